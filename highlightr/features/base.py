@@ -1,0 +1,92 @@
+"""What every extractor is: a name, the streams it makes, what it needs from the decode pass, and its weights.
+
+An `Extractor` holds a model and may serve many videos. `start` opens an `Extraction`, the state for one video:
+items are pushed in order of time, and `finish` returns the streams on the grid.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from highlightr.media.taps import Item, Tap
+from highlightr.timeline import FloatArray, Query, Signal, TimeGrid
+
+__all__ = ["Extracted", "Extraction", "Extractor", "TextEncoder", "Weights"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights a model runs on."""
+
+    name: str
+    sha256: str
+    """Of the file as its source publishes it; checked before the file is loaded."""
+    licence: str
+    source: str
+    """The package or URL it comes from."""
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What one extraction made."""
+
+    streams: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Stream name to (num_clips, width) float32."""
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+
+
+class Extraction(ABC):
+    """The state of one extractor for one video; memory is bounded by a batch, results aside."""
+
+    @abstractmethod
+    def push(self, item: Item) -> None:
+        """Take the next item of the extractor's tap."""
+
+    @abstractmethod
+    def finish(self) -> Extracted:
+        """Return everything once the last item was pushed."""
+
+
+class Extractor(ABC):
+    """A backbone and the streams it makes."""
+
+    name: ClassVar[str]
+    """Name in presets and in the registry."""
+    modality: ClassVar[str]
+    """``visual`` or ``audio``."""
+    streams: ClassVar[Mapping[str, int]]
+    """Stream name to width."""
+    signals: ClassVar[Mapping[str, int]] = {}
+    """Signal name to width."""
+    weights: ClassVar[Weights | None] = None
+    """`None` for an extractor that computes without a model."""
+
+    @property
+    @abstractmethod
+    def tap(self) -> Tap:
+        """What it needs from the decode pass."""
+
+    @abstractmethod
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+
+
+class TextEncoder(ABC):
+    """A model that embeds queries."""
+
+    name: ClassVar[str]
+    width: ClassVar[int]
+    longest_tokens: ClassVar[int]
+    """Longer queries are cut to this many tokens."""
+    weights: ClassVar[Weights]
+
+    @abstractmethod
+    def encode(self, text: str) -> Query:
+        """Embed one query.
+
+        Raises:
+            ConfigError: an empty query.
+        """
