@@ -41,7 +41,7 @@ def applause(seconds: Array, random: np.random.Generator) -> Array:
     """Many hands: short noise bursts at random times, swelling and fading."""
     claps = (random.random(seconds.size) < 0.006).astype(float)
     ring = np.exp(-np.arange(400) / 60) * random.standard_normal(400)
-    swell = np.sin(np.pi * seconds / seconds[-1]) ** 0.5
+    swell: Array = np.sin(np.pi * seconds / seconds[-1]) ** 0.5
     clapping: Array = np.convolve(claps, ring)[: seconds.size]
     return 0.25 * swell * clapping
 

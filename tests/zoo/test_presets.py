@@ -1,0 +1,64 @@
+"""Presets: every shipped one loads, and a broken one says what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from highlightr.errors import ConfigError
+from highlightr.zoo.presets import DEFAULT_PRESET, load_preset, parse_preset, preset_names
+
+GOOD = """
+name: mine
+summary: a line
+clip_seconds: 2.0
+extractors: [motion]
+text: null
+scorer: {name: debug, config: {}, weights: null, random_seed: 3}
+measured: null
+"""
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_shipped_preset_loads_under_its_own_name(name: str) -> None:
+    preset = load_preset(name)
+    assert preset.name == name
+    assert preset.summary.strip() == preset.summary
+    assert "motion" in preset.extractors, "the shot detector needs it"
+
+
+def test_the_default_comes_first() -> None:
+    assert preset_names()[0] == DEFAULT_PRESET == "lite"
+
+
+def test_a_file_of_the_users_is_a_preset(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD)
+    preset = load_preset(path)
+    assert (preset.clip_seconds, preset.scorer.random_seed, preset.extractors) == (2.0, 3, ("motion",))
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no preset named 'light'; there are lite, "):
+        load_preset("light")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("clip_seconds: 2.0", "clip_seconds: -1"), "clip_seconds must be a positive number, got -1"),
+        (("extractors: [motion]", "extractors: []"), "extractors must be a list of names"),
+        (("name: mine", "nam: mine"), "is not a preset: .*nam"),
+        (("{name: debug,", "{name: debug, colour: red,"), "is not a preset: .*colour"),
+        (("name: mine", "name: [unclosed"), "is not valid YAML"),
+    ],
+)
+def test_a_broken_preset_says_what_is_wrong(change: tuple[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_preset(GOOD.replace(*change), "mine.yaml")
+
+
+def test_a_preset_is_read_without_running_code() -> None:
+    with pytest.raises(ConfigError, match="is not valid YAML"):
+        parse_preset("!!python/object/apply:os.getcwd []", "evil.yaml")
