@@ -1,0 +1,70 @@
+"""From scores to the segments of the summary.
+
+In: scores per clip, the shots, and the options. Out: `Segment`s in order of time, disjoint, within the video and
+the budget, each with its mean score and the reasons of the clips it covers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from highlightr.selection.budget import select_shots
+from highlightr.selection.moments import select_moments
+from highlightr.selection.options import SelectionOptions
+from highlightr.selection.spans import EPSILON_SECONDS, Span, clip_overlaps, cut_into_pieces
+from highlightr.timeline import Reason, Scores, Segment, Shot
+
+__all__ = ["select_segments"]
+
+MOST_REASONS = 4
+"""More than this is not read."""
+
+
+def select_segments(
+    scores: Scores, shots: Sequence[Shot], options: SelectionOptions | None = None
+) -> tuple[Segment, ...]:
+    """Choose what is kept.
+
+    Args:
+        scores: one saliency score per clip.
+        shots: the shots in order of time, covering the video; empty counts as one shot.
+        options: lengths, limits and mode; `None`: the defaults.
+
+    Returns:
+        At least one segment. Their lengths sum to at most the budget, except that a video no longer than
+        `min_seconds` is kept whole: there is nothing to choose in it.
+    """
+    options = options or SelectionOptions()
+    duration = scores.grid.duration_seconds
+    budget = options.budget_seconds(duration)
+    if duration <= max(budget, options.min_seconds) + EPSILON_SECONDS:
+        return (_segment(scores, Span(0.0, duration)),)
+    pieces = cut_into_pieces(scores, shots)
+    choose = select_moments if options.mode == "moments" else select_shots
+    return tuple(_segment(scores, span) for span in choose(pieces, options, budget))
+
+
+def _segment(scores: Scores, span: Span) -> Segment:
+    first, overlaps = clip_overlaps(scores.grid, span)
+    values = scores.values[first : first + len(overlaps)].astype(np.float64)
+    mean = float(np.dot(values, overlaps) / overlaps.sum())
+    reasons = _merge_reasons(scores, first, overlaps * values) if scores.reasons else ()
+    return Segment(span.start, span.stop, min(max(mean, 0.0), 1.0), reasons)
+
+
+def _merge_reasons(
+    scores: Scores, first: int, shares: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> tuple[Reason, ...]:
+    """The strongest reasons of the covered clips, each clip speaking with its share of the segment's score."""
+    total = float(shares.sum())
+    if total <= 0:  # Nothing scored: nothing was a reason.
+        return ()
+    weights: dict[tuple[str, str], float] = defaultdict(float)
+    for offset, share in enumerate(shares.tolist()):
+        for reason in scores.reasons[first + offset]:
+            weights[reason.kind, reason.label] += reason.weight * share / total
+    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Reason(kind, label, min(weight, 1.0)) for (kind, label), weight in ranked[:MOST_REASONS] if weight > 0)
