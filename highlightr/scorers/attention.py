@@ -1,0 +1,71 @@
+"""The parts that both networks share: masks from lengths, sinusoidal positions, attention.
+
+In and out: tensors, batch first, (batch, rows, width). A padding mask is boolean and True where a row is padding,
+as `torch.nn.MultiheadAttention` reads it. `lengths` is None where every row counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Attention", "padding_mask", "parameter_counts", "sinusoids", "zero_padding"]
+
+_LONGEST_WAVELENGTH = 10_000.0
+
+
+def padding_mask(lengths: Tensor | None, rows: int) -> Tensor | None:
+    """(batch, rows) bool, True from each length on; `None` if nothing is padded."""
+    if lengths is None:
+        return None
+    return torch.arange(rows, device=lengths.device)[None, :] >= lengths[:, None]
+
+
+def zero_padding(values: Tensor, padding: Tensor | None) -> Tensor:
+    """`values` (batch, rows, width) with padded rows set to zero."""
+    return values if padding is None else values.masked_fill(padding[:, :, None], 0.0)
+
+
+def sinusoids(rows: int, width: int, like: Tensor) -> Tensor:
+    """(rows, width) positions: even columns sin(t / 10000^(c / width)), odd columns the cosine of the same angle.
+
+    Source: Vaswani et al. 2017, section 3.5. Computed, not stored, so that no length is the longest.
+    """
+    time = torch.arange(rows, device=like.device, dtype=torch.float32)[:, None]
+    even = torch.arange(0, width, 2, device=like.device, dtype=torch.float32)
+    angle = time * torch.exp(even * (-math.log(_LONGEST_WAVELENGTH) / width))  # (rows, width / 2)
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).to(like.dtype)
+
+
+class Attention(nn.Module):
+    """Multi-head attention with sinusoidal positions added to queries and keys, never to values.
+
+    Positions go to queries and keys only, as in UMT, whose features and protocols CFSum uses: values stay free
+    of them, so that what is summed is content.
+
+    Source: softmax(Q Kᵀ / √d) V per head, Vaswani et al. 2017, eq. 1.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
+
+    def forward(
+        self, queries: Tensor, keys: Tensor, positions: tuple[Tensor, Tensor], padding: Tensor | None, explain: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend from queries (B, M, D) to keys (B, L, D), whose positions are (M, D) and (L, D).
+
+        Returns:
+            (B, M, D), and where `explain` the weights (B, M, L), averaged over heads; rows sum to 1.
+        """
+        q, k = queries + positions[0], keys + positions[1]
+        out, weights = self.attention(q, k, keys, key_padding_mask=padding, need_weights=explain)
+        return out, weights
+
+
+def parameter_counts(blocks: Mapping[str, nn.Module]) -> dict[str, int]:
+    """Block name to its number of learnable numbers."""
+    return {name: sum(p.numel() for p in block.parameters()) for name, block in blocks.items()}

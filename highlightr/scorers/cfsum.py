@@ -1,0 +1,243 @@
+"""CFSum: coarse fusion of every modality by self-attention, then fine interaction by cross-attention.
+
+In: video and audio features (batch, clips, width) and query tokens (batch, tokens, width), any subset that holds a
+clip modality. Out: raw saliency (batch, clips), trained by MSE to labels in [0, 1], and the terms it is the sum of.
+Names follow the paper: f for features, z for fused features, ω for the weights of eq. 7. No files, no pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from highlightr.scorers.attention import Attention, padding_mask, parameter_counts, sinusoids, zero_padding
+from highlightr.scorers.configs import CFSumConfig
+
+__all__ = ["CFSum", "CFSumOutput", "FeatureInteraction", "ModalAutoencoder", "ModalFusion"]
+
+OMEGA = {"video": 2.0, "audio": 1.0}
+"""Where ω of eq. 7 starts, by the modality whose clips ask: ω_tv = 2.0 and ω_ta = 1.0."""
+
+_MIDDLE_OF_LABELS = 0.5
+
+Rows = dict[str, Tensor]
+"""Modality to its rows (B, rows, width)."""
+
+
+@dataclass(frozen=True)
+class CFSumOutput:
+    """One pass of `CFSum`; padded clips hold zeros."""
+
+    scores: Tensor
+    """(B, N), unbounded."""
+    terms: Mapping[str, Tensor]
+    """Each term of eq. 7 through the linear head, (B, N), named `asking-asked` such as `video-text`, and `bias`; they
+    sum to `scores`."""
+    attention: Mapping[str, Tensor]
+    """Term to the rows its clips attended to, (B, N, rows), mean over heads; empty unless explained."""
+
+
+class InputProjection(nn.Module):
+    """From a modality's own width to the common one.
+
+    Not in the paper: attention at the raw widths would alone hold 49.5 M parameters, against 12.9 M reported for the
+    whole, so a projection comes first. LayerNorm before it, because backbones differ in scale by orders of magnitude.
+    """
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width_in)
+        self.linear = nn.Linear(width_in, width)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(B, rows, width_in) to (B, rows, width)."""
+        out: Tensor = self.linear(self.norm(values))
+        return out
+
+
+def _mlp(width: int, hidden: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width))
+
+
+class ModalAutoencoder(nn.Module):
+    """AE: f_att = MHSA(f) + f, then an MLP.
+
+    The MLP narrows to half the width and widens again: an autoencoder's shape, and the size that brings the whole to
+    the paper's 12.9 M within 1 %.
+
+    Source: CFSum eq. 1-2.
+    """
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.width, config.heads, config.dropout)
+        self.mlp = _mlp(config.width, config.width // 2, config.dropout)
+
+    def forward(self, values: Tensor, padding: Tensor | None) -> Tensor:
+        """(B, rows, width) to the same shape."""
+        positions = sinusoids(values.shape[1], values.shape[2], values)
+        attended, _ = self.attention(values, values, (positions, positions), padding, False)
+        out: Tensor = self.mlp(attended + values)
+        return out
+
+
+class ModalFusion(nn.Module):
+    """MFM: concatenate the modalities' rows, z = MHSA(f_c) + f_c, split, a feed-forward network per modality.
+
+    Positions count within each modality, so that a video clip and the audio of the same clip share one.
+
+    Source: CFSum eq. 3-5; the feed-forward networks are 2x wide, which the paper leaves open.
+    """
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.width, config.heads, config.dropout)
+        self.feed_forward = nn.ModuleDict(
+            {name: _mlp(config.width, 2 * config.width, config.dropout) for name in config.modalities}
+        )
+
+    def forward(self, rows: Rows, padding: Mapping[str, Tensor | None]) -> Rows:
+        """Fuse the modalities that are present."""
+        joined = torch.cat(list(rows.values()), dim=1)
+        positions = torch.cat([sinusoids(part.shape[1], part.shape[2], part) for part in rows.values()])
+        masks = [_mask(part, padding[name]) for name, part in rows.items()]
+        attended, _ = self.attention(joined, joined, (positions, positions), torch.cat(masks, dim=1), False)
+        split = (attended + joined).split([part.shape[1] for part in rows.values()], dim=1)
+        return {name: self.feed_forward[name](part) for name, part in zip(rows, split, strict=True)}
+
+
+def _mask(rows: Tensor, padding: Tensor | None) -> Tensor:
+    return rows.new_zeros(rows.shape[:2], dtype=torch.bool) if padding is None else padding
+
+
+def interaction_pairs(modalities: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """(asking, asked) of each cross-attention.
+
+    With text, clips of each clip modality ask the text. Without, video asks audio and audio asks video: the same
+    two modules and weights with the other clip modality in the text's place. A lone modality has nobody to ask.
+    """
+    clips = [name for name in ("video", "audio") if name in modalities]
+    if "text" in modalities:
+        return tuple((name, "text") for name in clips)
+    return tuple(zip(clips, reversed(clips), strict=True)) if len(clips) == 2 else ()
+
+
+class FeatureInteraction(nn.Module):
+    """FIM, one module: z_tv = softmax(Q Kᵀ / √d) V between a clip modality and the text.
+
+    Eq. 6 as printed gives one row per text token, while z_out of eq. 7-8 has one row per clip. Only clips as queries
+    and tokens as keys and values fits both, so that is what is built. No residual, as printed.
+
+    Source: CFSum eq. 6.
+    """
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.width, config.heads, config.dropout)
+
+    def forward(
+        self, asking: Tensor, asked: Tensor, padding: Tensor | None, explain: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, N, width) asks (B, rows, width): z (B, N, width) and, explained, weights (B, N, rows)."""
+        positions = (
+            sinusoids(asking.shape[1], asking.shape[2], asking),
+            sinusoids(asked.shape[1], asked.shape[2], asked),
+        )
+        z, weights = self.attention(asking, asked, positions, padding, explain)
+        return z, weights
+
+
+class CFSum(nn.Module):
+    """The whole network, with a switch for every row of both ablations.
+
+    z_out = ω_tv z_tv + ω_ta z_ta (eq. 7) and s = w · z_out + b (eq. 8). Where the interaction is switched off, or a
+    modality has nobody to ask, its own rows z take the term's place under the same ω.
+
+    Source: Guo et al. 2025, arXiv 2503.00364. No code or weights were published.
+    """
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        self.inputs = nn.ModuleDict({name: InputProjection(size, config.width) for name, size in widths.items()})
+        names = widths if config.autoencoder else ()
+        self.autoencoders = nn.ModuleDict({name: ModalAutoencoder(config) for name in names})
+        self.fusion = ModalFusion(config) if config.fusion else None
+        pairs = interaction_pairs(config.modalities) if config.interaction else ()
+        self.interactions = nn.ModuleDict({"-".join(pair): FeatureInteraction(config) for pair in pairs})
+        clips = [name for name in OMEGA if name in widths]
+        self.omega = nn.ParameterDict({name: nn.Parameter(torch.tensor(OMEGA[name])) for name in clips})
+        self.head = nn.Linear(config.width, 1)
+        # Scores start at the middle of the labels, so that few untrained ones are clipped to [0, 1].
+        nn.init.constant_(self.head.bias, _MIDDLE_OF_LABELS)
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """The blocks that parameters are reported for; together they hold every parameter."""
+        found: dict[str, nn.Module] = {"inputs": self.inputs, "autoencoders": self.autoencoders}
+        if self.fusion is not None:
+            found |= {"fusion_attention": self.fusion.attention, "fusion_feed_forward": self.fusion.feed_forward}
+        found |= {"interactions": self.interactions, "omega": self.omega, "head": self.head}
+        return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        clip_lengths: Tensor | None = None,
+        token_lengths: Tensor | None = None,
+        *,
+        explain: bool = False,
+    ) -> CFSumOutput:
+        """Score clips from the configured modalities that `inputs` holds; one that a video lacks is left out.
+
+        Args:
+            inputs: `video` and `audio` (B, N, width of its streams), `text` (B, L, text_width).
+            clip_lengths: (B,) valid clips; `None`: all.
+            token_lengths: (B,) valid tokens; `None`: all.
+            explain: also return the attention of the interaction.
+
+        Raises:
+            ValueError: neither video nor audio is given.
+        """
+        rows = {name: self.inputs[name](inputs[name]) for name in self.config.widths if name in inputs}
+        if not {"video", "audio"} & set(rows):
+            raise ValueError(f"CFSum needs video or audio among its inputs, got {sorted(inputs)}")
+        lengths = {"video": clip_lengths, "audio": clip_lengths, "text": token_lengths}
+        padding = {name: padding_mask(lengths[name], part.shape[1]) for name, part in rows.items()}
+        for name in rows if self.autoencoders else ():
+            rows[name] = self.autoencoders[name](rows[name], padding[name])
+        if self.fusion is not None:
+            rows = self.fusion(rows, padding)
+        z, attention = self._interact(rows, padding, explain)
+        return self._score(z, attention, padding)
+
+    def _interact(
+        self, rows: Rows, padding: Mapping[str, Tensor | None], explain: bool
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Term name to ω z (B, N, width), and to attention."""
+        terms: dict[str, Tensor] = {}
+        attention: dict[str, Tensor] = {}
+        for name in (name for name in OMEGA if name in rows):
+            asked = next((b for a, b in interaction_pairs(self.config.modalities) if a == name and b in rows), None)
+            term, z = name, rows[name]
+            if asked is not None and f"{name}-{asked}" in self.interactions:
+                term = f"{name}-{asked}"
+                z, weights = self.interactions[term](z, rows[asked], padding[asked], explain)
+                if weights is not None:
+                    attention[term] = weights
+            terms[term] = self.omega[name] * z
+        return terms, attention
+
+    def _score(
+        self, terms: Mapping[str, Tensor], attention: Mapping[str, Tensor], padding: Mapping[str, Tensor | None]
+    ) -> CFSumOutput:
+        """Eq. 7-8; the head is linear, so each term's share of the score is the head applied to that term."""
+        mask = next(padding[name] for name in OMEGA if name in padding)
+        z_out = torch.stack(list(terms.values())).sum(0)
+        scores = zero_padding(self.head(z_out), mask).squeeze(-1)
+        shares = {name: zero_padding(z @ self.head.weight.T, mask).squeeze(-1) for name, z in terms.items()}
+        bias = zero_padding(self.head.bias.expand(*scores.shape, 1), mask).squeeze(-1)
+        return CFSumOutput(scores, {**shares, "bias": bias}, attention)

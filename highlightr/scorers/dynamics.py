@@ -1,0 +1,216 @@
+"""The dynamics encoder of DAViHD: frequency-dynamic convolutions over the log-mel spectrogram.
+
+In: log-mel rows, one per clip, (batch, clips, mels). Out: one vector per clip, (batch, clips, width), and where
+in time the convolutions looked. Inside the convolutions the layout is (batch, channels, frames, mels).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
+from highlightr.scorers.configs import DAViHDConfig
+
+__all__ = ["DynamicsEncoder", "FrequencyAttention", "FrequencyDynamicConv", "TimeFocus", "frame_difference"]
+
+_POOLING = ((2, 2), (2, 2), (1, 2), (1, 2), (1, 2), (1, 2))
+"""Average pooling after each convolution, (frames, mels)."""
+_MELS = 128
+_POOLED_MELS = _MELS // 2 ** len(_POOLING)
+_FEWEST_FRAMES = 4
+"""Pooling divides frames by 4, so a shorter input is extended by repeating its last frame."""
+
+
+@dataclass(frozen=True)
+class TimeFocus:
+    """Where in time the first frequency-dynamic convolution took its kernel weights from."""
+
+    time: Tensor
+    """(B, N): attention on what sounds, averaged over channels and bins; sums to 1 over a video's clips."""
+    velocity: Tensor
+    """(B, N): attention on what changes; sums to 1 over a video's clips."""
+
+
+def frame_difference(values: Tensor) -> Tensor:
+    """|S_t - S_(t-1)| along frames of (B, C, T, F); frame 0 has no predecessor and is zero."""
+    moved = (values[:, :, 1:] - values[:, :, :-1]).abs()
+    return functional.pad(moved, (0, 0, 1, 0))
+
+
+def _branch(channels: int, hidden: int) -> nn.Sequential:
+    """3x3 convolution to C/4, BatchNorm, ReLU, 1x1 convolution back to C."""
+    return nn.Sequential(
+        nn.Conv2d(channels, hidden, 3, padding=1),
+        nn.BatchNorm2d(hidden),
+        nn.ReLU(),
+        nn.Conv2d(hidden, channels, 1),
+    )
+
+
+class FrequencyAttention(nn.Module):
+    """Which basis kernel counts how much, per frequency bin.
+
+    Pooling over time: Σ_t softmax_t(time(S)) · g + Σ_t softmax_t(velocity(|S_t - S_(t-1)|)) · g + mean_t S, with
+    the saliency gate g = sigmoid(gate(S)). Then a convolution over frequency (k 3, no bias) to C/4, BatchNorm,
+    ReLU, a convolution (k 1) to K, and a softmax over K at a temperature.
+
+    Source: DAViHD, dynamics pathway; Nam and Park 2025 (temporal attention pooling). Frame 0 of the difference
+    is zero as in the DAViHD authors' code; the older code wraps around from the last frame.
+    """
+
+    def __init__(self, channels: int, kernels: int, temperature: float) -> None:
+        super().__init__()
+        hidden = max(channels // 4, 4)
+        self.temperature = temperature
+        self.saliency_gate = _branch(channels, hidden)
+        self.velocity = _branch(channels, hidden)
+        self.time = _branch(channels, hidden)
+        self.squeeze = nn.Conv1d(channels, hidden, 3, padding=1, bias=False)
+        self.squeeze_norm = nn.BatchNorm1d(hidden)
+        self.expand = nn.Conv1d(hidden, kernels, 1)
+        for convolution in (self.squeeze, self.expand):
+            nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From S (B, C, T, F) to kernel weights (B, K, F) that sum to 1 over K, and two focuses (B, T)."""
+        gate = torch.sigmoid(self.saliency_gate(values))
+        velocity = torch.softmax(self.velocity(frame_difference(values)), dim=2)
+        time = torch.softmax(self.time(values), dim=2)
+        pooled = (gate * velocity).sum(2) + (gate * time).sum(2) + values.mean(2)  # (B, C, F)
+        squeezed = torch.relu(self.squeeze_norm(self.squeeze(pooled)))
+        weights = torch.softmax(self.expand(squeezed) / self.temperature, dim=1)
+        return weights, time.mean((1, 3)), velocity.mean((1, 3))
+
+
+class FrequencyDynamicConv(nn.Module):
+    """3x3 convolution whose kernel is, in each frequency bin, a mixture of K basis kernels.
+
+    y = Σ_k α_k(f) · (W_k * S). With K = 1 every α is 1 and this is a plain convolution without bias.
+
+    Source: DAViHD, dynamics pathway; Nam et al. 2022 (frequency dynamic convolution).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernels: int, temperature: float) -> None:
+        super().__init__()
+        self.kernels = nn.Parameter(torch.empty(kernels, channels_out, channels_in, 3, 3))
+        for kernel in self.kernels:
+            nn.init.kaiming_normal_(kernel)
+        self.attention = FrequencyAttention(channels_in, kernels, temperature)
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From (B, C_in, T, F) to (B, C_out, T, F), and the two focuses (B, T)."""
+        weights, time, velocity = self.attention(values)
+        out = functional.conv2d(values, self.kernels.flatten(0, 1), padding=1)
+        out = out.reshape(len(out), *self.kernels.shape[:2], *out.shape[2:])  # (B, K, C_out, T, F)
+        return torch.einsum("bkctf,bkf->bctf", out, weights), time, velocity
+
+
+class _Layer(nn.Module):
+    """Convolution, BatchNorm, ReLU, average pooling."""
+
+    def __init__(self, convolution: nn.Module, channels: int, pooling: tuple[int, int]) -> None:
+        super().__init__()
+        self.convolution = convolution
+        # Keras's 0.99 is the share that is kept; here it is the share that is new. The authors' code has 0.99.
+        self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.99)
+        self.pooling = nn.AvgPool2d(pooling)
+
+    def forward(self, values: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """From (B, C_in, T, F) to the pooled (B, C_out, T', F'), and the focuses of a dynamic convolution."""
+        focus = None
+        if isinstance(self.convolution, FrequencyDynamicConv):
+            values, *focus = self.convolution(values)
+        else:
+            values = self.convolution(values)
+        return self.pooling(torch.relu(self.norm(values))), tuple(focus) if focus else None
+
+
+class DynamicsEncoder(nn.Module):
+    """Six convolutions, projection, positions, pre-norm transformer.
+
+    Samples of one length are convolved together and never with padding: the pooling over time reads every frame,
+    so a padded frame would change the others.
+
+    Source: DAViHD, dynamics pathway, and its authors' code. `adaptive_avg_pool1d` brings the pooled frames back
+    to one per clip: it repeats them, because there is one log-mel row per clip and the convolutions pool by 4.
+    """
+
+    def __init__(self, config: DAViHDConfig) -> None:
+        super().__init__()
+        channels, width = config.dynamics_channels, config.audio_width
+        convolutions: list[nn.Module] = [nn.Conv2d(1, channels[0], 3, padding=1)]
+        for before, after in pairwise(channels):
+            convolutions.append(FrequencyDynamicConv(before, after, config.kernels, config.temperature))
+        self.convolutions = nn.ModuleList(map(_Layer, convolutions, channels, _POOLING))
+        self.projection = nn.Linear(channels[-1] * _POOLED_MELS, width)
+        # With late self-attention the fused stream is contextualised instead.
+        self.transformer = self._transformer(config) if config.self_attention == "early" else None
+        self.dropout = nn.Dropout(config.dropout)
+
+    @staticmethod
+    def _transformer(config: DAViHDConfig) -> nn.TransformerEncoder:
+        layer = nn.TransformerEncoderLayer(
+            config.audio_width,
+            config.dynamics_heads,
+            4 * config.audio_width,
+            config.dropout,
+            batch_first=True,
+            norm_first=True,
+        )
+        return nn.TransformerEncoder(layer, config.dynamics_layers, enable_nested_tensor=False)
+
+    def convolve(self, mel: Tensor) -> tuple[Tensor, TimeFocus]:
+        """From (B, N, 128), no padding, to flattened channels and bins (B, N, C · 2), and the time focus."""
+        missing = max(0, _FEWEST_FRAMES - mel.shape[1])
+        frames = torch.cat((mel, mel[:, -1:].expand(-1, missing, -1)), dim=1)
+        values = frames[:, None]  # (B, 1, T, 128)
+        focuses: list[tuple[Tensor, Tensor]] = []
+        for layer in self.convolutions:
+            values, focus = layer(values)
+            if focus is not None:
+                focuses.append(focus)
+        flat = values.transpose(2, 3).flatten(1, 2)  # (B, C * 2, T')
+        pooled = functional.adaptive_avg_pool1d(flat, mel.shape[1])
+        time, velocity = (_per_clip(part, mel.shape[1]) for part in focuses[0])
+        return pooled.transpose(1, 2), TimeFocus(time, velocity)
+
+    def forward(self, mel: Tensor, lengths: Tensor | None) -> tuple[Tensor, TimeFocus]:
+        """From log-mel rows (B, N, 128) to (B, N, width), padded rows zero, and the time focus."""
+        flat, focus = self.convolve(mel) if lengths is None else self._convolve_by_length(mel, lengths)
+        padding = padding_mask(lengths, mel.shape[1])
+        out: Tensor = self.projection(flat)
+        if self.transformer is not None:
+            out = self.dropout(out + sinusoids(out.shape[1], out.shape[2], out))
+            out = self.transformer(out, src_key_padding_mask=padding)
+        return zero_padding(out, padding), focus
+
+    def _convolve_by_length(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, TimeFocus]:
+        rows: list[tuple[Tensor, Tensor, Tensor] | None] = [None] * mel.shape[0]
+        for length in sorted(set(lengths.tolist())):
+            members = (lengths == length).nonzero()[:, 0]
+            flat, focus = self.convolve(mel[members, :length])
+            tail = mel.shape[1] - length
+            parts = zip(
+                functional.pad(flat, (0, 0, 0, tail)),
+                functional.pad(focus.time, (0, tail)),
+                functional.pad(focus.velocity, (0, tail)),
+                strict=True,
+            )
+            for member, part in zip(members.tolist(), parts, strict=True):
+                rows[member] = part
+        flats, times, velocities = zip(*(row for row in rows if row is not None), strict=True)
+        return torch.stack(flats), TimeFocus(torch.stack(times), torch.stack(velocities))
+
+
+def _per_clip(focus: Tensor, clips: int) -> Tensor:
+    """Spread each pooled frame's share (B, T) over its two clips (B, N); the sum stays 1."""
+    spread = focus.repeat_interleave(_POOLING[0][0], dim=1) / _POOLING[0][0]
+    spread = functional.pad(spread, (0, max(0, clips - spread.shape[1])))
+    beyond = spread[:, clips:].sum(1, keepdim=True)  # shares of repeated frames belong to the last clip
+    return torch.cat((spread[:, : clips - 1], spread[:, clips - 1 : clips] + beyond), dim=1)
