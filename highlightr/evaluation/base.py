@@ -1,0 +1,139 @@
+"""What every protocol is, and what an evaluation returns.
+
+A protocol reads an annotation file and a prediction file into `Case`s (one ranking to be judged each) and turns cases
+into named metrics. The same cases with other scores give the random, oracle and position-prior rows. Metrics are
+percentages, except the correlations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Case", "Metrics", "Protocol", "Report", "Row", "mean_percent"]
+
+Array = npt.NDArray[np.float64]
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One ranking to be judged: the scores of a video's clips for one query, and what people said about them."""
+
+    key: str
+    """What joins predictions and annotations: the query's id, or the video's where there is no query."""
+    video: str
+    scores: Array
+    """(num_scores,) finite, higher is better."""
+    ratings: Array
+    """(num_clips, num_annotators) as annotated."""
+    group: str = ""
+    """Domain of the video, where the protocol averages over domains."""
+    change_points: npt.NDArray[np.int64] | None = None
+    """(num_shots, 2) first frame and end of each shot, where the protocol scores summaries."""
+    summary: npt.NDArray[np.bool_] | None = None
+    """(num_frames,) the annotated summary, where the protocol has one."""
+
+    def __post_init__(self) -> None:
+        if self.scores.ndim != 1 or self.ratings.ndim != 2 or not len(self.scores) or not len(self.ratings):
+            raise ValueError(
+                f"case {self.key!r} needs scores (num_scores,) and ratings (num_clips, num_annotators), "
+                f"got {self.scores.shape} and {self.ratings.shape}"
+            )
+
+    @property
+    def relevance(self) -> Array:
+        """(num_clips,) mean rating of each clip: what the oracle answers."""
+        return np.asarray(self.ratings.mean(axis=1), dtype=np.float64)
+
+    def scored(self, scores: npt.ArrayLike) -> Case:
+        """The same case with other scores."""
+        return replace(self, scores=np.asarray(scores, dtype=np.float64))
+
+    def __repr__(self) -> str:
+        return f"Case({self.key!r}, scores {self.scores.shape}, ratings {self.ratings.shape})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    metrics: Metrics
+    deviations: Metrics = field(default_factory=dict)
+    """Standard deviation over seeds (ddof 1), for rows that were repeated."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of an evaluation."""
+
+    protocol: str
+    source: str
+    num_cases: int
+    rows: tuple[Row, ...]
+    """The predictions first, then random, position prior and oracle."""
+    notes: tuple[str, ...] = ()
+    """What was counted apart: items without a positive, lengths that differ."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Of the predictions."""
+        return self.rows[0].metrics
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain JSON types: what ``highlightr evaluate --json`` prints."""
+        rows = [{"name": row.name, "metrics": row.metrics, "deviations": row.deviations} for row in self.rows]
+        return {
+            "protocol": self.protocol,
+            "source": self.source,
+            "num_cases": self.num_cases,
+            "metrics": self.metrics,
+            "rows": rows,
+            "notes": list(self.notes),
+        }
+
+
+class Protocol(ABC):
+    """How one data set is judged."""
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    """The paper and code that define it."""
+    predictions_format: ClassVar[str]
+    """What a line of the prediction file holds; shown in help and errors."""
+
+    @abstractmethod
+    def read(self, predictions: Path, annotations: Path) -> Sequence[Case]:
+        """Join two files into cases, in the order of the annotations.
+
+        Raises:
+            ConfigError: a file that is absent or malformed, named with its line; items present in only one of them.
+        """
+
+    @abstractmethod
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """Metric name to value, a percentage unless it is a correlation."""
+
+    def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:  # noqa: ARG002  most protocols leave nothing out
+        """Sentences on what the figures leave out or adjust."""
+        return ()
+
+
+def mean_percent(values: Sequence[float] | Array) -> float:
+    """Mean of fractions as a percentage; 0 for none."""
+    return 100.0 * float(np.mean(values)) if len(values) else 0.0
+
+
+def group_means(cases: Sequence[Case], values: Sequence[float]) -> Mapping[str, float]:
+    """Mean percentage per group, in order of name."""
+    groups: dict[str, list[float]] = {}
+    for case, value in zip(cases, values, strict=True):
+        groups.setdefault(case.group, []).append(value)
+    return {name: mean_percent(groups[name]) for name in sorted(groups)}

@@ -1,0 +1,99 @@
+"""The "clip lies in the moment" protocol: is the best clip inside the moment that the query describes?
+
+For Charades-style data (one query, one window) and for retrieval in stitched videos. A clip is positive if its center
+lies in the half-open window ``[start_seconds, stop_seconds)``; the clips are those of `TimeGrid`. HIT@1 and mAP, in
+percent, are means over queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError
+from highlightr.evaluation.base import Case, Metrics, Protocol, mean_percent
+from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
+from highlightr.evaluation.records import SCORES_FIELD, Record, join, matrix, read_keyed, read_predictions
+from highlightr.timeline import TimeGrid
+
+__all__ = ["Moments", "moment_case", "moment_labels", "read_windows"]
+
+Window = tuple[float, float]
+
+
+def moment_labels(grid: TimeGrid, windows: Iterable[Window]) -> npt.NDArray[np.bool_]:
+    """(num_clips,) whether the center of each clip lies in any window ``[start_seconds, stop_seconds)``."""
+    centers = grid.centers()
+    inside = np.zeros(grid.num_clips, dtype=np.bool_)
+    for start_seconds, stop_seconds in windows:
+        inside |= (centers >= start_seconds) & (centers < stop_seconds)
+    return inside
+
+
+def moment_case(key: str, video: str, scores: npt.ArrayLike, grid: TimeGrid, windows: Iterable[Window]) -> Case:
+    """A case of this protocol from arrays: (num_clips,) scores on the grid, and the windows of the query."""
+    labels = moment_labels(grid, windows).astype(np.float64)
+    return Case(key, video, np.asarray(scores, dtype=np.float64), labels[:, None])
+
+
+def read_windows(record: Record) -> tuple[Window, ...]:
+    """``window`` [start, stop] or ``relevant_windows`` [[start, stop], …], in seconds.
+
+    Raises:
+        ConfigError: neither, or windows that do not stop after they start.
+    """
+    name = "relevant_windows" if record.fields.get("window") is None else "window"
+    value = record.get(name)
+    spans = matrix([value] if name == "window" else value, f"{record.where}: {name!r}")
+    if spans.shape[1] != 2 or (spans[:, 0] >= spans[:, 1]).any() or (spans < 0).any():
+        raise ConfigError(f"{record.where}: {name!r} must hold [start, stop] in seconds with 0 <= start < stop")
+    return tuple((float(start), float(stop)) for start, stop in spans)
+
+
+def _read_case(record: Record, prediction: Record) -> Case:
+    duration = record.number("duration", positive=True)
+    grid = TimeGrid(duration, prediction.number("clip_seconds", positive=True))
+    scores = prediction.vector(SCORES_FIELD)
+    if len(scores) != grid.num_clips:
+        raise ConfigError(
+            f"{prediction.where}: {len(scores)} scores, but {duration:g} s hold {grid.num_clips} clips of "
+            f"{grid.clip_seconds:g} s"
+        )
+    return moment_case(record.key("qid"), record.key("vid"), scores, grid, read_windows(record))
+
+
+class Moments(Protocol):
+    """HIT@1 and mAP of the clips of a moment.
+
+    Ties do not depend on order: HIT@1 is the chance of a hit when one of the best clips is drawn at random, and equal
+    scores are one step of the precision-recall curve. Scores that are all equal get the share of positive clips in
+    both. Queries whose window holds no clip center have no answer; they are counted in the notes and left out.
+    """
+
+    name: ClassVar[str] = "moments"
+    source: ClassVar[str] = "highlightr: a clip is positive if its center lies in the window"
+    predictions_format: ClassVar[str] = '{"qid": 4, "clip_seconds": 1.0, "pred_saliency_scores": [one number per clip]}'
+
+    def read(self, predictions: Path, annotations: Path) -> list[Case]:
+        """See `Protocol.read`; annotations hold qid, vid, duration and window or relevant_windows."""
+        predicted = read_predictions(predictions, "qid")
+        annotated = read_keyed(annotations, "qid")
+        join(predicted, list(annotated), predictions, annotations)
+        return [_read_case(record, predicted[qid]) for qid, record in annotated.items()]
+
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """``hit@1`` and ``map``."""
+        answerable = [case for case in cases if case.ratings.any()]
+        return {
+            "hit@1": mean_percent([expected_hit_at_1(case.relevance, case.scores) for case in answerable]),
+            "map": mean_percent([average_precision(case.relevance, case.scores) for case in answerable]),
+        }
+
+    def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:
+        """How many queries have no positive clip."""
+        empty = sum(not case.ratings.any() for case in cases)
+        return (f"{empty} queries were left out: no clip center lies in their window",) if empty else ()

@@ -1,0 +1,185 @@
+"""Metrics of Mr.HiSum, in the three incompatible variants that were published.
+
+Frame scores (one per second) of the prediction and of the truth go in, fractions in [0, 1] come out. Always name the
+variant beside a figure: `mrhisum`, `davihd` and `triplesumm` differ in how many segments count as highlights, in
+which of two equal segments is taken, and in what happens to the tail. Published code computes in float32; so do we,
+because the ties depend on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.evaluation.ranking import average_precision
+
+__all__ = [
+    "SEGMENT_FRAMES",
+    "SUMMARY_SHARE",
+    "VARIANTS",
+    "Variant",
+    "frame_f1",
+    "knapsack_summary",
+    "segment_average_precision",
+    "segment_means",
+    "summary_f1",
+]
+
+SEGMENT_FRAMES = 5
+"""Frames, at one per second, that make a segment."""
+
+SUMMARY_SHARE = 0.15
+"""Share of the video that a knapsack summary may fill."""
+
+_EPSILON = 1e-8
+"""Added to counts by the published code; kept so that figures agree to the last digit."""
+
+Frames = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The choices in which the published evaluations differ."""
+
+    name: str
+    source: str
+    round_up: bool
+    """Number of highlight segments: share x segments rounded up (else down)."""
+    at_least_one: bool
+    """Never fewer than one highlight segment."""
+    later_wins: bool
+    """Among equal segments the later one is taken first (else the earlier)."""
+    pad_tail: bool
+    """The last, shorter segment is filled with zeros before its mean is taken (else its own frames only)."""
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant(
+            "mrhisum", "MR.HiSum (Sul et al., NeurIPS 2023), model/utils/evaluate_map.py", False, False, False, False
+        ),
+        Variant("davihd", "DAViHD, the authors' evaluation code", False, True, True, False),
+        Variant("triplesumm", "TripleSumm, utils/compute_metrics.py", True, True, True, True),
+    )
+}
+"""Name to variant."""
+
+
+def segment_means(frames: npt.ArrayLike, pad_tail: bool) -> Frames:
+    """Mean score of each run of five frames.
+
+    Args:
+        frames: (num_frames,) scores, at least one.
+        pad_tail: fill the last run with zeros to five frames.
+
+    Returns:
+        (ceil(num_frames / 5),) float32.
+    """
+    values = np.asarray(frames, dtype=np.float32)
+    if pad_tail:
+        values = np.pad(values, (0, -len(values) % SEGMENT_FRAMES))
+    runs = [values[i : i + SEGMENT_FRAMES] for i in range(0, len(values), SEGMENT_FRAMES)]
+    return np.array([run.mean() for run in runs], dtype=np.float32)
+
+
+def _top(scores: Frames, share: float, variant: Variant) -> npt.NDArray[np.bool_]:
+    """Mask of the segments (or frames) with the highest scores."""
+    exact = len(scores) * share
+    count = int(np.ceil(exact)) if variant.round_up else int(exact)
+    count = max(1, count) if variant.at_least_one else count
+    rising = np.argsort(scores, kind="stable")[::-1]
+    order = rising if variant.later_wins else np.argsort(-scores, kind="stable")
+    mask = np.zeros(len(scores), dtype=np.bool_)
+    mask[order[:count]] = True
+    return mask
+
+
+def segment_average_precision(scores: npt.ArrayLike, truth: npt.ArrayLike, share: float, variant: Variant) -> float:
+    """AP of finding the segments whose true score is among the highest `share` (AP50: 0.5, AP15: 0.15).
+
+    Args:
+        scores: (num_frames,) predicted.
+        truth: (num_frames,) true, in [0, 1].
+        share: in (0, 1].
+        variant: one of `VARIANTS`.
+
+    Returns:
+        A fraction; 0 where the variant's rounding leaves no highlight segment.
+
+    Source: `variant.source`. Two of them send the predicted means through a softmax first; it keeps their order, so
+    it is left out.
+    """
+    labels = _top(segment_means(truth, variant.pad_tail), share, variant)
+    return average_precision(labels, segment_means(scores, variant.pad_tail))
+
+
+def frame_f1(scores: npt.ArrayLike, truth: npt.ArrayLike, share: float = 0.5) -> float:
+    """F1 between the highest `share` of frames by prediction and by truth, at least one frame each.
+
+    Source: DAViHD's evaluation code, which takes frames directly and solves no knapsack.
+    """
+    variant = VARIANTS["davihd"]
+    chosen = _top(np.asarray(scores, dtype=np.float32), share, variant)
+    wanted = _top(np.asarray(truth, dtype=np.float32), share, variant)
+    return summary_f1(chosen, wanted)
+
+
+def summary_f1(summary: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """F1 between two binary summaries, the shorter one filled with zeros.
+
+    Args:
+        summary: (num_frames,) 0 or 1.
+        truth: (num_frames,) 0 or 1.
+
+    Source: ``evaluate_summary`` of MR.HiSum (and of PGL-SUM before it).
+    """
+    chosen, wanted = (np.asarray(side).astype(np.bool_) for side in (summary, truth))
+    length = min(len(chosen), len(wanted))
+    overlap = float((chosen[:length] & wanted[:length]).sum())
+    precision = overlap / (float(chosen.sum()) + _EPSILON)
+    recall = overlap / (float(wanted.sum()) + _EPSILON)
+    return 2 * precision * recall / (precision + recall) if overlap else 0.0
+
+
+def knapsack_summary(
+    scores: npt.ArrayLike, change_points: npt.ArrayLike, share: float = SUMMARY_SHARE
+) -> npt.NDArray[np.bool_]:
+    """Choose whole shots with the largest sum of mean scores within `share` of the video.
+
+    Args:
+        scores: (num_frames,) predicted.
+        change_points: (num_shots, 2) integers, first frame and end of each shot, in order.
+        share: of the frames that may be kept, rounded down.
+
+    Returns:
+        (sum of the shots' lengths,) bool.
+
+    Source: ``generate_summary`` of MR.HiSum. As published, a shot weighs stop - start frames, while its value is the
+    mean over start … stop *including* stop.
+    """
+    frames = np.asarray(scores, dtype=np.float32)
+    shots = np.asarray(change_points, dtype=np.int64)
+    lengths = shots[:, 1] - shots[:, 0]
+    values = [float(frames[start : stop + 1].mean()) for start, stop in shots]
+    picked = _knapsack(int(len(frames) * share), lengths, values)
+    return np.repeat(picked, lengths)
+
+
+def _knapsack(capacity: int, weights: npt.NDArray[np.int64], values: list[float]) -> npt.NDArray[np.bool_]:
+    """0/1 knapsack by dynamic programming; an item that adds nothing is left out, the last items decide ties."""
+    table = np.zeros((len(values) + 1, capacity + 1))
+    for i, (weight, value) in enumerate(zip(weights.tolist(), values, strict=True)):
+        table[i + 1] = table[i]
+        if weight <= capacity:
+            taken = table[i, : capacity + 1 - weight] + value
+            table[i + 1, weight:] = np.maximum(taken, table[i, weight:])
+    picked = np.zeros(len(values), dtype=np.bool_)
+    room = capacity
+    for i in range(len(values), 0, -1):
+        if table[i, room] != table[i - 1, room]:
+            picked[i - 1] = True
+            room -= int(weights[i - 1])
+    return picked

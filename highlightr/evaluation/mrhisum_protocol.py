@@ -1,0 +1,192 @@
+"""Mr.HiSum as a protocol, in three variants: an HDF5 or JSON Lines annotation file goes in, metrics come out.
+
+Scores are one per second of video. Annotations: per video ``gtscore`` (num_frames,) in [0, 1] and, for the knapsack
+F1, ``change_points`` (num_shots, 2) and ``gt_summary`` (num_frames,), as in the released ``mr_hisum.h5``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError
+from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
+from highlightr.evaluation.hdf5 import member, open_hdf5, read_array
+from highlightr.evaluation.mrhisum import (
+    VARIANTS,
+    Variant,
+    frame_f1,
+    knapsack_summary,
+    segment_average_precision,
+    summary_f1,
+)
+from highlightr.evaluation.ranking import kendall, spearman
+from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
+
+__all__ = ["HDF5_SUFFIXES", "MrHiSum", "MrHiSumDAViHD", "MrHiSumTripleSumm", "Truth", "read_truth"]
+
+HDF5_SUFFIXES = (".h5", ".hdf5")
+
+_NAMES = {
+    "gtscore": ("gtscore", "gt_score"),
+    "change_points": ("change_points",),
+    "gt_summary": ("gt_summary", "gtsummary"),
+}
+"""Field to its names in the releases of MR.HiSum and TripleSumm."""
+
+Truth = tuple[Array, npt.NDArray[np.int64] | None, npt.NDArray[np.bool_] | None]
+"""Frame scores (num_frames,), change points (num_shots, 2), summary (num_frames,); the last two where annotated."""
+
+
+def read_truth(get: Callable[[str, int], Array | None], where: str) -> Truth:
+    """Check the annotation of one video.
+
+    Args:
+        get: from a field's name and its number of axes to the array, `None` where absent.
+        where: starts every error message.
+
+    Raises:
+        ConfigError: no frame scores; change points that are no spans of frames in order.
+    """
+    scores, points, summary = (
+        get(name, ndim) for name, ndim in (("gtscore", 1), ("change_points", 2), ("gt_summary", 1))
+    )
+    if scores is None:
+        raise ConfigError(f"{where}: no 'gtscore'")
+    shots = None if points is None else points.astype(np.int64)
+    if shots is not None and not _are_shots(shots, len(scores)):
+        raise ConfigError(
+            f"{where}: 'change_points' must be (num_shots, 2) spans within {len(scores)} frames, in order"
+        )
+    return scores, shots, None if summary is None else summary > 0
+
+
+def _are_shots(shots: npt.NDArray[np.int64], num_frames: int) -> bool:
+    if shots.shape[1] != 2:
+        return False
+    starts, stops = shots.T
+    in_order = (starts[1:] >= stops[:-1]).all()
+    return bool(
+        in_order
+        and (starts >= 0).all()
+        and (starts < num_frames).all()
+        and (stops >= starts).all()
+        and stops[-1] <= num_frames
+    )
+
+
+def _from_record(record: Record) -> Truth:
+    def get(name: str, ndim: int) -> Array | None:
+        if record.fields.get(name) is None:
+            return None
+        return record.vector(name) if ndim == 1 else record.matrix(name)
+
+    return read_truth(get, record.where)
+
+
+def truth_from_group(group: Any) -> Truth:
+    """The annotation of one video from its HDF5 group."""
+    where = f"{group.file.filename}: {group.name}"
+
+    def get(name: str, ndim: int) -> Array | None:
+        found = next((item for item in (member(group, alias) for alias in _NAMES[name]) if item is not None), None)
+        return None if found is None else read_array(found, f"{where}/{name}", ndim)
+
+    return read_truth(get, where)
+
+
+def _case(prediction: Record, truth: Truth) -> Case:
+    scores, (frames, shots, summary) = prediction.vector(SCORES_FIELD), truth
+    if len(scores) != len(frames):
+        raise ConfigError(f"{prediction.where}: {len(scores)} scores, but the video has {len(frames)} frames")
+    vid = prediction.key("vid")
+    return Case(vid, vid, scores, frames[:, None], change_points=shots, summary=summary)
+
+
+class MrHiSumTripleSumm(Protocol):
+    """AP50, AP15 and rank correlations in TripleSumm's variant: highlights rounded up, tail filled with zeros."""
+
+    name: ClassVar[str] = "triplesumm"
+    source: ClassVar[str] = VARIANTS["triplesumm"].source
+    predictions_format: ClassVar[str] = '{"vid": "video_1", "pred_saliency_scores": [one number per second]}'
+
+    def read(self, predictions: Path, annotations: Path) -> list[Case]:
+        """See `Protocol.read`. An HDF5 file holds every split, so there only the predicted videos are judged."""
+        predicted = read_predictions(predictions, "vid")
+        if annotations.suffix.lower() in HDF5_SUFFIXES:
+            return _read_hdf5(predicted, annotations)
+        annotated = read_keyed(annotations, "vid")
+        join(predicted, list(annotated), predictions, annotations)
+        return [_case(predicted[vid], _from_record(record)) for vid, record in annotated.items()]
+
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """``map@50`` and ``map@15`` in percent, ``spearman`` and ``kendall`` of the frame scores as they are."""
+        metrics = {
+            f"map@{percent}": mean_percent([_segment_ap(case, percent, VARIANTS[self.name]) for case in cases])
+            for percent in (50, 15)
+        }
+        for correlation in (spearman, kendall):
+            values = [correlation(case.scores, case.relevance) for case in cases]
+            metrics[correlation.__name__] = float(np.mean(values)) if values else 0.0
+        return metrics
+
+
+class MrHiSum(MrHiSumTripleSumm):
+    """The variant of MR.HiSum's own code: highlights rounded down, knapsack F1 at 15 %."""
+
+    name: ClassVar[str] = "mrhisum"
+    source: ClassVar[str] = VARIANTS["mrhisum"].source
+
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """Adds ``f1@15``; it is absent where no video has both change points and a summary."""
+        values = [
+            summary_f1(knapsack_summary(case.scores, case.change_points), case.summary)
+            for case in cases
+            if case.change_points is not None and case.summary is not None
+        ]
+        return super().measure(cases) | ({"f1@15": mean_percent(values)} if values else {})
+
+    def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:
+        """How many videos had no shots or summary."""
+        bare = sum(case.change_points is None or case.summary is None for case in cases)
+        return (f"f1@15 leaves out {bare} videos without change_points and gt_summary",) if bare else ()
+
+
+class MrHiSumDAViHD(MrHiSumTripleSumm):
+    """The variant of DAViHD: at least one highlight segment, frame F1 at 50 %.
+
+    Videos whose true scores are all 0 are skipped, as published.
+    """
+
+    name: ClassVar[str] = "davihd"
+    source: ClassVar[str] = VARIANTS["davihd"].source
+
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """Adds ``f1@50``."""
+        judged = [case for case in cases if case.ratings.any()]
+        f1 = mean_percent([frame_f1(case.scores, case.ratings[:, 0]) for case in judged])
+        return super().measure(judged) | {"f1@50": f1}
+
+    def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:
+        """How many videos were skipped."""
+        skipped = sum(not case.ratings.any() for case in cases)
+        return (f"{skipped} videos were skipped: their true scores are all 0",) if skipped else ()
+
+
+def _segment_ap(case: Case, percent: int, variant: Variant) -> float:
+    return segment_average_precision(case.scores, case.ratings[:, 0], percent / 100, variant)
+
+
+def _read_hdf5(predicted: Mapping[str, Record], annotations: Path) -> list[Case]:
+    cases = []
+    with open_hdf5(annotations) as file:
+        for vid, record in predicted.items():
+            group = member(file, vid)
+            if not hasattr(group, "keys"):
+                raise ConfigError(f"{record.where}: {annotations} has no video {vid!r}")
+            cases.append(_case(record, truth_from_group(group)))
+    return cases

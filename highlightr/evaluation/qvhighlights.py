@@ -1,0 +1,123 @@
+"""QVHighlights, highlight detection: the saliency of 2 s clips for a query, rated 0 to 4 by three workers.
+
+Scores and ratings go in; HL mAP and HIT@1 at Fair, Good and Very Good come out, in percent with the two decimals of
+the published evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from highlightr.errors import ConfigError
+from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
+from highlightr.evaluation.ranking import hit_at_1, interpolated_average_precision
+from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
+
+__all__ = ["CLIP_SECONDS", "LEVELS", "QVHighlights", "full_ratings", "highlight_hit_at_1", "highlight_map"]
+
+CLIP_SECONDS = 2
+"""Length of the rated clips."""
+
+NUM_WORKERS = 3
+
+LONGEST_SECONDS = 24 * 3600
+"""A duration beyond this is taken for an error before memory is set aside for it."""
+
+LEVELS = {"fair": 2, "good": 3, "very_good": 4}
+"""Name of a level to the lowest rating that counts as positive."""
+
+
+def _fit(scores: Array, num_clips: int) -> Array:
+    """Scores cut, or filled with zeros, to the number of clips, as published."""
+    fitted = np.zeros(num_clips)
+    fitted[: len(scores)] = scores[:num_clips]
+    return fitted
+
+
+def highlight_map(scores: Array, ratings: Array, lowest_positive: float) -> float:
+    """Mean over workers of the interpolated AP of finding the clips that the worker rated high enough.
+
+    Args:
+        scores: (num_scores,), cut or zero-filled to num_clips.
+        ratings: (num_clips, num_workers), 0 for clips outside the moments.
+        lowest_positive: 2, 3 or 4.
+
+    Returns:
+        A fraction. A worker who rated no clip high enough counts as 0, as published.
+
+    Source: Moment-DETR (Lei et al., NeurIPS 2021), standalone_eval ``compute_hl_ap``.
+    """
+    fitted = _fit(scores, len(ratings))
+    return float(np.mean([interpolated_average_precision(worker >= lowest_positive, fitted) for worker in ratings.T]))
+
+
+def highlight_hit_at_1(scores: Array, ratings: Array, lowest_positive: float) -> float:
+    """1 if any worker rated the best clip high enough, else 0; the earliest of equal clips is the best.
+
+    Source: Moment-DETR, standalone_eval ``compute_hl_hit1``. A best clip past the rated ones is a miss.
+    """
+    return hit_at_1((ratings >= lowest_positive).any(axis=1), scores)
+
+
+def full_ratings(record: Record) -> Array:
+    """(num_clips, 3) ratings of the whole video, 0 for clips outside the annotated moments.
+
+    Raises:
+        ConfigError: clips outside the video, or not three ratings for each annotated clip.
+    """
+    duration = record.number("duration", positive=True)
+    num_clips = int(duration / CLIP_SECONDS)
+    if not 1 <= num_clips <= LONGEST_SECONDS / CLIP_SECONDS:
+        raise ConfigError(
+            f"{record.where}: 'duration' of {duration} s holds no clip of 2 s, or more than a day of them"
+        )
+    clips = record.vector("relevant_clip_ids")
+    given = record.matrix("saliency_scores")
+    if given.shape != (len(clips), NUM_WORKERS):
+        raise ConfigError(
+            f"{record.where}: 'saliency_scores' must be 3 ratings for each of {len(clips)} clips, got {given.shape}"
+        )
+    if (clips != np.floor(clips)).any() or clips.min() < 0 or clips.max() >= num_clips:
+        raise ConfigError(f"{record.where}: 'relevant_clip_ids' must be integers from 0 to {num_clips - 1}")
+    ratings = np.zeros((num_clips, NUM_WORKERS))
+    ratings[clips.astype(np.int64)] = given
+    return ratings
+
+
+class QVHighlights(Protocol):
+    """HL mAP and HIT@1 at three levels."""
+
+    name: ClassVar[str] = "qvhighlights"
+    source: ClassVar[str] = "Moment-DETR (Lei et al., NeurIPS 2021), standalone_eval"
+    predictions_format: ClassVar[str] = '{"qid": 2579, "pred_saliency_scores": [one number per 2 s clip]}'
+
+    def read(self, predictions: Path, annotations: Path) -> list[Case]:
+        """See `Protocol.read`; annotations are the released ``highlight_*_release.jsonl``."""
+        predicted = read_predictions(predictions, "qid")
+        annotated = read_keyed(annotations, "qid")
+        join(predicted, list(annotated), predictions, annotations)
+        return [
+            Case(qid, record.key("vid"), predicted[qid].vector(SCORES_FIELD), full_ratings(record))
+            for qid, record in annotated.items()
+        ]
+
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """``very_good_map``, ``very_good_hit@1`` and so on, in percent, rounded to two decimals as published."""
+        metrics: Metrics = {}
+        for level, lowest in LEVELS.items():
+            precision = [highlight_map(case.scores, case.ratings, lowest) for case in cases]
+            hits = [highlight_hit_at_1(case.scores, case.ratings, lowest) for case in cases]
+            metrics[f"{level}_map"] = round(mean_percent(precision), 2)
+            metrics[f"{level}_hit@1"] = round(mean_percent(hits), 2)
+        return metrics
+
+    def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:
+        """How many predictions were not as long as the video."""
+        differing = sum(len(case.scores) != len(case.ratings) for case in cases)
+        if not differing:
+            return ()
+        return (f"{differing} predictions were cut or zero-filled to the number of clips, as the evaluator does",)

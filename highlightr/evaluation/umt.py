@@ -1,0 +1,155 @@
+"""TVSum and YouTube Highlights as UMT judges them: a trapezoid AP per video, averaged per domain, then over domains.
+
+Scores and labels go in, percentages come out. TVSum looks at the five best clips and asks each of 20 annotators;
+YouTube Highlights ranks the whole video against its match labels.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError
+from highlightr.evaluation.base import Array, Case, Metrics, Protocol, group_means
+from highlightr.evaluation.ranking import ranked, trapezoid_average_precision
+from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
+
+__all__ = ["TVSum", "YouTubeHighlights", "above_lower_median", "tvsum_top5_ap", "youtube_ap", "youtube_labels"]
+
+TOP = 5
+"""Clips that the TVSum protocol looks at."""
+
+_SOURCE = "UMT (Liu et al., CVPR 2022), datasets/{}.py"
+
+
+def above_lower_median(ratings: Array) -> Array:
+    """1 for ratings above their median, else 0; of an even number of ratings the *lower* middle one is the median.
+
+    Args:
+        ratings: (num_clips,) of one annotator.
+
+    Source: UMT, which calls ``torch.median``. With the upper middle one, that clip itself would not be positive.
+    """
+    median = np.sort(ratings)[(len(ratings) - 1) // 2]
+    return np.asarray(ratings > median, dtype=np.float64)
+
+
+def tvsum_top5_ap(scores: Array, ratings: Array) -> float:
+    """Mean over annotators of the AP of the five best clips, positive where the annotator rated above the median.
+
+    Args:
+        scores: (num_scores,); only clips that have both a score and ratings are ranked.
+        ratings: (num_clips, num_annotators).
+
+    Returns:
+        A fraction. An annotator with no positive among the five counts as 0; recall counts within the five.
+
+    Source: UMT, ``TVSum.evaluate``. Equal scores: the earlier clip first (published: left to torch's sort).
+    """
+    num_clips = min(len(scores), len(ratings))
+    labels = np.stack([above_lower_median(annotator) for annotator in ratings.T], axis=1)[:num_clips]
+    order = np.argsort(-scores[:num_clips], kind="stable")[:TOP]
+    return float(np.mean([trapezoid_average_precision(annotator[order]) for annotator in labels.T]))
+
+
+def youtube_labels(match: npt.ArrayLike) -> Array:
+    """1 where a clip was matched (1), 0 where it was not (-1) or is doubtful (0).
+
+    Source: UMT, ``YouTubeHighlights.get_saliency``.
+    """
+    return (np.asarray(match) > 0).astype(np.float64)
+
+
+def youtube_ap(scores: Array, match: Array) -> float:
+    """Trapezoid AP of the whole ranking.
+
+    Args:
+        scores: (num_scores,); only clips that have both a score and a label are ranked.
+        match: (num_clips,) 1, 0 or -1.
+
+    Returns:
+        A fraction; 0 for a video without a matched clip, as published.
+
+    Source: UMT, ``YouTubeHighlights.evaluate``. Equal scores: the earlier clip first.
+    """
+    num_clips = min(len(scores), len(match))
+    return trapezoid_average_precision(ranked(youtube_labels(match[:num_clips]), scores[:num_clips]))
+
+
+class _ByDomain(Protocol):
+    """Shared by both data sets: one score list per video, domains averaged."""
+
+    predictions_format: ClassVar[str] = '{"vid": "akI8YFjEmUw", "pred_saliency_scores": [one number per clip]}'
+
+    def read(self, predictions: Path, annotations: Path) -> list[Case]:
+        """See `Protocol.read`; annotations are JSON lines as released by Lighthouse."""
+        predicted = read_predictions(predictions, "vid")
+        annotated = read_keyed(annotations, "vid")
+        join(predicted, list(annotated), predictions, annotations)
+        return [
+            Case(
+                vid,
+                vid,
+                predicted[vid].vector(SCORES_FIELD),
+                self.ratings(record),
+                str(record.fields.get("domain", "")),
+            )
+            for vid, record in annotated.items()
+        ]
+
+    @abstractmethod
+    def ratings(self, record: Record) -> Array:
+        """(num_clips, num_annotators) of one line."""
+
+    @abstractmethod
+    def precision(self, case: Case) -> float:
+        """AP of one video, a fraction."""
+
+    def measure(self, cases: Sequence[Case]) -> Metrics:
+        """``map``: the mean over domains, the tables' average; ``map/DOMAIN``: each one."""
+        domains = group_means(cases, [self.precision(case) for case in cases])
+        metrics = {"map": float(np.mean(list(domains.values())))}
+        return metrics | {f"map/{name}": value for name, value in domains.items() if name}
+
+    def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:
+        """How many videos have another number of scores than of labels."""
+        differing = sum(len(case.scores) != len(case.ratings) for case in cases)
+        return (f"{differing} videos were cut to the shorter of scores and labels",) if differing else ()
+
+
+class TVSum(_ByDomain):
+    """Top-5 mAP over 20 annotators."""
+
+    name: ClassVar[str] = "tvsum"
+    source: ClassVar[str] = _SOURCE.format("tvsum")
+
+    def ratings(self, record: Record) -> Array:
+        """``label``: for each clip, the ratings (1 to 5) of all annotators."""
+        return record.matrix("label")
+
+    def precision(self, case: Case) -> float:
+        """See `tvsum_top5_ap`."""
+        return tvsum_top5_ap(case.scores, case.ratings)
+
+
+class YouTubeHighlights(_ByDomain):
+    """mAP over videos."""
+
+    name: ClassVar[str] = "youtube-highlights"
+    source: ClassVar[str] = _SOURCE.format("youtube")
+
+    def ratings(self, record: Record) -> Array:
+        """``match``: 1, 0 or -1 for each clip."""
+        match = record.vector("match")
+        if not np.isin(match, (-1, 0, 1)).all():
+            raise ConfigError(f"{record.where}: 'match' must hold 1, 0 or -1 for each clip")
+        return match[:, None]
+
+    def precision(self, case: Case) -> float:
+        """See `youtube_ap`."""
+        return youtube_ap(case.scores, case.ratings[:, 0])
