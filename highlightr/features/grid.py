@@ -1,0 +1,63 @@
+"""Putting rows on the grid: means per clip, with gaps filled from the nearest clip that has data.
+
+In: rows with the clip each belongs to, in any batches. Out: (num_clips, width) float32. Memory is one row per clip.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.timeline import FloatArray, TimeGrid
+
+__all__ = ["ClipMeans", "fill_gaps"]
+
+
+class ClipMeans:
+    """Weighted mean per clip, gathered batch by batch."""
+
+    def __init__(self, grid: TimeGrid, width: int) -> None:
+        self._sums = np.zeros((grid.num_clips, width), dtype=np.float64 if width < 64 else np.float32)
+        self._weights = np.zeros(grid.num_clips, dtype=np.float64)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added."""
+        return not self._weights.any()
+
+    def add(self, clips: npt.NDArray[np.int64], rows: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> None:
+        """Add rows.
+
+        Args:
+            clips: (n,) clip of each row.
+            rows: (n, width).
+            weights: (n,) how much each row counts; `None`: all alike.
+        """
+        rows = np.asarray(rows)
+        weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
+        np.add.at(self._sums, clips, rows * weights[:, None].astype(rows.dtype))
+        np.add.at(self._weights, clips, weights)
+
+    def result(self) -> FloatArray:
+        """(num_clips, width) float32; a clip without rows repeats the nearest one with rows."""
+        filled = self._weights > 0
+        means = self._sums / np.where(filled, self._weights, 1.0)[:, None]
+        return fill_gaps(means.astype(np.float32), filled)
+
+
+def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
+    """Replace every row that is not filled by the nearest filled one (the earlier of two equally near).
+
+    Args:
+        rows: (n, width) float32.
+        filled: (n,) bool, at least one true.
+    """
+    if filled.all():
+        return rows
+    known = np.flatnonzero(filled)
+    wanted = np.arange(len(rows))
+    after = np.searchsorted(known, wanted).clip(0, len(known) - 1)
+    before = (after - 1).clip(0)
+    nearer = np.where(wanted - known[before] <= known[after] - wanted, before, after)
+    nearer = np.where(known[after] < wanted, after, nearer)
+    return rows[known[nearer]]

@@ -1,0 +1,192 @@
+"""Compile once, run without torch.
+
+In: a recipe, which tells how to build a torch module and what goes in and out. Out: a `Model`, a function from named
+arrays to arrays. On the CPU that is an onnxruntime session; the module is exported on first use, checked against
+torch, and kept in `home_folder()/compiled`. On a GPU the torch module itself runs. Importing torch takes seconds
+and is avoided whenever the compiled model is there.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.features.base import Weights
+from highlightr.home import home_folder, read_sealed, write_sealed
+from highlightr.timeline import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Model", "Recipe", "compiled_path", "default_threads", "open_model", "session_from_bytes"]
+
+logger = logging.getLogger(__name__)
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Model = Callable[[Arrays], list[FloatArray]]
+"""Named input arrays to output arrays, in the recipe's order."""
+
+_FORMAT_VERSION = 1
+"""Part of a compiled file's name; raised when a recipe's graph or the exporter's options change."""
+
+_OPSET = 17
+_TOLERANCE = 1e-3
+"""Largest difference from torch, relative to the largest output, that a compiled model may show."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made from its weights."""
+
+    name: str
+    """Part of the compiled file's name: lower case, no spaces."""
+    weights: Weights
+    build: Callable[[], torch.nn.Module]
+    """Returns the module in evaluation mode with verified weights; it takes the inputs in order."""
+    example: Arrays
+    """Inputs, by name, that the export is traced with and checked on."""
+    outputs: tuple[str, ...]
+    dynamic: Mapping[str, Mapping[int, str]]
+    """For each input and output, the axes whose length may vary."""
+
+
+def open_model(recipe: Recipe, *, device: str = "cpu", threads: int | None = None) -> Model:
+    """Make the recipe's model ready to run.
+
+    Args:
+        recipe: what to open.
+        device: ``cpu`` runs the compiled model in onnxruntime; ``torch`` runs the module in torch on the CPU;
+            ``cuda`` or ``cuda:N`` runs it in torch on that GPU.
+        threads: for onnxruntime; `None` takes every core this process may use.
+
+    Raises:
+        ConfigError: an unknown device, or a GPU that is not there.
+        WeightsError: weights that are absent or not as published.
+    """
+    if device == "cpu":
+        return _in_onnxruntime(recipe, threads)
+    if device == "torch" or device.partition(":")[0] == "cuda":
+        return _in_torch(recipe, "cpu" if device == "torch" else device)
+    raise ConfigError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
+
+
+def compiled_path(recipe: Recipe) -> Path:
+    """Where the compiled model is kept; new weights or a new format lead to a new place."""
+    return home_folder() / "compiled" / f"{recipe.name}-{recipe.weights.sha256[:12]}-v{_FORMAT_VERSION}.onnx.sealed"
+
+
+def default_threads() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def session_from_bytes(model: bytes, threads: int | None = None, external: Arrays | None = None) -> Any:
+    """An onnxruntime session for a serialised model.
+
+    Args:
+        model: the ONNX protobuf.
+        threads: `None` takes every core this process may use.
+        external: file name to (n,) uint8 content, for a model whose weights lie in files of their own.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or default_threads()
+    options.inter_op_num_threads = 1
+    # Threads that spin while waiting would take the cores away from the decoder.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    if external:
+        options.add_external_initializers_from_files_in_memory(
+            list(external), [part.tobytes() for part in external.values()], [part.size for part in external.values()]
+        )
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _in_onnxruntime(recipe: Recipe, threads: int | None) -> Model:
+    session = _cached_session(recipe, threads) or session_from_bytes(_compile(recipe), threads)
+    return lambda inputs: list(session.run(list(recipe.outputs), dict(inputs)))
+
+
+def _cached_session(recipe: Recipe, threads: int | None) -> Any:
+    payload = read_sealed(compiled_path(recipe))
+    if payload is None:
+        return None
+    try:
+        return session_from_bytes(payload, threads)
+    except Exception as error:  # noqa: BLE001  onnxruntime raises classes of its own, one per status
+        logger.debug("compiled %s does not open and is made again: %s", recipe.name, error)
+        return None
+
+
+def _compile(recipe: Recipe) -> bytes:
+    logger.info("Preparing %s for this machine, once", recipe.name)
+    module = recipe.build()
+    payload = _export(recipe, module)
+    _check(recipe, module, payload)
+    try:
+        write_sealed(compiled_path(recipe), payload)
+    except OSError as error:
+        logger.info("%s cannot be kept for next time: %s", recipe.name, error)
+    return payload
+
+
+def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:
+    import torch
+
+    buffer: Any = io.BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode():
+        # The tracing exporter warns that it is the older one; the newer needs a package more and takes longer.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            tuple(torch.from_numpy(value) for value in recipe.example.values()),
+            buffer,
+            input_names=list(recipe.example),
+            output_names=list(recipe.outputs),
+            dynamic_axes={name: dict(axes) for name, axes in recipe.dynamic.items()},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    return buffer.getvalue()
+
+
+def _check(recipe: Recipe, module: torch.nn.Module, payload: bytes) -> None:
+    expected = _run_torch(module, recipe.example, "cpu")
+    session = session_from_bytes(payload)
+    for name, want, got in zip(
+        recipe.outputs, expected, session.run(list(recipe.outputs), dict(recipe.example)), strict=True
+    ):
+        error = float(np.abs(want - got).max() / max(np.abs(want).max(), 1e-12))
+        if not error <= _TOLERANCE:
+            raise WeightsError(f"compiled {recipe.name} differs from torch in {name} by {error:.2g} of its range")
+
+
+def _in_torch(recipe: Recipe, device: str) -> Model:
+    import torch
+
+    if device != "cpu" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device!r} was asked for, but torch sees no GPU: use --device cpu")
+    module = recipe.build().to(device)
+    return lambda inputs: _run_torch(module, inputs, device)
+
+
+def _run_torch(module: torch.nn.Module, inputs: Arrays, device: str) -> list[FloatArray]:
+    import torch
+
+    with torch.inference_mode():
+        outputs = module(*(torch.from_numpy(np.ascontiguousarray(value)).to(device) for value in inputs.values()))
+    several = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
+    return [output.float().cpu().numpy() for output in several]
