@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,30 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set HIGHLIGHTR_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo video of `examples/make_demo.py`, made small; `demo.shots.json` with the truth lies beside it."""
+    spec = importlib.util.spec_from_file_location("make_demo", REPOSITORY / "examples" / "make_demo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    maker = importlib.util.module_from_spec(spec)
+    sys.modules["make_demo"] = maker
+    spec.loader.exec_module(maker)
+    video = tmp_path_factory.mktemp("demo") / "demo.mp4"
+    maker.make_demo(video, size=(480, 270))
+    return video
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of the tests' own: compiled models are made once a session, nothing of the user's is touched."""
+    folder = Path(os.environ.get("HIGHLIGHTR_TEST_HOME") or tmp_path_factory.mktemp("home"))
+    before = os.environ.get("HIGHLIGHTR_HOME")
+    os.environ["HIGHLIGHTR_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["HIGHLIGHTR_HOME"]
+    else:
+        os.environ["HIGHLIGHTR_HOME"] = before
