@@ -1,0 +1,11 @@
+"""Scorers: from features (and a query) to one saliency score per clip.
+
+In: `Features` on the grid. Out: `Scores`. Made by name with `create_scorer`; importing this package imports no torch.
+"""
+
+from __future__ import annotations
+
+from highlightr.scorers.base import Contract, QueryUse, Scorer
+from highlightr.scorers.registry import SCORERS, contract_of, create_scorer, describe
+
+__all__ = ["SCORERS", "Contract", "QueryUse", "Scorer", "contract_of", "create_scorer", "describe"]

@@ -1,0 +1,232 @@
+"""What scorers that run a network share: its weights, its notes, its features, and windows over a whole video.
+
+In: `Features` and queries. Out: `Scores`. A subclass names its configuration and network and turns one window's
+features into arrays. torch is imported when a scorer is made, not when this module is.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.scorers.apply import Execution, Precision, apply_windows
+from highlightr.scorers.base import Contract, Scorer
+from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
+from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Shot
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["RANDOM_WEIGHTS_NOTE", "NeuralScorer", "build_network", "check_query", "load_weights", "reasons_of"]
+
+RANDOM_WEIGHTS_NOTE = "Random weights: the scores mean nothing."
+"""Note on every result of a network whose weights were drawn and not trained."""
+
+ConfigT = TypeVar("ConfigT", CFSumConfig, DAViHDConfig)
+
+_CLIP_TOLERANCE_SECONDS = 1e-6
+_QUERIES_AT_ONCE = 8
+"""Queries in one batch; more are scored in further batches, so that memory does not grow with their number."""
+
+
+class NeuralScorer(Scorer, Generic[ConfigT]):
+    """A network and its contract.
+
+    Exactly one of `weights` (a safetensors file) and `random_seed` is given.
+
+    Raises:
+        ConfigError: both or neither of them, or a device or precision that cannot be had.
+        WeightsError: a file that is not safetensors or does not fit the configuration.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[CFSumConfig] | type[DAViHDConfig]]
+
+    def __init__(
+        self,
+        config: ConfigT,
+        weights: Path | None = None,
+        random_seed: int | None = None,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+    ) -> None:
+        self.config: ConfigT = config
+        self.contract = self.contract_of(config)
+        self.execution = Execution(device, precision)
+        self.network = build_network(self.network_class(), config, self.name, weights, random_seed).to(device)
+        self._notes = () if weights is not None else (RANDOM_WEIGHTS_NOTE,)
+
+    @staticmethod
+    @abstractmethod
+    def contract_of(config: Any) -> Contract:
+        """What a scorer of this configuration needs and promises."""
+
+    @staticmethod
+    @abstractmethod
+    def network_class() -> type[nn.Module]:
+        """The network, imported when asked for."""
+
+    @abstractmethod
+    def _prepare(self, features: Features, queries: Sequence[Query | None]) -> Mapping[str, FloatArray]:
+        """Every input that has one row per clip, name to (num_clips, width); checks streams and queries."""
+
+    @abstractmethod
+    def _forward(self, window: Mapping[str, Tensor], queries: Sequence[Query | None]) -> Mapping[str, Tensor]:
+        """From (n, width) inputs to name → (queries, n) arrays: `scores`, parts, and what `_result` reads."""
+
+    @abstractmethod
+    def _result(self, features: Features, query: Query | None, rows: Mapping[str, FloatArray]) -> Scores:
+        """One query's `Scores` from its rows (num_clips,)."""
+
+    def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
+        """Score every clip; see `Scorer.score`. Shots are not used: these networks were published without them."""
+        return self.score_many(features, [query])[0]
+
+    def score_many(self, features: Features, queries: Sequence[Query | None]) -> list[Scores]:
+        """Score one video for several queries in one pass; each result equals that of its query alone.
+
+        Raises:
+            ConfigError: as `score`.
+        """
+        if not queries:
+            return []
+        inputs = self._prepare(features, queries)
+        batches = self._batches(queries)
+        found: list[Scores] = []
+        for batch in batches:
+            rows = self._score_batch(inputs, batch, features.grid.num_clips)
+            for index, query in enumerate(batch):
+                own = {name: values[min(index, len(values) - 1)] for name, values in rows.items()}
+                found.append(self._result(features, query, own))
+        return found
+
+    def _batches(self, queries: Sequence[Query | None]) -> list[Sequence[Query | None]]:
+        step = _QUERIES_AT_ONCE
+        return [queries[start : start + step] for start in range(0, len(queries), step)]
+
+    def _score_batch(
+        self, inputs: Mapping[str, FloatArray], queries: Sequence[Query | None], num_clips: int
+    ) -> dict[str, FloatArray]:
+        import torch
+
+        def window(start: int, stop: int) -> Mapping[str, FloatArray]:
+            tensors = {name: self.execution.tensor(values[start:stop]) for name, values in inputs.items()}
+            with torch.inference_mode(), self.execution.autocast():
+                found = self._forward(tensors, queries)
+            return {name: values.detach().float().cpu().numpy() for name, values in found.items()}
+
+        longest = self.contract.longest_clips or num_clips
+        rows = apply_windows(window, num_clips, longest)
+        if not all(np.isfinite(values).all() for values in rows.values()):
+            raise ConfigError(f"{self.name} gave a value that is not finite; look for one in the features")
+        return rows
+
+    def _check(self, features: Features, required: Sequence[str]) -> None:
+        """Refuse features that do not fit the contract."""
+        clip_seconds = self.contract.clip_seconds
+        if clip_seconds is not None and abs(features.grid.clip_seconds - clip_seconds) > _CLIP_TOLERANCE_SECONDS:
+            raise ConfigError(
+                f"{self.name} scores clips of {clip_seconds} s, got clips of {features.grid.clip_seconds} s"
+            )
+        for name in required:
+            if name not in features.streams and name not in features.signals:
+                given = ", ".join(sorted({*features.streams, *features.signals})) or "nothing"
+                raise ConfigError(f"{self.name} cannot do without {name!r}, and this video gave {given}")
+        for name, width in self.contract.streams.items():
+            if name in features.streams and features.streams[name].shape[1] != width:
+                raise ConfigError(f"{self.name} takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
+
+    @staticmethod
+    def _concatenate(features: Features, streams: Mapping[str, int]) -> FloatArray:
+        return np.concatenate([features.streams[name] for name in streams], axis=1)
+
+
+def check_query(name: str, query: Query | None, width: int) -> None:
+    """Refuse a query of another width than `width`.
+
+    Raises:
+        ConfigError: such a query.
+    """
+    if query is not None and query.tokens.shape[1] != width:
+        raise ConfigError(f"{name} takes query tokens {width} wide, got {query.tokens.shape[1]}")
+
+
+def reasons_of(parts: Mapping[str, tuple[str, str, FloatArray]]) -> tuple[tuple[Reason, ...], ...]:
+    """Per clip the parts by their share of what was added and taken away; strongest first.
+
+    Args:
+        parts: any key → (kind, label, (num_clips,) contribution).
+    """
+    sizes = np.abs(np.stack([values for _, _, values in parts.values()]))
+    shares = sizes / np.maximum(sizes.sum(0), np.finfo(np.float32).tiny)
+    named = [(kind, label) for kind, label, _ in parts.values()]
+    return tuple(
+        tuple(
+            Reason(kind, label, float(share))
+            for share, (kind, label) in sorted(zip(shares[:, clip], named, strict=True), key=lambda item: -item[0])
+        )
+        for clip in range(shares.shape[1])
+    )
+
+
+def build_network(
+    network: type[nn.Module], config: object, name: str, weights: Path | None, random_seed: int | None
+) -> nn.Module:
+    """The network in evaluation mode, with weights from a file or drawn from a seed; see `NeuralScorer`."""
+    import torch
+
+    if (weights is None) == (random_seed is None):
+        given = "neither" if weights is None else "both"
+        raise ConfigError(f"{name} runs on trained weights or on a random seed, exactly one of them; {given} was given")
+    if random_seed is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(random_seed)
+            return network(config).eval()
+    with torch.device("meta"):
+        built = network(config)
+    load_weights(built, weights, name)  # type: ignore[arg-type]
+    return built.eval()
+
+
+def load_weights(network: nn.Module, path: Path, name: str) -> None:
+    """Put the tensors of a safetensors file into `network`, whose names and shapes they must match.
+
+    Raises:
+        WeightsError: no such file, not safetensors, or tensors that do not fit.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        text = " ".join(str(error).split())
+        raise WeightsError(f"{path} cannot be read as safetensors ({text}); convert or fetch it again") from error
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    problem = _misfit(expected, {key: value.shape for key, value in state.items()})
+    if problem:
+        raise WeightsError(f"{path} does not fit {name}: {problem}; check the preset's scorer.config")
+    floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    network.load_state_dict(floats, assign=True)
+    for parameter in network.parameters():
+        if not torch.isfinite(parameter).all():
+            raise WeightsError(f"{path} holds a value that is not finite; fetch or train it again")
+
+
+def _misfit(expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]) -> str | None:
+    missing = sorted(set(expected) - set(found))
+    unknown = sorted(set(found) - set(expected))
+    if missing:
+        return f"{len(missing)} tensors are missing, first {missing[0]!r}"
+    if unknown:
+        return f"{len(unknown)} tensors are unknown, first {unknown[0]!r}"
+    wrong = next((key for key in sorted(expected) if tuple(expected[key]) != tuple(found[key])), None)
+    if wrong is None:
+        return None
+    return f"{wrong!r} is {tuple(found[wrong])} where the configuration makes {tuple(expected[wrong])}"
