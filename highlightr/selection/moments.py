@@ -7,6 +7,8 @@ boundaries, and moments that nearly touch are joined.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from highlightr.selection.options import SelectionOptions
@@ -41,7 +43,7 @@ class _Moments:
 
     def select(self) -> list[Span]:
         """Run to the end of the budget."""
-        limit = len(self._free) if self._options.max_clips is None else self._options.max_clips
+        limit = math.inf if self._options.max_clips is None else self._options.max_clips
         while self._rest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self._chosen) < limit:
             peak = int(np.argmax(np.where(self._free, self._pieces.scores, -1.0)))
             room = self._room_around(peak)
@@ -107,10 +109,17 @@ class _Moments:
         return span
 
     def _take(self, span: Span) -> None:
+        """Choose a span; pieces that it covers in part are split, so that the rest stays free."""
         self._rest -= span.seconds
+        for time in span:
+            at = self._pieces.index_at(time)
+            pieces = self._pieces.split_at(time)
+            if pieces is not self._pieces:
+                self._free = np.insert(self._free, at, self._free[at])
+                self._pieces = pieces
         edges = self._pieces.edges
-        overlaps = (edges[:-1] < span.stop - EPSILON_SECONDS) & (edges[1:] > span.start + EPSILON_SECONDS)
-        self._free &= ~overlaps
+        middles = (edges[:-1] + edges[1:]) / 2
+        self._free &= (middles < span.start) | (middles >= span.stop)
         self._chosen = join_touching([*self._chosen, span])
 
     def _lengthen(self) -> None:

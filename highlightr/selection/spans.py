@@ -7,7 +7,7 @@ their scores; means over spans. Spans are half-open, ``[start, stop)``, in secon
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +53,15 @@ class Pieces:
         """The piece that holds a time; the nearest one for times outside."""
         found = int(np.searchsorted(self.edges, seconds + EPSILON_SECONDS, side="right")) - 1
         return min(max(found, 0), len(self.scores) - 1)
+
+    def split_at(self, seconds: float) -> Pieces:
+        """The same pieces with one more edge; these pieces themselves where that edge is there already."""
+        if np.abs(self.edges - seconds).min() <= EPSILON_SECONDS:
+            return self
+        at = self.index_at(seconds)
+        return replace(
+            self, edges=np.insert(self.edges, at + 1, seconds), scores=np.insert(self.scores, at, self.scores[at])
+        )
 
     def shot_at(self, seconds: float) -> Span:
         """The shot that holds a time."""

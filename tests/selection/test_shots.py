@@ -1,0 +1,123 @@
+"""Shot boundaries on pictures made with known cuts, flashes and motion, and on real clips joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from highlightr.media.change import FrameChange
+from highlightr.media.taps import Thumbnail
+from highlightr.selection import detect_shots, shots_from_boundaries, shots_from_probability
+from highlightr.timeline import Shot, Signal
+
+Image = npt.NDArray[np.uint8]
+
+
+def scene(seed: int) -> Image:
+    """A smooth colourful picture, wider than a thumbnail so that it can be panned."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (5, 12, 3)).astype(np.float64)
+    rows = np.clip(np.arange(27) * 4 / 27, 0, 3.999)
+    columns = np.clip(np.arange(240) * 11 / 240, 0, 10.999)
+    r, c = rows.astype(int)[:, None], columns.astype(int)[None]
+    fr, fc = (rows - rows.astype(int))[:, None, None], (columns - columns.astype(int))[None, :, None]
+    top = blocks[r, c] * (1 - fc) + blocks[r, c + 1] * fc
+    low = blocks[r + 1, c] * (1 - fc) + blocks[r + 1, c + 1] * fc
+    return (top * (1 - fr) + low * fr).astype(np.uint8)
+
+
+def held(seed: int, frames: int, pan: int = 0) -> Iterator[Image]:
+    noise = np.random.default_rng(seed + 100)
+    for index in range(frames):
+        view = scene(seed)[:, (index * pan) % 192 :][:, :48].astype(np.int16)
+        yield np.clip(view + noise.integers(-4, 5, view.shape), 0, 255).astype(np.uint8)
+
+
+def found(images: Iterable[Image], frames_per_second: float = 25.0) -> list[float]:
+    change, count = FrameChange(), 0
+    for index, image in enumerate(images):
+        change.push(Thumbnail(index / frames_per_second, image))
+        count = index + 1
+    shots = detect_shots(change.signal(), count / frames_per_second)
+    assert shots[0].start_seconds == 0
+    assert shots[-1].stop_seconds == count / frames_per_second
+    assert all(a.stop_seconds == b.start_seconds for a, b in pairwise(shots))
+    return [round(shot.start_seconds, 3) for shot in shots[1:]]
+
+
+@pytest.mark.parametrize("frames_per_second", [3.0, 25.0, 60.0])
+def test_hard_cuts_to_the_frame(frames_per_second: float) -> None:
+    frames = [*held(1, 30), *held(2, 20), *held(3, 40)]
+    cuts = [round(30 / frames_per_second, 3), round(50 / frames_per_second, 3)]
+    assert found(frames, frames_per_second) == cuts
+
+
+def test_one_shot_has_no_boundary() -> None:
+    assert found(held(4, 80)) == []
+
+
+def test_a_fast_pan_is_not_a_cut() -> None:
+    assert found([*held(5, 30), *held(5, 30, pan=6)]) == []
+
+
+def test_a_cut_out_of_a_fast_pan_is_found() -> None:
+    assert found([*held(5, 32, pan=3), *held(6, 30, pan=3)]) == [1.28]
+
+
+@pytest.mark.parametrize("flash_frames", [1, 2, 5])
+def test_a_flash_is_not_a_cut(flash_frames: int) -> None:
+    white = np.full((27, 48, 3), 255, np.uint8)
+    frames = list(held(7, 75))
+    assert found([*frames[:37], *[white] * flash_frames, *frames[37 + flash_frames :]]) == []
+
+
+def test_frames_repeated_by_a_faster_file_are_not_cuts() -> None:
+    slow = [image for image in held(8, 20, pan=7) for _ in range(8)]
+    assert found(slow) == []
+
+
+def test_a_cut_among_repeated_frames_is_found() -> None:
+    frames = [*held(8, 10, pan=2), *held(9, 10, pan=2)]
+    assert found([image for image in frames for _ in range(8)]) == [3.2]
+
+
+def test_no_frame_or_one_is_one_shot() -> None:
+    assert detect_shots(FrameChange().signal(), 2.0) == (Shot(0.0, 2.0),)
+    assert found([scene(1)[:, :48]]) == []
+
+
+def test_a_signal_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"columns \('picture', 'colours', 'lasting'\), got \(2, 1\)"):
+        detect_shots(Signal(np.zeros(2), np.zeros((2, 1), np.float32)), 1.0)
+
+
+def test_boundaries_outside_or_too_close_are_dropped() -> None:
+    shots = shots_from_boundaries([5.0, 0.05, 2.0, 2.05, 9.96, 12.0, -1.0], 10.0)
+    assert shots == (Shot(0.0, 2.0), Shot(2.0, 5.0), Shot(5.0, 10.0))
+
+
+def test_a_run_above_the_threshold_is_one_boundary() -> None:
+    values = np.array([0.1, 0.9, 0.8, 0.2, 0.1, 0.6, 0.4, 0.9], np.float32)[:, None]
+    shots = shots_from_probability(Signal(np.arange(8.0), values), 8.0)
+    assert [shot.start_seconds for shot in shots] == [0.0, 3.0, 6.0]  # A run that never ends has no new shot.
+
+
+def real_thumbnails(path: Path) -> list[Image]:
+    with av.open(path) as container:
+        return [frame.reformat(48, 27, "rgb24").to_ndarray() for frame in container.decode(video=0)]
+
+
+@pytest.mark.realdata
+def test_joins_of_real_clips_are_found(real_data: Path) -> None:
+    # Together 30 frames per second or nearly; frames are dated at 30, so that every join is at a known time.
+    names = ["vas_baby_video_01951", "vas_drum_video_02542", "vas_fireworks_video_02997", "mdn_flower"]
+    clips = [real_thumbnails(real_data / "events" / f"{name}.mp4") for name in names]
+    joins = (np.cumsum([len(clip) for clip in clips])[:-1] / 30).tolist()
+    boundaries = found([image for clip in clips for image in clip], 30.0)
+    assert all(any(abs(join - boundary) < 0.01 for boundary in boundaries) for join in joins)
+    assert len(boundaries) <= len(joins) + 2
