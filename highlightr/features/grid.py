@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from highlightr.timeline import FloatArray, TimeGrid
 
-__all__ = ["ClipMeans", "fill_gaps"]
+__all__ = ["ClipMeans", "clip_maxima", "fill_gaps", "overlaps"]
 
 
 class ClipMeans:
@@ -61,3 +61,35 @@ def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
     nearer = np.where(wanted - known[before] <= known[after] - wanted, before, after)
     nearer = np.where(known[after] < wanted, after, nearer)
     return rows[known[nearer]]
+
+
+def clip_maxima(grid: TimeGrid, clips: npt.NDArray[np.int64], values: npt.ArrayLike) -> FloatArray:
+    """(num_clips,) float32: the largest of each clip's values; a clip without any repeats the nearest one's.
+
+    Args:
+        grid: the clips.
+        clips: (n,) clip of each value, n at least 1.
+        values: (n,).
+    """
+    maxima = np.full(grid.num_clips, -np.inf, dtype=np.float32)
+    np.maximum.at(maxima, clips, np.asarray(values, dtype=np.float32))
+    return fill_gaps(maxima, np.isfinite(maxima))
+
+
+def overlaps(
+    grid: TimeGrid, start_seconds: float, stop_seconds: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The clips that a span [start, stop) touches, and for how many seconds each; at least one clip.
+
+    A span outside the video, or one that only its last rounding error reaches, counts for the nearest clip.
+    """
+    first, last = grid.clip_index([start_seconds, stop_seconds])
+    clips = np.arange(first, last + 1)
+    begins = np.maximum(clips * grid.clip_seconds, start_seconds)
+    ends = np.minimum((clips + 1) * grid.clip_seconds, stop_seconds)
+    # Shares below a millisecond are float noise at a boundary.
+    seconds = np.maximum(ends - begins, 0.0)
+    kept = seconds > 1e-3
+    if not kept.any():
+        return clips[:1], np.ones(1)
+    return clips[kept], seconds[kept]

@@ -108,10 +108,11 @@ def session_from_bytes(model: bytes, threads: int | None = None, external: Array
     # Threads that spin while waiting would take the cores away from the decoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    if external:
-        options.add_external_initializers_from_files_in_memory(
-            list(external), [part.tobytes() for part in external.values()], [part.size for part in external.values()]
-        )
+    # onnxruntime reads these buffers while the session is made, and does not hold them itself.
+    parts = {name: part.tobytes() for name, part in (external or {}).items()}
+    if parts:
+        sizes = [len(part) for part in parts.values()]
+        options.add_external_initializers_from_files_in_memory(list(parts), list(parts.values()), sizes)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -160,7 +161,8 @@ def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:
             opset_version=_OPSET,
             dynamo=False,
         )
-    return buffer.getvalue()
+    exported: bytes = buffer.getvalue()
+    return exported
 
 
 def _check(recipe: Recipe, module: torch.nn.Module, payload: bytes) -> None:

@@ -1,0 +1,112 @@
+"""Short-time spectra of a soundtrack that arrives in blocks.
+
+In: mono samples in blocks of any size. Out: overlapping frames in batches of a fixed size, and mel filter banks.
+Because the batches do not depend on the blocks, neither does a single bit of what is computed from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.timeline import FloatArray
+
+__all__ = ["FrameCutter", "hann", "mel_filters_htk", "mel_filters_slaney"]
+
+BATCH_FRAMES = 64
+
+
+class FrameCutter:
+    """Cuts a stream of samples into frames of `length` samples, one every `hop`."""
+
+    def __init__(self, length: int, hop: int) -> None:
+        self._length, self._hop = length, hop
+        self._waiting: list[FloatArray] = []
+        self._num_waiting = 0
+
+    def push(self, samples: FloatArray) -> Iterator[FloatArray]:
+        """Take the next samples; yield (64, length) float32 batches as they fill (views: copy to keep)."""
+        self._waiting.append(samples)
+        self._num_waiting += len(samples)
+        if self._num_waiting < self._length + (BATCH_FRAMES - 1) * self._hop:
+            return
+        joined = np.concatenate(self._waiting)
+        step = BATCH_FRAMES * self._hop
+        start = 0
+        while len(joined) - start >= self._length + step - self._hop:
+            yield self._frames(joined[start : start + self._length + step - self._hop])
+            start += step
+        self._waiting, self._num_waiting = [joined[start:].copy()], len(joined) - start
+
+    def finish(self) -> FloatArray:
+        """The (n, length) frames that are left; samples after the last whole frame are dropped."""
+        joined = np.concatenate([np.zeros(0, np.float32), *self._waiting])
+        self._waiting, self._num_waiting = [], 0
+        if len(joined) < self._length:
+            return np.zeros((0, self._length), dtype=np.float32)
+        return self._frames(joined)
+
+    def _frames(self, samples: FloatArray) -> FloatArray:
+        return np.lib.stride_tricks.sliding_window_view(samples, self._length)[:: self._hop]
+
+
+@cache
+def hann(length: int) -> FloatArray:
+    """(length,) periodic Hann window, which is what spectrograms use."""
+    window: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    return window.astype(np.float32)
+
+
+def mel_filters_slaney(sample_rate: int, fft_length: int, num_mels: int) -> FloatArray:
+    """(fft_length // 2 + 1, num_mels) float32: triangles over 0 Hz to half the rate, each with unit area in Hz.
+
+    Source: M. Slaney, Auditory Toolbox (1998), as in librosa's `filters.mel` with its defaults.
+    """
+    edges = _slaney_to_hz(np.linspace(0.0, _hz_to_slaney(sample_rate / 2), num_mels + 2))
+    bins = np.arange(fft_length // 2 + 1) * sample_rate / fft_length
+    filters: FloatArray = (_triangles(bins, edges) * (2.0 / (edges[2:] - edges[:-2]))).astype(np.float32)
+    return filters
+
+
+def mel_filters_htk(
+    sample_rate: int, fft_length: int, num_mels: int, lowest_hz: float, highest_hz: float
+) -> FloatArray:
+    """(fft_length // 2 + 1, num_mels) float32: triangles of height 1 that are straight on the mel axis, not in Hz.
+
+    Source: TensorFlow's `linear_to_mel_weight_matrix`, which YAMNet was trained with; the 0 Hz row is zero.
+    """
+
+    def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        return np.asarray(1127.0 * np.log1p(np.asarray(hz, dtype=np.float64) / 700.0))
+
+    bins = np.arange(fft_length // 2 + 1) * sample_rate / fft_length
+    filters = _triangles(mel(bins), np.linspace(mel(lowest_hz), mel(highest_hz), num_mels + 2))
+    filters[0] = 0.0
+    return filters.astype(np.float32)
+
+
+def _triangles(bins: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(bins, bands): band m rises from edge m to edge m + 1 and falls to edge m + 2."""
+    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins[:, None] - low) / (middle - low)
+    falling = (high - bins[:, None]) / (high - middle)
+    return np.maximum(0.0, np.minimum(rising, falling))
+
+
+# Slaney's scale: linear to 1000 Hz (15 mels), then 27 mels per factor of 6.4.
+_LINEAR_HZ = 200.0 / 3.0
+_BREAK_HZ = 1000.0
+_BREAK_MEL = _BREAK_HZ / _LINEAR_HZ
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def _hz_to_slaney(hz: float) -> float:
+    return float(hz / _LINEAR_HZ if hz < _BREAK_HZ else _BREAK_MEL + np.log(hz / _BREAK_HZ) / _LOG_STEP)
+
+
+def _slaney_to_hz(mels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    upper = _BREAK_HZ * np.exp(_LOG_STEP * (mels - _BREAK_MEL))
+    return np.where(mels < _BREAK_MEL, mels * _LINEAR_HZ, upper)
