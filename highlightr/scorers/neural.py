@@ -22,7 +22,15 @@ from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Sho
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["RANDOM_WEIGHTS_NOTE", "NeuralScorer", "build_network", "check_query", "load_weights", "reasons_of"]
+__all__ = [
+    "RANDOM_WEIGHTS_NOTE",
+    "NeuralScorer",
+    "build_network",
+    "check_query",
+    "load_weights",
+    "misfit",
+    "reasons_of",
+]
 
 RANDOM_WEIGHTS_NOTE = "Random weights: the scores mean nothing."
 """Note on every result of a network whose weights were drawn and not trained."""
@@ -209,7 +217,7 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
         text = " ".join(str(error).split())
         raise WeightsError(f"{path} cannot be read as safetensors ({text}); convert or fetch it again") from error
     expected = {key: value.shape for key, value in network.state_dict().items()}
-    problem = _misfit(expected, {key: value.shape for key, value in state.items()})
+    problem = misfit(expected, {key: value.shape for key, value in state.items()})
     if problem:
         raise WeightsError(f"{path} does not fit {name}: {problem}; check the preset's scorer.config")
     floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
@@ -219,7 +227,8 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
             raise WeightsError(f"{path} holds a value that is not finite; fetch or train it again")
 
 
-def _misfit(expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]) -> str | None:
+def misfit(expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]) -> str | None:
+    """The first difference between two sets of named shapes, in words; `None` if there is none."""
     missing = sorted(set(expected) - set(found))
     unknown = sorted(set(found) - set(expected))
     if missing:
