@@ -6,6 +6,7 @@ Nothing here imports torch; a model is compiled once with it, then runs in onnxr
 from __future__ import annotations
 
 from highlightr.features.base import Extracted, Extraction, Extractor, TextEncoder, Weights
+from highlightr.features.extract import extract
 from highlightr.features.registry import (
     EXTRACTORS,
     TEXT_ENCODERS,
@@ -25,6 +26,7 @@ __all__ = [
     "Weights",
     "create_extractor",
     "create_text_encoder",
+    "extract",
     "extractor_class",
     "text_encoder_class",
 ]

@@ -7,9 +7,11 @@ items are pushed in order of time, and `finish` returns the streams on the grid.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+import numpy as np
 
 from highlightr.media.taps import Item, Tap
 from highlightr.timeline import FloatArray, Query, Signal, TimeGrid
@@ -90,3 +92,7 @@ class TextEncoder(ABC):
         Raises:
             ConfigError: an empty query.
         """
+
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """(len(texts), width) float32 unit vectors; encoders that can take many texts at once override this."""
+        return np.stack([self.encode(text).vector for text in texts])

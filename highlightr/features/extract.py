@@ -16,10 +16,9 @@ from highlightr.timeline import Features, FloatArray, Signal, Source, TimeGrid
 
 __all__ = ["Progress", "extract"]
 
-Progress = Callable[[str, float, float], None]
-"""Called with ("extract", seconds of video done, seconds of video)."""
+Progress = Callable[[float, float], None]
+"""Called with (seconds of video done, seconds of video)."""
 
-STEP = "extract"
 _REPORT_SECONDS = 0.5
 """Progress is told at most this often, in seconds of video."""
 
@@ -62,11 +61,11 @@ class _Report:
     def reached(self, seconds: float) -> None:
         if self._progress is not None and seconds >= self._told + _REPORT_SECONDS:
             self._told = min(seconds, self._total)
-            self._progress(STEP, self._told, self._total)
+            self._progress(self._told, self._total)
 
     def done(self) -> None:
         if self._progress is not None:
-            self._progress(STEP, self._total, self._total)
+            self._progress(self._total, self._total)
 
 
 def _share_taps(extractors: Iterable[Extractor], grid: TimeGrid) -> tuple[dict[str, Tap], dict[str, list[Extraction]]]:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from highlightr.errors import ConfigError
-from highlightr.features.minilm import MiniLM
+from highlightr.features.base import TextEncoder
 from highlightr.features.packaged import packaged_file
 from highlightr.home import home_folder, read_sealed, write_sealed
 from highlightr.timeline import FloatArray
@@ -41,7 +41,7 @@ def label_names(stream: str) -> tuple[str, ...]:
     raise ConfigError(f"stream {stream!r} has no class names; those that have: {', '.join(LABELLED_STREAMS)}")
 
 
-def label_embeddings(encoder: MiniLM, stream: str) -> FloatArray:
+def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     """(classes, encoder.width) float32 unit vectors of a class stream's names, in column order.
 
     Raises:

