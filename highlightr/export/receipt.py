@@ -1,0 +1,167 @@
+"""The receipt: what was chosen, from which scores, by what, in one JSON document.
+
+In: a `Summary` and what is known about the run. Out: plain JSON types, as `receipt.schema.json` (draft 2020-12,
+shipped beside this file) describes them. Times are seconds of the source, spans half-open, scores in [0, 1].
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from highlightr import __version__
+from highlightr.export.files import printable, write_whole
+from highlightr.features.base import Weights
+from highlightr.hashing import content_hash
+from highlightr.timeline import FloatArray, Reason, Segment, Source, Summary
+
+__all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "software_versions", "write_receipt"]
+
+SCHEMA_VERSION = "1.0"
+"""The first number changes when a reader of the old schema would be misled, the second when fields are added."""
+
+SECONDS_DIGITS = 6
+SCORE_DIGITS = 4
+TIMING_DIGITS = 3
+
+
+def build_receipt(
+    summary: Summary,
+    *,
+    scorer: str,
+    options: Mapping[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
+    marks: Sequence[str] = (),
+    weights: Sequence[Weights] = (),
+    versions: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Everything about one summary as plain JSON types.
+
+    Args:
+        summary: what was chosen and where it was written.
+        scorer: name of the scorer.
+        options: what the caller asked for, such as the fields of `SelectionOptions`; paths become text.
+        settings: what else the result depends on, such as the device and the seed.
+        marks: warnings that must not be lost, such as ``random weights``.
+        weights: of every model that took part.
+        versions: of further software, such as the ``ffmpeg`` that cut.
+
+    Raises:
+        MediaError: the source can no longer be read for its hash.
+    """
+    scores = summary.scores
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "source": _source(summary.source),
+        "preset": summary.preset,
+        "scorer": scorer,
+        "marks": list(marks),
+        "versions": {**software_versions(), **(versions or {})},
+        "weights": [asdict(item) for item in weights],
+        "query": summary.query,
+        "clip_seconds": _seconds(scores.grid.clip_seconds),
+        "scores": _numbers(scores.values),
+        "parts": {name: _numbers(values) for name, values in sorted(scores.parts.items())},
+        "shots": [_span(shot.start_seconds, shot.stop_seconds) for shot in summary.shots],
+        "segments": [_segment(segment) for segment in summary.segments],
+        "summary_seconds": _seconds(summary.seconds),
+        "options": _plain(options or {}),
+        "settings": _plain(settings or {}),
+        "notes": list(summary.notes),
+        "outputs": {name: printable(path) for name, path in summary.outputs.items()},
+        "timings_seconds": {name: round(value, TIMING_DIGITS) for name, value in summary.timings_seconds.items()},
+    }
+
+
+def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
+    """Write a receipt as UTF-8 JSON, whole or not at all.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    write_whole(path, json.dumps(receipt, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def receipt_schema() -> dict[str, Any]:
+    """The JSON Schema that every receipt of `SCHEMA_VERSION` satisfies."""
+    text = files("highlightr.export").joinpath("receipt.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of what can change a result; torch only where it was used, which its import shows."""
+    import av
+
+    found = {"highlightr": __version__, "python": platform.python_version(), "av": av.__version__}
+    found["libav"] = str(av.ffmpeg_version_info)
+    names = ["numpy", "onnxruntime"] + [name for name in ("torch", "timm") if name in sys.modules]
+    return found | {name: metadata.version(name) for name in names}
+
+
+def _source(source: Source) -> dict[str, Any]:
+    kind, digest = content_hash(source.path)
+    video, audio = source.video, source.audio
+    rate = video.frames_per_second
+    return {
+        "path": printable(source.path),
+        "duration_seconds": _seconds(source.duration_seconds),
+        "start_seconds": _seconds(source.start_seconds),
+        "container": source.container,
+        "size_bytes": source.size_bytes,
+        "hash_kind": kind,
+        "hash": digest,
+        "video": {
+            "codec": video.codec,
+            "width": video.width,
+            "height": video.height,
+            "rotation_degrees": video.rotation_degrees,
+            "sample_aspect_ratio": str(video.sample_aspect_ratio),
+            "frames_per_second": None if rate is None else str(rate),
+        },
+        "audio": None
+        if audio is None
+        else {"codec": audio.codec, "sample_rate": audio.sample_rate, "channels": audio.channels},
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        **_span(segment.start_seconds, segment.stop_seconds),
+        "score": round(segment.score, SCORE_DIGITS),
+        "reasons": [_reason(reason) for reason in segment.reasons],
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS)}
+
+
+def _span(start: float, stop: float) -> dict[str, float]:
+    return {"start_seconds": _seconds(start), "stop_seconds": _seconds(stop)}
+
+
+def _seconds(value: float) -> float:
+    return round(float(value), SECONDS_DIGITS)
+
+
+def _numbers(values: FloatArray) -> list[float]:
+    return [round(value, SCORE_DIGITS) for value in values.tolist()]
+
+
+def _plain(value: object) -> Any:
+    """The same value as plain JSON types; what has no such type becomes its text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return printable(value) if isinstance(value, Path) else str(value)

@@ -1,0 +1,44 @@
+"""Which file this is: a digest of its content.
+
+In: a path. Out: the kind of digest and its hexadecimal value. Files up to 256 MiB are read whole; of larger ones the
+size and 16 samples, because reading a two-hour recording once more would cost seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from highlightr.errors import MediaError
+
+__all__ = ["SAMPLED", "WHOLE", "content_hash"]
+
+WHOLE = "sha256"
+"""SHA-256 of the whole file, as `sha256sum` prints it."""
+
+SAMPLED = "sha256-sampled-16x1MiB"
+"""SHA-256 of the size (8 bytes, little endian) and of 16 blocks of 1 MiB, evenly spaced from first to last byte."""
+
+LARGEST_WHOLE_BYTES = 256 * 2**20
+SAMPLE_COUNT = 16
+SAMPLE_BYTES = 2**20
+
+
+def content_hash(path: Path) -> tuple[str, str]:
+    """The kind (`WHOLE` or `SAMPLED`) and the digest.
+
+    Raises:
+        MediaError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if size <= LARGEST_WHOLE_BYTES:
+                return WHOLE, hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256(size.to_bytes(8, "little"))
+            for index in range(SAMPLE_COUNT):
+                file.seek((size - SAMPLE_BYTES) * index // (SAMPLE_COUNT - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+            return SAMPLED, digest.hexdigest()
+    except OSError as error:
+        raise MediaError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,0 +1,97 @@
+"""Receipts satisfy the shipped schema, and the schema refuses what is not a receipt."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from highlightr.errors import MediaError, OutputError
+from highlightr.export import build_receipt, receipt_schema, write_receipt
+from highlightr.features.base import Weights
+from highlightr.selection import SelectionOptions
+from tests.export.example import example
+
+VALIDATOR = jsonschema.Draft202012Validator(receipt_schema())
+
+
+def test_the_schema_is_itself_valid() -> None:
+    jsonschema.Draft202012Validator.check_schema(receipt_schema())
+
+
+def test_a_receipt_satisfies_the_schema(tmp_path: Path) -> None:
+    receipt = build_receipt(
+        example(tmp_path / "in.mp4"),
+        scorer="zeroshot",
+        options=asdict(SelectionOptions()) | {"output": tmp_path, "detector": "cheap"},
+        settings={"device": "cpu", "seed": 0},
+        marks=["random weights"],
+        weights=[Weights("net", "00", "MIT", "PyPI net")],
+        versions={"ffmpeg": "7.0"},
+    )
+    VALIDATOR.validate(receipt)
+    assert receipt["source"]["hash_kind"] == "sha256"
+    assert receipt["source"]["video"]["frames_per_second"] == "30000/1001"
+    assert receipt["query"] == "a cat"
+    assert len(receipt["scores"]) == 60
+    assert receipt["segments"][1]["start_seconds"] == 30.123457
+    assert receipt["segments"][0]["reasons"][1] == {"kind": "audio", "label": "Meow", "weight": 0.3457}
+    assert receipt["options"]["output"] == str(tmp_path)
+    assert receipt["versions"]["ffmpeg"] == "7.0"
+    assert receipt["timings_seconds"] == {"decode": 1.235, "select": 0.01}
+    assert receipt["marks"] == ["random weights"]
+
+
+def test_no_query_and_no_sound_satisfy_the_schema(tmp_path: Path) -> None:
+    summary = example(tmp_path / "in.mp4", query=None)
+    silent = replace(summary, source=replace(summary.source, audio=None))
+    receipt = build_receipt(silent, scorer="zeroshot")
+    VALIDATOR.validate(receipt)
+    assert receipt["source"]["audio"] is None
+    assert receipt["query"] is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("schema_version", "2.0"), ("scores", []), ("scores", [1.5]), ("segments", [{}]), ("query", 3), ("more", 1)],
+)
+def test_the_schema_refuses_what_is_not_a_receipt(tmp_path: Path, field: str, value: object) -> None:
+    receipt = build_receipt(example(tmp_path / "in.mp4"), scorer="zeroshot")
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate({**receipt, field: value})
+
+
+def test_what_is_written_is_what_was_built(tmp_path: Path) -> None:
+    receipt = build_receipt(example(tmp_path / "naïve “клип”.mp4"), scorer="zeroshot")
+    place = tmp_path / "out.json"
+    write_receipt(place, receipt)
+    assert json.loads(place.read_text(encoding="utf-8")) == receipt
+    assert "клип" in place.read_text(encoding="utf-8")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["naïve “клип”.mp4", "out.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX only")
+def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
+    receipt = build_receipt(example(tmp_path / os.fsdecode(b"caf\xe9.mp4")), scorer="zeroshot")
+    write_receipt(tmp_path / "out.json", receipt)
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["source"]["path"].endswith("caf�.mp4")
+
+
+def test_an_unwritable_place_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot write .*no/such/out\.json: No such file or directory"):
+        write_receipt(tmp_path / "no/such/out.json", {})
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(OutputError, match="Is a directory"):
+        write_receipt(tmp_path / "folder.json", {})
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.json"]
+
+
+def test_a_source_that_is_gone_is_named(tmp_path: Path) -> None:
+    summary = example(tmp_path / "in.mp4")
+    (tmp_path / "in.mp4").unlink()
+    with pytest.raises(MediaError, match=r"cannot read .*in\.mp4: No such file"):
+        build_receipt(summary, scorer="zeroshot")
