@@ -6,8 +6,6 @@ than it holds, so links out of the file are refused and sizes are checked before
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,8 @@ LARGEST_ELEMENTS = 2**28
 """Numbers in one array: a day of 2,048 features a second is 1.8e8."""
 
 
-@contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
-    """The open file, an ``h5py.File``.
+def open_hdf5(path: Path) -> Any:
+    """The open file, an ``h5py.File``: close it, or use it in a ``with`` statement.
 
     Raises:
         ConfigError: h5py is not installed, or the file is absent or not HDF5.
@@ -34,11 +31,9 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     except ImportError as error:
         raise ConfigError(f"{path}: reading HDF5 needs h5py; pip install 'highlightr[train]'") from error
     try:
-        file = h5py.File(path, "r")
+        return h5py.File(path, "r")
     except OSError as error:
         raise ConfigError(f"{path}: not a readable HDF5 file ({error})") from error
-    with file:
-        yield file
 
 
 def member(group: Any, name: str) -> Any | None:

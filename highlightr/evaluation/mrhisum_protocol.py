@@ -27,7 +27,7 @@ from highlightr.evaluation.mrhisum import (
 from highlightr.evaluation.ranking import kendall, spearman
 from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
 
-__all__ = ["HDF5_SUFFIXES", "MrHiSum", "MrHiSumDAViHD", "MrHiSumTripleSumm", "Truth", "read_truth"]
+__all__ = ["HDF5_SUFFIXES", "MrHiSum", "MrHiSumDAViHD", "MrHiSumTripleSumm", "Truth", "read_truth", "truth_from_group"]
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
 

@@ -108,8 +108,12 @@ def matrix(value: object, what: str) -> npt.NDArray[np.float64]:
     return _array(value, 2, what)
 
 
-def read_json_lines(path: Path) -> Iterator[Record]:
+def read_json_lines(path: Path, rejected: list[str] | None = None) -> Iterator[Record]:
     """Every line that is not blank, as an object.
+
+    Args:
+        path: a JSON Lines file.
+        rejected: if given, collects what is wrong with lines that are not objects, and reading goes on past them.
 
     Raises:
         ConfigError: no such file, text that is not UTF-8, a line that is too long, not JSON or not an object; a file
@@ -121,9 +125,17 @@ def read_json_lines(path: Path) -> Iterator[Record]:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE_BYTES), b""), start=1):
                 if len(line) == LONGEST_LINE_BYTES:
                     raise ConfigError(f"{path}, line {number}: longer than {LONGEST_LINE_BYTES} bytes")
-                if line.strip():
-                    count += 1
-                    yield Record(path, number, _parse(path, number, line))
+                if not line.strip():
+                    continue
+                count += 1
+                try:
+                    fields = _parse(path, number, line)
+                except ConfigError as error:
+                    if rejected is None:
+                        raise
+                    rejected.append(str(error))
+                else:
+                    yield Record(path, number, fields)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); give a JSON Lines file") from error
     if not count:
