@@ -1,0 +1,229 @@
+"""A published checkpoint becomes one safetensors file: tensors by name, and a note of where they come from.
+
+PyTorch files are read by its restricted unpickler, which runs no code; what would need code is refused, with the
+reason. The same input gives the same bytes: the note has no date, and its keys are sorted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from highlightr.errors import ConfigError, OutputError, WeightsError
+from highlightr.zoo.archives import as_torch, read_graphdef_archive, read_npy_archive
+from highlightr.zoo.checksums import digests
+from highlightr.zoo.manifest import WeightsEntry
+from highlightr.zoo.manifest import entry as manifest_entry
+from highlightr.zoo.torchscript import read_torchscript
+
+__all__ = ["PROVENANCE_KEY", "Converted", "convert", "provenance", "write_tensors"]
+
+PROVENANCE_KEY = "highlightr"
+"""The one metadata key of a converted file; safetensors keeps several keys in no fixed order."""
+
+_STATE_KEYS = ("model_state", "state_dict", "model")
+"""Where checkpoints keep the state dict, tried in this order if the manifest does not say."""
+
+_ZIP_SLACK = 16 << 20
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion made."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    num_tensors: int
+    num_values: int
+    dropped: tuple[str, ...]
+    """Names beside the tensors that were left out."""
+
+
+def convert(source: Path, target: Path, name: str | None = None, *, overwrite: bool = False) -> Converted:
+    """Write the tensors of `source` to `target` as safetensors.
+
+    With a `name` the file is read as the manifest says for these weights; without, its kind is recognised.
+
+    Raises:
+        ConfigError: `source` is not a file, or `name` is unknown.
+        OutputError: `target` exists and `overwrite` is not set, or cannot be written.
+        WeightsError: the file holds no tensors, or needs code to be read.
+    """
+    if not source.is_file():
+        raise ConfigError(f"no checkpoint at {source}")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already; choose another place or --overwrite")
+    reading = manifest_entry(name) if name else _recognised(source)
+    found = digests(source)
+    note = {"name": reading.name, "source_sha256": found.sha256, "source": source.name}
+    return write_tensors(source, target, reading, note)
+
+
+def write_tensors(source: Path, target: Path, reading: WeightsEntry, note: Mapping[str, str]) -> Converted:
+    """Read `source` as `reading` says and write `target` in one step; `note` goes into the file.
+
+    Raises:
+        OutputError: `target` cannot be written.
+        WeightsError: see `convert`.
+    """
+    tensors, dropped = _read(source, reading)
+    if not tensors:
+        raise WeightsError(f"{source.name} holds no tensors")
+    _save(tensors, target, {PROVENANCE_KEY: json.dumps(dict(note), sort_keys=True)})
+    made = digests(target)
+    values = sum(tensor.numel() for tensor in tensors.values())
+    return Converted(target, made.sha256, made.size_bytes, len(tensors), values, dropped)
+
+
+def provenance(path: Path) -> Mapping[str, str]:
+    """The note in a converted file; empty for a safetensors file from elsewhere.
+
+    Raises:
+        WeightsError: not a safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            text = (file.metadata() or {}).get(PROVENANCE_KEY, "{}")
+        return dict(json.loads(text))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a safetensors file: {error}; pull or convert it again") from error
+
+
+def _read(source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[str, ...]]:
+    if reading.format == "safetensors":
+        return _safetensors(source), ()
+    if reading.format == "npy-archive":
+        return as_torch(read_npy_archive(source, reading.members)), ()
+    if reading.format == "graphdef-archive":
+        return as_torch(read_graphdef_archive(source, reading.members)), ()
+    if reading.format == "torchscript":
+        return {name: tensor.clone() for name, tensor in read_torchscript(source).items()}, ()
+    return _state(_checkpoint(source, reading.numpy_objects), source, reading)
+
+
+def _safetensors(source: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(source))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{source.name} is not a safetensors file: {error}") from error
+
+
+def _checkpoint(source: Path, numpy_objects: bool) -> Any:
+    import torch
+    from torch.serialization import safe_globals
+
+    _refuse_bomb(source)
+    try:
+        with safe_globals(_numpy_names() if numpy_objects else []):
+            return torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Hostile bytes may make it fail in any way, and every way means the same: not accepted.
+        raise WeightsError(_refusal(source, error)) from error
+
+
+def _refusal(source: Path, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    advice = "only tensors are accepted: ask its publisher for safetensors or a plain state dict"
+    if named := re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class|operand)\S* ([\w.]+)", text):
+        return f"{source.name} is refused: it needs the code of {named[1] or named[2]} to be read; {advice}"
+    reason = text.partition("Please file an issue")[0][:160] or type(error).__name__
+    return f"{source.name} is refused: it is damaged, or its tensors cannot be read without code ({reason}); {advice}"
+
+
+def _refuse_bomb(source: Path) -> None:
+    """torch.save never compresses, so a zip that grows is not its work."""
+    if not zipfile.is_zipfile(source):
+        return
+    with zipfile.ZipFile(source) as archive:
+        unpacked = sum(item.file_size for item in archive.infolist())
+    if unpacked > 2 * source.stat().st_size + _ZIP_SLACK:
+        raise WeightsError(f"{source.name} is refused: it would unpack to {unpacked} bytes")
+
+
+def _numpy_names() -> list[Any]:
+    """What NumPy arrays and scalars of numbers are pickled as, under NumPy 1's and NumPy 2's module names."""
+    import numpy as np
+    from numpy._core import multiarray
+
+    rebuild, scalar = multiarray._reconstruct, multiarray.scalar
+    names = [(each, f"{module}.{each.__name__}") for each in (rebuild, scalar) for module in _NUMPY_MODULES]
+    kinds = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
+    return [*names, np.ndarray, np.dtype, *dict.fromkeys(kinds)]
+
+
+_NUMPY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+
+
+def _state(loaded: Any, source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[str, ...]]:
+    import torch
+
+    state = _state_dict(loaded, source, reading.state_key)
+    tensors: dict[str, Any] = {}
+    dropped = []
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+            dropped.append(str(key))
+            continue
+        # A copy of its own: safetensors stores no tensor that shares memory with another.
+        tensors[key.removeprefix(reading.strip_prefix)] = value.detach().contiguous().clone()
+    return tensors, tuple(dropped)
+
+
+def _state_dict(loaded: Any, source: Path, state_key: str) -> Mapping[Any, Any]:
+    import torch
+
+    if not isinstance(loaded, Mapping):
+        raise WeightsError(f"{source.name} holds a {type(loaded).__name__} instead of named tensors")
+    if state_key:
+        keys: tuple[str, ...] = (state_key,)
+        if state_key not in loaded:
+            raise WeightsError(f"{source.name} has no {state_key!r}; it has {', '.join(map(str, list(loaded)[:8]))}")
+    else:
+        keys = () if any(isinstance(value, torch.Tensor) for value in loaded.values()) else _STATE_KEYS
+    inner = next((loaded[key] for key in keys if isinstance(loaded.get(key), Mapping)), loaded)
+    return inner if isinstance(inner, Mapping) else loaded
+
+
+def _save(tensors: Mapping[str, Any], target: Path, metadata: Mapping[str, str]) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    beside = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        os.close(handle)
+        save_file({name: tensors[name] for name in sorted(tensors)}, beside, metadata=dict(metadata))
+        Path(beside).replace(target)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {target}: {error}; choose another place") from error
+    finally:
+        if beside:
+            Path(beside).unlink(missing_ok=True)
+
+
+def _recognised(source: Path) -> WeightsEntry:
+    """How to read a file that no entry of the manifest describes."""
+    kind = "torch"
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                kind = "torchscript"
+    elif source.suffix == ".safetensors":
+        kind = "safetensors"
+    return WeightsEntry(
+        name=source.stem, title="", file=source.name, licence="", citation="", format=kind, state_key=""
+    )

@@ -1,0 +1,190 @@
+"""The table of weights: `models/weights.toml` becomes one `WeightsEntry` per checkpoint.
+
+Each entry says where a checkpoint comes from, what it hashes to, and how its tensors are read. Nothing is fetched here.
+Names are looked up without regard to case, and `-` equals `_`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.zoo.resources import model_files
+
+__all__ = ["FORMATS", "MANIFEST_FILE", "WeightsEntry", "entry", "load_manifest", "parse_manifest"]
+
+MANIFEST_FILE = "weights.toml"
+
+FORMATS = ("torch", "torchscript", "safetensors", "npy-archive", "graphdef-archive", "as-is")
+"""How the published file is read. `as-is` is for what packages and this repository carry: it is never converted."""
+
+DEFAULT_MAX_BYTES = 2 << 30
+"""A download whose size is not published may not grow past this."""
+
+_HEX = {"sha256": 64, "md5": 32, "git_blob_sha1": 40}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """One checkpoint."""
+
+    name: str
+    title: str
+    """What it is, in one line."""
+    file: str
+    """File name as published; for `package` and `bundled`, the path below the packages' or the models' folder."""
+    licence: str
+    """Of the weights; where its source states none, that is said."""
+    citation: str
+    format: str = "torch"
+    """One of `FORMATS`."""
+    url: str = ""
+    """Empty where there is no address that a program may fetch."""
+    mirrors: tuple[str, ...] = ()
+    """Tried in order after `url`."""
+    page: str = ""
+    """Page for a person to read about it or to fetch it by hand."""
+    package: str = ""
+    """Distribution that carries it, as `name==version`."""
+    bundled: bool = False
+    """It lies in `models/`."""
+    sha256: str = ""
+    """Of the published file; empty where no full hash is known, and then the first pull pins it."""
+    sha256_prefix: str = ""
+    """First digits, where the publisher puts them in the file name."""
+    md5: str = ""
+    git_blob_sha1: str = ""
+    """Git's name for the file: SHA-1 over a header and the content."""
+    size_bytes: int = 0
+    """Of the published file; 0 where unknown."""
+    max_bytes: int = DEFAULT_MAX_BYTES
+    """Bound on a download of unknown size."""
+    state_key: str = ""
+    """Key of the state dict inside the checkpoint; empty where the checkpoint is the state dict."""
+    strip_prefix: str = ""
+    """Taken off each tensor's name."""
+    numpy_objects: bool = False
+    """The checkpoint also holds NumPy arrays and scalars, which are let through and dropped."""
+    members: tuple[str, ...] = ()
+    """Files to read from an archive."""
+    notes: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        """It is there once highlightr is installed."""
+        return bool(self.package) or self.bundled
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses, the first choice first."""
+        return (self.url, *self.mirrors) if self.url else ()
+
+    @property
+    def where(self) -> str:
+        """The address to give a person who has to fetch it by hand."""
+        return self.url or self.page
+
+    @property
+    def limit_bytes(self) -> int:
+        """A download may not be larger."""
+        return self.size_bytes or self.max_bytes
+
+
+def parse_manifest(text: str, origin: str) -> Mapping[str, WeightsEntry]:
+    """Make the entries of one manifest; `origin` names it in errors.
+
+    Raises:
+        WeightsError: TOML that does not parse, unknown or missing keys, values that cannot be right.
+    """
+    try:
+        tables = tomllib.loads(text).get("weights", {})
+        entries = [_entry(name, table) for name, table in tables.items()]
+    except (tomllib.TOMLDecodeError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{origin} is not a manifest of weights: {error}; reinstall highlightr") from error
+    return {_key(item.name): item for item in entries}
+
+
+@lru_cache(maxsize=1)
+def load_manifest() -> Mapping[str, WeightsEntry]:
+    """The manifest that comes with highlightr.
+
+    Raises:
+        WeightsError: it is missing or damaged.
+    """
+    path = model_files() / MANIFEST_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightsError(f"cannot read the manifest of weights at {path}: {error}; reinstall highlightr") from error
+    return parse_manifest(text, MANIFEST_FILE)
+
+
+def entry(name: str) -> WeightsEntry:
+    """The entry of that name.
+
+    Raises:
+        ConfigError: no such weights.
+    """
+    manifest = load_manifest()
+    found = manifest.get(_key(name))
+    if found is None:
+        known = ", ".join(item.name for item in manifest.values())
+        raise ConfigError(f"no weights named {name!r}; there are {known}")
+    return found
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _entry(name: str, table: Mapping[str, Any]) -> WeightsEntry:
+    known = {item.name: item for item in fields(WeightsEntry)}
+    values: dict[str, Any] = {"name": name}
+    for key, value in table.items():
+        if key not in known or key == "name":
+            raise ValueError(f"{name} has an unknown key {key!r}")
+        values[key] = tuple(value) if isinstance(value, list) else value
+        expected = str(known[key].type).partition("[")[0]
+        if type(values[key]).__name__ != expected:
+            raise ValueError(f"{name}.{key} must be of type {expected}, got {value!r}")
+    made = WeightsEntry(**values)
+    _check_source(made)
+    _check_hashes(made)
+    return made
+
+
+def _check_source(item: WeightsEntry) -> None:
+    if not _NAME.fullmatch(item.name):
+        raise ValueError(f"{item.name!r} is not a name of lower-case letters, digits, - and _")
+    if item.format not in FORMATS:
+        raise ValueError(f"{item.name}.format is {item.format!r}; known are {', '.join(FORMATS)}")
+    if not item.embedded and not item.where:
+        raise ValueError(f"{item.name} has neither url, page, package nor bundled")
+    if item.embedded != (item.format == "as-is"):
+        raise ValueError(f"{item.name}: `as-is` is for what a package or this repository carries, and only that")
+    parts = item.file.split("/")
+    if not item.file or ".." in parts or "" in parts or (len(parts) > 1 and not item.embedded):
+        raise ValueError(f"{item.name}.file {item.file!r} is not a plain file name")
+    for url in item.urls:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError(f"{item.name}: {url!r} is not an http(s) address")
+
+
+def _check_hashes(item: WeightsEntry) -> None:
+    for key, length in _HEX.items():
+        value = getattr(item, key)
+        if value and not re.fullmatch(rf"[0-9a-f]{{{length}}}", value):
+            raise ValueError(f"{item.name}.{key} must be {length} lower-case hex digits, got {value!r}")
+    if item.sha256_prefix and not re.fullmatch(r"[0-9a-f]{1,64}", item.sha256_prefix):
+        raise ValueError(f"{item.name}.sha256_prefix must be hex digits, got {item.sha256_prefix!r}")
+    if item.embedded and not item.sha256:
+        raise ValueError(f"{item.name} is embedded and must have its sha256")
+    if item.size_bytes < 0 or item.max_bytes <= 0:
+        raise ValueError(f"{item.name}: sizes must be positive")

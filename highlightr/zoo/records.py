@@ -1,0 +1,154 @@
+"""What the store remembers in the home folder: pins, receipts, and the locks that guard them.
+
+A pin is the SHA-256 of a checkpoint whose publisher states none, taken at the first pull. A receipt lies beside
+stored weights and says what they were made from. Files are written beside and renamed; locks die with their process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from highlightr.errors import WeightsError
+from highlightr.home import home_folder
+
+__all__ = ["Pin", "Receipt", "lock", "pin", "pins", "pins_file", "read_receipt", "weights_folder", "write_receipt"]
+
+LOCK_TIMEOUT_SECONDS = 3600.0
+LOCK_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What the first pull found."""
+
+    sha256: str
+    size_bytes: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where stored weights come from."""
+
+    name: str
+    source_file: str
+    source_sha256: str
+    source_size_bytes: int
+    source: str
+    """URL, or `import` for a file the user brought."""
+    file: str
+    """Name of the stored file."""
+    sha256: str
+    """Of the stored file."""
+    size_bytes: int
+
+
+def weights_folder(name: str | None = None) -> Path:
+    """The store in the home folder, or the place of one entry in it."""
+    root = home_folder() / "weights"
+    return root / name if name else root
+
+
+def pins_file() -> Path:
+    """Where the pins are kept."""
+    return weights_folder() / "pins.json"
+
+
+def pins() -> Mapping[str, Pin]:
+    """All pins by name of weights.
+
+    Raises:
+        WeightsError: the file is damaged. It is not ignored: without it a changed download would go unseen.
+    """
+    path = pins_file()
+    try:
+        return {name: Pin(**value) for name, value in _read_json(path).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"cannot read the pins at {path}: {error}; repair the file, or delete it to start over"
+        ) from error
+
+
+def pin(name: str, value: Pin) -> None:
+    """Remember a hash; the other pins stay."""
+    with lock("pins"):
+        kept = {key: asdict(each) for key, each in pins().items()}
+        write_json(pins_file(), {**kept, name: asdict(value)})
+
+
+def read_receipt(name: str) -> Receipt | None:
+    """The receipt of stored weights; `None` if there is none or it cannot be understood, which means: pull again."""
+    try:
+        return Receipt(**_read_json(weights_folder(name) / "receipt.json"))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_receipt(receipt: Receipt) -> None:
+    """Write it beside the weights."""
+    write_json(weights_folder(receipt.name) / "receipt.json", asdict(receipt))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=2, sort_keys=True)
+            file.write("\n")
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def lock(name: str, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
+    """Hold the named lock; other processes wait. The system frees it when its holder ends, however it ends.
+
+    Raises:
+        WeightsError: another process held it for `timeout_seconds`.
+    """
+    path = weights_folder() / ".locks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_seconds
+    with path.open("a") as file:
+        while not _try_lock(file.fileno()):
+            if time.monotonic() >= deadline:
+                raise WeightsError(f"another process has been busy with {name} for {timeout_seconds:g} s ({path})")
+            time.sleep(LOCK_POLL_SECONDS)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise TypeError("it does not hold a JSON object")
+    return value

@@ -1,0 +1,107 @@
+"""Tensors from a TorchScript archive without running any of its code.
+
+Such an archive is a zip of a pickle (the tree of modules), raw storages and source code. The code is not read; in the
+pickle only tensors, plain containers and inert stand-ins for the modules exist, and any other name is refused.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from highlightr.errors import WeightsError
+
+__all__ = ["read_torchscript"]
+
+_STORAGES = {
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "DoubleStorage": "float64",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+}
+
+
+def read_torchscript(path: Path) -> dict[str, Any]:
+    """Dotted name to tensor, as `state_dict` of the scripted module would name them.
+
+    Raises:
+        WeightsError: not such an archive, or one that names anything but tensors and its own modules.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            record = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            with archive.open(record) as file:
+                tree = _Reader(file, archive, record.removesuffix("data.pkl")).load()
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"{path.name} is refused: {error}") from error
+    except Exception as error:
+        # Hostile bytes may make it fail in any way; a StopIteration means that there is no data.pkl.
+        reason = str(error) or type(error).__name__
+        raise WeightsError(f"{path.name} cannot be read as a TorchScript archive: {reason}") from error
+    return dict(_tensors(tree, ""))
+
+
+class _Module:
+    """Stands in for a scripted module: it keeps the attributes and does nothing."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.attributes = dict(state) if isinstance(state, dict) else {}
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: Any, archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(file)
+        self._archive, self._root = archive, root
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.startswith("__torch__"):
+            return _Module
+        if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
+            return _rebuild
+        if module == "torch.jit._pickle":
+            return _same
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        raise pickle.UnpicklingError(f"it needs {module}.{name}, which is neither a tensor nor a module of its own")
+
+    def persistent_load(self, pid: Any) -> Any:
+        import torch
+
+        kind, dtype, key, _location, _numel = pid
+        if kind != "storage" or dtype not in _STORAGES.values():
+            raise pickle.UnpicklingError(f"it holds an unknown object {kind!r}")
+        content = bytearray(self._archive.read(f"{self._root}data/{key}"))
+        return torch.frombuffer(content, dtype=getattr(torch, dtype)) if content else torch.empty(0)
+
+
+def _rebuild(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_unused: Any) -> Any:
+    return storage.as_strided(size, stride, offset)
+
+
+def _same(value: Any, *_unused: Any) -> Any:
+    return value
+
+
+def _tensors(tree: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    import torch
+
+    if isinstance(tree, _Module):
+        for name, value in tree.attributes.items():
+            yield from _tensors(value, f"{prefix}.{name}" if prefix else name)
+    elif isinstance(tree, torch.Tensor):
+        yield prefix, tree

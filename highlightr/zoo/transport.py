@@ -1,0 +1,111 @@
+"""One HTTP request, made so that a server cannot lead it astray.
+
+http and https only, at most five redirects, never from https down to http, proxies as the environment says. What
+comes back is the open response, or one of two errors: `TryAgain` for what may pass, `WeightsError` for what will not.
+"""
+
+from __future__ import annotations
+
+import http
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from email.message import Message
+from typing import IO
+from urllib.parse import urlsplit
+
+from highlightr.errors import WeightsError
+
+__all__ = ["Changed", "TryAgain", "open_url"]
+
+MAX_REDIRECTS = 5
+MAX_WAIT_SECONDS = 60.0
+"""A server that asks for more patience than this is given up on in the usual way."""
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses that may be different a moment later."""
+
+
+class TryAgain(Exception):  # noqa: N818  (a state of affairs, caught inside the zoo, not a user's error)
+    """The transfer failed in a way that may pass."""
+
+    def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
+        """How long the server asked to be left alone."""
+
+
+class Changed(TryAgain):
+    """What was received so far does not fit the file on the server any more."""
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = MAX_REDIRECTS
+    max_repeats = MAX_REDIRECTS
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        if after not in ("http", "https"):
+            raise WeightsError(f"the server redirects to {newurl!r}, which is not an http(s) address")
+        if before == "https" and after == "http":
+            raise WeightsError(f"the server redirects from https to unencrypted http ({newurl})")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    # build_opener would add file:, ftp: and data:, which no address in the manifest may lead to.
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        _Redirects(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def open_url(url: str, headers: Mapping[str, str], timeout_seconds: float) -> http.client.HTTPResponse:
+    """Send a GET request and return the response, status 200 or 206, body unread.
+
+    Raises:
+        TryAgain: no connection, an unsatisfiable range, silence for `timeout_seconds`, or a status that may pass.
+        WeightsError: another status, a forbidden redirect, a certificate that does not hold.
+    """
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  (the opener knows http(s) only)
+    try:
+        response = _opener().open(request, timeout=timeout_seconds)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise Changed("the file became shorter while it was fetched") from error
+        if error.code in _PASSING:
+            raise TryAgain(f"HTTP status {error.code}", _asked_wait(error.headers)) from error
+        raise WeightsError(f"HTTP status {error.code} ({' '.join(str(error.reason).split())})") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise WeightsError(f"its certificate does not hold ({reason.verify_message})") from error
+        raise TryAgain(f"no connection ({reason or type(reason).__name__})") from error
+    if response is None:
+        raise WeightsError(f"{url!r} is not an http(s) address")
+    if response.status not in (200, 206):
+        response.close()
+        raise WeightsError(f"HTTP status {response.status}")
+    return response  # type: ignore[no-any-return]
+
+
+def _asked_wait(headers: Message) -> float:
+    text = headers.get("Retry-After", "")
+    return min(float(text), MAX_WAIT_SECONDS) if text.isdecimal() else 0.0
