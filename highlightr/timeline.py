@@ -58,6 +58,8 @@ class VideoStream:
     """Width of a stored pixel over its height."""
     frames_per_second: Fraction | None = None
     """Nominal rate; `None` where the container does not tell. Never used to date a frame."""
+    mirrored: bool = False
+    """Whether the picture must be mirrored left to right after that rotation."""
 
 
 @dataclass(frozen=True)

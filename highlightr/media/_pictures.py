@@ -1,0 +1,128 @@
+"""From decoded frames to what the picture taps asked for.
+
+Frames come in order of time with their time in seconds (a `Fraction`, from time zero); `Frame`s picked by
+timestamp, upright and with square pixels, and tiny `Thumbnail`s go out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.media.taps import Frame, FrameTap, Thumbnail, ThumbnailTap
+from highlightr.timeline import Source, VideoStream
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["FramePicker", "Painter", "ThumbnailMaker", "num_frames", "upright"]
+
+SLACK_SECONDS = Fraction(1, 1_000_000)
+"""Container start times are kept in microseconds, so a frame due at t may be dated up to one microsecond later."""
+
+_KNOWN_COLORSPACES = frozenset({0, 1, 4, 5, 6, 7, 9, 10})
+"""AVColorSpace values that swscale converts: RGB, BT.709, FCC, BT.470BG, SMPTE 170M, SMPTE 240M, BT.2020."""
+
+_TALLEST_SD = 576
+"""Untagged video taller than this is BT.709, otherwise BT.601: what players assume."""
+
+
+def num_frames(duration_seconds: float, frames_per_second: float) -> int:
+    """How many frames a `FrameTap` gets: ceil(duration * rate), float noise aside, at least 1."""
+    exact = (Fraction(duration_seconds) - SLACK_SECONDS) * Fraction(frames_per_second)
+    return max(1, math.ceil(exact))
+
+
+def upright(image: npt.NDArray[np.uint8], video: VideoStream) -> npt.NDArray[np.uint8]:
+    """Turn a stored picture (height, width, 3) the way a viewer sees it."""
+    turned = np.rot90(image, k=-video.rotation_degrees // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
+
+
+class Painter:
+    """Converts frames of one video to upright RGB pictures of one fixed size."""
+
+    def __init__(self, video: VideoStream, short_side: int | None) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._video = video
+        self._scaler: Any = VideoReformatter()
+        width, height = float(video.width * video.sample_aspect_ratio), float(video.height)
+        factor = short_side / min(width, height) if short_side else 1.0
+        self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
+
+    def paint(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB, upright, square pixels."""
+        rgb = to_rgb(self._scaler, frame, self._width, self._height, "BICUBIC")
+        return upright(rgb, self._video)
+
+
+def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) uint8 RGB of a frame as stored, in its own colour space or the one players assume."""
+    colorspace = None
+    if frame.colorspace not in _KNOWN_COLORSPACES:
+        colorspace = "ITU709" if frame.height > _TALLEST_SD else "ITU601"
+    scaled = scaler.reformat(
+        frame, width, height, "rgb24", src_colorspace=colorspace, interpolation=interpolation, threads=1
+    )
+    picture: npt.NDArray[np.uint8] = scaled.to_ndarray()
+    return picture
+
+
+class FramePicker:
+    """Hands a `FrameTap` the frame that is on screen at the middle of each of its intervals."""
+
+    def __init__(self, tap: FrameTap, source: Source) -> None:
+        self._painter = Painter(source.video, tap.short_side)
+        self._rate = Fraction(tap.frames_per_second)
+        self._count = num_frames(source.duration_seconds, tap.frames_per_second)
+        self._index = 0
+        self._shown: tuple[av.VideoFrame, Fraction] | None = None
+
+    def due(self, index: int) -> Fraction:
+        """The time at which interval `index` looks at the screen."""
+        return (index + Fraction(1, 2)) / self._rate
+
+    def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
+        """Take the next frame; every interval that looked before it gets the frame shown until now."""
+        if self._shown is not None:
+            yield from self._emit(until=seconds)
+        self._shown = (frame, seconds)
+
+    def finish(self) -> Iterator[Frame]:
+        """After the last frame: it stays on screen for all intervals that are left."""
+        yield from self._emit(until=None)
+
+    def _emit(self, until: Fraction | None) -> Iterator[Frame]:
+        if self._shown is None:
+            return
+        frame, seconds = self._shown
+        image = None
+        while self._index < self._count and (until is None or self.due(self._index) + SLACK_SECONDS < until):
+            image = self._painter.paint(frame) if image is None else image
+            yield Frame(self._index, float(seconds), image)
+            self._index += 1
+
+
+class ThumbnailMaker:
+    """Hands a `ThumbnailTap` a tiny picture of every frame."""
+
+    def __init__(self, tap: ThumbnailTap) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._tap = tap
+        self._scaler: Any = VideoReformatter()
+
+    def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
+        """Take the next frame."""
+        image = to_rgb(self._scaler, frame, self._tap.width, self._tap.height, "AREA")
+        yield Thumbnail(float(seconds), image)
+
+    def finish(self) -> Iterator[Thumbnail]:
+        """Nothing is held back."""
+        return iter(())

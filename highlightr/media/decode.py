@@ -1,0 +1,136 @@
+"""The one pass over a video file that feeds every consumer.
+
+A probed `Source` and named taps come in; (tap name, item) pairs go out, in order of time for each tap.
+Frames are picked by timestamp, never by counting. Memory does not grow with the video.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.errors import DecodeError, MediaError
+from highlightr.media._container import open_container, packets, start_seconds
+from highlightr.media._pictures import FramePicker, ThumbnailMaker
+from highlightr.media._sound import Soundtrack
+from highlightr.media.taps import AudioTap, FrameTap, Item, Tap, ThumbnailTap
+from highlightr.timeline import Source
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+__all__ = ["decode"]
+
+_logger = logging.getLogger(__name__)
+
+
+def decode(source: Source, taps: Mapping[str, Tap], *, threads: int = 0) -> Iterator[tuple[str, Item]]:
+    """Read a file once and hand every tap its items.
+
+    Every `FrameTap` gets exactly ``ceil(duration * frames_per_second)`` frames and every `AudioTap` exactly
+    ``ceil(duration * sample_rate)`` samples. A video without (readable) sound gives an `AudioTap` nothing.
+    Damaged stretches are passed over with a warning; the last good frame stays on screen.
+
+    Args:
+        source: what `probe` returned.
+        taps: name to tap; the name comes back with each item.
+        threads: decoder threads; 0 takes one per core.
+
+    Raises:
+        MediaError: the file cannot be opened any more, or has changed since it was probed.
+        DecodeError: pictures were asked for and not one frame can be decoded.
+    """
+    if not taps:
+        return
+    with open_container(source.path) as container:
+        yield from _Pass(container, source, taps, threads).run()
+
+
+class _Pass:
+    """The state of one pass: the streams that are read, and who is fed from them."""
+
+    def __init__(self, container: InputContainer, source: Source, taps: Mapping[str, Tap], threads: int) -> None:
+        self._container, self._source = container, source
+        self._start = start_seconds(container)
+        self._pictures: dict[str, FramePicker | ThumbnailMaker] = {}
+        for name, tap in taps.items():
+            if isinstance(tap, FrameTap):
+                self._pictures[name] = FramePicker(tap, source)
+            elif isinstance(tap, ThumbnailTap):
+                self._pictures[name] = ThumbnailMaker(tap)
+        sounds = {name: tap for name, tap in taps.items() if isinstance(tap, AudioTap)}
+        self._video = self._stream(source.video.index, "video") if self._pictures else None
+        self._audio, self._sound = None, None
+        if sounds and source.audio is not None:
+            self._audio = self._stream(source.audio.index, "audio")
+            self._sound = Soundtrack(sounds, source.audio.sample_rate, source.duration_seconds)
+        if self._video is not None:
+            self._video.thread_type = "AUTO"
+            self._video.codec_context.thread_count = threads
+        self._last: Fraction | None = None
+        self._damaged = {"video": 0, "audio": 0}
+
+    def run(self) -> Iterator[tuple[str, Item]]:
+        """Read to the end, then let every consumer finish."""
+        wanted = [stream for stream in (self._video, self._audio) if stream is not None]
+        for packet in packets(self._container, *wanted) if wanted else ():
+            if packet.stream is self._video:
+                yield from self._show(packet)
+            else:
+                yield from self._hear(packet)
+        if self._pictures and self._last is None:
+            raise DecodeError(f"{self._source.path}: not one frame can be decoded; give an intact file")
+        for name, consumer in self._pictures.items():
+            yield from ((name, item) for item in consumer.finish())
+        if self._sound is not None:
+            yield from self._sound.finish()
+        self._report()
+
+    def _show(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
+        for frame in self._decoded(packet, "video"):
+            seconds = self._seconds(frame)
+            if seconds is None:
+                self._damaged["video"] += 1
+                continue
+            self._last = seconds
+            for name, consumer in self._pictures.items():
+                yield from ((name, item) for item in consumer.push(frame, seconds))
+
+    def _hear(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
+        if self._sound is None:
+            return
+        for frame in self._decoded(packet, "audio"):
+            yield from self._sound.push(frame, self._start)
+
+    def _decoded(self, packet: av.Packet[Any], kind: str) -> list[Any]:
+        import av
+
+        try:
+            return list(packet.decode())
+        except av.FFmpegError:
+            self._damaged[kind] += 1
+            return []
+
+    def _seconds(self, frame: av.VideoFrame) -> Fraction | None:
+        """A frame's time from time zero; `None` for one that is damaged, undated or out of order."""
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is None or frame.time_base is None:
+            return None
+        seconds = stamp * Fraction(frame.time_base) - self._start
+        if self._last is not None and (frame.is_corrupt or seconds <= self._last):
+            return None
+        return seconds
+
+    def _stream(self, index: int, kind: str) -> Any:
+        streams = self._container.streams
+        if index >= len(streams) or streams[index].type != kind or streams[index].codec_context is None:
+            raise MediaError(f"{self._source.path}: the file has changed since it was probed; start again")
+        return streams[index]
+
+    def _report(self) -> None:
+        for kind, count in self._damaged.items():
+            if count:
+                _logger.warning("%s: %d damaged %s packets or frames were left out", self._source.path, count, kind)

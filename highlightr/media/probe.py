@@ -1,0 +1,158 @@
+"""Finding out what a video file holds, before any of it is decoded in earnest.
+
+A path comes in, a `Source` goes out. Time zero is the container's first timestamp. The duration is read from
+the packets at the end of the video stream, because headers may be missing, false, or count trailing sound.
+One frame is decoded: it proves that the codec can be read and carries the rotation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import statistics
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from highlightr.errors import DecodeError, MediaError
+from highlightr.media._container import best_audio, best_video, open_container, packets, start_seconds
+from highlightr.timeline import AudioStream, Source, VideoStream
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+__all__ = ["orientation", "probe"]
+
+_logger = logging.getLogger(__name__)
+
+_FASTEST_RATE = 500
+"""Frames per second beyond which a stated rate or duration is a placeholder (FLV and Matroska write 1000)."""
+
+_WIDEST_PIXEL = 10
+"""A sample aspect ratio beyond this (or below its inverse) is damage, not anamorphic video."""
+
+
+def probe(path: Path) -> Source:
+    """Open a video file and describe the streams that will be used.
+
+    Raises:
+        MediaError: the path is missing, a directory, unreadable, empty or no media file; it has no video stream.
+        DecodeError: not one frame can be decoded.
+    """
+    path = Path(path)
+    with open_container(path) as container:
+        stream = best_video(container, path)
+        audio = best_audio(container)
+        if audio is None and container.streams.audio:
+            _logger.warning("%s: the sound cannot be read and is left out", path)
+        frame = _first_frame(container, stream, path)
+        start = start_seconds(container)
+        return Source(
+            path=path,
+            duration_seconds=_video_seconds(container, stream, start, path),
+            start_seconds=float(start),
+            container=container.format.name,
+            size_bytes=path.stat().st_size,
+            video=_video_stream(stream, frame),
+            audio=audio
+            and AudioStream(audio.index, audio.codec_context.codec.canonical_name, audio.sample_rate, audio.channels),
+        )
+
+
+def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
+    """How to make a frame upright: clockwise degrees (0, 90, 180 or 270), then whether to mirror left to right.
+
+    Source: the display matrix of ISO 14496-12, (x', y') = (a x + c y, b x + d y). A negative determinant means
+    a reflection; with x' negated the rest is a rotation by atan2(b, a), rounded here to a right angle.
+    """
+    side_data: Any = frame.side_data
+    matrix = next((bytes(s) for s in side_data if s.type.name == "DISPLAYMATRIX"), None)
+    if matrix is None or len(matrix) < 36:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32, count=5).astype(float)
+    mirrored = a * d - b * c < 0
+    angle = math.degrees(math.atan2(b, -a if mirrored else a))
+    return round(angle / 90) * 90 % 360, bool(mirrored)
+
+
+def _first_frame(container: InputContainer, stream: Any, path: Path) -> av.VideoFrame:
+    """The first frame that decodes."""
+    import av
+
+    refused = 0
+    for packet in packets(container, stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            refused += 1
+            continue
+        if frames:
+            return frames[0]
+    if refused:
+        raise DecodeError(
+            f"{path}: not one frame of its {stream.codec_context.name} video can be decoded "
+            f"(damaged, cut off or encrypted); give an intact file"
+        )
+    raise DecodeError(f"{path}: the video stream holds no frames; give a complete video file")
+
+
+def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
+    rotation, mirrored = orientation(frame)
+    rate = stream.average_rate
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    return VideoStream(
+        index=stream.index,
+        codec=stream.codec_context.codec.canonical_name,
+        width=frame.width,
+        height=frame.height,
+        rotation_degrees=rotation,
+        mirrored=mirrored,
+        sample_aspect_ratio=aspect if 1 / _WIDEST_PIXEL <= aspect <= _WIDEST_PIXEL else Fraction(1),
+        frames_per_second=Fraction(rate) if rate and 0 < rate <= _FASTEST_RATE else None,
+    )
+
+
+def _video_seconds(container: InputContainer, stream: Any, start: Fraction, path: Path) -> float:
+    """From time zero to the end of the last video frame; reads the tail, or every packet where seeking fails."""
+    end = _tail_end(container, stream) if container.duration else None
+    if end is None:
+        container.seek(container.start_time or 0)
+        end = _last_end(packets(container, stream))
+    if end is None or end <= start:
+        raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
+    return float(end - start)
+
+
+def _tail_end(container: InputContainer, stream: Any) -> Fraction | None:
+    """End of the last frame, in container time, found by seeking to the header's end; `None` where that fails."""
+    import av
+
+    try:
+        container.seek((container.start_time or 0) + (container.duration or 0))
+    except av.FFmpegError:
+        return None
+    return _last_end(packets(container, stream))
+
+
+def _last_end(tail: Iterable[av.Packet[Any]]) -> Fraction | None:
+    """End of the frame that is shown last; where its duration is missing, the usual step stands in."""
+    recent: list[tuple[int, int, Fraction]] = []
+    for packet in tail:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.is_discard:
+            continue
+        recent.append((stamp, packet.duration or 0, Fraction(packet.time_base)))
+        recent = sorted(recent)[-64:] if len(recent) >= 128 else recent
+    if not recent:
+        return None
+    recent.sort()
+    stamp, duration, time_base = recent[-1]
+    steps = [b[0] - a[0] for a, b in itertools.pairwise(recent) if b[0] > a[0]]
+    if duration * time_base * _FASTEST_RATE < 1:
+        duration = int(statistics.median(steps)) if steps else max(duration, 1)
+    return (stamp + duration) * time_base
