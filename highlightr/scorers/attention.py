@@ -34,8 +34,9 @@ def sinusoids(rows: int, width: int, like: Tensor) -> Tensor:
 
     Source: Vaswani et al. 2017, section 3.5. Computed, not stored, so that no length is the longest.
     """
-    time = torch.arange(rows, device=like.device, dtype=torch.float32)[:, None]
-    even = torch.arange(0, width, 2, device=like.device, dtype=torch.float32)
+    exact = torch.promote_types(like.dtype, torch.float32)  # half precision cannot count past 2048
+    time = torch.arange(rows, device=like.device, dtype=exact)[:, None]
+    even = torch.arange(0, width, 2, device=like.device, dtype=exact)
     angle = time * torch.exp(even * (-math.log(_LONGEST_WAVELENGTH) / width))  # (rows, width / 2)
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).to(like.dtype)
 

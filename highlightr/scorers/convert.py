@@ -201,13 +201,14 @@ def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         OutputError: the target cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     beside = path.with_name(f".{path.name}.part")
     try:
         save_file({name: tensor.contiguous().clone() for name, tensor in sorted(state.items())}, beside)
         beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {' '.join(str(error).split())}; choose another place") from error
     finally:
         beside.unlink(missing_ok=True)
