@@ -56,6 +56,16 @@ class Case:
         """The same case with other scores."""
         return replace(self, scores=np.asarray(scores, dtype=np.float64))
 
+    def filled(self) -> Case:
+        """The same case with exactly one score per clip: clips without features get the lowest score.
+
+        Files are refused if they do not fit; examples in memory may be cut where a stream is short.
+        """
+        missing = len(self.ratings) - len(self.scores)
+        if missing == 0:
+            return self
+        return self.scored(np.append(self.scores, np.full(max(missing, 0), self.scores.min()))[: len(self.ratings)])
+
     def __repr__(self) -> str:
         return f"Case({self.key!r}, scores {self.scores.shape}, ratings {self.ratings.shape})"
 

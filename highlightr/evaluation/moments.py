@@ -87,7 +87,7 @@ class Moments(Protocol):
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``hit@1`` and ``map``."""
-        answerable = [case for case in cases if case.ratings.any()]
+        answerable = [case.filled() for case in cases if case.ratings.any()]
         return {
             "hit@1": mean_percent([expected_hit_at_1(case.relevance, case.scores) for case in answerable]),
             "map": mean_percent([average_precision(case.relevance, case.scores) for case in answerable]),

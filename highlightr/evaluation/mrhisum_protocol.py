@@ -125,6 +125,7 @@ class MrHiSumTripleSumm(Protocol):
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``map@50`` and ``map@15`` in percent, ``spearman`` and ``kendall`` of the frame scores as they are."""
+        cases = [case.filled() for case in cases]
         metrics = {
             f"map@{percent}": mean_percent([_segment_ap(case, percent, VARIANTS[self.name]) for case in cases])
             for percent in (50, 15)
@@ -145,7 +146,7 @@ class MrHiSum(MrHiSumTripleSumm):
         """Adds ``f1@15``; it is absent where no video has both change points and a summary."""
         values = [
             summary_f1(knapsack_summary(case.scores, case.change_points), case.summary)
-            for case in cases
+            for case in (case.filled() for case in cases)
             if case.change_points is not None and case.summary is not None
         ]
         return super().measure(cases) | ({"f1@15": mean_percent(values)} if values else {})
@@ -167,7 +168,7 @@ class MrHiSumDAViHD(MrHiSumTripleSumm):
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """Adds ``f1@50``."""
-        judged = [case for case in cases if case.ratings.any()]
+        judged = [case.filled() for case in cases if case.ratings.any()]
         f1 = mean_percent([frame_f1(case.scores, case.ratings[:, 0]) for case in judged])
         return super().measure(judged) | {"f1@50": f1}
 

@@ -314,3 +314,12 @@ def test_random_scores_depend_on_seed_and_key_only() -> None:
     assert forward == backward
     assert forward["0"] != forward["1"]
     assert forward["0"] != random_scores(cases, 2)[0].scores.tolist()
+
+
+@pytest.mark.parametrize("protocol", ["moments", "mrhisum", "davihd", "triplesumm"])
+def test_cases_in_memory_may_lack_scores_for_the_tail(protocol: str) -> None:
+    grid = TimeGrid(12.0, 1.0)
+    whole = moment_case("1", "v", np.append(np.arange(10.0), [0, 0]), grid, [(4, 11)])
+    found = find_protocol(protocol)
+    assert found.measure([whole.scored(whole.scores[:10])]) == found.measure([whole])
+    assert found.measure([whole.scored(np.append(whole.scores, 99.0))]) == found.measure([whole])

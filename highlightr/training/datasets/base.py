@@ -1,14 +1,13 @@
 """What a labelled data set is: items that were checked, problems that were counted, examples that are read on demand.
 
-An annotation reader makes `Item`s, `build` finds their feature files and checks their headers, a `Dataset` hands out
-`Example`s: streams and labels on one grid. Nothing is dropped in silence: what cannot be used is in `problems`.
+A `Dataset` hands out `Example`s: streams and labels on one grid, cut to the shortest. `building` makes it from what the
+annotations say. Nothing is dropped in silence: what cannot be used is in `problems`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +15,9 @@ import numpy.typing as npt
 from highlightr.errors import ConfigError
 from highlightr.evaluation import Case
 from highlightr.timeline import Features, FloatArray, Signal, TimeGrid
-from highlightr.training.datasets.arrays import Source, locate
+from highlightr.training.datasets.arrays import Source
 
-__all__ = ["Dataset", "Example", "Item", "Layout", "Problem", "Rejected", "build", "read_items"]
-
-NOTICED_CLIPS = 2
-"""Streams are cut to the shortest in silence up to this many clips; beyond it, the cut is a problem on record."""
+__all__ = ["Dataset", "Entry", "Example", "Item", "Layout", "Problem"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,9 @@ class Example:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
+    """An item whose feature files were found and checked."""
+
     item: Item
     sources: Mapping[str, Source]
     num_clips: int
@@ -131,7 +129,7 @@ class Dataset:
         widths: stream name to width.
     """
 
-    def __init__(self, name: str, entries: Sequence[_Entry], problems: Sequence[Problem], widths: Mapping[str, int]):
+    def __init__(self, name: str, entries: Sequence[Entry], problems: Sequence[Problem], widths: Mapping[str, int]):
         self.name = name
         self._entries = tuple(entries)
         self.problems = tuple(problems)
@@ -205,7 +203,7 @@ class Dataset:
         return f"Dataset({self.name}: {len(self)} examples, {len(self.problems)} problems; {widths})"
 
 
-def _on_grid(source: Source, entry: _Entry) -> FloatArray:
+def _on_grid(source: Source, entry: Entry) -> FloatArray:
     """The rows of a stream for the clips of the example: by time where rows are dated, else one row per clip."""
     values, times = source.read(), source.times()
     if times is not None:
@@ -221,81 +219,3 @@ def _signal(source: Source) -> Signal:
     if times is None:
         raise ConfigError(f"{source.path}: a signal needs 'times_seconds' beside its values")
     return Signal(times, source.read())
-
-
-def _clips_covered(source: Source, grid: TimeGrid) -> int:
-    """For how many clips, from the first on, a stream has a row."""
-    times = source.times()
-    if times is None:
-        return source.shape()[0]
-    step_seconds = float(np.median(np.diff(times))) if len(times) > 1 else grid.clip_seconds
-    return int((grid.centers() < times[-1] + step_seconds).sum())
-
-
-class Rejected(list[Problem]):
-    """Problems while annotations are read: a place to put a ConfigError instead of stopping at it."""
-
-    def try_item(self, name: str, make: Callable[[], Item]) -> Item | None:
-        """The item, or `None` and one more problem."""
-        try:
-            return make()
-        except ConfigError as error:
-            self.append(Problem(name, str(error)))
-            return None
-
-
-def read_items(records: Iterable[tuple[str, Callable[[], Item]]], rejected: Rejected) -> Iterator[Item]:
-    """Items that could be made, each key once; the others are put on record."""
-    seen: set[str] = set()
-    for name, make in records:
-        item = rejected.try_item(name, make)
-        if item is None:
-            continue
-        if item.key in seen:
-            rejected.append(Problem(name, f"{item.key!r} was given before"))
-            continue
-        seen.add(item.key)
-        yield item
-
-
-def build(name: str, root: Path, layout: Layout, items: Iterable[Item], rejected: Rejected) -> Dataset:
-    """Find and check the feature files of every item.
-
-    Raises:
-        ConfigError: no item can be used; the message carries the first reason.
-    """
-    widths: dict[str, int] = {}
-    entries = []
-    for item in items:
-        try:
-            entry = _entry(root, layout, item, widths)
-        except ConfigError as error:
-            rejected.append(Problem(item.key, str(error)))
-            continue
-        if len(item.labels) - entry.num_clips > NOTICED_CLIPS:
-            reason = f"cut from {len(item.labels)} to {entry.num_clips} clips: a stream is shorter"
-            rejected.append(Problem(item.key, reason, used=True))
-        entries.append(entry)
-    if not entries:
-        reason = rejected[0].reason if rejected else "it is empty"
-        raise ConfigError(f"{root}: no item of {name} can be used ({len(rejected)} problems; the first: {reason})")
-    return Dataset(name, entries, rejected, widths)
-
-
-def _entry(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> _Entry:
-    names = {"video": item.video, "key": item.key}
-    sources = {name: locate(root, pattern, names) for name, pattern in layout.streams.items()}
-    shapes = {name: source.shape() for name, source in sources.items()}
-    tokens = None if layout.tokens is None else locate(root, layout.tokens, names)
-    signals = {name: locate(root, pattern, names) for name, pattern in layout.signals.items()}
-    checked = shapes | {name: source.shape() for name, source in signals.items()}
-    if tokens is not None:
-        checked["tokens"] = tokens.shape()
-    for name, (_, width) in checked.items():
-        if width != widths.get(name, width):
-            raise ConfigError(f"{name!r} has width {width}, other items {widths[name]}")
-    widths |= {name: width for name, (_, width) in checked.items()}
-    num_clips = min([len(item.labels), *(_clips_covered(source, item.grid) for source in sources.values())])
-    if not num_clips:
-        raise ConfigError(f"{item.key!r}: no clip has both a label and features")
-    return _Entry(item, sources, num_clips, tokens, signals)

@@ -20,7 +20,8 @@ from highlightr.evaluation.qvhighlights import full_ratings
 from highlightr.evaluation.records import Record, read_json_lines
 from highlightr.evaluation.umt import youtube_labels
 from highlightr.timeline import TimeGrid
-from highlightr.training.datasets.base import Dataset, Item, Layout, Problem, Rejected, build, read_items
+from highlightr.training.datasets.base import Dataset, Item, Layout, Problem
+from highlightr.training.datasets.building import Rejected, build, read_items
 
 __all__ = [
     "CHARADES",

@@ -19,7 +19,8 @@ from highlightr.errors import ConfigError
 from highlightr.evaluation.hdf5 import member, open_hdf5
 from highlightr.evaluation.mrhisum_protocol import truth_from_group
 from highlightr.timeline import TimeGrid
-from highlightr.training.datasets.base import Dataset, Item, Layout, Rejected, build, read_items
+from highlightr.training.datasets.base import Dataset, Item, Layout
+from highlightr.training.datasets.building import Rejected, build, read_items
 
 __all__ = ["MRHISUM", "SPLITS", "mrhisum"]
 

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from highlightr.errors import ConfigError
 from highlightr.evaluation.hdf5 import dataset_shape, member, open_hdf5, read_array
 from highlightr.evaluation.records import matrix, vector
-from highlightr.training.datasets.base import Item, Rejected, read_items
+from highlightr.training.datasets.base import Item
+from highlightr.training.datasets.building import Rejected, read_items
 from highlightr.training.datasets.jsonl import UMT_CLIP_SECONDS, tvsum_item, youtube_item
 
 __all__ = ["clip_ratings", "match_label_items", "tvsum_mat_items"]
