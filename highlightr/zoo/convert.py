@@ -7,9 +7,8 @@ reason. The same input gives the same bytes: the note has no date, and its keys 
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
+import secrets
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,8 +136,8 @@ def _checkpoint(source: Path, numpy_objects: bool) -> Any:
 def _refusal(source: Path, error: Exception) -> str:
     text = " ".join(str(error).split())
     advice = "only tensors are accepted: ask its publisher for safetensors or a plain state dict"
-    if named := re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class|operand)\S* ([\w.]+)", text):
-        return f"{source.name} is refused: it needs the code of {named[1] or named[2]} to be read; {advice}"
+    if named := re.search(r"GLOBAL ([\w.]+)", text):
+        return f"{source.name} is refused: it needs the code of {named[1]} to be read; {advice}"
     reason = text.partition("Please file an issue")[0][:160] or type(error).__name__
     return f"{source.name} is refused: it is damaged, or its tensors cannot be read without code ({reason}); {advice}"
 
@@ -201,18 +200,15 @@ def _save(tensors: Mapping[str, Any], target: Path, metadata: Mapping[str, str])
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    beside = None
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
         save_file({name: tensors[name] for name in sorted(tensors)}, beside, metadata=dict(metadata))
-        Path(beside).replace(target)
+        beside.replace(target)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {target}: {error}; choose another place") from error
     finally:
-        if beside:
-            Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
 
 
 def _recognised(source: Path) -> WeightsEntry:

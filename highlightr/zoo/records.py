@@ -82,7 +82,7 @@ def pins() -> Mapping[str, Pin]:
 
 def pin(name: str, value: Pin) -> None:
     """Remember a hash; the other pins stay."""
-    with lock("pins"):
+    with lock(".pins"):
         kept = {key: asdict(each) for key, each in pins().items()}
         write_json(pins_file(), {**kept, name: asdict(value)})
 

