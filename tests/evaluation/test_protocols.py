@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,15 @@ import numpy as np
 import pytest
 
 from highlightr.errors import ConfigError
-from highlightr.evaluation import PROTOCOLS, evaluate_cases, evaluate_files, find_protocol, moment_case, moment_labels
+from highlightr.evaluation import (
+    PROTOCOLS,
+    evaluate_cases,
+    evaluate_files,
+    find_protocol,
+    moment_case,
+    moment_labels,
+    records,
+)
 from highlightr.evaluation.baselines import position_prior, random_scores
 from highlightr.timeline import TimeGrid
 
@@ -323,3 +332,32 @@ def test_cases_in_memory_may_lack_scores_for_the_tail(protocol: str) -> None:
     found = find_protocol(protocol)
     assert found.measure([whole.scored(whole.scores[:10])]) == found.measure([whole])
     assert found.measure([whole.scored(np.append(whole.scores, 99.0))]) == found.measure([whole])
+
+
+def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotations = write_hdf5(tmp_path / "a.h5", ["v"])
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ConfigError, match=r"a\.h5: reading HDF5 needs h5py; pip install 'highlightr\[train\]'"):
+        evaluate_files("mrhisum", mrhisum_predictions(tmp_path), annotations)
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "LONGEST_LINE_BYTES", 100)
+    path = write(tmp_path / "p.jsonl", [qv_prediction(scores=[0.5] * 100)])
+    with pytest.raises(ConfigError, match=r"p\.jsonl, line 1: longer than 100 bytes"):
+        evaluate_files("qvhighlights", path, write(tmp_path / "a.jsonl", [{"qid": 1}]))
+
+
+@pytest.mark.parametrize("external", [True, False])
+def test_hdf5_data_kept_in_other_files_is_refused(tmp_path: Path, external: bool) -> None:
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "raw.bin").write_bytes(np.zeros(37).tobytes())
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if external:
+            where = [(str(tmp_path / "raw.bin"), 0, 37 * 8)]
+            file.create_group("v").create_dataset("gtscore", (37,), dtype="f8", external=where)
+        else:
+            file["elsewhere"] = np.zeros(37)
+            file.create_group("v")["gtscore"] = h5py.SoftLink("/elsewhere")
+    with pytest.raises(ConfigError, match=r"is a link|keeps its data in another file"):
+        evaluate_files("mrhisum", mrhisum_predictions(tmp_path), tmp_path / "a.h5")
