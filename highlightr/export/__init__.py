@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from highlightr.export.receipt import SCHEMA_VERSION, build_receipt, receipt_schema, write_receipt
+from highlightr.export.report import render_report, write_report
 
-__all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "write_receipt"]
+__all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "render_report", "write_receipt", "write_report"]

@@ -1,0 +1,80 @@
+"""The geometry of the report's score curve: SVG paths and axis labels.
+
+In: scores on their grid, segments and shots. Out: strings and numbers for the template, in a box of 1000 x 100 whose
+y axis points down. Long videos are drawn with the largest score of each column, so that no peak disappears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from highlightr.timeline import FloatArray, Shot, TimeGrid
+
+__all__ = ["Tick", "clock", "columns", "line_path", "shot_path", "time_ticks"]
+
+WIDTH = 1000
+HEIGHT = 100
+
+MOST_COLUMNS = 800
+"""More are narrower than a pixel."""
+
+MOST_SHOTS = 2000
+
+_STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
+_MOST_TICKS = 8
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A label on the time axis."""
+
+    percent: float
+    label: str
+
+
+def columns(values: FloatArray) -> list[float]:
+    """The values, or the largest of each of `MOST_COLUMNS` equal runs of them, rounded to 4 digits."""
+    count = min(len(values), MOST_COLUMNS)
+    edges = np.linspace(0, len(values), count + 1).astype(int)[:-1]
+    return [round(float(value), 4) for value in np.maximum.reduceat(values, edges)]
+
+
+def line_path(values: FloatArray, grid: TimeGrid, scale: float = 1.0) -> str:
+    """A line through the columns' middles, level to both ends of the video; `scale` is the value at the top."""
+    heights = columns(values)
+    seconds = grid.clip_seconds * grid.num_clips / len(heights)
+    points = [(0.0, heights[0])]
+    points += [((index + 0.5) * seconds, height) for index, height in enumerate(heights)]
+    points.append((grid.duration_seconds, heights[-1]))
+    return "M" + "L".join(
+        f"{min(time / grid.duration_seconds, 1.0) * WIDTH:.1f} {HEIGHT * (1 - height / scale):.1f}"
+        for time, height in points
+    )
+
+
+def shot_path(shots: Sequence[Shot], duration_seconds: float) -> str:
+    """One short stroke per boundary; empty where there are more than could be told apart."""
+    if len(shots) > MOST_SHOTS:
+        return ""
+    return "".join(f"M{shot.start_seconds / duration_seconds * WIDTH:.1f} 0V{HEIGHT}" for shot in shots[1:])
+
+
+def time_ticks(duration_seconds: float) -> list[Tick]:
+    """At most eight round times from zero on."""
+    fitting = [step for step in _STEPS_SECONDS if duration_seconds / step <= _MOST_TICKS]
+    step = fitting[0] if fitting else duration_seconds / _MOST_TICKS
+    times = np.arange(0, duration_seconds * 0.97, step).tolist()
+    return [Tick(round(100 * time / duration_seconds, 3), clock(time, tenths=step < 1)) for time in times]
+
+
+def clock(seconds: float, *, tenths: bool = False) -> str:
+    """``m:ss``, ``h:mm:ss`` from an hour on, with tenths of a second if wanted."""
+    units = round(seconds * 10) if tenths else round(seconds) * 10
+    whole, tenth = divmod(units, 10)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{text}.{tenth}" if tenths else text

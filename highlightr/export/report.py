@@ -1,0 +1,213 @@
+"""The report: one self-contained HTML file that shows what was chosen and why.
+
+In: a `Summary` (with its receipt, where there is one) and a JPEG per segment. Out: the file. It makes no external
+request: style, script and thumbnails lie inside, under a content security policy that allows nothing else; the videos
+are referred to by relative URLs. Everything that comes from the video or the caller is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from highlightr import __version__
+from highlightr.export.curve import clock, columns, line_path, shot_path, time_ticks
+from highlightr.export.files import printable, write_whole
+from highlightr.timeline import Segment, Summary
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["render_report", "write_report"]
+
+KNOWN_KINDS = ("visual", "audio", "motion", "novelty", "text")
+"""Kinds of reason and parts that have a colour and a sign of their own; others share a neutral one."""
+
+
+def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ()) -> None:
+    """Write the report whole or not at all.
+
+    Args:
+        path: where to write; links are relative to `summary.outputs["report"]` where that is given, so that a report
+            can be written elsewhere first and moved.
+        summary: what to show.
+        thumbnails: a JPEG per segment, in their order; empty bytes, or fewer, where there is none.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    write_whole(path, render_report(summary, thumbnails, summary.outputs.get("report", path).parent))
+
+
+def render_report(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> str:
+    """The report's HTML for a given folder; the same summary gives the same bytes."""
+    return _template().render(**_page(summary, thumbnails, folder))
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_packaged),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["clock"] = clock
+    return environment.get_template("report.html.j2")
+
+
+@cache
+def _packaged(name: str) -> str:
+    return files("highlightr.export").joinpath(name).read_text(encoding="utf-8")
+
+
+def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    source, duration = summary.source, summary.source.duration_seconds
+    style, script = _packaged("report.css"), _packaged("report.js")
+    videos = {"source": _url(source.path, folder)}
+    if "video" in summary.outputs:
+        videos["summary"] = _url(summary.outputs["video"], folder)
+    return {
+        # Both are packaged text, not input: they are inlined as they are, and the policy names their hashes.
+        "style": Markup(style),  # noqa: S704
+        "script": Markup(script),  # noqa: S704
+        "style_hash": _policy_hash(style),
+        "script_hash": _policy_hash(script),
+        "data": Markup(_embedded(_data(summary, videos))),  # noqa: S704  # Escaped by `_embedded`.
+        "name": printable(Path(source.path.name)),
+        "query": summary.query,
+        "videos": videos,
+        "duration": duration,
+        "kept_seconds": summary.seconds,
+        "kept_percent": 100 * summary.seconds / duration,
+        "num_shots": len(summary.shots),
+        "segments": [_card(i, item, thumbnails) for i, item in enumerate(summary.segments)],
+        "bands": [_band(segment, duration) for segment in summary.segments],
+        "curve": line_path(summary.scores.values, summary.scores.grid),
+        "parts": _parts(summary),
+        "shot_path": shot_path(summary.shots, duration),
+        "ticks": time_ticks(duration),
+        "marks": _texts(summary.receipt.get("marks")),
+        "notes": summary.notes,
+        "facts": _facts(summary),
+        "timings": _timings(summary.timings_seconds),
+        "versions": _pairs(summary.receipt.get("versions")),
+        "options": _pairs(summary.receipt.get("options")),
+        "version": __version__,
+    }
+
+
+def _card(index: int, segment: Segment, thumbnails: Sequence[bytes]) -> dict[str, Any]:
+    picture = thumbnails[index] if index < len(thumbnails) else b""
+    return {
+        "number": index + 1,
+        "start": segment.start_seconds,
+        "stop": segment.stop_seconds,
+        "seconds": segment.seconds,
+        "score": segment.score,
+        "picture": f"data:image/jpeg;base64,{base64.b64encode(picture).decode('ascii')}" if picture else "",
+        "reasons": [
+            {
+                "kind": reason.kind,
+                "css": _css(reason.kind),
+                "label": reason.label,
+                "weight": min(max(reason.weight, 0), 1),
+            }
+            for reason in segment.reasons
+        ],
+    }
+
+
+def _band(segment: Segment, duration: float) -> dict[str, float]:
+    return {
+        "x": round(1000 * segment.start_seconds / duration, 2),
+        "width": round(max(1000 * segment.seconds / duration, 1.0), 2),
+    }
+
+
+def _parts(summary: Summary) -> list[dict[str, str]]:
+    """A line per part, all on one scale: parts are contributions, comparable with each other."""
+    parts = sorted(summary.scores.parts.items())
+    top = max([1.0, *(float(values.max()) for _, values in parts)])
+    grid = summary.scores.grid
+    return [{"name": name, "css": _css(name), "path": line_path(values.clip(0), grid, top)} for name, values in parts]
+
+
+def _css(kind: str) -> str:
+    return kind if kind in KNOWN_KINDS else "other"
+
+
+def _facts(summary: Summary) -> list[tuple[str, str]]:
+    source, video, audio = summary.source, summary.source.video, summary.source.audio
+    rate = "" if video.frames_per_second is None else f" · {float(video.frames_per_second):.4g} fps"
+    sound = "none" if audio is None else f"{audio.codec} · {audio.sample_rate / 1000:g} kHz · {audio.channels} ch"
+    scorer = summary.receipt.get("scorer")
+    return [
+        ("File", printable(source.path)),
+        ("Size", f"{source.size_bytes / 1e6:.1f} MB · {source.container}"),
+        ("Video", f"{video.codec} · {video.width} x {video.height}{rate}"),
+        ("Sound", sound),
+        ("Preset", f"{summary.preset} · {scorer}" if scorer else summary.preset),
+        ("Clips", f"{summary.scores.grid.num_clips} of {summary.scores.grid.clip_seconds:g} s"),
+        ("Shots", str(len(summary.shots))),
+    ]
+
+
+def _timings(timings: Mapping[str, float]) -> list[dict[str, Any]]:
+    longest = max([*timings.values(), 1e-9])
+    return [{"name": name, "seconds": value, "percent": 100 * value / longest} for name, value in timings.items()]
+
+
+def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
+    """What the script needs."""
+    return {
+        "duration": summary.source.duration_seconds,
+        "segments": [[segment.start_seconds, segment.stop_seconds] for segment in summary.segments],
+        "scores": columns(summary.scores.values),
+        "covered": summary.scores.grid.num_clips * summary.scores.grid.clip_seconds,
+        "clip": summary.scores.grid.clip_seconds,
+        "videos": dict(videos),
+    }
+
+
+def _embedded(value: object) -> str:
+    """JSON that may stand inside a script element: nothing in it can close the element or open a comment."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _policy_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _url(target: Path, folder: Path) -> str:
+    """A relative URL in which every character that means something in URLs is percent-encoded."""
+    try:
+        relative = os.path.relpath(target, folder)
+    except ValueError:  # On another drive: only an absolute address reaches it.
+        return target.resolve().as_uri()
+    return quote(os.fsencode(relative.replace(os.sep, "/")), safe="/")
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+def _pairs(value: object) -> list[tuple[str, str]]:
+    """Name and value, those without a value left out."""
+    if not isinstance(value, Mapping):
+        return []
+    return [(str(name), str(item)) for name, item in value.items() if item is not None]
