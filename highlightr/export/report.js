@@ -15,6 +15,10 @@
     return (h ? `${h}:${String(m).padStart(2, "0")}` : `${m}`) + `:${s}.${tenths % 10}`;
   }
 
+  function readable(url) {
+    try { return decodeURIComponent(url); } catch { return url; }  // A name that is not UTF-8.
+  }
+
   // The curve is drawn in the source's time; the summary plays the segments one after the other.
   function toSource(seconds) {
     if (which === "source") return seconds;
@@ -104,7 +108,7 @@
   video.addEventListener("play", follow);
   video.addEventListener("seeked", () => { if (video.paused) follow(); });
   video.addEventListener("error", () => {
-    $("missing-url").textContent = decodeURIComponent(data.videos[which]);
+    $("missing-url").textContent = readable(data.videos[which]);
     $("missing").hidden = false;
     video.hidden = true;
   });
