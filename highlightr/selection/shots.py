@@ -26,6 +26,12 @@ TIMES_ITS_SURROUNDINGS = 2.0
 SURROUNDINGS_SECONDS = 1.5
 """How far to each side the surroundings reach."""
 
+FEWEST_SURROUNDINGS = 8
+"""The surroundings count as at least so many frames, so that the next picture of a slide show does not outweigh calm."""
+
+NEIGHBOUR_SECONDS = 0.5
+"""Of changes nearer than this to each other, the largest is the cut."""
+
 REPEATED_FRAME = 0.004
 """Frames that change less repeat the one before (a low frame rate in a faster file) and say nothing about motion."""
 
@@ -73,9 +79,10 @@ def _stands_out(times: TimeArray, strength: Values) -> npt.NDArray[np.bool_]:
     high = np.searchsorted(times, times + SURROUNDINGS_SECONDS, side="right")
     sums = np.concatenate([[0.0], np.cumsum(strength)])
     others = high - low - 1
-    average = (sums[high] - sums[low] - strength) / np.maximum(others, 1)
-    before = np.concatenate([[0.0], strength[:-1]])
-    after = np.concatenate([strength[1:], [0.0]])
+    average = (sums[high] - sums[low] - strength) / np.maximum(others, FEWEST_SURROUNDINGS)
+    near = np.diff(times) < NEIGHBOUR_SECONDS
+    before = np.concatenate([[0.0], np.where(near, strength[:-1], 0.0)])
+    after = np.concatenate([np.where(near, strength[1:], 0.0), [0.0]])
     peak = (strength > before) & (strength >= after)
     found: npt.NDArray[np.bool_] = (strength >= SMALLEST_CHANGE) & (strength >= TIMES_ITS_SURROUNDINGS * average) & peak
     return found

@@ -121,3 +121,17 @@ def test_joins_of_real_clips_are_found(real_data: Path) -> None:
     boundaries = found([image for clip in clips for image in clip], 30.0)
     assert all(any(abs(join - boundary) < 0.01 for boundary in boundaries) for join in joins)
     assert len(boundaries) <= len(joins) + 2
+
+
+def still(seed: int, frames: int) -> Iterator[Image]:
+    for _ in range(frames):
+        yield scene(seed)[:, :48]
+
+
+def test_a_slide_show_has_a_cut_at_every_picture() -> None:
+    slides = [frame for seed in range(1, 7) for frame in still(seed, 25)]
+    assert found(slides) == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_weaker_cut_after_a_long_still_shot_is_found() -> None:
+    assert found([*still(1, 200), *held(2, 50), *still(3, 200), *still(2, 100)]) == [8.0, 10.0, 18.0]
