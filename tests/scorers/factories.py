@@ -1,0 +1,70 @@
+"""Features and scorers of the kinds that the scorer tests need, all made from seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from highlightr.scorers import Scorer, contract_of, create_scorer
+from highlightr.scorers.zeroshot_labels import LabelBank
+from highlightr.timeline import Features, Query, Signal, TimeGrid
+from highlightr.zoo.presets import load_preset
+
+WIDTHS = {"efficientnet_lite0": 1280, "yamnet": 521, "imagenet": 1000}
+TEXT_WIDTH = 384
+ROWS_PER_SECOND = 62.5
+SCORERS = ("zeroshot", "cfsum", "davihd", "debug")
+
+
+def features(seconds: float, seed: int = 0, skip: int = 0, without: tuple[str, ...] = ()) -> Features:
+    """Noise for `seconds`, of which the first `skip` whole seconds are cut off."""
+    rng = np.random.default_rng(seed)
+    grid = TimeGrid(seconds - skip, 1.0)
+    clips = TimeGrid(seconds, 1.0).num_clips
+    streams = {name: rng.random((clips, width), dtype=np.float32)[skip:] for name, width in WIDTHS.items()}
+    times = np.arange(int(seconds * ROWS_PER_SECOND)) / ROWS_PER_SECOND
+    mel = (rng.standard_normal((len(times), 128)) * 2 - 8).astype(np.float32)
+    kept = times >= skip
+    signals = {"logmel": Signal(times[kept] - skip, mel[kept])}
+    return Features(
+        grid,
+        {name: value for name, value in streams.items() if name not in without},
+        {name: value for name, value in signals.items() if name not in without},
+    )
+
+
+def repeated(short: Features, times: int) -> Features:
+    """The same video `times` over: long features without drawing them all."""
+    signal = short.signals["logmel"]
+    starts = np.repeat(np.arange(times) * short.grid.duration_seconds, len(signal.times_seconds))
+    return Features(
+        TimeGrid(short.grid.duration_seconds * times, short.grid.clip_seconds),
+        {name: np.tile(value, (times, 1)) for name, value in short.streams.items()},
+        {"logmel": Signal(np.tile(signal.times_seconds, times) + starts, np.tile(signal.values, (times, 1)))},
+    )
+
+
+def query(text: str = "a red kite", tokens: int = 5, seed: int = 7) -> Query:
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((tokens, TEXT_WIDTH)).astype(np.float32)
+    vector = rows.mean(0)
+    return Query(text, rows, vector / np.linalg.norm(vector))
+
+
+def bank(labels: int, seed: int) -> LabelBank:
+    vectors = np.random.default_rng(seed).standard_normal((labels, TEXT_WIDTH)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return LabelBank(tuple(f"label {i}" for i in range(labels)), vectors)
+
+
+def settings(name: str) -> dict[str, object]:
+    return dict(load_preset(f"{name}-debug").scorer.config) if name in ("cfsum", "davihd") else {}
+
+
+def scorer(name: str, seed: int = 0) -> Scorer:
+    if name == "zeroshot":
+        return create_scorer(name, {}, banks={"imagenet": bank(1000, 1), "yamnet": bank(521, 2)})
+    return create_scorer(name, settings(name), random_seed=seed)
+
+
+def query_for(name: str) -> Query | None:
+    return query() if contract_of(name, settings(name)).query == "required" else None
