@@ -1,18 +1,28 @@
 """Reading and writing media: probe, decode in one pass, cut with ffmpeg."""
 
+from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.decode import decode
+from highlightr.media.outputs import check_output, check_suffix
 from highlightr.media.probe import probe
 from highlightr.media.taps import AudioBlock, AudioTap, Frame, FrameTap, Item, Tap, Thumbnail, ThumbnailTap
+from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = [
     "AudioBlock",
     "AudioTap",
+    "CutResult",
     "Frame",
     "FrameTap",
     "Item",
+    "Piece",
     "Tap",
     "Thumbnail",
     "ThumbnailTap",
+    "check_output",
+    "check_suffix",
+    "cut_clips",
+    "cut_summary",
     "decode",
+    "grab_thumbnails",
     "probe",
 ]

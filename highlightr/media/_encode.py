@@ -1,0 +1,219 @@
+"""Cutting by re-encoding with ffmpeg, exact to the frame.
+
+Every piece is a seeked input of one ffmpeg run. Its frames are dated on the output's own time line and merged
+by date (the concat filter would guess where a piece ends from its mean frame rate, which is wrong for variable
+rates); its sound is cut to the sample, so that no error adds up from piece to piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from highlightr.errors import CutError
+from highlightr.media._container import DEMUXERS, best_video, file_url, open_container
+from highlightr.media._pieces import Piece
+from highlightr.media._stamps import Stamps
+from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.media.outputs import MUXERS, check_suffix
+from highlightr.timeline import Source
+
+__all__ = ["Take", "encode_pieces", "plan_encode"]
+
+PRESET = "superfast"
+CRF = "20"
+FADE_SECONDS = Fraction(1, 100)
+"""Fade of the sound at both ends of a piece: without it a join may click."""
+
+_LONGEST_FRAME_SECONDS = Fraction(1, 10)
+"""A boundary inside a frame shown longer than this is cut there; otherwise it moves to the nearer end of the frame."""
+
+_GUARD_SECONDS = Fraction(1, 2000)
+"""Seeking aims this much before a frame, so that rounding of its timestamp cannot lose it."""
+
+_TICKS = 1_000_000
+"""Ticks per second of the output's time line inside the filters."""
+
+_MEMORY_BYTES = 320 << 20
+_FRAMES_HELD = 16
+"""Decoded frames that one waiting input holds, at most; with the budget above it bounds the inputs of one run."""
+
+_MOST_INPUTS = 16
+_LARGEST_SAMPLE_RATE = 48_000
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+
+
+@dataclass(frozen=True)
+class Take:
+    """One piece and how to reach it."""
+
+    piece: Piece
+    seek: Fraction
+    """Where the input begins: just before the frame on screen at the start."""
+    start: Fraction
+    stop: Fraction
+    offset: Fraction
+    """Where the piece begins in the output."""
+
+
+def plan_encode(source: Source, spans: Sequence[tuple[float, float]]) -> list[Take]:
+    """Move each boundary to a frame and find where to seek."""
+    takes = []
+    offset = Fraction(0)
+    with open_container(source.path) as container:
+        stamps = Stamps(container, best_video(container, source.path))
+        for wanted_start, wanted_stop in spans:
+            start, shown = _snap(stamps, wanted_start, source)
+            stop, _ = _snap(stamps, wanted_stop, source)
+            if stop <= start:
+                stop = stamps.moment(start).stop or Fraction(source.duration_seconds)
+            piece = Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset))
+            takes.append(Take(piece, max(Fraction(0), shown - _GUARD_SECONDS), start, stop, offset))
+            offset += stop - start
+    return takes
+
+
+def _snap(stamps: Stamps, seconds: float, source: Source) -> tuple[Fraction, Fraction]:
+    """The boundary to cut at, and when the frame that is on screen there appeared."""
+    time, end = Fraction(seconds), Fraction(source.duration_seconds)
+    if time >= end:
+        return end, end
+    moment = stamps.moment(time)
+    first, after = moment.start or Fraction(0), moment.stop or end
+    if after - first > _LONGEST_FRAME_SECONDS:
+        return time, min(first, time)
+    nearest = first if time - first <= after - time else after
+    return nearest, nearest
+
+
+def encode_pieces(
+    source: Source, takes: Sequence[Take], output: Path, progress: Callable[[float, float], None] | None
+) -> None:
+    """Encode every frame once; many pieces go through several runs whose results are joined without loss.
+
+    Raises:
+        CutError: ffmpeg failed.
+    """
+    total = float(sum(take.stop - take.start for take in takes))
+    batches = list(_batches(source, takes))
+    if len(batches) == 1:
+        report = None if progress is None else lambda seconds: progress(min(seconds, total), total)
+        run_ffmpeg([*_encode_arguments(source, takes), *_sound_codec(source), *_container(output)], progress=report)
+        return
+    parts = []
+    for number, batch in enumerate(batches):
+        began = float(batch[0].offset)
+        report = None if progress is None else _shifted(progress, began, total)
+        # PCM in between: an AAC stream would gain its encoder's padding at every join.
+        part = output.with_name(f"part{number:05d}.mov")
+        codec = ["-c:a", "pcm_s16le"] if source.audio else []
+        run_ffmpeg([*_encode_arguments(source, batch), *codec, *_container(part)], progress=report)
+        parts.append((part, float(batch[-1].offset + batch[-1].stop - batch[-1].start) - began))
+    _join(source, parts, output)
+
+
+def _shifted(progress: Callable[[float, float], None], began: float, total: float) -> Callable[[float], None]:
+    return lambda seconds: progress(min(began + seconds, total), total)
+
+
+def _batches(source: Source, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
+    frame_bytes = source.video.width * source.video.height * 3 // 2
+    size = max(1, min(_MOST_INPUTS, _MEMORY_BYTES // (frame_bytes * _FRAMES_HELD)))
+    for first in range(0, len(takes), size):
+        yield takes[first : first + size]
+
+
+def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
+    """Inputs, filters and the video codec."""
+    arguments: list[str] = []
+    filters: list[str] = []
+    began = takes[0].offset
+    for number, take in enumerate(takes):
+        length = take.stop - take.seek - _GUARD_SECONDS
+        arguments += ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
+        arguments += ["-ss", _decimal(take.seek), "-t", _decimal(length), "-i", file_url(source.path)]
+        filters.append(_picture_filter(source, take, number, began))
+        if source.audio:
+            filters.append(_sound_filter(source, take, number, began))
+    count = len(takes)
+    inputs = "".join(f"[v{k}]" for k in range(count))
+    filters.append(f"{inputs}interleave=nb_inputs={count}[v]" if count > 1 else "[v0]null[v]")
+    maps = ["-map", "[v]"]
+    if source.audio:
+        inputs = "".join(f"[a{k}]" for k in range(count))
+        filters.append(f"{inputs}concat=n={count}:v=0:a=1[a]")
+        maps += ["-map", "[a]"]
+    arguments += ["-filter_complex", ";".join(filters), *maps, "-map_chapters", "-1"]
+    arguments += ["-c:v", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt", "yuv420p"]
+    return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000"]
+
+
+def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
+    """Date the frames on the output's time line; the first is on screen from the piece's very start."""
+    lead, offset = _ticks(take.start - take.seek), _ticks(take.offset - began)
+    dated = f"settb=1/{_TICKS},setpts='if(eq(N,0),0,PTS-{lead})+{offset}'"
+    return f"[{number}:{source.video.index}]{dated}{_even(source)}[v{number}]"
+
+
+def _even(source: Source) -> str:
+    """yuv420p needs even sizes: a line is cropped, or a single one doubled."""
+    width, height = source.video.width, source.video.height
+    if width % 2 == 0 and height % 2 == 0:
+        return ""
+    if min(width, height) < 2:
+        return ",scale=ceil(iw/2)*2:ceil(ih/2)*2:flags=neighbor"
+    return ",crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0:exact=1"
+
+
+def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
+    """Cut the sound to the sample, fill what is missing with silence, fade both ends."""
+    assert source.audio is not None
+    rate = min(source.audio.sample_rate, _LARGEST_SAMPLE_RATE)
+    layout = _LAYOUTS.get(source.audio.channels, "stereo")
+    lead = round((take.start - take.seek) * rate)
+    offset = take.offset - began
+    count = max(1, round((offset + take.stop - take.start) * rate) - round(offset * rate))
+    fade = min(round(FADE_SECONDS * rate), count // 2)
+    return (
+        f"[{number}:{source.audio.index}]aresample={rate}:async=1:min_hard_comp=0.01:first_pts=0,"
+        f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
+        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS,apad=whole_len={count},"
+        f"afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}[a{number}]"
+    )
+
+
+def _sound_codec(source: Source) -> list[str]:
+    if source.audio is None:
+        return []
+    return ["-c:a", "aac", "-b:a", f"{96 * min(max(source.audio.channels, 1), 6)}k"]
+
+
+def _container(output: Path) -> list[str]:
+    muxer = check_suffix(output)
+    timescale = [] if muxer == MUXERS[".mkv"] else ["-video_track_timescale", "90000", "-movflags", "+faststart"]
+    return [*timescale, "-f", muxer, "-y", file_url(output)]
+
+
+def _join(source: Source, parts: Sequence[tuple[Path, float]], output: Path) -> None:
+    """Join encoded parts: the video is copied, the sound encoded once."""
+    folder = output.parent
+    listing = folder / "parts.txt"
+    lines = [f"file {part.name}\nduration {seconds:.6f}" for part, seconds in parts]
+    try:
+        listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
+    except OSError as error:
+        raise CutError(f"{folder}: cannot be written ({error.strerror})") from error
+    reading = ["-protocol_whitelist", "file", "-f", "concat", "-i", file_url(listing)]
+    run_ffmpeg([*reading, "-map", "0", "-c:v", "copy", *_sound_codec(source), *_container(output)])
+    for path in (listing, *(part for part, _ in parts)):
+        path.unlink()
+
+
+def _ticks(seconds: Fraction) -> int:
+    return round(seconds * _TICKS)
+
+
+def _decimal(seconds: Fraction) -> str:
+    return f"{float(seconds):.6f}"

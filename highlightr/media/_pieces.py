@@ -1,0 +1,51 @@
+"""What a cut holds: for each wanted span, the span of the source that really went into the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CutResult", "Piece"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One segment as it was cut; all times in seconds, spans half-open."""
+
+    wanted_start_seconds: float
+    wanted_stop_seconds: float
+    start_seconds: float
+    """Where it really begins in the source: the wanted time moved to a frame (a keyframe if copied)."""
+    stop_seconds: float
+    """Where it really ends in the source."""
+    output_start_seconds: float
+    """Where it begins in the output."""
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.stop_seconds - self.start_seconds
+
+    @property
+    def start_moved_seconds(self) -> float:
+        """How much later than wanted it begins; negative if earlier."""
+        return self.start_seconds - self.wanted_start_seconds
+
+    @property
+    def stop_moved_seconds(self) -> float:
+        """How much later than wanted it ends; negative if earlier."""
+        return self.stop_seconds - self.wanted_stop_seconds
+
+
+@dataclass(frozen=True)
+class CutResult:
+    """A file that was written."""
+
+    path: Path
+    pieces: tuple[Piece, ...]
+    """One per segment, in the order of the output."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the file."""
+        return sum(piece.seconds for piece in self.pieces)

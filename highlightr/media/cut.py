@@ -1,0 +1,121 @@
+"""Writing the chosen segments as video files.
+
+A probed source and segments (seconds from time zero) come in; files that are whole, or absent, go out, with a
+`CutResult` that says which span of the source each piece really holds. Spans are half-open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from highlightr.errors import ConfigError
+from highlightr.media._copy import copy_pieces, plan_copy
+from highlightr.media._encode import encode_pieces, plan_encode
+from highlightr.media._pieces import CutResult, Piece
+from highlightr.media.outputs import check_output, check_suffix, whole_file, whole_folder
+from highlightr.timeline import Segment, Source
+
+__all__ = ["CutProgress", "CutResult", "Piece", "cut_clips", "cut_summary"]
+
+CutProgress = Callable[[float, float], None]
+"""Called with (seconds written, seconds to write)."""
+
+
+def cut_summary(
+    source: Source,
+    segments: Sequence[Segment],
+    output: Path,
+    *,
+    overwrite: bool = False,
+    copy: bool = False,
+    progress: CutProgress | None = None,
+) -> CutResult:
+    """Write the segments one after the other into one file.
+
+    Re-encoding is exact to the frame and keeps size, pixel shape and frame times; rotation is baked in. Copying
+    keeps whole groups of pictures between keyframes, so boundaries move outwards; the result says how far.
+
+    Args:
+        source: what `probe` returned.
+        segments: in the order in which they are to appear.
+        output: an .mp4, .m4v, .mov or .mkv file.
+        overwrite: replace the file if it exists.
+        copy: copy packets instead of re-encoding.
+        progress: told how much is written.
+
+    Raises:
+        ConfigError: no segments, a segment that is empty or outside the video, an unknown suffix.
+        OutputError: the output exists, is the source, or cannot be written; raised before any work.
+        CutError: ffmpeg is missing or failed; nothing was written.
+    """
+    check_suffix(output)
+    check_output(output, source, overwrite=overwrite)
+    spans = _spans(source, segments)
+    with whole_file(output, overwrite=overwrite) as partial:
+        pieces = _write(source, spans, partial, copy=copy, progress=progress)
+    return CutResult(output, pieces)
+
+
+def cut_clips(
+    source: Source,
+    segments: Sequence[Segment],
+    folder: Path,
+    *,
+    suffix: str = ".mp4",
+    overwrite: bool = False,
+    copy: bool = False,
+    progress: CutProgress | None = None,
+) -> tuple[CutResult, ...]:
+    """Write each segment as a file of its own, ``NAME.001.mp4`` and so on; all of them appear, or none.
+
+    Raises:
+        ConfigError, OutputError, CutError: as for `cut_summary`.
+    """
+    digits = max(3, len(str(len(segments))))
+    names = [f"{source.path.stem}.{k + 1:0{digits}d}{suffix}" for k in range(len(segments))]
+    spans = _spans(source, segments)
+    check_suffix(Path(f"clip{suffix}"))
+    for name in names if folder.exists() else ():
+        check_output(folder / name, source, overwrite=overwrite)
+    total, done, results = sum(b - a for a, b in spans), 0.0, []
+    with whole_folder(folder, overwrite=overwrite) as filling:
+        for name, span in zip(names, spans, strict=True):
+            pieces = _write(source, [span], filling / name, copy=copy, progress=_after(progress, done, total))
+            results.append(CutResult(folder / name, pieces))
+            done += span[1] - span[0]
+    return tuple(results)
+
+
+def _write(
+    source: Source, spans: list[tuple[float, float]], path: Path, *, copy: bool, progress: CutProgress | None
+) -> tuple[Piece, ...]:
+    if copy:
+        pieces = plan_copy(source, spans)
+        copy_pieces(source, pieces, path, progress)
+        return pieces
+    takes = plan_encode(source, spans)
+    encode_pieces(source, takes, path, progress)
+    return tuple(take.piece for take in takes)
+
+
+def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:
+    """The segments as (start, stop), clamped to the video."""
+    if not segments:
+        raise ConfigError("no segments to cut; raise the ratio or duration")
+    spans = []
+    for segment in segments:
+        start, stop = max(0.0, segment.start_seconds), min(segment.stop_seconds, source.duration_seconds)
+        if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
+            raise ConfigError(
+                f"segment {segment.start_seconds} to {segment.stop_seconds} s is empty or lies outside the video "
+                f"(0 to {source.duration_seconds:.3f} s)"
+            )
+        spans.append((start, stop))
+    return spans
+
+
+def _after(progress: CutProgress | None, done: float, total: float) -> CutProgress | None:
+    """The hook for one of several files: shifted by what the earlier ones wrote."""
+    return None if progress is None else lambda seconds, _: progress(done + seconds, total)

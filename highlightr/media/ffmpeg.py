@@ -1,0 +1,147 @@
+"""Finding the ffmpeg program and running it.
+
+An argument list comes in (never a shell string), a finished run comes out. The exit status is checked; the
+last lines of what ffmpeg said are in the `CutError`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from highlightr.errors import CutError
+
+__all__ = ["FfmpegProgress", "ffmpeg_path", "ffmpeg_version", "run_ffmpeg"]
+
+FfmpegProgress = Callable[[float], None]
+"""Called with the seconds of output written so far."""
+
+_OLDEST = (5, 1)
+"""The first release with ``-fps_mode``."""
+
+_TAIL_LINES = 4
+
+
+def ffmpeg_path() -> str:
+    """The program to run: HIGHLIGHTR_FFMPEG, else the system's if it is recent and has libx264, else imageio-ffmpeg's.
+
+    Raises:
+        CutError: there is none.
+    """
+    named = os.environ.get("HIGHLIGHTR_FFMPEG")
+    if named:
+        if not shutil.which(named):
+            raise CutError(f"HIGHLIGHTR_FFMPEG names {named}, which is not a program; correct or unset it")
+        return named
+    system = shutil.which("ffmpeg")
+    if system and _is_capable(system):
+        return system
+    bundled = _bundled()
+    if bundled is None:
+        raise CutError("no usable ffmpeg (5.1 or later with libx264); install ffmpeg or the imageio-ffmpeg package")
+    return bundled
+
+
+def ffmpeg_version() -> str:
+    """What the program calls itself, such as ``7.1.1``.
+
+    Raises:
+        CutError: there is none, or it does not run.
+    """
+    return _version(ffmpeg_path())
+
+
+def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = None) -> None:
+    """Run ffmpeg to its end; if this thread is interrupted, ffmpeg is killed.
+
+    Args:
+        arguments: everything after the global options; a file is named by its ``file:`` URL.
+        progress: told the seconds of output written, about twice a second.
+
+    Raises:
+        CutError: ffmpeg is missing, cannot start, or ends with an error; the message holds its last words.
+    """
+    command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", *arguments]
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+            )
+        except OSError as error:
+            raise CutError(f"{command[0]} cannot be started ({error.strerror}); reinstall ffmpeg") from error
+        try:
+            _follow(process, progress)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode != 0:
+            words = _tail(said)
+            failure = subprocess.CalledProcessError(process.returncode, command, stderr=words)
+            raise CutError(f"ffmpeg failed with status {process.returncode}: {words}") from failure
+
+
+def _follow(process: subprocess.Popen[str], progress: FfmpegProgress | None) -> None:
+    """Read progress reports until the program ends."""
+    assert process.stdout is not None
+    with process.stdout as reports:
+        for line in reports:
+            key, _, value = line.strip().partition("=")
+            if progress is not None and key == "out_time_us" and value.lstrip("-").isdigit():
+                progress(max(0.0, int(value) / 1_000_000))
+    process.wait()
+
+
+def _tail(said: IO[bytes]) -> str:
+    said.seek(0, os.SEEK_END)
+    said.seek(max(0, said.tell() - 4096))
+    lines = [line.strip() for line in said.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    return " | ".join(lines[-_TAIL_LINES:]) or "it said nothing"
+
+
+@cache
+def _version(program: str) -> str:
+    """The word after ``ffmpeg version``, without a packager's suffix."""
+    match = re.match(r"ffmpeg version (\S+)", _asked(program, "-version"))
+    if match is None:
+        raise CutError(f"{program} does not tell its version; reinstall ffmpeg")
+    return match[1]
+
+
+@cache
+def _is_capable(program: str) -> bool:
+    """Whether it is recent enough and encodes H.264; a development build without a number counts as recent."""
+    try:
+        number = re.match(r"n?(\d+)\.(\d+)", _version(program))
+        recent = number is None or (int(number[1]), int(number[2])) >= _OLDEST
+        return recent and " libx264 " in _asked(program, "-encoders")
+    except CutError:
+        return False
+
+
+def _asked(program: str, question: str) -> str:
+    try:
+        run = subprocess.run(
+            [program, "-hide_banner", question], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CutError(f"{program} cannot be run; reinstall ffmpeg") from error
+    return run.stdout.decode("utf-8", "replace")
+
+
+def _bundled() -> str | None:
+    """The binary inside imageio-ffmpeg, found without letting that package look elsewhere."""
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        return None
+    folder = Path(imageio_ffmpeg.__file__).parent / "binaries"
+    programs = sorted(path for path in folder.glob("ffmpeg*") if os.access(path, os.X_OK))
+    return str(programs[0]) if programs else None

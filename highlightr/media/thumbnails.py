@@ -1,0 +1,74 @@
+"""Still pictures of a few moments, for the report: times in seconds come in, JPEG files (as bytes) go out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.errors import DecodeError
+from highlightr.media._container import open_container, packets, start_seconds
+from highlightr.media._pictures import Painter
+from highlightr.media._stamps import Stamps
+from highlightr.timeline import Source
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+__all__ = ["grab_thumbnails"]
+
+_JPEG_QUALITY = 82
+
+
+def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: int = 320) -> list[bytes]:
+    """The frame on screen at each time, upright and with square pixels, as a JPEG of this width.
+
+    Raises:
+        MediaError: the file cannot be opened any more.
+        DecodeError: no frame can be decoded at one of the times.
+    """
+    from PIL import Image
+
+    pictures = []
+    with open_container(source.path) as container:
+        stream: Any = container.streams[source.video.index]
+        stream.thread_type = "AUTO"
+        painter = Painter(source.video, _short_side(source, width))
+        for seconds in times_seconds:
+            frame = _frame_at(container, stream, Fraction(seconds))
+            if frame is None:
+                raise DecodeError(f"{source.path}: no frame can be decoded at {seconds:.2f} s")
+            file = io.BytesIO()
+            Image.fromarray(painter.paint(frame)).save(file, "JPEG", quality=_JPEG_QUALITY)
+            pictures.append(file.getvalue())
+    return pictures
+
+
+def _short_side(source: Source, width: int) -> int:
+    """The shorter side of the upright picture when it is this wide."""
+    video = source.video
+    shown = float(video.width * video.sample_aspect_ratio), float(video.height)
+    across, down = shown if video.rotation_degrees % 180 == 0 else shown[::-1]
+    return max(1, round(width * min(across, down) / across))
+
+
+def _frame_at(container: InputContainer, stream: Any, seconds: Fraction) -> av.VideoFrame | None:
+    """The last frame shown at or before a time, or else the first one after it."""
+    import av
+
+    Stamps(container, stream).seek(seconds)
+    start, shown = start_seconds(container), None
+    for packet in packets(container, stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            continue
+        for frame in frames:
+            if frame.pts is None or frame.time_base is None:
+                continue
+            if shown is not None and frame.pts * frame.time_base - start > seconds:
+                return shown
+            shown = frame
+    return shown
