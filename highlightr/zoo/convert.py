@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,7 +127,8 @@ def _checkpoint(source: Path, numpy_objects: bool) -> Any:
 
     _refuse_bomb(source)
     try:
-        with safe_globals(_numpy_names() if numpy_objects else []):
+        with warnings.catch_warnings(), safe_globals(_numpy_names() if numpy_objects else []):
+            warnings.simplefilter("ignore")  # What it warns of, it refuses a moment later or reads all the same.
             return torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:
         # Hostile bytes may make it fail in any way, and every way means the same: not accepted.
@@ -203,12 +205,13 @@ def _save(tensors: Mapping[str, Any], target: Path, metadata: Mapping[str, str])
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensors[name] for name in sorted(tensors)}, beside, metadata=dict(metadata))
-        beside.replace(target)
+        try:
+            save_file({name: tensors[name] for name in sorted(tensors)}, beside, metadata=dict(metadata))
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {target}: {error}; choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _recognised(source: Path) -> WeightsEntry:

@@ -172,6 +172,7 @@ def _copy(
                 raise WeightsError(f"the server sent more than the {limit} bytes allowed")
             try:
                 file.write(chunk)
+                file.flush()  # What has arrived is kept, even if this process is killed while it waits for more.
             except OSError as error:
                 raise WeightsError(f"cannot write {part}: {error.strerror}; set HIGHLIGHTR_HOME elsewhere") from error
             moving(len(chunk))

@@ -1,0 +1,168 @@
+"""Archives are read in memory; what could reach outside, or grow without bound, is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr.errors import WeightsError
+from highlightr.zoo import archives
+from highlightr.zoo.archives import graphdef_constants, read_graphdef_archive, read_members, read_npy_archive
+
+
+def packed(path: Path, members: dict[str, bytes], *others: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            item = tarfile.TarInfo(name)
+            item.size = len(content)
+            archive.addfile(item, io.BytesIO(content))
+        for item in others:
+            archive.addfile(item)
+    return path
+
+
+def npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    item = tarfile.TarInfo(name)
+    item.type, item.linkname = kind, target
+    return item
+
+
+def test_arrays_are_read_and_nothing_is_written(tmp_path: Path) -> None:
+    mean, vectors = np.arange(4.0), np.eye(3, dtype=np.float32)
+    path = packed(tmp_path / "a.tgz", {"./mean.npy": npy(mean), "vectors.npy": npy(vectors), "README": b"x"})
+    found = read_npy_archive(path, ("mean.npy", "vectors.npy"))
+    np.testing.assert_array_equal(found["mean"], mean)
+    np.testing.assert_array_equal(found["vectors"], vectors)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.tgz"]
+
+
+@pytest.mark.parametrize("name", ["../escaped.npy", "a/../../escaped.npy"])
+def test_a_member_outside_refuses_the_whole_archive(tmp_path: Path, name: str) -> None:
+    path = packed(tmp_path / "a.tgz", {"mean.npy": npy(np.ones(1)), name: b"x"})
+    with pytest.raises(WeightsError, match="lies outside the archive"):
+        read_members(path, ("mean.npy",))
+    assert [each.name for each in tmp_path.iterdir()] == ["a.tgz"]
+
+
+def test_an_absolute_member_is_never_the_one_that_is_wanted(tmp_path: Path) -> None:
+    path = packed(tmp_path / "a.tgz", {"/mean.npy": b"x", "/etc/mean.npy": b"x"})
+    with pytest.raises(WeightsError, match=r"lacks mean\.npy"):
+        read_members(path, ("mean.npy",))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
+    path = packed(tmp_path / "a.tgz", {"other": b"x"}, special("mean.npy", kind, "/etc/passwd"))
+    with pytest.raises(WeightsError, match=r"'mean\.npy', which is a link or a device"):
+        read_members(path, ("mean.npy",))
+
+
+def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_ARCHIVE_BYTES", 1000)
+    path = packed(tmp_path / "a.tgz", {"mean.npy": b"\0" * 600, "more": b"\0" * 600})
+    with pytest.raises(WeightsError, match="unpacks to more than 1000 bytes"):
+        read_members(path, ("mean.npy",))
+
+
+def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_ARCHIVE_MEMBERS", 2)
+    path = packed(tmp_path / "a.tgz", {"a": b"", "b": b"", "c": b""})
+    with pytest.raises(WeightsError, match="or 2 files"):
+        read_members(path, ("a",))
+
+
+def test_a_missing_member_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"a\.tgz lacks mean\.npy"):
+        read_members(packed(tmp_path / "a.tgz", {"other": b""}), ("mean.npy",))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20, 2000])
+def test_damage_is_refused(tmp_path: Path, cut: int) -> None:
+    path = packed(tmp_path / "a.tgz", {"mean.npy": npy(np.random.default_rng(0).normal(size=500))})
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(WeightsError, match=r"a\.tgz"):
+        read_members(path, ("mean.npy",))
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
+def test_a_pickle_inside_npy_is_refused(tmp_path: Path) -> None:
+    hidden = np.empty(1, dtype=object)
+    hidden[0] = Canary(tmp_path / "canary")
+    path = packed(tmp_path / "a.tgz", {"mean.npy": npy(hidden)})
+    with pytest.raises(WeightsError, match=r"mean\.npy in a\.tgz is not a plain array"):
+        read_npy_archive(path, ("mean.npy",))
+    assert not (tmp_path / "canary").exists()
+
+
+def varint(value: int) -> bytes:
+    out = b""
+    while value > 0x7F:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+def field(number: int, value: bytes | int) -> bytes:
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def const(name: str, array: np.ndarray, *, packed_values: bool = False, dtype: int = 1, op: bytes = b"Const") -> bytes:
+    """A NodeDef, written by hand from the protocol's definition."""
+    shape = b"".join(field(2, field(1, size)) for size in array.shape)
+    tensor = field(1, dtype) + field(2, shape) + field(5 if packed_values else 4, array.astype("<f4").tobytes())
+    kind = field(5, field(1, b"dtype") + field(2, field(6, dtype)))
+    return field(
+        1, field(1, name.encode()) + field(2, op) + kind + field(5, field(1, b"value") + field(2, field(8, tensor)))
+    )
+
+
+def test_constants_of_a_graph() -> None:
+    weights = np.arange(300, dtype=np.float32).reshape(3, 100)
+    content = (
+        const("conv/weights", weights)
+        + const("bias", weights[0], packed_values=True)
+        + const("one", np.ones(1))
+        + const("labels", np.zeros(2), dtype=7)
+        + const("relu", np.zeros(2), op=b"Relu")
+        + varint(4 << 3 | 1) + struct.pack("<d", 1.0)
+        + varint(4 << 3 | 5) + struct.pack("<f", 1.0)
+    )  # fmt: skip
+    found = graphdef_constants(content)
+    assert list(found) == ["conv/weights", "bias", "one"]
+    np.testing.assert_array_equal(found["conv/weights"], weights)
+    np.testing.assert_array_equal(found["bias"], weights[0])
+
+
+def test_one_value_fills_the_shape() -> None:
+    shape = field(2, field(1, 2)) + field(2, field(1, 3))
+    tensor = field(1, 1) + field(2, shape) + field(5, struct.pack("<f", 2.5))
+    node = field(1, field(1, b"n") + field(2, b"Const") + field(5, field(1, b"value") + field(2, field(8, tensor))))
+    np.testing.assert_array_equal(graphdef_constants(node)["n"], np.full((2, 3), 2.5, np.float32))
+
+
+@pytest.mark.parametrize("content", [b"\x0a\xff", b"\xff" * 12, b"not a graph at all", b""])
+def test_a_damaged_graph_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = packed(tmp_path / "a.tgz", {"graph.pb": content})
+    with pytest.raises(WeightsError, match=r"not a TensorFlow graph|no float constants"):
+        read_graphdef_archive(path, ("graph.pb",))
