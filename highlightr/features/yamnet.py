@@ -20,7 +20,7 @@ from highlightr.features.base import Extracted, Extraction, Extractor, Weights
 from highlightr.features.grid import ClipMeans, overlaps
 from highlightr.features.onnx import session_from_bytes
 from highlightr.features.packaged import packaged_file, verified_bytes
-from highlightr.features.spectral import FrameCutter, hann, mel_filters_htk
+from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
 from highlightr.media.taps import AudioBlock, AudioTap, Item
 from highlightr.timeline import FloatArray, TimeGrid
 
@@ -142,16 +142,14 @@ class _Extraction(Extraction):
 
 def log_mel_rows(frames: FloatArray) -> FloatArray:
     """YAMNet's own log-mel: (n, 400) samples to (n, 64), natural log of magnitudes with an offset of 0.001."""
-    import scipy.fft
-
-    magnitudes = np.abs(scipy.fft.rfft(frames * hann(_WINDOW_SAMPLES), _FFT_SAMPLES, axis=1))
-    rows: FloatArray = np.log(magnitudes @ _filters() + np.float32(_LOG_OFFSET))
+    magnitudes = np.abs(spectra_of(frames, _FFT_SAMPLES))
+    rows: FloatArray = np.log(_filters()(magnitudes) + np.float32(_LOG_OFFSET))
     return rows
 
 
 @cache
-def _filters() -> FloatArray:
-    return mel_filters_htk(SAMPLE_RATE, _FFT_SAMPLES, _MELS, _LOWEST_HZ, _HIGHEST_HZ)
+def _filters() -> FilterBank:
+    return FilterBank(mel_filters_htk(SAMPLE_RATE, _FFT_SAMPLES, _MELS, _LOWEST_HZ, _HIGHEST_HZ))
 
 
 def _probabilities(session: Any, patch: FloatArray) -> FloatArray:

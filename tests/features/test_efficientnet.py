@@ -80,6 +80,11 @@ def test_no_frames_per_clip_is_refused() -> None:
         EfficientNetLite0(frames_per_clip=0)
 
 
+def test_a_grid_of_other_clips_is_refused(extractor: EfficientNetLite0) -> None:
+    with pytest.raises(ConfigError, match="opened for clips of 1.0 s, the grid has 2.0 s"):
+        extractor.start(TimeGrid(4.0, 2.0))
+
+
 def gradient(height: int, width: int) -> npt.NDArray[np.uint8]:
     rows, columns = np.mgrid[0:height, 0:width]
     return np.stack([rows * 255 // height, columns * 255 // width, rows * 0], axis=2).astype(np.uint8)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from highlightr.errors import ConfigError
-from highlightr.features.base import TextEncoder
-from highlightr.features.labels import label_embeddings, label_names
-from highlightr.features.minilm import WEIGHTS, MiniLM
+from highlightr.features import labels
+from highlightr.features.base import TextEncoder, Weights
+from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
+from highlightr.features.minilm import MiniLM
 from highlightr.timeline import FloatArray, Query
 
 
@@ -19,7 +20,7 @@ class Counting(TextEncoder):
     name = "counting"
     width = 2
     longest_tokens = 8
-    weights = WEIGHTS
+    weights = Weights("counting", "0" * 64, "none", "nowhere")
     calls = 0
 
     def encode(self, text: str) -> Query:
@@ -81,11 +82,48 @@ def test_an_unwritable_home_only_costs_time(tmp_path: Path, monkeypatch: pytest.
     assert label_embeddings(Counting(), "imagenet").shape == (1000, 2)
 
 
-def test_rows_are_the_encoders_vectors_of_the_names(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stream", LABELLED_STREAMS)
+def test_shipped_vectors_are_the_encoders_own(home: Path, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(home))
+    names: Sequence[str] = label_names(stream)[::20]
+    vectors: FloatArray = label_embeddings(MiniLM(), stream)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(vectors[::20], MiniLM().vectors(names), atol=2e-4)
+
+
+def test_shipped_vectors_need_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: MiniLM, texts: Sequence[str]) -> FloatArray:
+        raise AssertionError("the names were embedded again")
+
+    monkeypatch.setattr(MiniLM, "vectors", refuse)
+    assert label_embeddings(MiniLM(), "imagenet").shape == (1000, 384)
+
+
+def test_writing_and_reading_the_shipped_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Counting()
+    labels.write_shipped(encoder, tmp_path / "vectors")
+    monkeypatch.setattr(labels, "SHIPPED", tmp_path / "vectors")
+    calls = encoder.calls
+    vectors = label_embeddings(encoder, "imagenet")
+    assert encoder.calls == calls
+    np.testing.assert_allclose(vectors[7], encoder.encode(label_names("imagenet")[7]).vector, atol=1e-3)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"rubbish"])
+def test_a_damaged_shipped_file_only_costs_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "vectors").write_bytes(content)
+    monkeypatch.setattr(labels, "SHIPPED", tmp_path / "vectors")
+    encoder = Counting()
+    assert label_embeddings(encoder, "yamnet").shape == (521, 2)
+    assert encoder.calls == 521
+
+
+def test_near_names_answer_a_text(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(home))
     encoder = MiniLM()
-    names: Sequence[str] = label_names("yamnet")
-    vectors: FloatArray = label_embeddings(encoder, "yamnet")
-    np.testing.assert_allclose(vectors[70], encoder.encode(names[70]).vector, atol=1e-5)
+    names, vectors = label_names("yamnet"), label_embeddings(encoder, "yamnet")
     dog = vectors @ encoder.encode("a dog barks").vector
     assert {names[index] for index in dog.argsort()[-3:]} & {"Bark", "Dog", "Bow-wow"}

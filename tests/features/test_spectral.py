@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from highlightr.features.spectral import FrameCutter, hann, mel_filters_htk, mel_filters_slaney
+from highlightr.features.spectral import FilterBank, FrameCutter, hann, mel_filters_htk, mel_filters_slaney
 
 
 @pytest.mark.parametrize("block", [1, 7, 160, 999, 100_000])
@@ -49,3 +49,14 @@ def test_htk_filters_are_triangles_on_the_mel_axis() -> None:
 def test_hann_is_periodic() -> None:
     window = hann(8)
     np.testing.assert_allclose(window, [0, 0.146447, 0.5, 0.853553, 1, 0.853553, 0.5, 0.146447], atol=1e-6)
+
+
+def test_a_filter_bank_is_the_matrix_product() -> None:
+    filters = mel_filters_htk(16_000, 512, 64, 125.0, 7500.0)
+    spectra = np.random.default_rng(0).random((5, 257), dtype=np.float32)
+    np.testing.assert_allclose(FilterBank(filters)(spectra), spectra @ filters, rtol=1e-5)
+
+
+def test_a_band_without_a_bin_is_refused() -> None:
+    with pytest.raises(ValueError, match="a band without any bin"):
+        FilterBank(mel_filters_slaney(16_000, 64, 128))
