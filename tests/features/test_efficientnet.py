@@ -81,7 +81,7 @@ def test_no_frames_per_clip_is_refused() -> None:
 
 
 def test_a_grid_of_other_clips_is_refused(extractor: EfficientNetLite0) -> None:
-    with pytest.raises(ConfigError, match="opened for clips of 1.0 s, the grid has 2.0 s"):
+    with pytest.raises(ConfigError, match=r"opened for clips of 1\.0 s, the grid has 2\.0 s"):
         extractor.start(TimeGrid(4.0, 2.0))
 
 
