@@ -8,7 +8,7 @@ Names follow the paper: f for features, z for fused features, ω for the weights
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,8 @@ class CFSumOutput:
     sum to `scores`."""
     attention: Mapping[str, Tensor]
     """Term to the rows its clips attended to, (B, N, rows), mean over heads; empty unless explained."""
+    vectors: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """Linear paths of the regularised variant: unit vectors of clips (B, N, D) and of queries (B, D), for a loss."""
 
 
 class InputProjection(nn.Module):

@@ -1,12 +1,13 @@
 """CFSum as a scorer: features and a query in, `Scores` with the two interaction terms out.
 
-The network is trained by MSE to labels in [0, 1], so its linear output is on the labels' scale already and is clipped
-to [0, 1]: a sigmoid would bend scores that are right. Parts are before clipping.
+The paper's network is trained by MSE to labels in [0, 1], so its linear output is on the labels' scale already and is
+clipped to [0, 1]: a sigmoid would bend scores that are right. The regularised variant gives logits, which do go through
+a sigmoid. Parts are before either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from highlightr.errors import ConfigError
 from highlightr.scorers.base import Contract
 from highlightr.scorers.configs import CFSumConfig
 from highlightr.scorers.neural import NeuralScorer, check_query, reasons_of
-from highlightr.timeline import Features, FloatArray, Query, Reason, Scores
+from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, TimeGrid
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +31,8 @@ _ATTENTION = "attention"
 class CFSumScorer(NeuralScorer[CFSumConfig]):
     """Scores clips by `CFSum`; with text among its modalities it needs a query.
 
-    `Scores.parts` are the terms of eq. 7, such as `video-text`, and `bias`: before clipping they sum to the score.
+    `Scores.parts` are the terms of eq. 7, such as `video-text`, and `bias`: they sum to the score before
+    it is brought to [0, 1].
     """
 
     name: ClassVar[str] = "cfsum"
@@ -51,11 +53,9 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         )
 
     @staticmethod
-    def network_class() -> type[nn.Module]:
-        """`CFSum`."""
-        from highlightr.scorers.cfsum import CFSum
-
-        return CFSum
+    def network_class() -> Callable[[CFSumConfig], nn.Module]:
+        """`CFSum`, or its regularised variant."""
+        return _network
 
     def _prepare(self, features: Features, queries: Sequence[Query | None]) -> Mapping[str, FloatArray]:
         self._check(features, self.contract.required)
@@ -75,6 +75,8 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
                 )
             if present:
                 found[modality] = self._concatenate(features, streams)
+        if self.config.variant == "regularised":
+            found["place"] = places(features.grid)
         return found
 
     def _forward(self, window: Mapping[str, Tensor], queries: Sequence[Query | None]) -> Mapping[str, Tensor]:
@@ -97,7 +99,7 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         return rows
 
     def _result(self, features: Features, query: Query | None, rows: Mapping[str, FloatArray]) -> Scores:
-        values = np.clip(rows["scores"], 0, 1)
+        values = self._unit(rows["scores"])
         parts = {name: part for name, part in rows.items() if name != "scores" and not name.startswith(_ATTENTION)}
         named = {
             term: (_KIND[term.split("-")[0]], _words(term), part) for term, part in parts.items() if term != "bias"
@@ -107,6 +109,12 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
             tokens = _token_reasons(query, rows)
             reasons = tuple(own + spoken for own, spoken in zip(reasons, tokens or [()] * len(reasons), strict=True))
         return Scores(features.grid, values, parts, reasons, (*self._notes, *self._remarks(features, query)))
+
+    def _unit(self, scores: FloatArray) -> FloatArray:
+        if self.config.output == "labels":
+            return np.clip(scores, 0, 1)
+        # expit without overflow: tanh saturates instead.
+        return np.asarray((1 + np.tanh(scores / 2)) / 2, dtype=np.float32)
 
     def _remarks(self, features: Features, query: Query | None) -> tuple[str, ...]:
         remarks = []
@@ -118,10 +126,25 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         return tuple(remarks)
 
 
+def places(grid: TimeGrid) -> FloatArray:
+    """(num_clips, 1): the middle of each clip as a share of the video."""
+    return np.asarray(grid.centers() / grid.duration_seconds, dtype=np.float32)[:, None]
+
+
+def _network(config: CFSumConfig) -> nn.Module:
+    from highlightr.scorers.cfsum import CFSum
+    from highlightr.scorers.cfsum_regularised import CFSumMembers, CFSumRegularised
+
+    if config.variant == "paper":
+        return CFSum(config)
+    return CFSumRegularised(config) if config.members == 1 else CFSumMembers(config)
+
+
 def _words(term: str) -> str:
+    term, _, linear = term.partition(" ")
     asking, _, asked = term.partition("-")
     names = {"video": "picture", "audio": "sound", "text": "query"}
-    return f"{names[asking]} against {names[asked]}" if asked else names[asking]
+    return f"{names[asking]} {'like' if linear else 'against'} {names[asked]}" if asked else names[asking]
 
 
 def _token_reasons(query: Query, rows: Mapping[str, FloatArray]) -> list[tuple[Reason, ...]]:

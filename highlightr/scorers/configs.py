@@ -103,17 +103,44 @@ class CFSumConfig(_FromMapping):
     clip_seconds: float = 2.0
     longest_clips: int = 75
     """Clips scored at once: QVHighlights videos are 150 s, 75 clips of 2 s."""
+    variant: Literal["paper", "regularised"] = "paper"
+    """`regularised`: residuals and LayerNorm around every block, places, and the four options below."""
+    output: Literal["labels", "logits"] = "labels"
+    """What the network was trained to give: labels in [0, 1], clipped, or logits, which go through a sigmoid."""
+    refinement_layers: int = 0
+    """Regularised: attention among the clips after the interaction, layers."""
+    similarity_width: int = 0
+    """Regularised: width in which a linear path compares clips with the query; 0: no such path."""
+    input_dropout: float = 0.0
+    """Regularised: dropout on the input features, while training."""
+    members: int = 1
+    """Regularised: networks whose scores are averaged."""
 
     def __post_init__(self) -> None:
         _freeze(self, "video_streams", "audio_streams")
         _choose("modalities", self.modalities, ("video", "audio", "text"))
         _positive(self, "text_width", "width", "heads", "clip_seconds", "longest_clips")
         _divides(self.heads, self.width, "width")
+        _choose("variant", (self.variant,), ("paper", "regularised"))
+        _choose("output", (self.output,), ("labels", "logits"))
+        self._check_variant()
         if not set(self.modalities) & {"video", "audio"}:
             raise ConfigError("CFSum scores clips, so modalities must name video or audio beside text")
         for modality in ("video", "audio"):
             if modality in self.modalities and not self.widths[modality] > 0:
                 raise ConfigError(f"modality {modality!r} is used, so {modality}_streams must name a stream")
+
+    def _check_variant(self) -> None:
+        _positive(self, "members")
+        extra = (self.refinement_layers, self.similarity_width, self.input_dropout, self.members)
+        if min(extra) < 0 or self.input_dropout >= 1:
+            raise ConfigError("refinement_layers and similarity_width must not be negative, nor input_dropout above 1")
+        if self.variant == "paper" and extra != (0, 0, 0.0, 1):
+            raise ConfigError(
+                "refinement_layers, similarity_width, input_dropout and members need variant: regularised"
+            )
+        if self.variant == "regularised" and self.output == "labels":
+            raise ConfigError("variant regularised gives logits: set output: logits")
 
     @property
     def widths(self) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ before the network, as its authors do, but on the exact grid unless their own po
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -77,7 +77,7 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
         )
 
     @staticmethod
-    def network_class() -> type[nn.Module]:
+    def network_class() -> Callable[[DAViHDConfig], nn.Module]:
         """`DAViHD`."""
         from highlightr.scorers.davihd import DAViHD
 

@@ -7,7 +7,7 @@ features into arrays. torch is imported when a scorer is made, not when this mod
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -76,8 +76,16 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
 
     @staticmethod
     @abstractmethod
-    def network_class() -> type[nn.Module]:
-        """The network, imported when asked for."""
+    def network_class() -> Callable[[Any], nn.Module]:
+        """What makes the network of a configuration, imported when asked for."""
+
+    def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:
+        """What the network is given for a video, name to (num_clips, width): training calls this too.
+
+        Raises:
+            ConfigError: features or a query that do not fit the contract.
+        """
+        return self._prepare(features, [query])
 
     @abstractmethod
     def _prepare(self, features: Features, queries: Sequence[Query | None]) -> Mapping[str, FloatArray]:
@@ -183,7 +191,7 @@ def reasons_of(parts: Mapping[str, tuple[str, str, FloatArray]]) -> tuple[tuple[
 
 
 def build_network(
-    network: type[nn.Module], config: object, name: str, weights: Path | None, random_seed: int | None
+    network: Callable[[Any], nn.Module], config: object, name: str, weights: Path | None, random_seed: int | None
 ) -> nn.Module:
     """The network in evaluation mode, with weights from a file or drawn from a seed; see `NeuralScorer`."""
     import torch
