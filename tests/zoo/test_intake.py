@@ -15,9 +15,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from highlightr.errors import ConfigError, WeightsError
-from highlightr.zoo import pull as pull_module
+from highlightr.zoo import intake
 from highlightr.zoo.convert import provenance
-from highlightr.zoo.pull import import_file, pull
+from highlightr.zoo.intake import import_file, pull
 from highlightr.zoo.records import pins, pins_file, weights_folder
 from highlightr.zoo.store import list_weights, verify, weights_path
 from tests.zoo.server import QUICK, Site, answers, becomes, checkpoint, dies_after, entry_text, stalls_after
@@ -172,7 +172,7 @@ def test_no_space_is_noticed_before_the_download(
 ) -> None:
     use_manifest(entry_text("net", site.serve("/w", GOOD), size_bytes=len(GOOD)))
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(pull_module.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(intake.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(WeightsError, match=r"needs 67 MB.*0 MB left.*HIGHLIGHTR_HOME"):
         pull(["net"])
     assert not site.requests
@@ -264,7 +264,7 @@ CHILD = """
 import sys, pathlib
 from highlightr.zoo import manifest, store
 manifest.model_files = store.model_files = lambda: pathlib.Path(sys.argv[1])
-from highlightr.zoo.pull import pull
+from highlightr.zoo.intake import pull
 print(pull(["net"])[0].fetched, flush=True)
 """
 

@@ -1,0 +1,115 @@
+"""The shipped manifest and its cards, and what a manifest may not say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.zoo.manifest import entry, load_manifest, parse_manifest
+from highlightr.zoo.resources import model_files
+from highlightr.zoo.store import verify, weights_path
+from tests.zoo.server import entry_text
+
+EMBEDDED = ("efficientnet_lite0", "yamnet", "minilm", "transnetv2")
+NAMES = [item.name for item in load_manifest().values()]
+HEADINGS = ("Training data", "Use here and protocol", "Preprocessing", "Limits", "What was checked")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_has_a_card_that_agrees(name: str) -> None:
+    item = entry(name)
+    card = (model_files() / "cards" / f"{name}.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# {item.title}\n")
+    assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == list(HEADINGS)
+    size = f"{item.size_bytes:,} bytes" if item.size_bytes else "not published"
+    for fact in (item.licence, item.citation, item.sha256, item.md5, item.where, item.notes, f"| size | {size} |"):
+        assert fact in card
+    if not item.embedded:
+        assert "Not yet checked against the published" in card
+
+
+def test_every_card_belongs_to_an_entry_or_a_preset() -> None:
+    folder = model_files()
+    presets = {each.name.removesuffix(".yaml") for each in folder.iterdir() if each.name.endswith(".yaml")}
+    cards = {each.name.removesuffix(".md") for each in (folder / "cards").iterdir() if each.name.endswith(".md")}
+    assert cards - presets - {f"preset-{name}" for name in presets} == set(NAMES)
+
+
+def test_the_embedded_weights_are_whole() -> None:
+    assert [(each.name, each.state) for each in verify(EMBEDDED)] == [(name, "ok") for name in EMBEDDED]
+    assert weights_path("MiniLM").name == "model.safetensors"
+
+
+def test_the_extractors_expect_the_same_files() -> None:
+    from highlightr.features import efficientnet, minilm, yamnet
+
+    assert efficientnet.WEIGHTS.sha256 == entry("efficientnet-lite0").sha256
+    assert minilm.WEIGHTS.sha256 == entry("minilm").sha256
+    assert yamnet.WEIGHTS.sha256 == entry("yamnet").sha256
+
+
+def test_no_entry_is_accepted_on_trust_alone_without_saying_so() -> None:
+    for item in load_manifest().values():
+        checked = item.sha256 or item.git_blob_sha1 or item.sha256_prefix
+        card = (model_files() / "cards" / f"{item.name}.md").read_text(encoding="utf-8")
+        assert checked or "pinned at the first pull or import" in card
+
+
+def test_names_are_looked_up_kindly() -> None:
+    assert entry("CNN14_16K").name == "cnn14-16k"
+    assert entry("efficientnet-lite0").name == "efficientnet_lite0"
+    with pytest.raises(ConfigError, match="no weights named 'cnn15'; there are efficientnet_lite0, yamnet"):
+        entry("cnn15")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"sha256": "abc"}, "sha256 must be 64 lower-case hex digits"),
+        ({"sha256_prefix": "XY"}, "sha256_prefix must be hex digits"),
+        ({"colour": "red"}, "unknown key 'colour'"),
+        ({"size_bytes": "12"}, "size_bytes must be of type int"),
+        ({"size_bytes": -1}, "sizes must be positive"),
+        ({"mirrors": "https://a.example"}, "mirrors must be of type tuple"),
+        ({"mirrors": ["ftp://a.example/x"]}, r"'ftp://a\.example/x' is not an http"),
+        ({"url": "file:///etc/passwd"}, "is not an http"),
+        ({"url": ""}, "neither url, page, package nor bundled"),
+        ({"file": "../x.pth"}, "is not a plain file name"),
+        ({"file": "/x.pth"}, "is not a plain file name"),
+        ({"file": "a/x.pth"}, "is not a plain file name"),
+        ({"format": "pickle"}, "format is 'pickle'; known are torch"),
+        ({"format": "as-is"}, "`as-is` is for what a package"),
+        ({"bundled": True, "format": "as-is"}, "is embedded and must have its sha256"),
+    ],
+)
+def test_a_wrong_entry_is_refused(more: dict[str, object], message: str) -> None:
+    text = entry_text("net", **{"url": "https://a.example/net.pth", **more})  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match=message):
+        parse_manifest(text, "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("[weights.net]", '[weights."Net .."]', "is not a name of lower-case"),
+        ("[weights.net]", "[weights.net]\nname = 'other'", "unknown key 'name'"),
+        ("title = 't'", "", "missing 1 required positional argument: 'title'"),
+        ("[weights.net]", "[weights", "Expected"),
+        ("[weights.net]", "[[weights]]", "is not a manifest"),
+    ],
+)
+def test_a_broken_file_is_refused(before: str, after: str, message: str) -> None:
+    text = entry_text("net", "https://a.example/x").replace(before, after)
+    with pytest.raises(WeightsError, match=rf"mine\.toml is not a manifest of weights: .*{message}|{message} of"):
+        parse_manifest(text, "mine.toml")
+
+
+def test_a_missing_manifest_says_reinstall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("highlightr.zoo.manifest.model_files", lambda: tmp_path)
+    load_manifest.cache_clear()
+    with pytest.raises(WeightsError, match=r"cannot read the manifest of weights .*reinstall"):
+        load_manifest()
+    monkeypatch.undo()
+    load_manifest.cache_clear()
