@@ -1,0 +1,299 @@
+"""The decode pass, against videos whose every frame carries its number and whose clicks sound at known times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from highlightr.errors import DecodeError, MediaError
+from highlightr.media import AudioBlock, AudioTap, Frame, FrameTap, Tap, Thumbnail, ThumbnailTap, decode, probe
+from tests.mediamaker import (
+    CLOSED_GOP,
+    OPEN_GOP,
+    click_times,
+    draw,
+    frame_times,
+    is_flash,
+    made,
+    read_number,
+    variable_times,
+)
+
+RATES = [1.0, 2.0, 3.7, 25.0, 60.0]
+
+VIDEOS: Mapping[str, Mapping[str, Any]] = {
+    "constant.mp4": {},
+    "variable.mp4": {"times": tuple(variable_times())},
+    "variable.mkv": {"times": tuple(variable_times(seed=1)), **CLOSED_GOP},
+    "closed.mp4": CLOSED_GOP,
+    "open.mp4": OPEN_GOP,
+    "open-variable.mp4": {"times": tuple(variable_times(seed=2)), **OPEN_GOP},
+    "shifted.mkv": {"offset": 10.0},
+    "hevc.mp4": {"codec": "libx265", "options": (("preset", "ultrafast"), ("x265-params", "log-level=none"))},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": (("deadline", "realtime"), ("cpu-used", "8")), "sound": False},
+    "ten-bit.mp4": {"pix_fmt": "yuv420p10le"},
+    "full.mp4": {"pix_fmt": "yuv444p"},
+}
+
+
+def _truth(how: Mapping[str, Any]) -> list[Fraction]:
+    return list(how.get("times") or frame_times(how.get("seconds", 4.0)))
+
+
+def _on_screen(times: list[Fraction], due: Fraction) -> int:
+    return max([n for n, time in enumerate(times) if time <= due], default=0)
+
+
+def _frames(path: Path, tap: FrameTap) -> list[Frame]:
+    items = [item for _, item in decode(probe(path), {"frames": tap})]
+    assert all(isinstance(item, Frame) for item in items)
+    return items  # type: ignore[return-value]
+
+
+def _sound(path: Path, rate: int = 16_000) -> np.ndarray:
+    position, parts = 0, []
+    for _, item in decode(probe(path), {"sound": AudioTap(rate)}):
+        assert isinstance(item, AudioBlock)
+        assert item.start_sample == position
+        assert item.samples.dtype == np.float32
+        position += len(item.samples)
+        parts.append(item.samples)
+    return np.concatenate([np.zeros(0, np.float32), *parts])
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", sorted(VIDEOS))
+def test_frames_are_picked_by_timestamp(name: str, rate: float) -> None:
+    times = _truth(VIDEOS[name])
+    path = made(name, **VIDEOS[name])
+    frames = _frames(path, FrameTap(rate))
+    duration = probe(path).duration_seconds
+    assert [frame.index for frame in frames] == list(range(math.ceil(round(duration * rate, 6))))
+    expected = [_on_screen(times, (k + Fraction(1, 2)) / Fraction(rate)) for k in range(len(frames))]
+    assert [read_number(frame.image) for frame in frames] == expected
+    assert [frame.time_seconds for frame in frames] == pytest.approx([float(times[n]) for n in expected], abs=1e-3)
+
+
+def test_a_video_that_begins_late_shows_its_first_frame_until_then(tmp_path: Path) -> None:
+    times = tuple(1 + time for time in frame_times(2.0))
+    frames = _frames(made("begins-late.mkv", times=times, sound_seconds=3.0), FrameTap(4.0))
+    assert [read_number(frame.image) for frame in frames[:5]] == [0, 0, 0, 0, 3]
+
+
+@pytest.mark.parametrize("clockwise", [90, 180, 270])
+def test_frames_are_upright(clockwise: int) -> None:
+    frames = _frames(made("turned.mp4", rotation=clockwise, seconds=1.0), FrameTap(5.0))
+    assert frames[0].image.shape == (240, 320, 3)
+    assert [read_number(frame.image) for frame in frames] == [2, 7, 12, 17, 22]
+    assert not is_flash(frames[0].image)
+
+
+@pytest.mark.parametrize(("short_side", "shape"), [(None, (240, 427, 3)), (120, (120, 213, 3))])
+def test_pixels_are_square(short_side: int | None, shape: tuple[int, int, int]) -> None:
+    frames = _frames(made("wide.mp4", aspect=Fraction(4, 3), seconds=1.0), FrameTap(5.0, short_side))
+    assert frames[0].image.shape == shape
+    assert [read_number(frame.image) for frame in frames] == [2, 7, 12, 17, 22]
+
+
+def test_rotated_anamorphic_picture() -> None:
+    frames = _frames(made("both.mp4", aspect=Fraction(2), rotation=90, seconds=1.0), FrameTap(1.0, 100))
+    assert frames[0].image.shape == (150, 100, 3)  # stored 240 x 320, twice as wide: 480 x 320, upright 320 x 480
+
+
+@pytest.mark.parametrize(
+    ("colorspace", "height", "matrix"),
+    [(1, 240, "709"), (5, 720, "601"), (2, 240, "601"), (2, 720, "709")],
+    ids=["tagged 709", "tagged 601", "untagged small", "untagged large"],
+)
+def test_colours(tmp_path: Path, colorspace: int, height: int, matrix: str) -> None:
+    red, blue = {"601": (0.299, 0.114), "709": (0.2126, 0.0722)}[matrix]
+    colour = np.array([200.0, 60.0, 90.0])
+    luma = red * colour[0] + (1 - red - blue) * colour[1] + blue * colour[2]
+    chroma = ((colour[2] - luma) / (2 * (1 - blue)), (colour[0] - luma) / (2 * (1 - red)))
+    yuv = [16 + luma * 219 / 255, 128 + chroma[0] * 224 / 255, 128 + chroma[1] * 224 / 255]
+    path = tmp_path / "colour.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, height, "yuv444p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = colorspace, 1
+        planes = np.stack([np.full((height, 320), round(value), np.uint8) for value in yuv])
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv444p")
+            frame.colorspace, frame.color_range = colorspace, 1
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    pixel = _frames(path, FrameTap(1.0))[0].image[height // 2, 160]
+    assert np.abs(pixel.astype(float) - colour).max() <= 3
+
+
+def test_thumbnails_show_every_frame() -> None:
+    items = [item for _, item in decode(probe(made("constant.mp4")), {"tiny": ThumbnailTap()})]
+    assert all(isinstance(item, Thumbnail) and item.image.shape == (27, 48, 3) for item in items)
+    assert [item.time_seconds for item in items] == pytest.approx([n / 25 for n in range(100)])
+    assert [read_number(item.image) for item in items] == list(range(100))
+
+
+def test_thumbnail_colours_agree_with_a_small_frame() -> None:
+    taps: dict[str, Tap] = {"tiny": ThumbnailTap(48, 36), "frame": FrameTap(25.0, 36)}
+    items: dict[str, list[Any]] = {"tiny": [], "frame": []}
+    for name, item in decode(probe(made("constant.mp4")), taps):
+        items[name].append(item.image.astype(float))
+    difference = np.abs(np.stack(items["tiny"]) - np.stack(items["frame"])).mean()
+    assert difference < 6
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+@pytest.mark.parametrize("name", ["constant.mp4", "shifted.mkv", "variable.mkv"])
+def test_clicks_are_where_they_belong(name: str, rate: int) -> None:
+    path = made(name, **VIDEOS[name])
+    samples = _sound(path, rate)
+    assert len(samples) == math.ceil(probe(path).duration_seconds * rate)
+    found = click_times(samples, rate)
+    assert len(found) >= 10
+    assert found == pytest.approx([0.4 * k for k in range(len(found))], abs=0.003)
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_channels_are_mixed_to_mono_without_clipping(channels: int) -> None:
+    samples = _sound(made("channels.mp4", channels=channels))
+    assert click_times(samples, 16_000)[:3] == pytest.approx([0.0, 0.4, 0.8], abs=0.003)
+    assert 0.4 < np.abs(samples).max() <= 1.0
+
+
+def test_sound_that_begins_late_is_preceded_by_silence() -> None:
+    samples = _sound(made("late-sound.mp4", sound_start=1.3))
+    assert not np.abs(samples[: int(1.25 * 16_000)]).max() > 0.01
+    assert click_times(samples, 16_000)[:2] == pytest.approx([1.6, 2.0], abs=0.003)
+    assert len(samples) == 64_000
+
+
+def test_sound_that_ends_early_is_followed_by_silence() -> None:
+    samples = _sound(made("short-sound.mp4", sound_seconds=1.5))
+    assert len(samples) == 64_000
+    assert click_times(samples, 16_000) == pytest.approx([0.0, 0.4, 0.8, 1.2], abs=0.003)
+
+
+def _with_sound_pts(path: Path, shift: Any) -> Path:
+    """A copy of the plain video whose sound packets are moved (or, at `None`, left out) by a function of time."""
+    with av.open(str(made("pcm.mkv", sound_codec="pcm_s16le"))) as reading, av.open(str(path), "w") as writing:
+        outlets = {s.index: writing.add_stream_from_template(s, opaque=True) for s in reading.streams}
+        for packet in reading.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "audio":
+                moved = shift(float(packet.pts * packet.time_base))
+                if moved is None:
+                    continue
+                packet.pts = packet.dts = packet.pts + round(moved / packet.time_base)
+            packet.stream = outlets[packet.stream.index]
+            writing.mux(packet)
+    return path
+
+
+def test_a_gap_in_the_sound_becomes_silence(tmp_path: Path) -> None:
+    path = _with_sound_pts(tmp_path / "gap.mkv", lambda time: None if 1.0 < time < 2.5 else 0)
+    samples = _sound(path)
+    assert click_times(samples, 16_000) == pytest.approx([0, 0.4, 0.8, 2.8, 3.2, 3.6], abs=0.003)
+    assert len(samples) == 64_000
+
+
+def test_a_jump_in_the_timestamps_is_followed(tmp_path: Path) -> None:
+    path = _with_sound_pts(tmp_path / "jump.mkv", lambda time: 0.25 if time > 1.0 else 0)
+    found = click_times(_sound(path), 16_000)
+    assert found[:3] == pytest.approx([0, 0.4, 0.8], abs=0.003)
+    assert found[3:6] == pytest.approx([1.45, 1.85, 2.25], abs=0.003)
+
+
+def test_overlapping_sound_is_trimmed(tmp_path: Path) -> None:
+    path = _with_sound_pts(tmp_path / "overlap.mkv", lambda time: -min(max(time - 1.0, 0.0) / 2, 0.2))
+    late = [time for time in click_times(_sound(path), 16_000) if time > 1.35]
+    assert late[:3] == pytest.approx([1.4, 1.8, 2.2], abs=0.011)
+
+
+def test_a_video_without_sound_gives_its_audio_tap_nothing() -> None:
+    source = probe(made("silent.mp4", sound=False))
+    names = [name for name, _ in decode(source, {"sound": AudioTap(16_000), "frames": FrameTap(1.0)})]
+    assert names == ["frames"] * 4
+
+
+def test_all_taps_share_one_pass_and_equal_their_own_passes() -> None:
+    taps: dict[str, Tap] = {
+        "slow": FrameTap(1.0, 64),
+        "fast": FrameTap(7.0),
+        "tiny": ThumbnailTap(),
+        "low": AudioTap(16_000),
+        "high": AudioTap(32_000),
+    }
+    source = probe(made("constant.mp4"))
+    together: dict[str, list[Any]] = {name: [] for name in taps}
+    for name, item in decode(source, taps):
+        together[name].append(item)
+    for name, tap in taps.items():
+        alone = [item for _, item in decode(source, {name: tap})]
+        assert len(alone) == len(together[name]) > 0
+        for one, other in zip(alone, together[name], strict=True):
+            content = "samples" if isinstance(one, AudioBlock) else "image"
+            assert np.array_equal(getattr(one, content), getattr(other, content))
+
+
+def _damage(path: Path, first: int, last: int, name: str = "first.mp4") -> Path:
+    """A copy of a video with the packets of frames [first, last) overwritten."""
+    source = made(name, muxing=(("movflags", "faststart"),), **CLOSED_GOP)
+    content = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        hit = [p for p in container.demux(video=0) if p.pts is not None and first <= p.pts * p.time_base * 25 < last]
+        spans = [(p.pos, p.size) for p in hit]
+    for position, size in spans:
+        content[position : position + size] = bytes(size)
+    path.write_bytes(content)
+    return path
+
+
+def test_damage_in_the_middle_is_passed_over_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames = _frames(_damage(tmp_path / "damaged.mp4", 25, 75), FrameTap(5.0))
+    assert len(frames) == 20
+    numbers = [read_number(frame.image) for frame in frames]
+    assert numbers[:5] == [2, 7, 12, 17, 22]
+    assert numbers[15:] == [77, 82, 87, 92, 97]
+    assert set(numbers[5:15]) <= {24, 23, 22}, "the last good frame stays on screen"
+    assert "damaged video packets" in caplog.text
+
+
+def test_nothing_decodable_is_an_error(tmp_path: Path) -> None:
+    good = probe(made("first.mp4", muxing=(("movflags", "faststart"),), **CLOSED_GOP))
+    damaged = _damage(tmp_path / "damaged.mp4", 0, 100)
+    with pytest.raises(DecodeError, match="not one frame can be decoded"):
+        list(decode(replace(good, path=damaged), {"frames": FrameTap(1.0)}))
+
+
+def test_a_file_that_changed_since_it_was_probed(tmp_path: Path) -> None:
+    source = probe(made("two.mp4", second_size=(640, 360), seconds=1.0))
+    with pytest.raises(MediaError, match="changed since it was probed"):
+        list(decode(replace(source, path=made("silent.mp4", sound=False)), {"frames": FrameTap(1.0)}))
+
+
+def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
+    source = probe(made("constant.mp4"))
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    items = decode(source, {"frames": FrameTap(5.0)})
+    next(items)
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened + 1
+    items.close()  # type: ignore[attr-defined]
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+
+
+def test_no_taps_no_items() -> None:
+    assert list(decode(probe(made("constant.mp4")), {})) == []
+
+
+def test_the_maker_reads_what_it_draws() -> None:
+    for number in (0, 1, 0x5555, 0xFFFF):
+        assert read_number(draw(number)) == number
