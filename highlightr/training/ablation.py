@@ -1,0 +1,117 @@
+"""Ablation tables: the same run with something switched off, row by row, over several seeds.
+
+In: a config whose `ablations` name the tables and their rows. Out: a table of means and deviations, as JSON and as
+Markdown, in a fresh folder that also holds every run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from highlightr.errors import ConfigError
+from highlightr.evaluation import Row
+from highlightr.export.files import write_whole
+from highlightr.features import create_text_encoder
+from highlightr.progress import ProgressHook
+from highlightr.training.batches import Queries
+from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.runs import fresh_folder, train
+
+__all__ = ["AblationResult", "ablate", "markdown_table"]
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """The finished tables."""
+
+    name: str
+    folder: Path
+    protocol: str
+    seeds: int
+    tables: Mapping[str, tuple[Row, ...]]
+    """Table name to its rows, the unchanged config first."""
+    baselines: tuple[Row, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        tables = {name: [asdict(row) for row in rows] for name, rows in self.tables.items()}
+        own = {"name": self.name, "protocol": self.protocol, "seeds": self.seeds}
+        return own | {"tables": tables, "baselines": [asdict(row) for row in self.baselines]}
+
+    def markdown(self) -> str:
+        """Every table, the baselines at the end of each."""
+        parts = [f"### {name}\n\n{markdown_table((*rows, *self.baselines))}" for name, rows in self.tables.items()]
+        return "\n".join(parts)
+
+
+def ablate(
+    config: TrainConfig | Path,
+    data: Path,
+    out: Path,
+    *,
+    seeds: int = 3,
+    folds: int = 0,
+    device: str = "auto",
+    tables: Sequence[str] = (),
+    progress: ProgressHook | None = None,
+) -> AblationResult:
+    """Run every row of a config's ablation tables.
+
+    Args:
+        config: the unchanged run, or the YAML file that holds it.
+        data: folder of the data set.
+        out: folder in which the results folder is made.
+        seeds: runs per row.
+        folds: as `train`.
+        device: as `train`.
+        tables: names of the tables to run; all if empty.
+        progress: as `train`.
+
+    Raises:
+        ConfigError: a config without tables, an unknown table, or changes that do not fit the config.
+        OutputError: the results cannot be written.
+    """
+    chosen = config if isinstance(config, TrainConfig) else load_config(config)
+    rows = _rows(chosen, tables)  # every row is checked before the first is run
+    folder = fresh_folder(out, f"{chosen.name}-ablation")
+    queries = Queries(create_text_encoder(chosen.text) if chosen.text else None)
+
+    def run(each: TrainConfig) -> tuple[Row, tuple[Row, ...]]:
+        found = train(each, data, folder, seeds=seeds, folds=folds, device=device, queries=queries, progress=progress)
+        return found.row, found.baselines
+
+    whole, baselines = run(chosen)
+    done = {name: (whole, *(run(each)[0] for each in changed)) for name, changed in rows.items()}
+    result = AblationResult(chosen.name, folder, chosen.protocol, seeds, done, baselines)
+    write_whole(folder / "ablation.json", json.dumps(result.as_dict(), indent=1) + "\n")
+    write_whole(folder / "ablation.md", result.markdown())
+    return result
+
+
+def _rows(config: TrainConfig, tables: Sequence[str]) -> dict[str, list[TrainConfig]]:
+    unknown = [name for name in tables if name not in config.ablations]
+    if unknown or not config.ablations:
+        known = ", ".join(config.ablations) or "none"
+        raise ConfigError(f"{config.name} has no ablation table {', '.join(unknown) or 'at all'}; it has {known}")
+    return {
+        table: [config.changed(changes or {}, name=row) for row, changes in rows.items()]
+        for table, rows in config.ablations.items()
+        if not tables or table in tables
+    }
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """One line per row, one column per metric, ``mean ± deviation`` where there are several runs."""
+    names = list(rows[0].metrics)
+    lines = [f"| row | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
+    for row in rows:
+        cells = [
+            f"{row.metrics[name]:.2f}" + (f" ± {row.deviations[name]:.2f}" if name in row.deviations else "")
+            for name in names
+        ]
+        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,163 @@
+"""Examples in memory, the order in which an epoch takes them, and their augmentation.
+
+In: a `Dataset`, a `Learner` and a text encoder. Out: batches. What an epoch draws depends on the seed, the epoch and
+the example alone, never on what was drawn before, so that a run that was killed draws the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from highlightr.errors import ConfigError
+from highlightr.features.base import TextEncoder
+from highlightr.timeline import Query
+from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
+from highlightr.training.config import Augment
+from highlightr.training.datasets import Dataset, Example, Item
+from highlightr.training.learners import Batch, Learner, Sample
+
+__all__ = ["EpochOrder", "Queries", "Store", "epoch_loader", "in_order"]
+
+MEMORY_BYTES = 4 << 30
+"""Samples are kept in memory up to this; the rest is read again each epoch."""
+
+_POOL_BATCHES = 8
+"""Batches are cut from this many batches' examples in order of length, so that little is padded."""
+
+_ORDER, _DRAW = 1, 2
+"""Keep the two uses of a seed apart."""
+
+
+class Queries:
+    """Embedded queries, each text once. Shared by the runs of one `train`."""
+
+    def __init__(self, encoder: TextEncoder | None) -> None:
+        self._encoder = encoder
+        self._known: dict[str, Query] = {}
+
+    def of(self, example: Example) -> Query:
+        """The query with the data set's own tokens, else embedded.
+
+        Raises:
+            ConfigError: no query, or no tokens and no encoder.
+        """
+        item = example.item
+        if item.query is None:
+            raise ConfigError(f"example {item.key!r} has no query, and the scorer needs one")
+        if example.tokens is not None:
+            vector = example.tokens.mean(0)
+            return Query(item.query, example.tokens, vector / max(float(np.linalg.norm(vector)), 1e-12))
+        if self._encoder is None:
+            raise ConfigError("the data set brings no query tokens: name a text encoder in the config (text: minilm)")
+        if item.query not in self._known:
+            self._known[item.query] = self._encoder.encode(item.query)
+        return self._known[item.query]
+
+
+class Store:
+    """Samples of a data set by index, kept in memory while there is room."""
+
+    def __init__(self, dataset: Dataset, learner: Learner, queries: Queries) -> None:
+        self._dataset, self._learner, self._queries = dataset, learner, queries
+        self._kept: dict[int, Sample] = {}
+        self._bytes = 0
+        self.items: tuple[Item, ...] = dataset.items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def example(self, index: int) -> tuple[Example, Query | None]:
+        """The example as it lies on the disk, and its query if the scorer takes one."""
+        example = self._dataset[index]
+        return example, self._queries.of(example) if self._learner.takes_query else None
+
+    def sample(self, index: int) -> Sample:
+        """What the network takes."""
+        if index in self._kept:
+            return self._kept[index]
+        sample = self._learner.sample(*self.example(index))
+        size = sum(values.nbytes for values in sample.inputs.values())
+        if self._bytes + size <= MEMORY_BYTES:
+            self._kept[index] = sample
+            self._bytes += size
+        return sample
+
+
+@dataclass(frozen=True)
+class EpochOrder:
+    """The batches of one epoch on one of several devices, as lists of indices.
+
+    Every device gets equally many batches; the ones left over wait for another epoch's order.
+    """
+
+    lengths: Sequence[int]
+    batch_size: int
+    seed: int
+    epoch: int
+    rank: int = 0
+    world: int = 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng([_ORDER, self.seed, self.epoch])
+        order = rng.permutation(len(self.lengths))
+        pool = self.batch_size * _POOL_BATCHES
+        batches = []
+        for start in range(0, len(order), pool):
+            by_length = sorted(order[start : start + pool].tolist(), key=lambda index: self.lengths[index])
+            batches += [by_length[i : i + self.batch_size] for i in range(0, len(by_length), self.batch_size)]
+        mixed = [batches[i] for i in rng.permutation(len(batches))]
+        if len(mixed) < self.world:  # all the same: a device without a batch would leave the others waiting
+            yield mixed[self.rank % len(mixed)]
+            return
+        yield from mixed[self.rank : len(self) * self.world : self.world]
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.lengths), self.batch_size * _POOL_BATCHES)
+        batches = full * _POOL_BATCHES + -(-rest // self.batch_size)
+        return max(batches // self.world, 1)
+
+
+class _Drawn(TorchDataset[Sample]):
+    """Augmented samples of one epoch."""
+
+    def __init__(self, store: Store, settings: Augment, longest: int, seed: int, epoch: int) -> None:
+        self._store, self._settings, self._longest = store, settings, longest
+        self._seed, self._epoch = seed, epoch
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitem__(self, index: int) -> Sample:
+        rng = np.random.default_rng([_DRAW, self._seed, self._epoch, index])
+        return draw(self._store.sample(index), self._settings, self._longest, rng)
+
+
+def draw(sample: Sample, settings: Augment, longest: int, rng: np.random.Generator) -> Sample:
+    """The sample as an epoch sees it."""
+    rows = chosen_rows(sample.labels, longest, settings, rng)
+    inputs = augmented({name: values[rows] for name, values in sample.inputs.items()}, settings, rng)
+    tokens = sample.tokens
+    if tokens is not None and settings.token_drop:
+        tokens = dropped_tokens(tokens, settings.token_drop, rng)
+    return replace(sample, inputs=inputs, tokens=tokens, labels=sample.labels[rows])
+
+
+def epoch_loader(store: Store, learner: Learner, settings: Augment, order: EpochOrder) -> DataLoader[Any]:
+    """The batches of one epoch, augmented."""
+    drawn = _Drawn(store, settings, learner.longest_clips, order.seed, order.epoch)
+    return DataLoader(drawn, batch_sampler=order, collate_fn=learner.collate)
+
+
+def in_order(store: Store, learner: Learner, batch_size: int) -> Iterator[tuple[list[int], Batch]]:
+    """Batches of the whole samples, like lengths together, for evaluation; longer ones than fit are left out."""
+    lengths = {i: len(store.sample(i).labels) for i in range(len(store))}
+    order = sorted((i for i, length in lengths.items() if length <= learner.longest_clips), key=lengths.__getitem__)
+    for start in range(0, len(order), batch_size):
+        indices = order[start : start + batch_size]
+        yield indices, learner.collate([store.sample(i) for i in indices])

@@ -1,0 +1,265 @@
+"""What one training run is: data, scorer, objective, optimiser, and the rows of its ablation tables, as data.
+
+In: a YAML file of `models/training/`, or a mapping. Out: frozen dataclasses that are valid, or a `ConfigError` that
+names the key. Torch-free, so that a config can be read and checked without loading a library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+
+from highlightr.errors import ConfigError
+from highlightr.training.datasets import DATASETS
+
+__all__ = ["Augment", "DataChoice", "ModelChoice", "Optimiser", "TrainConfig", "load_config"]
+
+
+class _Checked:
+    """Made from the plain types of a YAML file; unknown keys and wrong types are refused."""
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Read one section; `where` names it in errors."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{where} must be a mapping, got {values!r}")
+        known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigError(f"{where} has no key {name!r}; it knows {', '.join(known)}")
+            _check_type(f"{where}.{name}", str(known[name].type), value)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(f"{where}: {error}") from error
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "Mapping": (Mapping,),
+    "None": (type(None),),
+}
+
+
+def _check_type(where: str, annotation: str, value: Any) -> None:
+    kinds = [part.strip().partition("[")[0] for part in annotation.split(" | ")]
+    if "Literal" in kinds:
+        return
+    accepted = tuple(kind for name in kinds for kind in _TYPES[name])
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        raise ConfigError(f"{where} must be {' or '.join(kinds)}, got {value!r}")
+
+
+def _between(where: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{where} must lie between {low:g} and {high:g}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class DataChoice(_Checked):
+    """Which data set, and which videos serve for what. No video is in two parts when a part is split off by share."""
+
+    name: str
+    """One of the known data sets."""
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    """What differs from the data set's own layout."""
+    test: Mapping[str, Any] | None = None
+    """What differs for a test part with annotations of its own; `None`: `test_share` of the videos."""
+    validation: Mapping[str, Any] | None = None
+    """The same for the part that early stopping watches; `None`: `validation_share` of the training videos."""
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    """0: no validation, the last epoch is kept."""
+    split_seed: int = 0
+    """Of the split by video; the same for all seeds of a run."""
+    group: str | None = None
+    """Only the videos of this group (TVSum's and YouTube Highlights' domains)."""
+
+    def __post_init__(self) -> None:
+        if self.name not in DATASETS:
+            raise ConfigError(f"data.name is {self.name!r}; known: {', '.join(DATASETS)}")
+        _between("data.test_share", self.test_share, 0, 0.9)
+        _between("data.validation_share", self.validation_share, 0, 0.9)
+
+
+@dataclass(frozen=True)
+class ModelChoice(_Checked):
+    """What is trained: a name of `highlightr.training.learners.LEARNERS`, and its settings."""
+
+    name: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Augment(_Checked):
+    """What is done to training examples, drawn anew each epoch."""
+
+    crop: float = 0.0
+    """Chance to keep only a part of the video that still holds a positive clip."""
+    speed: float = 0.0
+    """Chance to play the video 0.7 to 1.3 times as long."""
+    token_drop: float = 0.0
+    """Share of the query's inner tokens that are left out."""
+    noise: float = 0.0
+    """Gaussian noise on the features, as a share of each row's own spread."""
+    drop_audio: float = 0.0
+    """Chance to leave the sound out, where there is a picture."""
+
+    def __post_init__(self) -> None:
+        for name in ("crop", "speed", "token_drop", "drop_audio"):
+            _between(f"augment.{name}", getattr(self, name), 0, 1)
+        _between("augment.noise", self.noise, 0, 10)
+
+
+@dataclass(frozen=True)
+class Optimiser(_Checked):
+    """How the weights are moved."""
+
+    name: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: Literal["constant", "exponential", "one-cycle"] = "constant"
+    """`exponential`: times `decay` after each epoch. `one-cycle`: up over a tenth of the steps, then down to 0."""
+    decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        _choose("optimiser.name", self.name, ("adam", "adamw"))
+        _choose("optimiser.schedule", self.schedule, ("constant", "exponential", "one-cycle"))
+        _between("optimiser.learning_rate", self.learning_rate, 1e-12, 1e3)
+        _between("optimiser.weight_decay", self.weight_decay, 0, 1e3)
+        _between("optimiser.decay", self.decay, 1e-6, 1)
+
+
+def _choose(where: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{where} must be one of {', '.join(known)}, got {value!r}")
+
+
+TERMS = ("mse", "bce", "listwise", "contrastive")
+"""Names of loss terms."""
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class TrainConfig(_Checked):
+    """One run. See `models/training/` for those that come with highlightr."""
+
+    name: str
+    summary: str
+    data: DataChoice
+    scorer: ModelChoice
+    protocol: str
+    """The evaluation protocol that judges validation and test."""
+    monitor: str
+    """The protocol's metric that early stopping and the best checkpoint go by; higher is better."""
+    objective: Mapping[str, float]
+    """Loss term to weight; the terms are `mse`, `bce`, `listwise` and `contrastive`."""
+    text: str | None = None
+    """Text encoder for queries whose tokens the data set does not bring."""
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    augment: Augment = field(default_factory=Augment)
+    epochs: int = 100
+    batch_size: int = 32
+    gradient_clip: float = 0.0
+    """Largest gradient norm; 0: none."""
+    average: float = 0.0
+    """Decay of the moving average of the weights that is evaluated and kept; 0: the weights themselves."""
+    patience: int = 0
+    """Epochs without a better validation before the run stops; 0: never."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    seed: int = 0
+    ablations: Mapping[str, Any] = field(default_factory=dict)
+    """Table name to row name to changes, each a dotted key such as `scorer.config.fusion` and its value."""
+
+    def __post_init__(self) -> None:
+        _between("epochs", self.epochs, 1, 1e6)
+        _between("batch_size", self.batch_size, 1, 1e6)
+        _between("gradient_clip", self.gradient_clip, 0, 1e9)
+        _between("average", self.average, 0, 0.99999)
+        _between("patience", self.patience, 0, 1e6)
+        _choose("precision", self.precision, PRECISIONS)
+        if not self.objective:
+            raise ConfigError(f"objective must name at least one of {', '.join(TERMS)}")
+        for name, weight in self.objective.items():
+            _choose("a term of the objective", name, TERMS)
+            _check_type(f"objective.{name}", "float", weight)
+        if self.patience and not self.validates:
+            raise ConfigError("patience needs a validation part: set data.validation or data.validation_share")
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation part."""
+        return self.data.validation is not None or self.data.validation_share > 0
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Plain types; `TrainConfig.read` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any], origin: str) -> TrainConfig:
+        """Make a config from plain types; `origin` names it in errors.
+
+        Raises:
+            ConfigError: an unknown or missing key, or a value that cannot be right.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{origin} is not a training config: it must hold a mapping")
+        sections: dict[str, type[_Checked]] = {
+            "data": DataChoice,
+            "scorer": ModelChoice,
+            "optimiser": Optimiser,
+            "augment": Augment,
+        }
+        made = dict(values)
+        known = [item.name for item in fields(cls)]
+        for name, value in values.items():
+            if name in sections:
+                made[name] = sections[name].from_mapping(value, f"{origin}: {name}")
+            elif name in known:
+                _check_type(f"{origin}: {name}", str({f.name: f.type for f in fields(cls)}[name]), value)
+            else:
+                raise ConfigError(f"{origin} has no key {name!r}; it knows {', '.join(known)}")
+        try:
+            return cls(**made)
+        except TypeError as error:
+            raise ConfigError(f"{origin}: {error}") from error
+
+    def changed(self, changes: Mapping[str, Any], name: str | None = None) -> TrainConfig:
+        """The same run with some dotted keys set to other values.
+
+        Raises:
+            ConfigError: a key that does not exist in its section, or a value that cannot be right.
+        """
+        plain = self.as_mapping()
+        for key, value in changes.items():
+            *path, last = key.split(".")
+            section = plain
+            for step in path:
+                section = section.get(step, {}) if isinstance(section, dict) else {}
+            if not isinstance(section, dict):
+                raise ConfigError(f"{self.name}: {key!r} is not a key that can be changed")
+            section[last] = value
+        made = TrainConfig.read(plain, self.name)
+        return made if name is None else replace(made, name=name)
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a training config from a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not a training config.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the training config {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    return TrainConfig.read(values, str(path))

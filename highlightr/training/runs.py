@@ -1,0 +1,347 @@
+"""Training as a user asks for it: a config and a folder of data in, trained weights and their test figures out.
+
+Every call makes a fresh results folder with one folder per run (a seed, a fold), each with its resolved config, curves,
+weights, predictions on the test part and figures. Figures of several runs are given as mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from highlightr import __version__
+from highlightr.errors import ConfigError, OutputError
+from highlightr.evaluation import Case, Report, Row, evaluate_cases, find_protocol
+from highlightr.evaluation.baselines import baseline_rows
+from highlightr.export.files import write_whole
+from highlightr.features import create_text_encoder
+from highlightr.progress import ProgressHook
+from highlightr.training.batches import Queries, Store
+from highlightr.training.config import DataChoice, TrainConfig, load_config
+from highlightr.training.datasets import DATASETS, Dataset, open_dataset
+from highlightr.training.learners import Learner, create_learner
+from highlightr.training.loop import BEST, fit
+from highlightr.training.predict import predict
+
+__all__ = ["Parts", "RunResult", "TrainResult", "fresh_folder", "open_parts", "train"]
+
+CONFIG, RESULT, PREDICTIONS, REPORT, ASKED = (
+    "config.yaml",
+    "result.json",
+    "predictions.jsonl",
+    "report.json",
+    "asked.json",
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The videos of one run, by what they serve for."""
+
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset | None
+    """`None` where every video is trained on; there are no test figures then."""
+    problems: int
+    """Items of the data set that could not be used, or were cut."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run: one seed, and one fold where there are folds."""
+
+    folder: Path
+    seed: int
+    fold: int | None
+    weights: Path
+    """The best epoch's, safetensors."""
+    parameters: int
+    best_epoch: int
+    epochs: int
+    metrics: Mapping[str, float]
+    """On the test part; empty without one."""
+    sizes: Mapping[str, int]
+    """Examples in `train`, `validation` and `test`, and `problems`."""
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        plain = asdict(self)
+        return plain | {"folder": self.folder.name, "weights": self.weights.name, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """All runs of one `train`."""
+
+    name: str
+    folder: Path
+    protocol: str
+    runs: tuple[RunResult, ...]
+    baselines: tuple[Row, ...] = ()
+    """Random, position prior and oracle on the test examples of all folds."""
+
+    @property
+    def row(self) -> Row:
+        """Mean over the runs and, of several, the standard deviation (ddof 1)."""
+        names = list(self.runs[0].metrics)
+        values = {name: [run.metrics[name] for run in self.runs] for name in names}
+        means = {name: float(np.mean(each)) for name, each in values.items()}
+        spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(self.runs) > 1 else {}
+        return Row(self.name, means, spread)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types: what ``highlightr train --json`` prints and `report.json` holds."""
+        return {
+            "name": self.name,
+            "protocol": self.protocol,
+            "rows": [asdict(row) for row in (self.row, *self.baselines)],
+            "runs": [run.as_dict() for run in self.runs],
+        }
+
+
+def train(
+    config: TrainConfig | Path,
+    data: Path,
+    out: Path,
+    *,
+    seeds: int = 1,
+    folds: int = 0,
+    device: str = "auto",
+    precision: str | None = None,
+    resume: Path | None = None,
+    queries: Queries | None = None,
+    progress: ProgressHook | None = None,
+) -> TrainResult:
+    """Train once per seed and fold, and judge each run's best weights on its test part.
+
+    Args:
+        config: the run, or the YAML file that holds it.
+        data: folder of the data set.
+        out: folder in which the results folder is made; it gets a new name each time.
+        seeds: runs with seeds `config.seed`, + 1, …
+        folds: 0: the config's own test part. From 2 on: that many folds by video, each the test part once.
+        device: `auto`, `cpu` or `cuda`.
+        precision: `fp32`, `bf16` or `fp16` instead of the config's.
+        resume: a results folder of an earlier call; finished runs are kept, the others go on where they stopped.
+        queries: embedded queries to share between calls.
+        progress: called with stage `NAME seed S`, in epochs.
+
+    Raises:
+        ConfigError: a config, data or a combination that cannot be trained on.
+        OutputError: the results cannot be written.
+        WeightsError: the text encoder's weights are missing.
+    """
+    chosen = config if isinstance(config, TrainConfig) else load_config(config)
+    chosen = chosen if precision is None else chosen.changed({"precision": precision})
+    if seeds < 1 or folds < 0 or folds == 1:
+        raise ConfigError(f"train needs seeds from 1 on, and folds 0 or from 2 on; got {seeds} and {folds}")
+    folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, chosen, seeds, folds)
+    if resume is None:
+        write_whole(
+            folder / ASKED, json.dumps({"seeds": seeds, "folds": folds, "config": chosen.as_mapping()}, indent=1)
+        )
+    shared = queries or Queries(create_text_encoder(chosen.text) if chosen.text else None)
+    results, cases = [], []
+    for fold, parts in _divided(chosen, Path(data), folds):
+        for seed in range(chosen.seed, chosen.seed + seeds):
+            run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, device, progress)
+            results.append(run.done() or run.go())
+        cases += _labels(parts)
+    protocol = find_protocol(chosen.protocol)
+    baselines = baseline_rows(protocol, cases, seeds=5) if cases else ()
+    result = TrainResult(chosen.name, folder, chosen.protocol, tuple(results), baselines)
+    write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
+    return result
+
+
+def fresh_folder(out: Path, name: str) -> Path:
+    """A new folder ``NAME-YYYYMMDD-HHMMSS`` in `out`; a number follows where that one exists.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    stem = f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    for count in range(1000):
+        folder = Path(out) / (stem if not count else f"{stem}-{count}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise OutputError(f"cannot make {folder}: {error.strerror or error}; choose another place") from error
+        return folder
+    raise OutputError(f"cannot make a folder in {out} for {name}: there are a thousand of this second")
+
+
+def _resumed(folder: Path, config: TrainConfig, seeds: int, folds: int) -> Path:
+    try:
+        asked = json.loads((folder / ASKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder} holds no training to go on with ({error}); start without resume") from error
+    now = json.loads(json.dumps({"seeds": seeds, "folds": folds, "config": config.as_mapping()}))
+    if asked != now:
+        raise ConfigError(f"{folder} was started with another config, seeds or folds; start without resume")
+    return folder
+
+
+def _divided(config: TrainConfig, data: Path, folds: int) -> Iterator[tuple[int | None, Parts]]:
+    if not folds:
+        yield None, open_parts(config.data, data)
+        return
+    whole, problems = _part(config.data, data, config.data.layout)
+    for fold, (rest, held_out) in enumerate(whole.folds(folds, config.data.split_seed)):
+        learned, validation = _validation(config.data, data, rest)
+        yield fold, Parts(learned, validation, held_out, problems)
+
+
+def open_parts(choice: DataChoice, root: Path) -> Parts:
+    """Open a data set and divide it as the config says.
+
+    Raises:
+        ConfigError: annotations that are absent, or a part without an item.
+    """
+    whole, problems = _part(choice, root, choice.layout)
+    test: Dataset | None = None
+    if choice.test is not None:
+        test, _ = _part(choice, root, {**choice.layout, **choice.test})
+    elif choice.test_share:
+        whole, test = whole.split_by_video(choice.test_share, choice.split_seed)
+    learned, validation = _validation(choice, root, whole)
+    return Parts(learned, validation, test, problems)
+
+
+def _validation(choice: DataChoice, root: Path, rest: Dataset) -> tuple[Dataset, Dataset | None]:
+    if choice.validation is not None:
+        return rest, _part(choice, root, {**choice.layout, **choice.validation})[0]
+    if not choice.validation_share:
+        return rest, None
+    return rest.split_by_video(choice.validation_share, choice.split_seed + 1)
+
+
+def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> tuple[Dataset, int]:
+    default = DATASETS[choice.name][1]
+    try:
+        layout = replace(default, **changes)
+    except TypeError as error:
+        raise ConfigError(f"data.layout: {error}") from error
+    found = open_dataset(choice.name, root, layout)
+    problems = len(found.problems)
+    if choice.group is None:
+        return found, problems
+    grouped = found.subset(lambda item: item.group == choice.group)
+    if not len(grouped):
+        groups = ", ".join(sorted({item.group for item in found.items}))
+        raise ConfigError(f"data.group {choice.group!r} has no item; there are {groups}")
+    return grouped, problems
+
+
+def _labels(parts: Parts) -> list[Case]:
+    """The test part's cases, for rows that need no features."""
+    if parts.test is None:
+        return []
+    items = parts.test.items
+    flat = [np.zeros(len(item.ratings)) for item in items]
+    return [
+        Case(item.key, item.video, zeros, item.ratings, item.group, item.change_points, item.summary)
+        for item, zeros in zip(items, flat, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One seed on one fold."""
+
+    config: TrainConfig
+    parts: Parts
+    fold: int | None
+    out: Path
+    queries: Queries
+    device: str
+    progress: ProgressHook | None
+
+    @property
+    def folder(self) -> Path:
+        """The run's own."""
+        fold = "" if self.fold is None else f"fold-{self.fold}-"
+        return self.out / f"{fold}seed-{self.config.seed}"
+
+    def done(self) -> RunResult | None:
+        """The result of a run that was finished before."""
+        try:
+            plain = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
+        except OSError:
+            return None
+        plain |= {"folder": self.folder, "weights": self.folder / BEST, "notes": tuple(plain["notes"])}
+        return RunResult(**plain)
+
+    def go(self) -> RunResult:
+        """Train, judge, and write everything down."""
+        self.folder.mkdir(exist_ok=True)
+        write_whole(self.folder / CONFIG, yaml.safe_dump(self.config.as_mapping(), sort_keys=False))
+        write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=1) + "\n")
+        learner = create_learner(self.config.scorer.name, self.config.scorer.config, self.config.seed)
+        stores = [None if part is None else Store(part, learner, self.queries) for part in self._parts()]
+        assert stores[0] is not None, "there is always something to learn from"
+        fitted = fit(learner, self.config, stores[0], stores[1], self.folder, self.device, self._told())
+        report = self._judge(learner, stores[2])
+        sizes = {"train": len(self.parts.train), "problems": self.parts.problems}
+        sizes |= {
+            name: 0 if store is None else len(store)
+            for name, store in zip(("validation", "test"), stores[1:], strict=True)
+        }
+        result = RunResult(
+            folder=self.folder,
+            seed=self.config.seed,
+            fold=self.fold,
+            weights=self.folder / BEST,
+            parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
+            best_epoch=fitted.best_epoch,
+            epochs=len(fitted.history),
+            metrics={} if report is None else report.metrics,
+            sizes=sizes,
+            notes=() if report is None else report.notes,
+        )
+        write_whole(self.folder / RESULT, json.dumps(result.as_dict(), indent=1) + "\n")
+        return result
+
+    def _parts(self) -> Sequence[Dataset | None]:
+        return self.parts.train, self.parts.validation, self.parts.test
+
+    def _told(self) -> ProgressHook | None:
+        if self.progress is None:
+            return None
+        hook, fold = self.progress, "" if self.fold is None else f" fold {self.fold}"
+        name = f"{self.config.name}{fold} seed {self.config.seed}"
+        return lambda stage, completed, total: hook(f"{stage} {name}", completed, total)
+
+    def _judge(self, learner: Learner, test: Store | None) -> Report | None:
+        """Figures of the best epoch on the test part, and its scores in the form of a prediction file."""
+        if test is None:
+            return None
+        from highlightr.scorers.neural import load_weights
+
+        load_weights(learner.network, self.folder / BEST, self.config.scorer.name)
+        cases = predict(learner, learner.network, test)
+        lines = [_prediction(case, item.grid.clip_seconds) for case, item in zip(cases, test.items, strict=True)]
+        write_whole(self.folder / PREDICTIONS, "".join(lines))
+        return evaluate_cases(find_protocol(self.config.protocol), cases, seeds=1)
+
+
+def _prediction(case: Case, clip_seconds: float) -> str:
+    scores = [round(float(value), 6) for value in case.scores]
+    return json.dumps({"qid": case.key, "clip_seconds": clip_seconds, "pred_saliency_scores": scores}) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "lightning", "numpy", "safetensors")
+    return {"highlightr": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}
