@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from highlightr.errors import ConfigError
@@ -23,6 +23,7 @@ def brute_force(values: list[int], lengths: list[int], capacity: int, most: int)
     return best
 
 
+@settings(deadline=None)
 @given(items=ITEMS, capacity=st.integers(0, 150))
 def test_finds_the_best_subset(items: list[tuple[int, int]], capacity: int) -> None:
     values, lengths = [v for v, _ in items], [n for _, n in items]
@@ -31,6 +32,7 @@ def test_finds_the_best_subset(items: list[tuple[int, int]], capacity: int) -> N
     assert sum(values[i] for i in chosen) == brute_force(values, lengths, capacity, len(items))
 
 
+@settings(deadline=None)
 @given(items=ITEMS, capacity=st.integers(0, 150), most=st.integers(1, 5))
 def test_finds_the_best_subset_of_a_size(items: list[tuple[int, int]], capacity: int, most: int) -> None:
     values, lengths = [v for v, _ in items], [n for _, n in items]
