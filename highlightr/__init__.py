@@ -1,7 +1,33 @@
-"""highlightr: turns a raw video into the part worth watching."""
+"""highlightr: turns a raw video into the part worth watching.
+
+    from highlightr import Highlighter
+    summary = Highlighter.from_preset("lite").summarize("video.mp4", query="a cat")
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from highlightr.pipeline import Highlighter
+    from highlightr.timeline import Summary
+    from highlightr.zoo import load_preset
+
+__all__ = ["Highlighter", "Summary", "__version__", "load_preset"]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Highlighter": "highlightr.pipeline",
+    "Summary": "highlightr.timeline",
+    "load_preset": "highlightr.zoo",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'highlightr' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

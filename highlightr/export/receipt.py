@@ -20,6 +20,7 @@ from highlightr import __version__
 from highlightr.export.files import printable, write_whole
 from highlightr.features.base import Weights
 from highlightr.hashing import content_hash
+from highlightr.media import CutResult, Piece
 from highlightr.timeline import FloatArray, Reason, Segment, Source, Summary
 
 __all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "software_versions", "write_receipt"]
@@ -41,6 +42,8 @@ def build_receipt(
     marks: Sequence[str] = (),
     weights: Sequence[Weights] = (),
     versions: Mapping[str, str] | None = None,
+    cut: CutResult | None = None,
+    copied: bool = False,
 ) -> dict[str, Any]:
     """Everything about one summary as plain JSON types.
 
@@ -52,11 +55,14 @@ def build_receipt(
         marks: warnings that must not be lost, such as ``random weights``.
         weights: of every model that took part.
         versions: of further software, such as the ``ffmpeg`` that cut.
+        cut: how the summary was cut, where one was.
+        copied: whether it was cut without re-encoding.
 
     Raises:
         MediaError: the source can no longer be read for its hash.
     """
     scores = summary.scores
+    made = {} if cut is None else {"cut": {"copied": copied, "pieces": [_piece(piece) for piece in cut.pieces]}}
     return {
         "schema_version": SCHEMA_VERSION,
         "source": _source(summary.source),
@@ -77,6 +83,7 @@ def build_receipt(
         "notes": list(summary.notes),
         "outputs": {name: printable(path) for name, path in summary.outputs.items()},
         "timings_seconds": {name: round(value, TIMING_DIGITS) for name, value in summary.timings_seconds.items()},
+        **made,
     }
 
 
@@ -142,6 +149,15 @@ def _segment(segment: Segment) -> dict[str, Any]:
 
 def _reason(reason: Reason) -> dict[str, Any]:
     return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS)}
+
+
+def _piece(piece: Piece) -> dict[str, float]:
+    return {
+        **_span(piece.start_seconds, piece.stop_seconds),
+        "output_start_seconds": _seconds(piece.output_start_seconds),
+        "start_moved_seconds": _seconds(piece.start_moved_seconds),
+        "stop_moved_seconds": _seconds(piece.stop_moved_seconds),
+    }
 
 
 def _span(start: float, stop: float) -> dict[str, float]:

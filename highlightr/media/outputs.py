@@ -15,7 +15,7 @@ from pathlib import Path
 from highlightr.errors import ConfigError, OutputError
 from highlightr.timeline import Source
 
-__all__ = ["MUXERS", "check_output", "check_suffix", "whole_file", "whole_folder"]
+__all__ = ["MUXERS", "check_output", "check_suffix", "move", "staging_folder", "whole_file", "whole_folder"]
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """File name suffix to ffmpeg's name of the container that is written."""
@@ -58,12 +58,12 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         OutputError: the folder cannot be written, or the file has appeared meanwhile.
     """
     folder = path.absolute().parent
-    with _staging(folder) as staging:
+    with staging_folder(folder) as staging:
         partial = staging / f"output{path.suffix.lower()}"
         yield partial
         if path.exists() and not overwrite:
             raise OutputError(f"{path}: has appeared meanwhile; choose another output or --overwrite")
-        _move(partial, path)
+        move(partial, path)
 
 
 @contextmanager
@@ -76,23 +76,28 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: not a directory; choose another folder")
     _check_folder(folder.absolute().parent)
-    with _staging(folder.absolute().parent) as staging:
+    with staging_folder(folder.absolute().parent) as staging:
         filled = staging / "clips"
         filled.mkdir()
         yield filled
         if not folder.exists():
-            _move(filled, folder)
+            move(filled, folder)
             return
         made = sorted(filled.iterdir())
         taken = [folder / one.name for one in made if (folder / one.name).exists()]
         if taken and not overwrite:
             raise OutputError(f"{taken[0]}: exists already; choose another folder or --overwrite")
         for one in made:
-            _move(one, folder / one.name)
+            move(one, folder / one.name)
 
 
 @contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder inside `folder`, on the same file system, that is gone afterwards.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     try:
         staging = Path(tempfile.mkdtemp(prefix=".highlightr-", suffix=".partial", dir=folder))
     except OSError as error:
@@ -110,7 +115,12 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: no permission to write here; choose another place")
 
 
-def _move(made: Path, final: Path) -> None:
+def move(made: Path, final: Path) -> None:
+    """Rename a finished file or folder to its final name, in one step.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
     try:
         made.replace(final)
     except OSError as error:

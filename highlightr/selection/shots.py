@@ -27,7 +27,7 @@ SURROUNDINGS_SECONDS = 1.5
 """How far to each side the surroundings reach."""
 
 FEWEST_SURROUNDINGS = 8
-"""The surroundings count as at least so many frames, so that the next picture of a slide show does not outweigh calm."""
+"""The surroundings count as at least so many frames, so that in a slide show the next picture is not all of them."""
 
 NEIGHBOUR_SECONDS = 0.5
 """Of changes nearer than this to each other, the largest is the cut."""

@@ -1,0 +1,90 @@
+"""`highlightr doctor`: what is installed, which weights are here, which ffmpeg and device will be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from highlightr.device import cuda_device_count
+from highlightr.errors import FAILURE, HighlightrError
+from highlightr.home import home_folder
+from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version
+from highlightr.zoo.store import list_weights
+
+__all__ = ["Finding", "doctor", "examine"]
+
+LIBRARIES = ("av", "numpy", "onnxruntime", "tokenizers", "torch", "torchvision", "torchaudio", "timm", "safetensors")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    part: str
+    state: str
+    good: bool = True
+    """False where the `lite` preset cannot run because of it."""
+
+
+def examine() -> list[Finding]:
+    """Look at everything that `lite` needs, without loading a model."""
+    return [
+        Finding("highlightr", metadata.version("highlightr")),
+        Finding("python", platform.python_version()),
+        *(_library(name) for name in LIBRARIES),
+        _ffmpeg(),
+        *_weights(),
+        _home(),
+        _device(),
+    ]
+
+
+def _library(name: str) -> Finding:
+    try:
+        return Finding(name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Finding(name, f"missing: pip install {name}", good=False)
+
+
+def _ffmpeg() -> Finding:
+    try:
+        return Finding("ffmpeg", f"{ffmpeg_version()} at {ffmpeg_path()}")
+    except HighlightrError as error:
+        return Finding("ffmpeg", str(error), good=False)
+
+
+def _weights() -> list[Finding]:
+    """Weights that came with the installation, and those that were pulled; the rest is `highlightr models list`."""
+    here = [state for state in list_weights() if state.state in ("embedded", "present")]
+    return [Finding(f"weights {state.entry.name}", f"{state.state}, {state.size_bytes / 1e6:.0f} MB") for state in here]
+
+
+def _home() -> Finding:
+    folder = home_folder()
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    writable = os.access(nearest, os.W_OK)
+    return Finding("cache", f"{folder}" if writable else f"{folder} cannot be written; set HIGHLIGHTR_HOME")
+
+
+def _device() -> Finding:
+    count = cuda_device_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Finding("device", f"cuda ({count} found)" if count else f"cpu ({cores} cores; no CUDA driver)")
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
+    """Say what is installed, which weights are here, and which ffmpeg and device will be used."""
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok ' if finding.good else 'BAD'} {finding.part:<26} {finding.state}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(FAILURE)

@@ -1,0 +1,67 @@
+"""From segments to files: the summary video, the clips, the report and the receipt, all whole or none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from highlightr.assembly import Models
+from highlightr.export import Outputs, build_receipt, staged, write_receipt, write_report
+from highlightr.media import CutResult, cut_clips, cut_summary, grab_thumbnails
+from highlightr.media.ffmpeg import ffmpeg_version
+from highlightr.options import SummarizeOptions
+from highlightr.progress import Stages
+from highlightr.timeline import Summary
+
+__all__ = ["deliver"]
+
+THUMBNAIL_WIDTH = 320
+
+
+def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models: Models, stages: Stages) -> Summary:
+    """Write everything that was asked for.
+
+    Returns:
+        The summary with its outputs, timings and receipt.
+
+    Raises:
+        CutError: ffmpeg failed; no file was written.
+        OutputError: a place could not be written; no file was written.
+    """
+    source, segments = summary.source, summary.segments
+    with staged(outputs) as places:
+        with stages("cut") as advance:
+            cut = cut_summary(source, segments, places.video, overwrite=True, copy=wanted.copy, progress=advance)
+        summary = replace(summary, outputs=_named(outputs, wanted))
+        with stages("report"):
+            middles = [(segment.start_seconds + segment.stop_seconds) / 2 for segment in segments]
+            thumbnails = grab_thumbnails(source, middles, width=THUMBNAIL_WIDTH)
+            summary = replace(summary, timings_seconds=stages.timings_seconds)
+            summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))
+            write_report(places.report, summary, thumbnails)
+            write_receipt(places.receipt, summary.receipt)
+        if wanted.clips is not None:
+            with stages("clips"):
+                cut_clips(source, segments, wanted.clips, overwrite=wanted.overwrite, copy=wanted.copy)
+    return replace(summary, timings_seconds=stages.timings_seconds)
+
+
+def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
+    named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
+    return named if wanted.clips is None else {**named, "clips": wanted.clips}
+
+
+def _receipt(summary: Summary, wanted: SummarizeOptions, models: Models, cut: CutResult) -> dict[str, Any]:
+    seed = models.preset.scorer.random_seed
+    return build_receipt(
+        summary,
+        scorer=models.preset.scorer.name,
+        options=asdict(wanted),
+        settings={"device": models.device, "random_seed": seed, "scorer_config": dict(models.preset.scorer.config)},
+        marks=() if seed is None else ("random weights",),
+        weights=models.weights,
+        versions={"ffmpeg": ffmpeg_version()},
+        cut=cut,
+        copied=wanted.copy,
+    )

@@ -1,0 +1,43 @@
+"""Which device models run on, found without importing a deep-learning library."""
+
+from __future__ import annotations
+
+import ctypes
+
+from highlightr.errors import ConfigError
+
+__all__ = ["DEVICES", "cuda_device_count", "resolve_device"]
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def cuda_device_count() -> int:
+    """Number of CUDA devices that the driver shows, 0 without a driver.
+
+    The driver is asked directly: importing torch for the same answer takes seconds on a machine without a GPU.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def resolve_device(device: str) -> str:
+    """``cpu`` or ``cuda`` for a caller's ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: an unknown device, or CUDA on a machine that has none.
+    """
+    if device not in DEVICES:
+        raise ConfigError(f"no device {device!r}; there are {', '.join(DEVICES)}")
+    if device == "cpu":
+        return "cpu"
+    if cuda_device_count():
+        return "cuda"
+    if device == "cuda":
+        raise ConfigError("no CUDA device was found; use --device cpu, or look at `highlightr doctor`")
+    return "cpu"

@@ -1,0 +1,93 @@
+"""The whole story in one place: a video goes in; segments, a cut summary, a receipt and a report come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from highlightr.assembly import Models, load_models
+from highlightr.delivery import deliver
+from highlightr.export import plan_outputs
+from highlightr.features import extract
+from highlightr.media import probe
+from highlightr.media.change import FRAME_CHANGE
+from highlightr.options import SummarizeOptions
+from highlightr.progress import ProgressHook, Stages
+from highlightr.selection import detect_shots, select_segments
+from highlightr.timeline import Features, Query, Scores, Shot, Source, Summary, TimeGrid
+from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
+
+__all__ = ["Analysis", "Highlighter"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything known about a video before anything is chosen."""
+
+    source: Source
+    features: Features
+    shots: tuple[Shot, ...]
+    scores: Scores
+
+
+class Highlighter:
+    """Finds the part of a video that is worth watching and cuts it; loads its models once, serves many videos."""
+
+    def __init__(self, preset: Preset, models: Models, progress: ProgressHook | None = None) -> None:
+        self.preset = preset
+        self._models = models
+        self._progress = progress
+
+    @classmethod
+    def from_preset(
+        cls, name: str | Path = DEFAULT_PRESET, *, device: str = "auto", progress: ProgressHook | None = None
+    ) -> Highlighter:
+        """Make one from a preset's name (or YAML file) on a device: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            ConfigError: an unknown preset or device.
+            WeightsError: weights that the preset needs are not here; the message says how to get them.
+        """
+        preset = load_preset(name)
+        return cls(preset, load_models(preset, device), progress)
+
+    def analyse(self, video: str | Path, query: str | None = None) -> Analysis:
+        """Score every clip, choose nothing, write nothing; errors as for `summarize`."""
+        encoded = self._models.encode(query)
+        return self._analyse(probe(Path(video)), query, encoded, Stages(self._progress))
+
+    def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
+        """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
+
+        Returns:
+            What was chosen, from which scores, and where the summary, receipt and report were written.
+
+        Raises:
+            ConfigError: an option or the query is not acceptable.
+            MediaError: the video cannot be read.
+            OutputError: an output exists or cannot be written; raised before any work is done.
+            CutError: ffmpeg failed; nothing was written.
+        """
+        wanted = SummarizeOptions.from_keywords(**options)
+        stages = Stages(self._progress)
+        with stages("probe"):
+            source = probe(Path(video))
+            outputs = plan_outputs(source, wanted.output, overwrite=wanted.overwrite)
+        with stages("query"):
+            encoded = self._models.encode(query)
+        analysis = self._analyse(source, query, encoded, stages)
+        with stages("select"):
+            segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
+        summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
+        return deliver(summary, outputs, wanted, self._models, stages)
+
+    def _analyse(self, source: Source, query: str | None, encoded: Query | None, stages: Stages) -> Analysis:
+        grid = TimeGrid(source.duration_seconds, self.preset.clip_seconds)
+        with stages("extract") as advance:
+            features = extract(source, grid, self._models.extractors, progress=advance)
+        with stages("shots"):
+            shots = detect_shots(features.signals[FRAME_CHANGE], source.duration_seconds)
+        with stages("score"):
+            scores = self._models.score(features, query, encoded, shots)
+        return Analysis(source, features, shots, scores)

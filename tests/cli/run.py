@@ -1,0 +1,33 @@
+"""Runs the command line inside the test process, as a user would see it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from highlightr.cli import main
+
+__all__ = ["Outcome", "run"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Outcome:
+    """Exit code, stdout and stderr of `highlightr ARGUMENTS`; a traceback of any kind fails the test."""
+    monkeypatch.setattr(sys, "argv", ["highlightr", *map(str, arguments)])
+    monkeypatch.setenv("COLUMNS", "200")
+    code = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return Outcome(code, captured.out, captured.err)

@@ -1,0 +1,169 @@
+"""Bad input: each kind ends with exit code 2, one clear line, and nothing written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import Outcome, run
+from tests.mediamaker import make_video
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "video.mp4", seconds=3.0)
+
+
+def _refused(outcome: Outcome, folder: Path, *words: str) -> None:
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == ""
+    lines = outcome.err.strip().splitlines()
+    assert len([line for line in lines if line.startswith("highlightr: ")]) == 1, lines
+    for word in words:
+        assert word in lines[-1], lines[-1]
+    assert not [path for path in folder.rglob("*") if "summary" in path.name or "partial" in path.name]
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "nowhere.mp4"
+
+
+def _directory(folder: Path) -> Path:
+    (folder / "films.mp4").mkdir()
+    return folder / "films.mp4"
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty.mp4").touch()
+    return folder / "empty.mp4"
+
+
+def _text(folder: Path) -> Path:
+    (folder / "letter.mp4").write_text("Dear viewer, this is not a film. " * 50)
+    return folder / "letter.mp4"
+
+
+def _truncated(folder: Path) -> Path:
+    whole = make_video(folder / "whole.mp4", seconds=2.0)
+    half = folder / "half.mp4"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 3])
+    return half
+
+
+def _sound_only(folder: Path) -> Path:
+    return make_video(folder / "song.mp4", video=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_missing, ["nowhere.mp4"]),
+        (_directory, ["films.mp4", "a directory"]),
+        (_empty, ["empty.mp4", "empty"]),
+        (_text, ["letter.mp4"]),
+        (_truncated, ["half.mp4"]),
+        (_sound_only, ["song.mp4", "no video"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_file_that_cannot_be_summarised(
+    make, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _refused(run(capsys, monkeypatch, "summarize", make(tmp_path), "--quiet"), tmp_path, *words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--query", "  "], ["the query is empty"]),
+        (["--ratio", "0"], ["ratio must be a number in (0, 1]", "got 0"]),
+        (["--ratio", "1.5"], ["ratio must be a number in (0, 1]", "got 1.5"]),
+        (["--ratio", "nan"], ["ratio must be a number in (0, 1]"]),
+        (["--duration", "-3"], ["duration_seconds must be a positive number", "got -3"]),
+        (["--max-clips", "0"], ["max_clips must be", "got 0"]),
+        (["--mode", "best"], ["mode must be moments or knapsack", "'best'"]),
+        (["--preset", "light"], ["no preset named 'light'", "lite"]),
+        (["--device", "tpu"], ["no device 'tpu'", "cpu"]),
+        (["--output", "film.gif"], [".gif", ".mp4"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_an_option_that_is_not_acceptable(
+    options: list[str],
+    words: list[str],
+    video: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(video.parent)
+    _refused(run(capsys, monkeypatch, "summarize", video, "--quiet", *options), video.parent, *words)
+
+
+def test_ratio_and_duration_together_are_refused(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = run(capsys, monkeypatch, "summarize", video, "--ratio", "0.2", "--duration", "2", "--quiet")
+    _refused(outcome, video.parent, "--ratio", "--duration", "one of them")
+
+
+@pytest.mark.parametrize("name", ["video.summary.mp4", "video.summary.json", "video.summary.html"])
+def test_an_existing_output_is_kept(
+    name: str, video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = video.with_name(name)
+    mine.write_text("mine")
+    outcome = run(capsys, monkeypatch, "summarize", video, "--quiet")
+    assert outcome.code == 2
+    assert name in outcome.err
+    assert "--overwrite" in outcome.err
+    assert mine.read_text() == "mine"
+    assert sorted(path.name for path in video.parent.iterdir()) == sorted(["video.mp4", name])
+
+
+def test_the_source_is_never_overwritten(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = video.read_bytes()
+    link = video.with_name("link.mp4")
+    link.symlink_to(video)
+    for target in (video, link):
+        outcome = run(capsys, monkeypatch, "summarize", video, "-o", target, "--overwrite", "--quiet")
+        assert outcome.code == 2
+        assert video.read_bytes() == before
+
+
+def test_an_output_folder_that_is_not_there(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = video.parent / "no" / "such" / "film.mp4"
+    _refused(run(capsys, monkeypatch, "summarize", video, "-o", target, "--quiet"), video.parent, str(target.parent))
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_an_output_folder_that_cannot_be_written(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = video.parent / "locked"
+    locked.mkdir(mode=0o500)
+    outcome = run(capsys, monkeypatch, "summarize", video, "-o", locked / "film.mp4", "--quiet")
+    _refused(outcome, video.parent, "locked")
+
+
+def test_an_unknown_option_is_a_usage_error(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = run(capsys, monkeypatch, "summarize", video, "--fast")
+    assert outcome.code == 2
+    assert "--fast" in outcome.err
+
+
+def test_debug_shows_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from highlightr.cli import main
+    from highlightr.errors import MediaError
+
+    monkeypatch.setattr(sys, "argv", ["highlightr", "summarize", str(tmp_path / "nowhere.mp4"), "--debug"])
+    with pytest.raises(MediaError, match="nowhere"):
+        main()

@@ -1,0 +1,90 @@
+"""The whole way, on the demo video: the right shot for a query, through Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr import Highlighter, Summary
+from highlightr.errors import ConfigError, OutputError
+
+
+@pytest.fixture(scope="module")
+def highlighter() -> Highlighter:
+    return Highlighter.from_preset("lite", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def truth(demo: Path) -> dict[str, tuple[float, float]]:
+    shots = json.loads(demo.with_suffix(".shots.json").read_text())["shots"]
+    return {shot["name"]: (shot["start_seconds"], shot["stop_seconds"]) for shot in shots}
+
+
+@pytest.fixture(scope="module")
+def cat(highlighter: Highlighter, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    output = tmp_path_factory.mktemp("out") / "cat.mp4"
+    return highlighter.summarize(demo, query="a cat", duration_seconds=8.0, output=output)
+
+
+def test_the_query_chooses_its_shot(cat: Summary, truth: dict[str, tuple[float, float]]) -> None:
+    start, stop = truth["cat"]
+    assert cat.segments
+    for segment in cat.segments:
+        assert start - 0.05 <= segment.start_seconds < segment.stop_seconds <= stop + 0.05
+    assert any("cat" in reason.label for reason in cat.segments[0].reasons)
+
+
+@pytest.mark.parametrize(
+    ("query", "shot"), [("a cup of coffee", "coffee"), ("a rocket on a launch pad", "rocket")], ids=["coffee", "rocket"]
+)
+def test_other_queries_find_theirs(
+    query: str, shot: str, highlighter: Highlighter, demo: Path, truth: dict[str, tuple[float, float]]
+) -> None:
+    scores = highlighter.analyse(demo, query).scores
+    best = float(scores.grid.centers()[int(np.argmax(scores.values))])
+    assert truth[shot][0] <= best < truth[shot][1]
+
+
+def test_every_cut_of_the_demo_is_found(cat: Summary, truth: dict[str, tuple[float, float]]) -> None:
+    found = [shot.start_seconds for shot in cat.shots]
+    for start, _ in truth.values():
+        assert min(abs(start - time) for time in found) <= 0.1, (start, found)
+
+
+def test_without_a_query_something_happens_in_what_is_chosen(
+    highlighter: Highlighter, demo: Path, truth: dict[str, tuple[float, float]]
+) -> None:
+    scores = highlighter.analyse(demo).scores
+    centers = scores.grid.centers()
+    eventful = np.zeros(len(centers), dtype=bool)
+    for name in ("rocket", "astronaut", "motorcycle", "street", "bicycle"):
+        eventful |= (centers >= truth[name][0]) & (centers < truth[name][1])
+    assert scores.values[eventful].mean() > scores.values[~eventful].mean()
+
+
+def test_the_summary_says_what_it_is(cat: Summary) -> None:
+    assert set(cat.outputs) == {"video", "receipt", "report"}
+    assert all(path.stat().st_size > 0 for path in cat.outputs.values())
+    assert cat.query == "a cat"
+    assert cat.preset == "lite"
+    assert {"extract", "shots", "score", "select", "cut", "report"} <= set(cat.timings_seconds)
+    assert json.loads(cat.outputs["receipt"].read_text()) == cat.receipt
+
+
+def test_the_same_call_gives_the_same_result(highlighter: Highlighter, demo: Path, cat: Summary) -> None:
+    again = highlighter.analyse(demo, "a cat")
+    np.testing.assert_array_equal(again.scores.values, cat.scores.values)
+    assert again.shots == cat.shots
+
+
+def test_an_output_that_exists_is_noticed_before_any_work(highlighter: Highlighter, demo: Path, cat: Summary) -> None:
+    with pytest.raises(OutputError, match="overwrite"):
+        highlighter.summarize(demo, output=cat.outputs["video"])
+
+
+def test_a_misspelt_option_names_the_known_ones(highlighter: Highlighter, demo: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no option named 'rato'; there are .*ratio"):
+        highlighter.summarize(demo, rato=0.1)
