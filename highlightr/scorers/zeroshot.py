@@ -1,52 +1,81 @@
 """The scorer that needs no training, with a query and without.
 
-In: class posteriors of pictures and sounds, sound dynamics, motion and novelty on the grid. Out: one score per clip
-in [0, 1]. With a query the score is absolute (how much the clip resembles the query), without one it is relative to
-the video. Queries are English: the label names and the sentence encoder are.
+In: class scores of pictures and sounds, sound dynamics, motion and novelty on the grid. Out: one score per clip in
+[0, 1]. With a query the score is absolute (how much the clip resembles the query); without one it is relative to the
+video. Queries are English: the label names and the sentence encoder are, and words for what neither ImageNet's 1000
+classes nor AudioSet's 521 can hint at (a name, a written word, a count) find nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from highlightr.errors import ConfigError
 from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.zeroshot_labels import Evidence, LabelBank, LabelMatch, strongest
-from highlightr.scorers.zeroshot_salience import salient_sounds, standing_out
-from highlightr.scorers.zeroshot_smoothing import moving_average, shot_average, shot_index
+from highlightr.scorers.zeroshot_labels import Evidence, IndexArray, LabelBank, LabelMatch
+from highlightr.scorers.zeroshot_salience import salience
+from highlightr.scorers.zeroshot_smoothing import average_over, moving_average, scene_indices, shot_index
 from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Shot
 
-__all__ = ["WEAK_MATCH", "ZeroShotConfig", "ZeroShotScorer"]
+__all__ = ["NOT_ENGLISH", "WEAK_MATCH", "ZeroShotConfig", "ZeroShotScorer"]
 
 WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
 """Note given when the best clip stays below `ZeroShotConfig.weak_match`."""
 
+NOT_ENGLISH = "The query holds no Latin letters; this scorer understands English only."
+"""Note given when a query cannot be English."""
+
+_QUERY_STREAMS = {"visual": "imagenet", "audio": "yamnet"}
+"""Part of the scores to the class stream it comes from."""
+
+_LEAST_REASON = 0.01
+"""Labels that contribute less are not worth naming."""
+
+Reasons = tuple[tuple[Reason, ...], ...]
+Parts = dict[str, FloatArray]
+
 
 @dataclass(frozen=True)
 class ZeroShotConfig:
-    """How the parts are weighed; the defaults were chosen by measurement (tests/benchmarks)."""
+    """How the evidence is gathered; defaults were chosen on the tuning half of tests/benchmarks/captioned_retrieval."""
 
-    top_labels: int = 50
+    top_labels: int = 200
     """Classes kept per clip."""
-    posterior_power: float = 0.5
+    posterior_power: float = 0.4
     """Exponent on the class scores; below 1 flattens them."""
-    smooth_clips: int = 5
-    """Width of the moving average over neighbouring clips."""
-    shot_share: float = 0.5
-    """How much of a clip's score is its shot's mean, in [0, 1]."""
-    audio_share: float = 0.3
-    """Weight of sound beside pictures when a query is given and both are there."""
-    weak_match: float = 0.2
+    sharpness: float = 8.0
+    """How steeply evidence rises with a label's similarity to the query."""
+    hub_correction: float = 0.2
+    """How much of a label's nearness to other labels is taken off its similarity, in [0, 1]."""
+    hub_neighbours: int = 10
+    """Nearest labels that make up that nearness."""
+    audio_share: float = 0.5
+    """Weight of what is heard beside what is seen when a query is given and both are there, in [0, 1]."""
+    scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
+    """Mean lengths of the scenes that a query's evidence is pooled over, each with weight 1."""
+    shot_weight: float = 0.5
+    """Weight of the mean over the shot."""
+    clip_exponent: float = 0.05
+    """Say of the clip itself, with its neighbours, in [0, 1]: it finds the place inside a long shot. It works as an
+    exponent, because evidence is steep and one lucky clip would outweigh the scene it lies in."""
+    smooth_clips: int = 3
+    """Clips averaged around each, for `clip_exponent` and without a query."""
+    middle_similarity: float = 0.25
+    """Evidence of this similarity scores 0.5."""
+    similarity_width: float = 0.05
+    """Steepness of the score around it."""
+    weak_match: float = 0.3
     """Best score below which the query counts as not answered."""
 
 
 class ZeroShotScorer(Scorer):
     """From features (and a query) to scores, without training."""
 
-    contract = Contract(streams={"imagenet": 1000, "yamnet": 521, "motion": 2, "novelty": 1, "audio_dynamics": 4})
+    contract = Contract(streams={"imagenet": 1000, "yamnet": 521, "audio_dynamics": 4, "motion": 2, "novelty": 1})
 
     def __init__(self, imagenet: LabelBank, audioset: LabelBank, config: ZeroShotConfig | None = None) -> None:
         self.config = config or ZeroShotConfig()
@@ -57,70 +86,98 @@ class ZeroShotScorer(Scorer):
 
         Returns:
             Scores whose `parts` add up to `values`: with a query ``visual`` and ``audio``, without one ``sounds``,
-            ``dynamics``, ``motion`` and ``novelty``; absent modalities are absent parts.
+            ``dynamics``, ``motion`` and ``novelty``. A modality that the video lacks is an absent part.
 
         Raises:
             ConfigError: no stream to score from, or a stream or query of another width than the label banks.
         """
-        parts, reasons = self._answer(features, query) if query is not None else self._salience(features)
-        parts = {name: self._smooth(values, features, shots) for name, values in parts.items()}
-        values = np.clip(np.sum(list(parts.values()), axis=0), 0, 1).astype(np.float32)
-        weak = query is not None and float(values.max()) < self.config.weak_match
-        return Scores(features.grid, values, parts, reasons, (WEAK_MATCH,) if weak else ())
+        if query is None:
+            parts, reasons = salience(features, self._banks["audio"].names)
+            index = shot_index(features.grid, shots)
+            parts = {name: self._calm(values, index) for name, values in parts.items()}
+            return Scores(features.grid, _total(parts), parts, reasons)
+        parts, reasons = self._answer(features, query, shots)
+        values = _total(parts)
+        return Scores(features.grid, values, parts, reasons, self._notes(query, float(values.max())))
 
-    def _answer(self, features: Features, query: Query) -> tuple[dict[str, FloatArray], tuple[tuple[Reason, ...], ...]]:
-        streams = {
-            kind: features.streams[name]
-            for kind, name in (("visual", "imagenet"), ("audio", "yamnet"))
-            if name in features.streams
-        }
+    def _answer(self, features: Features, query: Query, shots: Sequence[Shot]) -> tuple[Parts, Reasons]:
+        """Pool each modality's evidence, add them up, and turn the sum into a score that they divide."""
+        streams = {kind: features.streams[name] for kind, name in _QUERY_STREAMS.items() if name in features.streams}
         if not streams:
             raise ConfigError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
-        share = self.config.audio_share if len(streams) == 2 else 0.0
-        weights = {"visual": 1 - share, "audio": share} if len(streams) == 2 else dict.fromkeys(streams, 1.0)
-        parts, evidence = {}, {}
-        for kind, class_scores in streams.items():
-            match = LabelMatch(self._banks[kind], self.config.top_labels, self.config.posterior_power)
-            cosine, evidence[kind] = match.similarity(class_scores, query)
-            parts[kind] = np.asarray(weights[kind] * np.clip(cosine, 0, 1), dtype=np.float32)
-        return parts, _merge_reasons(evidence, weights, features.grid.num_clips)
+        weights = {"visual": 1 - self.config.audio_share, "audio": self.config.audio_share}
+        total_weight = sum(weights[kind] for kind in streams)
+        evidence = {kind: self._match(kind).evidence(scores, query) for kind, scores in streams.items()}
+        seen = streams.get("visual", next(iter(streams.values())))
+        scenes = scene_indices(seen, features.grid.clip_seconds, self.config.scene_seconds)
+        groups = [*((1.0, index) for index in scenes), (self.config.shot_weight, shot_index(features.grid, shots))]
+        pooled = {
+            kind: weights[kind] / total_weight * self._pool(found.values, groups) for kind, found in evidence.items()
+        }
+        together = np.sum(list(pooled.values()), axis=0)
+        values = self._absolute(together)
+        parts = {
+            kind: np.asarray(values * part / np.maximum(together, 1e-9), dtype=np.float32)
+            for kind, part in pooled.items()
+        }
+        return parts, _reasons(evidence, parts)
 
-    def _salience(self, features: Features) -> tuple[dict[str, FloatArray], tuple[tuple[Reason, ...], ...]]:
-        streams = features.streams
-        parts: dict[str, FloatArray] = {}
-        evidence: dict[str, Evidence] = {}
-        if "yamnet" in streams:
-            names = self._banks["audio"].names
-            sounds = salient_sounds(streams["yamnet"], names)
-            parts["sounds"] = sounds.max(axis=1)
-            evidence["audio"] = Evidence(names, *strongest(sounds))
-        if "audio_dynamics" in streams:
-            parts["dynamics"] = standing_out(streams["audio_dynamics"].mean(axis=1), 1e-3)
-        for name in ("motion", "novelty"):
-            if name in streams:
-                parts[name] = standing_out(streams[name].mean(axis=1), 1e-3)
-        if not parts:
-            raise ConfigError("the zeroshot scorer found no stream to score: give it motion, novelty or sound")
-        parts = {name: np.asarray(values / len(parts), dtype=np.float32) for name, values in parts.items()}
-        return parts, _merge_reasons(evidence, {"audio": 1.0}, features.grid.num_clips)
+    def _match(self, kind: str) -> LabelMatch:
+        config = self.config
+        return LabelMatch(
+            self._banks[kind],
+            config.top_labels,
+            config.posterior_power,
+            config.sharpness,
+            config.hub_correction,
+            config.hub_neighbours,
+        )
 
-    def _smooth(self, values: FloatArray, features: Features, shots: Sequence[Shot]) -> FloatArray:
-        pooled = shot_average(values, shot_index(features.grid, shots))
-        share = self.config.shot_share
-        return moving_average((1 - share) * values + share * pooled, self.config.smooth_clips)
+    def _pool(self, values: FloatArray, groups: Sequence[tuple[float, IndexArray]]) -> FloatArray:
+        """Mean over shot and scenes, bent towards the clip's own evidence (a weighted geometric mean)."""
+        own = moving_average(values, self.config.smooth_clips)
+        total = sum(weight for weight, _ in groups)
+        if not total:
+            return own
+        pooled = np.sum([weight / total * average_over(values, index) for weight, index in groups], axis=0)
+        exponent = self.config.clip_exponent
+        return np.asarray(pooled ** (1 - exponent) * np.maximum(own, 0) ** exponent, dtype=np.float32)
+
+    def _absolute(self, evidence: FloatArray) -> FloatArray:
+        """Evidence as a similarity (the inverse of the exponential in `LabelMatch`), then as a score in (0, 1)."""
+        similarity = np.log(np.maximum(evidence, 1e-6)) / self.config.sharpness
+        return np.asarray(
+            1 / (1 + np.exp((self.config.middle_similarity - similarity) / self.config.similarity_width)),
+            dtype=np.float32,
+        )
+
+    def _calm(self, values: FloatArray, index: IndexArray) -> FloatArray:
+        """Without a query: half the clip with its neighbours, half its shot."""
+        return (moving_average(values, self.config.smooth_clips) + average_over(values, index)) / 2
+
+    def _notes(self, query: Query, best: float) -> tuple[str, ...]:
+        latin = any("a" <= letter <= "z" for letter in query.text.lower())
+        notes = (NOT_ENGLISH,) if not latin else ()
+        return (*notes, WEAK_MATCH) if best < self.config.weak_match else notes
 
 
-def _merge_reasons(
-    evidence: dict[str, Evidence], weights: dict[str, float], num_clips: int
-) -> tuple[tuple[Reason, ...], ...]:
-    """Per clip the labels of all kinds, strongest first, at most three of each kind."""
-    merged: list[tuple[Reason, ...]] = []
-    for clip in range(num_clips):
-        found = [
-            Reason(kind, item.names[label], min(1.0, float(weight) * weights[kind]))
-            for kind, item in evidence.items()
-            for label, weight in zip(item.labels[clip], item.weights[clip], strict=True)
-            if weight > 0
-        ]
-        merged.append(tuple(sorted(found, key=lambda reason: -reason.weight)))
-    return tuple(merged)
+def _total(parts: Mapping[str, FloatArray]) -> FloatArray:
+    return np.asarray(np.clip(np.sum(list(parts.values()), axis=0), 0, 1), dtype=np.float32)
+
+
+def _reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArray]) -> Reasons:
+    """Per clip the labels that contribute most, strongest first; weight is the share of the clip's score."""
+    return tuple(
+        tuple(
+            sorted(
+                (
+                    Reason(kind, found.names[label], weight)
+                    for kind, found in evidence.items()
+                    for label, share in zip(found.labels[clip], found.weights[clip], strict=True)
+                    if math.isfinite(weight := float(share * parts[kind][clip])) and weight >= _LEAST_REASON
+                ),
+                key=lambda reason: -reason.weight,
+            )
+        )
+        for clip in range(len(next(iter(parts.values()))))
+    )
