@@ -108,7 +108,7 @@ def stalls_after(num_bytes: int) -> Callable[[Handler, Route], bool]:
 
     def fault(handler: Handler, route: Route) -> bool:
         handler.answer(route, num_bytes)
-        handler.site.released.wait(10)
+        handler.site.released.wait(300)
         return True
 
     return fault
