@@ -14,6 +14,7 @@ import typer
 
 from highlightr import __version__
 from highlightr.cli.doctor import doctor
+from highlightr.cli.models import app as models
 from highlightr.cli.presets import presets
 from highlightr.cli.summarize import summarize
 from highlightr.errors import FAILURE, HighlightrError
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(summarize)
 app.command()(presets)
 app.command()(doctor)
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

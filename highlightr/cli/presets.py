@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from highlightr.cli.terminal import print_table
 from highlightr.zoo import DEFAULT_PRESET, load_preset, preset_names
 
 __all__ = ["presets"]
@@ -19,14 +20,9 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(preset) for preset in found], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("preset", "what it is for", "runs", "scorer", "measured"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for preset in found:
         name = f"{preset.name} (default)" if preset.name == DEFAULT_PRESET else preset.name
         runs = ", ".join((*preset.extractors, *([preset.text] if preset.text else [])))
-        table.add_row(name, preset.summary, runs, preset.scorer.name, preset.measured or "not yet")
-    Console().print(table)
+        rows.append((name, preset.summary, runs, preset.scorer.name, preset.measured or "not yet"))
+    print_table(("preset", "what it is for", "runs", "scorer", "measured"), rows)

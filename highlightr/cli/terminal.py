@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.text import Text
 from highlightr.progress import ProgressHook, silent
 from highlightr.timeline import Reason, Summary
 
-__all__ = ["progress_hook", "show_log", "show_summary", "timecode"]
+__all__ = ["print_table", "progress_hook", "show_log", "show_summary", "timecode"]
 
 STAGE_WORDS = {
     "probe": "Looking at the file",
@@ -74,6 +74,16 @@ class _LineHook:
     def __call__(self, stage: str, completed: float, total: float) -> None:
         if (completed, total) == (0.0, 1.0):
             self._console.print(f"{STAGE_WORDS.get(stage, stage)} …", markup=False, highlight=False)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table without lines; a long last column folds."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
 
 
 def show_summary(console: Console, summary: Summary) -> None:

@@ -1,0 +1,155 @@
+"""`highlightr models`: the weights that presets run on, and what a preset's scorer looks like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from highlightr.cli.terminal import print_table
+from highlightr.errors import FAILURE, ConfigError
+from highlightr.zoo import load_preset
+
+__all__ = ["app"]
+
+app = typer.Typer(help="List, fetch, check and convert weights; describe a preset's scorer.", no_args_is_help=True)
+
+Names = Annotated[list[str], typer.Argument(help="Names from `highlightr models list`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Every set of weights: where it comes from, how large it is, whether it is here."""
+    from highlightr.zoo.store import list_weights
+
+    states = list_weights()
+    if as_json:
+        typer.echo(json.dumps([_row(state) for state in states], indent=2))
+        return
+    rows = [
+        (state.entry.name, state.state, _megabytes(state.size_bytes), state.entry.licence, state.entry.title)
+        for state in states
+    ]
+    print_table(("weights", "state", "size", "licence", "what it is"), rows)
+
+
+@app.command()
+def pull(names: Names) -> None:
+    """Fetch weights, check them, and keep them as tensors only; what is here already is left as it is."""
+    from rich.console import Console
+
+    from highlightr.cli.terminal import progress_hook
+    from highlightr.zoo.intake import pull as fetch
+
+    with progress_hook(Console(stderr=True), quiet=False) as progress:
+        pulled = fetch(names, progress)
+    for item in pulled:
+        typer.echo(f"{item.name}: {item.path}{'' if item.fetched else ' (was there already)'}")
+        if item.newly_pinned:
+            typer.echo(f"  no full hash is published; pinned sha256 {item.sha256}, which later pulls must match")
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="All that are here, if none is named.")] = None,
+) -> None:
+    """Read weights and compare their hashes; exit code 1 if one is damaged or missing."""
+    from highlightr.zoo.store import verify as check
+
+    results = check(names or None)
+    for result in results:
+        typer.echo(f"{result.state:<8} {result.name}  {result.detail}".rstrip())
+    if any(result.state != "ok" for result in results):
+        raise typer.Exit(FAILURE)
+
+
+@app.command()
+def path(name: Annotated[str, typer.Argument(help="A name from `highlightr models list`.")]) -> None:
+    """Print where weights lie."""
+    from highlightr.zoo.store import weights_path
+
+    typer.echo(weights_path(name))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A checkpoint that was fetched by hand or trained.")],
+    name: Annotated[str, typer.Option("--as", help="Which weights it is.")],
+) -> None:
+    """Take a checkpoint from a file instead of the network."""
+    from highlightr.zoo.intake import import_file
+
+    typer.echo(import_file(file, name).path)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="A checkpoint: .pth, .pt, .pyth, .tgz or .safetensors.")],
+    target: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+    layout: Annotated[
+        str, typer.Option(help="`plain`: tensors under their own names; `davihd`: the DAViHD authors' checkpoint.")
+    ] = "plain",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the target.")] = False,
+) -> None:
+    """Rewrite a checkpoint as safetensors; one that needs code to be read is refused."""
+    if layout == "davihd":
+        from highlightr.scorers.convert import convert_davihd
+
+        convert_davihd(source, target, overwrite=overwrite)
+    elif layout == "plain":
+        from highlightr.zoo.convert import convert as rewrite
+
+        rewrite(source, target, overwrite=overwrite)
+    else:
+        raise ConfigError(f"no layout {layout!r}; there are plain and davihd")
+    typer.echo(target)
+
+
+@app.command()
+def describe(
+    preset: Annotated[str, typer.Argument(help="A name from `highlightr presets`, or a .yaml file.")],
+    as_json: Json = False,
+) -> None:
+    """Streams and widths, clip length, longest input, and parameters per block of a preset's scorer."""
+    from highlightr.scorers import describe as describe_scorer
+
+    chosen = load_preset(preset)
+    found = {"preset": chosen.name, **describe_scorer(chosen.scorer.name, chosen.scorer.config)}
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    parameters = found.pop("parameters")
+    for key, value in found.items():
+        typer.echo(f"{key:<16} {_words(value)}")
+    for block, count in parameters.items():
+        typer.echo(f"  {block:<24} {count:>13,}")
+
+
+def _row(state: Any) -> dict[str, Any]:
+    return {
+        "name": state.entry.name,
+        "state": state.state,
+        "path": str(state.path) if state.path else None,
+        "size_bytes": state.size_bytes,
+        "sha256": state.sha256 or None,
+        "pinned": state.pinned,
+        "licence": state.entry.licence,
+        "title": state.entry.title,
+    }
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else "unknown"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {width}" for name, width in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "any" if value is None else str(value)
