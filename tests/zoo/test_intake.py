@@ -290,12 +290,12 @@ def test_two_processes_at_once_fetch_it_once(site: Site, use_manifest: UseManife
 
 
 def test_a_killed_process_leaves_no_lock_and_its_part_is_used(site: Site, use_manifest: UseManifest) -> None:
-    folder = use_manifest(entry_text("net", site.serve("/w", GOOD, stalls_after(5000)), sha256=sha256(GOOD)))
+    folder = use_manifest(entry_text("net", site.serve("/w", GOOD, stalls_after(3000)), sha256=sha256(GOOD)))
     first = child(folder)
     part = weights_folder("net")
     waited = threading.Event()
     for _ in range(1200):
-        if any(each.stat().st_size == 5000 for each in part.glob(".*.part")):
+        if any(each.stat().st_size == 3000 for each in part.glob(".*.part")):
             break
         waited.wait(0.05)
     first.kill()
@@ -303,7 +303,7 @@ def test_a_killed_process_leaves_no_lock_and_its_part_is_used(site: Site, use_ma
     assert first.stdout is not None
     first.stdout.close()
     assert pull(["net"], patience=QUICK)[0].fetched
-    assert site.requests[-1][1] == "bytes=5000-"
+    assert site.requests[-1][1] == "bytes=3000-"
 
 
 def test_the_receipt_tells_the_story(site: Site, use_manifest: UseManifest) -> None:
