@@ -123,6 +123,7 @@ def make_video(
     channels: int = 1,
     offset: float = 0.0,
     rotation: int = 0,
+    key_numbers: tuple[int, ...] = (),
     muxing: tuple[tuple[str, str], ...] = (),
 ) -> Path:
     """Write one video.
@@ -135,6 +136,7 @@ def make_video(
         offset: added to every timestamp (matroska and mpegts keep it).
         size: of the upright picture.
         rotation: clockwise degrees a player must turn the stored picture by.
+        key_numbers: frames that are made keyframes (IDR pictures with libx264's `forced-idr`).
         muxing: options of the container.
     """
     shown = list(times) if times is not None else frame_times(seconds)
@@ -157,6 +159,8 @@ def make_video(
                 stored = np.ascontiguousarray(np.rot90(picture, rotation // 90))
                 frame = av.VideoFrame.from_ndarray(stored, format="rgb24").reformat(format=pix_fmt)
                 frame.pts, frame.time_base = round((time + Fraction(offset)) / TIME_BASE), TIME_BASE
+                if number in key_numbers:
+                    frame.pict_type = av.video.frame.PictureType.I
                 container.mux(stream.encode(frame))
         for stream in pictures:
             container.mux(stream.encode(None))

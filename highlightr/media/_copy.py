@@ -1,18 +1,21 @@
 """Cutting by copying packets: fast and without loss, at keyframes.
 
 A piece begins at the last keyframe at or before its start and ends before the first keyframe at or after its
-stop: always whole groups of pictures, so that nothing is left that cannot be decoded.
+stop: always whole groups of pictures, so that nothing is left that cannot be decoded. Only keyframes that begin
+afresh count (IDR pictures): behind any other one, a decoder would look for pictures of the piece before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import CutError
 from highlightr.media._container import file_url, open_container, packets, start_seconds
+from highlightr.media._nal import NalReader
 from highlightr.media._pieces import Piece
 from highlightr.media._stamps import Stamps
 from highlightr.media.outputs import MUXERS, check_suffix
@@ -74,15 +77,26 @@ def copy_pieces(
             av.open(file_url(output), "w", format=muxer, options=options) as writing,
         ):
             copier = _Copier(source, container, writing)
-            for piece in pieces:
-                copier.copy(piece)
+            for run in _runs(pieces):
+                copier.copy(run)
                 if progress is not None:
-                    progress(piece.output_start_seconds + piece.seconds, total)
+                    progress(run.output_start_seconds + run.seconds, total)
     except (av.FFmpegError, ValueError) as error:
         raise CutError(
             f"{source.path}: its {source.video.codec} stream cannot be copied into {output.suffix} "
             f"({getattr(error, 'strerror', None) or error}); use .mkv or leave out --copy"
         ) from error
+
+
+def _runs(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces that follow each other in the source without a gap become one, so that no frame is lost between."""
+    runs: list[Piece] = []
+    for piece in pieces:
+        if runs and runs[-1].stop_seconds == piece.start_seconds:
+            runs[-1] = replace(runs[-1], stop_seconds=piece.stop_seconds)
+        else:
+            runs.append(piece)
+    return runs
 
 
 class _Copier:
@@ -99,6 +113,8 @@ class _Copier:
         self._video = self._streams[0]
         self._start = start_seconds(container)
         self._latest: dict[int, int] = {}
+        context = self._video.codec_context
+        self._nal = NalReader(context.codec.canonical_name, context.extradata)
 
     def copy(self, piece: Piece) -> None:
         """Write the packets of a piece, dated as in the output."""
@@ -130,7 +146,7 @@ class _Copier:
             if packet.stream is not self._video:
                 if start - slack <= shown < stop - slack:
                     yield packet, packet.pts
-            elif packet.is_keyframe and shown >= stop - slack:
+            elif packet.is_keyframe and shown >= stop - slack and self._nal.begins_afresh(packet):
                 ended = True
             elif not ended and shown >= start - slack:
                 inside = inside or packet.is_keyframe

@@ -179,7 +179,10 @@ def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> s
     return (
         f"[{number}:{source.audio.index}]aresample={rate}:async=1:min_hard_comp=0.01:first_pts=0,"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
-        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS,apad=whole_len={count},"
+        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{number}];"
+        # Silence follows, for a span whose sound is short or missing (apad fails where there is none at all).
+        f"anullsrc=r={rate}:cl={layout},aformat=sample_fmts=fltp,atrim=end_sample={count}[n{number}];"
+        f"[s{number}][n{number}]concat=n=2:v=0:a=1,atrim=end_sample={count},"
         f"afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}[a{number}]"
     )
 

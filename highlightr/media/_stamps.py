@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.media._container import packets, start_seconds
+from highlightr.media._nal import NalReader
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -43,6 +44,7 @@ class Stamps:
         self._container = container
         self._stream = stream
         self._start = start_seconds(container)
+        self._nal = NalReader(stream.codec_context.codec.canonical_name, stream.codec_context.extradata)
 
     def moment(self, seconds: Fraction) -> Moment:
         """The frame on screen at a time."""
@@ -53,7 +55,7 @@ class Stamps:
         return Moment(before, after)
 
     def keyframe_before(self, seconds: Fraction) -> Fraction | None:
-        """The last keyframe shown at or before a time."""
+        """The last keyframe that begins afresh, shown at or before a time."""
         for back in (0, *_STEPS_BACK_SECONDS):
             before, _ = self._around(seconds, back, keys_only=True)
             if before is not None or seconds <= back:
@@ -61,7 +63,7 @@ class Stamps:
         return before
 
     def keyframe_after(self, seconds: Fraction) -> Fraction | None:
-        """The first keyframe shown at or after a time; `None` if there is none before the end."""
+        """The first keyframe that begins afresh at or after a time; `None` if there is none before the end."""
         for stamp in self._from(seconds, 1):
             if stamp.is_key and stamp.shown >= seconds:
                 return stamp.shown
@@ -97,4 +99,4 @@ class Stamps:
                 continue
             shown = stamp * packet.time_base - self._start
             decoded = shown if packet.dts is None else packet.dts * packet.time_base - self._start
-            yield _Stamp(shown, min(shown, decoded), packet.is_keyframe)
+            yield _Stamp(shown, min(shown, decoded), self._nal.begins_afresh(packet))

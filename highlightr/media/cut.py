@@ -107,7 +107,7 @@ def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, flo
     spans = []
     for segment in segments:
         start, stop = max(0.0, segment.start_seconds), min(segment.stop_seconds, source.duration_seconds)
-        if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
+        if not (math.isfinite(segment.start_seconds) and math.isfinite(segment.stop_seconds) and start < stop):
             raise ConfigError(
                 f"segment {segment.start_seconds} to {segment.stop_seconds} s is empty or lies outside the video "
                 f"(0 to {source.duration_seconds:.3f} s)"

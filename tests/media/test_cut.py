@@ -1,0 +1,387 @@
+"""Cutting: frame numbers, clicks and flashes are read back from what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from highlightr.errors import ConfigError, CutError, OutputError
+from highlightr.media import AudioTap, CutResult, _encode, cut_clips, cut_summary, decode, probe
+from highlightr.timeline import Segment
+from tests.mediamaker import (
+    CLICK_EVERY_SECONDS,
+    CLOSED_GOP,
+    OPEN_GOP,
+    click_times,
+    frame_times,
+    made,
+    read_number,
+    variable_times,
+)
+
+FRAME = 1 / 25
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def segments(*spans: tuple[float, float]) -> list[Segment]:
+    return [Segment(start, stop, 0.5) for start, stop in spans]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a player would show and sound."""
+
+    numbers: list[int]
+    times: list[float]
+    clicks: list[float]
+    duration: float
+
+
+def watch(path: Path) -> Seen:
+    """Every frame with its time, and every click."""
+    source = probe(path)
+    numbers, times = [], []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            numbers.append(read_number(frame.to_ndarray(format="rgb24")))
+            times.append(float(frame.pts * frame.time_base) - source.start_seconds)
+    blocks = [item.samples for _, item in decode(source, {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    sound = click_times(np.concatenate(blocks), 48_000) if blocks else []
+    return Seen(numbers, times, sound, source.duration_seconds)
+
+
+def expected_numbers(times: list[Fraction], result: CutResult) -> list[int]:
+    """The frames on screen during each piece."""
+    numbers: list[int] = []
+    for piece in result.pieces:
+        first = max(n for n, time in enumerate(times) if float(time) <= piece.start_seconds + 1e-6)
+        numbers += [n for n, time in enumerate(times) if n >= first and float(time) < piece.stop_seconds - 1e-6]
+    return numbers
+
+
+def sync_errors(seen: Seen, result: CutResult, times: list[Fraction]) -> list[float]:
+    """For each click that is clear of a join: how much later it sounds than the picture it belongs to shows."""
+    errors = []
+    for piece in result.pieces:
+        k = -(-Fraction(piece.start_seconds) // CLICK_EVERY_SECONDS)
+        while (moment := float(k * CLICK_EVERY_SECONDS)) < piece.stop_seconds - 0.03:
+            if moment > piece.start_seconds + 0.012:
+                in_output = moment - piece.start_seconds + piece.output_start_seconds
+                frame = max(n for n, time in enumerate(times) if float(time) <= moment + 1e-6)
+                at_frame = [t for n, t in zip(seen.numbers, seen.times, strict=True) if n == frame]
+                shown = max(t for t in at_frame if t <= in_output + FRAME)
+                picture = shown + moment - max(float(times[frame]), piece.start_seconds)
+                sound = min(seen.clicks, key=lambda t: abs(t - in_output))
+                errors.append(sound - picture)
+            k += 1
+    return errors
+
+
+SPANS = [(0.0, 0.7), (1.04, 2.0), (2.51, 3.013), (3.4, 4.0)]
+
+SOURCES: Mapping[str, Mapping[str, Any]] = {
+    "constant.mp4": {},
+    "closed.mp4": CLOSED_GOP,
+    "open.mp4": OPEN_GOP,
+    "shifted.mkv": {"offset": 10.0},
+    "stereo.mov": {"channels": 2, "sound_codec": "pcm_s16le"},
+    "surround.mkv": {"channels": 6},
+    "variable.mp4": {"times": tuple(variable_times(4.5))},
+    "variable.mkv": {"times": tuple(variable_times(4.5, seed=3)), **CLOSED_GOP},
+    "hevc.mp4": {"codec": "libx265", "options": (("preset", "ultrafast"), ("x265-params", "log-level=none"))},
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_cuts_are_exact_and_in_sync(name: str, suffix: str, tmp_path: Path) -> None:
+    times = list(SOURCES[name].get("times") or frame_times())
+    source = probe(made(name, **SOURCES[name]))
+    result = cut_summary(source, segments(*SPANS), tmp_path / f"cut{suffix}")
+    seen = watch(result.path)
+    assert seen.numbers == expected_numbers(times, result)
+    for piece, (start, stop) in zip(result.pieces, SPANS, strict=True):
+        assert abs(piece.start_moved_seconds) <= 0.1
+        assert abs(piece.stop_moved_seconds) <= 0.1
+        if "times" not in SOURCES[name]:
+            assert piece.start_seconds == pytest.approx(start, abs=FRAME / 2 + 1e-3)
+            assert piece.stop_seconds == pytest.approx(stop, abs=FRAME / 2 + 1e-3)
+    errors = sync_errors(seen, result, times)
+    assert len(errors) >= 4
+    assert max(map(abs, errors)) <= 0.02
+    assert seen.duration == pytest.approx(result.seconds, abs=0.05 if "times" not in SOURCES[name] else 0.35)
+
+
+def test_frame_times_are_kept(tmp_path: Path) -> None:
+    times = variable_times(4.5)
+    result = cut_summary(
+        probe(made("variable.mp4", times=tuple(times))), segments((0.5, 1.9), (2.2, 4.0)), tmp_path / "cut.mp4"
+    )
+    seen = watch(result.path)
+    for piece in result.pieces:
+        inside = [
+            (n, t)
+            for n, t in zip(seen.numbers, seen.times, strict=True)
+            if piece.start_seconds <= times[n] < piece.stop_seconds
+        ]
+        wanted = [float(times[n]) - piece.start_seconds + piece.output_start_seconds for n, _ in inside]
+        assert [t for _, t in inside] == pytest.approx(wanted, abs=1e-3)
+        assert len(inside) > 3
+
+
+def test_a_boundary_inside_a_long_frame_is_cut_there(tmp_path: Path) -> None:
+    times = (Fraction(0), Fraction(1, 2), Fraction(7, 2), Fraction(4))
+    source = probe(made("slides.mp4", times=times, seconds=4.5))
+    result = cut_summary(source, segments((1.0, 2.0), (3.0, 3.8)), tmp_path / "cut.mp4")
+    assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(1.0, 2.0), (3.0, 3.8)]
+    seen = watch(result.path)
+    assert seen.numbers == [1, 1, 2]
+    assert seen.times == pytest.approx([0.0, 1.0, 1.5], abs=1e-3)
+    assert max(map(abs, sync_errors(seen, result, list(times)))) <= 0.02
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_more_segments_than_one_run_takes(suffix: str, tmp_path: Path) -> None:
+    spans = [(k * 0.08, k * 0.08 + 0.04) for k in range(100)]
+    source = probe(made("longer.mp4", seconds=8.0))
+    result = cut_summary(source, segments(*spans), tmp_path / f"cut{suffix}")
+    seen = watch(result.path)
+    assert seen.numbers == list(range(0, 200, 2))
+    assert seen.times == pytest.approx([k * FRAME for k in range(100)], abs=2e-3)
+    assert names_in(tmp_path) == [f"cut{suffix}"]
+
+
+def test_joined_runs_stay_in_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_encode, "_MOST_INPUTS", 2)
+    spans = [(k * 0.8 + 0.2, k * 0.8 + 0.72) for k in range(9)]
+    result = cut_summary(probe(made("longer.mp4", seconds=8.0)), segments(*spans), tmp_path / "cut.mp4")
+    seen = watch(result.path)
+    assert seen.numbers == expected_numbers(frame_times(8.0), result)
+    errors = sync_errors(seen, result, frame_times(8.0))
+    assert len(errors) == 9
+    assert max(map(abs, errors)) <= 0.02
+
+
+def test_a_video_without_sound(tmp_path: Path) -> None:
+    result = cut_summary(probe(made("silent.mp4", sound=False)), segments((1, 2), (3, 4)), tmp_path / "cut.mp4")
+    assert probe(result.path).audio is None
+    assert watch(result.path).numbers == [*range(25, 50), *range(75, 100)]
+
+
+def test_sound_that_is_missing_in_a_segment_is_silence(tmp_path: Path) -> None:
+    source = probe(made("short-sound.mp4", sound_seconds=1.5))
+    result = cut_summary(source, segments((2.0, 3.0), (0.28, 1.0), (3.0, 3.5)), tmp_path / "cut.mp4")
+    seen = watch(result.path)
+    assert seen.numbers == expected_numbers(frame_times(), result)
+    assert seen.clicks == pytest.approx([1.12, 1.52], abs=0.01)
+
+
+def test_sound_that_begins_late(tmp_path: Path) -> None:
+    source = probe(made("late-sound.mp4", sound_start=1.3))
+    result = cut_summary(source, segments((0.0, 2.0), (3.0, 4.0)), tmp_path / "cut.mp4")
+    assert watch(result.path).clicks == pytest.approx([1.6, 2.2, 2.6], abs=0.02)
+
+
+@pytest.mark.parametrize("clockwise", [90, 180, 270])
+def test_rotation_is_baked_in(clockwise: int, tmp_path: Path) -> None:
+    source = probe(made("turned.mp4", rotation=clockwise, seconds=1.0))
+    cut = probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4").path)
+    assert (cut.video.width, cut.video.height, cut.video.rotation_degrees) == (320, 240, 0)
+    assert watch(cut.path).numbers == list(range(5, 15))
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_pixel_shape_is_kept(copy: bool, tmp_path: Path) -> None:
+    source = probe(made("wide.mp4", aspect=Fraction(4, 3), seconds=1.0))
+    result = cut_summary(source, segments((0.2, 0.6), (0.6, 0.9)), tmp_path / "cut.mp4", copy=copy)
+    assert probe(result.path).video.sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize(("size", "cut"), [((161, 121), (160, 120)), ((160, 121), (160, 120)), ((1, 1), (2, 2))])
+def test_odd_sizes_become_even(size: tuple[int, int], cut: tuple[int, int], tmp_path: Path) -> None:
+    source = probe(made("odd.mkv", size=size, codec="ffv1", options=(), pix_fmt="yuv444p", seconds=1.0))
+    video = probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4").path).video
+    assert (video.width, video.height) == cut
+
+
+def test_ten_bits_become_eight(tmp_path: Path) -> None:
+    source = probe(made("ten-bit.mp4", pix_fmt="yuv420p10le", seconds=1.0))
+    result = cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4")
+    with av.open(str(result.path)) as container:
+        assert container.streams.video[0].pix_fmt == "yuv420p"
+    assert watch(result.path).numbers == list(range(5, 15))
+
+
+def test_the_index_comes_first_and_the_level_is_a_player_s(tmp_path: Path) -> None:
+    result = cut_summary(probe(made("constant.mp4")), segments((0, 1)), tmp_path / "cut.mp4")
+    content = result.path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    level = content[content.index(b"avcC") + 4 + 3]
+    assert level <= 31, "a time base of 1/90000 must not be taken for 90,000 frames per second"
+
+
+def test_joins_fade_the_sound(tmp_path: Path) -> None:
+    """A piece that begins in the middle of a click would begin with a step; the fade takes it away."""
+    source = probe(made("pcm.mov", sound_codec="pcm_s16le"))
+    result = cut_summary(source, segments((0.0, 0.4), (0.8, 1.2)), tmp_path / "cut.mkv")
+    blocks = [item.samples for _, item in decode(probe(result.path), {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    samples = np.concatenate(blocks)
+    join = round(0.4 * 48_000)
+    assert np.abs(samples[join : join + 24]).max() < 0.2
+    assert np.abs(samples[join + 96 : join + 190]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ['it\'s "so".mp4', "-dash.mp4", "%d.mp4", "concat:a|b.mp4", "ünïcödé [1],;.mp4"])
+@pytest.mark.parametrize("copy", [False, True])
+def test_names_are_only_names(name: str, copy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(made("constant.mp4").read_bytes())
+    output = Path(f"out-{name}")
+    cut_summary(probe(Path(name)), segments((0, 1)), output, copy=copy)
+    assert probe(output).duration_seconds == pytest.approx(1.0 if not copy else probe(Path(name)).duration_seconds)
+    assert names_in(tmp_path) == sorted([name, str(output)])
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [("closed.mp4", CLOSED_GOP), ("closed.mkv", CLOSED_GOP), ("closed.ts", CLOSED_GOP)]
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_copying_keeps_whole_groups_of_pictures(name: str, how: Mapping[str, Any], suffix: str, tmp_path: Path) -> None:
+    source = probe(made(name, seconds=8.0, **how))
+    result = cut_summary(source, segments((1.3, 1.8), (4.5, 5.2)), tmp_path / f"cut{suffix}", copy=True)
+    shift = 8.0 - source.duration_seconds  # mpegts begins with the encoder's padding
+    moved = [(p.start_moved_seconds, p.stop_moved_seconds) for p in result.pieces]
+    assert np.array(moved) == pytest.approx(np.array([(-0.3, 0.2), (-0.5, 0.8)]) - shift, abs=0.07)
+    seen = watch(result.path)
+    assert seen.numbers == [*range(25, 50), *range(100, 150)]
+    assert np.diff(seen.times) == pytest.approx(FRAME, abs=2e-3)
+    wanted = [0.2, 0.6, 1.0, 1.4, 1.8, 2.2, 2.6]
+    assert [t for t in seen.clicks if 0.1 < t < 2.95] == pytest.approx(wanted, abs=0.025)
+
+
+IDR_AND_OTHERS: Mapping[str, Any] = {
+    "options": (
+        ("preset", "veryfast"),
+        ("forced-idr", "1"),
+        ("x264-params", "keyint=12:bframes=3:open-gop=1:scenecut=0"),
+    ),
+    "key_numbers": (0, 96),
+}
+"""Keyframes every 12 frames; only those of 0 and 96 begin afresh."""
+
+
+def test_copying_joins_only_where_decoding_begins_afresh(tmp_path: Path) -> None:
+    source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
+    result = cut_summary(source, segments((0.5, 1.2), (4.1, 4.6)), tmp_path / "cut.mp4", copy=True)
+    assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(0.0, 3.84), (3.84, 8.0)]
+    seen = watch(result.path)
+    assert seen.numbers == list(range(200))
+
+
+def test_copied_neighbours_do_not_repeat_a_group(tmp_path: Path) -> None:
+    source = probe(made("closed.mp4", seconds=8.0, **CLOSED_GOP))
+    result = cut_summary(source, segments((1.1, 1.3), (1.5, 1.7), (2.1, 2.2)), tmp_path / "cut.mp4", copy=True)
+    assert watch(result.path).numbers == list(range(25, 75))
+    assert result.pieces[1].seconds == 0
+
+
+def test_copying_keeps_the_rotation(tmp_path: Path) -> None:
+    source = probe(made("turned.mp4", rotation=90, seconds=1.0))
+    assert probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4", copy=True).path).video == source.video
+
+
+def test_copying_into_a_container_that_cannot_hold_it(tmp_path: Path) -> None:
+    source = probe(made("vp8.mkv", codec="libvpx", options=(("deadline", "realtime"),), seconds=1.0, sound=False))
+    with pytest.raises(CutError, match=r"vp8 stream cannot be copied into \.mp4 .*; use \.mkv"):
+        cut_summary(source, segments((0, 1)), tmp_path / "cut.mp4", copy=True)
+    assert names_in(tmp_path) == []
+
+
+def test_progress_rises_to_the_end(tmp_path: Path) -> None:
+    told: list[tuple[float, float]] = []
+    result = cut_summary(
+        probe(made("longer.mp4", seconds=8.0)),
+        segments((0, 3), (4, 8)),
+        tmp_path / "cut.mp4",
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert [total for _, total in told] == pytest.approx([result.seconds] * len(told))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == pytest.approx(7.0, abs=0.1)
+
+
+def test_clips_are_one_file_each(tmp_path: Path) -> None:
+    source = probe(made("constant.mp4"))
+    results = cut_clips(source, segments((0, 1), (2, 3)), tmp_path / "clips")
+    assert names_in(tmp_path / "clips") == ["constant.001.mp4", "constant.002.mp4"]
+    assert [result.path.name for result in results] == ["constant.001.mp4", "constant.002.mp4"]
+    assert watch(results[1].path).numbers == list(range(50, 75))
+
+
+def test_clips_appear_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, calls = probe(made("constant.mp4")), []
+
+    def fail_on_the_second(arguments: list[str], **_: Any) -> None:
+        calls.append(arguments)
+        Path(arguments[-1].removeprefix("file:")).write_bytes(b"clip")
+        if len(calls) == 2:
+            raise CutError("ffmpeg failed")
+
+    monkeypatch.setattr(_encode, "run_ffmpeg", fail_on_the_second)
+    with pytest.raises(CutError):
+        cut_clips(source, segments((0, 1), (2, 3)), tmp_path / "clips")
+    assert len(calls) == 2
+    assert names_in(tmp_path) == []
+
+
+def test_clips_join_a_folder_but_replace_nothing_unasked(tmp_path: Path) -> None:
+    source, folder = probe(made("constant.mp4")), tmp_path / "clips"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine", encoding="utf-8")
+    cut_clips(source, segments((0, 1)), folder)
+    with pytest.raises(OutputError, match=r"constant\.001\.mp4: exists already"):
+        cut_clips(source, segments((0, 1)), folder)
+    cut_clips(source, segments((0, 0.5)), folder, overwrite=True)
+    assert names_in(folder) == ["constant.001.mp4", "mine.txt"]
+    assert probe(folder / "constant.001.mp4").duration_seconds == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("span", [(2.0, 2.0), (3.0, 2.0), (9.0, 10.0), (float("nan"), 1.0)])
+def test_a_span_that_holds_nothing(span: tuple[float, float], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is empty or lies outside the video"):
+        cut_summary(probe(made("constant.mp4")), segments(span), tmp_path / "cut.mp4")
+
+
+def test_no_segments(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no segments to cut"):
+        cut_summary(probe(made("constant.mp4")), [], tmp_path / "cut.mp4")
+
+
+def test_a_span_shorter_than_a_frame_is_one_frame(tmp_path: Path) -> None:
+    result = cut_summary(probe(made("constant.mp4")), segments((1.001, 1.003)), tmp_path / "cut.mp4")
+    assert watch(result.path).numbers == [25]
+
+
+def test_a_failed_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = probe(made("constant.mp4"))
+    broken = tmp_path / "source.mp4"
+    broken.write_bytes(source.path.read_bytes())
+    source = probe(broken)
+    output = tmp_path / "cut.mp4"
+    output.write_bytes(b"earlier")
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch, pytest.raises(CutError, match="ffmpeg failed with status"):
+        patch.setattr(_encode, "CRF", "not a number")
+        cut_summary(source, segments((0, 1)), output, overwrite=True)
+    assert output.read_bytes() == b"earlier"
+    assert names_in(tmp_path) == ["cut.mp4", "source.mp4"]

@@ -1,0 +1,36 @@
+"""Stills for the report."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from highlightr.media import grab_thumbnails, probe
+from tests.mediamaker import CLOSED_GOP, made, read_number
+
+
+def _pixels(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg)))
+
+
+def test_the_frame_on_screen_is_shown() -> None:
+    times = [3.5, 0.0, 1.21, 3.999, 99.0]
+    stills = [_pixels(still) for still in grab_thumbnails(probe(made("closed.mp4", **CLOSED_GOP)), times)]
+    assert [read_number(still) for still in stills] == [87, 0, 30, 99, 99]
+    assert {still.shape for still in stills} == {(240, 320, 3)}
+
+
+@pytest.mark.parametrize("clockwise", [90, 270])
+def test_stills_are_upright_and_as_wide_as_asked(clockwise: int) -> None:
+    source = probe(made("turned.mp4", rotation=clockwise, seconds=1.0))
+    still = _pixels(grab_thumbnails(source, [0.5], width=200)[0])
+    assert still.shape == (150, 200, 3)
+    assert read_number(still) == 12
+
+
+def test_time_zero_is_the_first_timestamp() -> None:
+    source = probe(made("shifted.mkv", offset=10.0))
+    assert read_number(_pixels(grab_thumbnails(source, [2.0])[0])) == 50
