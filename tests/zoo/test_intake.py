@@ -294,7 +294,7 @@ def test_a_killed_process_leaves_no_lock_and_its_part_is_used(site: Site, use_ma
     first = child(folder)
     part = weights_folder("net")
     waited = threading.Event()
-    for _ in range(1200):
+    for _ in range(500):  # Less than the patience of the child, after which it would put the part down itself.
         if any(each.stat().st_size == 3000 for each in part.glob(".*.part")):
             break
         waited.wait(0.05)
