@@ -64,7 +64,9 @@ class Extractor(ABC):
     signals: ClassVar[Mapping[str, int]] = {}
     """Signal name to width."""
     weights: ClassVar[Weights | None] = None
-    """`None` for an extractor that computes without a model."""
+    """`None` for an extractor that computes without a model, or whose weights are fetched."""
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    """Entries of the weights manifest that are opened with it; empty if nothing has to be fetched."""
 
     @property
     @abstractmethod
@@ -84,6 +86,8 @@ class TextEncoder(ABC):
     longest_tokens: ClassVar[int]
     """Longer queries are cut to this many tokens."""
     weights: ClassVar[Weights]
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    """Entries of the weights manifest that are opened with it; empty if nothing has to be fetched."""
 
     @abstractmethod
     def encode(self, text: str) -> Query:

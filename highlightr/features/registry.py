@@ -25,14 +25,34 @@ __all__ = [
 ]
 
 EXTRACTORS: dict[str, str] = {
+    "clip": "highlightr.features.backbones.clip:Clip",
+    "clip-laion": "highlightr.features.backbones.clip:ClipLaion",
+    "cnn14": "highlightr.features.backbones.cnn14:Cnn14",
+    "cnn14-16k": "highlightr.features.backbones.cnn14:Cnn14At16k",
     "efficientnet_lite0": "highlightr.features.efficientnet:EfficientNetLite0",
+    "i3d": "highlightr.features.backbones.i3d:I3D",
+    "i3d-flow": "highlightr.features.backbones.i3d:I3DFlow",
+    "i3d-r50": "highlightr.features.backbones.kinetics:I3DR50",
+    "i3d-rgb": "highlightr.features.backbones.i3d:I3DRgb",
+    "i3d-rgb-piergiaj": "highlightr.features.backbones.i3d:I3DRgbPiergiaj",
+    "inception-imagenet": "highlightr.features.backbones.inception:InceptionImageNet",
+    "inception-yt8m": "highlightr.features.backbones.inception:InceptionYT8M",
     "logmel": "highlightr.features.logmel:LogMel",
+    "logmel-authors62": "highlightr.features.logmel_clips:LogMelAuthors62",
+    "logmel-grid": "highlightr.features.logmel_clips:LogMelGrid",
     "motion": "highlightr.features.motion:Motion",
+    "r3d34": "highlightr.features.backbones.kinetics:R3D34",
+    "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",
+    "slowfast": "highlightr.features.backbones.kinetics:SlowFast",
     "yamnet": "highlightr.features.yamnet:YamNet",
 }
 """Extractor name to ``module:class``."""
 
-TEXT_ENCODERS: dict[str, str] = {"minilm": "highlightr.features.minilm:MiniLM"}
+TEXT_ENCODERS: dict[str, str] = {
+    "clip": "highlightr.features.backbones.clip:ClipText",
+    "clip-laion": "highlightr.features.backbones.clip:ClipTextLaion",
+    "minilm": "highlightr.features.minilm:MiniLM",
+}
 """Text encoder name to ``module:class``."""
 
 EMBEDDED = ("efficientnet_lite0", "yamnet", "minilm")
@@ -76,14 +96,19 @@ def text_encoder_class(name: str) -> type[TextEncoder]:
     return found
 
 
-def create_text_encoder(name: str, *, device: str = "cpu") -> TextEncoder:
+def create_text_encoder(name: str, *, device: str = "cpu", **options: Any) -> TextEncoder:
     """Open a text encoder.
+
+    Args:
+        name: a key of `TEXT_ENCODERS`.
+        device: as for `create_extractor`.
+        options: further keywords of the class, such as the `weights` of one that is fetched.
 
     Raises:
         ConfigError: an unknown name or device.
         WeightsError: weights that are absent or not as published.
     """
-    opened: TextEncoder = _create(text_encoder_class(name), name, device=device)
+    opened: TextEncoder = _create(text_encoder_class(name), name, device=device, **options)
     return opened
 
 

@@ -1,0 +1,186 @@
+"""What the published backbones share: where the weights come from, the device, and imports that can be missing.
+
+In: checked safetensors files by name of their manifest entry, or a seed. Out: networks in evaluation mode on a device.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.features.base import Extractor
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Backbone", "NetworkSource", "State", "load_tensors", "randomise", "require"]
+
+State = Mapping[str, "torch.Tensor"]
+
+
+class NetworkSource:
+    """Opens networks on one device, from weights files or from a seed.
+
+    Raises:
+        ConfigError: both files and a seed, or neither; a device that this machine does not have.
+    """
+
+    def __init__(self, owner: str, device: str, weights: Mapping[str, Path] | None, random_seed: int | None) -> None:
+        if (weights is None) == (random_seed is None):
+            raise ConfigError(f"{owner} needs either weights files or a random seed, not both and not neither")
+        self._owner, self._weights, self._seed = owner, weights, random_seed
+        self.device = _device(device)
+
+    @property
+    def random(self) -> bool:
+        """Whether the numbers mean nothing."""
+        return self._weights is None
+
+    def open(
+        self, checkpoint: str, build: Callable[[], torch.nn.Module], adapt: Callable[[State], State] | None = None
+    ) -> torch.nn.Module:
+        """Build a network and fill it from `checkpoint`, a name of the manifest.
+
+        Args:
+            checkpoint: which file; with a seed it tells the networks of one extractor apart.
+            build: makes the module.
+            adapt: from the tensors of the file to those of the module, where names or shapes differ.
+
+        Raises:
+            WeightsError: the file was not given, cannot be read, or does not fit the network.
+        """
+        network = build()
+        if self._seed is not None:
+            randomise(network, self._seed)
+        else:
+            state: State = load_tensors(self._path(checkpoint))
+            _fill(network, checkpoint, adapt(state) if adapt else state)
+        return network.eval().requires_grad_(False).to(self.device)
+
+    def _path(self, checkpoint: str) -> Path:
+        if self._weights is None or checkpoint not in self._weights:
+            raise WeightsError(f"{self._owner} was opened without the weights {checkpoint}")
+        return self._weights[checkpoint]
+
+
+class Backbone(Extractor):
+    """An extractor on a published checkpoint.
+
+    Args:
+        clip_seconds: clip length of the grids it will be started on.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        weights: name of the manifest entry to a checked safetensors file, for each of `checkpoints`.
+        random_seed: instead of weights; the streams then mean nothing and are to be marked.
+
+    Raises:
+        ConfigError: both weights and a seed or neither; a device or package that is not there.
+        WeightsError: weights that cannot be read or do not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        clip_seconds: float = 1.0,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        self._clip_seconds = clip_seconds
+        self._source = NetworkSource(self.name, device, weights, random_seed)
+        self._open(self._source)
+
+    @property
+    def random_weights(self) -> bool:
+        """Whether it runs on random weights."""
+        return self._source.random
+
+    def _open(self, source: NetworkSource) -> None:
+        """Open the networks."""
+        raise NotImplementedError
+
+
+def require(module: str, owner: str, distribution: str) -> Any:
+    """Import a package of the extra ``backbones``.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # What these packages call is about to be deprecated; the reader of our output can do nothing about it.
+            warnings.simplefilter("ignore", FutureWarning)
+            return import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"{owner} needs the package {distribution} ({error}): run `pip install 'highlightr[backbones]'`"
+        ) from error
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of a safetensors file.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
+
+
+def randomise(network: torch.nn.Module, seed: int) -> None:
+    """Fill a network from a seed: every trained tensor of two or more axes by He's rule, biases zero.
+
+    With default initialisation deep networks shrink their signal to denormal numbers, which makes them thirty times
+    slower than they are. What is not trained (filter banks) stays.
+
+    Source: K. He et al., Delving Deep into Rectifiers, ICCV 2015, eq. 10.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            if parameter.ndim >= 2:
+                fan_in = parameter[0].numel()
+                parameter.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+            elif name.endswith("bias"):
+                parameter.zero_()
+
+
+def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
+    """Load a state dict; batch counters, which old checkpoints lack and no forward reads, may be missing."""
+    try:
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"the weights {checkpoint} do not fit the network: {reason}") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    for kind, names in (("lack", missing), ("have an unknown", unexpected)):
+        if names:
+            raise WeightsError(
+                f"the weights {checkpoint} do not fit the network: they {kind} {names[0]} ({len(names)} in all); "
+                f"import the right file with `highlightr models import FILE --as {checkpoint}`"
+            )
+
+
+def _device(device: str) -> torch.device:
+    import torch
+
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"no device {device!r}; there are cpu, cuda and cuda:N") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device!r} was asked for, but torch finds no CUDA device; use cpu")
+    return found

@@ -1,0 +1,260 @@
+"""CLIP through open_clip: pictures and queries in one space.
+
+In: one frame per clip (pictures), or a text in English. Out: `clip`, (num_clips, width) projected picture features,
+not normalised; or a `Query` with a row per token, start and end included, and the projected text as a unit vector.
+Two checkpoints of ViT-B/32: OpenAI's, which the papers' features were made with, and LAION-2B's, which is open.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError
+from highlightr.features.backbones.base import Backbone, NetworkSource, State, require
+from highlightr.features.backbones.crops import central_square
+from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
+from highlightr.features.base import Extraction, TextEncoder, Weights
+from highlightr.media.taps import FrameTap
+from highlightr.timeline import FloatArray, Query, TimeGrid
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Clip", "ClipLaion", "ClipText", "ClipTextLaion"]
+
+OPENAI, LAION = "clip-vit-b32-openai", "clip-vit-b32-laion2b"
+
+OPENAI_MODEL, LAION_MODEL = "ViT-B-32-quickgelu", "ViT-B-32"
+"""OpenAI trained with an approximation of GELU; in the plain model its weights give other numbers."""
+
+_BATCH = {"cpu": 8, "cuda": 128}
+_BATCH_TEXTS = 64
+
+
+class Clip(Backbone):
+    """Picture features of OpenAI's ViT-B/32: the CLIP of QVHighlights.
+
+    Shorter side 224 (bicubic), central 224, CLIP's own mean and deviation. One frame per clip, the one on screen at
+    its middle, which is what ffmpeg's ``fps=1/2`` picks in HERO and Lighthouse; clips of more than 2 s have one for
+    every 2 s, averaged.
+
+    `model` is any name of open_clip whose image tower takes a square; then `weights` maps `clip-vit-b32-openai` to a
+    file of that model's tensors, whatever its tag.
+
+    Source: A. Radford et al., ICML 2021; HERO_Video_Feature_Extractor, Lighthouse.
+    """
+
+    name: ClassVar[str] = "clip"
+    modality: ClassVar[str] = "visual"
+    streams: ClassVar[Mapping[str, int]] = {"clip": 512}
+    checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
+    default_model: ClassVar[str] = OPENAI_MODEL
+
+    def __init__(
+        self,
+        *,
+        clip_seconds: float = 2.0,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+        model: str | None = None,
+    ) -> None:
+        self._model = model or self.default_model
+        config = model_config(self._model)
+        self._pixels: int = config["vision_cfg"]["image_size"]
+        # Another model has another width, so the instance publishes its own.
+        vars(self)["streams"] = {"clip": config["embed_dim"]}
+        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+
+    def _open(self, source: NetworkSource) -> None:
+        self._network: Any = open_towers(source, self.checkpoints[0], self._model)
+        del self._network.transformer
+        mean, deviation = colours(self._network.visual)
+        self._mean, self._deviation = mean.to(source.device), deviation.to(source.device)
+
+    @property
+    def tap(self) -> FrameTap:
+        """One frame per clip, or for every 2 s of a longer one."""
+        return FrameTap(frames_per_clip(self._clip_seconds, 0.5) / self._clip_seconds, self._pixels)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video.
+
+        Raises:
+            ConfigError: a grid of another clip length than the frames are asked for.
+        """
+        if grid.clip_seconds != self._clip_seconds:
+            raise ConfigError(
+                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
+            )
+        batch = _BATCH[self._source.device.type]
+        return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
+
+    def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        return central_square(image, self._pixels)
+
+    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.from_numpy(pictures).to(self._source.device).permute(0, 3, 1, 2).contiguous()
+            rows = self._network.encode_image((pixels / 255 - self._mean) / self._deviation)
+            return {"clip": rows.float().cpu().numpy()}
+
+
+class ClipLaion(Clip):
+    """Picture features of ViT-B/32 trained on LAION-2B (tag laion2b_s34b_b79k); otherwise as `Clip`.
+
+    Source: M. Cherti et al., CVPR 2023.
+    """
+
+    name: ClassVar[str] = "clip-laion"
+    checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
+    default_model: ClassVar[str] = LAION_MODEL
+
+
+class ClipText(TextEncoder):
+    """Tokens and vector of OpenAI's ViT-B/32: the text of QVHighlights, TVSum and YouTube Highlights in the papers.
+
+    A token's row is the text tower's after its last layer norm, before the projection; the vector is the projected
+    row of the end token, unit length.
+
+    Source: A. Radford et al., ICML 2021; token features as in Moment-DETR and UMT, padding left out.
+    """
+
+    name: ClassVar[str] = "clip"
+    width: ClassVar[int] = 512
+    longest_tokens: ClassVar[int] = 77
+    checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
+    default_model: ClassVar[str] = OPENAI_MODEL
+    licence: ClassVar[str] = "MIT"
+
+    def __init__(
+        self,
+        *,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        checkpoint = self.checkpoints[0]
+        source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
+        self._network: Any = open_towers(source, checkpoint, self.default_model)
+        del self._network.visual
+        self._device = source.device
+        # Label vectors are kept under the hash of the encoder that made them.
+        path = None if weights is None else weights[checkpoint]
+        vars(self)["weights"] = _weights(checkpoint, path, random_seed, self.licence)
+
+    def encode(self, text: str) -> Query:
+        """Embed one query.
+
+        Raises:
+            ConfigError: an empty query.
+        """
+        if not text.strip():
+            raise ConfigError("the query is empty: say what to look for, or leave the query out")
+        tokens, vectors, ids = self._run([text])
+        # The end token has the highest number, and padding comes after it.
+        return Query(text=text, tokens=tokens[0, : int(ids[0].argmax()) + 1], vector=vectors[0])
+
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """(len(texts), 512) float32 unit vectors."""
+        made = [self._run(texts[start : start + _BATCH_TEXTS])[1] for start in range(0, len(texts), _BATCH_TEXTS)]
+        return np.concatenate([np.zeros((0, self.width), dtype=np.float32), *made])
+
+    def _run(self, texts: Sequence[str]) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
+        """(n, 77, 512) token rows, (n, 512) unit vectors, (n, 77) ids."""
+        import torch
+
+        ids = _tokenizer()(list(texts))
+        kept: list[torch.Tensor] = []
+        hook = self._network.ln_final.register_forward_hook(lambda _module, _inputs, rows: kept.append(rows))
+        try:
+            with torch.inference_mode():
+                vectors = self._network.encode_text(ids.to(self._device), normalize=True)
+        finally:
+            hook.remove()
+        return kept[0].float().cpu().numpy(), vectors.float().cpu().numpy(), ids.numpy()
+
+
+class ClipTextLaion(ClipText):
+    """Tokens and vector of ViT-B/32 trained on LAION-2B; otherwise as `ClipText`."""
+
+    name: ClassVar[str] = "clip-laion"
+    checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
+    default_model: ClassVar[str] = LAION_MODEL
+
+
+def model_config(model: str) -> dict[str, Any]:
+    """open_clip's description of a model.
+
+    Raises:
+        ConfigError: an unknown model, or one whose input is not one square.
+    """
+    open_clip = require("open_clip", "clip", "open_clip_torch")
+    config = open_clip.get_model_config(model)
+    if config is None:
+        raise ConfigError(f"open_clip has no model {model!r}; `open_clip.list_models()` names those it has")
+    if not isinstance(config["vision_cfg"].get("image_size"), int):
+        raise ConfigError(f"model {model!r} takes pictures that are not square; take another")
+    return dict(config)
+
+
+def open_towers(source: NetworkSource, checkpoint: str, model: str) -> Any:
+    """Both towers of a model.
+
+    Raises:
+        ConfigError: open_clip is not installed.
+        WeightsError: the file does not fit.
+    """
+    open_clip = require("open_clip", "clip", "open_clip_torch")
+
+    def build() -> Any:
+        # Without a tag nothing is looked up on the network, and a warning says that the weights are random.
+        root = logging.getLogger()
+        root.addFilter(_not_about_weights)
+        try:
+            return open_clip.create_model(model, pretrained=None, device="cpu")
+        finally:
+            root.removeFilter(_not_about_weights)
+
+    return source.open(checkpoint, build, _tensors)
+
+
+def _not_about_weights(record: logging.LogRecord) -> bool:
+    return "No pretrained weights loaded" not in record.getMessage()
+
+
+def _tensors(state: State) -> State:
+    """In single precision, without the three numbers that OpenAI's archive keeps beside the tensors."""
+    beside = ("input_resolution", "context_length", "vocab_size")
+    return {name: tensor.float() for name, tensor in state.items() if name not in beside}
+
+
+def colours(visual: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of the pictures a tower was trained on, (1, 3, 1, 1), for values in [0, 1]."""
+    import torch
+
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (visual.image_mean, visual.image_std))
+    return mean, deviation
+
+
+def _weights(checkpoint: str, path: Path | None, seed: int | None, licence: str) -> Weights:
+    if path is None:
+        return Weights(f"{checkpoint}, random", f"random-{seed}", "none", f"seed {seed}")
+    with path.open("rb") as file:
+        return Weights(checkpoint, file_digest(file, "sha256").hexdigest(), licence, str(path.name))
+
+
+@cache
+def _tokenizer() -> Any:
+    # The vocabulary comes with open_clip; both models share it.
+    return require("open_clip", "clip", "open_clip_torch").get_tokenizer(LAION_MODEL)

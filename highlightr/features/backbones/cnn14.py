@@ -1,0 +1,173 @@
+"""PANNs Cnn14 on AudioSet: what a clip sounds like.
+
+In: mono sound at 32 or 16 kHz. Out: `cnn14` or `cnn14_16k`, (num_clips, 2048) embeddings before the classifier, one per
+clip from the clip's own samples: chunks of 1 s on grids of 1 s (DAViHD), of 2 s on grids of 2 s (UMT, Lighthouse).
+The short last clip, and clips that are shorter than the network's field, end in silence.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from highlightr.errors import ConfigError
+from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.base import Extracted, Extraction
+from highlightr.media.taps import AudioBlock, AudioTap, Item
+from highlightr.timeline import FloatArray, TimeGrid
+
+__all__ = ["Cnn14", "Cnn14At16k", "panns_models"]
+
+WIDTH = 2048
+CLASSES = 527
+
+_LEAST_HOPS = 31
+"""The network halves time five times; fewer windows than this plus one leave nothing."""
+
+_BATCH_SECONDS = {"cpu": 32.0, "cuda": 256.0}
+"""Sound per forward."""
+
+_STUB = "_highlightr_panns"
+
+
+class Cnn14(Backbone):
+    """Cnn14 at 32 kHz (windows of 1024, hop 320, 64 mels from 50 to 14,000 Hz).
+
+    Source: Q. Kong et al., PANNs, TASLP 2020; model code of panns-inference.
+    """
+
+    name: ClassVar[str] = "cnn14"
+    modality: ClassVar[str] = "audio"
+    streams: ClassVar[Mapping[str, int]] = {"cnn14": WIDTH}
+    checkpoints: ClassVar[tuple[str, ...]] = ("cnn14-32k",)
+    sample_rate: ClassVar[int] = 32_000
+    window: ClassVar[int] = 1024
+    hop: ClassVar[int] = 320
+    highest_hz: ClassVar[int] = 14_000
+
+    def _open(self, source: NetworkSource) -> None:
+        models = panns_models(self.name)
+
+        def build() -> Any:
+            return models.Cnn14(self.sample_rate, self.window, self.hop, 64, 50, self.highest_hz, CLASSES)
+
+        self._network = source.open(self.checkpoints[0], build)
+
+    @property
+    def least_samples(self) -> int:
+        """Fewer samples are filled up with silence."""
+        return _LEAST_HOPS * self.hop
+
+    @property
+    def tap(self) -> AudioTap:
+        """The whole soundtrack."""
+        return AudioTap(self.sample_rate)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+        return _Extraction(self, grid, max(1, int(_BATCH_SECONDS[self._source.device.type] / grid.clip_seconds)))
+
+    def embed(self, chunks: FloatArray) -> FloatArray:
+        """(n, samples) float32 in [-1, 1] to (n, 2048)."""
+        import torch
+
+        with torch.inference_mode():
+            made = self._network(torch.from_numpy(chunks).to(self._source.device))
+            rows: FloatArray = made["embedding"].cpu().numpy()
+        return rows
+
+
+class Cnn14At16k(Cnn14):
+    """Cnn14 at 16 kHz (windows of 512, hop 160, 64 mels from 50 to 8,000 Hz).
+
+    Source: as `Cnn14`.
+    """
+
+    name: ClassVar[str] = "cnn14-16k"
+    streams: ClassVar[Mapping[str, int]] = {"cnn14_16k": WIDTH}
+    checkpoints: ClassVar[tuple[str, ...]] = ("cnn14-16k",)
+    sample_rate: ClassVar[int] = 16_000
+    window: ClassVar[int] = 512
+    hop: ClassVar[int] = 160
+    highest_hz: ClassVar[int] = 8_000
+
+
+class _Extraction(Extraction):
+    """Cuts the soundtrack at the clips' own borders, in samples counted from time zero."""
+
+    def __init__(self, extractor: Cnn14, grid: TimeGrid, batch: int) -> None:
+        self._extractor, self._grid, self._batch = extractor, grid, batch
+        self._length = max(round(grid.clip_seconds * extractor.sample_rate), extractor.least_samples)
+        self._waiting: list[FloatArray] = []
+        self._waiting_samples = 0
+        self._position = 0
+        self._clip = 0
+        self._chunks: list[FloatArray] = []
+        self._rows: list[FloatArray] = []
+
+    def push(self, item: Item) -> None:
+        """Take the next block of sound."""
+        if not isinstance(item, AudioBlock):
+            raise TypeError(f"{self._extractor.name} takes sound, got {type(item).__name__}")
+        self._waiting.append(item.samples)
+        self._waiting_samples += len(item.samples)
+        while self._clip < self._grid.num_clips - 1 and self._position + self._waiting_samples >= self._end():
+            self._cut(self._end() - self._position)
+
+    def finish(self) -> Extracted:
+        """Return the stream; no stream if there was no sound."""
+        if self._position + self._waiting_samples == 0:
+            return Extracted()
+        while self._clip < self._grid.num_clips:
+            self._cut(self._waiting_samples if self._clip == self._grid.num_clips - 1 else self._end() - self._position)
+        self._run()
+        return Extracted(streams={next(iter(self._extractor.streams)): np.concatenate(self._rows)})
+
+    def _end(self) -> int:
+        """The sample at which the current clip ends."""
+        return round((self._clip + 1) * self._grid.clip_seconds * self._extractor.sample_rate)
+
+    def _cut(self, count: int) -> None:
+        """The next `count` samples, or what is left of them, are the current clip's."""
+        joined = np.concatenate([np.zeros(0, dtype=np.float32), *self._waiting])
+        own, rest = joined[:count], joined[count:]
+        self._waiting, self._waiting_samples = [rest], len(rest)
+        self._position += count
+        self._clip += 1
+        chunk = np.zeros(self._length, dtype=np.float32)
+        chunk[: len(own)] = own[: self._length]
+        self._chunks.append(chunk)
+        if len(self._chunks) == self._batch:
+            self._run()
+
+    def _run(self) -> None:
+        if self._chunks:
+            self._rows.append(self._extractor.embed(np.stack(self._chunks)))
+            self._chunks = []
+
+
+def panns_models(owner: str) -> ModuleType:
+    """The module ``models`` of panns-inference, without importing the package.
+
+    Its ``__init__`` downloads with wget into the home folder. The module itself needs only its neighbour
+    ``pytorch_utils``, by a relative import, so it is imported below an empty parent of another name that has the
+    package's folder as its path. The name ``panns_inference`` stays free for those who import the real thing.
+
+    Raises:
+        ConfigError: panns-inference is not installed.
+    """
+    # find_spec of a top-level package does not run it.
+    spec = find_spec("panns_inference")
+    if spec is None or spec.submodule_search_locations is None:
+        raise ConfigError(f"{owner} needs the package panns-inference: run `pip install 'highlightr[backbones]'`")
+    if _STUB not in sys.modules:
+        parent = ModuleType(_STUB)
+        parent.__path__ = list(spec.submodule_search_locations)
+        sys.modules[_STUB] = parent
+    return import_module(f"{_STUB}.models")

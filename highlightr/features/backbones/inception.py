@@ -1,0 +1,208 @@
+"""Inception-v3: what a frame shows, in the two protocols of Mr.HiSum's literature. They are not interchangeable.
+
+In: one frame per second, whole. Out: `inception-yt8m` or `inception-imagenet`, (num_clips, 1024).
+YouTube-8M: the 2015 network, the frame squeezed to 299 x 299, whitened components, 8 bit. ImageNet: torchvision's
+network on the central 299 of 342, projected on the same components without mean or whitening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError
+from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.crops import central_square
+from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
+from highlightr.features.base import Extraction
+from highlightr.media.taps import FrameTap
+from highlightr.timeline import FloatArray, TimeGrid
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["InceptionImageNet", "InceptionYT8M", "dequantise", "quantise", "squeeze"]
+
+INPUT_PIXELS = 299
+FRAMES_PER_SECOND = 1.0
+
+_PCA = "yt8m-pca"
+_BATCH = {"cpu": 8, "cuda": 64}
+_LIMIT = 2.0
+"""YouTube-8M keeps whitened components within this."""
+
+
+class _Inception(Backbone):
+    """What both protocols share: one frame per second, or one per clip if clips are shorter."""
+
+    modality: ClassVar[str] = "visual"
+    short_side: ClassVar[int | None]
+
+    @property
+    def tap(self) -> FrameTap:
+        """A whole number of frames per clip, as near to one a second as that allows."""
+        count = frames_per_clip(self._clip_seconds, FRAMES_PER_SECOND)
+        return FrameTap(count / self._clip_seconds, self.short_side)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video.
+
+        Raises:
+            ConfigError: a grid of another clip length than the frames are asked for.
+        """
+        if grid.clip_seconds != self._clip_seconds:
+            raise ConfigError(
+                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
+            )
+        batch = _BATCH[self._source.device.type]
+        return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
+
+    def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        raise NotImplementedError
+
+    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.from_numpy(pictures).to(self._source.device).permute(0, 3, 1, 2).float()
+            return {self.name: self._features(pixels).cpu().numpy()}
+
+    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, 299, 299) in [0, 255], channels last in memory, to (batch, 1024)."""
+        raise NotImplementedError
+
+
+class InceptionYT8M(_Inception):
+    """The YouTube-8M protocol: visual features of Mr.HiSum.
+
+    (x - 128) / 128, ``pool_3``, mean off, 1024 components over sqrt(eigenvalue + 1e-4). `quantised` rounds them to
+    the 8 bit in [-2, 2] that YouTube-8M is distributed in and back, because scorers are trained on those. The frame is
+    that in the middle of each second, where YouTube-8M took the first.
+
+    Source: google/youtube-8m, feature_extractor.py and utils.py; its graph scales bilinearly without antialiasing,
+    the corner pixels aligned at the top left, which `squeeze` repeats.
+    """
+
+    name: ClassVar[str] = "inception-yt8m"
+    streams: ClassVar[Mapping[str, int]] = {"inception-yt8m": 1024}
+    checkpoints: ClassVar[tuple[str, ...]] = ("inception-2015", _PCA)
+    short_side: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        *,
+        clip_seconds: float = 1.0,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+        quantised: bool = True,
+    ) -> None:
+        self._quantised = quantised
+        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+
+    def _open(self, source: NetworkSource) -> None:
+        from highlightr.features.backbones import inception_net as nets
+
+        self._network = _channels_last(source.open("inception-2015", nets.inception_2015, nets.without_classifier))
+        self._project = source.open(_PCA, lambda: nets.Projection(whiten=True), nets.pca_state)
+
+    def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        return squeeze(image, INPUT_PIXELS)
+
+    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = self._project(self._network((pixels - 128) / 128))
+        return rows
+
+    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
+        rows = super()._forward(pictures)[self.name]
+        return {self.name: dequantise(quantise(rows)) if self._quantised else rows}
+
+
+class InceptionImageNet(_Inception):
+    """torchvision's ImageNet weights and the plain projection that DAViHD's authors use; not the YouTube-8M protocol.
+
+    Shorter side 342, central 299, ImageNet mean and deviation, average pooling, components without mean or whitening.
+
+    Source: DAViHD's feature extraction code, which runs Keras's port of the weights with pictures scaled to [-1, 1];
+    torchvision's port of the same checkpoint wants its own preprocessing, which ends in the same range.
+    """
+
+    name: ClassVar[str] = "inception-imagenet"
+    streams: ClassVar[Mapping[str, int]] = {"inception-imagenet": 1024}
+    checkpoints: ClassVar[tuple[str, ...]] = ("inception-v3-imagenet", _PCA)
+    short_side: ClassVar[int | None] = 342
+
+    def _open(self, source: NetworkSource) -> None:
+        from highlightr.features.backbones import inception_net as nets
+
+        opened = source.open("inception-v3-imagenet", nets.inception_imagenet, nets.without_classifier)
+        self._network = _channels_last(opened)
+        self._project = source.open(_PCA, lambda: nets.Projection(whiten=False), nets.pca_state)
+
+    def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        return central_square(image, INPUT_PIXELS)
+
+    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        mean = torch.tensor((0.485, 0.456, 0.406), device=pixels.device).view(1, 3, 1, 1)
+        deviation = torch.tensor((0.229, 0.224, 0.225), device=pixels.device).view(1, 3, 1, 1)
+        rows: torch.Tensor = self._project(self._network((pixels / 255 - mean) / deviation))
+        return rows
+
+
+def squeeze(image: npt.NDArray[np.uint8], pixels: int) -> FloatArray:
+    """Scale a picture to a square as TensorFlow 1's ``ResizeBilinear`` does, aspect ignored.
+
+    Output pixel i reads the input at ``i * size / pixels``, between the two pixels there.
+
+    Args:
+        image: (height, width, 3) uint8.
+        pixels: side of the square.
+
+    Returns:
+        (pixels, pixels, 3) float32 in [0, 255].
+    """
+    above, below, down = _taps(image.shape[0], pixels)
+    left, right, across = _taps(image.shape[1], pixels)
+    rows = image[above].astype(np.float32)
+    rows += (image[below] - rows) * down[:, None, None]
+    near: FloatArray = rows[:, left]
+    return near + (rows[:, right] - near) * across[None, :, None]
+
+
+def _taps(size: int, pixels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
+    places = np.arange(pixels, dtype=np.float32) * np.float32(size / pixels)
+    first = np.minimum(places.astype(np.int64), size - 1)
+    return first, np.minimum(first + 1, size - 1), (places - first).astype(np.float32)
+
+
+def quantise(rows: FloatArray) -> npt.NDArray[np.uint8]:
+    """Components to 8 bit: [-2, 2] to 0 … 255, what lies outside to the ends.
+
+    Source: google/youtube-8m, ``quantize``.
+    """
+    codes: npt.NDArray[np.uint8] = np.rint((rows.clip(-_LIMIT, _LIMIT) + _LIMIT) * (255 / (2 * _LIMIT))).astype(
+        np.uint8
+    )
+    return codes
+
+
+def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
+    """8 bit to components, half a step up, as YouTube-8M's readers do.
+
+    Source: google/youtube-8m, ``Dequantize``: ``codes * 4 / 255 + 4 / 512 - 2``.
+    """
+    values: FloatArray = codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)
+    return values
+
+
+def _channels_last(network: Any) -> Any:
+    """The layout in which a CPU runs small convolutions a third faster."""
+    import torch
+
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,191 @@
+"""Kinetics networks with residual blocks: SlowFast and I3D-R50 from pytorchvideo, 3D ResNet-34 from its authors.
+
+In: frames at a protocol's rate. Out: one stream each, (num_clips, width): means over time and picture of the last
+feature maps, before the classifier. Pictures are scaled, cut to the central square and normalised as published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.features.backbones.base import Backbone, NetworkSource, require
+from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
+from highlightr.features.base import Extraction
+from highlightr.media.taps import FrameTap
+from highlightr.timeline import FloatArray, TimeGrid
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["I3DR50", "R3D34", "R3D34Kinetics700", "SlowFast"]
+
+Colour = tuple[float, float, float]
+
+_BATCH = {"cpu": 2, "cuda": 16}
+"""Windows per forward; more are no faster on a CPU."""
+
+
+class _Kinetics(Backbone):
+    """What the extractors below share."""
+
+    modality: ClassVar[str] = "visual"
+    protocol: ClassVar[WindowProtocol]
+    mean: ClassVar[Colour]
+    """Of a channel, for values in [0, 255]."""
+    deviation: ClassVar[Colour]
+
+    def __init__(
+        self,
+        *,
+        clip_seconds: float = 1.0,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+        sampling: WindowProtocol | None = None,
+    ) -> None:
+        self._sampling = sampling or self.protocol
+        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+
+    @property
+    def tap(self) -> FrameTap:
+        """Frames at the protocol's rate."""
+        return self._sampling.tap
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+        batch = _BATCH[self._source.device.type]
+        return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
+
+    def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.from_numpy(windows).to(self._source.device).permute(0, 4, 1, 2, 3)
+            mean, deviation = (
+                torch.tensor(values, device=pixels.device).view(1, 3, 1, 1, 1) for values in (self.mean, self.deviation)
+            )
+            rows = self._features((pixels - mean) / deviation)
+            return {next(iter(self.streams)): rows.cpu().numpy()}
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, frames, height, width), normalised, to (batch, width)."""
+        raise NotImplementedError
+
+
+class SlowFast(_Kinetics):
+    """SlowFast 8x8 R50 on Kinetics-400: 2048 slow and 256 fast channels, for QVHighlights.
+
+    Of the 60 frames that 2 s have at 30 a second, ``linspace(0, 63, 32)`` rounded down and ended at 59 go to the fast
+    pathway, and ``linspace(0, 31, 8)`` of those to the slow one.
+
+    Source: C. Feichtenhofer et al., ICCV 2019; sampling as in HERO and Lighthouse, which run PySlowFast's weights
+    where this runs pytorchvideo's of the same model.
+    """
+
+    name: ClassVar[str] = "slowfast"
+    streams: ClassVar[Mapping[str, int]] = {"slowfast": 2304}
+    checkpoints: ClassVar[tuple[str, ...]] = ("slowfast-r50",)
+    protocol: ClassVar[WindowProtocol] = WindowProtocol(
+        frames_per_second=30, short_side=224, crop=224, span=64, frames=32
+    )
+    mean: ClassVar[Colour] = (0.45 * 255,) * 3
+    deviation: ClassVar[Colour] = (0.225 * 255,) * 3
+
+    def _open(self, source: NetworkSource) -> None:
+        hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
+        self._network: Any = source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False))
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        slow = torch.linspace(0, x.shape[2] - 1, x.shape[2] // 4).long()
+        # The network writes into the list it is given.
+        pathways = [x.index_select(2, slow.to(x.device)), x]
+        for block in self._network.blocks[:5]:
+            pathways = block(pathways)
+        return torch.cat([maps.mean(dim=(2, 3, 4)) for maps in pathways], dim=1)
+
+
+class I3DR50(_Kinetics):
+    """I3D on a ResNet-50, 8 frames with stride 8, Kinetics-400.
+
+    Eight of a clip's frames at 30 a second, ``linspace(0, 63, 8)`` from each window's start.
+
+    Source: pytorchvideo's model zoo, I3D R50 8x8 (X. Wang et al., Non-local Neural Networks, CVPR 2018).
+    """
+
+    name: ClassVar[str] = "i3d-r50"
+    streams: ClassVar[Mapping[str, int]] = {"i3d_r50": 2048}
+    checkpoints: ClassVar[tuple[str, ...]] = ("i3d-r50",)
+    protocol: ClassVar[WindowProtocol] = WindowProtocol(
+        frames_per_second=30, short_side=256, crop=224, span=64, frames=8
+    )
+    mean: ClassVar[Colour] = (0.45 * 255,) * 3
+    deviation: ClassVar[Colour] = (0.225 * 255,) * 3
+
+    def _open(self, source: NetworkSource) -> None:
+        hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
+        self._network: Any = source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False))
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
+        # All blocks but the head; its 7 x 7 average is the mean over the picture at 224 pixels.
+        for block in self._network.blocks[:-1]:
+            x = block(x)
+        return x.mean(dim=(2, 3, 4))
+
+
+class _R3D34(_Kinetics):
+    """Windows of 16 neighbouring frames at 25 a second, as few as cover the clip; shorter side and crop 112."""
+
+    protocol: ClassVar[WindowProtocol] = WindowProtocol(
+        frames_per_second=25, short_side=112, crop=112, span=16, frames=16
+    )
+
+    _network: Any
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = self._network(x)
+        return rows
+
+
+class R3D34(_R3D34):
+    """3D ResNet-34, Kinetics-400, shortcut A (2018): the visual features of DAViHD on TVSum.
+
+    RGB in [0, 255] minus the mean of Kinetics, not divided. Which R3D-34 the protocol used is not confirmed.
+
+    Source: K. Hara et al., CVPR 2018; kenshohara/video-classification-3d-cnn-pytorch.
+    """
+
+    name: ClassVar[str] = "r3d34"
+    streams: ClassVar[Mapping[str, int]] = {"r3d34": 512}
+    checkpoints: ClassVar[tuple[str, ...]] = ("r3d34-kinetics400",)
+    mean: ClassVar[Colour] = (114.7748, 107.7354, 99.4750)
+    deviation: ClassVar[Colour] = (1.0, 1.0, 1.0)
+
+    def _open(self, source: NetworkSource) -> None:
+        from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
+
+        self._network = source.open("r3d34-kinetics400", lambda: ResNet3D34("A"), without_classifier)
+
+
+class R3D34Kinetics700(_R3D34):
+    """3D ResNet-34, Kinetics-700, shortcut B (2020): not the same features as `R3D34`.
+
+    Source: H. Kataoka et al., arXiv:2004.04968; kenshohara/3D-ResNets-PyTorch.
+    """
+
+    name: ClassVar[str] = "r3d34-kinetics700"
+    streams: ClassVar[Mapping[str, int]] = {"r3d34_kinetics700": 512}
+    checkpoints: ClassVar[tuple[str, ...]] = ("r3d34-kinetics700",)
+    mean: ClassVar[Colour] = (0.4345 * 255, 0.4051 * 255, 0.3775 * 255)
+    deviation: ClassVar[Colour] = (0.2768 * 255, 0.2713 * 255, 0.2737 * 255)
+
+    def _open(self, source: NetworkSource) -> None:
+        from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
+
+        self._network = source.open("r3d34-kinetics700", lambda: ResNet3D34("B"), without_classifier)

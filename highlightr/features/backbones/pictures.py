@@ -1,0 +1,78 @@
+"""Single frames become rows: batches through a picture network, averaged per clip.
+
+In: frames, a whole number per clip. Out: (num_clips, width) per stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.features.base import Extracted, Extraction
+from highlightr.features.grid import ClipMeans
+from highlightr.media.taps import Frame, FrameTap, Item
+from highlightr.timeline import FloatArray, TimeGrid
+
+__all__ = ["PictureExtraction", "frames_per_clip"]
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def frames_per_clip(clip_seconds: float, frames_per_second: float) -> int:
+    """The whole number of frames per clip that is nearest to a rate, at least 1."""
+    return max(1, round(clip_seconds * frames_per_second))
+
+
+class PictureExtraction(Extraction):
+    """Runs a picture network over frames as batches fill.
+
+    Args:
+        owner: name of the extractor, for errors.
+        grid: the clips.
+        tap: the tap that the frames come from; its rate dates them.
+        widths: stream name to width.
+        prepare: from a frame (height, width, 3) to the network's square, uint8.
+        forward: from (batch, height, width, 3) uint8 to (batch, width) per stream.
+        batch: pictures per forward.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        grid: TimeGrid,
+        tap: FrameTap,
+        widths: Mapping[str, int],
+        prepare: Callable[[Pixels], npt.NDArray[np.generic]],
+        forward: Callable[[npt.NDArray[np.generic]], Mapping[str, FloatArray]],
+        batch: int,
+    ) -> None:
+        self._owner, self._grid, self._tap = owner, grid, tap
+        self._prepare, self._forward, self._batch = prepare, forward, batch
+        self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
+        self._pictures: list[npt.NDArray[np.generic]] = []
+        self._clips: list[int] = []
+
+    def push(self, item: Item) -> None:
+        """Take the next frame; the network runs when a batch is full."""
+        if not isinstance(item, Frame):
+            raise TypeError(f"{self._owner} takes frames, got {type(item).__name__}")
+        self._pictures.append(self._prepare(item.image))
+        self._clips.append(int(self._grid.clip_index((item.index + 0.5) / self._tap.frames_per_second)))
+        if len(self._pictures) == self._batch:
+            self._run()
+
+    def finish(self) -> Extracted:
+        """Run what is left; no streams if no frame came."""
+        if self._pictures:
+            self._run()
+        if any(means.empty for means in self._means.values()):
+            return Extracted()
+        return Extracted(streams={name: means.result() for name, means in self._means.items()})
+
+    def _run(self) -> None:
+        made = self._forward(np.stack(self._pictures))
+        for name, means in self._means.items():
+            means.add(np.asarray(self._clips), made[name])
+        self._pictures, self._clips = [], []

@@ -1,0 +1,133 @@
+"""Frames of one clip become windows for a video network; their features, averaged, become the clip's row.
+
+In: frames at a protocol's rate, in order. Out: (num_clips, width) per stream. A window never reaches into another
+clip: a protocol whose window is longer than the clip sees the clip's own frames only, and the frames of a longer
+clip are covered by as few evenly spaced windows as hold them all. Memory is one clip's frames and one batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.features.backbones.crops import central_square
+from highlightr.features.base import Extracted, Extraction
+from highlightr.features.grid import ClipMeans
+from highlightr.media.taps import Frame, FrameTap, Item
+from highlightr.timeline import FloatArray, TimeGrid
+
+__all__ = ["WindowExtraction", "WindowProtocol", "window_indices"]
+
+Pixels = npt.NDArray[np.uint8]
+Forward = Callable[[Pixels], Mapping[str, FloatArray]]
+"""(batch, frames, height, width, 3) uint8 to (batch, width) per stream."""
+
+
+@dataclass(frozen=True)
+class WindowProtocol:
+    """How a video network's input is cut from a video."""
+
+    frames_per_second: float
+    short_side: int
+    """Frames are scaled to this before the square is cut out."""
+    crop: int
+    """Side of the central square, pixels."""
+    span: int
+    """Length of a window in frames at `frames_per_second`."""
+    frames: int | None = None
+    """Frames that the network sees of a window, evenly spaced; `None`: all there are."""
+    least_frames: int = 1
+    """A shorter window is filled with repeats of its last frame, because the network pools over time."""
+    whole_frames: bool = False
+    """Hand over frames uncropped, for a forward that crops later (optical flow)."""
+
+    @property
+    def tap(self) -> FrameTap:
+        """The frames it needs."""
+        return FrameTap(self.frames_per_second, self.short_side)
+
+
+def window_indices(available: int, protocol: WindowProtocol) -> npt.NDArray[np.int64]:
+    """Which of a clip's frames make its windows.
+
+    Args:
+        available: frames in the clip, at least 1.
+        protocol: how windows are cut.
+
+    Returns:
+        (num_windows, frames) int64, each below `available`. With `frames` given they are
+        ``linspace(0, span - 1, frames)`` from each window's start, rounded down, and end at the clip's last frame.
+    """
+    num_windows = math.ceil(available / protocol.span)
+    starts = np.rint(np.linspace(0, max(0, available - protocol.span), num_windows)).astype(np.int64)
+    if protocol.frames is None:
+        steps = np.arange(max(min(available, protocol.span), protocol.least_frames))
+    else:
+        steps = np.linspace(0, protocol.span - 1, protocol.frames).astype(np.int64)
+    indices: npt.NDArray[np.int64] = np.minimum(starts[:, None] + steps, available - 1)
+    return indices
+
+
+class WindowExtraction(Extraction):
+    """Gathers each clip's frames, runs its windows in batches, and averages them."""
+
+    def __init__(
+        self,
+        owner: str,
+        grid: TimeGrid,
+        protocol: WindowProtocol,
+        widths: Mapping[str, int],
+        forward: Forward,
+        batch: int,
+    ) -> None:
+        self._owner, self._grid, self._protocol = owner, grid, protocol
+        self._forward, self._batch = forward, batch
+        self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
+        self._frames: list[Pixels] = []
+        self._clip = 0
+        self._windows: list[Pixels] = []
+        self._clips: list[int] = []
+
+    def push(self, item: Item) -> None:
+        """Take the next frame; a clip is cut into windows when the first frame of the next one comes."""
+        if not isinstance(item, Frame):
+            raise TypeError(f"{self._owner} takes frames, got {type(item).__name__}")
+        clip = int(self._grid.clip_index((item.index + 0.5) / self._protocol.frames_per_second))
+        if clip != self._clip:
+            self._close()
+            self._clip = clip
+        whole = self._protocol.whole_frames
+        self._frames.append(item.image if whole else central_square(item.image, self._protocol.crop))
+
+    def finish(self) -> Extracted:
+        """Run what is left; no streams if no frame came."""
+        self._close()
+        self._run()
+        if any(means.empty for means in self._means.values()):
+            return Extracted()
+        return Extracted(streams={name: means.result() for name, means in self._means.items()})
+
+    def _close(self) -> None:
+        if not self._frames:
+            return
+        frames, self._frames = self._frames, []
+        for indices in window_indices(len(frames), self._protocol):
+            window = np.stack([frames[index] for index in indices])
+            if self._windows and self._windows[0].shape != window.shape:
+                self._run()
+            self._windows.append(window)
+            self._clips.append(self._clip)
+            if len(self._windows) == self._batch:
+                self._run()
+
+    def _run(self) -> None:
+        if not self._windows:
+            return
+        made = self._forward(np.stack(self._windows))
+        for name, means in self._means.items():
+            means.add(np.asarray(self._clips), made[name])
+        self._windows, self._clips = [], []
