@@ -160,12 +160,12 @@ def _fetch(item: WeightsEntry, url: str, hook: ProgressHook, patience: Patience)
 def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: ProgressHook) -> Pulled:
     """Check, convert, pin, and leave the receipt: in this order, so that nothing unchecked is ever believed."""
     found = digests(source, md5=bool(item.md5), git_blob_sha1=bool(item.git_blob_sha1), progress=hook)
-    pinned = pins().get(item.name) if not item.sha256 else None
+    pinned = pins().get(item.name) if not item.sha256 and not item.train else None
     _refuse(item, found, pinned)
     target = stored_file(item)
     note = {"name": item.name, "source": item.where, "source_sha256": found.sha256, "licence": item.licence}
     made = write_tensors(source, target, item, note)
-    new = not item.sha256 and pinned is None
+    new = not item.sha256 and not item.train and pinned is None
     if new:
         pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))
     stored = (item.file, found.sha256, found.size_bytes, origin_of_source, target.name, made.sha256, made.size_bytes)

@@ -55,6 +55,9 @@ class WeightsEntry:
     """Distribution that carries it, as `name==version`."""
     bundled: bool = False
     """It lies in `models/`."""
+    train: str = ""
+    """Command that makes it, where nobody publishes it: the file is the user's own, so it is neither fetched nor
+    pinned, and `size_bytes` is about what it will have."""
     sha256: str = ""
     """Of the published file; empty where no full hash is known, and then the first pull pins it."""
     sha256_prefix: str = ""
@@ -165,8 +168,8 @@ def _check_source(item: WeightsEntry) -> None:
         raise ValueError(f"{item.name!r} is not a name of lower-case letters, digits, - and _")
     if item.format not in FORMATS:
         raise ValueError(f"{item.name}.format is {item.format!r}; known are {', '.join(FORMATS)}")
-    if not item.embedded and not item.where:
-        raise ValueError(f"{item.name} has neither url, page, package nor bundled")
+    if not item.embedded and not item.where and not item.train:
+        raise ValueError(f"{item.name} has neither url, page, package, bundled nor train")
     if item.embedded != (item.format == "as-is"):
         raise ValueError(f"{item.name}: `as-is` is for what a package or this repository carries, and only that")
     parts = item.file.split("/")

@@ -38,8 +38,9 @@ class WeightsState:
     """One row of `highlightr models list`."""
 
     entry: WeightsEntry
-    state: Literal["embedded", "present", "missing", "by hand"]
-    """`embedded`: came with the installation; `by hand`: missing, and no program may fetch it."""
+    state: Literal["embedded", "present", "missing", "by hand", "to train"]
+    """`embedded`: came with the installation; `by hand`: missing, and no program may fetch it; `to train`: missing,
+    and nobody publishes it."""
     path: Path | None
     """Where it lies, `None` if it does not."""
     size_bytes: int
@@ -142,13 +143,17 @@ def origin(item: WeightsEntry) -> str:
 
 def by_hand(item: WeightsEntry) -> str:
     """How a person gets weights without this program's help."""
+    if item.train:
+        return f"train them with `{item.train}`, or bring yours with `highlightr models import FILE --as {item.name}`"
     return f"fetch {item.file} by hand from {item.where} and run `highlightr models import FILE --as {item.name}`"
 
 
 def _state(item: WeightsEntry, pinned: Pin | None) -> WeightsState:
     path, receipt = place(item), read_receipt(item.name)
     there = path is not None and path.is_file() and (item.embedded or receipt is not None)
-    absent: Literal["missing", "by hand"] = "missing" if item.urls or item.embedded else "by hand"
+    absent: Literal["missing", "by hand", "to train"] = "missing" if item.urls or item.embedded else "by hand"
+    if item.train:
+        absent = "to train"
     return WeightsState(
         entry=item,
         state=("embedded" if item.embedded else "present") if there else absent,
@@ -165,7 +170,7 @@ def _remedy(item: WeightsEntry) -> str:
     size = f" ({item.size_bytes / 1e6:.0f} MB)" if item.size_bytes else ""
     if item.urls:
         return f"run `highlightr models pull {item.name}`{size}"
-    return by_hand(item)
+    return f"{by_hand(item)}{size}"
 
 
 def _stale(item: WeightsEntry, receipt: Receipt) -> str:

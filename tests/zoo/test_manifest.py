@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from highlightr.errors import ConfigError, WeightsError
+from highlightr.zoo.intake import import_file
 from highlightr.zoo.manifest import entry, load_manifest, parse_manifest
 from highlightr.zoo.resources import model_files
 from highlightr.zoo.store import verify, weights_path
@@ -54,7 +57,25 @@ def test_no_entry_is_accepted_on_trust_alone_without_saying_so() -> None:
     for item in load_manifest().values():
         checked = item.sha256 or item.git_blob_sha1 or item.sha256_prefix
         card = (model_files() / "cards" / f"{item.name}.md").read_text(encoding="utf-8")
-        assert checked or "pinned at the first pull or import" in card
+        assert checked or item.train or "pinned at the first pull or import" in card
+
+
+def test_weights_that_nobody_publishes_name_the_command_that_makes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"cfsum-tvsum are missing; train them with `highlightr train .*MB"):
+        weights_path("cfsum-tvsum")
+
+
+def test_weights_of_the_users_own_may_change_between_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    for value in (1.0, 2.0):
+        mine = tmp_path / "mine.safetensors"
+        save_file({"weight": torch.full((3,), value)}, mine)
+        made = import_file(mine, "cfsum-tvsum")
+        assert not made.newly_pinned
+        assert load_file(weights_path("cfsum-tvsum"))["weight"].tolist() == [value] * 3
 
 
 def test_names_are_looked_up_kindly() -> None:
@@ -75,7 +96,7 @@ def test_names_are_looked_up_kindly() -> None:
         ({"mirrors": "https://a.example"}, "mirrors must be of type tuple"),
         ({"mirrors": ["ftp://a.example/x"]}, r"'ftp://a\.example/x' is not an http"),
         ({"url": "file:///etc/passwd"}, "is not an http"),
-        ({"url": ""}, "neither url, page, package nor bundled"),
+        ({"url": ""}, "neither url, page, package, bundled nor train"),
         ({"file": "../x.pth"}, "is not a plain file name"),
         ({"file": "/x.pth"}, "is not a plain file name"),
         ({"file": "a/x.pth"}, "is not a plain file name"),
