@@ -45,6 +45,10 @@ class _FromMapping:
         values = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
         return {name: _plain(value) for name, value in values.items()}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The read-only mappings inside cannot be pickled, and a network is copied with its configuration.
+        return type(self).from_mapping, (self.to_mapping(),)
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
