@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.errors import DecodeError, MediaError
 from highlightr.media._container import open_container, packets, start_seconds
 from highlightr.media._pictures import FramePicker, ThumbnailMaker
+from highlightr.media._sieve import Sieve
 from highlightr.media._sound import Soundtrack
 from highlightr.media.taps import AudioTap, FrameTap, Item, Tap, ThumbnailTap
 from highlightr.timeline import Source
@@ -27,7 +28,9 @@ __all__ = ["decode"]
 _logger = logging.getLogger(__name__)
 
 
-def decode(source: Source, taps: Mapping[str, Tap], *, threads: int = 0) -> Iterator[tuple[str, Item]]:
+def decode(
+    source: Source, taps: Mapping[str, Tap], *, threads: int = 0, every_frame: bool = False
+) -> Iterator[tuple[str, Item]]:
     """Read a file once and hand every tap its items.
 
     Every `FrameTap` gets exactly ``ceil(duration * frames_per_second)`` frames and every `AudioTap` exactly
@@ -38,6 +41,8 @@ def decode(source: Source, taps: Mapping[str, Tap], *, threads: int = 0) -> Iter
         source: what `probe` returned.
         taps: name to tap; the name comes back with each item.
         threads: decoder threads; 0 takes one per core.
+        every_frame: decode every frame, for thumbnails of all of them; by default, pictures that no other one refers
+            to and no `FrameTap` looks at are left out (H.264 and HEVC). Frames are the same either way.
 
     Raises:
         MediaError: the file cannot be opened any more, or has changed since it was probed.
@@ -46,13 +51,15 @@ def decode(source: Source, taps: Mapping[str, Tap], *, threads: int = 0) -> Iter
     if not taps:
         return
     with open_container(source.path) as container:
-        yield from _Pass(container, source, taps, threads).run()
+        yield from _Pass(container, source, taps, threads, every_frame).run()
 
 
 class _Pass:
     """The state of one pass: the streams that are read, and who is fed from them."""
 
-    def __init__(self, container: InputContainer, source: Source, taps: Mapping[str, Tap], threads: int) -> None:
+    def __init__(
+        self, container: InputContainer, source: Source, taps: Mapping[str, Tap], threads: int, every_frame: bool
+    ) -> None:
         self._container, self._source = container, source
         self._start = start_seconds(container)
         self._pictures: dict[str, FramePicker | ThumbnailMaker] = {}
@@ -70,6 +77,8 @@ class _Pass:
         if self._video is not None:
             self._video.thread_type = "AUTO"
             self._video.codec_context.thread_count = threads
+        rates = [Fraction(tap.frames_per_second) for tap in taps.values() if isinstance(tap, FrameTap)]
+        self._sieve = None if every_frame or self._video is None else Sieve(self._video, self._start, rates)
         self._last: Fraction | None = None
         self._damaged = {"video": 0, "audio": 0}
 
@@ -78,7 +87,8 @@ class _Pass:
         wanted = [stream for stream in (self._video, self._audio) if stream is not None]
         for packet in packets(self._container, *wanted) if wanted else ():
             if packet.stream is self._video:
-                yield from self._show(packet)
+                for kept in self._sifted(packet):
+                    yield from self._show(kept)
             else:
                 yield from self._hear(packet)
         if self._pictures and self._last is None:
@@ -88,6 +98,16 @@ class _Pass:
         if self._sound is not None:
             yield from self._sound.finish()
         self._report()
+
+    def _sifted(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+        """The packets to decode next; the empty one that ends the stream comes after all that were held back."""
+        if self._sieve is None:
+            yield packet
+        elif packet.size > 0:
+            yield from self._sieve.push(packet)
+        else:
+            yield from self._sieve.finish()
+            yield packet
 
     def _show(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
         for frame in self._decoded(packet, "video"):

@@ -82,6 +82,47 @@ def test_frames_are_picked_by_timestamp(name: str, rate: float) -> None:
     assert [frame.time_seconds for frame in frames] == pytest.approx([float(times[n]) for n in expected], abs=1e-3)
 
 
+SIEVED: Mapping[str, Mapping[str, Any]] = {
+    "sieved.mp4": CLOSED_GOP,
+    "sieved.ts": CLOSED_GOP,
+    "sieved.mkv": {"times": tuple(variable_times(seed=1)), **CLOSED_GOP},
+    "open.mp4": OPEN_GOP,
+    "open-variable.mp4": {"times": tuple(variable_times(seed=2)), **OPEN_GOP},
+    "open.ts": OPEN_GOP,
+    "deep.mp4": {
+        "options": (("preset", "veryfast"), ("x264-params", "keyint=60:bframes=16:b-adapt=0:b-pyramid=normal:ref=8"))
+    },
+    "interlaced.mp4": {"options": (("preset", "veryfast"), ("x264-params", "tff=1:bframes=3:keyint=30"))},
+    "hevc-b.mp4": {
+        "codec": "libx265",
+        "options": (("preset", "fast"), ("x265-params", "log-level=none:bframes=4:keyint=30:scenecut=0")),
+    },
+    "hevc-layers.mp4": {
+        "codec": "libx265",
+        "options": (("preset", "fast"), ("x265-params", "log-level=none:temporal-layers=3:bframes=4:keyint=30")),
+    },
+}
+
+
+@pytest.mark.parametrize("rate", [0.7, 2.0, 9.0])
+@pytest.mark.parametrize("name", sorted(SIEVED))
+def test_leaving_packets_out_changes_no_frame(name: str, rate: float) -> None:
+    source = probe(made(name, **SIEVED[name]))
+    taps: dict[str, Tap] = {"one": FrameTap(rate), "two": FrameTap(rate / 3 + 0.1, 64), "tiny": ThumbnailTap()}
+    whole: dict[str, list[Any]] = {name: [] for name in taps}
+    sieved: dict[str, list[Any]] = {name: [] for name in taps}
+    for every_frame, items in ((True, whole), (False, sieved)):
+        for tap, item in decode(source, taps, every_frame=every_frame):
+            items[tap].append(item)
+    for tap in ("one", "two"):
+        assert [(a.index, a.time_seconds) for a in sieved[tap]] == [(a.index, a.time_seconds) for a in whole[tap]]
+        for one, other in zip(sieved[tap], whole[tap], strict=True):
+            assert np.array_equal(one.image, other.image)
+    assert len(whole["tiny"]) == len(_truth(SIEVED[name]))
+    if rate < 1 and name != "hevc-layers.mp4":
+        assert len(sieved["tiny"]) < 0.95 * len(whole["tiny"]), "the point of it is to decode less"
+
+
 def test_a_video_that_begins_late_shows_its_first_frame_until_then(tmp_path: Path) -> None:
     times = tuple(1 + time for time in frame_times(2.0))
     frames = _frames(made("begins-late.mkv", times=times, sound_seconds=3.0), FrameTap(4.0))
