@@ -71,11 +71,11 @@ class Highlighter:
         """
         wanted = SummarizeOptions.from_keywords(**options)
         stages = Stages(self._progress)
+        with stages("query"):
+            encoded = self._models.encode(query)
         with stages("probe"):
             source = probe(Path(video))
             outputs = plan_outputs(source, wanted.output, overwrite=wanted.overwrite)
-        with stages("query"):
-            encoded = self._models.encode(query)
         analysis = self._analyse(source, query, encoded, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)

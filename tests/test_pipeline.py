@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from highlightr import Highlighter, Summary
-from highlightr.errors import ConfigError, OutputError
+from highlightr.errors import ConfigError, OutputError, WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +88,31 @@ def test_an_output_that_exists_is_noticed_before_any_work(highlighter: Highlight
 def test_a_misspelt_option_names_the_known_ones(highlighter: Highlighter, demo: Path) -> None:
     with pytest.raises(ConfigError, match=r"no option named 'rato'; there are .*ratio"):
         highlighter.summarize(demo, rato=0.1)
+
+
+@pytest.mark.parametrize(("preset", "query"), [("cfsum-debug", "a cat"), ("davihd-debug", None)])
+def test_the_papers_scorers_run_from_video_to_summary(
+    preset: str, query: str | None, demo: Path, tmp_path: Path
+) -> None:
+    highlighter = Highlighter.from_preset(preset, device="cpu")
+    summary = highlighter.summarize(demo, query=query, output=tmp_path / "out.mp4")
+    assert summary.segments
+    assert "Random weights: the scores mean nothing." in summary.notes
+    assert summary.receipt["marks"] == ["random weights"]
+    assert "random weights" in summary.outputs["report"].read_text().lower()
+
+
+def test_a_query_that_a_scorer_cannot_use_is_not_ignored_in_silence(demo: Path) -> None:
+    analysis = Highlighter.from_preset("davihd-debug", device="cpu").analyse(demo, "a cat")
+    assert "The query was ignored: davihd scores without a query." in analysis.scores.notes
+
+
+def test_a_scorer_that_needs_a_query_says_so_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="preset cfsum-debug needs a query"):
+        Highlighter.from_preset("cfsum-debug", device="cpu").summarize(tmp_path / "not-even-there.mp4")
+
+
+@pytest.mark.parametrize("preset", ["cfsum-qvhighlights", "cfsum-tvsum", "cfsum-youtube", "davihd-tvsum"])
+def test_a_preset_without_its_weights_fails_at_once_and_says_how_to_get_them(preset: str) -> None:
+    with pytest.raises(WeightsError, match=rf"the weights {preset} are missing; train them with `.*` \(\d+ MB\)"):
+        Highlighter.from_preset(preset, device="cpu")
