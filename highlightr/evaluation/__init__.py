@@ -1,7 +1,7 @@
 """Metrics and protocols: what the field measures, measured the same way.
 
-`evaluate_files` judges predictions in a file, `evaluate_cases` those in memory, `evaluate_preset` a preset on a folder of
-features. Torch-free but for the last, which is loaded when it is first used.
+`evaluate_files` judges predictions in a file, `evaluate_cases` those in memory, `evaluate_preset` a preset on a folder
+of features. Torch-free but for the last, which is loaded when it is first used.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ names the key. Torch-free, so that a config can be read and checked without load
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -141,6 +142,9 @@ def _choose(where: str, value: object, known: tuple[str, ...]) -> None:
         raise ConfigError(f"{where} must be one of {', '.join(known)}, got {value!r}")
 
 
+_NAME = re.compile(r"\w[\w +.,-]{0,99}")
+"""Folders are named after a run."""
+
 TERMS = ("mse", "bce", "listwise", "contrastive")
 """Names of loss terms."""
 
@@ -179,6 +183,8 @@ class TrainConfig(_Checked):
     """Table name to row name to changes, each a dotted key such as `scorer.config.fusion` and its value."""
 
     def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(f"name {self.name!r} must be of letters, digits, spaces and -_+., starting with a letter")
         _between("epochs", self.epochs, 1, 1e6)
         _between("batch_size", self.batch_size, 1, 1e6)
         _between("gradient_clip", self.gradient_clip, 0, 1e9)
