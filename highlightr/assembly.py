@@ -8,18 +8,18 @@ from functools import cache, cached_property, partial
 
 from highlightr.device import resolve_device
 from highlightr.errors import ConfigError
+from highlightr.extraction import OpenedExtractor, open_extractor, open_text_encoder
 from highlightr.features import (
     Extractor,
     TextEncoder,
     Weights,
-    create_extractor,
-    create_text_encoder,
     extractor_class,
     text_encoder_class,
 )
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.scorers import Scorer, create_scorer
 from highlightr.scorers.zeroshot_labels import LabelBank
+from highlightr.selection import Detector, TransNetV2
 from highlightr.timeline import Features, Query, Scores, Shot
 from highlightr.zoo import Preset
 from highlightr.zoo.store import weights_path
@@ -34,7 +34,7 @@ class Models:
     preset: Preset
     device: str
     """``cpu`` or ``cuda``."""
-    extractors: tuple[Extractor, ...]
+    opened: tuple[OpenedExtractor, ...]
     scorer: Scorer
     _open_text: Callable[[], TextEncoder]
 
@@ -44,10 +44,23 @@ class Models:
         return self._open_text()
 
     @property
+    def extractors(self) -> tuple[Extractor, ...]:
+        """The extractors, in the preset's order."""
+        return tuple(one.extractor for one in self.opened)
+
+    @cached_property
+    def _boundary_network(self) -> Extractor:
+        return TransNetV2(self.device)
+
+    def extractors(self, detector: Detector) -> tuple[Extractor, ...]:
+        """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
+        return (*self.backbones, self._boundary_network) if detector == "transnetv2" else self.backbones
+
+    @property
     def weights(self) -> tuple[Weights, ...]:
         """Of every backbone that took part."""
         encoder = [] if self.preset.text is None else [text_encoder_class(self.preset.text).weights]
-        return tuple(item for item in (*(one.weights for one in self.extractors), *encoder) if item is not None)
+        return (*(item for one in self.opened for item in one.weights), *encoder)
 
     def encode(self, query: str | None) -> Query | None:
         """Embed a query; `None` without one, or where the scorer takes none.
@@ -84,20 +97,20 @@ def load_models(preset: Preset, device: str = "auto") -> Models:
     open_text = cache(partial(_open_text, preset, place))
     banks = _label_banks(open_text()) if choice.name == "zeroshot" else None
     scorer = create_scorer(choice.name, choice.config, weights, choice.random_seed, place, banks=banks)
-    extractors = tuple(_open_extractor(name, preset, place, scorer) for name in preset.extractors)
-    return Models(preset, place, extractors, scorer, open_text)
+    opened = tuple(_open_extractor(name, preset, place, scorer) for name in preset.extractors)
+    return Models(preset, place, opened, scorer, open_text)
 
 
 def _open_text(preset: Preset, device: str) -> TextEncoder:
     if preset.text is None:
         raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
-    return create_text_encoder(preset.text, device=device)
+    return open_text_encoder(preset.text, device=device)
 
 
-def _open_extractor(name: str, preset: Preset, device: str, scorer: Scorer) -> Extractor:
+def _open_extractor(name: str, preset: Preset, device: str, scorer: Scorer) -> OpenedExtractor:
     # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
     kept = {"keep_signal": True} if set(extractor_class(name).signals) & set(scorer.contract.signals) else {}
-    return create_extractor(name, clip_seconds=preset.clip_seconds, device=device, **kept)
+    return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **kept)
 
 
 def _label_banks(encoder: TextEncoder) -> Mapping[str, LabelBank]:

@@ -16,7 +16,7 @@ FLOORS = (
     ("media",),
     ("features", "scorers"),
     ("selection", "export", "cache", "zoo"),
-    ("options", "assembly"),
+    ("options", "extraction", "assembly"),
     ("delivery",),
     ("pipeline",),
     ("batch", "training", "evaluation", "web"),

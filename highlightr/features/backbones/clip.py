@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from hashlib import file_digest
 from pathlib import Path
@@ -135,7 +136,13 @@ class ClipText(TextEncoder):
     longest_tokens: ClassVar[int] = 77
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
     default_model: ClassVar[str] = OPENAI_MODEL
-    licence: ClassVar[str] = "MIT"
+    weights: ClassVar[Weights] = Weights(
+        name="CLIP ViT-B/32, OpenAI",
+        sha256="40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+        licence="MIT",
+        source="https://github.com/openai/CLIP",
+    )
+    """Of the class; an instance publishes the file that it was opened with."""
 
     def __init__(
         self,
@@ -151,7 +158,7 @@ class ClipText(TextEncoder):
         self._device = source.device
         # Label vectors are kept under the hash of the encoder that made them.
         path = None if weights is None else weights[checkpoint]
-        vars(self)["weights"] = _weights(checkpoint, path, random_seed, self.licence)
+        vars(self)["weights"] = _opened_weights(type(self).weights, path, random_seed)
 
     def encode(self, text: str) -> Query:
         """Embed one query.
@@ -191,6 +198,13 @@ class ClipTextLaion(ClipText):
     name: ClassVar[str] = "clip-laion"
     checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
     default_model: ClassVar[str] = LAION_MODEL
+    weights: ClassVar[Weights] = Weights(
+        name="CLIP ViT-B/32, LAION-2B",
+        sha256="",
+        licence="MIT",
+        source="https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+    )
+    """No hash is published: an instance has that of its file."""
 
 
 def model_config(model: str) -> dict[str, Any]:
@@ -247,11 +261,11 @@ def colours(visual: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, deviation
 
 
-def _weights(checkpoint: str, path: Path | None, seed: int | None, licence: str) -> Weights:
+def _opened_weights(published: Weights, path: Path | None, seed: int | None) -> Weights:
     if path is None:
-        return Weights(f"{checkpoint}, random", f"random-{seed}", "none", f"seed {seed}")
+        return Weights(f"{published.name}, random", f"random, seed {seed}", "none", "a seed")
     with path.open("rb") as file:
-        return Weights(checkpoint, file_digest(file, "sha256").hexdigest(), licence, str(path.name))
+        return replace(published, sha256=file_digest(file, "sha256").hexdigest())
 
 
 @cache

@@ -1,0 +1,18 @@
+"""Feature files: from videos to arrays that existing training code reads, with what made them written beside."""
+
+from __future__ import annotations
+
+from highlightr.extraction.files import ExtractOptions, VideoResult, extract_to_files, videos_in
+from highlightr.extraction.layouts import FORMATS
+from highlightr.extraction.opening import OpenedExtractor, open_extractor, open_text_encoder
+
+__all__ = [
+    "FORMATS",
+    "ExtractOptions",
+    "OpenedExtractor",
+    "VideoResult",
+    "extract_to_files",
+    "open_extractor",
+    "open_text_encoder",
+    "videos_in",
+]
