@@ -47,7 +47,7 @@ class LabelBank:
     @cached_property
     def _similarities(self) -> FloatArray:
         """(L, L), each label's own similarity left out of any largest."""
-        similarities = self.vectors @ self.vectors.T
+        similarities = np.asarray(self.vectors @ self.vectors.T, dtype=np.float32)
         np.fill_diagonal(similarities, -np.inf)
         return similarities
 
@@ -102,7 +102,7 @@ def strongest(contributions: FloatArray, names: tuple[str, ...]) -> Evidence:
 
 def _shares(values: FloatArray) -> FloatArray:
     total = values.sum(axis=1, keepdims=True)
-    return np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    return np.asarray(np.divide(values, total, out=np.zeros_like(values), where=total > 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,7 @@ class LabelMatch:
             ConfigError: class scores or a query of another width than the bank.
         """
         self._check(class_scores, query)
-        similarity = self.bank.vectors @ query.vector
-        gain = np.exp(self.sharpness * (similarity - self.hub_correction * self.bank.crowding(self.hub_neighbours)))
+        gain = self.gain(query)
         chunks = [
             strongest(strongest_labels(class_scores[first : first + _CHUNK_CLIPS], self.top, self.power) * gain, ())
             for first in range(0, class_scores.shape[0], _CHUNK_CLIPS)
@@ -146,6 +145,11 @@ class LabelMatch:
             np.concatenate([chunk.labels for chunk in chunks]),
             np.concatenate([chunk.weights for chunk in chunks]),
         )
+
+    def gain(self, query: Query) -> FloatArray:
+        """(L,) float32: evidence of a clip that shows this label alone."""
+        crowding = self.hub_correction * self.bank.crowding(self.hub_neighbours)
+        return np.asarray(np.exp(self.sharpness * (self.bank.vectors @ query.vector - crowding)), dtype=np.float32)
 
     def _check(self, class_scores: FloatArray, query: Query) -> None:
         labels, width = self.bank.vectors.shape

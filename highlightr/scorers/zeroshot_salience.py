@@ -108,7 +108,8 @@ def _levels(features: Features, names: tuple[str, ...]) -> tuple[dict[str, Float
 
 
 def _mean_standing_out(values: FloatArray, floor: float) -> FloatArray:
-    return np.mean([standing_out(column, floor) for column in values.T], axis=0, dtype=np.float32)
+    levels = [standing_out(column, floor) for column in values.T]
+    return np.asarray(np.mean(levels, axis=0), dtype=np.float32)
 
 
 def standing_out(values: FloatArray, floor: float) -> FloatArray:

@@ -109,11 +109,13 @@ class Pipeline:
     def __init__(self) -> None:
         self.encoder = create_text_encoder("minilm")
         self.extractors: list[Extractor] = [create_extractor(name, clip_seconds=CLIP_SECONDS) for name in EXTRACTORS]
-        self._banks = [LabelBank(label_names(name), label_embeddings(self.encoder, name)) for name in LABELLED_STREAMS]
+        self.banks = {
+            name: LabelBank(label_names(name), label_embeddings(self.encoder, name)) for name in LABELLED_STREAMS
+        }
 
     def scorer(self, config: ZeroShotConfig | None = None) -> ZeroShotScorer:
         """A scorer of the preset's labels."""
-        return ZeroShotScorer(*self._banks, config)
+        return ZeroShotScorer(self.banks["imagenet"], self.banks["yamnet"], config)
 
     def analyse(self, path: Path) -> tuple[Features, tuple[Shot, ...]]:
         """Decode, extract, find shots."""
@@ -155,13 +157,20 @@ Score = Callable[[Stitched, int], FloatArray]
 
 
 def measure(videos: Sequence[Stitched], score: Score) -> dict[str, float]:
-    """HIT@1 (the best clip's centre lies in the right part) and mAP over clips, in percent, mean over captions."""
-    hits, precisions = [], []
+    """HIT@1 (the best clip's centre lies in the right part) and mAP over clips, in percent, mean over captions.
+
+    ``mAP`` ranks equal scores in order of time; ``mAP, tied`` counts them as one step, as scikit-learn does. Scores
+    that are constant over shots gain some points from the second alone: compare the first.
+    """
+    hits, precisions, tied = [], [], []
     for video, index, labels in _cases(videos):
         values = score(video, index)
         hits.append(expected_hit_at_1(labels, values))
-        precisions.append(average_precision(labels, values))
-    return {"HIT@1": 100 * float(np.mean(hits)), "mAP": 100 * float(np.mean(precisions))}
+        ranks = np.argsort(np.argsort(-values, kind="stable"))
+        precisions.append(average_precision(labels, -ranks))
+        tied.append(average_precision(labels, values))
+    figures = {"HIT@1": hits, "mAP": precisions, "mAP, tied": tied}
+    return {name: 100 * float(np.mean(column)) for name, column in figures.items()}
 
 
 def _cases(videos: Sequence[Stitched]) -> Iterator[tuple[Stitched, int, FloatArray]]:
@@ -195,6 +204,6 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """A plain text table, one row per method."""
     columns = list(next(iter(rows.values())))
     width = max(len(name) for name in rows)
-    lines = [" ".join([f"{'':{width}}", *(f"{column:>8}" for column in columns)])]
-    lines += [" ".join([f"{name:{width}}", *(f"{row[c]:8.1f}" for c in columns)]) for name, row in rows.items()]
+    lines = [" ".join([f"{'':{width}}", *(f"{column:>10}" for column in columns)])]
+    lines += [" ".join([f"{name:{width}}", *(f"{row[c]:10.1f}" for c in columns)]) for name, row in rows.items()]
     return "\n".join(lines)
