@@ -43,18 +43,14 @@ class Models:
         """The encoder of queries."""
         return self._open_text()
 
-    @property
-    def extractors(self) -> tuple[Extractor, ...]:
-        """The extractors, in the preset's order."""
-        return tuple(one.extractor for one in self.opened)
-
     @cached_property
     def _boundary_network(self) -> Extractor:
         return TransNetV2(self.device)
 
     def extractors(self, detector: Detector) -> tuple[Extractor, ...]:
         """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
-        return (*self.backbones, self._boundary_network) if detector == "transnetv2" else self.backbones
+        chosen = tuple(one.extractor for one in self.opened)
+        return (*chosen, self._boundary_network) if detector == "transnetv2" else chosen
 
     @property
     def weights(self) -> tuple[Weights, ...]:

@@ -11,10 +11,9 @@ from highlightr.delivery import deliver
 from highlightr.export import plan_outputs
 from highlightr.features import extract
 from highlightr.media import probe
-from highlightr.media.change import FRAME_CHANGE
 from highlightr.options import SummarizeOptions
 from highlightr.progress import ProgressHook, Stages
-from highlightr.selection import detect_shots, select_segments
+from highlightr.selection import Detector, find_shots, select_segments
 from highlightr.timeline import Features, Query, Scores, Shot, Source, Summary, TimeGrid
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
 
@@ -52,10 +51,10 @@ class Highlighter:
         preset = load_preset(name)
         return cls(preset, load_models(preset, device), progress)
 
-    def analyse(self, video: str | Path, query: str | None = None) -> Analysis:
+    def analyse(self, video: str | Path, query: str | None = None, *, detector: Detector = "cheap") -> Analysis:
         """Score every clip, choose nothing, write nothing; errors as for `summarize`."""
         encoded = self._models.encode(query)
-        return self._analyse(probe(Path(video)), query, encoded, Stages(self._progress))
+        return self._analyse(probe(Path(video)), query, encoded, detector, Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -76,18 +75,20 @@ class Highlighter:
         with stages("probe"):
             source = probe(Path(video))
             outputs = plan_outputs(source, wanted.output, overwrite=wanted.overwrite)
-        analysis = self._analyse(source, query, encoded, stages)
+        analysis = self._analyse(source, query, encoded, wanted.selection.detector, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
         summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
         return deliver(summary, outputs, wanted, self._models, stages)
 
-    def _analyse(self, source: Source, query: str | None, encoded: Query | None, stages: Stages) -> Analysis:
+    def _analyse(
+        self, source: Source, query: str | None, encoded: Query | None, detector: Detector, stages: Stages
+    ) -> Analysis:
         grid = TimeGrid(source.duration_seconds, self.preset.clip_seconds)
         with stages("extract") as advance:
-            features = extract(source, grid, self._models.extractors, progress=advance)
+            features = extract(source, grid, self._models.extractors(detector), progress=advance)
         with stages("shots"):
-            shots = detect_shots(features.signals[FRAME_CHANGE], source.duration_seconds)
+            shots = find_shots(features, detector)
         with stages("score"):
             scores = self._models.score(features, query, encoded, shots)
         return Analysis(source, features, shots, scores)

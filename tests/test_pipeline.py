@@ -54,6 +54,15 @@ def test_every_cut_of_the_demo_is_found(cat: Summary, truth: dict[str, tuple[flo
         assert min(abs(start - time) for time in found) <= 0.1, (start, found)
 
 
+@pytest.mark.slow
+def test_the_boundary_network_finds_them_too(
+    highlighter: Highlighter, demo: Path, truth: dict[str, tuple[float, float]]
+) -> None:
+    found = [shot.start_seconds for shot in highlighter.analyse(demo, detector="transnetv2").shots]
+    for start, _ in truth.values():
+        assert min(abs(start - time) for time in found) <= 0.1, (start, found)
+
+
 def test_without_a_query_something_happens_in_what_is_chosen(
     highlighter: Highlighter, demo: Path, truth: dict[str, tuple[float, float]]
 ) -> None:

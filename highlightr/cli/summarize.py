@@ -31,6 +31,9 @@ def summarize(
     ] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds to keep, instead of a ratio.")] = None,
     mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,
+    detector: Annotated[
+        str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
+    ] = SELECTION.detector,
     max_clips: Annotated[int | None, typer.Option(help="At most this many segments.")] = SELECTION.max_clips,
     clips: Annotated[Path | None, typer.Option(help="Also write each segment as a file here.")] = DEFAULTS.clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = DEFAULTS.copy,
@@ -53,6 +56,7 @@ def summarize(
         "copy": copy,
         "overwrite": overwrite,
         "mode": mode,
+        "detector": detector,
         "max_clips": max_clips,
         **({} if ratio is None else {"ratio": ratio}),
         **({} if duration is None else {"duration_seconds": duration}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from highlightr.selection.budget import knapsack
 from highlightr.selection.options import Detector, Mode, SelectionOptions
 from highlightr.selection.segments import select_segments
-from highlightr.selection.shots import detect_shots, shots_from_boundaries, shots_from_probability
+from highlightr.selection.shots import detect_shots, find_shots, shots_from_boundaries, shots_from_probability
 from highlightr.selection.transnet import BOUNDARY_PROBABILITY, TransNetV2
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "SelectionOptions",
     "TransNetV2",
     "detect_shots",
+    "find_shots",
     "knapsack",
     "select_segments",
     "shots_from_boundaries",

@@ -12,10 +12,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.media.change import CHANGE_COLUMNS, LASTING_SECONDS
-from highlightr.timeline import Shot, Signal
+from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, LASTING_SECONDS
+from highlightr.selection.options import Detector
+from highlightr.selection.transnet import BOUNDARY_PROBABILITY
+from highlightr.timeline import Features, Shot, Signal
 
-__all__ = ["boundaries_from_change", "detect_shots", "shots_from_boundaries", "shots_from_probability"]
+__all__ = ["boundaries_from_change", "detect_shots", "find_shots", "shots_from_boundaries", "shots_from_probability"]
 
 SMALLEST_CHANGE = 0.2
 """Geometric mean of the picture's and the colours' change: a cut has both, fast motion mostly the first."""
@@ -41,11 +43,18 @@ LASTING_SHARE = 0.5
 SHORTEST_SHOT_SECONDS = 0.1
 """A boundary sooner after another is the same transition."""
 
-BOUNDARY_PROBABILITY = 0.5
+LEAST_PROBABILITY = 0.5
 """TransNetV2's own threshold."""
 
 TimeArray = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
+
+
+def find_shots(features: Features, detector: Detector) -> tuple[Shot, ...]:
+    """The shots of a video by the detector whose signal was extracted."""
+    if detector == "transnetv2":
+        return shots_from_probability(features.signals[BOUNDARY_PROBABILITY], features.grid.duration_seconds)
+    return detect_shots(features.signals[FRAME_CHANGE], features.grid.duration_seconds)
 
 
 def detect_shots(change: Signal, duration_seconds: float) -> tuple[Shot, ...]:
@@ -96,7 +105,7 @@ def _lasts(times: TimeArray, rows: Values, row: int) -> bool:
 
 def shots_from_probability(probability: Signal, duration_seconds: float) -> tuple[Shot, ...]:
     """Shots from TransNetV2's signal: a boundary follows each run of frames above its threshold."""
-    above = probability.values[:, 0] > BOUNDARY_PROBABILITY
+    above = probability.values[:, 0] > LEAST_PROBABILITY
     first_after = np.flatnonzero(above[:-1] & ~above[1:]) + 1
     return shots_from_boundaries(probability.times_seconds[first_after].tolist(), duration_seconds)
 
