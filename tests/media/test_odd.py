@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from highlightr.errors import MediaError
@@ -66,6 +67,9 @@ LONG = {
     "ax_long_1080p_lowbitrate.mp4": Odd(362.767, 10883, (1920, 1080), sound=True),
 }
 
+CONCEALED = {"dc_corrupted.mp4"}
+"""A decoder paints over lost blocks with what it decoded last, which depends on what was decoded at all."""
+
 REFUSED = {
     "ax_sample_audio_only_15s.mp4": "no video stream, only audio",
     "ax_sample_fragmented_uuid.mp4": "not one frame of its h264 video can be decoded",
@@ -96,7 +100,7 @@ def test_decoded_completely(name: str, real_data: Path) -> None:
     assert source.duration_seconds == pytest.approx(expected.seconds, abs=0.03)
     taps = {"frames": FrameTap(2.0), "every": ThumbnailTap(), "sound": AudioTap(16_000)}
     indices, times, samples = [], [], 0
-    for tap, item in decode(source, taps):
+    for tap, item in decode(source, taps, every_frame=True):
         if tap == "frames":
             indices.append(item.index)  # type: ignore[union-attr]
             assert item.image.shape == (*expected.upright[::-1], 3)  # type: ignore[union-attr]
@@ -109,6 +113,17 @@ def test_decoded_completely(name: str, real_data: Path) -> None:
     assert times == sorted(times)
     assert -0.001 <= times[0] <= times[-1] < source.duration_seconds
     assert samples == (math.ceil(source.duration_seconds * 16_000) if expected.sound else 0)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_leaving_packets_out_changes_no_frame(name: str, real_data: Path) -> None:
+    source = probe(real_data / "odd" / name)
+    whole, sieved = (
+        [item for _, item in decode(source, {"frames": FrameTap(3.0)}, every_frame=every)] for every in (True, False)
+    )
+    assert [one.time_seconds for one in whole] == [one.time_seconds for one in sieved]  # type: ignore[union-attr]
+    for one, other in zip(whole if name not in CONCEALED else [], sieved, strict=name not in CONCEALED):
+        assert np.array_equal(one.image, other.image)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
