@@ -13,10 +13,19 @@ from highlightr.errors import ConfigError
 
 if TYPE_CHECKING:
     from highlightr.training.ablation import AblationResult, ablate
-    from highlightr.training.config import TrainConfig, load_config
+    from highlightr.training.config import TrainConfig, config_names, load_config
     from highlightr.training.runs import RunResult, TrainResult, train
 
-__all__ = ["AblationResult", "RunResult", "TrainConfig", "TrainResult", "ablate", "load_config", "train"]
+__all__ = [
+    "AblationResult",
+    "RunResult",
+    "TrainConfig",
+    "TrainResult",
+    "ablate",
+    "config_names",
+    "load_config",
+    "train",
+]
 
 _HOMES = {
     "AblationResult": "highlightr.training.ablation",
@@ -24,6 +33,7 @@ _HOMES = {
     "TrainConfig": "highlightr.training.config",
     "TrainResult": "highlightr.training.runs",
     "ablate": "highlightr.training.ablation",
+    "config_names": "highlightr.training.config",
     "load_config": "highlightr.training.config",
     "train": "highlightr.training.runs",
 }

@@ -49,7 +49,7 @@ class AblationResult:
 
 
 def ablate(
-    config: TrainConfig | Path,
+    config: TrainConfig | str | Path,
     data: Path,
     out: Path,
     *,
@@ -62,7 +62,7 @@ def ablate(
     """Run every row of a config's ablation tables.
 
     Args:
-        config: the unchanged run, or the YAML file that holds it.
+        config: the unchanged run, the name of one of highlightr's, or a YAML file.
         data: folder of the data set.
         out: folder in which the results folder is made.
         seeds: runs per row.

@@ -16,8 +16,9 @@ import yaml
 
 from highlightr.errors import ConfigError
 from highlightr.training.datasets import DATASETS
+from highlightr.zoo.resources import model_files
 
-__all__ = ["Augment", "DataChoice", "ModelChoice", "Optimiser", "TrainConfig", "load_config"]
+__all__ = ["Augment", "DataChoice", "ModelChoice", "Optimiser", "TrainConfig", "config_names", "load_config"]
 
 
 class _Checked:
@@ -145,6 +146,9 @@ def _choose(where: str, value: object, known: tuple[str, ...]) -> None:
 _NAME = re.compile(r"\w[\w +.,-]{0,99}")
 """Folders are named after a run."""
 
+_FOLDER = "training"
+"""Below `models/`."""
+
 TERMS = ("mse", "bce", "listwise", "contrastive")
 """Names of loss terms."""
 
@@ -256,16 +260,32 @@ class TrainConfig(_Checked):
         return made if name is None else replace(made, name=name)
 
 
-def load_config(path: Path) -> TrainConfig:
-    """Read a training config from a YAML file.
+def config_names() -> tuple[str, ...]:
+    """Names of the training configs that come with highlightr."""
+    entries = (model_files() / _FOLDER).iterdir()
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml")))
+
+
+def load_config(name: str | Path) -> TrainConfig:
+    """Read a training config by its name, or from a YAML file of the caller's.
 
     Raises:
-        ConfigError: no such file, not YAML, or not a training config.
+        ConfigError: no such config or file, not YAML, or not a training config.
     """
+    if not str(name).endswith((".yaml", ".yml")):
+        if str(name) not in config_names():
+            raise ConfigError(
+                f"no training config named {str(name)!r}; there are {', '.join(config_names())}, or give a .yaml file"
+            )
+        return _parse((model_files() / _FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml")
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return _parse(Path(name).read_text(encoding="utf-8"), str(name))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the training config {path}: {error}") from error
+        raise ConfigError(f"cannot read the training config {name}: {error}") from error
+
+
+def _parse(text: str, origin: str) -> TrainConfig:
+    try:
+        return TrainConfig.read(yaml.safe_load(text), origin)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    return TrainConfig.read(values, str(path))
+        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from error

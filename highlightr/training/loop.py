@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning
@@ -23,7 +24,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from highlightr.errors import ConfigError
+from highlightr.errors import ConfigError, WeightsError
 from highlightr.evaluation import find_protocol
 from highlightr.export.files import write_whole
 from highlightr.progress import ProgressHook
@@ -59,8 +60,9 @@ class _Loop(lightning.LightningModule):
     def __init__(self, learner: Learner, config: TrainConfig, stores: Sequence[Store | None], folder: Path) -> None:
         super().__init__()
         self.learner, self.config, self.folder = learner, config, folder
-        self.network = learner.network
-        self.average = copy.deepcopy(self.network).requires_grad_(False) if config.average else None
+        # Scorers make networks in evaluation mode, and Lightning leaves modes as it finds them.
+        self.network = learner.network.train()
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval() if config.average else None
         self.train_store, self.validation_store = stores
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, Tensor] = {}
@@ -92,7 +94,9 @@ class _Loop(lightning.LightningModule):
             return [optimiser], [torch.optim.lr_scheduler.ExponentialLR(optimiser, chosen.decay)]
         steps = int(self.trainer.estimated_stepping_batches)
         # Lightning steps the schedule after the last batch too, and OneCycleLR refuses one step too many.
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.learning_rate, steps + 1, pct_start=0.1)
+        # The way up takes a tenth, and in the shortest runs the two steps that it cannot do with less.
+        up = max(0.1, 2 / (steps + 1))
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.learning_rate, steps + 1, pct_start=up)
         return [optimiser], [{"scheduler": cycle, "interval": "step"}]
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
@@ -193,13 +197,17 @@ def fit(
 
     Raises:
         ConfigError: a term or metric that this network or protocol does not have.
+        WeightsError: a state in `folder` that is not plain data.
         OutputError: the folder cannot be written.
     """
     loop = _Loop(learner, config, (train, validation), folder)
     state = folder / STATE
     with _quiet():
         trainer = _trainer(config, folder, device, progress)
-        trainer.fit(loop, ckpt_path=str(state) if state.is_file() else None, weights_only=True)
+        try:
+            trainer.fit(loop, ckpt_path=str(state) if state.is_file() else None, weights_only=True)
+        except UnpicklingError as error:
+            raise WeightsError(f"{state} is not a state that this program wrote; remove it to start again") from error
     learner.network.load_state_dict(loop.judged.state_dict())
     learner.network.cpu().eval()
     return Fitted(best_epoch(loop.history, config), tuple(loop.history))

@@ -110,7 +110,7 @@ class TrainResult:
 
 
 def train(
-    config: TrainConfig | Path,
+    config: TrainConfig | str | Path,
     data: Path,
     out: Path,
     *,
@@ -125,7 +125,7 @@ def train(
     """Train once per seed and fold, and judge each run's best weights on its test part.
 
     Args:
-        config: the run, or the YAML file that holds it.
+        config: the run, the name of one of highlightr's, or a YAML file.
         data: folder of the data set.
         out: folder in which the results folder is made; it gets a new name each time.
         seeds: runs with seeds `config.seed`, + 1, …

@@ -1,0 +1,160 @@
+"""The regularised variant: its switches, shares that add up, masks, places and members."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from highlightr.errors import ConfigError
+from highlightr.scorers import create_scorer
+from highlightr.scorers.attention import parameter_counts
+from highlightr.scorers.cfsum_regularised import PLACE_WIDTH, CFSumMembers, CFSumRegularised, place_waves
+from highlightr.scorers.cfsum_scorer import places
+from highlightr.scorers.configs import CFSumConfig
+from highlightr.timeline import Features, Query, TimeGrid
+
+WIDTHS = {"video": 24, "audio": 10, "text": 14}
+CLIPS, TOKENS = 9, 5
+MODALITIES = [("video",), ("video", "text"), ("video", "audio"), ("video", "audio", "text"), ("audio", "text")]
+
+
+def small(**changes: object) -> CFSumConfig:
+    settings = {
+        "video_streams": {"a": 16, "b": 8},
+        "audio_streams": {"c": 10},
+        "text_width": 14,
+        "width": 16,
+        "heads": 2,
+        "variant": "regularised",
+        "output": "logits",
+        "refinement_layers": 1,
+        "similarity_width": 6,
+        "input_dropout": 0.2,
+    }
+    return CFSumConfig(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def network(config: CFSumConfig, seed: int = 0) -> CFSumRegularised:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        built = CFSumRegularised(config).double().eval()
+        for parameter in built.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+    return built
+
+
+def inputs(modalities: tuple[str, ...], batch: int = 1, seed: int = 1) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    rows = {"video": CLIPS, "audio": CLIPS, "text": TOKENS}
+    drawn = {
+        name: torch.randn(batch, rows[name], WIDTHS[name], generator=generator, dtype=torch.float64)
+        for name in modalities
+    }
+    place = ((torch.arange(CLIPS, dtype=torch.float64) + 0.5) / CLIPS)[None, :, None]
+    return drawn | {"place": place.expand(batch, -1, -1)}
+
+
+@pytest.mark.parametrize("modalities", MODALITIES, ids="+".join)
+@pytest.mark.parametrize("modules", itertools.product([True, False], repeat=3), ids=str)
+def test_terms_add_up_in_every_ablation_row(modalities: tuple[str, ...], modules: tuple[bool, bool, bool]) -> None:
+    switches = dict(zip(("autoencoder", "fusion", "interaction"), modules, strict=True))
+    found = network(small(modalities=modalities, **switches))(inputs(modalities, batch=2), explain=True)
+    assert found.scores.shape == (2, CLIPS)
+    torch.testing.assert_close(sum(found.terms.values()), found.scores)
+    linear = {f"{name}-text similarity" for name in modalities if name != "text" and "text" in modalities}
+    assert linear == {name for name in found.terms if name.endswith("similarity")} == set(found.vectors)
+
+
+def test_the_linear_path_is_the_gain_times_the_cosine() -> None:
+    built = network(small(modalities=("video", "text")))
+    given = inputs(("video", "text"))
+    path = built.similarities["video"]
+    clips = path.norms["clip"](given["video"]) @ path.clip.weight.T + path.clip.bias
+    query = path.norms["text"](given["text"]).mean(1) @ path.text.weight.T + path.text.bias
+    cosine = torch.nn.functional.cosine_similarity(clips, query[:, None], dim=-1)
+    torch.testing.assert_close(built(given).terms["video-text similarity"], path.gain * cosine)
+
+
+def test_the_blocks_hold_every_parameter() -> None:
+    built = network(small())
+    total = sum(parameter.numel() for parameter in built.parameters())
+    assert sum(parameter_counts(built.blocks()).values()) == total
+
+
+def test_gradients_reach_every_parameter() -> None:
+    built = CFSumRegularised(small()).double()
+    found = built(inputs(("video", "audio", "text"), batch=2))
+    (found.scores**2).sum().backward()
+    assert [name for name, p in built.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+
+
+def test_padding_changes_nothing_whatever_it_holds() -> None:
+    built = network(small())
+    short = inputs(("video", "audio", "text"), seed=3)
+    alone = built(short, explain=True)
+    extra = {"video": 4, "audio": 4, "text": 3, "place": 4}
+    padded = {
+        name: torch.cat((value, torch.full((1, extra[name], value.shape[2]), 7.0, dtype=torch.float64)), dim=1)
+        for name, value in short.items()
+    }
+    longer = {name: torch.randn(1, *value.shape[1:], dtype=torch.float64) for name, value in padded.items()}
+    batch = {name: torch.cat((padded[name], longer[name])) for name in padded}
+    together = built(batch, torch.tensor([CLIPS, CLIPS + 4]), torch.tensor([TOKENS, TOKENS + 3]), explain=True)
+    torch.testing.assert_close(together.scores[0, :CLIPS], alone.scores[0])
+    assert (together.scores[0, CLIPS:] == 0).all()
+    for name, share in alone.terms.items():
+        torch.testing.assert_close(together.terms[name][0, :CLIPS], share[0])
+
+
+def test_a_clip_knows_its_place_in_the_video_and_only_by_it() -> None:
+    built = network(small(modalities=("video",), autoencoder=False, fusion=False, refinement_layers=0))
+    same = torch.ones(1, CLIPS, WIDTHS["video"], dtype=torch.float64)
+    blind = built({"video": same}).scores[0]
+    torch.testing.assert_close(blind, blind[:1].expand(CLIPS))
+    assert built(inputs(("video",)) | {"video": same}).scores[0].std() > 0.01
+    assert place_waves(torch.rand(2, 3, 1)).shape == (2, 3, PLACE_WIDTH)
+    np.testing.assert_allclose(places(TimeGrid(4.0, 1.0))[:, 0], [0.125, 0.375, 0.625, 0.875])
+
+
+def test_members_are_averaged() -> None:
+    config = small(members=3, modalities=("video", "text"))
+    built = CFSumMembers(config).double().eval()
+    given = inputs(("video", "text"))
+    alone = [member(given, explain=True) for member in built.members]
+    found = built(given, explain=True)
+    torch.testing.assert_close(found.scores, torch.stack([each.scores for each in alone]).mean(0))
+    torch.testing.assert_close(sum(found.terms.values()), found.scores)
+    torch.testing.assert_close(found.attention["video-text"].sum(-1), torch.ones(1, CLIPS, dtype=torch.float64))
+    assert sum(parameter_counts(built.blocks()).values()) == sum(p.numel() for p in built.parameters())
+
+
+def test_the_scorer_gives_probabilities_of_the_logits_and_names_every_part() -> None:
+    settings = small(modalities=("video", "text"), video_streams={"v": 24}, clip_seconds=1.0, members=2).to_mapping()
+    scorer = create_scorer("cfsum", settings, random_seed=0)
+    rng = np.random.default_rng(0)
+    features = Features(TimeGrid(200.0, 1.0), {"v": rng.standard_normal((200, 24), dtype=np.float32)})
+    tokens = rng.standard_normal((4, 14), dtype=np.float32)
+    scores = scorer.score(features, Query("a b", tokens, tokens.mean(0)), ())
+    total = np.sum(list(scores.parts.values()), axis=0)
+    np.testing.assert_allclose(scores.values, 1 / (1 + np.exp(-total)), atol=1e-5)
+    assert set(scores.parts) == {"video-text", "video-text similarity", "bias"}
+    labels = {reason.label for reason in scores.reasons[0]}
+    assert {"picture against query", "picture like query"} <= labels
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variant": "paper", "output": "labels"}, "need variant: regularised"),
+        ({"output": "labels"}, "gives logits"),
+        ({"variant": "other"}, "one or more of paper, regularised"),
+        ({"input_dropout": 1.0}, "must not be negative, nor input_dropout above 1"),
+        ({"members": 0}, "members must be greater than zero"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        small(**changes)

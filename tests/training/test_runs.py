@@ -1,0 +1,294 @@
+"""A training run from config to figures: learning, folders, seeds and folds, stopping, and going on after a kill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.evaluation import evaluate_files
+from highlightr.scorers import create_scorer
+from highlightr.training import TrainConfig, train
+from highlightr.training import loop as loop_module
+from highlightr.training.batches import Store
+from highlightr.training.datasets import open_dataset
+from highlightr.training.learners import Batch, CFSumLearner, create_learner
+from highlightr.training.objectives import Outcome
+from highlightr.training.predict import predict
+from highlightr.training.runs import open_parts
+from tests.training import moments
+
+RUN_FILES = {
+    "config.yaml",
+    "versions.json",
+    "metrics.csv",
+    "curves.svg",
+    "best.safetensors",
+    "last.safetensors",
+    "last.ckpt",
+    "predictions.jsonl",
+    "result.json",
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return moments.moments_folder(tmp_path / "data")
+
+
+def weights(folder: Path, name: str = "last.safetensors") -> dict[str, torch.Tensor]:
+    return load_file(folder / name)
+
+
+def test_it_learns_and_writes_everything_down(data: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, float, float]] = []
+    result = train(
+        moments.config(epochs=12),
+        data,
+        tmp_path / "out",
+        device="cpu",
+        queries=moments.queries(),
+        progress=lambda *each: told.append(each),
+    )
+    (run,) = result.runs
+    random = next(row for row in result.baselines if row.name == "random")
+    assert run.metrics["map"] > random.metrics["map"] + 20
+    assert {each.name for each in run.folder.iterdir()} == RUN_FILES
+    assert TrainConfig.read(yaml.safe_load((run.folder / "config.yaml").read_text()), "it") == moments.config(epochs=12)
+    assert {"torch", "lightning", "highlightr"} <= set(json.loads((run.folder / "versions.json").read_text()))
+    assert run.sizes == {"train": 18, "validation": 6, "test": 8, "problems": 0}
+    assert told[-1] == ("train small seed 0", 12, 12)
+    rows = (run.folder / "metrics.csv").read_text().splitlines()
+    assert rows[0].startswith("epoch,loss,bce,listwise,contrastive,hit@1,map")
+    assert len(rows) == 13
+    assert "<polyline" in (run.folder / "curves.svg").read_text()
+
+
+def test_the_predictions_file_gives_the_same_figures(data: Path, tmp_path: Path) -> None:
+    (run,) = train(moments.config(), data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
+    test = open_parts(moments.config().data, data).test
+    assert test is not None
+    kept = {item.key for item in test.items}
+    annotated = [
+        line for line in (data / "moments.jsonl").read_text().splitlines() if str(json.loads(line)["qid"]) in kept
+    ]
+    (tmp_path / "test.jsonl").write_text("\n".join(annotated) + "\n")
+    found = evaluate_files("moments", run.folder / "predictions.jsonl", tmp_path / "test.jsonl").metrics
+    assert found == pytest.approx(dict(run.metrics))
+
+
+def test_the_scorer_of_the_saved_weights_scores_as_training_did(data: Path, tmp_path: Path) -> None:
+    """One preparation of features for both paths: the figures of a run are those of its file."""
+    chosen = moments.config()
+    (run,) = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
+    scorer = create_scorer("cfsum", chosen.scorer.config, run.weights)
+    written = [json.loads(line) for line in (run.folder / "predictions.jsonl").read_text().splitlines()]
+    examples = {example.item.key: example for example in open_dataset("charades", data)}
+    for line in written:
+        example = examples[line["qid"]]
+        query = moments.queries().of(example)
+        scores = scorer.score(example.features(), query, ())
+        np.testing.assert_allclose(scores.values, line["pred_saliency_scores"], atol=2e-6)
+
+
+def test_longer_videos_than_fit_are_scored_in_windows(data: Path) -> None:
+    learner = create_learner("cfsum", {**moments.SCORER, **moments.REGULARISED, "longest_clips": 8}, 0)
+    store = Store(open_dataset("charades", data), learner, moments.queries())
+    cases = predict(learner, learner.network, store)
+    example, query = store.example(3)
+    np.testing.assert_allclose(cases[3].scores, learner.scorer.score(example.features(), query, ()).values)
+
+
+def test_no_video_is_in_two_parts(data: Path) -> None:
+    parts = open_parts(moments.config().data, data)
+    assert parts.validation is not None
+    assert parts.test is not None
+    sets = [set(part.videos) for part in (parts.train, parts.validation, parts.test)]
+    assert sum(len(each) for each in sets) == len(set.union(*sets)) == 16
+
+
+def test_every_call_gets_a_folder_of_its_own(data: Path, tmp_path: Path) -> None:
+    once = moments.config(epochs=1)
+    first, second = (train(once, data, tmp_path / "out", device="cpu", queries=moments.queries()) for _ in range(2))
+    assert first.folder != second.folder
+    assert (weights(first.runs[0].folder)["head.bias"] == weights(second.runs[0].folder)["head.bias"]).all()
+
+
+class _KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "exponential", "constant"])
+@pytest.mark.parametrize("moment", ["in an epoch", "between epochs"])
+def test_a_killed_run_goes_on_with_the_same_curves(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, moment: str
+) -> None:
+    chosen = moments.config(**{"epochs": 4, "optimiser.schedule": schedule})
+    whole = train(chosen, data, tmp_path / "whole", device="cpu", queries=moments.queries())
+
+    step, end = loop_module._Loop.training_step, loop_module._Loop.on_train_epoch_start
+
+    def dying_step(self: loop_module._Loop, batch: object, batch_index: int) -> torch.Tensor:
+        if moment == "in an epoch" and self.current_epoch == 2 and batch_index == 1:
+            raise _KilledError
+        return step(self, batch, batch_index)  # type: ignore[arg-type]
+
+    def dying_start(self: loop_module._Loop) -> None:
+        if moment == "between epochs" and self.current_epoch == 2:
+            raise _KilledError
+        end(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_module._Loop, "training_step", dying_step)
+        patch.setattr(loop_module._Loop, "on_train_epoch_start", dying_start)
+        with pytest.raises(_KilledError):
+            train(chosen, data, tmp_path / "killed", device="cpu", queries=moments.queries())
+    (folder,) = (tmp_path / "killed").iterdir()
+    assert len((folder / "seed-0" / "metrics.csv").read_text().splitlines()) == 3
+    resumed = train(chosen, data, tmp_path, resume=folder, device="cpu", queries=moments.queries())
+
+    assert (resumed.runs[0].folder / "metrics.csv").read_text() == (whole.runs[0].folder / "metrics.csv").read_text()
+    before, after = weights(whole.runs[0].folder), weights(resumed.runs[0].folder)
+    assert all((before[name] == after[name]).all() for name in before)
+    assert resumed.runs[0].metrics == whole.runs[0].metrics
+
+
+def test_finished_runs_are_kept_when_going_on(data: Path, tmp_path: Path) -> None:
+    chosen = moments.config(epochs=1)
+    first = train(chosen, data, tmp_path / "out", seeds=2, device="cpu", queries=moments.queries())
+    stamps = [run.weights.stat().st_mtime_ns for run in first.runs]
+    again = train(chosen, data, tmp_path, seeds=2, device="cpu", resume=first.folder, queries=moments.queries())
+    assert [run.weights.stat().st_mtime_ns for run in again.runs] == stamps
+    assert again.as_dict() == first.as_dict()
+    with pytest.raises(ConfigError, match="another config, seeds or folds"):
+        train(chosen, data, tmp_path, seeds=3, resume=first.folder, queries=moments.queries())
+    with pytest.raises(ConfigError, match="holds no training to go on with"):
+        train(chosen, data, tmp_path, resume=tmp_path, queries=moments.queries())
+
+
+def test_seeds_and_folds_give_mean_and_deviation(data: Path, tmp_path: Path) -> None:
+    chosen = moments.config(epochs=1)
+    result = train(chosen, data, tmp_path / "out", seeds=2, folds=2, device="cpu", queries=moments.queries())
+    assert [(run.fold, run.seed) for run in result.runs] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    values = [run.metrics["map"] for run in result.runs]
+    assert result.row.metrics["map"] == pytest.approx(np.mean(values))
+    assert result.row.deviations["map"] == pytest.approx(np.std(values, ddof=1))
+    assert sum(run.sizes["test"] for run in result.runs[::2]) == 32
+    assert json.loads((result.folder / "report.json").read_text()) == json.loads(json.dumps(result.as_dict()))
+
+
+def test_it_stops_where_validation_gets_no_better_and_keeps_the_best(data: Path, tmp_path: Path) -> None:
+    still = moments.config(**{"epochs": 9, "patience": 2, "optimiser.learning_rate": 1e-12, "average": 0.0})
+    (run,) = train(still, data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
+    assert (run.best_epoch, run.epochs) == (0, 3)
+
+
+def test_without_validation_every_epoch_is_run_and_the_last_is_kept(data: Path, tmp_path: Path) -> None:
+    whole = moments.config(**{"data.validation_share": 0.0, "data.test_share": 0.0})
+    (run,) = train(whole, data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
+    assert (run.best_epoch, run.epochs, run.metrics) == (2, 3, {})
+    assert all(
+        (weights(run.folder)[name] == value).all() for name, value in weights(run.folder, "best.safetensors").items()
+    )
+
+
+def test_the_moving_average_is_kept_and_not_the_weights(data: Path, tmp_path: Path) -> None:
+    plain, moving = (
+        train(moments.config(average=decay), data, tmp_path / str(decay), device="cpu", queries=moments.queries()).runs[
+            0
+        ]
+        for decay in (0.0, 0.9)
+    )
+    start = create_learner("cfsum", moments.config().scorer.config, 0).network.state_dict()
+    near, far = (
+        sum(float((value - start[name]).square().sum()) for name, value in weights(run.folder).items())
+        for run in (moving, plain)
+    )
+    assert 0 < near < far
+
+
+def test_dropout_is_on_while_training_and_off_while_judging(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[tuple[bool, bool]] = []
+    run = CFSumLearner.run
+
+    def watched(self: CFSumLearner, network: torch.nn.Module, batch: Batch) -> Outcome:
+        modes.append((torch.is_grad_enabled(), network.training))
+        return run(self, network, batch)
+
+    monkeypatch.setattr(CFSumLearner, "run", watched)
+    for decay in (0.0, 0.9):
+        train(moments.config(average=decay), data, tmp_path / "out", device="cpu", queries=moments.queries())
+    assert set(modes) == {(True, True), (False, False)}
+
+
+def test_bf16_trains_too(data: Path, tmp_path: Path) -> None:
+    found = train(moments.config(), data, tmp_path / "a", device="cpu", precision="bf16", queries=moments.queries())
+    assert all(value.dtype == torch.float32 for value in weights(found.runs[0].folder).values())
+    assert np.isfinite(list(found.runs[0].metrics.values())).all()
+
+
+def test_the_plain_transformer_is_a_row_like_any_other(data: Path, tmp_path: Path) -> None:
+    plain = moments.config(
+        **{
+            "scorer.name": "plain-transformer",
+            "scorer.config": {**moments.SCORER, "output": "logits"},
+            "objective": {"bce": 1.0},
+            "epochs": 12,
+        }
+    )
+    (run,) = train(plain, data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
+    assert run.metrics["map"] > 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"monitor": "accuracy"}, "monitor is 'accuracy'; there are .*hit@1, map"),
+        ({"data.group": "BK"}, "'BK' has no item"),
+        ({"data.layout": {"stream": {}}}, "data.layout: "),
+        ({"scorer.config": moments.SCORER}, "bce needs logits"),
+        ({"scorer.config": {**moments.SCORER, "output": "logits"}}, "contrastive needs a linear path"),
+        (
+            {"scorer.config": {**moments.SCORER, "video_streams": {"clip": 13}}},
+            r"example '\d+': cfsum takes 'clip' 13 wide",
+        ),
+        ({"scorer.config": {**moments.SCORER, "width": 15}}, "multiple of its 2"),
+        ({"scorer.name": "zeroshot"}, "nothing to train is named 'zeroshot'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    data: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(moments.config(**changes), data, tmp_path / "out", device="cpu", queries=moments.queries())
+
+
+def test_queries_without_tokens_need_an_encoder(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name a text encoder"):
+        train(moments.config(), data, tmp_path / "out", device="cpu")
+
+
+def test_a_query_is_embedded_once(data: Path) -> None:
+    encoder = moments.FakeText()
+    shared = moments.Queries(encoder)
+    for example in open_dataset("charades", data):
+        shared.of(example)
+    assert encoder.calls == moments.TOPICS
+
+
+def test_a_checkpoint_that_holds_code_is_not_run(data: Path, tmp_path: Path) -> None:
+    chosen = moments.config(epochs=1)
+    result = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries())
+    run = result.runs[0].folder
+    (run / "result.json").unlink()
+    torch.save({"state_dict": Path}, run / "last.ckpt")
+    with pytest.raises(WeightsError, match=r"last\.ckpt"):
+        train(chosen, data, tmp_path, device="cpu", resume=result.folder, queries=moments.queries())
