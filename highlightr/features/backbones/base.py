@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from highlightr.errors import ConfigError, WeightsError
-from highlightr.features.base import Extractor
+from highlightr.features.base import Extractor, TextEncoder
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Backbone", "NetworkSource", "State", "load_tensors", "randomise", "require"]
 
 State = Mapping[str, "torch.Tensor"]
+
+TextEncoderT = TypeVar("TextEncoderT", bound=TextEncoder)
 
 
 class NetworkSource:
@@ -61,6 +63,10 @@ class NetworkSource:
             state: State = load_tensors(self._path(checkpoint))
             _fill(network, checkpoint, adapt(state) if adapt else state)
         return network.eval().requires_grad_(False).to(self.device)
+
+    def text_encoder(self, kind: Callable[..., TextEncoderT]) -> TextEncoderT:
+        """Open a text encoder on the same weights or seed and device."""
+        return kind(device=str(self.device), weights=self._weights, random_seed=self._seed)
 
     def _path(self, checkpoint: str) -> Path:
         if self._weights is None or checkpoint not in self._weights:

@@ -168,28 +168,38 @@ class ClipText(TextEncoder):
         """
         if not text.strip():
             raise ConfigError("the query is empty: say what to look for, or leave the query out")
-        tokens, vectors, ids = self._run([text])
-        # The end token has the highest number, and padding comes after it.
-        return Query(text=text, tokens=tokens[0, : int(ids[0].argmax()) + 1], vector=vectors[0])
+        tokens, vectors = self._run(_tokenizer()([text]))
+        return Query(text=text, tokens=tokens[0], vector=vectors[0])
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
-        """(len(texts), 512) float32 unit vectors."""
-        made = [self._run(texts[start : start + _BATCH_TEXTS])[1] for start in range(0, len(texts), _BATCH_TEXTS)]
-        return np.concatenate([np.zeros((0, self.width), dtype=np.float32), *made])
+        """(len(texts), 512) float32 unit vectors; texts of like length share a batch."""
+        made = np.zeros((len(texts), self.width), dtype=np.float32)
+        if not texts:
+            return made
+        ids = _tokenizer()(list(texts))
+        order = ids.argmax(dim=1).argsort(stable=True)
+        for start in range(0, len(texts), _BATCH_TEXTS):
+            batch = order[start : start + _BATCH_TEXTS]
+            made[batch.numpy()] = self._run(ids[batch])[1]
+        return made
 
-    def _run(self, texts: Sequence[str]) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
-        """(n, 77, 512) token rows, (n, 512) unit vectors, (n, 77) ids."""
+    def _run(self, ids: torch.Tensor) -> tuple[FloatArray, FloatArray]:
+        """(n, longest, 512) token rows and (n, 512) unit vectors for (n, 77) ids.
+
+        A token sees only those before it, so padding beyond the longest text changes nothing and is left out.
+        """
         import torch
 
-        ids = _tokenizer()(list(texts))
-        kept: list[torch.Tensor] = []
-        hook = self._network.ln_final.register_forward_hook(lambda _module, _inputs, rows: kept.append(rows))
-        try:
-            with torch.inference_mode():
-                vectors = self._network.encode_text(ids.to(self._device), normalize=True)
-        finally:
-            hook.remove()
-        return kept[0].float().cpu().numpy(), vectors.float().cpu().numpy(), ids.numpy()
+        network = self._network
+        # The end token has the highest number, and padding comes after it.
+        ends = ids.argmax(dim=1)
+        longest = int(ends.max()) + 1
+        with torch.inference_mode():
+            x = network.token_embedding(ids[:, :longest].to(self._device)) + network.positional_embedding[:longest]
+            rows = network.ln_final(network.transformer(x, attn_mask=network.attn_mask[:longest, :longest]))
+            vectors = rows[torch.arange(len(rows)), ends.to(self._device)] @ network.text_projection
+            units = torch.nn.functional.normalize(vectors, dim=-1)
+        return rows.float().cpu().numpy(), units.float().cpu().numpy()
 
 
 class ClipTextLaion(ClipText):

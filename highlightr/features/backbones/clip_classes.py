@@ -1,0 +1,64 @@
+"""CLIP as a classifier: which of ImageNet's classes a frame shows, told by pictures and names in one space.
+
+In: as for `ClipLaion`. Out: `clip`, and `imagenet`, (num_clips, 1000) posteriors in the order of ImageNet's classes, so
+that what reads a classifier's posteriors reads CLIP's. The name of a class stands in "a photo of a …".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.backbones.clip import ClipLaion, ClipTextLaion
+from highlightr.features.labels import label_names
+from highlightr.home import home_folder, read_sealed, write_sealed
+from highlightr.timeline import FloatArray
+
+__all__ = ["ClipClasses", "class_vectors"]
+
+PROMPT = "a photo of a {}."
+
+
+class ClipClasses(ClipLaion):
+    """ViT-B/32 on LAION-2B, and its zero-shot posteriors: softmax over classes of scale times cosine.
+
+    Source: A. Radford et al., ICML 2021, section 3.1.4, with one prompt and the first synonym of each class.
+    """
+
+    name: ClassVar[str] = "clip-classes"
+    streams: ClassVar[Mapping[str, int]] = {"clip": 512, "imagenet": 1000}
+
+    def _open(self, source: NetworkSource) -> None:
+        super()._open(source)
+        vars(self)["streams"] = type(self).streams
+        self._scale = float(self._network.logit_scale.exp())
+        self._classes = class_vectors(source.text_encoder(ClipTextLaion))
+
+    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
+        rows = super()._forward(pictures)["clip"]
+        units = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
+        logits = self._scale * (units @ self._classes.T)
+        likely: Any = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return {"clip": rows, "imagenet": likely / likely.sum(axis=1, keepdims=True)}
+
+
+def class_vectors(encoder: ClipTextLaion) -> FloatArray:
+    """(1000, 512) float32 unit vectors of the prompts; made once per encoder and kept in `home_folder()`."""
+    prompts = [PROMPT.format(name.partition(",")[0]) for name in label_names("imagenet")]
+    key = hashlib.sha256("\n".join((encoder.weights.sha256, *prompts)).encode()).hexdigest()
+    path = home_folder() / "labels" / f"prompts-{encoder.name}-{key[:12]}.sealed"
+    kept = read_sealed(path)
+    if kept is not None and len(kept) == 4 * len(prompts) * encoder.width:
+        return np.frombuffer(kept, dtype="<f4").reshape(len(prompts), encoder.width).astype(np.float32)
+    vectors = encoder.vectors(prompts)
+    try:
+        write_sealed(path, vectors.astype("<f4").tobytes())
+    except OSError:
+        # Without a place to keep them they are made again next time.
+        return vectors
+    return vectors
