@@ -14,9 +14,12 @@ import typer
 
 from highlightr import __version__
 from highlightr.cli.doctor import doctor
+from highlightr.cli.evaluate import evaluate
+from highlightr.cli.extract import extract
 from highlightr.cli.models import app as models
 from highlightr.cli.presets import presets
 from highlightr.cli.summarize import summarize
+from highlightr.cli.train import ablate, train
 from highlightr.errors import FAILURE, HighlightrError
 
 __all__ = ["app", "main"]
@@ -34,6 +37,10 @@ app = typer.Typer(
 app.command()(summarize)
 app.command()(presets)
 app.command()(doctor)
+app.command()(extract)
+app.command()(evaluate)
+app.command()(train)
+app.command()(ablate)
 app.add_typer(models, name="models")
 
 

@@ -1,8 +1,9 @@
-"""What the class streams' columns are called, and where the names lie in the sentence space.
+"""What the class streams' columns are called, and where the classes lie in the sentence space.
 
 In: a class stream's name, `imagenet` (1000 columns) or `yamnet` (521), and a text encoder. Out: readable names in
-column order, and one unit vector per name. MiniLM's vectors come with the package, because making them takes seconds
-(`python -m highlightr.features.labels` writes them); any other encoder's are made once and kept in `home_folder()`.
+column order, and one unit vector per class: the middle of the ways in which it is put into words. MiniLM's vectors come
+with the package, because making them takes seconds (`python -m highlightr.features.labels` writes them); any other
+encoder's are made once and kept in `home_folder()`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from highlightr.features.packaged import packaged_file
 from highlightr.home import home_folder, read_sealed, write_sealed
 from highlightr.timeline import FloatArray
 
-__all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names", "write_shipped"]
+__all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names", "label_texts", "write_shipped"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,24 @@ def label_names(stream: str) -> tuple[str, ...]:
     raise ConfigError(f"stream {stream!r} has no class names; those that have: {', '.join(LABELLED_STREAMS)}")
 
 
+@cache
+def label_texts(stream: str) -> tuple[tuple[str, ...], ...]:
+    """The wordings of every class, as many tuples as there are wordings, each in column order.
+
+    An ImageNet class is worded twice: as the caption of a photo, and by its first name with WordNet's definition. Bare
+    names leave out what a sentence about the thing would say (tests/benchmarks/captioned_retrieval.py compares).
+
+    Raises:
+        ConfigError: a stream whose columns have no names.
+    """
+    names = label_names(stream)
+    if stream != "imagenet":
+        return (names,)
+    firsts = [name.split(",")[0].strip() for name in names]
+    captions = tuple(f"a photo of a {first}" for first in firsts)
+    return captions, tuple(f"{first}: {text}" for first, text in zip(firsts, _wordnet("definition"), strict=True))
+
+
 def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     """(classes, encoder.width) float32 unit vectors of a class stream's names, in column order.
 
@@ -53,7 +71,7 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
         ConfigError: a stream whose columns have no names.
     """
     names = label_names(stream)
-    key = _key(encoder, names)
+    key = _key(encoder, stream)
     shipped = _shipped(stream, key)
     if shipped is not None:
         return shipped
@@ -63,7 +81,7 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     if kept is not None and len(kept) == 4 * shape[0] * shape[1]:
         return np.frombuffer(kept, dtype="<f4").reshape(shape).astype(np.float32)
     logger.info("Embedding the names of %s, once", stream)
-    vectors = encoder.vectors(names)
+    vectors = _embed(encoder, stream)
     try:
         write_sealed(path, vectors.astype("<f4").tobytes())
     except OSError as error:
@@ -71,9 +89,16 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     return vectors
 
 
-def _key(encoder: TextEncoder, names: Sequence[str]) -> str:
-    """Changes with the encoder's weights and with any name."""
-    return hashlib.sha256("\n".join((encoder.weights.sha256, *names)).encode()).hexdigest()
+def _embed(encoder: TextEncoder, stream: str) -> FloatArray:
+    middle = np.mean([encoder.vectors(texts) for texts in label_texts(stream)], axis=0)
+    unit: FloatArray = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _key(encoder: TextEncoder, stream: str) -> str:
+    """Changes with the encoder's weights and with any wording."""
+    texts = (text for wording in label_texts(stream) for text in wording)
+    return hashlib.sha256("\n".join((encoder.weights.sha256, *texts)).encode()).hexdigest()
 
 
 def _shipped(stream: str, key: str) -> FloatArray | None:
@@ -96,17 +121,21 @@ def write_shipped(encoder: TextEncoder, path: Path = SHIPPED) -> None:
     """Make the file of vectors that comes with the package: half precision, which moves a cosine by 1e-4 at most."""
     from safetensors.numpy import save
 
-    names = {stream: label_names(stream) for stream in LABELLED_STREAMS}
-    vectors = {stream: encoder.vectors(names[stream]).astype(np.float16) for stream in LABELLED_STREAMS}
-    path.write_bytes(save(vectors, metadata={stream: _key(encoder, names[stream]) for stream in LABELLED_STREAMS}))
+    vectors = {stream: _embed(encoder, stream).astype(np.float16) for stream in LABELLED_STREAMS}
+    path.write_bytes(save(vectors, metadata={stream: _key(encoder, stream) for stream in LABELLED_STREAMS}))
 
 
 def _imagenet_names() -> tuple[str, ...]:
     """The 1000 classes of ILSVRC 2012 in their usual order, by the WordNet lemmas that timm lists."""
+    return _wordnet("lemma")
+
+
+def _wordnet(column: str) -> tuple[str, ...]:
+    """``lemma`` or ``definition`` of every class, from the tables that timm ships."""
     synsets = packaged_file("timm", "data/_info/imagenet_synsets.txt").read_text(encoding="utf-8").split()
-    lines = packaged_file("timm", "data/_info/imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines()
-    lemmas = dict(line.split("\t", 1) for line in lines)
-    return tuple(lemmas[synset].strip() for synset in synsets)
+    table = packaged_file("timm", f"data/_info/imagenet_synset_to_{column}.txt").read_text(encoding="utf-8")
+    found = dict(line.split("\t", 1) for line in table.splitlines())
+    return tuple(found[synset].strip() for synset in synsets)
 
 
 def _audioset_names() -> tuple[str, ...]:

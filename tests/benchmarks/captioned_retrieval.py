@@ -19,10 +19,8 @@ import numpy as np
 
 from highlightr.features.base import TextEncoder
 from highlightr.features.labels import label_names
-from highlightr.features.packaged import packaged_file
 from highlightr.scorers.zeroshot import ZeroShotConfig, ZeroShotScorer
 from highlightr.scorers.zeroshot_labels import LabelBank
-from highlightr.timeline import FloatArray
 from tests.benchmarks.stitching import (
     Captioned,
     Picture,
@@ -65,27 +63,15 @@ def run(videos: Sequence[Stitched], pipeline: Pipeline, seed: int) -> dict[str, 
     rows = yardsticks(videos, seed)
     for name, config in ABLATIONS.items():
         rows[name] = measure(videos, answer(pipeline.scorer(config), queries))
-    described = ZeroShotScorer(described_labels(pipeline.encoder), pipeline.banks["yamnet"])
-    rows["labels with definitions"] = measure(videos, answer(described, queries))
+    bare = ZeroShotScorer(bare_names(pipeline.encoder), pipeline.banks["yamnet"])
+    rows["bare label names"] = measure(videos, answer(bare, queries))
     return rows
 
 
-def described_labels(encoder: TextEncoder) -> LabelBank:
-    """ImageNet's labels, each in the middle of a caption of its first name and of its WordNet definition."""
-    synsets = packaged_file("timm", "data/_info/imagenet_synsets.txt").read_text(encoding="utf-8").split()
-    lines = packaged_file("timm", "data/_info/imagenet_synset_to_definition.txt").read_text(encoding="utf-8")
-    meanings = dict(line.split("\t", 1) for line in lines.splitlines())
+def bare_names(encoder: TextEncoder) -> LabelBank:
+    """ImageNet's labels as their lists of names alone, the published form of the method."""
     names = label_names("imagenet")
-    firsts = [name.split(",")[0].strip() for name in names]
-    pairs = zip(firsts, synsets, strict=True)
-    vectors = encoder_vectors(encoder, [f"a photo of a {first}" for first in firsts])
-    vectors += encoder_vectors(encoder, [f"{first}: {meanings[synset].strip()}" for first, synset in pairs])
-    return LabelBank(names, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-
-
-def encoder_vectors(encoder: TextEncoder, texts: Sequence[str]) -> FloatArray:
-    """(len(texts), width) float32 unit vectors."""
-    return np.stack([encoder.encode(text).vector for text in texts]).astype(np.float32)
+    return LabelBank(names, encoder.vectors(names))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 from highlightr.errors import ConfigError
 from highlightr.features import labels
 from highlightr.features.base import TextEncoder, Weights
-from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
+from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names, label_texts
 from highlightr.features.minilm import MiniLM
 from highlightr.timeline import FloatArray, Query
 
@@ -85,10 +85,19 @@ def test_an_unwritable_home_only_costs_time(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("stream", LABELLED_STREAMS)
 def test_shipped_vectors_are_the_encoders_own(home: Path, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(home))
-    names: Sequence[str] = label_names(stream)[::20]
     vectors: FloatArray = label_embeddings(MiniLM(), stream)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
-    np.testing.assert_allclose(vectors[::20], MiniLM().vectors(names), atol=2e-4)
+    middle = np.mean([MiniLM().vectors(texts[::20]) for texts in label_texts(stream)], axis=0)
+    unit = middle / np.linalg.norm(middle, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors[::20], unit, atol=2e-4)
+
+
+def test_a_picture_class_is_a_caption_and_a_definition() -> None:
+    captions, definitions = label_texts("imagenet")
+    index = label_names("imagenet").index("Egyptian cat")
+    assert captions[index] == "a photo of a Egyptian cat"
+    assert definitions[index].startswith("Egyptian cat: a domestic cat of Egypt")
+    assert label_texts("yamnet") == (label_names("yamnet"),)
 
 
 def test_shipped_vectors_need_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +115,8 @@ def test_writing_and_reading_the_shipped_file(tmp_path: Path, monkeypatch: pytes
     calls = encoder.calls
     vectors = label_embeddings(encoder, "imagenet")
     assert encoder.calls == calls
-    np.testing.assert_allclose(vectors[7], encoder.encode(label_names("imagenet")[7]).vector, atol=1e-3)
+    middle = np.mean([encoder.encode(texts[7]).vector for texts in label_texts("imagenet")], axis=0)
+    np.testing.assert_allclose(vectors[7], middle / np.linalg.norm(middle), atol=1e-3)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"rubbish"])

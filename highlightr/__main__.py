@@ -1,0 +1,5 @@
+"""`python -m highlightr`: the command line."""
+
+from highlightr.cli import main
+
+main()

@@ -1,0 +1,79 @@
+"""`highlightr evaluate`: predictions against annotations, or a preset on a folder of labelled data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from highlightr.cli.terminal import print_table, progress_hook, show_log
+from highlightr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from highlightr.evaluation import Report, Row
+
+__all__ = ["evaluate", "show_rows"]
+
+
+def evaluate(
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="`qvhighlights`, `tvsum`, `youtube-highlights`, `mrhisum`, `davihd`, `triplesumm`, `moments`."
+        ),
+    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="JSON Lines with `pred_saliency_scores`.")] = None,
+    annotations: Annotated[Path | None, typer.Option(help="As the data set is released.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Instead of predictions: score with this preset.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The labelled folder that the preset is judged on.")] = None,
+    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, metrics by name.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+) -> None:
+    """Measure scores by the field's protocols, beside random scores, a position prior and the oracle."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    show_log(console, quiet=as_json, debug=debug)
+    if preset is not None and data is not None and predictions is None and annotations is None:
+        from highlightr.device import resolve_device
+        from highlightr.evaluation import evaluate_preset
+
+        with progress_hook(console, quiet=as_json) as progress:
+            place = resolve_device(device)
+            report = evaluate_preset(preset, data, protocol or "moments", device=place, progress=progress)
+    elif protocol is not None and predictions is not None and annotations is not None and preset is None:
+        from highlightr.evaluation import evaluate_files
+
+        report = evaluate_files(protocol, predictions, annotations)
+    else:
+        raise ConfigError(
+            "give --protocol, --predictions and --annotations to judge a file, or --preset and --data to judge a preset"
+        )
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=2))
+    else:
+        _show(report)
+
+
+def _show(report: Report) -> None:
+    typer.echo(f"{report.protocol}: {report.num_cases} cases ({report.source})")
+    show_rows(report.rows)
+    for note in report.notes:
+        typer.echo(f"Note: {note}")
+
+
+def show_rows(rows: Sequence[Row]) -> None:
+    """Print a table of rows of metrics, each with its deviation where there are several runs."""
+    names = list(rows[0].metrics)
+    cells = []
+    for row in rows:
+        figures = []
+        for name in names:
+            spread = f" ± {row.deviations[name]:.2f}" if row.deviations.get(name) else ""
+            figures.append(f"{row.metrics[name]:.2f}{spread}" if name in row.metrics else "-")
+        cells.append((row.name, *figures))
+    print_table(("", *names), cells)

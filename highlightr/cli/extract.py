@@ -1,0 +1,84 @@
+"""`highlightr extract`: feature files for training code, from one video or a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from highlightr.cli.terminal import print_table, progress_hook, show_log
+from highlightr.errors import FAILURE
+
+if TYPE_CHECKING:
+    from highlightr.extraction import VideoResult
+
+__all__ = ["extract"]
+
+RANDOM_SEED = 0
+
+
+def extract(
+    place: Annotated[Path, typer.Argument(metavar="VIDEO|DIR", help="A video, or a folder of them.")],
+    features: Annotated[str, typer.Option(help="Extractors, with commas between: i3d,cnn14,clip.")],
+    out: Annotated[Path, typer.Option(help="Folder for the feature files.")],
+    file_format: Annotated[str, typer.Option("--format", help="`npz`, `npy`, `h5` or `safetensors`.")] = "npz",
+    clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each [default: 2].")] = None,
+    fps: Annotated[float | None, typer.Option(help="Rows per second, instead of a clip length.")] = None,
+    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="Without downloads, to try things out; marked in the metadata.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is there already.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+) -> None:
+    """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
+    from rich.console import Console
+
+    from highlightr.extraction import ExtractOptions, extract_to_files, videos_in
+
+    console = Console(stderr=True)
+    show_log(console, quiet=quiet, debug=debug)
+    options = ExtractOptions(
+        format=file_format,
+        clip_seconds=clip_seconds,
+        fps=fps,
+        device=device,
+        random_seed=RANDOM_SEED if random_weights else None,
+        overwrite=overwrite,
+    )
+    names = [name.strip() for name in features.split(",") if name.strip()]
+    with progress_hook(console, quiet=quiet or as_json) as progress:
+        results = extract_to_files(videos_in(place), names, out, options, progress=progress)
+    if as_json:
+        typer.echo(json.dumps([_row(result) for result in results], indent=2))
+    elif not quiet:
+        _show(results)
+    if any(result.state == "failed" for result in results):
+        raise typer.Exit(FAILURE)
+
+
+def _row(result: VideoResult) -> dict[str, Any]:
+    return {
+        "video": str(result.video),
+        "state": result.state,
+        "num_clips": result.num_clips,
+        "duration_seconds": result.duration_seconds,
+        "written": {name: str(path) for name, path in result.written.items()},
+        "kept": list(result.kept),
+        "absent": list(result.absent),
+        "error": result.error,
+    }
+
+
+def _show(results: Sequence[VideoResult]) -> None:
+    rows = []
+    for result in results:
+        made = ", ".join(result.written) or "-"
+        remarks = result.error or (f"absent: {', '.join(result.absent)}" if result.absent else "")
+        rows.append((result.video.name, result.state, str(result.num_clips), made, remarks))
+    print_table(("video", "state", "clips", "written", "remarks"), rows)

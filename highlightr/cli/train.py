@@ -1,0 +1,91 @@
+"""`highlightr train` and `highlightr ablate`: from a config and labelled data to weights and tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from highlightr.cli.evaluate import show_rows
+from highlightr.cli.terminal import progress_hook, show_log
+
+__all__ = ["ablate", "train"]
+
+Config = Annotated[str, typer.Option(help="Name of one of highlightr's training configs, or a YAML file.")]
+Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Out = Annotated[Path, typer.Option(help="Folder in which a fresh results folder is made.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Runs with different seeds; several give mean ± deviation.")]
+Folds = Annotated[int, typer.Option(min=0, help="Folds of cross-validation by video; 0: the config's own split.")]
+Device = Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")]
+
+
+def train(
+    config: Config,
+    data: Data,
+    out: Out = Path("runs"),
+    seeds: Seeds = 1,
+    folds: Folds = 0,
+    device: Device = "auto",
+    precision: Annotated[str | None, typer.Option(help="`fp32`, `bf16` or `fp16` [default: the config's].")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Results folder of a training that was broken off.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
+    from rich.console import Console
+
+    from highlightr.training import train as run
+
+    console = Console(stderr=True)
+    show_log(console, quiet=as_json, debug=debug)
+    with progress_hook(console, quiet=as_json) as progress:
+        result = run(
+            config,
+            data,
+            out,
+            seeds=seeds,
+            folds=folds,
+            device=device,
+            precision=precision,
+            resume=resume,
+            progress=progress,
+        )
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2))
+        return
+    show_rows((result.row, *result.baselines))
+    for one in result.runs:
+        typer.echo(one.weights)
+
+
+def ablate(
+    config: Config,
+    data: Data,
+    out: Out = Path("runs"),
+    seeds: Seeds = 3,
+    folds: Folds = 0,
+    device: Device = "auto",
+    table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the ablation tables of a config."""
+    from rich.console import Console
+
+    from highlightr.training import ablate as run
+
+    console = Console(stderr=True)
+    show_log(console, quiet=as_json, debug=debug)
+    with progress_hook(console, quiet=as_json) as progress:
+        result = run(config, data, out, seeds=seeds, folds=folds, device=device, tables=table or (), progress=progress)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2))
+        return
+    for name, rows in result.tables.items():
+        typer.echo(name)
+        show_rows((*rows, *result.baselines))
+    typer.echo(result.folder)
