@@ -1,0 +1,106 @@
+"""The order of an epoch, its division over devices, and draws that do not depend on what came before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from highlightr.training import batches as batches_module
+from highlightr.training.batches import EpochOrder, Store, draw, epoch_loader, in_order
+from highlightr.training.config import Augment
+from highlightr.training.datasets import open_dataset
+from highlightr.training.learners import Learner, create_learner
+from tests.training import moments
+
+
+@given(count=st.integers(1, 300), size=st.integers(1, 16), epoch=st.integers(0, 3))
+@settings(deadline=None, max_examples=50)
+def test_an_epoch_takes_every_example_once(count: int, size: int, epoch: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 90, count).tolist()
+    order = EpochOrder(lengths, size, 0, epoch)
+    batches = list(order)
+    assert sorted(index for batch in batches for index in batch) == list(range(count))
+    assert len(batches) == len(order)
+    assert max(len(batch) for batch in batches) <= size
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    lengths = list(range(1, 100))
+    first = list(EpochOrder(lengths, 8, 0, 1))
+    assert first == list(EpochOrder(lengths, 8, 0, 1))
+    assert first != list(EpochOrder(lengths, 8, 0, 2))
+    assert first != list(EpochOrder(lengths, 8, 1, 1))
+
+
+@pytest.mark.parametrize("count", [1, 20, 100])
+def test_devices_get_equally_many_batches_and_share_none(count: int) -> None:
+    lengths = [5] * count
+    orders = [EpochOrder(lengths, 4, 0, 0, rank, 3) for rank in range(3)]
+    taken = [list(order) for order in orders]
+    assert len({len(each) for each in taken}) == 1
+    assert all(len(each) == len(order) for each, order in zip(taken, orders, strict=True))
+    if count > 12:
+        flat = [index for each in taken for batch in each for index in batch]
+        assert len(flat) == len(set(flat)) > count / 2
+
+
+@pytest.fixture
+def learner() -> Learner:
+    return create_learner("cfsum", {**moments.SCORER, **moments.REGULARISED}, 0)
+
+
+@pytest.fixture
+def store(tmp_path: Path, learner: Learner) -> Store:
+    return Store(open_dataset("charades", moments.moments_folder(tmp_path)), learner, moments.queries())
+
+
+def test_an_epoch_can_be_drawn_again_in_any_order(store: Store, learner: Learner) -> None:
+    settings_ = Augment(crop=0.5, speed=0.5, token_drop=0.3, noise=0.2)
+
+    def epoch(number: int) -> list[torch.Tensor]:
+        loader = epoch_loader(store, learner, settings_, EpochOrder([12] * len(store), 8, 0, number))
+        return [batch.inputs["video"] for batch in loader]
+
+    first = epoch(3)
+    epoch(1)
+    again = epoch(3)
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+    assert not torch.equal(first[0], epoch(4)[0])
+
+
+def test_samples_beyond_the_memory_are_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "MEMORY_BYTES", 2000)
+    samples = [store.sample(i) for i in range(len(store))]
+    assert store.sample(0) is samples[0]
+    assert store.sample(20) is not samples[20]
+    np.testing.assert_array_equal(store.sample(20).inputs["video"], samples[20].inputs["video"])
+
+
+def test_samples_are_what_the_scorer_makes_of_a_video(store: Store, learner: Learner) -> None:
+    example, query = store.example(5)
+    assert query is not None
+    expected = learner.scorer.prepare(example.features(), query)
+    assert set(store.sample(5).inputs) == set(expected) == {"video", "place"}
+    for name, values in expected.items():
+        np.testing.assert_array_equal(store.sample(5).inputs[name], values)
+
+
+def test_batches_are_padded_by_lengths(store: Store, learner: Learner) -> None:
+    short = draw(store.sample(0), Augment(), 7, np.random.default_rng(0))
+    batch = learner.collate([short, store.sample(1)])
+    assert batch.inputs["video"].shape == (2, 12, moments.WIDTH)
+    assert batch.clip_lengths.tolist() == [7, 12]
+    assert batch.mask.sum(1).tolist() == [7, 12]
+    assert (batch.labels[0, 7:] == 0).all()
+    assert batch.inputs["text"].shape == (2, 3, moments.TEXT_WIDTH)
+
+
+def test_what_does_not_fit_is_left_to_windows(store: Store, learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sum(len(indices) for indices, _ in in_order(store, learner, 5)) == len(store)
+    monkeypatch.setattr(type(learner), "longest_clips", 11)
+    assert list(in_order(store, learner, 5)) == []
