@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 QUERY ?= a cat
-EXTRAS := dev
+EXTRAS := dev,train,backbones
 
 .PHONY: demo test test-slow setup lint types wheel-check lock clean
 
