@@ -23,8 +23,8 @@ INPUT_CHANNELS = {"rgb": 3, "flow": 2}
 _EPSILON = {"hassony2": 1e-5, "piergiaj": 1e-3}
 """The original in TensorFlow has 1e-3; hassony2's port left PyTorch's default, and its features were made with it."""
 
-LEAST_FRAMES = 9
-"""Time is halved three times, rounded up, and two steps must be left for the last pooling."""
+LEAST_FRAMES = 10
+"""Time is halved three times, by three rules of rounding, and two steps must be left for the last pooling."""
 
 Triple = tuple[int, int, int]
 

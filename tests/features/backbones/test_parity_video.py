@@ -1,0 +1,246 @@
+"""The video networks against the libraries' own forward, or an independent one, on shared random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models.optical_flow import raft_large
+from torchvision.models.video.resnet import BasicBlock, Conv3DSimple, VideoResNet
+
+from highlightr.errors import WeightsError
+from highlightr.features import Extractor, create_extractor
+from highlightr.features.backbones import i3d
+from highlightr.media.taps import Frame
+from highlightr.timeline import FloatArray, TimeGrid
+
+from . import i3d_reference
+from .tiny import SMALL_FLOW
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def frames(count: int, side: int) -> Pixels:
+    """(count, side, side, 3): a moving texture."""
+    texture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return np.stack([np.roll(texture, (index, 2 * index), axis=(0, 1)) for index in range(count)])
+
+
+def row(extractor: Extractor, pictures: Pixels, seconds: float) -> Mapping[str, FloatArray]:
+    """What the extractor makes of one clip."""
+    extraction = extractor.start(TimeGrid(seconds, seconds))
+    for index, picture in enumerate(pictures):
+        extraction.push(Frame(index, 0.0, picture))
+    return {name: values[0] for name, values in extraction.finish().streams.items()}
+
+
+def as_input(pictures: Pixels) -> torch.Tensor:
+    """(1, 3, frames, side, side) in [0, 255]."""
+    return torch.from_numpy(pictures).permute(3, 0, 1, 2)[None].float()
+
+
+def close(ours: FloatArray, theirs: torch.Tensor) -> None:
+    """1e-4 relative to the size of the features."""
+    expected = theirs.detach().numpy().ravel()
+    assert np.abs(ours - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def opened_from(
+    tmp_path: Path, name: str, checkpoint: str, state: Mapping[str, torch.Tensor], **options: Any
+) -> Extractor:
+    path = tmp_path / "weights.safetensors"
+    save_file(dict(state), path)
+    return create_extractor(name, weights={checkpoint: path}, **options)
+
+
+@torch.inference_mode()
+def test_slowfast_equals_pytorchvideo(tmp_path: Path) -> None:
+    """The library's own head pools 8 x 7 x 7 and 32 x 7 x 7, then joins: at 224 pixels that is what we do."""
+    from pytorchvideo.models.hub import slowfast_r50
+
+    extractor: Any = create_extractor("slowfast", clip_seconds=2.0, random_seed=0)
+    library = slowfast_r50(pretrained=False).eval()
+    library.load_state_dict(extractor._network.state_dict())
+    pictures = frames(60, 224)
+    fast = (as_input(pictures)[:, :, torch.linspace(0, 63, 32).clamp(0, 59).long()] / 255 - 0.45) / 0.225
+    pathways: Any = [fast[:, :, torch.linspace(0, 31, 8).long()], fast]
+    for block in library.blocks[:6]:
+        pathways = block(pathways)
+    close(row(extractor, pictures, 2.0)["slowfast"], pathways)
+
+
+@torch.inference_mode()
+def test_i3d_r50_equals_pytorchvideo() -> None:
+    from pytorchvideo.models.hub import i3d_r50
+
+    extractor: Any = create_extractor("i3d-r50", clip_seconds=2.0, random_seed=0)
+    library: Any = i3d_r50(pretrained=False).eval()
+    library.load_state_dict(extractor._network.state_dict())
+    library.blocks[-1].proj, library.blocks[-1].activation = nn.Identity(), None
+    pictures = frames(60, 224)
+    inputs = (as_input(pictures)[:, :, [0, 9, 18, 27, 36, 45, 54, 59]] / 255 - 0.45) / 0.225
+    close(row(extractor, pictures, 2.0)["i3d_r50"], library(inputs))
+
+
+class Stem(nn.Sequential):
+    """kenshohara's first layers, where torchvision has others."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False),
+            nn.BatchNorm3d(64),
+            nn.ReLU(),
+            nn.MaxPool3d(3, stride=2, padding=1),
+        )
+
+
+class ShortcutA(nn.Module):
+    """kenshohara's `downsample_basic_block`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = nn.functional.avg_pool3d(x, kernel_size=1, stride=2)
+        zeros = torch.zeros(out.size(0), self.width - out.size(1), *out.shape[2:])
+        return torch.cat([out, zeros], dim=1)
+
+
+def resnet34(shortcut: str) -> VideoResNet:
+    """torchvision's video ResNet with the blocks, stem and shortcuts of R3D-34."""
+    network = VideoResNet(BasicBlock, [Conv3DSimple] * 4, [3, 4, 6, 3], Stem)
+    network.fc = nn.Identity()
+    if shortcut == "A":
+        for layer, width in zip((network.layer2, network.layer3, network.layer4), (128, 256, 512), strict=True):
+            layer[0].downsample = ShortcutA(width)
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight)
+    return network.eval()
+
+
+def kenshohara_state(network: VideoResNet) -> dict[str, torch.Tensor]:
+    """torchvision's names to kenshohara's: a unit's two modules have names of their own there."""
+    places = {"stem.0.": "conv1.", "stem.1.": "bn1.", ".conv1.0.": ".conv1.", ".conv1.1.": ".bn1."}
+    places |= {".conv2.0.": ".conv2.", ".conv2.1.": ".bn2."}
+    state = {}
+    for name, tensor in network.state_dict().items():
+        for theirs, ours in places.items():
+            name = name.replace(theirs, ours)
+        state[name] = tensor
+    return state | {"fc.weight": torch.zeros(400, 512), "fc.bias": torch.zeros(400)}
+
+
+R3D34 = {
+    "r3d34": ("A", "r3d34-kinetics400", (114.7748, 107.7354, 99.475), (1.0, 1.0, 1.0)),
+    "r3d34-kinetics700": (
+        "B", "r3d34-kinetics700", (110.7975, 103.3005, 96.2625), (70.584, 69.1815, 69.7935)
+    ),
+}  # fmt: skip
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", sorted(R3D34))
+def test_r3d34_equals_torchvision_with_its_stem_and_shortcuts(tmp_path: Path, name: str) -> None:
+    shortcut, checkpoint, mean, deviation = R3D34[name]
+    library = resnet34(shortcut)
+    extractor = opened_from(tmp_path, name, checkpoint, kenshohara_state(library))
+    pictures = frames(25, 112)
+    centred = (as_input(pictures) - torch.tensor(mean).view(1, 3, 1, 1, 1)) / torch.tensor(deviation).view(
+        1, 3, 1, 1, 1
+    )
+    # A clip of 25 frames is two windows of 16.
+    both = torch.cat([centred[:, :, :16], centred[:, :, 9:]])
+    close(row(extractor, pictures, 1.0)[name.replace("-", "_")], library(both).mean(dim=0))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("count", [16, 25])
+@pytest.mark.parametrize("port", ["hassony2", "piergiaj"])
+def test_i3d_equals_both_ports(tmp_path: Path, port: str, count: int) -> None:
+    """Odd lengths are where the ports' padding differs, small variances where their epsilons do."""
+    make, forward = {
+        "hassony2": (i3d_reference.hassony2_state, i3d_reference.hassony2),
+        "piergiaj": (i3d_reference.piergiaj_state, i3d_reference.piergiaj),
+    }[port]
+    state = make(3, seed=0)
+    assert len(state) == 344
+    name, stream = ("i3d-rgb", "i3d_rgb") if port == "hassony2" else ("i3d-rgb-piergiaj", "i3d_rgb_piergiaj")
+    seconds = count / 25
+    extractor = opened_from(tmp_path, name, name, state, clip_seconds=seconds)
+    pictures = frames(count, 224)
+    close(row(extractor, pictures, seconds)[stream], forward(state, 2 * as_input(pictures) / 255 - 1))
+
+
+@torch.inference_mode()
+def test_i3d_flow_equals_raft_and_i3d(tmp_path: Path) -> None:
+    raft: Any = raft_large(weights=None).eval()
+    state = i3d_reference.hassony2_state(2, seed=1)
+    paths = {"raft-large": tmp_path / "raft.safetensors", "i3d-flow": tmp_path / "i3d.safetensors"}
+    save_file(raft.state_dict(), paths["raft-large"])
+    save_file(state, paths["i3d-flow"])
+    sampling = replace(SMALL_FLOW, frames_per_second=11, crop=112, span=11)
+    extractor: Any = create_extractor("i3d-flow", weights=paths, sampling=sampling, flow_updates=2)
+    # A side of 130 is no multiple of 8, so it is padded by 3 on each side, and the flow is cut back.
+    pictures = frames(11, 130)
+    scaled = 2 * as_input(pictures)[0].transpose(0, 1) / 255 - 1
+    padded = nn.functional.pad(scaled, (3, 3, 3, 3), mode="replicate")
+    flow = raft(padded[:-1], padded[1:], num_flow_updates=2)[-1][..., 3:-3, 3:-3]
+    cropped = flow[..., 9:121, 9:121].clamp(-20, 20)
+    coded = 2 * (128 + 255 / 40 * cropped).round() / 255 - 1
+    made = i3d.flow_input(
+        i3d.optical_flow(extractor._flow[0], torch.from_numpy(pictures).permute(0, 3, 1, 2)[None], 2), 112
+    )
+    # Rounding turns the last bit of a flow into a whole step, so steps are compared, then the network on equal input.
+    steps = (made[0] - coded.transpose(0, 1)).abs() * 255 / 2
+    assert (steps > 0.5).float().mean() < 1e-3
+    ours = row(extractor, pictures, 1.0)["i3d_flow"]
+    theirs = extractor._flow[1](made)
+    close(ours, theirs)
+
+
+def test_the_flow_of_a_shift_is_coded_in_pixels() -> None:
+    flow = torch.full((1, 1, 2, 4, 4), 10.0)
+    flow[:, :, 1] = -99.0
+    coded = i3d.flow_input(flow, 4)
+    assert coded.shape == (1, 2, 1, 4, 4)
+    np.testing.assert_allclose(coded[0, 0], 2 * 192 / 255 - 1, rtol=1e-6)
+    np.testing.assert_allclose(coded[0, 1], 2 * 0 / 255 - 1, atol=1e-6)
+
+
+def test_i3d_makes_both_streams_as_the_two_alone() -> None:
+    sampling = replace(SMALL_FLOW, frames_per_second=11, span=11)
+    pictures = frames(11, 128)
+    options: dict[str, Any] = {"random_seed": 3, "sampling": sampling, "flow_updates": 1}
+    both = row(create_extractor("i3d", **options), pictures, 1.0)
+    for name, stream in (("i3d-rgb", "i3d_rgb"), ("i3d-flow", "i3d_flow")):
+        np.testing.assert_allclose(
+            both[stream], row(create_extractor(name, **options), pictures, 1.0)[stream], rtol=1e-5
+        )
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    state = {"conv1.weight": torch.zeros(3)}
+    with pytest.raises(WeightsError, match="the weights i3d-rgb do not fit the network: they lack"):
+        opened_from(tmp_path, "i3d-rgb", "i3d-rgb", state)
+    wrong = i3d_reference.hassony2_state(2, seed=0)
+    with pytest.raises(WeightsError, match=r"the weights i3d-rgb do not fit the network: .*size mismatch"):
+        opened_from(tmp_path, "i3d-rgb", "i3d-rgb", wrong)
+
+
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"not tensors")
+    with pytest.raises(WeightsError, match=r"cannot read the weights at .*weights\.safetensors"):
+        create_extractor("r3d34", weights={"r3d34-kinetics400": path})
+    with pytest.raises(WeightsError, match="r3d34 was opened without the weights r3d34-kinetics400"):
+        create_extractor("r3d34", weights={})

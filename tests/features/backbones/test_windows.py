@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from highlightr.features.backbones.crops import central_square
+from highlightr.features.backbones.i3d import PROTOCOL as I3D
+from highlightr.features.backbones.kinetics import I3DR50, R3D34, SlowFast
+from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
+from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol, window_indices
+from highlightr.media.taps import AudioBlock, Frame, FrameTap
+from highlightr.timeline import FloatArray, TimeGrid
+
+
+def test_a_clip_shorter_than_the_window_gives_its_own_frames() -> None:
+    np.testing.assert_array_equal(window_indices(50, I3D), np.arange(50)[None])
+
+
+def test_a_longer_clip_is_covered_by_as_few_even_windows_as_hold_it() -> None:
+    np.testing.assert_array_equal(window_indices(25, R3D34.protocol), [np.arange(16), np.arange(9, 25)])
+    assert set(window_indices(100, I3D).ravel()) == set(range(100))
+
+
+def test_slowfast_samples_as_lighthouse_does() -> None:
+    """Their rule: linspace over 64 frames, clamped to the 60 that two seconds have, rounded down."""
+    torch = pytest.importorskip("torch")
+    expected = torch.clamp(torch.linspace(0, 63, 32), 0, 59).long().numpy()
+    np.testing.assert_array_equal(window_indices(60, SlowFast.protocol), expected[None])
+
+
+def test_eight_frames_with_a_stride_of_nine_of_sixty() -> None:
+    np.testing.assert_array_equal(window_indices(60, I3DR50.protocol), [[0, 9, 18, 27, 36, 45, 54, 59]])
+
+
+@pytest.mark.parametrize("available", [1, 2, 15, 16, 17])
+@pytest.mark.parametrize("protocol", [I3D, R3D34.protocol, SlowFast.protocol])
+def test_short_clips_repeat_their_last_frame(available: int, protocol: WindowProtocol) -> None:
+    indices = window_indices(available, protocol)
+    assert indices.shape[1] >= 16
+    assert indices.max() == available - 1
+    assert (np.diff(indices, axis=1) >= 0).all()
+
+
+def mean_colour(windows: npt.NDArray[np.uint8]) -> dict[str, FloatArray]:
+    return {"seen": windows.astype(np.float32).mean(axis=(1, 2, 3))[:, :1]}
+
+
+SPARSE = replace(I3D, frames_per_second=25, short_side=8, crop=8)
+
+
+def flash(
+    protocol: WindowProtocol, grid: TimeGrid, event: float, *, first: float = 0.0, batch: int = 3, whole: bool = False
+) -> FloatArray:
+    """The stream of a black video that is white during the one frame at `event`."""
+    extraction = WindowExtraction("test", grid, replace(protocol, whole_frames=whole), {"seen": 1}, mean_colour, batch)
+    rate = protocol.frames_per_second
+    black, white = np.zeros((8, 12, 3), np.uint8), np.full((8, 12, 3), 255, np.uint8)
+    for index in range(round(first * rate), int(np.ceil(grid.duration_seconds * rate))):
+        hit = index == int(event * rate)
+        extraction.push(Frame(index, index / rate, white if hit else black))
+    return extraction.finish().streams["seen"][:, 0]
+
+
+@pytest.mark.parametrize("clip_seconds", [1.0, 2.0])
+@pytest.mark.parametrize("event", [1.0, 1.99, 3599.0, 3599.96])
+def test_one_frame_shows_in_its_own_clip_alone_for_an_hour(event: float, clip_seconds: float) -> None:
+    grid = TimeGrid(3600.0, clip_seconds)
+    seen = flash(SPARSE, grid, event)
+    assert np.flatnonzero(seen).tolist() == [int(event // clip_seconds)]
+
+
+@pytest.mark.parametrize("clip_seconds", [0.3, 1.4, 2.56])
+def test_clips_that_the_frame_rate_does_not_divide_do_not_drift(clip_seconds: float) -> None:
+    grid = TimeGrid(400.0, clip_seconds)
+    seen = flash(SPARSE, grid, 399.02)
+    assert np.flatnonzero(seen).tolist() == [int(399.02 // clip_seconds)]
+
+
+def test_batches_do_not_change_the_rows() -> None:
+    grid = TimeGrid(9.3, 1.0)
+    one, many = (flash(SPARSE, grid, 4.2, batch=batch) for batch in (1, 16))
+    np.testing.assert_array_equal(one, many)
+
+
+def test_a_long_clip_averages_its_windows() -> None:
+    grid = TimeGrid(8.0, 4.0)
+    seen = flash(SPARSE, grid, 4.5)
+    # Frame 12 of the clip's 100 is in the first of two windows of 64.
+    np.testing.assert_allclose(seen, [0.0, 255 / 64 / 2], rtol=1e-5)
+
+
+def test_whole_frames_are_handed_over_uncropped() -> None:
+    shapes = []
+
+    def forward(windows: npt.NDArray[np.uint8]) -> dict[str, FloatArray]:
+        shapes.append(windows.shape[2:4])
+        return mean_colour(windows)
+
+    for whole in (True, False):
+        protocol = replace(SPARSE, whole_frames=whole)
+        extraction = WindowExtraction("test", TimeGrid(1.0, 1.0), protocol, {"seen": 1}, forward, 1)
+        extraction.push(Frame(0, 0.0, np.zeros((8, 12, 3), np.uint8)))
+        extraction.finish()
+    assert shapes == [(8, 12), (8, 8)]
+
+
+def test_nothing_pushed_makes_nothing_and_sound_is_refused() -> None:
+    extraction = WindowExtraction("some-net", TimeGrid(1.0, 1.0), SPARSE, {"seen": 1}, mean_colour, 1)
+    assert not extraction.finish().streams
+    with pytest.raises(TypeError, match="some-net takes frames, got AudioBlock"):
+        extraction.push(AudioBlock(0, np.zeros(4, np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("clip_seconds", "rate", "expected"), [(1.0, 1.0, 1), (2.0, 0.5, 1), (0.5, 1.0, 1), (5.0, 1.0, 5)]
+)
+def test_frames_per_clip_are_whole(clip_seconds: float, rate: float, expected: int) -> None:
+    assert frames_per_clip(clip_seconds, rate) == expected
+
+
+@pytest.mark.parametrize("event", [1, 3599])
+def test_pictures_land_in_their_clip_for_an_hour(event: int) -> None:
+    grid, tap = TimeGrid(3600.0, 1.0), FrameTap(1.0)
+
+    def forward(pictures: npt.NDArray[np.generic]) -> dict[str, FloatArray]:
+        return {"seen": np.asarray(pictures, dtype=np.float32).mean(axis=(1, 2, 3))[:, None]}
+
+    extraction = PictureExtraction("test", grid, tap, {"seen": 1}, lambda image: image, forward, batch=7)
+    for index in range(3600):
+        extraction.push(Frame(index, float(index), np.full((2, 2, 3), 255 * (index == event), np.uint8)))
+    assert np.flatnonzero(extraction.finish().streams["seen"]).tolist() == [event]
+
+
+def test_the_central_square_is_central() -> None:
+    image = np.arange(6 * 9 * 3, dtype=np.uint8).reshape(6, 9, 3)
+    np.testing.assert_array_equal(central_square(image, 4), image[1:5, 2:6])
+    assert central_square(image, 12).shape == (12, 12, 3)
