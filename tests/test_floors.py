@@ -20,7 +20,7 @@ FLOORS = (
     ("delivery",),
     ("pipeline",),
     ("batch", "training", "evaluation", "web"),
-    ("cli",),
+    ("cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 NEVER_SEE_EACH_OTHER = ({"features", "scorers"},)
