@@ -1,28 +1,68 @@
-"""`highlightr presets`: what there is to choose from."""
+"""`highlightr presets`: what there is to choose from, what each needs, and what of that is here."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from highlightr.cli.terminal import print_table
-from highlightr.zoo import DEFAULT_PRESET, load_preset, preset_names
+from highlightr.features.registry import extractor_class, text_encoder_class
+from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset, preset_names
 
-__all__ = ["presets"]
+if TYPE_CHECKING:
+    from highlightr.zoo.store import WeightsState
+
+__all__ = ["presets", "weights_of"]
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
-    """List the presets: what each is for, what it runs, and how it was measured."""
+    """List the presets: what each is for, what it needs, what is here, what it costs, how it was measured."""
+    from highlightr.zoo.store import list_weights
+
+    states = {state.entry.name: state for state in list_weights()}
     found = [load_preset(name) for name in preset_names()]
     if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(preset) for preset in found], indent=2))
+        rows = [dataclasses.asdict(preset) | {"weights": _states(preset, states)} for preset in found]
+        typer.echo(json.dumps(rows, indent=2))
         return
-    rows = []
-    for preset in found:
-        name = f"{preset.name} (default)" if preset.name == DEFAULT_PRESET else preset.name
-        runs = ", ".join((*preset.extractors, *([preset.text] if preset.text else [])))
-        rows.append((name, preset.summary, runs, preset.scorer.name, preset.measured or "not yet"))
-    print_table(("preset", "what it is for", "runs", "scorer", "measured"), rows)
+    print_table(
+        ("preset", "what it is for", "weights", "cost", "measured"),
+        [
+            (
+                f"{preset.name} (default)" if preset.name == DEFAULT_PRESET else preset.name,
+                preset.summary,
+                _needs(preset, states),
+                preset.cost or "not measured",
+                preset.measured or "not measured",
+            )
+            for preset in found
+        ],
+    )
+
+
+def weights_of(preset: Preset) -> tuple[str, ...]:
+    """Names in the manifest of all weights that a preset runs on, those of its scorer last."""
+    named: list[str] = []
+    for kind in (*map(extractor_class, preset.extractors), *([text_encoder_class(preset.text)] if preset.text else ())):
+        named += kind.checkpoints or ([kind.name] if kind.weights else [])
+    return (*dict.fromkeys(named), *([preset.scorer.weights] if preset.scorer.weights else ()))
+
+
+def _states(preset: Preset, states: Mapping[str, WeightsState]) -> dict[str, str]:
+    return {name: states[name].state for name in weights_of(preset)}
+
+
+def _needs(preset: Preset, states: Mapping[str, WeightsState]) -> str:
+    """``all here``, or what is not: its state and its size where known."""
+    absent = []
+    for name in weights_of(preset):
+        state = states[name]
+        if state.path is None:
+            size = f", {state.size_bytes / 1e6:.0f} MB" if state.size_bytes else ""
+            absent.append(f"{name} ({state.state}{size})")
+    own = "random weights for the scorer" if preset.scorer.random_seed is not None else ""
+    return "; ".join(filter(None, (own, ", ".join(absent) or "all here")))

@@ -48,6 +48,8 @@ class Preset:
     text: str | None
     """Name of the text encoder; `None` where the scorer takes no query."""
     scorer: ScorerChoice
+    cost: str | None = None
+    """What it takes to run, as measured: time per second of video, memory; `None` if it was not."""
     measured: str | None = None
     """How it was measured: figure, data and command; `None` if it was not."""
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from highlightr.cli.presets import weights_of
 from highlightr.errors import ConfigError
+from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.presets import DEFAULT_PRESET, load_preset, parse_preset, preset_names
 
 GOOD = """
@@ -62,3 +64,9 @@ def test_a_broken_preset_says_what_is_wrong(change: tuple[str, str], message: st
 def test_a_preset_is_read_without_running_code() -> None:
     with pytest.raises(ConfigError, match="is not valid YAML"):
         parse_preset("!!python/object/apply:os.getcwd []", "evil.yaml")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_all_weights_of_a_shipped_preset_are_in_the_manifest(name: str) -> None:
+    known = {item.name for item in load_manifest().values()}
+    assert set(weights_of(load_preset(name))) <= known
