@@ -12,7 +12,7 @@ __all__ = ["central_square"]
 
 
 def central_square(image: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.uint8]:
-    """The (pixels, pixels, 3) square in the middle; where a side is odd by one, the earlier pixel counts.
+    """The (pixels, pixels, 3) square in the middle; half a pixel is rounded to even, as in torchvision.
 
     A picture whose shorter side is not at least `pixels` is scaled to it first (bilinear), so that any frame fits.
     """
@@ -24,5 +24,5 @@ def central_square(image: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.
         size = (max(pixels, round(width * factor)), max(pixels, round(height * factor)))
         image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
         height, width = image.shape[:2]
-    top, left = (height - pixels) // 2, (width - pixels) // 2
+    top, left = round((height - pixels) / 2), round((width - pixels) / 2)
     return np.ascontiguousarray(image[top : top + pixels, left : left + pixels])

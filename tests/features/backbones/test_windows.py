@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image as PILImage
 
 from highlightr.features.backbones.crops import central_square
 from highlightr.features.backbones.i3d import PROTOCOL as I3D
@@ -137,4 +138,8 @@ def test_pictures_land_in_their_clip_for_an_hour(event: int) -> None:
 def test_the_central_square_is_central() -> None:
     image = np.arange(6 * 9 * 3, dtype=np.uint8).reshape(6, 9, 3)
     np.testing.assert_array_equal(central_square(image, 4), image[1:5, 2:6])
+    torchvision = pytest.importorskip("torchvision")
+    for side in (3, 4, 5):
+        expected = torchvision.transforms.functional.center_crop(PILImage.fromarray(image), side)
+        np.testing.assert_array_equal(central_square(image, side), np.asarray(expected))
     assert central_square(image, 12).shape == (12, 12, 3)
