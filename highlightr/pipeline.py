@@ -74,7 +74,7 @@ class Highlighter:
             encoded = self._models.encode(query)
         with stages("probe"):
             source = probe(Path(video))
-            outputs = plan_outputs(source, wanted.output, overwrite=wanted.overwrite)
+            outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
         analysis = self._analyse(source, query, encoded, wanted.selection.detector, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)

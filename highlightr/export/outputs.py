@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.media import check_output, check_suffix, move, staging_folder
+from highlightr.media import check_folder_output, check_output, check_suffix, move, staging_folder
 from highlightr.timeline import Source
 
 __all__ = ["Outputs", "plan_outputs", "staged"]
@@ -22,8 +22,8 @@ class Outputs:
     report: Path
 
 
-def plan_outputs(source: Source, output: Path | None, *, overwrite: bool) -> Outputs:
-    """Name the outputs and make sure that they can be written.
+def plan_outputs(source: Source, output: Path | None, clips: Path | None, *, overwrite: bool) -> Outputs:
+    """Name the outputs and make sure that they, and a folder of clips, can be written.
 
     Raises:
         OutputError: one of them exists and `overwrite` is false, is the source itself, or cannot be written.
@@ -34,6 +34,8 @@ def plan_outputs(source: Source, output: Path | None, *, overwrite: bool) -> Out
     outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"))
     for path in (outputs.video, outputs.receipt, outputs.report):
         check_output(path, source, overwrite=overwrite)
+    if clips is not None:
+        check_folder_output(clips)
     return outputs
 
 

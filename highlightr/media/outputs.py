@@ -15,7 +15,7 @@ from pathlib import Path
 from highlightr.errors import ConfigError, OutputError
 from highlightr.timeline import Source
 
-__all__ = ["MUXERS", "check_output", "check_suffix", "move", "staging_folder", "whole_file", "whole_folder"]
+__all__ = ["MUXERS", "check_folder_output", "check_output", "check_suffix", "move", "staging_folder", "whole_file", "whole_folder"]
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """File name suffix to ffmpeg's name of the container that is written."""
@@ -50,6 +50,17 @@ def check_output(path: Path, source: Source, *, overwrite: bool) -> None:
     _check_folder(path.absolute().parent)
 
 
+def check_folder_output(folder: Path) -> None:
+    """Make sure, before any work, that a folder can be made or filled.
+
+    Raises:
+        OutputError: it is a file, or its place is missing or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: not a directory; choose another folder")
+    _check_folder(folder.absolute() if folder.exists() else folder.absolute().parent)
+
+
 @contextmanager
 def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A name in the same folder to write to; it becomes `path` on a clean exit and is removed on an error.
@@ -73,9 +84,7 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputError: `folder` is a file or cannot be written, or holds a file of the same name.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: not a directory; choose another folder")
-    _check_folder(folder.absolute().parent)
+    check_folder_output(folder)
     with staging_folder(folder.absolute().parent) as staging:
         filled = staging / "clips"
         filled.mkdir()

@@ -135,6 +135,15 @@ def test_the_source_is_never_overwritten(
         assert video.read_bytes() == before
 
 
+def test_a_clips_folder_that_is_a_file_is_known_before_any_work(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (video.parent / "clips").write_text("mine")
+    outcome = run(capsys, monkeypatch, "summarize", video, "--clips", video.parent / "clips", "--quiet")
+    _refused(outcome, video.parent, "clips", "not a directory")
+    assert (video.parent / "clips").read_text() == "mine"
+
+
 def test_an_output_folder_that_is_not_there(
     video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
