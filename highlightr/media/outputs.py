@@ -15,7 +15,16 @@ from pathlib import Path
 from highlightr.errors import ConfigError, OutputError
 from highlightr.timeline import Source
 
-__all__ = ["MUXERS", "check_folder_output", "check_output", "check_suffix", "move", "staging_folder", "whole_file", "whole_folder"]
+__all__ = [
+    "MUXERS",
+    "check_folder_output",
+    "check_output",
+    "check_suffix",
+    "move",
+    "staging_folder",
+    "whole_file",
+    "whole_folder",
+]
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """File name suffix to ffmpeg's name of the container that is written."""
