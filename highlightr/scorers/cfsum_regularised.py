@@ -157,7 +157,7 @@ class _Similarity(nn.Module):
 
     def __init__(self, clip_width: int, text_width: int, config: CFSumConfig) -> None:
         super().__init__()
-        self.norms = nn.ModuleDict({"clip": nn.LayerNorm(clip_width), "text": nn.LayerNorm(text_width)})
+        self.clip_norm, self.text_norm = nn.LayerNorm(clip_width), nn.LayerNorm(text_width)
         self.dropout = nn.Dropout(config.input_dropout)
         self.clip = nn.Linear(clip_width, config.similarity_width)
         self.text = nn.Linear(text_width, config.similarity_width)
@@ -165,10 +165,10 @@ class _Similarity(nn.Module):
 
     def forward(self, clips: Tensor, tokens: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (B, N), unit vectors of clips (B, N, D) and of queries (B, D)."""
-        kept = zero_padding(self.norms["text"](tokens), padding)
+        kept = zero_padding(self.text_norm(tokens), padding)
         count = tokens.shape[1] if padding is None else (~padding).sum(1, keepdim=True)
         query = functional.normalize(self.text(self.dropout(kept.sum(1) / count)), dim=-1)
-        clip = functional.normalize(self.clip(self.dropout(self.norms["clip"](clips))), dim=-1)
+        clip = functional.normalize(self.clip(self.dropout(self.clip_norm(clips))), dim=-1)
         return self.gain * torch.einsum("bnd,bd->bn", clip, query), clip, query
 
 

@@ -14,7 +14,8 @@ from highlightr.errors import ConfigError
 if TYPE_CHECKING:
     from highlightr.training.ablation import AblationResult, ablate
     from highlightr.training.config import TrainConfig, config_names, load_config
-    from highlightr.training.runs import RunResult, TrainResult, train
+    from highlightr.training.results import RunResult, TrainResult
+    from highlightr.training.runs import train
 
 __all__ = [
     "AblationResult",
@@ -29,9 +30,9 @@ __all__ = [
 
 _HOMES = {
     "AblationResult": "highlightr.training.ablation",
-    "RunResult": "highlightr.training.runs",
+    "RunResult": "highlightr.training.results",
     "TrainConfig": "highlightr.training.config",
-    "TrainResult": "highlightr.training.runs",
+    "TrainResult": "highlightr.training.results",
     "ablate": "highlightr.training.ablation",
     "config_names": "highlightr.training.config",
     "load_config": "highlightr.training.config",

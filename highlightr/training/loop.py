@@ -42,6 +42,11 @@ BEST, LAST, METRICS, CURVES = "best.safetensors", "last.safetensors", "metrics.c
 STATE = "last.ckpt"
 """Lightning's checkpoint of the last finished epoch; only for resuming."""
 
+_SEED_STEP = 100_003
+"""More than any run has epochs: no two seeds share the draws of an epoch."""
+
+_RANK_STEP = 1_000_000_007
+
 _PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
@@ -76,8 +81,6 @@ class _Loop(lightning.LightningModule):
         """The batches of the current epoch."""
         store = self.train_store
         assert store is not None, "only the validation may be absent"
-        # Dropout draws from torch's own generator: seeded here, an epoch does not depend on those before it.
-        torch.manual_seed(self.config.seed * 100_003 + self.current_epoch)
         lengths = [len(item.labels) for item in store.items]
         where = (self.trainer.global_rank, self.trainer.world_size)
         order = EpochOrder(lengths, self.config.batch_size, self.config.seed, self.current_epoch, *where)
@@ -103,8 +106,12 @@ class _Loop(lightning.LightningModule):
         """Lightning does not know `Batch`."""
         return batch.to(device)
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The weighted loss of one batch."""
+        if batch_index == 0:
+            # Dropout draws from torch's own generator: seeded here, an epoch does not depend on those before it. The
+            # hook for an epoch's start would not do: Lightning leaves it out in the first epoch after a resume.
+            torch.manual_seed(self.config.seed * _SEED_STEP + self.current_epoch + self.global_rank * _RANK_STEP)
         outcome = self.learner.run(self.network, batch)
         loss, terms = weighted_loss(self.config.objective, outcome, batch.labels, batch.mask)
         count = torch.ones((), device=loss.device)

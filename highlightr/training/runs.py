@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import yaml
 
 from highlightr import __version__
 from highlightr.errors import ConfigError, OutputError
-from highlightr.evaluation import Case, Report, Row, evaluate_cases, find_protocol
+from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.export.files import write_whole
 from highlightr.features import create_text_encoder
 from highlightr.progress import ProgressHook
 from highlightr.training.batches import Queries, Store
-from highlightr.training.config import DataChoice, TrainConfig, load_config
-from highlightr.training.datasets import DATASETS, Dataset, open_dataset
+from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.datasets import Dataset
 from highlightr.training.learners import Learner, create_learner
 from highlightr.training.loop import BEST, fit
+from highlightr.training.parts import Parts, divided, unscored_cases
 from highlightr.training.predict import predict
+from highlightr.training.results import RunResult, TrainResult
 
-__all__ = ["Parts", "RunResult", "TrainResult", "fresh_folder", "open_parts", "train"]
+__all__ = ["fresh_folder", "train"]
 
 CONFIG, RESULT, PREDICTIONS, REPORT, ASKED = (
     "config.yaml",
@@ -41,72 +41,6 @@ CONFIG, RESULT, PREDICTIONS, REPORT, ASKED = (
     "report.json",
     "asked.json",
 )
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The videos of one run, by what they serve for."""
-
-    train: Dataset
-    validation: Dataset | None
-    test: Dataset | None
-    """`None` where every video is trained on; there are no test figures then."""
-    problems: int
-    """Items of the data set that could not be used, or were cut."""
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """One run: one seed, and one fold where there are folds."""
-
-    folder: Path
-    seed: int
-    fold: int | None
-    weights: Path
-    """The best epoch's, safetensors."""
-    parameters: int
-    best_epoch: int
-    epochs: int
-    metrics: Mapping[str, float]
-    """On the test part; empty without one."""
-    sizes: Mapping[str, int]
-    """Examples in `train`, `validation` and `test`, and `problems`."""
-    notes: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        plain = asdict(self)
-        return plain | {"folder": self.folder.name, "weights": self.weights.name, "notes": list(self.notes)}
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """All runs of one `train`."""
-
-    name: str
-    folder: Path
-    protocol: str
-    runs: tuple[RunResult, ...]
-    baselines: tuple[Row, ...] = ()
-    """Random, position prior and oracle on the test examples of all folds."""
-
-    @property
-    def row(self) -> Row:
-        """Mean over the runs and, of several, the standard deviation (ddof 1)."""
-        names = list(self.runs[0].metrics)
-        values = {name: [run.metrics[name] for run in self.runs] for name in names}
-        means = {name: float(np.mean(each)) for name, each in values.items()}
-        spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(self.runs) > 1 else {}
-        return Row(self.name, means, spread)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON types: what ``highlightr train --json`` prints and `report.json` holds."""
-        return {
-            "name": self.name,
-            "protocol": self.protocol,
-            "rows": [asdict(row) for row in (self.row, *self.baselines)],
-            "runs": [run.as_dict() for run in self.runs],
-        }
 
 
 def train(
@@ -152,11 +86,11 @@ def train(
         )
     shared = queries or Queries(create_text_encoder(chosen.text) if chosen.text else None)
     results, cases = [], []
-    for fold, parts in _divided(chosen, Path(data), folds):
+    for fold, parts in divided(chosen.data, Path(data), folds):
         for seed in range(chosen.seed, chosen.seed + seeds):
             run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, device, progress)
             results.append(run.done() or run.go())
-        cases += _labels(parts)
+        cases += unscored_cases(parts)
     protocol = find_protocol(chosen.protocol)
     baselines = baseline_rows(protocol, cases, seeds=5) if cases else ()
     result = TrainResult(chosen.name, folder, chosen.protocol, tuple(results), baselines)
@@ -192,69 +126,6 @@ def _resumed(folder: Path, config: TrainConfig, seeds: int, folds: int) -> Path:
     if asked != now:
         raise ConfigError(f"{folder} was started with another config, seeds or folds; start without resume")
     return folder
-
-
-def _divided(config: TrainConfig, data: Path, folds: int) -> Iterator[tuple[int | None, Parts]]:
-    if not folds:
-        yield None, open_parts(config.data, data)
-        return
-    whole, problems = _part(config.data, data, config.data.layout)
-    for fold, (rest, held_out) in enumerate(whole.folds(folds, config.data.split_seed)):
-        learned, validation = _validation(config.data, data, rest)
-        yield fold, Parts(learned, validation, held_out, problems)
-
-
-def open_parts(choice: DataChoice, root: Path) -> Parts:
-    """Open a data set and divide it as the config says.
-
-    Raises:
-        ConfigError: annotations that are absent, or a part without an item.
-    """
-    whole, problems = _part(choice, root, choice.layout)
-    test: Dataset | None = None
-    if choice.test is not None:
-        test, _ = _part(choice, root, {**choice.layout, **choice.test})
-    elif choice.test_share:
-        whole, test = whole.split_by_video(choice.test_share, choice.split_seed)
-    learned, validation = _validation(choice, root, whole)
-    return Parts(learned, validation, test, problems)
-
-
-def _validation(choice: DataChoice, root: Path, rest: Dataset) -> tuple[Dataset, Dataset | None]:
-    if choice.validation is not None:
-        return rest, _part(choice, root, {**choice.layout, **choice.validation})[0]
-    if not choice.validation_share:
-        return rest, None
-    return rest.split_by_video(choice.validation_share, choice.split_seed + 1)
-
-
-def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> tuple[Dataset, int]:
-    default = DATASETS[choice.name][1]
-    try:
-        layout = replace(default, **changes)
-    except TypeError as error:
-        raise ConfigError(f"data.layout: {error}") from error
-    found = open_dataset(choice.name, root, layout)
-    problems = len(found.problems)
-    if choice.group is None:
-        return found, problems
-    grouped = found.subset(lambda item: item.group == choice.group)
-    if not len(grouped):
-        groups = ", ".join(sorted({item.group for item in found.items}))
-        raise ConfigError(f"data.group {choice.group!r} has no item; there are {groups}")
-    return grouped, problems
-
-
-def _labels(parts: Parts) -> list[Case]:
-    """The test part's cases, for rows that need no features."""
-    if parts.test is None:
-        return []
-    items = parts.test.items
-    flat = [np.zeros(len(item.ratings)) for item in items]
-    return [
-        Case(item.key, item.video, zeros, item.ratings, item.group, item.change_points, item.summary)
-        for item, zeros in zip(items, flat, strict=True)
-    ]
 
 
 @dataclass(frozen=True)

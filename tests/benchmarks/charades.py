@@ -17,16 +17,17 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from highlightr.evaluation import Row, evaluate_cases, find_protocol
+from highlightr.evaluation import Case, Row, find_protocol
 from highlightr.features import create_text_encoder
 from highlightr.training import TrainConfig, load_config, train
 from highlightr.training.ablation import markdown_table
 from highlightr.training.batches import Queries, Store
 from highlightr.training.learners import create_learner
+from highlightr.training.members import join_members
+from highlightr.training.parts import open_parts
 from highlightr.training.predict import predict
-from highlightr.training.runs import open_parts
 
-CONFIG = Path(__file__).resolve().parents[2] / "models" / "training" / "cfsum-charades.yaml"
+CONFIG = "cfsum-charades"
 SEEDS = 3
 
 
@@ -44,18 +45,15 @@ def report_of(out: Path, name: str) -> dict[str, Any] | None:
     return json.loads(found[-1].read_text(encoding="utf-8")) | {"folder": found[-1].parent} if found else None
 
 
-def together(config: TrainConfig, folder: Path, data: Path, queries: Queries) -> Row:
+def together(config: TrainConfig, folder: Path, data: Path, queries: Queries) -> list[Case]:
     """The runs of one row as the members of one network, on the same test part."""
     weights = [load_file(path) for path in sorted(folder.glob("seed-*/best.safetensors"))]
     settings = {**config.scorer.config, "members": len(weights)}
     learner = create_learner("cfsum", settings, 0)
-    joined = {f"members.{i}.{name}": value for i, state in enumerate(weights) for name, value in state.items()}
-    learner.network.load_state_dict(joined)
+    learner.network.load_state_dict(join_members(weights))
     test = open_parts(config.data, data).test
     assert test is not None
-    cases = predict(learner, learner.network, Store(test, learner, queries))
-    report = evaluate_cases(find_protocol(config.protocol), cases, seeds=1)
-    return Row(f"{config.name}, {len(weights)} members together", report.metrics)
+    return predict(learner, learner.network, Store(test, learner, queries))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reports = {name: found for name in rows if (found := report_of(asked.out, name)) is not None}
     table = [Row(**report["rows"][0]) for report in reports.values()]
     if config.name in reports:
-        table.insert(1, together(config, reports[config.name]["folder"], asked.data, queries))
+        cases = together(config, reports[config.name]["folder"], asked.data, queries)
+        members = len(reports[config.name]["runs"])
+        table.insert(1, Row(f"{members} members together", find_protocol(config.protocol).measure(cases)))
         table += [Row(**row) for row in reports[config.name]["rows"][1:]]
     plain = [{"name": row.name, "metrics": row.metrics, "deviations": row.deviations} for row in table]
     (asked.out / "table.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

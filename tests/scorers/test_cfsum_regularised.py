@@ -72,8 +72,8 @@ def test_the_linear_path_is_the_gain_times_the_cosine() -> None:
     built = network(small(modalities=("video", "text")))
     given = inputs(("video", "text"))
     path = built.similarities["video"]
-    clips = path.norms["clip"](given["video"]) @ path.clip.weight.T + path.clip.bias
-    query = path.norms["text"](given["text"]).mean(1) @ path.text.weight.T + path.text.bias
+    clips = path.clip_norm(given["video"]) @ path.clip.weight.T + path.clip.bias
+    query = path.text_norm(given["text"]).mean(1) @ path.text.weight.T + path.text.bias
     cosine = torch.nn.functional.cosine_similarity(clips, query[:, None], dim=-1)
     torch.testing.assert_close(built(given).terms["video-text similarity"], path.gain * cosine)
 

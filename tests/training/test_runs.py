@@ -20,8 +20,8 @@ from highlightr.training.batches import Store
 from highlightr.training.datasets import open_dataset
 from highlightr.training.learners import Batch, CFSumLearner, create_learner
 from highlightr.training.objectives import Outcome
+from highlightr.training.parts import open_parts
 from highlightr.training.predict import predict
-from highlightr.training.runs import open_parts
 from tests.training import moments
 
 RUN_FILES = {
@@ -132,21 +132,21 @@ def test_a_killed_run_goes_on_with_the_same_curves(
     chosen = moments.config(**{"epochs": 4, "optimiser.schedule": schedule})
     whole = train(chosen, data, tmp_path / "whole", device="cpu", queries=moments.queries())
 
-    step, end = loop_module._Loop.training_step, loop_module._Loop.on_train_epoch_start
+    step, load = loop_module._Loop.training_step, loop_module._Loop.train_dataloader
 
-    def dying_step(self: loop_module._Loop, batch: object, batch_index: int) -> torch.Tensor:
+    def dying_step(self: loop_module._Loop, batch: Batch, batch_index: int) -> torch.Tensor:
         if moment == "in an epoch" and self.current_epoch == 2 and batch_index == 1:
             raise _KilledError
-        return step(self, batch, batch_index)  # type: ignore[arg-type]
+        return step(self, batch, batch_index)
 
-    def dying_start(self: loop_module._Loop) -> None:
+    def dying_load(self: loop_module._Loop) -> object:
         if moment == "between epochs" and self.current_epoch == 2:
             raise _KilledError
-        end(self)
+        return load(self)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop_module._Loop, "training_step", dying_step)
-        patch.setattr(loop_module._Loop, "on_train_epoch_start", dying_start)
+        patch.setattr(loop_module._Loop, "train_dataloader", dying_load)
         with pytest.raises(_KilledError):
             train(chosen, data, tmp_path / "killed", device="cpu", queries=moments.queries())
     (folder,) = (tmp_path / "killed").iterdir()

@@ -1,0 +1,71 @@
+"""What a training run came to, as data that is written beside its weights.
+
+In: figures of single runs. Out: plain JSON types, and the row of a table: mean and deviation over runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from highlightr.evaluation import Row
+
+__all__ = ["RunResult", "TrainResult"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run: one seed, and one fold where there are folds."""
+
+    folder: Path
+    seed: int
+    fold: int | None
+    weights: Path
+    """The best epoch's, safetensors."""
+    parameters: int
+    best_epoch: int
+    epochs: int
+    metrics: Mapping[str, float]
+    """On the test part; empty without one."""
+    sizes: Mapping[str, int]
+    """Examples in `train`, `validation` and `test`, and `problems`."""
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        plain = asdict(self)
+        return plain | {"folder": self.folder.name, "weights": self.weights.name, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """All runs of one `train`."""
+
+    name: str
+    folder: Path
+    protocol: str
+    runs: tuple[RunResult, ...]
+    baselines: tuple[Row, ...] = ()
+    """Random, position prior and oracle on the test examples of all folds."""
+
+    @property
+    def row(self) -> Row:
+        """Mean over the runs and, of several, the standard deviation (ddof 1)."""
+        names = list(self.runs[0].metrics)
+        values = {name: [run.metrics[name] for run in self.runs] for name in names}
+        means = {name: float(np.mean(each)) for name, each in values.items()}
+        spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(self.runs) > 1 else {}
+        return Row(self.name, means, spread)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types: what ``highlightr train --json`` prints and `report.json` holds."""
+        return {
+            "name": self.name,
+            "protocol": self.protocol,
+            "rows": [asdict(row) for row in (self.row, *self.baselines)],
+            "runs": [run.as_dict() for run in self.runs],
+        }
