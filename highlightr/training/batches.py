@@ -41,6 +41,10 @@ class Queries:
         self._encoder = encoder
         self._known: dict[str, Query] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: the vectors, not the model."""
+        return {"_encoder": None, "_known": self._known}
+
     def of(self, example: Example) -> Query:
         """The query with the data set's own tokens, else embedded.
 
@@ -53,9 +57,11 @@ class Queries:
         if example.tokens is not None:
             vector = example.tokens.mean(0)
             return Query(item.query, example.tokens, vector / max(float(np.linalg.norm(vector)), 1e-12))
-        if self._encoder is None:
-            raise ConfigError("the data set brings no query tokens: name a text encoder in the config (text: minilm)")
         if item.query not in self._known:
+            if self._encoder is None:
+                raise ConfigError(
+                    "the data set brings no query tokens: name a text encoder in the config (text: minilm)"
+                )
             self._known[item.query] = self._encoder.encode(item.query)
         return self._known[item.query]
 
@@ -71,6 +77,15 @@ class Store:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: where the data lies, not the data."""
+        return vars(self) | {"_kept": {}, "_bytes": 0}
+
+    def embed_queries(self) -> None:
+        """Embed every query now, so that it can be done once for several processes."""
+        for index in range(len(self) if self._learner.takes_query else 0):
+            self.example(index)
 
     def example(self, index: int) -> tuple[Example, Query | None]:
         """The example as it lies on the disk, and its query if the scorer takes one."""

@@ -29,6 +29,7 @@ from highlightr.evaluation import find_protocol
 from highlightr.export.files import write_whole
 from highlightr.progress import ProgressHook
 from highlightr.scorers.convert import write_weights
+from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import EpochOrder, Store, epoch_loader
 from highlightr.training.config import TrainConfig
 from highlightr.training.curves import curves_svg
@@ -199,7 +200,7 @@ def fit(
         train: examples to learn from.
         validation: examples to stop by; `None`: every epoch is run and the last is kept.
         folder: exists; gets the best and last weights, the curves as CSV and picture, and the state for resuming.
-        device: `auto` (every GPU there is, else the CPU), `cpu` or `cuda`.
+        device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.
         progress: called with stage `train`, in epochs.
 
     Raises:
@@ -207,30 +208,50 @@ def fit(
         WeightsError: a state in `folder` that is not plain data.
         OutputError: the folder cannot be written.
     """
+    place, count = _devices(device)
+    if count > 1:
+        for store in (train, validation):
+            if store is not None:
+                store.embed_queries()  # the other processes get the vectors, not the encoder
     loop = _Loop(learner, config, (train, validation), folder)
     state = folder / STATE
     with _quiet():
-        trainer = _trainer(config, folder, device, progress)
+        trainer = _trainer(config, folder, place, count, progress)
         try:
             trainer.fit(loop, ckpt_path=str(state) if state.is_file() else None, weights_only=True)
         except UnpicklingError as error:
             raise WeightsError(f"{state} is not a state that this program wrote; remove it to start again") from error
-    learner.network.load_state_dict(loop.judged.state_dict())
-    learner.network.cpu().eval()
-    return Fitted(best_epoch(loop.history, config), tuple(loop.history))
+    # Read back from the folder: where several processes trained, this one has seen neither weights nor curves.
+    load_weights(learner.network.cpu().eval(), folder / LAST, config.scorer.name)
+    history = _read_table(folder / METRICS)
+    return Fitted(best_epoch(history, config), tuple(history))
 
 
-def _trainer(config: TrainConfig, folder: Path, device: str, progress: ProgressHook | None) -> lightning.Trainer:
+def _read_table(path: Path) -> list[dict[str, float]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _devices(device: str) -> tuple[str, int]:
+    """Lightning's name of the accelerator, and how many of them train together."""
+    if device == "cpu" or not torch.cuda.is_available():
+        return "cpu", 1
+    return "gpu", torch.cuda.device_count()
+
+
+def _trainer(
+    config: TrainConfig, folder: Path, place: str, count: int, progress: ProgressHook | None
+) -> lightning.Trainer:
     saver = ModelCheckpoint(
         folder, "last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
     told = [_Told(progress)] if progress else []
-    several = device != "cpu" and torch.cuda.device_count() > 1
     return lightning.Trainer(
-        accelerator={"cuda": "gpu"}.get(device, device),
-        devices=1 if device == "cpu" else "auto",
-        # A batch in which every video lacks sound leaves the audio's weights without a gradient.
-        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        accelerator=place,
+        devices=count,
+        # Spawned, because the usual way runs the whole command again for each device, with a results folder of its own.
+        # A batch in which every video lacks sound leaves the audio's weights without a gradient: they are looked for.
+        strategy="ddp_spawn_find_unused_parameters_true" if count > 1 else "auto",
         precision=_PRECISION[config.precision],  # type: ignore[arg-type]
         max_epochs=config.epochs,
         gradient_clip_val=config.gradient_clip or None,

@@ -54,8 +54,11 @@ class TrainResult:
 
     @property
     def row(self) -> Row:
-        """Mean over the runs and, of several, the standard deviation (ddof 1)."""
-        names = list(self.runs[0].metrics)
+        """Mean over the runs and, of several, the standard deviation (ddof 1), of the metrics that every run has.
+
+        A domain's figure is missing where a fold holds no video of the domain.
+        """
+        names = [name for name in self.runs[0].metrics if all(name in run.metrics for run in self.runs)]
         values = {name: [run.metrics[name] for run in self.runs] for name in names}
         means = {name: float(np.mean(each)) for name, each in values.items()}
         spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(self.runs) > 1 else {}

@@ -23,6 +23,7 @@ from highlightr.evaluation.baselines import baseline_rows
 from highlightr.export.files import write_whole
 from highlightr.features import create_text_encoder
 from highlightr.progress import ProgressHook
+from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, Store
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.datasets import Dataset
@@ -64,7 +65,7 @@ def train(
         out: folder in which the results folder is made; it gets a new name each time.
         seeds: runs with seeds `config.seed`, + 1, …
         folds: 0: the config's own test part. From 2 on: that many folds by video, each the test part once.
-        device: `auto`, `cpu` or `cuda`.
+        device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.
         precision: `fp32`, `bf16` or `fp16` instead of the config's.
         resume: a results folder of an earlier call; finished runs are kept, the others go on where they stopped.
         queries: embedded queries to share between calls.
@@ -199,8 +200,6 @@ class _Run:
         """Figures of the best epoch on the test part, and its scores in the form of a prediction file."""
         if test is None:
             return None
-        from highlightr.scorers.neural import load_weights
-
         load_weights(learner.network, self.folder / BEST, self.config.scorer.name)
         cases = predict(learner, learner.network, test)
         lines = [_prediction(case, item.grid.clip_seconds) for case, item in zip(cases, test.items, strict=True)]

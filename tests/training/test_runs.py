@@ -229,6 +229,20 @@ def test_dropout_is_on_while_training_and_off_while_judging(
     assert set(modes) == {(True, True), (False, False)}
 
 
+@pytest.mark.slow
+def test_two_processes_train_one_network(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU, as several GPUs would: half of the batches each, one set of files, figures in this process."""
+    monkeypatch.setattr(loop_module, "_devices", lambda device: ("cpu", 2))
+    chosen = moments.config(epochs=6, batch_size=4)
+    result = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries())
+    (run,) = result.runs
+    assert [each.name for each in (tmp_path / "out").iterdir()] == [result.folder.name]
+    assert {each.name for each in run.folder.iterdir()} == RUN_FILES
+    random = next(row for row in result.baselines if row.name == "random")
+    assert run.metrics["map"] > random.metrics["map"] + 10
+    assert run.epochs == 6
+
+
 def test_bf16_trains_too(data: Path, tmp_path: Path) -> None:
     found = train(moments.config(), data, tmp_path / "a", device="cpu", precision="bf16", queries=moments.queries())
     assert all(value.dtype == torch.float32 for value in weights(found.runs[0].folder).values())
