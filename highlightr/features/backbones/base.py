@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,7 +57,8 @@ class NetworkSource:
         Raises:
             WeightsError: the file was not given, cannot be read, or does not fit the network.
         """
-        network = build()
+        with _without_initialisation():
+            network = build()
         if self._seed is not None:
             randomise(network, self._seed)
         else:
@@ -162,6 +164,24 @@ def randomise(network: torch.nn.Module, seed: int) -> None:
                 parameter.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
             elif name.endswith("bias"):
                 parameter.zero_()
+
+
+def _without_initialisation() -> AbstractContextManager[Any]:
+    """Networks built inside keep their memory as it comes: every tensor is filled right after, and random numbers
+    for a hundred million of them take seconds."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.nn.init.trunc_normal_}
+
+    class Mode(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            del types
+            return args[0] if func in drawing else func(*args, **(kwargs or {}))
+
+    return Mode()
 
 
 def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
