@@ -18,6 +18,7 @@ from highlightr.features import (
 )
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.scorers import Scorer, create_scorer
+from highlightr.scorers.registry import READ_LABELS
 from highlightr.scorers.zeroshot_labels import LabelBank
 from highlightr.selection import Detector, TransNetV2
 from highlightr.timeline import Features, Query, Scores, Shot
@@ -58,17 +59,20 @@ class Models:
         encoder = [] if self.preset.text is None else [text_encoder_class(self.preset.text).weights]
         return (*(item for one in self.opened for item in one.weights), *encoder)
 
-    def encode(self, query: str | None) -> Query | None:
-        """Embed a query; `None` without one, or where the scorer takes none.
+    def check_query(self, query: str | None) -> None:
+        """Refuse a query that cannot be used, before any work.
 
         Raises:
             ConfigError: an empty query, or none where the scorer needs one.
         """
-        use = self.scorer.contract.query
         if query is not None and not query.strip():
             raise ConfigError("the query is empty; write what to look for, or leave --query out")
-        if query is None and use == "required":
+        if query is None and self.scorer.contract.query == "required":
             raise ConfigError(f"preset {self.preset.name} needs a query: --query 'what to look for'")
+
+    def encode(self, query: str | None) -> Query | None:
+        """Embed a query; `None` without one, or where the scorer takes none."""
+        use = self.scorer.contract.query
         return None if query is None or use == "ignored" else self.text_encoder.encode(query)
 
     def score(self, features: Features, query: str | None, encoded: Query | None, shots: Sequence[Shot]) -> Scores:
@@ -91,7 +95,7 @@ def load_models(preset: Preset, device: str = "auto") -> Models:
     choice = preset.scorer
     weights = None if choice.weights is None else weights_path(choice.weights)
     open_text = cache(partial(_open_text, preset, place))
-    banks = _label_banks(open_text()) if choice.name == "zeroshot" else None
+    banks = _label_banks(open_text()) if choice.name in READ_LABELS else None
     scorer = create_scorer(choice.name, choice.config, weights, choice.random_seed, place, banks=banks)
     opened = tuple(_open_extractor(name, preset, place, scorer) for name in preset.extractors)
     return Models(preset, place, opened, scorer, open_text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,16 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
         OutputError: a place could not be written; no file was written.
     """
     source, segments = summary.source, summary.segments
+    middles = [(segment.start_seconds + segment.stop_seconds) / 2 for segment in segments]
     with staged(outputs) as places:
-        with stages("cut") as advance:
+        with ThreadPoolExecutor(max_workers=1) as beside, stages("cut") as advance:
+            pictures = beside.submit(grab_thumbnails, source, middles, width=THUMBNAIL_WIDTH)
             cut = cut_summary(source, segments, places.video, overwrite=True, copy=wanted.copy, progress=advance)
         summary = replace(summary, outputs=_named(outputs, wanted))
         with stages("report"):
-            middles = [(segment.start_seconds + segment.stop_seconds) / 2 for segment in segments]
-            thumbnails = grab_thumbnails(source, middles, width=THUMBNAIL_WIDTH)
             summary = replace(summary, timings_seconds=stages.timings_seconds)
             summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))
-            write_report(places.report, summary, thumbnails)
+            write_report(places.report, summary, pictures.result())
             write_receipt(places.receipt, summary.receipt)
         if wanted.clips is not None:
             with stages("clips"):

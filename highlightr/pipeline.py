@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from highlightr.media import probe
 from highlightr.options import SummarizeOptions
 from highlightr.progress import ProgressHook, Stages
 from highlightr.selection import Detector, find_shots, select_segments
-from highlightr.timeline import Features, Query, Scores, Shot, Source, Summary, TimeGrid
+from highlightr.timeline import Features, Scores, Shot, Source, Summary, TimeGrid
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
 
 __all__ = ["Analysis", "Highlighter"]
@@ -53,8 +54,8 @@ class Highlighter:
 
     def analyse(self, video: str | Path, query: str | None = None, *, detector: Detector = "cheap") -> Analysis:
         """Score every clip, choose nothing, write nothing; errors as for `summarize`."""
-        encoded = self._models.encode(query)
-        return self._analyse(probe(Path(video)), query, encoded, detector, Stages(self._progress))
+        self._models.check_query(query)
+        return self._analyse(probe(Path(video)), query, detector, Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -70,25 +71,24 @@ class Highlighter:
         """
         wanted = SummarizeOptions.from_keywords(**options)
         stages = Stages(self._progress)
-        with stages("query"):
-            encoded = self._models.encode(query)
+        self._models.check_query(query)
         with stages("probe"):
             source = probe(Path(video))
             outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
-        analysis = self._analyse(source, query, encoded, wanted.selection.detector, stages)
+        analysis = self._analyse(source, query, wanted.selection.detector, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
         summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
         return deliver(summary, outputs, wanted, self._models, stages)
 
-    def _analyse(
-        self, source: Source, query: str | None, encoded: Query | None, detector: Detector, stages: Stages
-    ) -> Analysis:
+    def _analyse(self, source: Source, query: str | None, detector: Detector, stages: Stages) -> Analysis:
         grid = TimeGrid(source.duration_seconds, self.preset.clip_seconds)
-        with stages("extract") as advance:
+        with ThreadPoolExecutor(max_workers=1) as beside, stages("extract") as advance:
+            # The text encoder takes half a second to open: that is done while the video is decoded.
+            encoding = beside.submit(self._models.encode, query)
             features = extract(source, grid, self._models.extractors(detector), progress=advance)
         with stages("shots"):
             shots = find_shots(features, detector)
         with stages("score"):
-            scores = self._models.score(features, query, encoded, shots)
+            scores = self._models.score(features, query, encoding.result(), shots)
         return Analysis(source, features, shots, scores)

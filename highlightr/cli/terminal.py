@@ -19,7 +19,6 @@ __all__ = ["print_table", "progress_hook", "show_log", "show_summary", "timecode
 
 STAGE_WORDS = {
     "probe": "Looking at the file",
-    "query": "Reading the query",
     "extract": "Watching and listening",
     "shots": "Finding shots",
     "score": "Scoring clips",
