@@ -19,6 +19,7 @@ from highlightr.evaluation.protocols import evaluate_cases, find_protocol
 from highlightr.features import TextEncoder, create_text_encoder
 from highlightr.progress import ProgressHook, silent
 from highlightr.scorers import Scorer, create_scorer
+from highlightr.scorers.registry import READ_LABELS
 from highlightr.timeline import Query
 from highlightr.training.datasets import Example, Layout, open_dataset
 from highlightr.zoo import Preset, load_preset, weights_path
@@ -80,7 +81,7 @@ def evaluate_preset(
 
 def _scorer(preset: Preset, device: str) -> Scorer:
     choice = preset.scorer
-    if choice.name == "zeroshot":
+    if choice.name in READ_LABELS:
         raise ConfigError(f"preset {preset.name} scores labelled streams, which no folder of features holds")
     weights = None if choice.weights is None else weights_path(choice.weights)
     return create_scorer(choice.name, choice.config, weights, choice.random_seed, device)

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from highlightr.errors import ConfigError
 
-__all__ = ["CFSumConfig", "DAViHDConfig", "MelPooling"]
+__all__ = ["CFSumConfig", "CFSumLiteConfig", "DAViHDConfig", "MelPooling"]
 
 MelPooling = Literal["grid", "authors-62"]
 
@@ -108,7 +108,7 @@ class CFSumConfig(_FromMapping):
     longest_clips: int = 75
     """Clips scored at once: QVHighlights videos are 150 s, 75 clips of 2 s."""
     variant: Literal["paper", "regularised"] = "paper"
-    """`regularised`: residuals and LayerNorm around every block, places, and the four options below."""
+    """`regularised`: residuals and LayerNorm around every block, places, and the options below."""
     output: Literal["labels", "logits"] = "labels"
     """What the network was trained to give: labels in [0, 1], clipped, or logits, which go through a sigmoid."""
     refinement_layers: int = 0
@@ -117,6 +117,8 @@ class CFSumConfig(_FromMapping):
     """Regularised: width in which a linear path compares clips with the query; 0: no such path."""
     input_dropout: float = 0.0
     """Regularised: dropout on the input features, while training."""
+    smoothing_seconds: float = 0.0
+    """Regularised: deviation of the Gaussian by which scores are averaged over neighbouring clips; 0: they are not."""
     members: int = 1
     """Regularised: networks whose scores are averaged."""
 
@@ -136,13 +138,14 @@ class CFSumConfig(_FromMapping):
 
     def _check_variant(self) -> None:
         _positive(self, "members")
-        extra = (self.refinement_layers, self.similarity_width, self.input_dropout, self.members)
-        if min(extra) < 0 or self.input_dropout >= 1:
-            raise ConfigError("refinement_layers and similarity_width must not be negative, nor input_dropout above 1")
-        if self.variant == "paper" and extra != (0, 0, 0.0, 1):
-            raise ConfigError(
-                "refinement_layers, similarity_width, input_dropout and members need variant: regularised"
-            )
+        names = ("refinement_layers", "similarity_width", "input_dropout", "smoothing_seconds")
+        for name in names:
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)!r}")
+        if self.input_dropout >= 1:
+            raise ConfigError(f"input_dropout must be below 1, got {self.input_dropout!r}")
+        if self.variant == "paper" and (self.members > 1 or any(getattr(self, name) for name in names)):
+            raise ConfigError(f"{', '.join(names)} and members need variant: regularised")
         if self.variant == "regularised" and self.output == "labels":
             raise ConfigError("variant regularised gives logits: set output: logits")
 
@@ -160,6 +163,52 @@ class CFSumConfig(_FromMapping):
         """The streams that a clip modality is made of; empty if it is not used."""
         chosen = {"video": self.video_streams, "audio": self.audio_streams}[modality]
         return chosen if modality in self.modalities else {}
+
+
+@dataclass(frozen=True)
+class CFSumLiteConfig(_FromMapping):
+    """The linear CFSum of the lite preset: widths of its weights, and the few numbers that are not weights.
+
+    Raises:
+        ConfigError: a size that is not positive, a share outside [0, 1].
+    """
+
+    pooled_stream: str = "efficientnet_lite0"
+    """Picture features that the linear path maps to the query's space."""
+    pooled_width: int = 1280
+    text_width: int = 384
+    """Width of the query's vector."""
+    common_sentences: int = 128
+    """Vectors of ordinary sentences: what resembles all of them says little about the query."""
+    border_units: int = 32
+    """Hidden units that tell a scene's border."""
+    gain: float = 4.0
+    """Weight of the linear path's cosine beside the log evidence of class names."""
+    common_share: float = 0.6
+    """How much of what ordinary sentences would get is taken off, in [0, 1]."""
+    common_temperature: float = 2.0
+    """Above 1 the nearest of the ordinary sentences count most."""
+    sharpness: float = 1.5
+    """Exponent on the evidence before it is averaged over a scene: above 1 its best clips count most."""
+    scene_strength: float = 1.5
+    """How firmly attention stops at a scene's border; 0 averages the whole video."""
+    audio_share: float = 0.5
+    """Weight of what is heard beside what is seen, where there is sound, in [0, 1]."""
+    slope: float = 1.0
+    """Score = sigmoid(slope * log evidence + offset), fitted on held-out videos."""
+    offset: float = 0.0
+    weak_match: float = 0.0
+    """Best score below which the query counts as not answered."""
+    clip_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        _positive(self, "pooled_width", "text_width", "common_sentences", "border_units", "gain", "clip_seconds")
+        _positive(self, "common_temperature", "sharpness", "slope")
+        for name in ("common_share", "audio_share", "weak_match"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)!r}")
+        if self.scene_strength < 0:
+            raise ConfigError(f"scene_strength must not be negative, got {self.scene_strength!r}")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,16 @@ from highlightr.scorers.zeroshot_salience import salience
 from highlightr.scorers.zeroshot_smoothing import average_over, moving_average, scene_indices, shot_index
 from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Shot
 
-__all__ = ["NOT_ENGLISH", "WEAK_MATCH", "WEAK_MATCH_BELOW", "ZeroShotConfig", "ZeroShotScorer"]
+__all__ = [
+    "NOT_ENGLISH",
+    "WEAK_MATCH",
+    "WEAK_MATCH_BELOW",
+    "ZeroShotConfig",
+    "ZeroShotScorer",
+    "label_match",
+    "label_reasons",
+    "not_english",
+]
 
 WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
 """Note given when the best clip scores below `WEAK_MATCH_BELOW`."""
@@ -136,18 +145,10 @@ class ZeroShotScorer(Scorer):
             kind: np.asarray(values * part / np.maximum(together, 1e-9), dtype=np.float32)
             for kind, part in pooled.items()
         }
-        return parts, _reasons(evidence, parts)
+        return parts, label_reasons(evidence, parts)
 
     def _match(self, kind: str) -> LabelMatch:
-        config = self.config
-        return LabelMatch(
-            self._banks[kind],
-            config.top_labels,
-            config.posterior_power,
-            config.sharpness,
-            config.hub_correction,
-            config.hub_neighbours,
-        )
+        return label_match(self._banks[kind], self.config)
 
     def _pool(self, values: FloatArray, groups: Sequence[tuple[float, IndexArray]]) -> FloatArray:
         """Mean over shot and scenes, bent towards the clip's own evidence (a weighted geometric mean)."""
@@ -183,16 +184,32 @@ class ZeroShotScorer(Scorer):
         return np.asarray(calm, dtype=np.float32)
 
     def _notes(self, query: Query, best: float) -> tuple[str, ...]:
-        latin = any("a" <= letter <= "z" for letter in query.text.lower())
-        notes = (NOT_ENGLISH,) if not latin else ()
+        notes = (NOT_ENGLISH,) if not_english(query) else ()
         return (*notes, WEAK_MATCH) if best < WEAK_MATCH_BELOW else notes
+
+
+def label_match(bank: LabelBank, config: ZeroShotConfig) -> LabelMatch:
+    """How a query meets the labels of a bank under these settings."""
+    return LabelMatch(
+        bank,
+        config.top_labels,
+        config.posterior_power,
+        config.sharpness,
+        config.hub_correction,
+        config.hub_neighbours,
+    )
+
+
+def not_english(query: Query) -> bool:
+    """Whether the query holds no Latin letter, so that an encoder of English cannot know it."""
+    return not any("a" <= letter <= "z" for letter in query.text.lower())
 
 
 def _total(parts: Mapping[str, FloatArray]) -> FloatArray:
     return np.asarray(np.clip(np.sum(list(parts.values()), axis=0), 0, 1), dtype=np.float32)
 
 
-def _reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArray]) -> Reasons:
+def label_reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArray]) -> Reasons:
     """Per clip the labels that speak most for the query, strongest first; weight is the share of all that speaks."""
     together = np.maximum(np.sum(list(parts.values()), axis=0), _LEAST_EVIDENCE)
     weights = {kind: found.weights * (parts[kind] / together)[:, None] for kind, found in evidence.items()}

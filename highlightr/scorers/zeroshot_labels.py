@@ -148,8 +148,12 @@ class LabelMatch:
 
     def gain(self, query: Query) -> FloatArray:
         """(L,) float32: evidence of a clip that shows this label alone."""
+        return np.asarray(self.gains(query.vector[None])[0])
+
+    def gains(self, vectors: FloatArray) -> FloatArray:
+        """(Q, L) float32: `gain` of several queries, given by their vectors (Q, D)."""
         crowding = self.hub_correction * self.bank.crowding(self.hub_neighbours)
-        return np.asarray(np.exp(self.sharpness * (self.bank.vectors @ query.vector - crowding)), dtype=np.float32)
+        return np.asarray(np.exp(self.sharpness * (vectors @ self.bank.vectors.T - crowding)), dtype=np.float32)
 
     def _check(self, class_scores: FloatArray, query: Query) -> None:
         labels, width = self.bank.vectors.shape

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from highlightr.timeline import FloatArray, Shot, TimeGrid
 
-__all__ = ["average_over", "join_steps", "moving_average", "scene_indices", "shot_index"]
+__all__ = ["average_over", "clip_looks", "join_steps", "moving_average", "scene_indices", "shot_index"]
 
 _WINDOW_CLIPS = 2048
 """Scenes are found in stretches of this many clips; what is joined across their edges does not matter at hours."""
@@ -59,7 +59,7 @@ def scene_indices(
     num_clips = class_scores.shape[0]
     splits = [np.zeros(num_clips, dtype=np.bool_) for _ in scene_seconds]
     for first in range(0, num_clips, _WINDOW_CLIPS):
-        steps = join_steps(_looks(class_scores[first : first + _WINDOW_CLIPS]))
+        steps = join_steps(clip_looks(class_scores[first : first + _WINDOW_CLIPS]))
         length = len(steps) + 1
         for split, seconds in zip(splits, scene_seconds, strict=True):
             scenes = min(length, max(1, round(length * clip_seconds / seconds)))
@@ -68,7 +68,7 @@ def scene_indices(
     return [np.cumsum(split) for split in splits]
 
 
-def _looks(class_scores: FloatArray) -> FloatArray:
+def clip_looks(class_scores: FloatArray) -> FloatArray:
     """(num_clips, L) unit vectors: log scores without each clip's mean, which is what the classifier's logits are."""
     logs = np.log(np.maximum(class_scores, _LEAST_SCORE), dtype=np.float32)
     logs -= logs.mean(axis=1, keepdims=True)
