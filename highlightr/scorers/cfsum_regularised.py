@@ -2,7 +2,8 @@
 
 In and out: as `CFSum`, and one more input, `place` (batch, clips, 1), where in the video a clip lies. The scores are
 logits. What differs from the paper: a residual connection and LayerNorm after every block, attention among clips after
-the interaction, a linear path from clips to query, dropout on the inputs, and members that are averaged.
+the interaction, a linear path from clips to query, dropout on the inputs, scores averaged over neighbouring clips, and
+members that are averaged.
 """
 
 from __future__ import annotations
@@ -36,6 +37,23 @@ def place_waves(place: Tensor) -> Tensor:
     waves = torch.arange(1, _PLACE_WAVES + 1, device=place.device, dtype=place.dtype) * math.pi
     angles = place * waves
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def smoothed(values: Tensor, deviation: float, padding: Tensor | None) -> Tensor:
+    """(B, N) averaged over neighbouring clips with Gaussian weights; padded clips take no part and get 0.
+
+    Args:
+        values: (B, N).
+        deviation: of the Gaussian, in clips.
+        padding: (B, N), True where padded, or `None`.
+    """
+    reach = math.ceil(3 * deviation)
+    steps = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
+    weights = torch.exp(-0.5 * (steps / deviation) ** 2)[None, None]
+    valid = torch.ones_like(values) if padding is None else (~padding).to(values.dtype)
+    total = functional.conv1d((values * valid)[:, None], weights, padding=reach)[:, 0]
+    share = functional.conv1d(valid[:, None], weights, padding=reach)[:, 0]
+    return valid * total / share.clamp_min(torch.finfo(share.dtype).tiny)
 
 
 def _positions(rows: Tensor) -> Tensor:
@@ -180,7 +198,8 @@ class CFSumRegularised(nn.Module):
 
     Source: CFSum (Guo et al. 2025), eq. 1-8, with the deviations that the module's docstring names. Why each: without
     residuals the cross-attention alone must carry what a clip shows; the similarity is what a linear map from CLIP to
-    sentence vectors can learn, which on small data is half of what there is to learn.
+    sentence vectors can learn, which on small data is half of what there is to learn; the score of a single clip is
+    noisy, and what a query describes lasts for seconds.
     """
 
     def __init__(self, config: CFSumConfig) -> None:
@@ -273,6 +292,9 @@ class CFSumRegularised(nn.Module):
         shares["bias"] = self.head.bias.expand_as(first)
         if mask is not None:
             shares = {name: share.masked_fill(mask, 0.0) for name, share in shares.items()}
+        deviation = self.config.smoothing_seconds / self.config.clip_seconds
+        if deviation:
+            shares = {name: smoothed(share, deviation, mask) for name, share in shares.items()}
         vectors = {name: (clip, query) for name, (_, clip, query) in similar.items()}
         return CFSumOutput(torch.stack(list(shares.values())).sum(0), shares, attention, vectors)
 

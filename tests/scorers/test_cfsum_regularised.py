@@ -11,7 +11,13 @@ import torch
 from highlightr.errors import ConfigError
 from highlightr.scorers import create_scorer
 from highlightr.scorers.attention import parameter_counts
-from highlightr.scorers.cfsum_regularised import PLACE_WIDTH, CFSumMembers, CFSumRegularised, place_waves
+from highlightr.scorers.cfsum_regularised import (
+    PLACE_WIDTH,
+    CFSumMembers,
+    CFSumRegularised,
+    place_waves,
+    smoothed,
+)
 from highlightr.scorers.cfsum_scorer import places
 from highlightr.scorers.configs import CFSumConfig
 from highlightr.timeline import Features, Query, TimeGrid
@@ -33,6 +39,7 @@ def small(**changes: object) -> CFSumConfig:
         "refinement_layers": 1,
         "similarity_width": 6,
         "input_dropout": 0.2,
+        "smoothing_seconds": 2.0,
     }
     return CFSumConfig(**{**settings, **changes})  # type: ignore[arg-type]
 
@@ -68,8 +75,21 @@ def test_terms_add_up_in_every_ablation_row(modalities: tuple[str, ...], modules
     assert linear == {name for name in found.terms if name.endswith("similarity")} == set(found.vectors)
 
 
+def test_scores_are_averaged_over_neighbours_and_never_over_padding() -> None:
+    values = torch.zeros(2, 30, dtype=torch.float64)
+    values[:, 10] = 1
+    padding = torch.arange(30)[None] >= torch.tensor([30, 12])[:, None]
+    found = smoothed(values, 1.5, padding)
+    weights = torch.exp(-0.5 * (torch.arange(-5, 6) / 1.5).double() ** 2)
+    torch.testing.assert_close(found[0, 5:16], weights / weights.sum())
+    assert (found[1, 12:] == 0).all()
+    torch.testing.assert_close(found[1, 10], 1 / weights[4:].flip(0)[-7:].sum())
+    constant = smoothed(torch.full((1, 7), 0.3, dtype=torch.float64), 2.0, None)
+    torch.testing.assert_close(constant, torch.full((1, 7), 0.3, dtype=torch.float64))
+
+
 def test_the_linear_path_is_the_gain_times_the_cosine() -> None:
-    built = network(small(modalities=("video", "text")))
+    built = network(small(modalities=("video", "text"), smoothing_seconds=0.0))
     given = inputs(("video", "text"))
     path = built.similarities["video"]
     clips = path.clip_norm(given["video"]) @ path.clip.weight.T + path.clip.bias
@@ -151,7 +171,9 @@ def test_the_scorer_gives_probabilities_of_the_logits_and_names_every_part() -> 
         ({"variant": "paper", "output": "labels"}, "need variant: regularised"),
         ({"output": "labels"}, "gives logits"),
         ({"variant": "other"}, "one or more of paper, regularised"),
-        ({"input_dropout": 1.0}, "must not be negative, nor input_dropout above 1"),
+        ({"input_dropout": 1.0}, "input_dropout must be below 1"),
+        ({"smoothing_seconds": -1.0}, "smoothing_seconds must not be negative"),
+        ({"similarity_width": float("nan")}, "similarity_width must not be negative"),
         ({"members": 0}, "members must be greater than zero"),
     ],
 )
