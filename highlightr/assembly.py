@@ -18,6 +18,7 @@ from highlightr.features import (
 )
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.scorers import Scorer, create_scorer
+from highlightr.scorers.registry import READ_LABELS
 from highlightr.scorers.zeroshot_labels import LabelBank
 from highlightr.selection import Detector, TransNetV2
 from highlightr.timeline import Features, Query, Scores, Shot
@@ -94,7 +95,7 @@ def load_models(preset: Preset, device: str = "auto") -> Models:
     choice = preset.scorer
     weights = None if choice.weights is None else weights_path(choice.weights)
     open_text = cache(partial(_open_text, preset, place))
-    banks = _label_banks(open_text()) if choice.name == "zeroshot" else None
+    banks = _label_banks(open_text()) if choice.name in READ_LABELS else None
     scorer = create_scorer(choice.name, choice.config, weights, choice.random_seed, place, banks=banks)
     opened = tuple(_open_extractor(name, preset, place, scorer) for name in preset.extractors)
     return Models(preset, place, opened, scorer, open_text)
