@@ -16,7 +16,7 @@ from highlightr.media.change import FRAME_CHANGE
 from highlightr.timeline import Features, Shot, Signal, TimeGrid
 from highlightr.training.lite.clips import CLIP_SECONDS, Take
 
-__all__ = ["Mixed", "Part", "deal", "draw_parts", "join", "whole"]
+__all__ = ["Mixed", "Part", "deal", "draw_parts", "draw_span", "join", "whole"]
 
 PARTS_PER_VIDEO = (4, 12)
 """Fewest and most parts of a drawn video."""
@@ -62,10 +62,11 @@ def draw_parts(takes: Sequence[Take], chosen: Sequence[int], rng: np.random.Gene
     """One part from each of some `chosen` takes, in random order, with random spans."""
     low, high = PARTS_PER_VIDEO
     count = min(len(chosen), int(rng.integers(low, high + 1)))
-    return [_draw_span(takes, int(take), rng) for take in rng.choice(chosen, count, replace=False)]
+    return [draw_span(takes, int(take), rng) for take in rng.choice(chosen, count, replace=False)]
 
 
-def _draw_span(takes: Sequence[Take], take: int, rng: np.random.Generator) -> Part:
+def draw_span(takes: Sequence[Take], take: int, rng: np.random.Generator) -> Part:
+    """A random span of one take, at least `SHORTEST_CLIPS` long where it has so many."""
     length = takes[take].features.grid.num_clips
     count = int(rng.integers(min(SHORTEST_CLIPS, length), length + 1))
     start = int(rng.integers(length - count + 1))
