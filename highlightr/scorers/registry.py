@@ -6,7 +6,6 @@ module loads no network and no torch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,7 @@ from typing import Any
 from highlightr.errors import ConfigError
 from highlightr.scorers.apply import Precision
 from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.cfsum_lite import CFSumLiteScorer, linear_shapes
 from highlightr.scorers.cfsum_scorer import CFSumScorer
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.davihd_scorer import DAViHDScorer
 from highlightr.scorers.debug import DebugScorer
 from highlightr.scorers.neural import NeuralScorer
@@ -28,13 +25,12 @@ __all__ = ["READ_LABELS", "SCORERS", "contract_of", "create_scorer", "describe"]
 SCORERS: dict[str, type[Scorer]] = {
     "zeroshot": ZeroShotScorer,
     "cfsum": CFSumScorer,
-    "cfsum-lite": CFSumLiteScorer,
     "davihd": DAViHDScorer,
     "debug": DebugScorer,
 }
 
 
-READ_LABELS = ("zeroshot", "cfsum-lite")
+READ_LABELS = ("zeroshot",)
 """Scorers that read class names, and so are made with `banks`."""
 
 
@@ -58,11 +54,11 @@ def create_scorer(
     Args:
         name: a key of `SCORERS`.
         config: the scorer's settings, plain types.
-        weights: a safetensors file, for `cfsum`, `cfsum-lite` and `davihd`.
+        weights: a safetensors file, for `cfsum` and `davihd`.
         random_seed: instead of weights; results are marked. For `debug` it defaults to 0.
         device: `cpu`, `cuda` or `cuda:N`, for `cfsum` and `davihd`.
         precision: `fp32`, `bf16` or `fp16`, for `cfsum` and `davihd`.
-        banks: `imagenet` and `yamnet` labels in the query's space, for `READ_LABELS`.
+        banks: `imagenet` and `yamnet` labels in the query's space, for `zeroshot`.
 
     Raises:
         ConfigError: an unknown name or setting, or neither or both of weights and seed.
@@ -71,8 +67,6 @@ def create_scorer(
     found = _scorer_class(name)
     if issubclass(found, NeuralScorer):
         return found(found.config_class.from_mapping(config), weights, random_seed, device, precision)
-    if found is CFSumLiteScorer:
-        return _cfsum_lite(config, weights, banks)
     if weights is not None:
         raise ConfigError(f"{name} runs without weights, got {weights}")
     if found is DebugScorer:
@@ -83,24 +77,13 @@ def create_scorer(
 
 
 def _zeroshot(config: Mapping[str, Any], banks: Mapping[str, LabelBank] | None) -> Scorer:
-    imagenet, audioset = _both(banks, "zeroshot")
+    if not banks or not {"imagenet", "yamnet"} <= set(banks):
+        raise ConfigError("zeroshot needs the label banks 'imagenet' and 'yamnet'")
     try:
         settings = ZeroShotConfig(**config)
     except TypeError as error:
         raise ConfigError(f"zeroshot: {error}") from error
-    return ZeroShotScorer(imagenet, audioset, settings)
-
-
-def _cfsum_lite(config: Mapping[str, Any], weights: Path | None, banks: Mapping[str, LabelBank] | None) -> Scorer:
-    if weights is None:
-        raise ConfigError("cfsum-lite runs on trained weights, and none were given")
-    return CFSumLiteScorer.load(weights, *_both(banks, "cfsum-lite"), CFSumLiteConfig.from_mapping(config))
-
-
-def _both(banks: Mapping[str, LabelBank] | None, name: str) -> tuple[LabelBank, LabelBank]:
-    if not banks or not {"imagenet", "yamnet"} <= set(banks):
-        raise ConfigError(f"{name} needs the label banks 'imagenet' and 'yamnet'")
-    return banks["imagenet"], banks["yamnet"]
+    return ZeroShotScorer(banks["imagenet"], banks["yamnet"], settings)
 
 
 def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
@@ -112,8 +95,6 @@ def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
     found = _scorer_class(name)
     if issubclass(found, NeuralScorer):
         return found.contract_of(found.config_class.from_mapping(config))
-    if found is CFSumLiteScorer:
-        return CFSumLiteScorer.contract_of(CFSumLiteConfig.from_mapping(config))
     return found.contract
 
 
@@ -146,9 +127,6 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameters(name: str, config: Mapping[str, Any]) -> dict[str, int]:
     found = _scorer_class(name)
-    if found is CFSumLiteScorer:
-        sizes = linear_shapes(CFSumLiteConfig.from_mapping(config))
-        return {key: math.prod(shape) for key, shape in sizes.items()}
     if not issubclass(found, NeuralScorer):
         return {}
     import torch
