@@ -13,13 +13,7 @@ from typing import Annotated
 import typer
 
 from highlightr import __version__
-from highlightr.cli.doctor import doctor
-from highlightr.cli.evaluate import evaluate
-from highlightr.cli.extract import extract
-from highlightr.cli.models import app as models
-from highlightr.cli.presets import presets
-from highlightr.cli.summarize import summarize
-from highlightr.cli.train import ablate, train
+from highlightr.cli.lazy import Home, group_of
 from highlightr.errors import FAILURE, HighlightrError
 
 __all__ = ["app", "main"]
@@ -27,21 +21,58 @@ __all__ = ["app", "main"]
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
+COMMANDS = (
+    Home(
+        "summarize",
+        "highlightr.cli.summarize",
+        "Cut the part of a video that is worth watching, and say why it was chosen.",
+        "summarize",
+    ),
+    Home(
+        "presets",
+        "highlightr.cli.presets",
+        "List the presets: what each is for, what it needs, what is here, what it costs, how it was measured.",
+        "presets",
+    ),
+    Home(
+        "doctor",
+        "highlightr.cli.doctor",
+        "Say what is installed, which weights are here, and which ffmpeg and device will be used.",
+        "doctor",
+    ),
+    Home(
+        "extract",
+        "highlightr.cli.extract",
+        "Write feature files that existing training code reads, with metadata beside each; skips what is done.",
+        "extract",
+    ),
+    Home(
+        "evaluate",
+        "highlightr.cli.evaluate",
+        "Measure scores by the field's protocols, beside random scores, a position prior and the oracle.",
+        "evaluate",
+    ),
+    Home(
+        "train",
+        "highlightr.cli.train",
+        "Train a scorer; every run leaves its config, curves, metrics, best and last weights.",
+        "train",
+    ),
+    Home("ablate", "highlightr.cli.train", "Run the ablation tables of a config.", "ablate"),
+    Home(
+        "models", "highlightr.cli.models", "List, fetch, check and convert weights; describe a preset's scorer.", "app"
+    ),
+)
+"""Every subcommand; a test compares the help lines with the commands' own."""
+
 app = typer.Typer(
     name="highlightr",
+    cls=group_of(COMMANDS),
     help="Turns a raw video into the part worth watching, and says why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(summarize)
-app.command()(presets)
-app.command()(doctor)
-app.command()(extract)
-app.command()(evaluate)
-app.command()(train)
-app.command()(ablate)
-app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

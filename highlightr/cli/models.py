@@ -14,7 +14,12 @@ from highlightr.zoo import load_preset
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, fetch, check and convert weights; describe a preset's scorer.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, fetch, check and convert weights; describe a preset's scorer.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 Names = Annotated[list[str], typer.Argument(help="Names from `highlightr models list`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

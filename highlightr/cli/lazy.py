@@ -1,0 +1,64 @@
+"""Subcommands that are imported when they are called, so that `highlightr --help` loads none of them.
+
+In: a table of names, modules and help lines. Out: a Typer group that lists them at once and imports one on use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+__all__ = ["Home", "group_of"]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a subcommand lives."""
+
+    name: str
+    """As it is typed."""
+    module: str
+    """The module that is imported on use."""
+    help: str
+    """What `highlightr --help` says of it: the first line of its own help."""
+    attribute: str
+    """The function, or the `Typer` of a command that has subcommands, in that module."""
+
+    def load(self) -> Any:
+        """Import the module and build the command."""
+        found = getattr(import_module(self.module), self.attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+            single.command(self.name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = self.name
+        return command
+
+
+class _Later(TyperCommand):
+    """Stands in a group for a command that was not imported yet."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home.name, help=home.help)
+        self._home = home
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Import the command; what parses the arguments, and is invoked afterwards, is the command itself."""
+        return self._home.load().make_context(info_name, args, parent=parent, **extra)
+
+
+def group_of(homes: Sequence[Home]) -> type[TyperGroup]:
+    """The class of a group that has these subcommands, in this order."""
+
+    class LazyGroup(TyperGroup):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.commands.update((home.name, _Later(home)) for home in homes)
+
+    return LazyGroup

@@ -1,0 +1,50 @@
+"""Subcommands are listed without being imported, and behave like themselves when called."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from highlightr.cli.lazy import Home
+from highlightr.cli.main import COMMANDS
+from tests.cli.run import run
+
+
+@pytest.mark.parametrize("home", COMMANDS, ids=lambda home: home.name)
+def test_the_help_line_is_the_commands_own(home: Home) -> None:
+    assert home.load().help.strip().split("\n")[0] == home.help
+
+
+def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from highlightr.cli import main\n"
+        "sys.argv = ['highlightr', sys.argv[1]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'torch', 'av', 'onnxruntime', 'yaml'} & set(sys.modules)\n"
+        "commands = [name for name in sys.modules if name.startswith('highlightr.') and '.cli' not in name]\n"
+        "print('LOADED', sorted(heavy), commands)\n"
+    )
+    for asked in ("--help", "--version"):
+        printed = subprocess.run([sys.executable, "-c", program, asked], capture_output=True, text=True, check=True)
+        assert "LOADED [] ['highlightr.errors']" in printed.stdout
+        assert "highlightr" in printed.stdout
+
+
+def test_a_command_that_is_called_prints_its_own_help_under_its_own_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run(capsys, monkeypatch, "extract", "--help")
+    assert done.code == 0
+    assert "highlightr extract" in " ".join(done.out.split())
+
+
+def test_a_misspelt_command_is_bad_input_with_a_suggestion(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run(capsys, monkeypatch, "sumarize", "video.mp4")
+    assert done.code == 2
+    assert "summarize" in done.err
