@@ -183,6 +183,8 @@ class CFSumLiteScorer(Scorer):
         audio = config.audio_share if "audio" in senses else 0.0
         weights = {"visual": 1 - audio, "audio": audio}
         found = {kind: np.exp(config.sharpness * self._evidence(features, queries, kind)) for kind in senses}
+        if not all(np.isfinite(values).all() for values in found.values()):
+            raise ConfigError("cfsum-lite gave a value that is not finite; look for one in the features")
         return {
             kind: weights[kind] * scene_average(values, chances, config.scene_strength)
             for kind, values in found.items()

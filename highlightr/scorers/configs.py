@@ -192,7 +192,7 @@ class CFSumLiteConfig(_FromMapping):
     """Exponent on the evidence before it is averaged over a scene: above 1 its best clips count most."""
     scene_strength: float = 1.5
     """How firmly attention stops at a scene's border; 0 averages the whole video."""
-    audio_share: float = 0.5
+    audio_share: float = 0.25
     """Weight of what is heard beside what is seen, where there is sound, in [0, 1]."""
     slope: float = 1.0
     """Score = sigmoid(slope * log evidence + offset), fitted on held-out videos."""

@@ -6,6 +6,7 @@ module loads no network and no torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 from highlightr.errors import ConfigError
 from highlightr.scorers.apply import Precision
 from highlightr.scorers.base import Contract, Scorer
+from highlightr.scorers.cfsum_lite import CFSumLiteScorer, linear_shapes
 from highlightr.scorers.cfsum_scorer import CFSumScorer
+from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.davihd_scorer import DAViHDScorer
 from highlightr.scorers.debug import DebugScorer
 from highlightr.scorers.neural import NeuralScorer
@@ -25,12 +28,13 @@ __all__ = ["READ_LABELS", "SCORERS", "contract_of", "create_scorer", "describe"]
 SCORERS: dict[str, type[Scorer]] = {
     "zeroshot": ZeroShotScorer,
     "cfsum": CFSumScorer,
+    "cfsum-lite": CFSumLiteScorer,
     "davihd": DAViHDScorer,
     "debug": DebugScorer,
 }
 
 
-READ_LABELS = ("zeroshot",)
+READ_LABELS = ("zeroshot", "cfsum-lite")
 """Scorers that read class names, and so are made with `banks`."""
 
 
@@ -54,11 +58,11 @@ def create_scorer(
     Args:
         name: a key of `SCORERS`.
         config: the scorer's settings, plain types.
-        weights: a safetensors file, for `cfsum` and `davihd`.
+        weights: a safetensors file, for `cfsum`, `cfsum-lite` and `davihd`.
         random_seed: instead of weights; results are marked. For `debug` it defaults to 0.
         device: `cpu`, `cuda` or `cuda:N`, for `cfsum` and `davihd`.
         precision: `fp32`, `bf16` or `fp16`, for `cfsum` and `davihd`.
-        banks: `imagenet` and `yamnet` labels in the query's space, for `zeroshot`.
+        banks: `imagenet` and `yamnet` labels in the query's space, for `READ_LABELS`.
 
     Raises:
         ConfigError: an unknown name or setting, or neither or both of weights and seed.
@@ -67,6 +71,8 @@ def create_scorer(
     found = _scorer_class(name)
     if issubclass(found, NeuralScorer):
         return found(found.config_class.from_mapping(config), weights, random_seed, device, precision)
+    if found is CFSumLiteScorer:
+        return _cfsum_lite(config, weights, banks)
     if weights is not None:
         raise ConfigError(f"{name} runs without weights, got {weights}")
     if found is DebugScorer:
@@ -77,13 +83,24 @@ def create_scorer(
 
 
 def _zeroshot(config: Mapping[str, Any], banks: Mapping[str, LabelBank] | None) -> Scorer:
-    if not banks or not {"imagenet", "yamnet"} <= set(banks):
-        raise ConfigError("zeroshot needs the label banks 'imagenet' and 'yamnet'")
+    imagenet, audioset = _both(banks, "zeroshot")
     try:
         settings = ZeroShotConfig(**config)
     except TypeError as error:
         raise ConfigError(f"zeroshot: {error}") from error
-    return ZeroShotScorer(banks["imagenet"], banks["yamnet"], settings)
+    return ZeroShotScorer(imagenet, audioset, settings)
+
+
+def _cfsum_lite(config: Mapping[str, Any], weights: Path | None, banks: Mapping[str, LabelBank] | None) -> Scorer:
+    if weights is None:
+        raise ConfigError("cfsum-lite runs on trained weights, and none were given")
+    return CFSumLiteScorer.load(weights, *_both(banks, "cfsum-lite"), CFSumLiteConfig.from_mapping(config))
+
+
+def _both(banks: Mapping[str, LabelBank] | None, name: str) -> tuple[LabelBank, LabelBank]:
+    if not banks or not {"imagenet", "yamnet"} <= set(banks):
+        raise ConfigError(f"{name} needs the label banks 'imagenet' and 'yamnet'")
+    return banks["imagenet"], banks["yamnet"]
 
 
 def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
@@ -95,6 +112,8 @@ def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
     found = _scorer_class(name)
     if issubclass(found, NeuralScorer):
         return found.contract_of(found.config_class.from_mapping(config))
+    if found is CFSumLiteScorer:
+        return CFSumLiteScorer.contract_of(CFSumLiteConfig.from_mapping(config))
     return found.contract
 
 
@@ -127,6 +146,9 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameters(name: str, config: Mapping[str, Any]) -> dict[str, int]:
     found = _scorer_class(name)
+    if found is CFSumLiteScorer:
+        sizes = linear_shapes(CFSumLiteConfig.from_mapping(config))
+        return {key: math.prod(shape) for key, shape in sizes.items()}
     if not issubclass(found, NeuralScorer):
         return {}
     import torch

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from highlightr.scorers import Scorer, contract_of, create_scorer
+from highlightr.scorers.cfsum_lite import CFSumLiteScorer, LinearWeights, linear_shapes
+from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.zeroshot_labels import LabelBank
 from highlightr.timeline import Features, Query, Signal, TimeGrid
 from highlightr.zoo.presets import load_preset
@@ -12,7 +14,7 @@ from highlightr.zoo.presets import load_preset
 WIDTHS = {"efficientnet_lite0": 1280, "yamnet": 521, "imagenet": 1000}
 TEXT_WIDTH = 384
 ROWS_PER_SECOND = 62.5
-SCORERS = ("zeroshot", "cfsum", "davihd", "debug")
+SCORERS = ("zeroshot", "cfsum", "cfsum-lite", "davihd", "debug")
 
 
 def features(seconds: float, seed: int = 0, skip: int = 0, without: tuple[str, ...] = ()) -> Features:
@@ -56,13 +58,26 @@ def bank(labels: int, seed: int) -> LabelBank:
     return LabelBank(tuple(f"label {i}" for i in range(labels)), vectors)
 
 
+def linear_tensors(seed: int) -> dict[str, np.ndarray]:
+    """Weights of `cfsum-lite`, drawn."""
+    rng = np.random.default_rng(seed)
+    shapes = linear_shapes(CFSumLiteConfig())
+    tensors = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    common = tensors["common"] / np.linalg.norm(tensors["common"], axis=1, keepdims=True)
+    return tensors | {"common": common, "borders.scale": np.ones(shapes["borders.scale"], np.float32)}
+
+
 def settings(name: str) -> dict[str, object]:
     return dict(load_preset(f"{name}-debug").scorer.config) if name in ("cfsum", "davihd") else {}
 
 
 def scorer(name: str, seed: int = 0) -> Scorer:
+    banks = {"imagenet": bank(1000, 1), "yamnet": bank(521, 2)}
     if name == "zeroshot":
-        return create_scorer(name, {}, banks={"imagenet": bank(1000, 1), "yamnet": bank(521, 2)})
+        return create_scorer(name, {}, banks=banks)
+    if name == "cfsum-lite":
+        weights = LinearWeights.from_tensors(linear_tensors(seed), CFSumLiteConfig(), "the test")
+        return CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)
     return create_scorer(name, settings(name), random_seed=seed)
 
 

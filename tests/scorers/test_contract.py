@@ -1,4 +1,4 @@
-"""What every scorer promises, held to by all four; and what scorers are made of and described as."""
+"""What every scorer promises, held to by all five; and what scorers are made of and described as."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from highlightr.scorers import SCORERS, Scorer, contract_of, create_scorer, desc
 from highlightr.scorers.cfsum_scorer import CFSumScorer
 from highlightr.scorers.davihd_scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_logmel, pool_logmel_authors
 from highlightr.scorers.neural import RANDOM_WEIGHTS_NOTE
+from highlightr.scorers.registry import READ_LABELS
 from highlightr.timeline import Features, Query, Scores, Shot, Signal, TimeGrid
 from highlightr.zoo.presets import load_preset
 from tests.scorers import factories
@@ -105,7 +106,7 @@ class TestContract:
 
     def test_random_weights_say_so(self, name: str) -> None:
         notes = self.score(name, factories.features(10), factories.query()).notes
-        assert (RANDOM_WEIGHTS_NOTE in notes) == (name != "zeroshot")
+        assert (RANDOM_WEIGHTS_NOTE in notes) == (name not in READ_LABELS)
 
     def test_the_contract_is_known_without_making_the_scorer(self, name: str) -> None:
         assert contract_of(name, factories.settings(name)) == factories.scorer(name).contract
@@ -114,6 +115,9 @@ class TestContract:
         report = describe(name, factories.settings(name))
         assert json.loads(json.dumps(report)) == report
         assert report["total"] == sum(report["parameters"].values())
+        if name == "cfsum-lite":
+            assert report["total"] == sum(value.size for value in factories.linear_tensors(0).values())
+            return
         network = getattr(factories.scorer(name), "network", None)
         assert report["total"] == (sum(p.numel() for p in network.parameters()) if network else 0)
 
@@ -177,7 +181,7 @@ def test_cfsum_shows_the_words_that_clips_attended_to() -> None:
     assert any("of 8 of the query" in reason.label for clip in longer for reason in clip)
 
 
-@pytest.mark.parametrize("name", ["cfsum", "davihd"])
+@pytest.mark.parametrize("name", ["cfsum", "cfsum-lite", "davihd"])
 def test_what_does_not_fit_the_contract_is_refused(name: str) -> None:
     made, good = factories.scorer(name), factories.features(10)
     narrow = {**good.streams, "yamnet": good.streams["yamnet"][:, :100]}
@@ -193,19 +197,22 @@ def test_what_does_not_fit_the_contract_is_refused(name: str) -> None:
 
 def test_a_query_of_another_encoder_is_refused() -> None:
     rows = np.ones((3, 512), np.float32)
-    with pytest.raises(ConfigError, match="query tokens 384 wide, got 512"):
-        factories.scorer("cfsum").score(factories.features(5), Query("x", rows, rows[0]), ())
+    for name in ("cfsum", "cfsum-lite"):
+        with pytest.raises(ConfigError, match="query tokens 384 wide, got 512"):
+            factories.scorer(name).score(factories.features(5), Query("x", rows, rows[0]), ())
 
 
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("best", {}, "no scorer named 'best'; there are zeroshot, cfsum, davihd, debug"),
+        ("best", {}, "no scorer named 'best'; there are zeroshot, cfsum, cfsum-lite, davihd, debug"),
         ("cfsum", {}, "exactly one of them; neither was given"),
         ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
         ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no option 'depth'"),
         ("cfsum", {"random_seed": 0, "config": {"width": "wide"}}, "wrong type"),
         ("zeroshot", {}, "needs the label banks"),
+        ("cfsum-lite", {}, "runs on trained weights, and none were given"),
+        ("cfsum-lite", {"weights": Path("x")}, "needs the label banks"),
         ("zeroshot", {"weights": Path("x")}, "runs without weights"),
         ("debug", {"config": {"depth": 2}}, "has no settings"),
     ],

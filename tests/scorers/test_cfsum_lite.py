@@ -1,0 +1,230 @@
+"""The linear CFSum: the formula written out, scenes, what is required, weights that fit, and no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from highlightr.errors import ConfigError, WeightsError
+from highlightr.scorers import cfsum_lite, create_scorer
+from highlightr.scorers.cfsum_lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.configs import CFSumLiteConfig
+from highlightr.scorers.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
+from highlightr.scorers.zeroshot import WEAK_MATCH, ZeroShotConfig
+from highlightr.scorers.zeroshot_labels import strongest_labels
+from highlightr.timeline import Features, Shot, TimeGrid
+from tests.scorers import factories
+
+BANKS = {"imagenet": factories.bank(1000, 1), "yamnet": factories.bank(521, 2)}
+
+
+def made(config: CFSumLiteConfig | None = None, **tensors: np.ndarray) -> CFSumLiteScorer:
+    chosen = config or CFSumLiteConfig()
+    weights = LinearWeights.from_tensors(factories.linear_tensors(0) | tensors, chosen, "the test")
+    return CFSumLiteScorer(BANKS["imagenet"], BANKS["yamnet"], weights, chosen)
+
+
+def halves(grid: TimeGrid) -> list[Shot]:
+    middle = grid.duration_seconds / 2
+    return [Shot(0.0, middle), Shot(middle, grid.duration_seconds)]
+
+
+def dense_average(values: np.ndarray, chances: np.ndarray, strength: float) -> np.ndarray:
+    """`scene_average` with the matrix of weights written out."""
+    costs = np.concatenate([[0.0], np.cumsum(np.minimum(-np.log(1 - chances.astype(float)), 4.0))])
+    weights = np.exp(-strength * np.abs(costs[:, None] - costs[None]))
+    return (weights @ values) / weights.sum(axis=1)
+
+
+class TestSceneAverage:
+    """Attention that falls at borders."""
+
+    @pytest.mark.parametrize("strength", [0.0, 0.7, 3.0])
+    def test_it_equals_the_matrix_written_out(self, strength: float) -> None:
+        rng = np.random.default_rng(0)
+        values, chances = rng.random(40).astype(np.float32), rng.random(39).astype(np.float32) ** 3
+        np.testing.assert_allclose(
+            scene_average(values, chances, strength), dense_average(values, chances, strength), rtol=1e-5
+        )
+
+    def test_a_constant_stays_and_rows_are_averaged_alone(self) -> None:
+        chances = np.random.default_rng(1).random(29).astype(np.float32)
+        rows = np.stack([np.full(30, 0.3, np.float32), np.arange(30, dtype=np.float32)])
+        found = scene_average(rows, chances, 1.0)
+        np.testing.assert_allclose(found[0], 0.3, rtol=1e-6)
+        assert np.array_equal(found[1], scene_average(rows[1], chances, 1.0))
+
+    def test_a_certain_border_parts_two_scenes(self) -> None:
+        chances = np.zeros(9, np.float32)
+        chances[4] = 1.0
+        values = np.repeat([1.0, 0.0], 5).astype(np.float32)
+        found = scene_average(values, chances, 3.0)
+        assert found[:5].min() > 0.99
+        assert found[5:].max() < 0.01
+
+
+class TestBorders:
+    """What is known about borders, and the perceptron over it."""
+
+    def test_facts_of_a_video_of_two_pictures(self) -> None:
+        scores = np.full((20, 6), 1e-3, np.float32)
+        scores[:10, 0] = scores[10:, 1] = 0.9
+        grid = TimeGrid(20.0, 1.0)
+        facts = border_facts(scores, grid, halves(grid))
+        assert facts.shape == (19, BORDER_FACTS)
+        assert np.flatnonzero(facts[:, 0]).tolist() == [9]
+        assert facts[9, 1] == pytest.approx(np.log(10.0))
+        alike = facts[:, 5:9]
+        assert (alike[9] < -0.9).all()
+        assert alike[3, 0] == pytest.approx(1.0, abs=1e-4)
+        assert facts[9, -1] == facts[:, -1].min()  # it vanishes last
+
+    def test_one_clip_has_no_border(self) -> None:
+        grid = TimeGrid(0.5, 1.0)
+        facts = border_facts(np.ones((1, 6), np.float32), grid, [Shot(0.0, 0.5)])
+        assert facts.shape == (0, BORDER_FACTS)
+        assert scene_average(np.array([0.4], np.float32), np.zeros(0, np.float32), 2.0) == pytest.approx([0.4])
+
+    def test_chances_are_the_perceptron_s(self) -> None:
+        rng = np.random.default_rng(0)
+        arrays = {name: rng.standard_normal(shape) for name, shape in SceneBorders.shapes(3).items()}
+        facts = rng.standard_normal((4, BORDER_FACTS))
+        rows = (facts - arrays["mean"]) / arrays["scale"]
+        hidden = np.maximum(rows @ arrays["hidden_weight"].T + arrays["hidden_bias"], 0)
+        expected = 1 / (1 + np.exp(-(hidden @ arrays["out_weight"] + arrays["out_bias"])))
+        np.testing.assert_allclose(SceneBorders(**arrays).chances(facts), expected, rtol=1e-5)
+
+
+class TestFormula:
+    """The score, recomputed."""
+
+    def test_log_evidence_is_the_documented_sum(self) -> None:
+        features, query, config = factories.features(12), factories.query(), CFSumLiteConfig()
+        tensors = factories.linear_tensors(0)
+        texts = np.concatenate([query.vector[None], tensors["common"]]).astype(float)
+        pooled = features.streams["efficientnet_lite0"].astype(float)
+        unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)  # noqa: E731
+        seen = unit((unit(pooled) - tensors["clip_mean"]) @ tensors["clip_map"])
+        said = unit((texts - tensors["text_mean"]) @ tensors["text_map"])
+        total = np.zeros(12)
+        chances = made()._weights.borders.chances(
+            border_facts(features.streams["imagenet"], features.grid, halves(features.grid))
+        )
+        zero = ZeroShotConfig()
+        for stream, weight in (("imagenet", 1 - config.audio_share), ("yamnet", config.audio_share)):
+            bank = BANKS[stream]
+            crowd = zero.hub_correction * bank.crowding(zero.hub_neighbours)
+            gains = np.exp(zero.sharpness * (texts @ bank.vectors.T - crowd))
+            shares = strongest_labels(features.streams[stream], zero.top_labels, zero.posterior_power)
+            logs = np.log(shares @ gains.T) + (config.gain * seen @ said.T if stream == "imagenet" else 0)
+            soft = np.log(np.mean(np.exp(config.common_temperature * logs[:, 1:]), 1)) / config.common_temperature
+            evidence = np.exp(config.sharpness * (logs[:, 0] - config.common_share * soft))
+            total += weight * dense_average(evidence, chances, config.scene_strength)
+        found = made().log_evidence(features, [query], halves(features.grid))[0]
+        np.testing.assert_allclose(found, np.log(total), atol=1e-3)
+
+    def test_the_calibration_is_a_sigmoid_of_it(self) -> None:
+        features, query = factories.features(9), factories.query()
+        config = CFSumLiteConfig(slope=0.7, offset=-0.4)
+        logits = 0.7 * made(config).log_evidence(features, [query], ())[0] - 0.4
+        np.testing.assert_allclose(made(config).score(features, query, ()).values, 1 / (1 + np.exp(-logits)), rtol=1e-4)
+
+    def test_several_queries_at_once_are_each_alone(self) -> None:
+        features = factories.features(15)
+        asked = [factories.query(seed=1), factories.query(seed=2)]
+        both = made().log_evidence(features, asked, ())
+        for row, query in zip(both, asked, strict=True):
+            np.testing.assert_allclose(row, made().log_evidence(features, [query], ())[0], atol=1e-5)
+
+    def test_chunks_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        features, query = factories.features(50), factories.query()
+        whole = made().score(features, query, ()).values
+        monkeypatch.setattr(cfsum_lite, "_CHUNK_CLIPS", 7)
+        np.testing.assert_allclose(made().score(features, query, ()).values, whole, atol=1e-5)
+
+    def test_it_finds_the_picture_that_the_map_sends_to_the_query(self) -> None:
+        rng = np.random.default_rng(3)
+        clip_map = rng.standard_normal((1280, 384)).astype(np.float32)
+        zeros = {"clip_mean": np.zeros(1280, np.float32), "text_mean": np.zeros(384, np.float32)}
+        query = factories.query()
+        pooled = rng.standard_normal((30, 1280)).astype(np.float32)
+        pooled[10:20] = query.vector @ np.linalg.pinv(clip_map)
+        plain = factories.features(30)
+        features = Features(plain.grid, {**plain.streams, "efficientnet_lite0": pooled})
+        config = CFSumLiteConfig(scene_strength=0.0, audio_share=0.0, gain=20.0)
+        scorer = made(
+            replace(config, scene_strength=50.0), clip_map=clip_map, text_map=np.eye(384, dtype="f4"), **zeros
+        )
+        always = {"borders.out_bias": np.full(1, 50.0, np.float32), "borders.out_weight": np.zeros(32, np.float32)}
+        parted = made(scorer.config, clip_map=clip_map, text_map=np.eye(384, dtype="f4"), **zeros, **always)
+        values = parted.score(features, query, ()).values
+        assert set(np.argsort(-values)[:10].tolist()) == set(range(10, 20))
+
+    def test_sound_is_a_part_where_there_is_sound(self) -> None:
+        query = factories.query()
+        assert set(made().score(factories.features(5), query, ()).parts) == {"visual", "audio"}
+        silent = made().score(factories.features(5, without=("yamnet",)), query, ())
+        assert set(silent.parts) == {"visual"}
+        np.testing.assert_allclose(silent.parts["visual"], silent.values, rtol=1e-6)
+
+    def test_a_weak_match_is_said(self) -> None:
+        features, query = factories.features(5), factories.query()
+        assert WEAK_MATCH in made(CFSumLiteConfig(weak_match=1.0)).score(features, query, ()).notes
+        assert made(CFSumLiteConfig(weak_match=0.0)).score(features, query, ()).notes == ()
+
+
+class TestWeights:
+    """A weights file fits, or is refused in one line."""
+
+    def load(self, tensors: dict[str, np.ndarray], folder: Path) -> CFSumLiteScorer:
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / "w.safetensors")
+        found = create_scorer("cfsum-lite", {}, folder / "w.safetensors", banks=BANKS)
+        assert isinstance(found, CFSumLiteScorer)
+        return found
+
+    def test_a_round_trip_in_half_precision_scores_nearly_the_same(self, tmp_path: Path) -> None:
+        tensors = {name: value.astype(np.float16) for name, value in factories.linear_tensors(0).items()}
+        features, query = factories.features(20), factories.query()
+        found = self.load(tensors, tmp_path).score(features, query, ()).values
+        np.testing.assert_allclose(found, made().score(features, query, ()).values, atol=5e-3)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"text_mean": np.zeros(5, np.float32)}, "'text_mean' is"),
+            ({"more": np.zeros(5, np.float32)}, "unknown, first 'more'"),
+            ({"text_mean": np.full(384, np.nan, np.float32)}, "'text_mean' holds a value that is not finite"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, changes: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match=message):
+            self.load(factories.linear_tensors(0) | changes, tmp_path)
+
+    def test_other_files_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "text").write_text("no weights")
+        for name in ("text", "absent"):
+            with pytest.raises(WeightsError, match="cannot be read as safetensors"):
+                create_scorer("cfsum-lite", {}, tmp_path / name, banks=BANKS)
+
+
+@pytest.mark.parametrize("change", [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"weak_match": -0.1}])
+def test_settings_that_cannot_be_right_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        CFSumLiteConfig.from_mapping(change)
+
+
+def test_torch_is_not_loaded_to_score() -> None:
+    code = (
+        "import sys\nfrom tests.scorers import factories\n"
+        "factories.scorer('cfsum-lite').score(factories.features(5), factories.query(), ())\n"
+        "print('torch' in sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.strip() == "False"
