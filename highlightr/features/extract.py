@@ -1,7 +1,8 @@
 """One decode pass, every extractor.
 
 In: a probed source, its grid and the extractors. Out: `Features` with the streams and signals of all of them.
-Extractors that ask for the same samples share one tap; those that hear are left out where there is no sound.
+Extractors that ask for the same samples share one tap; those that hear are left out where there is no sound. Decoding
+and the taps' extractors run side by side (see `highlightr.features.lanes`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from highlightr.errors import ConfigError
-from highlightr.features.base import Extraction, Extractor
+from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.lanes import Lanes
 from highlightr.media.decode import decode
 from highlightr.media.taps import AudioBlock, AudioTap, Frame, Item, Tap
 from highlightr.timeline import Features, FloatArray, Signal, Source, TimeGrid
@@ -43,11 +45,11 @@ def extract(
     wanted = [one for one in extractors if source.audio is not None or not isinstance(one.tap, AudioTap)]
     taps, listeners = _share_taps(wanted, grid)
     report = _Report(progress, grid.duration_seconds)
-    for name, item in decode(source, taps):
-        report.reached(_seconds(taps[name], item))
-        for extraction in listeners[name]:
-            extraction.push(item)
-    features = _finish(grid, (extraction for group in listeners.values() for extraction in group))
+    with Lanes(listeners) as lanes:
+        for name, item in decode(source, taps):
+            report.reached(_seconds(taps[name], item))
+            lanes.push(name, item)
+        features = _joined(grid, lanes.finish())
     report.done()
     return features
 
@@ -78,11 +80,10 @@ def _share_taps(extractors: Iterable[Extractor], grid: TimeGrid) -> tuple[dict[s
     return {name: tap for tap, name in names.items()}, listeners
 
 
-def _finish(grid: TimeGrid, extractions: Iterable[Extraction]) -> Features:
+def _joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
     streams: dict[str, FloatArray] = {}
     signals: dict[str, Signal] = {}
-    for extraction in extractions:
-        made = extraction.finish()
+    for made in parts:
         streams.update(made.streams)
         signals.update(made.signals)
     return Features(grid, streams, signals)

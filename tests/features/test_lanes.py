@@ -1,0 +1,115 @@
+"""Lanes keep order, bound their backlog, and stop cleanly whatever happens."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from highlightr.features.base import Extracted, Extraction
+from highlightr.features.lanes import LARGEST_BACKLOG_BYTES, Lane, Lanes
+from highlightr.media.taps import AudioBlock, Item
+
+
+def block(number: int, samples: int = 4) -> AudioBlock:
+    return AudioBlock(number, np.zeros(samples, dtype=np.float32))
+
+
+class Listener(Extraction):
+    """Remembers what it was given; may be held up, and may fail at one item."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.seen: list[int] = []
+        self.threads: set[int] = set()
+        self.going = threading.Event()
+        self.going.set()
+        self.finished = False
+        self._fails_at = fails_at
+
+    def push(self, item: Item) -> None:
+        assert isinstance(item, AudioBlock)
+        assert self.going.wait(timeout=30)
+        if item.start_sample == self._fails_at:
+            raise ValueError(f"no item {self._fails_at}")
+        self.seen.append(item.start_sample)
+        self.threads.add(threading.get_ident())
+
+    def finish(self) -> Extracted:
+        self.finished = True
+        return Extracted({"count": np.full((1, 1), len(self.seen), np.float32)})
+
+
+def lanes_of(*groups: list[Extraction]) -> Lanes:
+    return Lanes({str(number): group for number, group in enumerate(groups)})
+
+
+def alive() -> int:
+    return sum(thread.name.startswith("extract-") for thread in threading.enumerate())
+
+
+def test_every_extraction_sees_every_item_of_its_lane_in_order_on_one_other_thread() -> None:
+    first, second, third = Listener(), Listener(), Listener()
+    with lanes_of([first, second], [third]) as lanes:
+        for number in range(200):
+            lanes.push("0", block(number))
+            if number % 2:
+                lanes.push("1", block(number))
+        made = lanes.finish()
+    assert first.seen == second.seen == list(range(200))
+    assert third.seen == list(range(1, 200, 2))
+    assert [float(part.streams["count"][0, 0]) for part in made] == [200, 200, 100]
+    assert first.threads == second.threads
+    assert len(first.threads | third.threads | {threading.get_ident()}) == 3
+
+
+def test_the_source_waits_for_a_lane_that_lags() -> None:
+    listener = Listener()
+    listener.going.clear()
+    lane = Lane("slow", [listener])
+    large = LARGEST_BACKLOG_BYTES // 8  # samples of 4 bytes: half the bound
+    handed: list[int] = []
+
+    def feed() -> None:
+        for number in range(8):
+            lane.push(block(number, large))
+            handed.append(number)
+        lane.close()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    feeder.join(timeout=0.3)
+    assert feeder.is_alive()
+    assert len(handed) == 2
+    listener.going.set()
+    feeder.join(timeout=30)
+    lane.result()
+    assert listener.seen == list(range(8))
+
+
+def test_an_error_in_a_lane_reaches_the_source_and_ends_every_lane() -> None:
+    failing, other = Listener(fails_at=3), Listener()
+    with pytest.raises(ValueError, match="no item 3"), lanes_of([failing], [other]) as lanes:
+        for number in range(100_000):
+            lanes.push("0", block(number))
+            lanes.push("1", block(number))
+    assert not failing.finished
+    assert not other.finished
+    assert alive() == 0
+
+
+def test_an_error_on_the_last_item_is_not_lost() -> None:
+    failing = Listener(fails_at=1)
+    with pytest.raises(ValueError, match="no item 1"), lanes_of([failing]) as lanes:
+        lanes.push("0", block(0))
+        lanes.push("0", block(1))
+        lanes.finish()
+
+
+def test_an_interrupt_at_the_source_ends_the_lanes_without_finishing() -> None:
+    listener = Listener()
+    with pytest.raises(KeyboardInterrupt), lanes_of([listener]) as lanes:
+        lanes.push("0", block(0))
+        raise KeyboardInterrupt
+    assert not listener.finished
+    assert alive() == 0
