@@ -66,7 +66,7 @@ class Soundtrack:
             yield from ((name, block) for block in outlet.finish())
 
     def _mix(self, frame: av.AudioFrame) -> Samples:
-        """(n,) float32 mono at the stored rate; a change of format in mid-stream starts a new mixer."""
+        """(n,) float32 mono at the stored rate, as it comes; a change of format in mid-stream starts a new mixer."""
         import av
 
         frame.pts, pts = None, frame.pts
@@ -77,8 +77,7 @@ class Soundtrack:
             mixed = self._mixer.resample(frame)
         frame.pts = pts
         parts = [piece.to_ndarray()[0] for piece in mixed]
-        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-        return np.nan_to_num(samples, copy=False).clip(-1.0, 1.0)
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def _late(self, position: int) -> int:
         """By how many samples a frame lies after the end of what came before; small errors count as none."""
@@ -105,7 +104,8 @@ class Soundtrack:
             yield from self._drain()
 
     def _drain(self) -> Iterator[tuple[str, AudioBlock]]:
-        samples = np.concatenate([np.zeros(0, np.float32), *self._waiting])
+        joined = np.concatenate([np.zeros(0, np.float32), *self._waiting])
+        samples = np.nan_to_num(joined, copy=False).clip(-1.0, 1.0)
         self._waiting, self._waiting_samples = [], 0
         for name, outlet in self._outlets.items():
             yield from ((name, block) for block in outlet.push(samples))
