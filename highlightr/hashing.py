@@ -7,6 +7,8 @@ size and 16 samples, because reading a two-hour recording once more would cost s
 from __future__ import annotations
 
 import hashlib
+import os
+from functools import lru_cache
 from pathlib import Path
 
 from highlightr.errors import MediaError
@@ -25,20 +27,32 @@ SAMPLE_BYTES = 2**20
 
 
 def content_hash(path: Path) -> tuple[str, str]:
-    """The kind (`WHOLE` or `SAMPLED`) and the digest.
+    """The kind (`WHOLE` or `SAMPLED`) and the digest; a file that did not change is read once per process.
 
     Raises:
         MediaError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            if size <= LARGEST_WHOLE_BYTES:
-                return WHOLE, hashlib.file_digest(file, "sha256").hexdigest()
-            digest = hashlib.sha256(size.to_bytes(8, "little"))
-            for index in range(SAMPLE_COUNT):
-                file.seek((size - SAMPLE_BYTES) * index // (SAMPLE_COUNT - 1))
-                digest.update(file.read(SAMPLE_BYTES))
-            return SAMPLED, digest.hexdigest()
+        return _digest(path.absolute(), _version(path.stat()))
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    """What differs once a file was written to or replaced."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, version: tuple[int, ...]) -> tuple[str, str]:
+    with path.open("rb") as file:
+        if _version(os.fstat(file.fileno())) != version:
+            raise OSError("it is being written to")
+        size = version[2]
+        if size <= LARGEST_WHOLE_BYTES:
+            return WHOLE, hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256(size.to_bytes(8, "little"))
+        for index in range(SAMPLE_COUNT):
+            file.seek((size - SAMPLE_BYTES) * index // (SAMPLE_COUNT - 1))
+            digest.update(file.read(SAMPLE_BYTES))
+        return SAMPLED, digest.hexdigest()

@@ -167,7 +167,8 @@ def _open(names: Sequence[str], options: ExtractOptions) -> tuple[OpenedExtracto
         # A spectrogram is what a caller asks for who names its extractor.
         kept = {"keep_signal": True} if "keep_signal" in (found.__init__.__kwdefaults__ or {}) else {}
         seconds, seed = options.row_seconds, options.random_seed
-        opened.append(open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **kept))
+        one = open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **kept)
+        opened.append(one.load())
     return tuple(opened)
 
 

@@ -1,13 +1,15 @@
-"""From names to opened extractors and text encoders, with the weights that each needs out of the store.
+"""From names to extractors and text encoders, with the weights that each needs out of the store.
 
 In: a name, a clip length, a device, and a seed where random weights are wanted on purpose. Out: the model, and a
-record of which weights it runs on, for metadata and receipts. Missing weights are known before anything is decoded.
+record of which weights it runs on, for metadata and receipts. Missing weights are known at once; the network itself is
+opened when it is first needed, which is never where its features are cached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from highlightr.features import (
@@ -30,25 +32,43 @@ __all__ = ["OpenedExtractor", "open_extractor", "open_text_encoder"]
 class OpenedExtractor:
     """An extractor and what it runs on."""
 
-    extractor: Extractor
+    kind: type[Extractor]
+    """Its class: name, streams, modality."""
     options: Mapping[str, Any]
     """Keywords it was opened with, beside clip length, device and weights."""
     weights: tuple[Weights, ...]
     """Of each checkpoint; empty without a model or on random weights."""
     random_seed: int | None
     """Set if it runs on random weights, and then its streams mean nothing."""
+    open: Callable[[], Extractor]
+    """Makes the extractor; `extractor` calls it once."""
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The extractor itself, opened at the first use.
+
+        Raises:
+            ConfigError: a package that is not installed, or a device that is not there.
+            WeightsError: weights that are damaged.
+        """
+        return self.open()
+
+    def load(self) -> OpenedExtractor:
+        """Open it now, so that what is wrong with it is known before any work; errors as for `extractor`."""
+        _ = self.extractor
+        return self
 
     @property
     def names(self) -> Mapping[str, int]:
         """Every stream and signal that it makes as it was opened, name to width."""
-        signals = self.extractor.signals if self.options.get("keep_signal") else {}
-        return {**self.extractor.streams, **signals}
+        signals = self.kind.signals if self.options.get("keep_signal") else {}
+        return {**self.kind.streams, **signals}
 
 
 def open_extractor(
     name: str, *, clip_seconds: float, device: str = "cpu", random_seed: int | None = None, **options: Any
 ) -> OpenedExtractor:
-    """Open an extractor with its weights from the store, or at random.
+    """Find an extractor and its weights from the store, or at random; the network is opened on first use.
 
     Args:
         name: a key of `EXTRACTORS`.
@@ -58,13 +78,15 @@ def open_extractor(
         options: further keywords of the class.
 
     Raises:
-        ConfigError: an unknown name, option or device, or a package that is not installed.
-        WeightsError: weights that are missing, with the command that gets them, or damaged.
+        ConfigError: an unknown name.
+        WeightsError: weights that are missing, with the command that gets them.
     """
     found = extractor_class(name)
     given, random = _weights(found.checkpoints, random_seed)
-    opened = create_extractor(name, clip_seconds=clip_seconds, device=device, **given, **options)
-    return OpenedExtractor(opened, options, _records(opened, () if random else found.checkpoints), random)
+    create = partial(create_extractor, name, clip_seconds=clip_seconds, device=device, **given, **options)
+    return OpenedExtractor(
+        found, options, _records(found, () if random is not None else found.checkpoints), random, create
+    )
 
 
 def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None) -> TextEncoder:
@@ -83,7 +105,7 @@ def _weights(checkpoints: Iterable[str], random_seed: int | None) -> tuple[dict[
     return {"weights": {each: weights_path(each) for each in names}}, None
 
 
-def _records(extractor: Extractor, checkpoints: Iterable[str]) -> tuple[Weights, ...]:
+def _records(extractor: type[Extractor], checkpoints: Iterable[str]) -> tuple[Weights, ...]:
     records = [] if extractor.weights is None else [extractor.weights]
     for name in checkpoints:
         item, receipt = entry(name), read_receipt(name)

@@ -1,0 +1,227 @@
+"""Features on disk, so that a second query on a video decodes nothing.
+
+In: a description of what was extracted from which content, plain JSON types. Out: the `Extracted` of an earlier run,
+or `None`. An entry is one sealed file below `home_folder()/features`, named by the digest of its description; it is
+written beside and renamed, so processes may share the folder, and one that is damaged is discarded. The least recently
+used entries go when the folder outgrows its limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.errors import ConfigError
+from highlightr.features.base import Extracted
+from highlightr.home import home_folder, read_sealed, write_sealed
+from highlightr.timeline import Signal
+
+__all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "Entry", "FeatureCache", "code_digest", "limit_from_environment"]
+
+logger = logging.getLogger(__name__)
+
+LIMIT_VARIABLE = "HIGHLIGHTR_CACHE_LIMIT"
+"""Environment variable: the most that the cache may hold, such as ``500M`` or ``5G``; ``0`` turns it off."""
+
+DEFAULT_LIMIT_BYTES = 5 * 2**30
+
+_FORMAT_VERSION = 1
+"""Part of every key; raised when the layout of an entry changes."""
+
+_SUFFIX = ".features.sealed"
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_ABANDONED_SECONDS = 24 * 3600.0
+"""A file of a writer that was killed is removed once it is this old."""
+
+_LARGEST_HEADER_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cached extraction."""
+
+    path: Path
+    size_bytes: int
+    used_at: float
+    """When it was last written or read, seconds since 1970."""
+    about: Mapping[str, Any]
+    """What was extracted from what; empty if the entry is damaged."""
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """The folder and its limit; any number of processes may share it."""
+
+    folder: Path = field(default_factory=lambda: home_folder() / "features")
+    limit_bytes: int = field(default_factory=lambda: limit_from_environment())
+
+    def get(self, about: Mapping[str, Any]) -> Extracted | None:
+        """What was kept under this description, or `None`; marks it as used."""
+        path = self._place(about)
+        payload = read_sealed(path) if self.limit_bytes else None
+        try:
+            found = None if payload is None else _unpack(payload)
+        except (ValueError, KeyError, TypeError) as error:
+            logger.debug("%s is damaged: %s", path, error)
+            found = None
+        if found is None:
+            _remove(path)
+            return None
+        _touch(path)
+        return found
+
+    def put(self, about: Mapping[str, Any], made: Extracted) -> None:
+        """Keep what was extracted, then make room; a folder that cannot be written costs only a note in the log."""
+        payload = _pack(about, made)
+        if len(payload) > self.limit_bytes:
+            return
+        try:
+            write_sealed(self._place(about), payload)
+            self._make_room()
+        except OSError as error:
+            logger.info("features cannot be kept in %s: %s", self.folder, error.strerror or error)
+
+    def entries(self) -> list[Entry]:
+        """Everything that is kept, most recently used first."""
+        found = []
+        for path in self.folder.glob(f"*{_SUFFIX}"):
+            try:
+                status = path.stat()
+                found.append(Entry(path, status.st_size, status.st_mtime, _read_about(path)))
+            except OSError:
+                continue  # another process has removed it
+        return sorted(found, key=lambda entry: -entry.used_at)
+
+    def clear(self) -> tuple[int, int]:
+        """Remove everything; (number of entries, bytes) that went."""
+        gone = self.entries()
+        for entry in gone:
+            _remove(entry.path)
+        self._sweep(0.0)
+        return len(gone), sum(entry.size_bytes for entry in gone)
+
+    def _place(self, about: Mapping[str, Any]) -> Path:
+        text = json.dumps({"format": _FORMAT_VERSION, **about}, sort_keys=True)
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}{_SUFFIX}"
+
+    def _make_room(self) -> None:
+        self._sweep(_ABANDONED_SECONDS)
+        kept = 0
+        for path, size, _ in sorted(_statuses(self.folder), key=lambda each: -each[2]):
+            kept += size
+            if kept > self.limit_bytes:
+                _remove(path)
+
+    def _sweep(self, older_than_seconds: float) -> None:
+        """Remove what a killed writer left half-written."""
+        for path in self.folder.glob(f".*{_SUFFIX}.*"):
+            try:
+                if time.time() - path.stat().st_mtime >= older_than_seconds:
+                    _remove(path)
+            except OSError:
+                continue
+
+
+def limit_from_environment() -> int:
+    """Bytes that `LIMIT_VARIABLE` allows, or the default.
+
+    Raises:
+        ConfigError: a value that is not a size.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, "").strip().upper()
+    if not text:
+        return DEFAULT_LIMIT_BYTES
+    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)(I?B)?", text)
+    if match is None:
+        raise ConfigError(f"{LIMIT_VARIABLE} is {text!r}: give a size such as 500M or 5G, or 0 for no cache")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+@cache
+def code_digest() -> str:
+    """Digest of the code that makes features, part of every description: features of other code are not reused."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(file for folder in ("features", "media") for file in (package / folder).rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _pack(about: Mapping[str, Any], made: Extracted) -> bytes:
+    from safetensors.numpy import save
+
+    arrays: dict[str, npt.NDArray[Any]] = {f"stream/{name}": values for name, values in made.streams.items()}
+    for name, signal in made.signals.items():
+        arrays |= {f"times/{name}": signal.times_seconds, f"values/{name}": signal.values}
+    packed: bytes = save(
+        {name: np.ascontiguousarray(values) for name, values in arrays.items()}, {"about": json.dumps(dict(about))}
+    )
+    return packed
+
+
+def _unpack(payload: bytes) -> Extracted:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(payload)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    kinds: dict[str, dict[str, Any]] = {"stream": {}, "times": {}, "values": {}}
+    for key, values in arrays.items():
+        kind, _, name = key.partition("/")
+        kinds[kind][name] = values
+    signals = {name: Signal(times, kinds["values"][name]) for name, times in kinds["times"].items()}
+    return Extracted(kinds["stream"], signals)
+
+
+def _read_about(path: Path) -> Mapping[str, Any]:
+    """The description at the front of an entry, without reading its arrays."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > _LARGEST_HEADER_BYTES:
+                return {}
+            found = json.loads(json.loads(file.read(length))["__metadata__"]["about"])
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _statuses(folder: Path) -> list[tuple[Path, int, float]]:
+    found = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found.append((path, status.st_size, status.st_mtime))
+    return found
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:
+        logger.debug("%s was read, but its time of use cannot be set", path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.info("%s cannot be removed: %s", path, error.strerror or error)
