@@ -1,0 +1,226 @@
+"""The ways to run a network, and what a forward costs in each: torch, onnxruntime, OpenVINO.
+
+In: a `Network` that has heard a video. Out: `Trial`s, one per backend and batch size: seconds per input, and how far
+the outputs are from those of the pipeline. A backend whose packages are not installed is left out, and named.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from highlightr.features.onnx import default_threads, session_from_bytes
+from tests.benchmarks.networks import Array, Network, Run
+from tests.benchmarks.running import timed
+
+__all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "in_batches", "trials"]
+
+BATCHES = (1, 4, 8, 16)
+
+TOLERANCE = 1e-3
+"""Largest difference from the pipeline's outputs, relative to the largest of them, that single precision may show."""
+
+OPSET = 17
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network on one backend with one batch size."""
+
+    backend: str
+    batch: int
+    seconds_per_input: float
+    worst: float
+    """Largest difference from the pipeline's outputs, relative to the largest of them."""
+    correlation: float
+    """Lowest rank correlation of one input's outputs with the pipeline's."""
+    run: Run
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the floor may stand on it."""
+        return self.worst <= TOLERANCE
+
+
+def trials(network: Network, backends: Sequence[str], rounds: int = 2) -> Iterator[Trial]:
+    """Every backend that this network and this machine allow, at every batch size that helps to know."""
+    sample, expected = network.sample, network.expected
+    for name in backends:
+        run = BACKENDS[name](network)
+        if run is None:
+            continue
+        for batch in BATCHES if network.graph is None else (1,):
+            if batch > len(sample):
+                break
+            worst, correlation = agreement(in_batches(run, sample, batch), expected)
+            seconds = min(timed(partial(in_batches, run, sample, batch)) for _ in range(rounds)) / len(sample)
+            yield Trial(name, batch, seconds, worst, correlation, run)
+
+
+def best(found: Sequence[Trial]) -> Trial:
+    """The fastest that agrees."""
+    return min((each for each in found if each.agrees), key=lambda each: each.seconds_per_input)
+
+
+def in_batches(run: Run, inputs: Array, batch: int, count: int | None = None) -> Array:
+    """Outputs of `inputs`, or of so many times the inputs that there are `count`."""
+    parts = []
+    done, count = 0, len(inputs) if count is None else count
+    while done < count:
+        first = done % len(inputs)
+        taken = inputs[first : first + min(batch, count - done)]
+        parts.append(run(taken))
+        done += len(taken)
+    return np.concatenate(parts)
+
+
+def agreement(found: Array, expected: Array) -> tuple[float, float]:
+    """Largest difference relative to the largest output, and the lowest rank correlation of a row."""
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    worst = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12))
+    rows = zip(rankdata(found, axis=1), rankdata(expected, axis=1), strict=True)
+    return worst, min(float(np.corrcoef(one, other)[0, 1]) for one, other in rows)
+
+
+def _own(network: Network) -> Run | None:
+    """As the pipeline runs it."""
+    return network.own
+
+
+def _torch(network: Network, layout: str = "", autocast: bool = False, compiled: bool = False) -> Run | None:
+    """torch: single precision, channels-last layout, bfloat16 under autocast, or compiled and frozen."""
+    if network.module is None:
+        return None
+    import torch
+
+    module, memory = copy.deepcopy(network.module), torch.contiguous_format
+    if layout:
+        memory = torch.channels_last_3d if network.sample.ndim == 5 else torch.channels_last
+        _lay_out(module, memory)
+    if compiled:
+        import torch._inductor.config as inductor
+
+        inductor.freezing = True
+        module = torch.compile(module)
+    # Pictures that come as bytes are turned inside the module, which leaves them channels last.
+    given_as = memory if network.sample.ndim in (4, 5) and network.sample.dtype == np.float32 else None
+
+    def run(batch: Array) -> Array:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            given = torch.from_numpy(np.ascontiguousarray(batch))
+            made: Array = (
+                module(given if given_as is None else given.contiguous(memory_format=given_as)).float().numpy()
+            )
+        return made
+
+    return run
+
+
+def _lay_out(module: Any, memory: Any) -> None:
+    """Put the weights of the convolutions of as many axes into this layout."""
+    axes = 5 if "3d" in str(memory) else 4
+    for parameter in module.parameters():
+        if parameter.ndim == axes:
+            parameter.data = parameter.data.contiguous(memory_format=memory)
+
+
+@cache
+def _graph(network: Network) -> bytes:
+    """The network as ONNX, with a batch of any size."""
+    import torch
+
+    buffer: Any = io.BytesIO()
+    axes = {"given": {0: "batch"}, "made": {0: "batch"}}
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        example = torch.from_numpy(np.ascontiguousarray(network.sample[:2]))
+        names: dict[str, Any] = {"input_names": ["given"], "output_names": ["made"], "dynamic_axes": axes}
+        torch.onnx.export(copy.deepcopy(network.module), (example,), buffer, opset_version=OPSET, dynamo=False, **names)
+    made: bytes = buffer.getvalue()
+    return made
+
+
+def _onnxruntime(network: Network, int8: bool = False) -> Run | None:
+    """onnxruntime on every core; int8: weights and products of the matrix products, scaled as the values come."""
+    if network.graph is not None and not int8:
+        data = np.frombuffer(network.graph[1], dtype=np.uint8)
+        session = session_from_bytes(network.graph[0], external={"model.data": data})
+        return lambda batch: np.concatenate([session.run(None, {"audio": each[None]})[0] for each in batch])
+    if network.module is None:
+        return None
+    graph = _dynamic_int8(_graph(network)) if int8 else _graph(network)
+    session = session_from_bytes(graph)
+    return lambda batch: session.run(None, {"given": np.ascontiguousarray(batch)})[0]
+
+
+def _dynamic_int8(graph: bytes) -> bytes:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "int8.onnx"
+        # Convolutions stay: onnxruntime has no fast kernel for those that are scaled as the values come.
+        quantize_dynamic(
+            onnx.load_from_string(graph), made, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8
+        )
+        return made.read_bytes()
+
+
+def _openvino(network: Network, streams: int = 1) -> Run | None:
+    """OpenVINO in single precision; several streams run inputs side by side, one core each."""
+    try:
+        import openvino  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    if network.module is None and network.graph is None:
+        return None
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(streams)}
+    settings["INFERENCE_NUM_THREADS"] = str(default_threads())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(_graph(network) if network.graph is None else network.graph[0])
+        if network.graph is not None:
+            (Path(folder) / "model.data").write_bytes(network.graph[1])
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(path), "CPU", settings)
+    if streams > 1:
+        return partial(_side_by_side, openvino.AsyncInferQueue(compiled, streams))
+    if network.graph is not None:
+        return lambda batch: np.concatenate([compiled(each[None])[0] for each in batch])
+    return lambda batch: compiled(np.ascontiguousarray(batch))[0].copy()
+
+
+def _side_by_side(queue: Any, batch: Array) -> Array:
+    """Every input a request of its own."""
+    rows: dict[int, Array] = {}
+    queue.set_callback(lambda request, place: rows.__setitem__(place, request.get_output_tensor().data.copy()))
+    for place, each in enumerate(batch):
+        queue.start_async(each[None], place)
+    queue.wait_all()
+    return np.concatenate([rows[place] for place in range(len(batch))])
+
+
+BACKENDS: dict[str, Callable[[Network], Run | None]] = {
+    "pipeline": _own,
+    "torch": _torch,
+    "torch, channels last": partial(_torch, layout="channels last"),
+    "torch, bfloat16": partial(_torch, layout="channels last", autocast=True),
+    "torch, compiled": partial(_torch, compiled=True),
+    "onnxruntime": _onnxruntime,
+    "onnxruntime, int8": partial(_onnxruntime, int8=True),
+    "OpenVINO": _openvino,
+    "OpenVINO, streams": lambda network: _openvino(network, default_threads()),
+}
+
+EXACT = ("pipeline", "torch", "torch, channels last", "onnxruntime", "OpenVINO", "OpenVINO, streams")
+"""Those that compute in the network's own precision and open in seconds: what a floor is looked for among."""

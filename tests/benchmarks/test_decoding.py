@@ -1,0 +1,64 @@
+"""Every way that a floor may stand on gives the frames of `decode`, on B-frames, variable rates and open GOPs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from highlightr.media import probe
+from highlightr.media.taps import FrameTap
+from tests.benchmarks.decoding import WAYS, expected_picks, fastest_exact, picks, sound_rates
+from tests.mediamaker import CLOSED_GOP, OPEN_GOP, made, read_number, variable_times
+
+VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "b-frames": ("closed.mp4", {**CLOSED_GOP, "seconds": 4.2}),
+    "open-gop": ("open.mp4", {**OPEN_GOP, "seconds": 4.2}),
+    "variable": ("variable.mkv", {**CLOSED_GOP, "times": variable_times(4.0)}),
+    "offset": ("offset.mkv", {**CLOSED_GOP, "seconds": 3.0, "offset": 0.7}),
+}
+EXACT_WAYS = [name for name in WAYS if name != "keyframes only"]
+TAPS = [FrameTap(1.0, 64), FrameTap(7.5)]
+
+
+def _video(name: str) -> Path:
+    file, how = VIDEOS[name]
+    return made(file, **how)
+
+
+@pytest.mark.parametrize("way", EXACT_WAYS)
+@pytest.mark.parametrize("name", VIDEOS)
+def test_a_way_picks_the_frames_of_a_full_decode(name: str, way: str) -> None:
+    source = probe(_video(name))
+    assert picks(WAYS[way](source, TAPS)) == expected_picks(source, TAPS)
+
+
+@pytest.mark.parametrize("way", EXACT_WAYS)
+def test_the_pictures_are_those_that_were_drawn(way: str) -> None:
+    source = probe(_video("b-frames"))
+    for tap, frame in WAYS[way](source, TAPS):
+        assert read_number(frame.image) == round(frame.time_seconds * 25)
+        assert min(frame.image.shape[:2]) == (64, 240)[tap]
+
+
+def test_parallel_groups_give_the_bytes_of_the_decode_pass() -> None:
+    source = probe(_video("open-gop"))
+    one, other = ({(t, f.index): f.image for t, f in WAYS[way](source, TAPS)} for way in (EXACT_WAYS[1], EXACT_WAYS[3]))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[place], other[place]) for place in one)
+
+
+def test_a_way_with_other_frames_is_no_floor() -> None:
+    source = probe(_video("b-frames"))
+    way, attempts = fastest_exact(source, [FrameTap(5.0, 64)])
+    assert {each.way: each.exact for each in attempts} == {name: name != "keyframes only" for name in WAYS}
+    assert way in EXACT_WAYS
+
+
+def test_a_sample_rate_counts_once() -> None:
+    from highlightr.media.taps import AudioTap
+
+    assert sound_rates([FrameTap(1.0), AudioTap(16_000), AudioTap(32_000), AudioTap(16_000)]) == [16_000, 32_000]
