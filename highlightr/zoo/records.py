@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 
 from highlightr.errors import WeightsError
 from highlightr.home import home_folder
+from highlightr.locks import try_lock
 
 __all__ = ["Pin", "Receipt", "lock", "pin", "pins", "pins_file", "read_receipt", "weights_folder", "write_receipt"]
 
@@ -125,26 +125,11 @@ def lock(name: str, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[N
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout_seconds
     with path.open("a") as file:
-        while not _try_lock(file.fileno()):
+        while not try_lock(file.fileno()):
             if time.monotonic() >= deadline:
                 raise WeightsError(f"another process has been busy with {name} for {timeout_seconds:g} s ({path})")
             time.sleep(LOCK_POLL_SECONDS)
         yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def _read_json(path: Path) -> dict[str, Any]:
