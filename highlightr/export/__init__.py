@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from highlightr.export.index import IndexEntry, render_index, write_index
 from highlightr.export.outputs import Outputs, plan_outputs, staged
 from highlightr.export.receipt import SCHEMA_VERSION, build_receipt, receipt_schema, write_receipt
 from highlightr.export.report import render_report, write_report
 
 __all__ = [
     "SCHEMA_VERSION",
+    "IndexEntry",
     "Outputs",
     "build_receipt",
     "plan_outputs",
     "receipt_schema",
+    "render_index",
     "render_report",
     "staged",
+    "write_index",
     "write_receipt",
     "write_report",
 ]

@@ -26,7 +26,7 @@ from highlightr.timeline import Segment, Summary
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["packaged", "policy_hash", "render_report", "template", "write_report"]
 
 KNOWN_KINDS = ("visual", "audio", "motion", "novelty", "text")
 """Kinds of reason and parts that have a colour and a sign of their own; others share a neutral one."""
@@ -49,26 +49,28 @@ def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ())
 
 def render_report(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> str:
     """The report's HTML for a given folder; the same summary gives the same bytes."""
-    return _template().render(**_page(summary, thumbnails, folder))
+    return template("report.html.j2").render(**_page(summary, thumbnails, folder))
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A packaged template of a page; what is put into it is escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        loader=FunctionLoader(_packaged),
+        loader=FunctionLoader(packaged),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["clock"] = clock
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 @cache
-def _packaged(name: str) -> str:
+def packaged(name: str) -> str:
+    """The text of a file that lies beside this module."""
     return files("highlightr.export").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -76,7 +78,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     from markupsafe import Markup
 
     source, duration = summary.source, summary.source.duration_seconds
-    style, script = _packaged("report.css"), _packaged("report.js")
+    style, script = packaged("report.css"), packaged("report.js")
     videos = {"source": _url(source.path, folder)}
     if "video" in summary.outputs:
         videos["summary"] = _url(summary.outputs["video"], folder)
@@ -84,8 +86,8 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         # Both are packaged text, not input: they are inlined as they are, and the policy names their hashes.
         "style": Markup(style),  # noqa: S704
         "script": Markup(script),  # noqa: S704
-        "style_hash": _policy_hash(style),
-        "script_hash": _policy_hash(script),
+        "style_hash": policy_hash(style),
+        "script_hash": policy_hash(script),
         "data": Markup(_embedded(_data(summary, videos))),  # noqa: S704  # Escaped by `_embedded`.
         "name": printable(Path(source.path.name)),
         "query": summary.query,
@@ -189,7 +191,8 @@ def _embedded(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _policy_hash(text: str) -> str:
+def policy_hash(text: str) -> str:
+    """What a content security policy calls an inlined style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 

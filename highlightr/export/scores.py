@@ -1,0 +1,104 @@
+"""Scores as files: one row per clip for a spreadsheet (CSV), or everything for a program (JSON).
+
+In: the scores of one video, one `Scored` per query. Out: a document of plain types, or a file that is whole or absent.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from highlightr.errors import OutputError
+from highlightr.media.outputs import whole_file
+from highlightr.timeline import Scores, Source
+
+__all__ = ["SUFFIXES", "Scored", "check_scores_path", "scores_document", "write_scores"]
+
+SUFFIXES = (".json", ".csv")
+
+_DIGITS = 6
+_WITHOUT_QUERY = "saliency"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one query, or none, made of a video."""
+
+    query: str | None
+    scorer: str
+    """Name of the scorer that served it."""
+    scores: Scores
+
+
+def check_scores_path(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place that cannot be written, before any work.
+
+    Raises:
+        OutputError: another suffix, a folder that is not there, or a file that exists and is to be kept.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"scores are written as {' or '.join(SUFFIXES)}, got {path}")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name or give --overwrite")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path.parent}: no such folder; create it first")
+
+
+def scores_document(source: Source, preset: str, results: Sequence[Scored]) -> dict[str, Any]:
+    """Plain JSON types: the clips once, then per query its scores in [0, 1], notes and each clip's strongest reason."""
+    grid = results[0].scores.grid
+    return {
+        "video": str(source.path),
+        "duration_seconds": source.duration_seconds,
+        "preset": preset,
+        "clip_seconds": grid.clip_seconds,
+        "starts_seconds": [round(float(value), _DIGITS) for value in grid.starts()],
+        "stops_seconds": [round(float(value), _DIGITS) for value in grid.stops()],
+        "results": [_result(each) for each in results],
+    }
+
+
+def write_scores(path: Path, source: Source, preset: str, results: Sequence[Scored], *, overwrite: bool) -> None:
+    """Write the file beside, then rename it.
+
+    Raises:
+        OutputError: the place cannot be written, or holds a file that is to be kept.
+    """
+    text = _table(results) if path.suffix.lower() == ".csv" else _json(scores_document(source, preset, results))
+    try:
+        with whole_file(path, overwrite=overwrite) as place:
+            place.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def _result(each: Scored) -> dict[str, Any]:
+    reasons = [found[0].label if found else None for found in each.scores.reasons]
+    return {
+        "query": each.query,
+        "scorer": each.scorer,
+        "scores": [round(float(value), _DIGITS) for value in each.scores.values],
+        "reasons": reasons,
+        "notes": list(each.scores.notes),
+    }
+
+
+def _table(results: Sequence[Scored]) -> str:
+    grid = results[0].scores.grid
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["start_seconds", "stop_seconds", *(each.query or _WITHOUT_QUERY for each in results)])
+    columns = [[f"{value:.{_DIGITS}f}" for value in each.scores.values] for each in results]
+    spans = zip(grid.starts(), grid.stops(), strict=True)
+    for (start, stop), *values in zip(spans, *columns, strict=True):
+        writer.writerow([f"{start:g}", f"{stop:g}", *values])
+    return text.getvalue()
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
