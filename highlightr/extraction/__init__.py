@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from highlightr.extraction.files import ExtractOptions, VideoResult, extract_to_files, videos_in
+from highlightr.extraction.files import VIDEO_SUFFIXES, ExtractOptions, VideoResult, extract_to_files, videos_in
 from highlightr.extraction.layouts import FORMATS
 from highlightr.extraction.opening import OpenedExtractor, open_extractor, open_text_encoder
 
 __all__ = [
     "FORMATS",
+    "VIDEO_SUFFIXES",
     "ExtractOptions",
     "OpenedExtractor",
     "VideoResult",

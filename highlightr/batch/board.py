@@ -1,0 +1,104 @@
+"""Where a batch stands: what is done, kept, failed and running, how fast it goes and how long it will take.
+
+In: what an engine tells. Out: a `Board` for whoever watches. Times are wall seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from highlightr.batch.jobs import Job, Outcome
+
+__all__ = ["Board", "Listener", "Running", "Watch"]
+
+
+class Listener(Protocol):
+    """What an engine tells."""
+
+    def started(self, job: Job, where: str, pid: int) -> None:
+        """A worker took a job."""
+
+    def advanced(self, job: Job, stage: str, completed: float, total: float) -> None:
+        """A stage has done `completed` of `total`."""
+
+    def waits(self, job: Job) -> None:
+        """A job that was started waits again."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """A job is done, was kept or has failed."""
+
+    def ticked(self) -> None:
+        """Some time has passed."""
+
+
+@dataclass
+class Running:
+    """A job in the hands of a worker."""
+
+    job: Job
+    where: str
+    """The worker's device."""
+    pid: int
+    """The worker's process, 0 where it is not known."""
+    stage: str = ""
+    share: float = 0.0
+    """Of the stage, in [0, 1]."""
+    since: float = field(default_factory=time.monotonic)
+
+
+class Board:
+    """Counts what happens."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = self.kept = self.failed = 0
+        self.running: dict[str, Running] = {}
+        self.video_seconds = 0.0
+        """Length of the videos that were done now."""
+        self._began = time.monotonic()
+
+    def start(self, job: Job, where: str, pid: int) -> None:
+        """A worker took a job."""
+        self.running[job.id] = Running(job, where, pid)
+
+    def advance(self, job: Job, stage: str, completed: float, total: float) -> None:
+        """A stage of a running job went on."""
+        if job.id in self.running:
+            one = self.running[job.id]
+            one.stage, one.share = stage, min(1.0, completed / total) if total > 0 else 0.0
+
+    def finish(self, outcome: Outcome) -> None:
+        """A job ended."""
+        self.running.pop(outcome.job.id, None)
+        self.done += outcome.state == "done"
+        self.kept += outcome.state == "kept"
+        self.failed += outcome.state == "failed"
+        self.video_seconds += outcome.video_seconds if outcome.state == "done" else 0.0
+
+    @property
+    def finished(self) -> int:
+        """Jobs that ended, however."""
+        return self.done + self.kept + self.failed
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._began
+
+    @property
+    def speed(self) -> float:
+        """Seconds of video done per second."""
+        return self.video_seconds / max(self.seconds, 1e-9)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """If the rest takes as long per job as those that were worked on; `None` before the first is done."""
+        worked = self.done + self.failed
+        return self.seconds / worked * (self.total - self.finished) if worked else None
+
+
+Watch = Callable[[Board], None]
+"""Called whenever something happened, and a few times a second."""

@@ -1,0 +1,188 @@
+"""The Ray engine: the same work as the local one, as tasks on the nodes of a Ray cluster.
+
+In: jobs. Out: their outcomes. A Ray worker loads its models once and serves many tasks; Ray puts a task on another node
+when its own is lost. The output folder has to be one that every node sees, which is checked before any work.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from highlightr import errors
+from highlightr.batch.board import Listener
+from highlightr.batch.devices import CORES_PER_WORKER
+from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.options import BatchOptions
+from highlightr.batch.place import OutputPlace
+from highlightr.batch.work import UnusableError, VideoWork
+from highlightr.errors import ConfigError, HighlightrError
+
+__all__ = ["run_on_ray"]
+
+TICK_SECONDS = 0.5
+BUSY_SECONDS = 1.0
+
+
+def run_on_ray(jobs: Sequence[Job], place: OutputPlace, options: BatchOptions, listener: Listener) -> None:
+    """Do all jobs on a Ray cluster: the one at `options.address`, else the one that Ray finds, else a local one.
+
+    Raises:
+        ConfigError: Ray is not installed, there is no cluster or no GPU where one is asked for, or a node does not see
+            the output folder.
+        WeightsError: a node lacks weights.
+    """
+    ray = _ray()
+    ours = not ray.is_initialized()
+    if ours:
+        try:
+            ray.init(address=options.address, log_to_driver=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"no Ray cluster at {options.address or 'hand'}: {error}") from error
+    try:
+        _Cluster(ray, place, options, listener).run(jobs)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError("the engine ray needs Ray; pip install highlightr[ray], or use --engine local") from error
+    return ray
+
+
+@dataclass(frozen=True)
+class _Try:
+    job: Job
+    attempt: int = 1
+    not_before: float = 0.0
+
+
+class _Cluster:
+    """One batch on one cluster."""
+
+    def __init__(self, ray: Any, place: OutputPlace, options: BatchOptions, listener: Listener) -> None:
+        self._ray, self._options, self._listener = ray, options, listener
+        self._device, resources = _resources(ray, options.device)
+        self._settings = json.dumps(asdict(options))
+        self._task = ray.remote(_do).options(max_retries=options.retries, **resources)
+        self._place = place
+        self._running: dict[Any, _Try] = {}
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        waiting = deque(_Try(job) for job in jobs)
+        # All are submitted at once unless the caller limits them: a cluster that grows on demand sees the demand.
+        most = self._options.workers or len(jobs)
+        token = self._place.token()
+        while waiting or self._running:
+            while waiting and len(self._running) < most and waiting[0].not_before <= time.monotonic():
+                self._submit(waiting.popleft(), token)
+            if not self._running:
+                time.sleep(TICK_SECONDS)
+                continue
+            ready, _ = self._ray.wait(list(self._running), timeout=TICK_SECONDS)
+            for reference in ready:
+                waiting.extend(self._take(reference, self._running.pop(reference)))
+            self._listener.ticked()
+
+    def _submit(self, one: _Try, token: str) -> None:
+        reference = self._task.remote(str(self._place.root), self._settings, self._device, token, asdict(one.job))
+        self._running[reference] = one
+
+    def _take(self, reference: Any, one: _Try) -> list[_Try]:
+        """Tell the outcome; what has to be tried again comes back."""
+        try:
+            answer = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            return self._lost(one, " ".join(str(error.cause or error).split()))
+        except self._ray.exceptions.RayError as error:
+            # Ray has tried as often as it was told to.
+            reason = " ".join(str(error).split())[:300]
+            self._fail(one, f"its Ray worker died or took too long: {reason}")
+            return []
+        if "unusable" in answer:
+            raise getattr(errors, answer["error_class"], HighlightrError)(answer["unusable"])
+        outcome = Outcome.from_json(answer)
+        if outcome.state == "busy":
+            return [replace(one, not_before=time.monotonic() + BUSY_SECONDS)]
+        self._listener.finished(replace(outcome, attempts=one.attempt))
+        return []
+
+    def _lost(self, one: _Try, why: str) -> list[_Try]:
+        if one.attempt <= self._options.retries:
+            return [_Try(one.job, one.attempt + 1)]
+        self._fail(one, f"{why} (tried {one.attempt} times)")
+        return []
+
+    def _fail(self, one: _Try, why: str) -> None:
+        self._place.sweep()
+        self._listener.finished(Outcome(one.job, "failed", error=why, attempts=one.attempt))
+
+
+def _resources(ray: Any, device: str) -> tuple[str, dict[str, float]]:
+    """The device that tasks run on, and what each asks of its node."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cores = max((node.get("CPU", 0) for node in nodes), default=0)
+    gpus = any(node.get("GPU", 0) >= 1 for node in nodes)
+    if device == "cuda" and not gpus:
+        raise ConfigError("no node of the Ray cluster offers a GPU; use --device cpu, or add such nodes")
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"no device {device!r}; there are auto, cpu, cuda")
+    wanted = {"num_cpus": float(min(CORES_PER_WORKER, max(cores, 1)))}
+    return ("cuda", {**wanted, "num_gpus": 1.0}) if gpus and device != "cpu" else ("cpu", wanted)
+
+
+def _do(root: str, settings: str, device: str, token: str, job: Mapping[str, Any]) -> dict[str, Any]:
+    """One job, on whichever node Ray chose."""
+    if not OutputPlace(Path(root)).shows(token):
+        import socket
+
+        node = socket.gethostname()
+        words = f"the node {node} does not see the output folder {root}; choose one that all nodes share"
+        return {"unusable": words, "error_class": "ConfigError"}
+    work = _work(root, settings, device)
+    try:
+        return work(Job(**job)).as_json()
+    except UnusableError as error:
+        return {"unusable": str(error.__cause__), "error_class": type(error.__cause__).__name__}
+    except Exception:
+        # Nothing of what was in memory is to be trusted: the next task loads the models again.
+        _work.cache_clear()
+        raise
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@cache
+def _work(root: str, settings: str, device: str) -> _TimedWork:
+    """What does jobs in this Ray worker, made once."""
+    return _TimedWork(OutputPlace(Path(root)), BatchOptions(**json.loads(settings)), device)
+
+
+class _TimedWork:
+    """Work that ends its process when it hangs or has had its time; Ray sees a dead worker."""
+
+    def __init__(self, place: OutputPlace, options: BatchOptions, device: str) -> None:
+        self._options = options
+        self._began = 0.0
+        self._work = VideoWork(place, options, device=device, progress=self._sign)
+
+    def __call__(self, job: Job) -> Outcome:
+        self._began = time.monotonic()
+        self._sign("", 0.0, 1.0)
+        return self._work(job)
+
+    def _sign(self, stage: str, completed: float, total: float) -> None:  # noqa: ARG002  (a progress hook)
+        limit, stall = self._options.time_limit_seconds, self._options.stall_seconds
+        left = stall if limit is None else min(stall, self._began + limit - time.monotonic())
+        faulthandler.dump_traceback_later(max(left, 0.01), exit=True, file=2)

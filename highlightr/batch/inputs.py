@@ -1,0 +1,152 @@
+"""Which videos a batch is about: files, folders, lists and addresses come in; videos with names of their own go out.
+
+The name is where the outputs will lie: the path below a named folder, else the file's name. Two videos never share one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from highlightr.batch.remote import check_address
+from highlightr.errors import ConfigError
+
+__all__ = ["Found", "find_videos", "is_address", "read_list"]
+
+RESERVED = (".highlightr", "index.html", "results.jsonl")
+"""Names in the output folder that are the batch's own."""
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)*://")
+_MOST_NAME_BYTES = 160
+
+
+@dataclass(frozen=True)
+class Found:
+    """One video."""
+
+    video: str
+    """An absolute path, or an address."""
+    name: str
+    """Path below the output folder, with ``/``."""
+    remote: bool = False
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an address, such as ``https://…``, and not a path."""
+    return _ADDRESS.match(text) is not None
+
+
+def find_videos(
+    inputs: Iterable[str],
+    output: Path,
+    *,
+    lists: Sequence[Path] = (),
+    pattern: str | None = None,
+    allow_remote: bool = False,
+) -> tuple[Found, ...]:
+    """Every video that is meant, each once, in the order given; folders are walked through, sorted by name.
+
+    Args:
+        inputs: files, folders, addresses, and ``@FILE`` for a list.
+        output: is left out where it lies inside a folder that is walked through.
+        lists: text files with one of those per line; what is relative in them is looked up from their own folder.
+        pattern: what the names of files in folders have to match; by default the usual suffixes of videos.
+        allow_remote: accept addresses.
+
+    Raises:
+        ConfigError: something that was named is not there, an address without permission, or no video at all.
+    """
+    places: list[tuple[str, str | None]] = []
+    for text in inputs:
+        listed = text.startswith("@") and not Path(text).exists()
+        places += _lines(Path(text[1:])) if listed else [(text, None)]
+    for one in lists:
+        places += _lines(one)
+    videos: dict[str, Found] = {}
+    names: set[str] = {name.casefold() for name in RESERVED}
+    for text, below in places:
+        for found in _at(text, below, output.absolute(), pattern, allow_remote):
+            if found.video not in videos:
+                videos[found.video] = _named(found, names)
+    if not videos:
+        raise ConfigError("no videos were given; name files, folders or a list")
+    return tuple(videos.values())
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """The lines of a list; empty ones and those that begin with ``#`` are left out.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise ConfigError(f"cannot read the list {path}: {error.strerror or error}") from error
+    return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+
+
+def _lines(path: Path) -> list[tuple[str, str | None]]:
+    return [(line, str(path.absolute().parent)) for line in read_list(path)]
+
+
+def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool) -> Iterator[Found]:
+    """The videos at one place; `below` is the folder of the list that named it."""
+    if is_address(text):
+        check_address(text, allowed=allow_remote)
+        yield Found(text, _address_name(text), remote=True)
+        return
+    path = Path(text) if below is None else Path(below) / text
+    if path.is_dir():
+        yield from _inside(path.absolute(), output, pattern)
+    elif below is None and not path.exists():
+        raise ConfigError(f"no video or folder at {path}")
+    else:
+        # A line of a list whose file is missing fails alone: the rest of a long list is still worth doing.
+        inner = PurePosixPath(text)
+        plain = below is not None and not inner.is_absolute() and ".." not in inner.parts
+        yield Found(os.path.abspath(path), str(inner) if plain else path.name)  # noqa: PTH100  (drops `..` too)
+
+
+def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[Found]:
+    from highlightr.extraction import VIDEO_SUFFIXES
+
+    if folder.resolve() == output.resolve():
+        raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
+    count = 0
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and (here / n).resolve() != output.resolve())
+        for name in sorted(files):
+            usual = not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
+            if usual if pattern is None else fnmatch(name, pattern):
+                count += 1
+                yield Found(str(here / name), (here / name).relative_to(folder).as_posix())
+    if not count:
+        meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
+        raise ConfigError(f"no videos in {folder}; their names would match {meant}")
+
+
+def _named(found: Found, taken: set[str]) -> Found:
+    """With a name that no other has, also where letters of both cases are one; the first of two keeps its own."""
+    name = found.name
+    if name.casefold() in taken:
+        digest = hashlib.sha256(found.video.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        name = f"{name}~{digest}"
+    taken.add(name.casefold())
+    return Found(found.video, name, found.remote)
+
+
+def _address_name(address: str) -> str:
+    """The last part of the address's path, as a file name that is safe anywhere."""
+    last = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2]
+    clean = re.sub(r"[^\w.() -]", "_", last).lstrip(".")
+    stem, suffix = os.path.splitext(clean)  # noqa: PTH122  (a string, not a path)
+    short = stem.encode("utf-8")[:_MOST_NAME_BYTES].decode("utf-8", "ignore") + suffix[:16]
+    return short or "video"

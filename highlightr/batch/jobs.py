@@ -1,0 +1,71 @@
+"""What a batch is made of: jobs that come in, outcomes that go out; both are plain data that travels as JSON.
+
+A job is one video with one query and the folder in which its outputs lie, relative to the batch's output folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Job", "Outcome", "State"]
+
+State = Literal["done", "kept", "failed", "busy"]
+"""``done``: made now; ``kept``: made before in the same way; ``busy``: another run is at it, try again later."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video with one query."""
+
+    video: str
+    """An absolute path, or an address."""
+    query: str | None
+    folder: str
+    """Where its outputs lie, relative to the output folder, with ``/``."""
+    remote: bool = False
+    """Whether `video` is an address."""
+
+    @property
+    def id(self) -> str:
+        """What its state is kept under: it follows from the folder, which belongs to this job alone."""
+        return hashlib.sha256(self.folder.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job."""
+
+    job: Job
+    state: State
+    seconds: float = 0.0
+    """Wall time of the work, tries that failed included."""
+    video_seconds: float = 0.0
+    """Length of the video."""
+    summary_seconds: float = 0.0
+    """Length of the summary."""
+    segments: int = 0
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """``video``, ``receipt``, ``report``: paths relative to the output folder."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about the result, such as that the query matched weakly."""
+    error: str | None = None
+    """Why it failed, in one line."""
+    key: str | None = None
+    """Stands for the video's content, the query, preset, options and version; `None` if it failed."""
+    attempts: int = 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` is the way back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Outcome:
+        """The outcome that `as_json` described.
+
+        Raises:
+            TypeError, KeyError: it did not come from there.
+        """
+        return cls(**{**value, "job": Job(**value["job"]), "notes": tuple(value["notes"])})

@@ -1,0 +1,73 @@
+"""How a batch runs: one set of names and defaults for Python and the command line.
+
+In: values from a caller. Out: `BatchOptions`, checked before any work; it travels to workers as plain JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from highlightr.errors import ConfigError
+from highlightr.options import SummarizeOptions
+
+__all__ = ["BatchOptions", "Engine"]
+
+Engine = Literal["local", "ray"]
+
+OWN_OUTPUTS = ("output", "clips", "overwrite")
+"""Options of one summary that a batch decides itself."""
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a batch runs.
+
+    Raises:
+        ConfigError: a value outside its range, or an option of a summary that does not exist.
+    """
+
+    preset: str = "lite"
+    """Name or YAML file of the preset that every worker loads once."""
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+    workers: int | None = None
+    """Videos at a time; by default one per GPU, or half the cores on a CPU."""
+    time_limit_seconds: float | None = None
+    """Longest time for one video; by default only `stall_seconds` ends it."""
+    stall_seconds: float = 600.0
+    """A video that makes no progress for so long is given up: a decoder hangs."""
+    retries: int = 1
+    """How often a video is tried again after its worker crashed; one that merely fails is not."""
+    summarize: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords of `Highlighter.summarize` for every video, except where it writes."""
+    overwrite: bool = False
+    """Make again what is there and was made the same way."""
+    remote_limit_bytes: int = 32 * 2**30
+    """The largest file that is fetched from an address."""
+    engine: Engine = "local"
+    """``local``: processes of this machine; ``ray``: a Ray cluster."""
+    address: str | None = None
+    """Of the Ray cluster; by default the one that Ray finds or starts."""
+
+    def __post_init__(self) -> None:
+        for name in ("time_limit_seconds", "stall_seconds"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} must be a positive number, got {value!r}")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers must be at least 1, got {self.workers!r}")
+        if self.retries < 0:
+            raise ConfigError(f"retries must be zero or more, got {self.retries!r}")
+        if self.remote_limit_bytes < 1:
+            raise ConfigError(f"remote_limit_bytes must be positive, got {self.remote_limit_bytes!r}")
+        if self.engine not in get_args(Engine):
+            raise ConfigError(f"no engine {self.engine!r}; there are {', '.join(get_args(Engine))}")
+        if self.address is not None and self.engine != "ray":
+            raise ConfigError("an address belongs to the engine ray; add --engine ray")
+        for name in OWN_OUTPUTS:
+            if name in self.summarize:
+                raise ConfigError(f"{name} is not an option of a batch: it names the outputs of each video itself")
+        SummarizeOptions.from_keywords(**self.summarize)

@@ -1,0 +1,105 @@
+"""One worker process as its parent sees it: started, spoken to, listened to, and ended with all its children.
+
+In: jobs. Out: messages in a queue that all workers share, each with the worker it came from; `None` when it has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import IO, Any
+
+from highlightr.batch.devices import Placement
+from highlightr.batch.jobs import Job
+from highlightr.batch.options import BatchOptions
+from highlightr.batch.place import OutputPlace
+
+__all__ = ["Inbox", "Message", "WorkerProcess"]
+
+# The parent's own search path, so that the worker runs the same highlightr however that was found; the folder in which
+# the user happens to be is not added to it.
+_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from highlightr.batch.worker import main; main()"
+
+Message = Mapping[str, Any]
+Inbox = queue.Queue[tuple["WorkerProcess", Message | None]]
+
+
+class WorkerProcess:
+    """A running worker."""
+
+    def __init__(self, placement: Placement, place: OutputPlace, options: BatchOptions, inbox: Inbox) -> None:
+        self.placement = placement
+        self._said: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the worker)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **placement.environment},
+            start_new_session=True,
+        )
+        threading.Thread(target=self._listen, args=(inbox,), daemon=True).start()
+        self._say({"output": str(place.root), "options": asdict(options), "device": placement.device})
+
+    @property
+    def pid(self) -> int:
+        """Of the process, and of the group of all its children."""
+        return self._process.pid
+
+    def give(self, job: Job) -> None:
+        """Hand over a job; a worker that has ended meanwhile is told of by its inbox."""
+        self._said.truncate(0)
+        self._say(asdict(job))
+
+    def end(self) -> None:
+        """Kill the worker and its children, and wait for it."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        with suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+    def why_it_ended(self) -> str:
+        """How the process ended, in words; it has ended or is about to."""
+        self.end_code = self._process.wait()
+        last = self._last_words()
+        if self.end_code >= 0:
+            return f"the worker process ended with status {self.end_code}{last}"
+        try:
+            name = signal.Signals(-self.end_code).name
+        except ValueError:
+            name = "unknown"
+        return f"the worker process was ended by signal {-self.end_code} ({name}){last}"
+
+    def _say(self, message: Message) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+
+    def _listen(self, inbox: Inbox) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as answers:
+            for line in answers:
+                with suppress(ValueError):  # A worker that is killed may leave half a line.
+                    inbox.put((self, json.loads(line)))
+        inbox.put((self, None))
+
+    def _last_words(self) -> str:
+        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
+        lines = [line.strip() for line in self._said.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        return f": {lines[-1][:200]}" if lines else ""

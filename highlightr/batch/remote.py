@@ -1,0 +1,109 @@
+"""Videos at addresses: one is fetched to a file of its own, within a size limit, and removed after use.
+
+In: an address and a place. Out: the file. http(s) goes through the same careful transport as weights; ``s3://`` and
+``gs://`` through fsspec and its packages. Everything else is refused, above all what would lead to local files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit, urlunsplit
+
+from highlightr.errors import ConfigError, HighlightrError, MediaError
+from highlightr.progress import ProgressHook
+
+__all__ = ["SCHEMES", "check_address", "fetched", "shown_address"]
+
+SCHEMES = ("https", "http", "s3", "gs")
+"""Addresses that are fetched."""
+
+CHUNK_BYTES = 1 << 20
+
+
+def check_address(address: str, *, allowed: bool) -> None:
+    """Refuse an address that may not be fetched.
+
+    Raises:
+        ConfigError: addresses were not allowed, or this is not a plain one with one of `SCHEMES`.
+    """
+    scheme = address.partition("://")[0].lower()
+    if scheme not in SCHEMES:
+        # Also `simplecache::file://…` and `zip://…::https://…`, by which fsspec would reach local files.
+        raise ConfigError(f"{address}: only {'://, '.join(SCHEMES)}:// are fetched; give a path for a local file")
+    if "::" in address.partition("://")[2]:
+        raise ConfigError(f"{address}: a chain of addresses; give the address of the video alone")
+    if not allowed:
+        raise ConfigError(f"{shown_address(address)}: an address; add --allow-remote to fetch videos from the network")
+
+
+def shown_address(address: str) -> str:
+    """The address without user, password and what follows ``?``, which may hold a signature."""
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+@contextmanager
+def fetched(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> Iterator[Path]:
+    """Fetch into `target`, which is gone afterwards, with its folder; `progress` counts bytes in the stage ``fetch``.
+
+    Raises:
+        MediaError: it cannot be fetched, or is larger than `limit_bytes`.
+        ConfigError: the package for this kind of address is not installed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if address.lower().startswith(("http://", "https://")):
+            _from_web(address, target, limit_bytes, progress)
+        else:
+            _from_store(address, target, limit_bytes, progress)
+        yield target
+    finally:
+        for left in target.parent.iterdir():
+            left.unlink()
+        target.parent.rmdir()
+
+
+def _from_web(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> None:
+    # It brings HTTP and TLS along, which a batch of local files never needs.
+    from highlightr.zoo.download import download
+
+    def tell(stage: str, completed: float, total: float) -> None:
+        progress("fetch" if stage == "download" else stage, completed, total)
+
+    try:
+        download(address, target, limit_bytes=limit_bytes, progress=tell)
+    except HighlightrError as error:
+        raise MediaError(f"{shown_address(address)}: cannot be fetched: {error}") from error
+
+
+def _from_store(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> None:
+    try:
+        import fsspec
+
+        with fsspec.open(address, "rb") as source:
+            _copy(source, target, limit_bytes, progress)
+    except ImportError as error:
+        raise ConfigError(
+            f"{shown_address(address)}: needs a package: {error}; pip install highlightr[remote]"
+        ) from error
+    except HighlightrError:
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise MediaError(f"{shown_address(address)}: cannot be fetched: {words}") from error
+
+
+def _copy(source: IO[bytes], target: Path, limit_bytes: int, progress: ProgressHook) -> None:
+    received, total = 0, float(getattr(source, "size", None) or 0)
+    if total > limit_bytes:
+        raise MediaError(f"{target.name}: {total:.0f} bytes, more than the {limit_bytes} allowed")
+    with target.open("wb") as file:
+        while chunk := source.read(CHUNK_BYTES):
+            received += len(chunk)
+            if received > limit_bytes:
+                raise MediaError(f"{target.name}: more than the {limit_bytes} bytes allowed")
+            file.write(chunk)
+            progress("fetch", float(received), total)

@@ -1,0 +1,157 @@
+"""`results.jsonl`: one line per job, for programs; and the index page, for people. Both are made of what is known now.
+
+In: outcomes, one at a time, from one or several runs at once. Out: the file, whose last line per job counts while a run
+goes on, and which has exactly one per job afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from highlightr.batch.jobs import Outcome
+from highlightr.batch.place import OutputPlace
+from highlightr.batch.remote import shown_address
+from highlightr.errors import OutputError
+from highlightr.export.files import write_whole
+from highlightr.export.index import IndexEntry, write_index
+from highlightr.locks import claimed
+
+__all__ = ["Results", "result_line"]
+
+RESULTS_NAME = "results.jsonl"
+INDEX_NAME = "index.html"
+LOCK_SECONDS = 30.0
+
+
+class Results:
+    """The lines of one output folder."""
+
+    def __init__(self, place: OutputPlace) -> None:
+        self._place = place
+        self._path = place.root / RESULTS_NAME
+        self._known = self._read()
+        self._unwritten: list[dict[str, Any]] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """Append a line and wait until the disk has it; if it is full now, the line waits for the next one."""
+        known = self._known.get(outcome.job.id, {})
+        if outcome.state == "kept" and known.get("state") == "done" and known.get("key") == outcome.key:
+            return
+        self._unwritten.append(result_line(outcome))
+        try:
+            self._append()
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Leave one line per job, sorted by folder, and the index page.
+
+        Raises:
+            OutputError: one of the files cannot be written.
+        """
+        try:
+            if self._unwritten:
+                self._append()
+            with self._locked():
+                lines = self._read()
+                ordered = sorted(lines.values(), key=lambda line: str(line["folder"]))
+                write_whole(self._path, "".join(_text(line) for line in ordered))
+                write_index(self._place.root / INDEX_NAME, [self._entry(line) for line in ordered])
+        except OSError as error:
+            where = error.filename or self._path
+            raise OutputError(
+                f"cannot write {where}: {error.strerror or error}; make room, then run it again"
+            ) from error
+
+    def _append(self) -> None:
+        with self._locked(), self._path.open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")  # Half a line of a run that was killed; it is passed over by readers.
+            file.write("".join(map(_text, self._unwritten)).encode("ascii"))
+            file.flush()
+            os.fsync(file.fileno())
+        self._unwritten.clear()
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        """The last line of each job by its id; what is not such a line is passed over."""
+        try:
+            text = self._path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return {}
+        return {line["id"]: line for line in _parsed(text.splitlines())}
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            with claimed(self._place.results_lock) as mine:
+                if mine:
+                    yield
+                    return
+            if time.monotonic() > deadline:
+                raise OutputError(f"another run has held {self._place.results_lock} for {LOCK_SECONDS:g} s; stop it")
+            time.sleep(0.02)
+
+    def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
+        record = self._place.record(line["id"]) if line["state"] == "done" else None
+        return IndexEntry(
+            name=str(line["folder"]),
+            query=line.get("query"),
+            error=line.get("error"),
+            video_seconds=float(line.get("video_seconds", 0.0)),
+            summary_seconds=float(line.get("summary_seconds", 0.0)),
+            segments=int(line.get("segments", 0)),
+            outputs={str(name): str(path) for name, path in line.get("outputs", {}).items()},
+            notes=[str(note) for note in line.get("notes", ())],
+            curve=() if record is None else record.curve,
+            bands=() if record is None else record.bands,
+            poster=b"" if record is None else base64.b64decode(record.poster),
+        )
+
+
+def result_line(outcome: Outcome) -> dict[str, Any]:
+    """The line of one outcome. ``kept`` is how one run sees it; the job itself is ``done``."""
+    job = outcome.job
+    return {
+        "id": job.id,
+        "folder": _readable(job.folder),
+        "video": shown_address(job.video) if job.remote else _readable(job.video),
+        "query": job.query,
+        "state": "done" if outcome.state == "kept" else outcome.state,
+        "seconds": outcome.seconds,
+        "video_seconds": outcome.video_seconds,
+        "summary_seconds": outcome.summary_seconds,
+        "segments": outcome.segments,
+        "outputs": {name: _readable(path) for name, path in outcome.outputs.items()},
+        "notes": list(outcome.notes),
+        "error": None if outcome.error is None else _readable(outcome.error),
+        "key": outcome.key,
+        "attempts": outcome.attempts,
+    }
+
+
+def _readable(text: str) -> str:
+    """Without the stand-ins for bytes of a name that are not UTF-8, which other programs refuse."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _text(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=True) + "\n"
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and isinstance(value.get("id"), str) and {"folder", "state"} <= value.keys():
+            yield value

@@ -1,0 +1,132 @@
+"""A batch from its jobs to its results: the engine is chosen, and what it tells is written down as it happens.
+
+In: jobs, an output folder, options. Out: a `BatchResult`, and in the folder a summary per job, `results.jsonl` and
+`index.html`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from highlightr.batch.board import Board, Listener, Watch
+from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.options import BatchOptions
+from highlightr.batch.place import OutputPlace
+from highlightr.batch.results import INDEX_NAME, RESULTS_NAME, Results
+from highlightr.errors import ConfigError
+from highlightr.zoo import load_preset
+
+__all__ = ["BatchResult", "run_batch"]
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of a batch."""
+
+    outcomes: tuple[Outcome, ...]
+    """One per job, in the order of the jobs."""
+    results: Path
+    """`results.jsonl`."""
+    index: Path
+    """`index.html`."""
+    seconds: float
+    """Wall time."""
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Those that failed."""
+        return tuple(one for one in self.outcomes if one.state == "failed")
+
+
+def run_batch(
+    jobs: Iterable[Job], output: str | Path, options: BatchOptions | None = None, *, watch: Watch | None = None
+) -> BatchResult:
+    """Do all jobs; those that are done already in the same way are kept.
+
+    Args:
+        jobs: what `plan_jobs` returned, or some of it.
+        output: the folder, made if need be. Another run may be at work in it: each job is done by one of them.
+        options: the defaults if `None`.
+        watch: told where the batch stands.
+
+    Returns:
+        The outcome of every job; a video that fails does not stop the others.
+
+    Raises:
+        ConfigError: no jobs, two for one folder, an unknown preset, a device that is not there.
+        WeightsError: weights that the preset needs are not here.
+        OutputError: the folder cannot be written.
+    """
+    todo, wanted = _distinct(jobs), options or BatchOptions()
+    load_preset(wanted.preset)
+    place = OutputPlace(Path(output))
+    place.prepare()
+    place.sweep()
+    keeper = _Keeper(Results(place), Board(len(todo)), watch)
+    try:
+        _engine(wanted)(todo, place, wanted, keeper)
+    finally:
+        keeper.results.close()
+    return BatchResult(
+        tuple(keeper.outcomes[job.id] for job in todo),
+        place.root / RESULTS_NAME,
+        place.root / INDEX_NAME,
+        keeper.board.seconds,
+    )
+
+
+_Engine = Callable[[Sequence[Job], OutputPlace, BatchOptions, Listener], None]
+
+
+def _engine(options: BatchOptions) -> _Engine:
+    if options.engine == "ray":
+        from highlightr.batch.cluster import run_on_ray
+
+        return run_on_ray
+    from highlightr.batch.local import run_locally
+
+    return run_locally
+
+
+def _distinct(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    todo = tuple(jobs)
+    if not todo:
+        raise ConfigError("a batch needs at least one video")
+    folders = [job.folder for job in todo]
+    if len(set(folders)) < len(folders):
+        twice = next(folder for folder in folders if folders.count(folder) > 1)
+        raise ConfigError(f"two jobs would write to {twice}; give each a folder of its own")
+    return todo
+
+
+class _Keeper:
+    """Writes down what an engine tells, and shows it to the watcher."""
+
+    def __init__(self, results: Results, board: Board, watch: Watch | None) -> None:
+        self.results, self.board = results, board
+        self.outcomes: dict[str, Outcome] = {}
+        self._watch = watch
+
+    def started(self, job: Job, where: str, pid: int) -> None:
+        self.board.start(job, where, pid)
+        self.ticked()
+
+    def advanced(self, job: Job, stage: str, completed: float, total: float) -> None:
+        self.board.advance(job, stage, completed, total)
+        self.ticked()
+
+    def waits(self, job: Job) -> None:
+        self.board.running.pop(job.id, None)
+        self.ticked()
+
+    def finished(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.job.id] = outcome
+        self.results.add(outcome)
+        self.board.finish(outcome)
+        self.ticked()
+
+    def ticked(self) -> None:
+        if self._watch is not None:
+            self._watch(self.board)

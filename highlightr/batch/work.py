@@ -1,0 +1,168 @@
+"""The work on one job, the same for every engine: from a video to its outputs and the record that they are whole.
+
+In: jobs, one after the other. Out: an `Outcome` each. The models are loaded when the first job needs them and serve all
+that follow. What a user or a file can cause becomes an outcome; anything else is raised, and the process is not to be
+trusted afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from highlightr import __version__
+from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.options import BatchOptions
+from highlightr.batch.place import OutputPlace, Record
+from highlightr.batch.remote import fetched
+from highlightr.errors import HighlightrError
+from highlightr.hashing import content_hash
+from highlightr.progress import ProgressHook, silent
+from highlightr.timeline import FloatArray, Summary
+from highlightr.zoo import load_preset
+
+if TYPE_CHECKING:
+    from highlightr.pipeline import Highlighter
+
+__all__ = ["UnusableError", "VideoWork"]
+
+POSTER_WIDTH = 192
+MOST_COLUMNS = 120
+
+
+class UnusableError(Exception):
+    """The models cannot be loaded, so no job can be done; the cause is what the user should read."""
+
+
+class VideoWork:
+    """Does jobs, one at a time."""
+
+    def __init__(
+        self, place: OutputPlace, options: BatchOptions, *, device: str = "cpu", progress: ProgressHook | None = None
+    ) -> None:
+        self._place, self._options, self._device = place, options, device
+        self._progress = progress or silent
+        self._preset = load_preset(options.preset)
+        self._highlighter: Highlighter | None = None
+
+    def __call__(self, job: Job) -> Outcome:
+        """Do one job, unless another process is at it or it is done already.
+
+        Raises:
+            UnusableError: the models cannot be loaded.
+        """
+        clock = time.monotonic()
+        try:
+            with self._place.claim(job) as mine:
+                outcome = self._claimed(job) if mine else Outcome(job, "busy")
+        except HighlightrError as error:
+            outcome = Outcome(job, "failed", error=" ".join(str(error).split()))
+        except OSError as error:
+            # A disk that is full or a folder that went away while something else was at work.
+            where = f"{error.filename}: " if error.filename else ""
+            outcome = Outcome(job, "failed", error=f"{where}{error.strerror or error}")
+        return replace(outcome, seconds=round(time.monotonic() - clock, 3))
+
+    def _claimed(self, job: Job) -> Outcome:
+        if not self._options.overwrite and (record := self._place.whole(job)) is not None:
+            self._progress("hash", 0.0, 1.0)
+            if record.key == self._key(job, *self._identity(job)):
+                return replace(Outcome.from_json(record.outcome), job=job, state="kept", attempts=1)
+        highlighter = self._loaded()
+        with self._place.begun(job), self._video(job) as video:
+            wanted = dict(self._options.summarize)
+            output = self._place.outputs(job)["video"]
+            summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
+            record = self._recorded(job, summary)
+            self._place.finish(job, record)
+        return Outcome.from_json(record.outcome)
+
+    def _loaded(self) -> Highlighter:
+        if self._highlighter is None:
+            # Only here, because it brings the models' libraries along.
+            from highlightr.pipeline import Highlighter
+
+            self._progress("load", 0.0, 1.0)
+            try:
+                name = self._options.preset
+                self._highlighter = Highlighter.from_preset(name, device=self._device, progress=self._progress)
+            except HighlightrError as error:
+                raise UnusableError from error
+        return self._highlighter
+
+    @contextmanager
+    def _video(self, job: Job) -> Iterator[Path]:
+        if not job.remote:
+            yield Path(job.video)
+            return
+        limit = self._options.remote_limit_bytes
+        with fetched(job.video, self._place.fetched(job), limit, self._progress) as path:
+            yield path
+
+    def _identity(self, job: Job) -> tuple[str, str]:
+        """What stands for the video's content: its hash; for an address itself, because to look means to fetch."""
+        return ("address", job.video) if job.remote else content_hash(Path(job.video))
+
+    def _key(self, job: Job, kind: str, digest: str) -> str:
+        preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}
+        made_from = {
+            "version": __version__,
+            "content": [kind, digest],
+            "query": job.query,
+            "preset": preset,
+            "options": dict(self._options.summarize),
+        }
+        text = json.dumps(made_from, sort_keys=True, ensure_ascii=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _recorded(self, job: Job, summary: Summary) -> Record:
+        receipt: Mapping[str, Any] = summary.receipt
+        source = receipt["source"]
+        identity = ("address", job.video) if job.remote else (source["hash_kind"], source["hash"])
+        outcome = Outcome(
+            job,
+            "done",
+            video_seconds=round(summary.source.duration_seconds, 3),
+            summary_seconds=round(summary.seconds, 3),
+            segments=len(summary.segments),
+            outputs={name: path.relative_to(self._place.root).as_posix() for name, path in summary.outputs.items()},
+            notes=(*map(str, receipt["marks"]), *summary.notes),
+            key=self._key(job, *identity),
+        )
+        duration, scores = summary.source.duration_seconds, summary.scores.values
+        bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
+        made = outcome.as_json(), self._place.sizes(job)
+        return Record(str(outcome.key), *made, _curve(scores), bands, _poster(summary))
+
+
+_WORDS = ("summary", "cost", "measured")
+"""Fields of a preset that are for people."""
+
+
+def _curve(values: FloatArray) -> tuple[int, ...]:
+    """The largest score of each of at most `MOST_COLUMNS` equal runs of clips, in percent."""
+    edges = np.linspace(0, len(values), min(len(values), MOST_COLUMNS) + 1).astype(int)[:-1]
+    return tuple(round(100 * float(value)) for value in np.maximum.reduceat(values, edges))
+
+
+def _poster(summary: Summary) -> str:
+    """A small picture from the middle of the best segment, as base64; empty where none can be decoded any more."""
+    from highlightr.media import grab_thumbnails
+
+    if not summary.segments:
+        return ""
+    best = max(summary.segments, key=lambda segment: segment.score)
+    try:
+        middle = (best.start_seconds + best.stop_seconds) / 2
+        return base64.b64encode(grab_thumbnails(summary.source, [middle], width=POSTER_WIDTH)[0]).decode("ascii")
+    except HighlightrError:
+        return ""
