@@ -29,6 +29,12 @@ COMMANDS = (
         "summarize",
     ),
     Home(
+        "batch",
+        "highlightr.cli.batch",
+        "Summarise many videos; goes on past failures, and where it was stopped.",
+        "batch",
+    ),
+    Home(
         "presets",
         "highlightr.cli.presets",
         "List the presets: what each is for, what it needs, what is here, what it costs, how it was measured.",

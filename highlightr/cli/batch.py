@@ -1,0 +1,113 @@
+"""`highlightr batch`: many videos in; a summary of each, results and an index page out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
+from highlightr.batch.results import result_line
+from highlightr.cli.batch_board import board_watch, show_result
+from highlightr.cli.terminal import show_log
+from highlightr.errors import FAILURE
+from highlightr.selection import SelectionOptions
+
+__all__ = ["batch"]
+
+DEFAULTS = BatchOptions()
+SELECTION = SelectionOptions()
+
+
+def batch(
+    places: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT… OUTPUT_DIR",
+            help="Videos, folders with all they hold, addresses, @FILE for a list; last, the folder for all outputs.",
+            show_default=False,
+        ),
+    ],
+    list_file: Annotated[list[Path] | None, typer.Option("--list", help="File with an input per line.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="Which files of a folder: 'cam1_*' [default: usual video names].")
+    ] = None,
+    query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for in every video.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
+    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULTS.preset,
+    ratio: Annotated[float | None, typer.Option(help=f"Share of a video to keep [default: {SELECTION.ratio}].")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds to keep of each, instead of a ratio.")] = None,
+    mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,
+    detector: Annotated[str, typer.Option(help="`cheap` or `transnetv2`.")] = SELECTION.detector,
+    max_clips: Annotated[int | None, typer.Option(help="At most this many segments each.")] = SELECTION.max_clips,
+    copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = False,
+    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
+    workers: Annotated[
+        int | None, typer.Option(help="Videos at a time [default: one per GPU, else per two cores].")
+    ] = DEFAULTS.workers,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for one video [default: until it stalls].")
+    ] = DEFAULTS.time_limit_seconds,
+    stall_limit: Annotated[
+        float, typer.Option(help="Seconds without progress after which a video is given up.")
+    ] = DEFAULTS.stall_seconds,
+    retries: Annotated[int, typer.Option(help="Further tries after a worker crashed.")] = DEFAULTS.retries,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Fetch https://, s3:// and gs:// addresses.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="`local`, or `ray` for a cluster.")] = DEFAULTS.engine,
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster.")] = DEFAULTS.address,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is done.")] = DEFAULTS.overwrite,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+) -> None:
+    """Summarise many videos; goes on past failures, and where it was stopped."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    show_log(console, quiet=quiet, debug=debug)
+    keywords = {"ratio": ratio, "duration_seconds": duration, "mode": mode, "detector": detector}
+    keywords |= {"max_clips": max_clips, "copy": copy}
+    options = BatchOptions(
+        preset=preset,
+        device=device,
+        workers=workers,
+        time_limit_seconds=time_limit,
+        stall_seconds=stall_limit,
+        retries=retries,
+        summarize={name: value for name, value in keywords.items() if value is not None},
+        overwrite=overwrite,
+        engine=engine,  # type: ignore[arg-type]  # Checked there.
+        address=address,
+    )
+    output = Path(places[-1])
+    jobs = plan_jobs(
+        places[:-1],
+        output,
+        lists=list_file or (),
+        pattern=pattern,
+        query=query,
+        queries=queries,
+        allow_remote=allow_remote,
+    )
+    with board_watch(console, quiet=quiet or as_json) as watch:
+        result = run_batch(jobs, output, options, watch=watch)
+    if as_json:
+        typer.echo(json.dumps(_as_dict(result), indent=2))
+    else:
+        show_result(result, quiet=quiet)
+    if result.failed:
+        raise typer.Exit(FAILURE)
+
+
+def _as_dict(result: BatchResult) -> dict[str, Any]:
+    lines = [{**result_line(one), "kept": one.state == "kept"} for one in result.outcomes]
+    return {
+        "results": str(result.results),
+        "index": str(result.index),
+        "seconds": round(result.seconds, 3),
+        "jobs": lines,
+    }

@@ -1,0 +1,124 @@
+"""What a person sees of a batch: a live table on a terminal, a line per video otherwise, and a table at the end.
+
+In: the `Board`, as often as something happens. Out: text on the terminal; names are shown as they are, without markup.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from highlightr.batch import BatchResult, Board, Outcome, Running, Watch
+from highlightr.cli.terminal import STAGE_WORDS, timecode
+
+__all__ = ["board_watch", "show_result"]
+
+REFRESH_SECONDS = 0.25
+MOST_ROWS = 12
+"""Of running videos on the screen."""
+
+BATCH_STAGES = {"load": "Loading the models", "hash": "Looking whether it is done", "fetch": "Fetching"}
+
+
+@contextmanager
+def board_watch(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
+    """A watcher for `run_batch`."""
+    if quiet:
+        yield None
+    elif console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            yield _LiveBoard(live)
+    else:
+        yield _LineBoard(console)
+
+
+class _LiveBoard:
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._shown = 0.0
+
+    def __call__(self, board: Board) -> None:
+        now = time.monotonic()
+        if now >= self._shown + REFRESH_SECONDS:
+            self._shown = now
+            self._live.update(board_table(board), refresh=True)
+
+
+class _LineBoard:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._finished = 0
+
+    def __call__(self, board: Board) -> None:
+        if board.finished > self._finished:
+            self._finished = board.finished
+            self._console.print(status_line(board), markup=False, highlight=False)
+
+
+def board_table(board: Board) -> Group:
+    """The counts, and a row per running video."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
+    for _ in range(3):
+        table.add_column(justify="right", no_wrap=True)
+    for one in list(board.running.values())[:MOST_ROWS]:
+        table.add_row(*_running(one))
+    return Group(Text(status_line(board), style="bold"), table)
+
+
+def status_line(board: Board) -> str:
+    """Where a batch stands, in one line."""
+    left = board.seconds_left
+    counts = [f"{board.finished} of {board.total}"]
+    counts += [f"{number} {word}" for number, word in ((board.kept, "kept"), (board.failed, "failed")) if number]
+    counts += [f"{len(board.running)} running"] if board.running else []
+    counts += [f"{board.speed:.1f} x real time"] if board.done else []
+    counts += [f"{timecode(left)} left"] if left and board.finished < board.total else []
+    return ", ".join(counts)
+
+
+def _running(one: Running) -> tuple[Text, Text, Text, Text]:
+    words = BATCH_STAGES.get(one.stage) or STAGE_WORDS.get(one.stage, one.stage)
+    share = f"{100 * one.share:.0f} %" if one.share else ""
+    return Text(_name(one.job.folder)), Text(f"{words} {share}"), Text(one.where), Text(timecode(_since(one)))
+
+
+def _since(one: Running) -> float:
+    return time.monotonic() - one.since
+
+
+def show_result(result: BatchResult, *, quiet: bool) -> None:
+    """Print a row per video and where everything is; with `quiet`, the failed ones alone, on stderr."""
+    if quiet:
+        errors = Console(stderr=True)
+        for outcome in result.failed:
+            errors.print(Text(f"{_name(outcome.job.folder)}: {outcome.error}"), soft_wrap=True)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("video", "state", "kept", "seconds", "remarks"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("state", "kept", "seconds"))
+    for outcome in result.outcomes:
+        table.add_row(*map(Text, _row(outcome)))
+    console = Console()
+    console.print(table)
+    counts = {state: sum(one.state == state for one in result.outcomes) for state in ("done", "kept", "failed")}
+    words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    console.print(f"{words} in {timecode(result.seconds)}", highlight=False)
+    for path in (result.results, result.index):
+        console.print(Text(str(path)), soft_wrap=True)
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    kept = f"{timecode(outcome.summary_seconds)} of {timecode(outcome.video_seconds)}" if outcome.error is None else "-"
+    return _name(outcome.job.folder), outcome.state, kept, f"{outcome.seconds:.1f}", outcome.error or ""
+
+
+def _name(folder: str) -> str:
+    return str(Path(folder)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
