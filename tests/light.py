@@ -1,0 +1,94 @@
+"""The whole product without a model: every decode tap, every stage, real outputs, in a fraction of a second.
+
+`light_highlighter` is what the tests of trust and the fuzzer run. Its extractors ask for what those of `lite` ask for
+(sampled frames, every thumbnail, two rates of sound); its scorer is the public `debug` one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from highlightr.features import registry
+from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.media import AudioTap, FrameTap, Item, Tap
+from highlightr.pipeline import Highlighter
+from highlightr.timeline import FloatArray, TimeGrid
+
+__all__ = ["FRAME_SIDE", "Listens", "Looks", "light_highlighter"]
+
+FRAME_SIDE = 224
+
+PRESET = """\
+name: light
+summary: No model; for tests.
+clip_seconds: 1.0
+extractors: [looks, listens, logmel, motion]
+text: null
+scorer: {name: debug, config: {}, weights: null, random_seed: 0}
+"""
+
+
+class _Means(Extraction):
+    """The mean of every item, one row per item or per second of sound, and one row per clip."""
+
+    def __init__(self, grid: TimeGrid, name: str, rate: float) -> None:
+        self._rows: FloatArray = np.zeros((grid.num_clips, 1), np.float32)
+        self._grid, self._name, self._rate = grid, name, rate
+
+    def push(self, item: Item) -> None:
+        values = getattr(item, "image", None)
+        begin = getattr(item, "index", None)
+        values = item.samples if values is None else values  # type: ignore[union-attr]
+        begin = item.start_sample if begin is None else begin  # type: ignore[union-attr]
+        self._rows[self._grid.clip_index(begin / self._rate)] = float(np.mean(values)) / 255
+
+    def finish(self) -> Extracted:
+        return Extracted(streams={self._name: self._rows})
+
+
+class Looks(Extractor):
+    """Sampled frames, as an image model asks for them."""
+
+    name = "looks"
+    modality = "visual"
+    streams: ClassVar[Mapping[str, int]] = {"looks": 1}
+
+    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
+        self._rate = 1 / clip_seconds
+
+    @property
+    def tap(self) -> Tap:
+        return FrameTap(self._rate, FRAME_SIDE)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        return _Means(grid, "looks", self._rate)
+
+
+class Listens(Extractor):
+    """Sound at a rate of its own."""
+
+    name = "listens"
+    modality = "audio"
+    streams: ClassVar[Mapping[str, int]] = {"listens": 1}
+
+    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
+        self._rate = 32_000
+
+    @property
+    def tap(self) -> Tap:
+        return AudioTap(self._rate)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        return _Means(grid, "listens", self._rate)
+
+
+def light_highlighter(folder: Path) -> Highlighter:
+    """One that loads in no time; `folder` takes its preset file."""
+    registry.EXTRACTORS.update(looks="tests.light:Looks", listens="tests.light:Listens")
+    path = folder / "light.yaml"
+    path.write_text(PRESET, encoding="utf-8")
+    return Highlighter.from_preset(path)
