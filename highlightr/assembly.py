@@ -1,8 +1,12 @@
-"""From a preset to the models it names: extractors, text encoder and scorer, opened once for many videos."""
+"""From a preset to the models it names: extractors, text encoder and scorers, opened once for many videos.
+
+Which scorer runs depends on whether there is a query. Every scorer that may run has its weights and settings checked
+when the preset is loaded; one is opened when it is first needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
@@ -17,12 +21,13 @@ from highlightr.features import (
     text_encoder_class,
 )
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
-from highlightr.scorers import Scorer, create_scorer
+from highlightr.scorers import Scorer, contract_of, create_scorer
 from highlightr.scorers.registry import READ_LABELS
 from highlightr.scorers.zeroshot_labels import LabelBank
 from highlightr.selection import Detector, TransNetV2
 from highlightr.timeline import Features, Query, Scores, Shot
-from highlightr.zoo import Preset
+from highlightr.zoo import Preset, ScorerChoice
+from highlightr.zoo.manifest import entry
 from highlightr.zoo.store import weights_path
 
 __all__ = ["Models", "load_models"]
@@ -30,14 +35,22 @@ __all__ = ["Models", "load_models"]
 
 @dataclass
 class Models:
-    """What a preset runs on; the text encoder is opened only if a query comes."""
+    """What a preset runs on; the text encoder is opened only if a query comes, a scorer only if it is to run."""
 
     preset: Preset
     device: str
     """``cpu`` or ``cuda``."""
     opened: tuple[OpenedExtractor, ...]
-    scorer: Scorer
+    _open_scorer: Callable[[str], Scorer]
     _open_text: Callable[[], TextEncoder]
+
+    def scorer_for(self, query: str | None) -> Scorer:
+        """The scorer that serves this query, or `None`; opened at the first call."""
+        return self._open_scorer(self.preset.scorer_name(query))
+
+    def choice_for(self, query: str | None) -> ScorerChoice:
+        """What the preset says about that scorer."""
+        return self.preset.scorers[self.preset.scorer_name(query)]
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
@@ -53,52 +66,75 @@ class Models:
         chosen = tuple(one.extractor for one in self.opened)
         return (*chosen, self._boundary_network) if detector == "transnetv2" else chosen
 
-    @property
-    def weights(self) -> tuple[Weights, ...]:
-        """Of every backbone that took part."""
+    def weights_for(self, query: str | None) -> tuple[Weights, ...]:
+        """Of every model that takes part: the backbones, the text encoder and the scorer."""
         encoder = [] if self.preset.text is None else [text_encoder_class(self.preset.text).weights]
-        return (*(item for one in self.opened for item in one.weights), *encoder)
+        name = self.choice_for(query).weights
+        scorer = [] if name is None else [_record(name)]
+        return (*(item for one in self.opened for item in one.weights), *encoder, *scorer)
 
     def check_query(self, query: str | None) -> None:
-        """Refuse a query that cannot be used, before any work.
+        """Refuse a query that cannot be used, before any work; the scorer is open after it.
 
         Raises:
             ConfigError: an empty query, or none where the scorer needs one.
+            WeightsError: the scorer's weights do not fit its settings.
         """
         if query is not None and not query.strip():
             raise ConfigError("the query is empty; write what to look for, or leave --query out")
-        if query is None and self.scorer.contract.query == "required":
-            raise ConfigError(f"preset {self.preset.name} needs a query: --query 'what to look for'")
+        if query is None and self.scorer_for(query).contract.query == "required":
+            raise ConfigError(f"{self._named(query)} needs a query: --query 'what to look for'")
+        self.scorer_for(query)
+
+    def _named(self, query: str | None) -> str:
+        """The preset, and the scorer where there is a choice of several."""
+        preset = f"preset {self.preset.name}"
+        chosen = f"scorer {self.preset.scorer_name(query)} of {preset}"
+        return chosen if len(self.preset.scorers) > 1 else preset
 
     def encode(self, query: str | None) -> Query | None:
         """Embed a query; `None` without one, or where the scorer takes none."""
-        use = self.scorer.contract.query
+        use = self.scorer_for(query).contract.query
         return None if query is None or use == "ignored" else self.text_encoder.encode(query)
 
     def score(self, features: Features, query: str | None, encoded: Query | None, shots: Sequence[Shot]) -> Scores:
         """Score every clip, and say so where a query was given that the scorer cannot use."""
-        scores = self.scorer.score(features, encoded, shots)
+        scores = self.scorer_for(query).score(features, encoded, shots)
         if query is not None and encoded is None:
-            note = f"The query was ignored: {self.preset.scorer.name} scores without a query."
+            note = f"The query was ignored: {self.preset.scorer_name(query)} scores without a query."
             scores = replace(scores, notes=(*scores.notes, note))
         return scores
 
 
 def load_models(preset: Preset, device: str = "auto") -> Models:
-    """Open what a preset names, the scorer's weights first, so that a missing file is known before any work.
+    """Open what a preset names, scorers' weights first, so that a missing file is known before any work.
 
     Raises:
         ConfigError: an unknown extractor, scorer, device or setting.
         WeightsError: weights that are not here or not as published.
     """
     place = resolve_device(device)
-    choice = preset.scorer
-    weights = None if choice.weights is None else weights_path(choice.weights)
+    choices = [preset.scorers[name] for name in preset.in_use]
+    for choice in choices:
+        if choice.weights is not None:
+            weights_path(choice.weights)
+    signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
     open_text = cache(partial(_open_text, preset, place))
+    open_scorer = cache(partial(_open_scorer, preset, place, open_text))
+    opened = tuple(_open_extractor(name, preset, place, signals) for name in preset.extractors)
+    return Models(preset, place, opened, open_scorer, open_text)
+
+
+def _open_scorer(preset: Preset, device: str, open_text: Callable[[], TextEncoder], name: str) -> Scorer:
+    choice = preset.scorers[name]
+    weights = None if choice.weights is None else weights_path(choice.weights)
     banks = _label_banks(open_text()) if choice.name in READ_LABELS else None
-    scorer = create_scorer(choice.name, choice.config, weights, choice.random_seed, place, banks=banks)
-    opened = tuple(_open_extractor(name, preset, place, scorer) for name in preset.extractors)
-    return Models(preset, place, opened, scorer, open_text)
+    return create_scorer(choice.name, choice.config, weights, choice.random_seed, device, banks=banks)
+
+
+def _record(name: str) -> Weights:
+    item = entry(name)
+    return Weights(name, item.sha256, item.licence, item.where)
 
 
 def _open_text(preset: Preset, device: str) -> TextEncoder:
@@ -107,9 +143,9 @@ def _open_text(preset: Preset, device: str) -> TextEncoder:
     return open_text_encoder(preset.text, device=device)
 
 
-def _open_extractor(name: str, preset: Preset, device: str, scorer: Scorer) -> OpenedExtractor:
+def _open_extractor(name: str, preset: Preset, device: str, signals: Collection[str]) -> OpenedExtractor:
     # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
-    kept = {"keep_signal": True} if set(extractor_class(name).signals) & set(scorer.contract.signals) else {}
+    kept = {"keep_signal": True} if set(extractor_class(name).signals) & set(signals) else {}
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **kept)
 
 

@@ -54,14 +54,15 @@ def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
 
 
 def _receipt(summary: Summary, wanted: SummarizeOptions, models: Models, cut: CutResult) -> dict[str, Any]:
-    seed = models.preset.scorer.random_seed
+    choice = models.choice_for(summary.query)
+    seed = choice.random_seed
     return build_receipt(
         summary,
-        scorer=models.preset.scorer.name,
+        scorer=models.preset.scorer_name(summary.query),
         options=asdict(wanted),
-        settings={"device": models.device, "random_seed": seed, "scorer_config": dict(models.preset.scorer.config)},
+        settings={"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
         marks=() if seed is None else ("random weights",),
-        weights=models.weights,
+        weights=models.weights_for(summary.query),
         versions={"ffmpeg": ffmpeg_version()},
         cut=cut,
         copied=wanted.copy,

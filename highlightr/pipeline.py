@@ -41,15 +41,23 @@ class Highlighter:
 
     @classmethod
     def from_preset(
-        cls, name: str | Path = DEFAULT_PRESET, *, device: str = "auto", progress: ProgressHook | None = None
+        cls,
+        name: str | Path = DEFAULT_PRESET,
+        *,
+        device: str = "auto",
+        scorer: str | None = None,
+        progress: ProgressHook | None = None,
     ) -> Highlighter:
         """Make one from a preset's name (or YAML file) on a device: ``auto``, ``cpu`` or ``cuda``.
 
+        `scorer` names one of the preset's scorers, which then serves queries and runs without one alike.
+
         Raises:
-            ConfigError: an unknown preset or device.
+            ConfigError: an unknown preset, scorer or device.
             WeightsError: weights that the preset needs are not here; the message says how to get them.
         """
         preset = load_preset(name)
+        preset = preset if scorer is None else preset.with_scorer(scorer)
         return cls(preset, load_models(preset, device), progress)
 
     def analyse(self, video: str | Path, query: str | None = None, *, detector: Detector = "cheap") -> Analysis:

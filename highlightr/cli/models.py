@@ -118,14 +118,25 @@ def describe(
     preset: Annotated[str, typer.Argument(help="A name from `highlightr presets`, or a .yaml file.")],
     as_json: Json = False,
 ) -> None:
-    """Streams and widths, clip length, longest input, and parameters per block of a preset's scorer."""
+    """Streams and widths, clip length, longest input, and parameters per block of a preset's scorers."""
     from highlightr.scorers import describe as describe_scorer
 
     chosen = load_preset(preset)
-    found = {"preset": chosen.name, **describe_scorer(chosen.scorer.name, chosen.scorer.config)}
+    serves = {chosen.use.query: "a query", chosen.use.no_query: "no query"}
+    if len(chosen.in_use) == 1:
+        serves = {chosen.use.query: "all"}
+    found = [
+        {"preset": chosen.name, "name": name, "serves": serves.get(name), **describe_scorer(item.name, item.config)}
+        for name, item in chosen.scorers.items()
+    ]
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(found[0] if len(found) == 1 else {"preset": chosen.name, "scorers": found}, indent=2))
         return
+    for each in found:
+        _show_scorer(each)
+
+
+def _show_scorer(found: dict[str, Any]) -> None:
     parameters = found.pop("parameters")
     for key, value in found.items():
         typer.echo(f"{key:<16} {_words(value)}")

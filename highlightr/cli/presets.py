@@ -45,11 +45,12 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
 
 
 def weights_of(preset: Preset) -> tuple[str, ...]:
-    """Names in the manifest of all weights that a preset runs on, those of its scorer last."""
+    """Names in the manifest of all weights that a preset runs on, those of its scorers last."""
     named: list[str] = []
     for kind in (*map(extractor_class, preset.extractors), *([text_encoder_class(preset.text)] if preset.text else ())):
         named += kind.checkpoints or ([kind.name] if kind.weights else [])
-    return (*dict.fromkeys(named), *([preset.scorer.weights] if preset.scorer.weights else ()))
+    scorers = [preset.scorers[name].weights for name in preset.in_use]
+    return tuple(dict.fromkeys([*named, *(name for name in scorers if name is not None)]))
 
 
 def _states(preset: Preset, states: Mapping[str, WeightsState]) -> dict[str, str]:
@@ -64,5 +65,6 @@ def _needs(preset: Preset, states: Mapping[str, WeightsState]) -> str:
         if state.path is None:
             size = f", {state.size_bytes / 1e6:.0f} MB" if state.size_bytes else ""
             absent.append(f"{name} ({state.state}{size})")
-    own = "random weights for the scorer" if preset.scorer.random_seed is not None else ""
+    random = any(preset.scorers[name].random_seed is not None for name in preset.in_use)
+    own = "random weights for the scorer" if random else ""
     return "; ".join(filter(None, (own, ", ".join(absent) or "all here")))

@@ -26,6 +26,10 @@ def summarize(
         Path | None, typer.Option("--output", "-o", help="The summary [default: NAME.summary.mp4 beside the source].")
     ] = DEFAULTS.output,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="One of the preset's scorers [default: what the preset uses with or without a query]."),
+    ] = None,
     ratio: Annotated[
         float | None, typer.Option(help=f"Share of the video to keep, in (0, 1] [default: {SELECTION.ratio}].")
     ] = None,
@@ -62,7 +66,7 @@ def summarize(
         **({} if duration is None else {"duration_seconds": duration}),
     }
     with progress_hook(progress_console, quiet=quiet or as_json) as progress:
-        highlighter = Highlighter.from_preset(preset, device=device, progress=progress)
+        highlighter = Highlighter.from_preset(preset, device=device, scorer=scorer, progress=progress)
         summary = highlighter.summarize(video, query, **options)
     if as_json:
         typer.echo(json.dumps(summary.receipt, ensure_ascii=False, indent=2))

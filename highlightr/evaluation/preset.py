@@ -67,11 +67,12 @@ def evaluate_preset(
     """
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
     judge = find_protocol(protocol)
-    scorer = _scorer(chosen, device)
+    scorers = {name: _scorer(chosen, name, device) for name in chosen.in_use}
     data_set = open_dataset(DATASET_OF[protocol], Path(data_dir), layout)
     encode = _encoder(chosen, device)
     cases: list[Case] = []
     for index, example in enumerate(data_set):
+        scorer = scorers[chosen.scorer_name(example.item.query)]
         scores = scorer.score(example.features(), _query(scorer, example, encode), ())
         cases.append(example.case(scores.values))
         (progress or silent)("score", index + 1, len(data_set))
@@ -79,8 +80,8 @@ def evaluate_preset(
     return replace(report, notes=(*report.notes, *_remarks(data_set.problems)))
 
 
-def _scorer(preset: Preset, device: str) -> Scorer:
-    choice = preset.scorer
+def _scorer(preset: Preset, name: str, device: str) -> Scorer:
+    choice = preset.scorers[name]
     if choice.name in READ_LABELS:
         raise ConfigError(f"preset {preset.name} scores labelled streams, which no folder of features holds")
     weights = None if choice.weights is None else weights_path(choice.weights)

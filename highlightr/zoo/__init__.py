@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from highlightr.zoo.manifest import WeightsEntry, load_manifest
-from highlightr.zoo.presets import DEFAULT_PRESET, Preset, ScorerChoice, load_preset, preset_names
+from highlightr.zoo.presets import DEFAULT_PRESET, Preset, ScorerChoice, ScorerUse, load_preset, preset_names
 from highlightr.zoo.resources import model_files
 from highlightr.zoo.store import Verified, WeightsState, list_weights, verify, weights_path
 
@@ -18,6 +18,7 @@ __all__ = [
     "Preset",
     "Pulled",
     "ScorerChoice",
+    "ScorerUse",
     "Verified",
     "WeightsEntry",
     "WeightsState",

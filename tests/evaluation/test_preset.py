@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from highlightr.errors import ConfigError
 from highlightr.evaluation import evaluate_cases, evaluate_preset, find_protocol, preset
 from highlightr.scorers import create_scorer
 from highlightr.training.datasets import open_dataset
-from highlightr.zoo import Preset, ScorerChoice
+from highlightr.zoo import Preset, ScorerChoice, ScorerUse
 from tests.training import moments
 
 CHOICE = ScorerChoice("cfsum", {**moments.SCORER, **moments.REGULARISED}, None, 3)
-SMALL = Preset("small", "for tests", 1.0, ("clip",), "minilm", CHOICE)
+SMALL = Preset("small", "for tests", 1.0, ("clip",), "minilm", {"cfsum": CHOICE}, ScorerUse("cfsum", "cfsum"))
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_mistakes_are_named(data: Path, tmp_path: Path) -> None:
         evaluate_preset(SMALL, tmp_path)
     with pytest.raises(ConfigError, match="scores labelled streams"):
         evaluate_preset("lite", data)
-    mute = Preset("mute", "no text", 1.0, ("clip",), None, CHOICE)
+    mute = replace(SMALL, text=None)
     with pytest.raises(ConfigError, match="names no text encoder"):
         evaluate_preset(mute, data)
 

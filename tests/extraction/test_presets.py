@@ -11,10 +11,11 @@ from highlightr.extraction import ExtractOptions, VideoResult, extract_to_files,
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.features.registry import EXTRACTORS, extractor_class
 from highlightr.scorers import create_scorer
-from highlightr.scorers.registry import contract_of
+from highlightr.scorers.registry import READ_LABELS, contract_of
 from highlightr.scorers.zeroshot_labels import LabelBank
-from highlightr.timeline import Features, Shot, Signal, TimeGrid
-from highlightr.zoo import load_preset, preset_names
+from highlightr.timeline import Features, Scores, Shot, Signal, TimeGrid
+from highlightr.zoo import load_preset, preset_names, weights_path
+from highlightr.zoo.manifest import entry
 
 from .conftest import write_video
 
@@ -41,11 +42,11 @@ def test_a_preset_names_what_its_scorer_needs(name: str) -> None:
     for each in preset.extractors:
         found = extractor_class(each)
         made |= {**found.streams, **found.signals}
-    scorer = preset.scorer
-    contract = contract_of(scorer.name, scorer.config)
-    needed = {**contract.streams, **contract.signals}
-    for stream in contract.required:
-        assert made.get(stream) == needed[stream], stream
+    for scorer in preset.scorers.values():
+        contract = contract_of(scorer.name, scorer.config)
+        needed = {**contract.streams, **contract.signals}
+        for stream in contract.required:
+            assert made.get(stream) == needed[stream], stream
 
 
 @pytest.mark.slow
@@ -60,13 +61,20 @@ def test_every_preset_runs_from_mp4_to_scores(name: str, tmp_path: Path, monkeyp
     assert result.error is None
     features = read(result, preset.clip_seconds)
     encoder = None if preset.text is None else open_text_encoder(preset.text, random_seed=0)
-    banks = None
-    if preset.scorer.name == "zeroshot":
-        assert encoder is not None
-        banks = {each: LabelBank(label_names(each), label_embeddings(encoder, each)) for each in LABELLED_STREAMS}
-    seed = None if preset.scorer.name == "zeroshot" else 0
-    scorer = create_scorer(preset.scorer.name, preset.scorer.config, random_seed=seed, banks=banks)
     query = None if encoder is None else encoder.encode("a flash of light")
-    scores = scorer.score(features, query, [Shot(0.0, features.grid.duration_seconds)])
-    assert scores.values.shape == (features.grid.num_clips,) == (round(SECONDS / preset.clip_seconds),)
+    for choice in preset.scorers.values():
+        banks = None
+        if choice.name in READ_LABELS:
+            assert encoder is not None
+            banks = {each: LabelBank(label_names(each), label_embeddings(encoder, each)) for each in LABELLED_STREAMS}
+        # Weights that have to be fetched or trained are drawn; those that come with highlightr are used.
+        own = weights_path(choice.weights) if choice.weights and entry(choice.weights).bundled else None
+        seed = None if own or choice.name in READ_LABELS else 0
+        scorer = create_scorer(choice.name, choice.config, own, seed, banks=banks)
+        scores = scorer.score(features, query, [Shot(0.0, features.grid.duration_seconds)])
+        check(scores, features.grid.num_clips, round(SECONDS / preset.clip_seconds))
+
+
+def check(scores: Scores, num_clips: int, expected: int) -> None:
+    assert scores.values.shape == (num_clips,) == (expected,)
     assert np.isfinite(scores.values).all()

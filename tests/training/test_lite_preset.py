@@ -1,4 +1,4 @@
-"""The committed preset cfsum-lite: its file is as the manifest says, and it answers about real clips, heard or not."""
+"""What answers queries in the preset lite: its file is as the manifest says, and it finds real clips, heard or not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_file_is_as_the_manifest_and_the_card_say() -> None:
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    return load_models(load_preset("cfsum-lite"), "cpu")
+    return load_models(load_preset("lite"), "cpu")
 
 
 @pytest.fixture(scope="module")

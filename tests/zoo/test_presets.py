@@ -61,6 +61,46 @@ def test_a_broken_preset_says_what_is_wrong(change: tuple[str, str], message: st
         parse_preset(GOOD.replace(*change), "mine.yaml")
 
 
+SEVERAL = GOOD.replace(
+    "scorer: {name: debug, config: {}, weights: null, random_seed: 3}",
+    "scorers: {debug: {random_seed: 3}, calm: {name: zeroshot}, other: {name: debug}}\n"
+    "use: {query: debug, no_query: calm}",
+)
+
+
+def test_a_preset_may_use_one_scorer_for_queries_and_another_without() -> None:
+    preset = parse_preset(SEVERAL, "mine.yaml")
+    assert (preset.scorer_name("a cat"), preset.scorer_name(None)) == ("debug", "calm")
+    assert preset.in_use == ("debug", "calm")
+    assert [choice.name for choice in preset.scorers.values()] == ["debug", "zeroshot", "debug"]
+    with pytest.raises(ConfigError, match=r"preset mine uses several scorers \(debug, calm\)"):
+        _ = preset.scorer
+
+
+def test_one_scorer_can_be_chosen_for_all() -> None:
+    preset = parse_preset(SEVERAL, "mine.yaml").with_scorer("calm")
+    assert preset.in_use == ("calm",)
+    assert (preset.scorer_name("a cat"), preset.scorer.name) == ("calm", "zeroshot")
+    with pytest.raises(ConfigError, match="preset mine has no scorer named 'best'; it has debug, calm, other"):
+        preset.with_scorer("best")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("no_query: calm", "no_query: gone"), "use names the scorer 'gone'; there are debug, calm, other"),
+        (("no_query: calm", "without: calm"), "is not a preset: .*without"),
+        ((", no_query: calm", ""), "is not a preset: .*no_query"),
+        (("calm: {name: zeroshot}", "calm: {config: [1]}"), r"the config of scorer calm must be a mapping, got \[1\]"),
+        (("scorers:", "scorer: {name: debug}\nscorers:"), "is not a preset: it names scorer, and scorers"),
+    ],
+)
+def test_scorers_and_uses_that_do_not_fit_are_named(change: tuple[str, str], message: str) -> None:
+    assert change[0] in SEVERAL
+    with pytest.raises(ConfigError, match=message):
+        parse_preset(SEVERAL.replace(*change), "mine.yaml")
+
+
 def test_a_preset_is_read_without_running_code() -> None:
     with pytest.raises(ConfigError, match="is not valid YAML"):
         parse_preset("!!python/object/apply:os.getcwd []", "evil.yaml")
