@@ -1,14 +1,34 @@
-"""Which device models run on, found without importing a deep-learning library."""
+"""Which device models run on and at what precision, found without importing a deep-learning library."""
 
 from __future__ import annotations
 
 import ctypes
+from typing import Literal, get_args
 
 from highlightr.errors import ConfigError
 
-__all__ = ["DEVICES", "cuda_device_count", "resolve_device"]
+__all__ = ["DEVICES", "PRECISIONS", "Precision", "check_precision", "cuda_device_count", "resolve_device"]
 
 DEVICES = ("auto", "cpu", "cuda")
+
+Precision = Literal["fp32", "bf16", "fp16"]
+"""``bf16`` and ``fp16`` run under autocast: matrix products in the short type, norms and softmax in float32."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+def check_precision(precision: str, device: str) -> Precision:
+    """The precision, if it is known and the device can run it.
+
+    Raises:
+        ConfigError: an unknown precision, or fp16 on a CPU.
+    """
+    found = next((each for each in PRECISIONS if each == precision), None)
+    if found is None:
+        raise ConfigError(f"precision must be fp32, bf16 or fp16, got {precision!r}")
+    if found == "fp16" and device == "cpu":
+        raise ConfigError("fp16 needs a CUDA device; on a CPU use fp32 or bf16")
+    return found
 
 
 def cuda_device_count() -> int:

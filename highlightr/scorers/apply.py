@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision, check_precision
 from highlightr.errors import ConfigError
 from highlightr.timeline import FloatArray
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PHASE_TOLERANCE", "Execution", "Precision", "apply_windows", "blend_weights", "window_starts"]
 
-Precision = Literal["fp32", "bf16", "fp16"]
 
 PHASE_TOLERANCE = 0.02
 """How far a score in [0, 1] may move, on average over clips, when the windows lie elsewhere.
@@ -120,12 +120,9 @@ class Execution:
     precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "bf16", "fp16"):
-            raise ConfigError(f"precision must be fp32, bf16 or fp16, got {self.precision!r}")
+        check_precision(self.precision, self.device)
         if self.device != "cpu" and not self.device.startswith("cuda"):
             raise ConfigError(f"a scorer runs on cpu or cuda, got device {self.device!r}")
-        if self.device == "cpu" and self.precision == "fp16":
-            raise ConfigError("fp16 needs a CUDA device; on a CPU use fp32 or bf16")
         if self.device != "cpu":
             self._check_cuda()
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision
 from highlightr.errors import ConfigError
 from highlightr.features.backbones.base import Backbone, NetworkSource, State, require
 from highlightr.features.backbones.crops import central_square
@@ -66,6 +67,7 @@ class Clip(Backbone):
         device: str = "cpu",
         weights: Mapping[str, Path] | None = None,
         random_seed: int | None = None,
+        precision: Precision = "fp32",
         model: str | None = None,
     ) -> None:
         self._model = model or self.default_model
@@ -73,13 +75,19 @@ class Clip(Backbone):
         self._pixels: int = config["vision_cfg"]["image_size"]
         # Another model has another width, so the instance publishes its own.
         vars(self)["streams"] = {"clip": config["embed_dim"]}
-        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+        super().__init__(
+            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
+        )
 
     def _open(self, source: NetworkSource) -> None:
         self._network: Any = open_towers(source, self.checkpoints[0], self._model)
         del self._network.transformer
         mean, deviation = colours(self._network.visual)
         self._mean, self._deviation = mean.to(source.device), deviation.to(source.device)
+
+    def compile(self) -> None:
+        """As in every backbone; of a CLIP only the picture tower is ever called."""
+        self._network.visual.compile()
 
     @property
     def tap(self) -> FrameTap:
@@ -103,10 +111,9 @@ class Clip(Backbone):
         return central_square(image, self._pixels)
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        import torch
 
-        with torch.inference_mode():
-            pixels = torch.from_numpy(pictures).to(self._source.device).permute(0, 3, 1, 2).contiguous()
+        with self._source.forward():
+            pixels = self._source.tensor(pictures).permute(0, 3, 1, 2).contiguous()
             rows = self._network.encode_image((pixels / 255 - self._mean) / self._deviation)
             return {"clip": rows.float().cpu().numpy()}
 
@@ -199,7 +206,7 @@ class ClipText(TextEncoder):
             rows = network.ln_final(network.transformer(x, attn_mask=network.attn_mask[:longest, :longest]))
             vectors = rows[torch.arange(len(rows)), ends.to(self._device)] @ network.text_projection
             units = torch.nn.functional.normalize(vectors, dim=-1)
-        return rows.float().cpu().numpy(), units.float().cpu().numpy()
+        return rows.cpu().numpy(), units.cpu().numpy()
 
 
 class ClipTextLaion(ClipText):

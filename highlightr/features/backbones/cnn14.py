@@ -75,11 +75,10 @@ class Cnn14(Backbone):
 
     def embed(self, chunks: FloatArray) -> FloatArray:
         """(n, samples) float32 in [-1, 1] to (n, 2048)."""
-        import torch
 
-        with torch.inference_mode():
-            made = self._network(torch.from_numpy(chunks).to(self._source.device))
-            rows: FloatArray = made["embedding"].cpu().numpy()
+        with self._source.forward():
+            made = self._network(self._source.tensor(chunks))
+            rows: FloatArray = made["embedding"].float().cpu().numpy()
         return rows
 
 

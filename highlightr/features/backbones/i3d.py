@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision
 from highlightr.features.backbones.base import Backbone, NetworkSource
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
@@ -58,13 +59,16 @@ class _I3D(Backbone):
         device: str = "cpu",
         weights: Mapping[str, Path] | None = None,
         random_seed: int | None = None,
+        precision: Precision = "fp32",
         sampling: WindowProtocol = PROTOCOL,
         flow_updates: int = FLOW_UPDATES,
     ) -> None:
         # Flow is measured on whole frames and cropped after, so that motion across the crop's edge is seen.
         self._sampling = replace(sampling, whole_frames="i3d_flow" in self.streams)
         self._flow_updates = flow_updates
-        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+        super().__init__(
+            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
+        )
 
     @property
     def tap(self) -> FrameTap:
@@ -80,17 +84,16 @@ class _I3D(Backbone):
         self._flow = _open_flow(source) if "i3d_flow" in self.streams else None
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-        import torch
 
-        with torch.inference_mode():
-            frames = torch.from_numpy(windows).to(self._source.device).permute(0, 1, 4, 2, 3)
+        with self._source.forward():
+            frames = self._source.tensor(windows).permute(0, 1, 4, 2, 3)
             made: dict[str, FloatArray] = {}
             if self._rgb is not None:
-                made["i3d_rgb"] = self._rgb(rgb_input(frames, self._sampling.crop)).cpu().numpy()
+                made["i3d_rgb"] = self._rgb(rgb_input(frames, self._sampling.crop)).float().cpu().numpy()
             if self._flow is not None:
                 raft, network = self._flow
                 flow = optical_flow(raft, frames, self._flow_updates)
-                made["i3d_flow"] = network(flow_input(flow, self._sampling.crop)).cpu().numpy()
+                made["i3d_flow"] = network(flow_input(flow, self._sampling.crop)).float().cpu().numpy()
         return made
 
 
@@ -145,11 +148,10 @@ class I3DRgbPiergiaj(_I3D):
         self._network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-        import torch
 
-        with torch.inference_mode():
-            frames = torch.from_numpy(windows).to(self._source.device).permute(0, 1, 4, 2, 3)
-            return {"i3d_rgb_piergiaj": self._network(rgb_input(frames, self._sampling.crop)).cpu().numpy()}
+        with self._source.forward():
+            frames = self._source.tensor(windows).permute(0, 1, 4, 2, 3)
+            return {"i3d_rgb_piergiaj": self._network(rgb_input(frames, self._sampling.crop)).float().cpu().numpy()}
 
 
 def rgb_input(frames: torch.Tensor, crop: int) -> torch.Tensor:

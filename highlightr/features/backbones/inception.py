@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision
 from highlightr.errors import ConfigError
 from highlightr.features.backbones.base import Backbone, NetworkSource
 from highlightr.features.backbones.crops import central_square
@@ -65,11 +66,10 @@ class _Inception(Backbone):
         raise NotImplementedError
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        import torch
 
-        with torch.inference_mode():
-            pixels = torch.from_numpy(pictures).to(self._source.device).permute(0, 3, 1, 2).float()
-            return {self.name: self._features(pixels).cpu().numpy()}
+        with self._source.forward():
+            pixels = self._source.tensor(pictures).permute(0, 3, 1, 2).float()
+            return {self.name: self._features(pixels).float().cpu().numpy()}
 
     def _features(self, pixels: torch.Tensor) -> torch.Tensor:
         """(batch, 3, 299, 299) in [0, 255], channels last in memory, to (batch, 1024)."""
@@ -99,10 +99,13 @@ class InceptionYT8M(_Inception):
         device: str = "cpu",
         weights: Mapping[str, Path] | None = None,
         random_seed: int | None = None,
+        precision: Precision = "fp32",
         quantised: bool = True,
     ) -> None:
         self._quantised = quantised
-        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+        super().__init__(
+            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
+        )
 
     def _open(self, source: NetworkSource) -> None:
         from highlightr.features.backbones import inception_net as nets

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision
 from highlightr.features.backbones.base import Backbone, NetworkSource, require
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
@@ -46,10 +47,13 @@ class _Kinetics(Backbone):
         device: str = "cpu",
         weights: Mapping[str, Path] | None = None,
         random_seed: int | None = None,
+        precision: Precision = "fp32",
         sampling: WindowProtocol | None = None,
     ) -> None:
         self._sampling = sampling or self.protocol
-        super().__init__(clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed)
+        super().__init__(
+            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
+        )
 
     @property
     def tap(self) -> FrameTap:
@@ -64,13 +68,13 @@ class _Kinetics(Backbone):
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         import torch
 
-        with torch.inference_mode():
-            pixels = torch.from_numpy(windows).to(self._source.device).permute(0, 4, 1, 2, 3)
+        with self._source.forward():
+            pixels = self._source.tensor(windows).permute(0, 4, 1, 2, 3)
             mean, deviation = (
                 torch.tensor(values, device=pixels.device).view(1, 3, 1, 1, 1) for values in (self.mean, self.deviation)
             )
             rows = self._features((pixels - mean) / deviation)
-            return {next(iter(self.streams)): rows.cpu().numpy()}
+            return {next(iter(self.streams)): rows.float().cpu().numpy()}
 
     def _features(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, 3, frames, height, width), normalised, to (batch, width)."""
@@ -99,6 +103,11 @@ class SlowFast(_Kinetics):
     def _open(self, source: NetworkSource) -> None:
         hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
         self._network: Any = source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False))
+
+    def compile(self) -> None:
+        """As in every backbone; the network is called block by block."""
+        for block in self._network.blocks:
+            block.compile()
 
     def _features(self, x: torch.Tensor) -> torch.Tensor:
         import torch
@@ -131,6 +140,11 @@ class I3DR50(_Kinetics):
     def _open(self, source: NetworkSource) -> None:
         hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
         self._network: Any = source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False))
+
+    def compile(self) -> None:
+        """As in every backbone; the network is called block by block."""
+        for block in self._network.blocks:
+            block.compile()
 
     def _features(self, x: torch.Tensor) -> torch.Tensor:
         # All blocks but the head; its 7 x 7 average is the mean over the picture at 224 pixels.
