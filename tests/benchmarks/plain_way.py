@@ -1,0 +1,191 @@
+"""The same features by the plain way, as feature-extraction scripts do it, beside the pipeline's own pass.
+
+    python -m tests.benchmarks.plain_way VIDEO --preset lite --rounds 3 --json plain.json
+
+The plain way reads every frame to full-size RGB in a PyAV loop with decoder threads, scales those that it needs, and
+calls torch in single precision once per frame, window or chunk of sound, on the same weights; sound is loaded whole.
+Both give streams on the same grid, which are compared before anything is timed; then they take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from scipy.stats import spearmanr
+
+from highlightr import Highlighter
+from highlightr.features import extract
+from highlightr.features.base import Extractor
+from highlightr.features.motion import Motion
+from highlightr.media import decode, probe
+from highlightr.timeline import FloatArray, Source, TimeGrid
+from tests.benchmarks.networks import listening
+from tests.benchmarks.plain_models import PlainPictures, PlainSound, PlainThumbnails, PlainWindows, plain_model
+from tests.benchmarks.running import by_turns, machine, random_where_missing, without_cache, write_json
+
+TARGETS = {"lite": 3.0}
+OTHER_TARGET = 1.5
+"""Times faster."""
+
+LEAST_COSINE = 0.999
+"""Mean over clips of the cosine of two rows; below 1 by rounding and, for sound, by where the resampler begins."""
+
+LEAST_CORRELATION = 0.99
+"""Rank correlation over clips of what is measured on every frame; thumbnails are scaled by other code."""
+
+EVERY_FRAME = ("motion", "novelty")
+"""Compared with what the pipeline makes of all frames; in its own pass it skips some, which is part of its speed."""
+
+Streams = Mapping[str, FloatArray]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare, time, print, keep."""
+    options = _options(arguments)
+    with without_cache(), random_where_missing(options.random_weights):
+        highlighter = Highlighter.from_preset(options.preset, device="cpu")
+        extractors = highlighter._models.extractors("cheap")
+        source = probe(options.video)
+        grid = TimeGrid(source.duration_seconds, highlighter.preset.clip_seconds)
+        modules = laid_open(extractors)
+        own = {**extract(source, grid, extractors).streams, **every_frame_streams(source, grid)}
+        agreements = compare(own, plain_features(source, grid, extractors, modules))
+        show_agreements(agreements)
+        ways = {
+            "pipeline": lambda: extract(source, grid, extractors),
+            "plain": lambda: plain_features(source, grid, extractors, modules),
+        }
+        spreads = by_turns(ways, options.rounds)
+    ratios = [plain / own for own, plain in zip(spreads["pipeline"].seconds, spreads["plain"].seconds, strict=True)]
+    ratio = spreads["plain"].median / spreads["pipeline"].median
+    for name, spread in spreads.items():
+        print(f"{name:9} {spread}, {1000 * spread.median / source.duration_seconds:.1f} ms per second of video")
+    target = TARGETS.get(options.preset, OTHER_TARGET)
+    print(f"{options.preset}: {ratio:.2f} times faster ({min(ratios):.2f} to {max(ratios):.2f}), target {target}")
+    figures = {"video": options.video.name, "preset": options.preset, "machine": machine(), "agreement": agreements}
+    figures |= {"ratio": ratio, "ratios": ratios, **{name: spread.as_dict() for name, spread in spreads.items()}}
+    write_json(options.json, figures)
+
+
+def laid_open(extractors: Sequence[Extractor]) -> dict[str, Any]:
+    """The torch module of each extractor that has one, by the extractor's name."""
+    with listening(extractors) as networks:
+        return {each.name: each.module for each in networks}
+
+
+def every_frame_streams(source: Source, grid: TimeGrid) -> Streams:
+    """The pipeline's motion and novelty when no frame is skipped."""
+    extraction = Motion().start(grid)
+    for _, item in decode(source, {"every": Motion().tap}, every_frame=True):
+        extraction.push(item)
+    return extraction.finish().streams
+
+
+def plain_features(
+    source: Source, grid: TimeGrid, extractors: Sequence[Extractor], modules: Mapping[str, Any]
+) -> dict[str, FloatArray]:
+    """All streams of these extractors, the plain way."""
+    models = [plain_model(each, modules.get(each.name), grid, source.video) for each in extractors]
+    looking = [each for each in models if not isinstance(each, PlainSound)]
+    _read_frames(source, looking)
+    streams = {name: rows for model in looking for name, rows in model.result().items()}
+    for each in models:
+        if isinstance(each, PlainSound) and source.audio is not None:
+            streams |= each.sound(load_sound(source, each.sample_rate))
+    return streams
+
+
+def _read_frames(source: Source, models: Sequence[PlainPictures | PlainWindows | PlainThumbnails]) -> None:
+    """Every frame to RGB, in a loop; a frame counts for every interval whose middle it is on screen at."""
+    picking = [each for each in models if not isinstance(each, PlainThumbnails)]
+    counts = [0] * len(picking)
+    shown: av.VideoFrame | None = None
+    for seconds, frame in _frames(source):
+        frame.to_ndarray(format="rgb24")
+        for each in models:
+            if isinstance(each, PlainThumbnails):
+                each.every_frame(seconds, frame)
+        for place, model in enumerate(picking):
+            counts[place] = _show(model, counts[place], shown, seconds)
+        shown = frame
+    for place, model in enumerate(picking):
+        _show(model, counts[place], shown, None)
+
+
+def _show(model: PlainPictures | PlainWindows, index: int, frame: av.VideoFrame | None, until: float | None) -> int:
+    """Hand over the frame that was on screen until now; after the last one, for all intervals that are left."""
+    rate = model.tap.frames_per_second
+    while frame is not None and (index < model.wanted if until is None else (index + 0.5) / rate + 1e-6 < until):
+        model.frame(index, frame)
+        index += 1
+    return index
+
+
+def _frames(source: Source) -> Iterator[tuple[float, av.VideoFrame]]:
+    with av.open(str(source.path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        start = Fraction(container.start_time or 0, 1_000_000)
+        for frame in container.decode(stream):
+            assert frame.pts is not None
+            assert frame.time_base is not None
+            yield float(frame.pts * frame.time_base - start), frame
+
+
+def load_sound(source: Source, sample_rate: int) -> FloatArray:
+    """The soundtrack as mono, from its first sample on, whole."""
+    with av.open(str(source.path)) as container:
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
+        pieces = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
+        pieces += resampler.resample(None)
+    samples = np.concatenate([piece.to_ndarray()[0] for piece in pieces])
+    wanted = int(np.ceil(source.duration_seconds * sample_rate))
+    return np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
+
+
+def compare(own: Streams, plain: Streams) -> dict[str, dict[str, Any]]:
+    """Per stream how it was compared, how near the two are, and whether that is near enough."""
+    if own.keys() != plain.keys():
+        raise ValueError(f"the two ways make other streams: {sorted(own)} and {sorted(plain)}")
+    return {name: _agreement(name, values, plain[name]) for name, values in own.items()}
+
+
+def _agreement(name: str, own: FloatArray, plain: FloatArray) -> dict[str, Any]:
+    if own.shape != plain.shape:
+        raise ValueError(f"stream {name}: {own.shape} and {plain.shape}")
+    if name in EVERY_FRAME:
+        value = min(float(spearmanr(own[:, k], plain[:, k]).statistic) for k in range(own.shape[1]))
+        return {"by": "rank correlation", "value": value, "enough": value >= LEAST_CORRELATION}
+    lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(plain, axis=1)
+    cosines = (own * plain).sum(axis=1) / np.maximum(lengths, 1e-12)
+    value = float(cosines.mean())
+    return {"by": "cosine", "value": value, "least": float(cosines.min()), "enough": value >= LEAST_COSINE}
+
+
+def show_agreements(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """One line per stream; what does not agree must not be timed."""
+    for name, each in found.items():
+        print(f"{name:20} {each['by']} {each['value']:.5f} {'' if each['enough'] else 'NOT THE SAME'}")
+    if not all(each["enough"] for each in found.values()):
+        sys.exit("the two ways do not make the same features: nothing is timed")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--preset", default="lite")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--random-weights", action="store_true", help="weights that are not here are random")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The plain way makes the pipeline's features, and a difference is noticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from highlightr.features import create_extractor, extract
+from highlightr.features.backbones.windows import WindowProtocol
+from highlightr.media import probe
+from highlightr.timeline import TimeGrid
+from tests.benchmarks import plain_way
+from tests.benchmarks.plain_way import compare, every_frame_streams, laid_open, plain_features
+from tests.mediamaker import CLOSED_GOP, made, variable_times
+
+
+def _both(video: Path, extractors: list[Any], clip_seconds: float = 1.0) -> tuple[dict[str, Any], dict[str, Any]]:
+    source = probe(video)
+    grid = TimeGrid(source.duration_seconds, clip_seconds)
+    own = dict(extract(source, grid, extractors).streams)
+    if "motion" in own:
+        own |= every_frame_streams(source, grid)
+    return own, plain_features(source, grid, extractors, laid_open(extractors))
+
+
+@pytest.mark.parametrize("how", [{"seconds": 3.4}, {"times": variable_times(3.0)}], ids=["constant", "variable"])
+def test_lite_has_the_same_features(how: dict[str, Any]) -> None:
+    extractors = [create_extractor(name) for name in ("efficientnet_lite0", "yamnet", "logmel", "motion")]
+    own, plain = _both(made("plain.mp4", **CLOSED_GOP, **how), extractors)
+    assert set(own) == {"efficientnet_lite0", "imagenet", "yamnet", "audio_dynamics", "motion", "novelty"}
+    for name in ("efficientnet_lite0", "imagenet", "motion", "novelty"):
+        np.testing.assert_allclose(plain[name], own[name], rtol=1e-3, atol=1e-4, err_msg=name)
+    np.testing.assert_allclose(plain["audio_dynamics"], own["audio_dynamics"], atol=0.05)
+    # One step of its 8-bit outputs moves a probability by up to 0.19; most do not move at all.
+    assert np.abs(plain["yamnet"] - own["yamnet"]).mean() < 1e-3
+
+
+def test_windows_and_chunks_have_the_same_features() -> None:
+    sampling = WindowProtocol(frames_per_second=10, short_side=40, crop=32, span=6, frames=6)
+    extractors = [
+        create_extractor("r3d34", random_seed=0, sampling=sampling),
+        create_extractor("cnn14-16k", random_seed=0),
+    ]
+    own, plain = _both(made("windows.mp4", **CLOSED_GOP, seconds=2.3), extractors)
+    assert all(each["enough"] for each in compare(own, plain).values())
+    np.testing.assert_allclose(plain["r3d34"], own["r3d34"], rtol=1e-3, atol=1e-3 * np.abs(own["r3d34"]).max())
+
+
+def test_other_features_are_noticed() -> None:
+    rows = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
+    assert compare({"clip": rows, "motion": rows}, {"clip": rows, "motion": rows})["motion"]["enough"]
+    found = compare({"clip": rows, "motion": rows}, {"clip": np.roll(rows, 1, axis=0), "motion": rows[::-1]})
+    assert not found["clip"]["enough"]
+    assert not found["motion"]["enough"]
+    with pytest.raises(ValueError, match="other streams"):
+        compare({"clip": rows}, {"motion": rows})
+    with pytest.raises(SystemExit, match="nothing is timed"):
+        plain_way.show_agreements(found)
+
+
+@pytest.mark.slow
+def test_a_whole_comparison(tmp_path: Path) -> None:
+    plain_way.main(
+        [str(made("plain.mp4", **CLOSED_GOP, seconds=3.4)), "--rounds", "2", "--json", str(tmp_path / "p.json")]
+    )
+    figures = json.loads((tmp_path / "p.json").read_text())
+    assert len(figures["ratios"]) == 2
+    assert figures["ratio"] == figures["plain"]["median_seconds"] / figures["pipeline"]["median_seconds"]
