@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from typing import Any
 
-from highlightr.device import resolve_device
+from highlightr.device import Precision, check_precision, resolve_device
 from highlightr.errors import ConfigError
-from highlightr.extraction import OpenedExtractor, open_extractor, open_text_encoder
+from highlightr.extraction import OpenedExtractor, open_extractor, open_text_encoder, takes
 from highlightr.features import (
     Extractor,
     TextEncoder,
@@ -58,13 +59,16 @@ class Models:
         return self._open_text()
 
     @cached_property
-    def _boundary_network(self) -> Extractor:
-        return TransNetV2(self.device)
+    def _boundary_network(self) -> OpenedExtractor:
+        return OpenedExtractor(TransNetV2, {}, (TransNetV2.weights,), None, partial(TransNetV2, self.device))
+
+    def opened_for(self, detector: Detector) -> tuple[OpenedExtractor, ...]:
+        """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
+        return (*self.opened, self._boundary_network) if detector == "transnetv2" else self.opened
 
     def extractors(self, detector: Detector) -> tuple[Extractor, ...]:
-        """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
-        chosen = tuple(one.extractor for one in self.opened)
-        return (*chosen, self._boundary_network) if detector == "transnetv2" else chosen
+        """The same, opened."""
+        return tuple(one.extractor for one in self.opened_for(detector))
 
     def weights_for(self, query: str | None) -> tuple[Weights, ...]:
         """Of every model that takes part: the backbones, the text encoder and the scorer."""
@@ -106,30 +110,33 @@ class Models:
         return scores
 
 
-def load_models(preset: Preset, device: str = "auto") -> Models:
-    """Open what a preset names, scorers' weights first, so that a missing file is known before any work.
+def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp32") -> Models:
+    """Find what a preset names, scorers' weights first, so that a missing file is known before any work.
 
     Raises:
-        ConfigError: an unknown extractor, scorer, device or setting.
+        ConfigError: an unknown extractor, scorer, device, precision or setting.
         WeightsError: weights that are not here or not as published.
     """
     place = resolve_device(device)
+    check_precision(precision, place)
     choices = [preset.scorers[name] for name in preset.in_use]
     for choice in choices:
         if choice.weights is not None:
             weights_path(choice.weights)
     signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
     open_text = cache(partial(_open_text, preset, place))
-    open_scorer = cache(partial(_open_scorer, preset, place, open_text))
-    opened = tuple(_open_extractor(name, preset, place, signals) for name in preset.extractors)
+    open_scorer = cache(partial(_open_scorer, preset, place, precision, open_text))
+    opened = tuple(_open_extractor(name, preset, place, precision, signals) for name in preset.extractors)
     return Models(preset, place, opened, open_scorer, open_text)
 
 
-def _open_scorer(preset: Preset, device: str, open_text: Callable[[], TextEncoder], name: str) -> Scorer:
+def _open_scorer(
+    preset: Preset, device: str, precision: Precision, open_text: Callable[[], TextEncoder], name: str
+) -> Scorer:
     choice = preset.scorers[name]
     weights = None if choice.weights is None else weights_path(choice.weights)
     banks = _label_banks(open_text()) if choice.name in READ_LABELS else None
-    return create_scorer(choice.name, choice.config, weights, choice.random_seed, device, banks=banks)
+    return create_scorer(choice.name, choice.config, weights, choice.random_seed, device, precision, banks=banks)
 
 
 def _record(name: str) -> Weights:
@@ -143,10 +150,15 @@ def _open_text(preset: Preset, device: str) -> TextEncoder:
     return open_text_encoder(preset.text, device=device)
 
 
-def _open_extractor(name: str, preset: Preset, device: str, signals: Collection[str]) -> OpenedExtractor:
+def _open_extractor(
+    name: str, preset: Preset, device: str, precision: Precision, signals: Collection[str]
+) -> OpenedExtractor:
+    found = extractor_class(name)
     # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
-    kept = {"keep_signal": True} if set(extractor_class(name).signals) & set(signals) else {}
-    return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **kept)
+    options: dict[str, Any] = {"keep_signal": True} if set(found.signals) & set(signals) else {}
+    if precision != "fp32" and takes(found, "precision"):
+        options["precision"] = precision
+    return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
 
 
 def _label_banks(encoder: TextEncoder) -> Mapping[str, LabelBank]:

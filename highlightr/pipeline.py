@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from highlightr.assembly import Models, load_models
+from highlightr.cache import FeatureCache
 from highlightr.delivery import deliver
+from highlightr.device import Precision
 from highlightr.export import plan_outputs
-from highlightr.features import extract
+from highlightr.extraction import extract_cached
 from highlightr.media import probe
 from highlightr.options import SummarizeOptions
 from highlightr.progress import ProgressHook, Stages
@@ -26,6 +29,9 @@ class Analysis:
     """Everything known about a video before anything is chosen."""
 
     source: Source
+    query: str | None
+    scorer: str
+    """Name of the preset's scorer that served the query."""
     features: Features
     shots: tuple[Shot, ...]
     scores: Scores
@@ -34,9 +40,16 @@ class Analysis:
 class Highlighter:
     """Finds the part of a video that is worth watching and cuts it; loads its models once, serves many videos."""
 
-    def __init__(self, preset: Preset, models: Models, progress: ProgressHook | None = None) -> None:
+    def __init__(
+        self,
+        preset: Preset,
+        models: Models,
+        cache: FeatureCache | None = None,
+        progress: ProgressHook | None = None,
+    ) -> None:
         self.preset = preset
         self._models = models
+        self._cache = cache
         self._progress = progress
 
     @classmethod
@@ -45,25 +58,41 @@ class Highlighter:
         name: str | Path = DEFAULT_PRESET,
         *,
         device: str = "auto",
+        precision: Precision = "fp32",
         scorer: str | None = None,
+        cache: bool = True,
         progress: ProgressHook | None = None,
     ) -> Highlighter:
-        """Make one from a preset's name (or YAML file) on a device: ``auto``, ``cpu`` or ``cuda``.
+        """Make one from a preset's name, or from a YAML file of the caller's.
 
-        `scorer` names one of the preset's scorers, which then serves queries and runs without one alike.
+        Args:
+            name: the preset.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            precision: of networks that run in torch: ``fp32``, or ``bf16`` or ``fp16`` for speed on a GPU.
+            scorer: one of the preset's scorers, which then serves queries and runs without one alike.
+            cache: keep features for the next run on the same video, and use what is kept (`highlightr.cache`).
+            progress: told how far each stage has come.
 
         Raises:
-            ConfigError: an unknown preset, scorer or device.
+            ConfigError: an unknown preset, scorer, device or precision.
             WeightsError: weights that the preset needs are not here; the message says how to get them.
         """
         preset = load_preset(name)
         preset = preset if scorer is None else preset.with_scorer(scorer)
-        return cls(preset, load_models(preset, device), progress)
+        kept = FeatureCache() if cache else None
+        return cls(preset, load_models(preset, device, precision), kept, progress)
 
     def analyse(self, video: str | Path, query: str | None = None, *, detector: Detector = "cheap") -> Analysis:
         """Score every clip, choose nothing, write nothing; errors as for `summarize`."""
-        self._models.check_query(query)
-        return self._analyse(probe(Path(video)), query, detector, Stages(self._progress))
+        return self.analyse_queries(video, [query], detector=detector)[0]
+
+    def analyse_queries(
+        self, video: str | Path, queries: Sequence[str | None], *, detector: Detector = "cheap"
+    ) -> list[Analysis]:
+        """The same for many queries, in their order; the video is decoded once at most."""
+        for query in queries:
+            self._models.check_query(query)
+        return self._analyse(probe(Path(video)), queries, detector, Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -83,20 +112,27 @@ class Highlighter:
         with stages("probe"):
             source = probe(Path(video))
             outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
-        analysis = self._analyse(source, query, wanted.selection.detector, stages)
+        (analysis,) = self._analyse(source, [query], wanted.selection.detector, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
         summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
         return deliver(summary, outputs, wanted, self._models, stages)
 
-    def _analyse(self, source: Source, query: str | None, detector: Detector, stages: Stages) -> Analysis:
-        grid = TimeGrid(source.duration_seconds, self.preset.clip_seconds)
+    def _analyse(
+        self, source: Source, queries: Sequence[str | None], detector: Detector, stages: Stages
+    ) -> list[Analysis]:
+        models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
         with ThreadPoolExecutor(max_workers=1) as beside, stages("extract") as advance:
             # The text encoder takes half a second to open: that is done while the video is decoded.
-            encoding = beside.submit(self._models.encode, query)
-            features = extract(source, grid, self._models.extractors(detector), progress=advance)
+            encoding = beside.submit(lambda: [models.encode(query) for query in queries])
+            opened = models.opened_for(detector)
+            features = extract_cached(source, grid, opened, models.device, self._cache, progress=advance)
         with stages("shots"):
             shots = find_shots(features, detector)
         with stages("score"):
-            scores = self._models.score(features, query, encoding.result(), shots)
-        return Analysis(source, features, shots, scores)
+            pairs = zip(queries, encoding.result(), strict=True)
+            scores = [models.score(features, query, encoded, shots) for query, encoded in pairs]
+        return [
+            Analysis(source, query, self.preset.scorer_name(query), features, shots, values)
+            for query, values in zip(queries, scores, strict=True)
+        ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from highlightr.cli.terminal import print_table, progress_hook, show_log
+from highlightr.device import check_precision
 from highlightr.errors import FAILURE
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ def extract(
     clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each [default: 2].")] = None,
     fps: Annotated[float | None, typer.Option(help="Rows per second, instead of a clip length.")] = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
+    ] = "fp32",
+    compile_networks: Annotated[
+        bool, typer.Option("--compile", help="Have torch compile the networks: for long folders on a GPU.")
+    ] = False,
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Without downloads, to try things out; marked in the metadata.")
     ] = False,
@@ -48,6 +55,8 @@ def extract(
         clip_seconds=clip_seconds,
         fps=fps,
         device=device,
+        precision=check_precision(precision, device),
+        compile=compile_networks,
         random_seed=RANDOM_SEED if random_weights else None,
         overwrite=overwrite,
     )

@@ -35,6 +35,9 @@ COMMANDS = (
         "batch",
     ),
     Home(
+        "score", "highlightr.cli.score", "Score every clip of a video, for one query, for many, or for none.", "score"
+    ),
+    Home(
         "presets",
         "highlightr.cli.presets",
         "List the presets: what each is for, what it needs, what is here, what it costs, how it was measured.",
@@ -65,6 +68,7 @@ COMMANDS = (
         "train",
     ),
     Home("ablate", "highlightr.cli.train", "Run the ablation tables of a config.", "ablate"),
+    Home("cache", "highlightr.cli.cache", "Show or clear the features that are kept of videos seen before.", "app"),
     Home(
         "models", "highlightr.cli.models", "List, fetch, check and convert weights; describe a preset's scorer.", "app"
     ),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
+from highlightr.device import check_precision
 from highlightr.options import SummarizeOptions
 from highlightr.selection import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
@@ -42,6 +43,10 @@ def summarize(
     clips: Annotated[Path | None, typer.Option(help="Also write each segment as a file here.")] = DEFAULTS.clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = DEFAULTS.copy,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
+    ] = "fp32",
+    cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = DEFAULTS.overwrite,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt alone on stdout.")] = False,
@@ -65,8 +70,11 @@ def summarize(
         **({} if ratio is None else {"ratio": ratio}),
         **({} if duration is None else {"duration_seconds": duration}),
     }
+    exact = check_precision(precision, device)
     with progress_hook(progress_console, quiet=quiet or as_json) as progress:
-        highlighter = Highlighter.from_preset(preset, device=device, scorer=scorer, progress=progress)
+        highlighter = Highlighter.from_preset(
+            preset, device=device, precision=exact, scorer=scorer, cache=cache, progress=progress
+        )
         summary = highlighter.summarize(video, query, **options)
     if as_json:
         typer.echo(json.dumps(summary.receipt, ensure_ascii=False, indent=2))

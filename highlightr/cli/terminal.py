@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -13,7 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from highlightr.progress import ProgressHook, silent
-from highlightr.timeline import Reason, Summary
+
+if TYPE_CHECKING:
+    from highlightr.timeline import Reason, Summary
 
 __all__ = ["print_table", "progress_hook", "show_log", "show_summary", "timecode"]
 

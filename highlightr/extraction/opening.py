@@ -7,6 +7,7 @@ opened when it is first needed, which is never where its features are cached.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -25,7 +26,7 @@ from highlightr.zoo import weights_path
 from highlightr.zoo.manifest import entry
 from highlightr.zoo.records import read_receipt
 
-__all__ = ["OpenedExtractor", "open_extractor", "open_text_encoder"]
+__all__ = ["OpenedExtractor", "open_extractor", "open_text_encoder", "takes"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def open_extractor(
     return OpenedExtractor(
         found, options, _records(found, () if random is not None else found.checkpoints), random, create
     )
+
+
+def takes(kind: type[Extractor], option: str) -> bool:
+    """Whether an extractor's class knows this keyword, such as ``precision``."""
+    return option in inspect.signature(kind).parameters
 
 
 def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None) -> TextEncoder:

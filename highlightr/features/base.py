@@ -9,14 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from highlightr.media.taps import Item, Tap
 from highlightr.timeline import FloatArray, Query, Signal, TimeGrid
 
-__all__ = ["Extracted", "Extraction", "Extractor", "TextEncoder", "Weights"]
+__all__ = ["Compilable", "Extracted", "Extraction", "Extractor", "TextEncoder", "Weights"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,14 @@ class Extractor(ABC):
     @abstractmethod
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """An extractor whose networks torch can compile."""
+
+    def compile(self) -> None:
+        """Compile them, in place, at their first call."""
 
 
 class TextEncoder(ABC):

@@ -1,0 +1,80 @@
+"""`highlightr cache`: what is kept of videos that were seen before, and how to remove it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from typing import Annotated, Any
+
+import typer
+
+from highlightr.cli.terminal import print_table
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Show or clear the features that are kept of videos seen before.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("show")
+def show(as_json: Json = False) -> None:
+    """Where the cache lies, how large it is, its limit, and what it holds, video by video."""
+    from highlightr.cache import LIMIT_VARIABLE, FeatureCache
+
+    cache = FeatureCache()
+    videos = _by_video(cache)
+    used = sum(video["size_bytes"] for video in videos)
+    if as_json:
+        about = {"folder": str(cache.folder), "limit_bytes": cache.limit_bytes, "size_bytes": used}
+        typer.echo(json.dumps({**about, "videos": videos}, indent=2))
+        return
+    if videos:
+        rows = [
+            (v["hash"][:12], _clock(v["used_at"]), _size(v["size_bytes"]), ", ".join(v["features"])) for v in videos
+        ]
+        print_table(("video", "last used", "size", "features"), rows)
+    typer.echo(f"{cache.folder}: {_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit)")
+
+
+@app.command("clear")
+def clear(as_json: Json = False) -> None:
+    """Remove everything that is kept; it is made again when it is needed."""
+    from highlightr.cache import FeatureCache
+
+    count, size = FeatureCache().clear()
+    if as_json:
+        typer.echo(json.dumps({"entries": count, "size_bytes": size}))
+    else:
+        typer.echo(f"removed {count} {'entry' if count == 1 else 'entries'}, {_size(size)}")
+
+
+def _by_video(cache: Any) -> list[dict[str, Any]]:
+    """One row per video, most recently used first; damaged entries share a row."""
+    grouped: dict[str, list[Any]] = defaultdict(list)
+    for entry in cache.entries():
+        grouped[entry.about.get("video", {}).get("hash", "damaged")].append(entry)
+    return [
+        {
+            "hash": digest,
+            "duration_seconds": group[0].about.get("duration_seconds"),
+            "size_bytes": sum(entry.size_bytes for entry in group),
+            "used_at": group[0].used_at,
+            "features": sorted({entry.about.get("extractor", "?") for entry in group}),
+        }
+        for digest, group in grouped.items()
+    ]
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB"
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

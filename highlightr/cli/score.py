@@ -1,0 +1,85 @@
+"""`highlightr score`: one video in, one saliency score per clip out; nothing is chosen and nothing is cut."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from highlightr.cli.terminal import print_table, progress_hook, show_log, timecode
+from highlightr.device import check_precision
+from highlightr.selection import SelectionOptions
+from highlightr.zoo import DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from highlightr.export import Scored
+
+__all__ = ["score"]
+
+SELECTION = SelectionOptions()
+
+
+def score(
+    video: Annotated[Path, typer.Argument(help="The video. A name that begins with a dash goes after `--`.")],
+    query: Annotated[
+        list[str] | None, typer.Option("--query", "-q", help="What to look for, in English; may be given many times.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A .json or .csv file for the scores.")] = None,
+    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="One of the preset's scorers [default: what the preset uses with or without a query]."),
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
+    ] = SELECTION.detector,
+    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
+    ] = "fp32",
+    cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+) -> None:
+    """Score every clip of a video, for one query, for many, or for none."""
+    from rich.console import Console
+
+    from highlightr.export import Scored, check_scores_path, scores_document, write_scores
+    from highlightr.pipeline import Highlighter
+
+    console = Console(stderr=True)
+    show_log(console, quiet=quiet, debug=debug)
+    chosen = SelectionOptions(detector=detector).detector  # type: ignore[arg-type]
+    exact = check_precision(precision, device)
+    if output is not None:
+        check_scores_path(output, overwrite=overwrite)
+    with progress_hook(console, quiet=quiet or as_json) as progress:
+        highlighter = Highlighter.from_preset(
+            preset, device=device, precision=exact, scorer=scorer, cache=cache, progress=progress
+        )
+        analyses = highlighter.analyse_queries(video, query or [None], detector=chosen)
+    results = [Scored(each.query, each.scorer, each.scores) for each in analyses]
+    if output is not None:
+        write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(scores_document(analyses[0].source, preset, results), ensure_ascii=False, indent=1))
+    elif not quiet and output is None:
+        _show(results)
+
+
+def _show(results: Sequence[Scored]) -> None:
+    """The clips down, the queries across."""
+    grid = results[0].scores.grid
+    rows = []
+    for index, (start, stop) in enumerate(zip(grid.starts(), grid.stops(), strict=True)):
+        values = [f"{each.scores.values[index]:.2f}" for each in results]
+        rows.append((timecode(float(start)), timecode(float(stop)), *values))
+    print_table(("from", "to", *(each.query or "saliency" for each in results)), rows)
+    for note in dict.fromkeys(note for each in results for note in each.scores.notes):
+        typer.echo(f"Note: {note}")

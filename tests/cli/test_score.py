@@ -1,0 +1,90 @@
+"""`highlightr score` and `highlightr cache`, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.mediamaker import made
+
+from .run import Outcome, run
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def call(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    # A home of its own: what other tests have cached must not show. Compiled models stay where they are.
+    monkeypatch.setattr("highlightr.cache.home_folder", lambda: tmp_path_factory.getbasetemp() / "scores")
+    return partial(run, capsys, monkeypatch)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(made("scored.mp4", seconds=3.0).read_bytes())
+    return path
+
+
+def test_many_queries_are_answered_from_one_pass(call: Run, video: Path) -> None:
+    found = json.loads(call("score", video, "-q", "a cat", "-q", "a dog", "--json", "--no-cache").out)
+    assert [each["query"] for each in found["results"]] == ["a cat", "a dog"]
+    assert [len(each["scores"]) for each in found["results"]] == [3, 3]
+    assert found["results"][0]["scores"] != found["results"][1]["scores"]
+
+
+def test_a_second_run_decodes_nothing_and_says_the_same(
+    call: Run, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("cache", "clear")
+    first = call("score", video, "-q", "a cat", "--json")
+    cached = json.loads(call("cache", "show", "--json").out)
+    assert [each["features"] for each in cached["videos"]] == [["efficientnet_lite0", "logmel", "motion", "yamnet"]]
+    assert cached["size_bytes"] > 0
+
+    def refuse(*given: object, **named: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(import_module("highlightr.extraction.cached"), "extract", refuse)
+    assert call("score", video, "-q", "a cat", "--json").out == first.out
+    with pytest.raises(AssertionError, match="decoded"):
+        call("score", video, "-q", "a cat", "--json", "--no-cache")
+    assert "removed 4 entries" in call("cache", "clear").out
+    assert json.loads(call("cache", "show", "--json").out)["videos"] == []
+    with pytest.raises(AssertionError, match="decoded"):
+        call("score", video, "-q", "a cat", "--json")
+
+
+def test_a_file_is_written_whole_and_kept_unless_it_may_go(call: Run, video: Path) -> None:
+    output = video.with_suffix(".csv")
+    assert call("score", video, "-o", output, "--quiet").code == 0
+    assert output.read_text().startswith("start_seconds,stop_seconds,saliency\n0,1,")
+    before = output.read_bytes()
+    again = call("score", video, "-o", output)
+    assert again.code == 2
+    assert "--overwrite" in again.err
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--precision", "int8"), "fp32, bf16 or fp16"),
+        (("--precision", "fp16", "--device", "cpu"), "CUDA"),
+        (("--detector", "eyes"), "cheap or transnetv2"),
+        (("-o", "scores.txt"), ".json or .csv"),
+        (("-q", " "), "query is empty"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(call: Run, video: Path, options: tuple[str, ...], words: str) -> None:
+    done = call("score", video, *options)
+    assert done.code == 2
+    assert words in done.err
+    assert len(done.err.strip().splitlines()) == 1

@@ -1,0 +1,71 @@
+"""Scores as CSV and JSON: every clip, every query, whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr.errors import OutputError
+from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
+from highlightr.timeline import Reason, Scores, Source, TimeGrid, VideoStream
+
+GRID = TimeGrid(2.5, 1.0)
+SOURCE = Source(Path("a.mp4"), 2.5, 0.0, "mp4", 1, VideoStream(0, "h264", 64, 36))
+
+
+def scored(query: str | None, *values: float) -> Scored:
+    reasons = ((Reason("visual", "tabby", 0.4),), (), (Reason("audio", "meow", 0.2),))
+    scores = Scores(GRID, np.asarray(values, np.float32), reasons=reasons, notes=("weak",))
+    return Scored(query, "zeroshot", scores)
+
+
+RESULTS = [scored("a cat, please", 0.25, 0.5, 1.0), scored(None, 0.0, 0.125, 0.75)]
+
+
+def test_json_holds_every_clip_of_every_query(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    write_scores(path, SOURCE, "lite", RESULTS, overwrite=False)
+    found = json.loads(path.read_text())
+    assert found == scores_document(SOURCE, "lite", RESULTS)
+    assert found["starts_seconds"] == [0, 1, 2]
+    assert found["stops_seconds"] == [1, 2, 2.5]
+    assert [each["query"] for each in found["results"]] == ["a cat, please", None]
+    assert found["results"][0]["scores"] == [0.25, 0.5, 1.0]
+    assert found["results"][0]["reasons"] == ["tabby", None, "meow"]
+    assert found["results"][1]["notes"] == ["weak"]
+
+
+def test_csv_has_a_row_per_clip_and_a_column_per_query(tmp_path: Path) -> None:
+    path = tmp_path / "scores.CSV"
+    write_scores(path, SOURCE, "lite", RESULTS, overwrite=False)
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["start_seconds", "stop_seconds", "a cat, please", "saliency"]
+    assert [[float(value) for value in row] for row in rows[1:]] == [
+        [0, 1, 0.25, 0],
+        [1, 2, 0.5, 0.125],
+        [2, 2.5, 1, 0.75],
+    ]
+
+
+def test_a_file_that_is_there_is_kept_unless_it_may_go(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text("mine")
+    with pytest.raises(OutputError, match="exists"):
+        check_scores_path(path, overwrite=False)
+    with pytest.raises(OutputError, match="appeared"):
+        write_scores(path, SOURCE, "lite", RESULTS, overwrite=False)
+    assert path.read_text() == "mine"
+    write_scores(path, SOURCE, "lite", RESULTS, overwrite=True)
+    assert json.loads(path.read_text())["preset"] == "lite"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("name", "words"), [("scores.txt", ".json or .csv"), ("none/scores.csv", "no such folder")])
+def test_a_place_that_cannot_be_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(OutputError, match=words):
+        check_scores_path(tmp_path / name, overwrite=False)
