@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ _FORMAT_VERSION = 1
 """Part of a compiled file's name; raised when a recipe's graph or the exporter's options change."""
 
 _OPSET = 17
+_EXPORTING = threading.Lock()
+"""torch exports one module at a time; the text encoder may be opened while an extractor is."""
+
 _TOLERANCE = 1e-3
 """Largest difference from torch, relative to the largest output, that a compiled model may show."""
 
@@ -135,7 +139,8 @@ def _cached_session(recipe: Recipe, threads: int | None) -> Any:
 def _compile(recipe: Recipe) -> bytes:
     logger.info("Preparing %s for this machine, once", recipe.name)
     module = recipe.build()
-    payload = _export(recipe, module)
+    with _EXPORTING:
+        payload = _export(recipe, module)
     _check(recipe, module, payload)
     try:
         write_sealed(compiled_path(recipe), payload)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,10 @@ def test_unknown_device_and_absent_gpu_are_named(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.gpu
 def test_runs_on_a_gpu() -> None:
     check(open_model(recipe(), device="cuda"))
+
+
+def test_two_models_may_be_prepared_at_once() -> None:
+    names = [f"double-{number}" for number in range(4)]
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        for model in threads.map(lambda name: open_model(replace(recipe(), name=name)), names):
+            check(model)
