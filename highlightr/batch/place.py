@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from highlightr.batch.jobs import Job
@@ -200,7 +200,8 @@ class OutputPlace:
         """The folder that a mark names, if it is the one that the mark's own name was made from."""
         try:
             folder = json.loads(began.read_text(encoding="utf-8"))["folder"]
-            fits = Job("", None, folder).id == began.name and ".." not in folder.split("/")
+            path = PurePosixPath(folder)
+            fits = Job("", None, folder).id == began.name and not path.is_absolute() and ".." not in path.parts
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
         return folder if fits else None

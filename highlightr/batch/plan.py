@@ -119,7 +119,7 @@ def _assign(rows: Iterable[_Row], found: Sequence[Found], queries: Path | None) 
     for row in rows:
         assert queries is not None
         path = os.path.abspath(queries.absolute().parent / row.video)  # noqa: PTH100  (drops `..` too)
-        exact = [video for video in (row.video, path) if video in known]
+        exact = [video for video in {row.video, path} if video in known]
         matches = exact or by_name.get(row.video, [])
         if len(matches) != 1:
             what = "several videos have this name; give the path" if matches else "no input is this video"

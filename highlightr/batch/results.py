@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from highlightr.batch.jobs import Outcome
@@ -27,6 +27,8 @@ __all__ = ["Results", "result_line"]
 RESULTS_NAME = "results.jsonl"
 INDEX_NAME = "index.html"
 LOCK_SECONDS = 30.0
+
+_FIELDS = frozenset({"id", "folder", "state"})
 
 
 class Results:
@@ -62,7 +64,7 @@ class Results:
                 lines = self._read()
                 ordered = sorted(lines.values(), key=lambda line: str(line["folder"]))
                 write_whole(self._path, "".join(_text(line) for line in ordered))
-                write_index(self._place.root / INDEX_NAME, [self._entry(line) for line in ordered])
+                write_index(self._place.root / INDEX_NAME, self._entries(ordered))
         except OSError as error:
             where = error.filename or self._path
             raise OutputError(
@@ -86,6 +88,7 @@ class Results:
             text = self._path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return {}
+        # A program of the user's may have added lines of its own.
         return {line["id"]: line for line in _parsed(text.splitlines())}
 
     @contextmanager
@@ -99,6 +102,13 @@ class Results:
             if time.monotonic() > deadline:
                 raise OutputError(f"another run has held {self._place.results_lock} for {LOCK_SECONDS:g} s; stop it")
             time.sleep(0.02)
+
+    def _entries(self, lines: Iterable[Mapping[str, Any]]) -> list[IndexEntry]:
+        entries = []
+        for line in lines:
+            with suppress(TypeError, ValueError, AttributeError):
+                entries.append(self._entry(line))
+        return entries
 
     def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
         record = self._place.record(line["id"]) if line["state"] == "done" else None
@@ -153,5 +163,5 @@ def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             value = json.loads(line)
         except ValueError:
             continue
-        if isinstance(value, dict) and isinstance(value.get("id"), str) and {"folder", "state"} <= value.keys():
+        if isinstance(value, dict) and value.keys() >= _FIELDS and isinstance(value["id"], str):
             yield value

@@ -23,6 +23,9 @@ __all__ = ["IndexEntry", "render_index", "write_index"]
 CURVE_WIDTH = 300
 CURVE_HEIGHT = 40
 
+LINKS = {"video": "Summary", "report": "Report", "receipt": "Receipt"}
+"""Output to the word that leads to it."""
+
 
 @dataclass(frozen=True)
 class IndexEntry:
@@ -81,7 +84,8 @@ def _card(entry: IndexEntry) -> dict[str, Any]:
         "name": entry.name,
         "query": entry.query,
         "picture": f"data:image/jpeg;base64,{picture}" if picture else "",
-        "links": {name: _url(path) for name, path in entry.outputs.items()},
+        "links": [(word, _url(entry.outputs[name])) for name, word in LINKS.items() if name in entry.outputs],
+        "report": _url(entry.outputs["report"]) if "report" in entry.outputs else "",
         "line": _line(entry.curve),
         "bands": [(round(start * CURVE_WIDTH, 1), round(share * CURVE_WIDTH, 1)) for start, share in entry.bands],
         "length": clock(entry.summary_seconds, tenths=True),

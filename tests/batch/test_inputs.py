@@ -1,0 +1,111 @@
+"""Which videos are meant, and under which names their outputs will lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from highlightr.batch.inputs import Found, find_videos
+from highlightr.errors import ConfigError
+
+
+def tree(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def names(found: tuple[Found, ...]) -> list[str]:
+    return [one.name for one in found]
+
+
+def test_a_folder_is_walked_through_and_keeps_its_folders(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", "b.mp4", "a.MKV", "deep/er/c.webm", "notes.txt", ".hidden.mp4", ".git/d.mp4")
+    found = find_videos([str(folder)], tmp_path / "out")
+    assert names(found) == ["a.MKV", "b.mp4", "deep/er/c.webm"]
+    assert [one.video for one in found] == [str(folder / one.name) for one in found]
+
+
+def test_the_output_folder_inside_is_left_out(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", "a.mp4", "out/a.mp4/summary.mp4")
+    assert names(find_videos([str(folder)], folder / "out")) == ["a.mp4"]
+    with pytest.raises(ConfigError, match="is the output folder too"):
+        find_videos([str(folder)], folder)
+
+
+def test_a_pattern_chooses_files_of_any_suffix(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", "cam1_x.dat", "cam2_x.dat", "deep/cam1_y.mp4")
+    assert names(find_videos([str(folder)], tmp_path, pattern="cam1_*")) == ["cam1_x.dat", "deep/cam1_y.mp4"]
+    with pytest.raises(ConfigError, match=r"no videos in .*would match \*\.avi"):
+        find_videos([str(folder)], tmp_path, pattern="*.avi")
+
+
+def test_videos_of_one_name_stay_apart_also_without_case(tmp_path: Path) -> None:
+    tree(tmp_path, "x/v.mp4", "y/v.mp4", "z/V.MP4")
+    inputs = [str(tmp_path / place) for place in ("x", "y/v.mp4", "z")]
+    found = names(find_videos(inputs, tmp_path / "out"))
+    assert found[0] == "v.mp4"
+    assert found[1].startswith("v.mp4~")
+    assert found[2].startswith("V.MP4~")
+    assert found == names(find_videos(inputs, tmp_path / "out"))
+
+
+def test_a_video_that_is_named_twice_is_one(tmp_path: Path) -> None:
+    tree(tmp_path, "x/v.mp4")
+    assert len(find_videos([str(tmp_path / "x"), str(tmp_path / "x" / ".." / "x" / "v.mp4")], tmp_path / "out")) == 1
+
+
+def test_names_of_the_batch_itself_are_not_given_away(tmp_path: Path) -> None:
+    tree(tmp_path, "in/results.jsonl")
+    (found,) = find_videos([str(tmp_path / "in" / "results.jsonl")], tmp_path / "out")
+    assert found.name.startswith("results.jsonl~")
+
+
+def test_lists_are_relative_to_themselves_and_keep_folders(tmp_path: Path) -> None:
+    tree(tmp_path, "lists/deep/v.mp4", "w.mp4", "@odd.mp4")
+    listed = tmp_path / "lists" / "all.txt"
+    listed.write_text(f"# a comment\ndeep/v.mp4\n\n{tmp_path / 'w.mp4'}\nmissing/x.mp4\n../w.mp4\n")
+    for found in (
+        find_videos([f"@{listed}"], tmp_path / "out"),
+        find_videos([], tmp_path / "out", lists=[listed]),
+    ):
+        assert names(found) == ["deep/v.mp4", "w.mp4", "missing/x.mp4"]
+    (odd,) = find_videos([str(tmp_path / "@odd.mp4")], tmp_path / "out")
+    assert odd.name == "@odd.mp4"
+
+
+@pytest.mark.parametrize("inputs", [["gone.mp4"], ["@gone.txt"], []], ids=["video", "list", "nothing"])
+def test_what_is_not_there_is_said_at_once(inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"no video or folder|cannot read the list|no videos were given"):
+        find_videos(inputs, tmp_path / "out")
+
+
+def test_addresses_need_permission_and_get_safe_names(tmp_path: Path) -> None:
+    address = "https://user:secret@example.org/a%2Fb/..%2f%2E%2Ehidden%20clip.mp4?token=1"
+    with pytest.raises(ConfigError, match="--allow-remote") as refused:
+        find_videos([address], tmp_path)
+    assert "secret" not in str(refused.value)
+    assert "token" not in str(refused.value)
+    (found,) = find_videos([address], tmp_path, allow_remote=True)
+    assert found == Found(address, "hidden clip.mp4", remote=True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "local://etc/passwd",
+        "simplecache::file:///etc/passwd",
+        "zip://a.mp4::https://example.org/a.zip",
+        "https://example.org/x::file:///etc/passwd",
+        "ftp://example.org/a.mp4",
+        "memory://a.mp4",
+        "concat://a.mp4",
+    ],
+)
+def test_addresses_that_lead_elsewhere_are_refused(address: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"are fetched|chain of addresses"):
+        find_videos([address], tmp_path, allow_remote=True)

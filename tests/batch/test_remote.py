@@ -1,0 +1,125 @@
+"""Videos at addresses: fetched within limits, never from anywhere else, gone afterwards."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from highlightr.batch import remote
+from highlightr.batch.remote import fetched
+from highlightr.errors import ConfigError, MediaError
+from highlightr.progress import silent
+
+CONTENT = bytes(range(256)) * 100
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/v.mp4":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT)
+        elif self.path == "/endless.mp4":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(CONTENT * 10)
+        elif self.path.startswith("/gone.mp4"):
+            self.send_error(404)
+        else:
+            self.send_response(302)
+            self.send_header("Location", self.path[1:])
+            self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{serving.server_address[1]}"
+    serving.shutdown()
+    serving.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_file_is_there_while_it_is_needed(server: str, tmp_path: Path) -> None:
+    told: list[tuple[str, float, float]] = []
+    target = tmp_path / "fetched" / "v.mp4"
+    with fetched(f"{server}/v.mp4", target, len(CONTENT), lambda *what: told.append(what)) as path:
+        assert path.read_bytes() == CONTENT
+    assert told[-1] == ("fetch", len(CONTENT), len(CONTENT))
+    assert not target.parent.exists()
+
+
+@pytest.mark.parametrize("path", ["v.mp4", "endless.mp4"], ids=["announced", "not announced"])
+def test_more_than_the_limit_is_refused(path: str, server: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(MediaError, match="more than the 1000"),
+        fetched(f"{server}/{path}", tmp_path / "f" / "v.mp4", 1000, silent),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x"])
+def test_a_redirect_cannot_lead_to_local_files(target: str, server: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(MediaError, match=r"cannot be fetched: .*(redirects to|is not allowed)"),
+        fetched(f"{server}/{target}", tmp_path / "f" / "v.mp4", 10**6, silent),
+    ):
+        pass
+
+
+def test_a_file_that_is_not_there_is_said_without_secrets(server: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(MediaError, match="404") as error,
+        fetched(f"{server}/gone.mp4?signature=secret", tmp_path / "f" / "v.mp4", 10**6, silent),
+    ):
+        pass
+    assert "secret" not in str(error.value)
+
+
+def test_stores_are_read_through_fsspec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fsspec.open("memory://bucket/v.mp4", "wb") as file:
+        file.write(CONTENT)
+    with fetched("memory://bucket/v.mp4", tmp_path / "f" / "v.mp4", len(CONTENT), silent) as path:
+        assert path.read_bytes() == CONTENT
+    with (
+        pytest.raises(MediaError, match="more than the 1000"),
+        fetched("memory://bucket/v.mp4", tmp_path / "f" / "v.mp4", 1000, silent),
+    ):
+        pass
+    with pytest.raises(MediaError, match="cannot be fetched"), fetched("memory://gone.mp4", path, 9, silent):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*arguments: object) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec, "open", absent)
+    with (
+        pytest.raises(ConfigError, match=r"Install s3fs.*highlightr\[remote\]"),
+        fetched("s3://bucket/v.mp4", tmp_path / "f" / "v.mp4", 1000, silent),
+    ):
+        pass
+
+
+def test_only_known_schemes_are_fetched_at_all() -> None:
+    assert remote.SCHEMES == ("https", "http", "s3", "gs")

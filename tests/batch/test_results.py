@@ -1,0 +1,123 @@
+"""`results.jsonl`: lines that are never lost, torn or doubled; the index page made from them."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from highlightr.batch import Job, Outcome
+from highlightr.batch.place import OutputPlace
+from highlightr.batch.results import Results
+from highlightr.errors import OutputError
+from tests.batch.conftest import results
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> OutputPlace:
+    made = OutputPlace(tmp_path)
+    made.prepare()
+    return made
+
+
+def outcome(name: str, state: str = "done", key: str | None = "k", error: str | None = None) -> Outcome:
+    return Outcome(Job(f"/videos/{name}", None, name), state, key=key, error=error)  # type: ignore[arg-type]
+
+
+def test_lines_are_there_at_once_and_one_per_job_afterwards(place: OutputPlace) -> None:
+    lines = Results(place)
+    lines.add(outcome("b.mp4", "failed", None, "broken"))
+    assert [line["error"] for line in results(place.root)] == ["broken"]
+    lines.add(outcome("a.mp4"))
+    lines.add(outcome("b.mp4"))
+    lines.close()
+    assert [(line["folder"], line["state"]) for line in results(place.root)] == [("a.mp4", "done"), ("b.mp4", "done")]
+    assert "2 summaries" in (place.root / "index.html").read_text()
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", "\xff", '{"id": 3, "folder": "x", "state": "done"}', "{" * 9000])
+def test_lines_that_are_not_ours_are_passed_over(line: str, place: OutputPlace) -> None:
+    (place.root / "results.jsonl").write_text(line + "\n", encoding="latin-1")
+    lines = Results(place)
+    lines.add(outcome("a.mp4"))
+    lines.close()
+    assert [line["folder"] for line in results(place.root)] == ["a.mp4"]
+
+
+def test_a_line_with_odd_values_gets_no_card(place: OutputPlace) -> None:
+    (place.root / "results.jsonl").write_text('{"id": "1", "folder": [], "state": "done", "outputs": 3}\n')
+    Results(place).close()
+    assert "0 summaries" in (place.root / "index.html").read_text()
+
+
+def test_half_a_line_of_a_run_that_was_killed_costs_that_line_alone(place: OutputPlace) -> None:
+    Results(place).add(outcome("a.mp4"))
+    with (place.root / "results.jsonl").open("a") as file:
+        file.write('{"id": "12')
+    lines = Results(place)
+    lines.add(outcome("b.mp4"))
+    lines.close()
+    assert [line["folder"] for line in results(place.root)] == ["a.mp4", "b.mp4"]
+
+
+def test_what_was_kept_is_not_written_again_unless_its_line_was_lost(place: OutputPlace) -> None:
+    first = Results(place)
+    first.add(outcome("a.mp4"))
+    before = (place.root / "results.jsonl").read_text()
+    second = Results(place)
+    second.add(outcome("a.mp4", "kept"))
+    assert (place.root / "results.jsonl").read_text() == before
+    second.add(outcome("b.mp4", "kept"))
+    second.add(outcome("a.mp4", "kept", key="another"))
+    assert [line["key"] for line in results(place.root)] == ["k", "k", "another"]
+    assert {line["state"] for line in results(place.root)} == {"done"}
+
+
+def test_two_writers_lose_nothing(place: OutputPlace) -> None:
+    def write(letter: str) -> None:
+        lines = Results(place)
+        for number in range(20):
+            lines.add(outcome(f"{letter}{number:02}.mp4"))
+        lines.close()
+
+    threads = [threading.Thread(target=write, args=(letter,)) for letter in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [line["folder"] for line in results(place.root)] == [f"{x}{n:02}.mp4" for x in "ab" for n in range(20)]
+
+
+def test_a_full_disk_delays_lines_and_is_said_at_the_end(place: OutputPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = Results(place)
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", _refuse)
+        lines.add(outcome("a.mp4"))
+        with pytest.raises(OutputError, match="No space left on device; make room"):
+            lines.close()
+    lines.add(outcome("b.mp4"))
+    lines.close()
+    assert [line["folder"] for line in results(place.root)] == ["a.mp4", "b.mp4"]
+
+
+def _refuse(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_names_and_addresses_are_readable_and_tell_no_secrets(place: OutputPlace) -> None:
+    lines = Results(place)
+    lines.add(Outcome(Job("/videos/\udcff.mp4", None, "\udcff.mp4"), "failed", error="\udcff: broken"))
+    address = "https://me:secret@example.org/v.mp4?signature=secret"
+    lines.add(Outcome(Job(address, None, "v.mp4", remote=True), "failed", error="x"))
+    lines.close()
+    text = (place.root / "results.jsonl").read_text()
+    assert "secret" not in text
+    assert "secret" not in (place.root / "index.html").read_text()
+    assert [json.loads(line)["video"] for line in text.splitlines()] == [
+        "https://example.org/v.mp4",
+        "/videos/\N{REPLACEMENT CHARACTER}.mp4",
+    ]
