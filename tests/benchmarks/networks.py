@@ -179,11 +179,11 @@ def _windows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Ne
 
 
 _LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network]] = {
-    "_model": _efficientnet,
-    "_session": _yamnet,
+    "_network.encode_image": _tensors,
     "_features": _tensors,
     "embed": _cnn14,
-    "_network.encode_image": _tensors,
+    "_session": _yamnet,
+    "_model": _efficientnet,
     "_forward": _windows,
 }
 """What an extractor calls its network by, in the order in which it is looked for."""

@@ -34,8 +34,8 @@ TARGETS = {"lite": 3.0}
 OTHER_TARGET = 1.5
 """Times faster."""
 
-LEAST_COSINE = 0.999
-"""Mean over clips of the cosine of two rows; below 1 by rounding and, for sound, by where the resampler begins."""
+LEAST_COSINE = 0.9999
+"""Mean over clips of the cosine of two rows: what rounding may take away."""
 
 LEAST_CORRELATION = 0.99
 """Rank correlation over clips of what is measured on every frame; thumbnails are scaled by other code."""
@@ -140,14 +140,24 @@ def _frames(source: Source) -> Iterator[tuple[float, av.VideoFrame]]:
 
 
 def load_sound(source: Source, sample_rate: int) -> FloatArray:
-    """The soundtrack as mono, from its first sample on, whole."""
+    """The soundtrack up to the video's end, mono, whole, then at this rate."""
     with av.open(str(source.path)) as container:
-        resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
-        pieces = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
-        pieces += resampler.resample(None)
-    samples = np.concatenate([piece.to_ndarray()[0] for piece in pieces])
-    wanted = int(np.ceil(source.duration_seconds * sample_rate))
-    return np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
+        stored = container.streams.audio[0].rate
+        mixer = av.AudioResampler(format="fltp", layout="mono", rate=stored)
+        pieces = [piece.to_ndarray()[0] for frame in container.decode(audio=0) for piece in mixer.resample(frame)]
+    samples = _of_length(np.concatenate(pieces), source.duration_seconds * stored)
+    sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
+    sound.sample_rate = stored
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
+    made = np.concatenate([p.to_ndarray()[0] for each in (sound, None) for p in resampler.resample(each)])
+    return _of_length(made, source.duration_seconds * sample_rate)
+
+
+def _of_length(samples: FloatArray, length: float) -> FloatArray:
+    """Cut, or filled up with silence."""
+    wanted = int(np.ceil(length))
+    made: FloatArray = np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
+    return made
 
 
 def compare(own: Streams, plain: Streams) -> dict[str, dict[str, Any]]:
