@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -51,6 +52,7 @@ def train(
     *,
     seeds: int = 1,
     folds: int = 0,
+    only_folds: Sequence[int] = (),
     device: str = "auto",
     precision: str | None = None,
     resume: Path | None = None,
@@ -65,6 +67,7 @@ def train(
         out: folder in which the results folder is made; it gets a new name each time.
         seeds: runs with seeds `config.seed`, + 1, …
         folds: 0: the config's own test part. From 2 on: that many folds by video, each the test part once.
+        only_folds: numbers from 0 on of the folds to run; all if empty. Runs can so be shared between machines.
         device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.
         precision: `fp32`, `bf16` or `fp16` instead of the config's.
         resume: a results folder of an earlier call; finished runs are kept, the others go on where they stopped.
@@ -80,14 +83,18 @@ def train(
     chosen = chosen if precision is None else chosen.changed({"precision": precision})
     if seeds < 1 or folds < 0 or folds == 1:
         raise ConfigError(f"train needs seeds from 1 on, and folds 0 or from 2 on; got {seeds} and {folds}")
-    folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, chosen, seeds, folds)
+    if not set(only_folds) <= set(range(folds)):
+        known = f"there are folds 0 to {folds - 1} of {folds}" if folds else "there are no folds: set folds too"
+        raise ConfigError(f"{known}; got {list(only_folds)}")
+    plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": chosen.as_mapping()}
+    folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
-        write_whole(
-            folder / ASKED, json.dumps({"seeds": seeds, "folds": folds, "config": chosen.as_mapping()}, indent=1)
-        )
+        write_whole(folder / ASKED, json.dumps(plan, indent=1))
     shared = queries or Queries(create_text_encoder(chosen.text) if chosen.text else None)
     results, cases = [], []
     for fold, parts in divided(chosen.data, Path(data), folds):
+        if only_folds and fold not in only_folds:
+            continue
         for seed in range(chosen.seed, chosen.seed + seeds):
             run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, device, progress)
             results.append(run.done() or run.go())
@@ -118,13 +125,12 @@ def fresh_folder(out: Path, name: str) -> Path:
     raise OutputError(f"cannot make a folder in {out} for {name}: there are a thousand of this second")
 
 
-def _resumed(folder: Path, config: TrainConfig, seeds: int, folds: int) -> Path:
+def _resumed(folder: Path, plan: Mapping[str, Any]) -> Path:
     try:
         asked = json.loads((folder / ASKED).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} holds no training to go on with ({error}); start without resume") from error
-    now = json.loads(json.dumps({"seeds": seeds, "folds": folds, "config": config.as_mapping()}))
-    if asked != now:
+    if asked != json.loads(json.dumps(plan)):
         raise ConfigError(f"{folder} was started with another config, seeds or folds; start without resume")
     return folder
 

@@ -183,6 +183,20 @@ def test_seeds_and_folds_give_mean_and_deviation(data: Path, tmp_path: Path) -> 
     assert json.loads((result.folder / "report.json").read_text()) == json.loads(json.dumps(result.as_dict()))
 
 
+def test_one_fold_alone_is_the_same_fold(data: Path, tmp_path: Path) -> None:
+    chosen = moments.config(epochs=1)
+    both = train(chosen, data, tmp_path / "out", folds=2, device="cpu", queries=moments.queries())
+    alone = train(chosen, data, tmp_path / "out", folds=2, only_folds=[1], device="cpu", queries=moments.queries())
+    assert [run.fold for run in alone.runs] == [1]
+    assert alone.runs[0].metrics == both.runs[1].metrics
+    assert (alone.runs[0].folder / "predictions.jsonl").read_text() == (
+        both.runs[1].folder / "predictions.jsonl"
+    ).read_text()
+    assert alone.baselines != both.baselines
+    with pytest.raises(ConfigError, match=r"there are folds 0 to 1 of 2; got \[2\]"):
+        train(chosen, data, tmp_path, folds=2, only_folds=[2], queries=moments.queries())
+
+
 def test_it_stops_where_validation_gets_no_better_and_keeps_the_best(data: Path, tmp_path: Path) -> None:
     still = moments.config(**{"epochs": 9, "patience": 2, "optimiser.learning_rate": 1e-12, "average": 0.0})
     (run,) = train(still, data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
