@@ -120,7 +120,7 @@ def test_mrhisum(tmp_path: Path) -> None:
         split_file=layout.split_file,
     )
     dataset = open_dataset("mrhisum", mrhisum_folder(tmp_path), two)
-    assert dataset.widths == {"inception_yt8m": 8, "cnn14": 4}
+    assert dataset.widths == {"inception-yt8m": 8, "cnn14": 4}
     assert dataset[0].num_clips == 19
     assert dataset[0].item.query is None
     assert dataset[0].item.summary is not None
@@ -206,7 +206,7 @@ def test_splits_and_folds_keep_a_video_on_one_side(tmp_path: Path) -> None:
 def test_a_dataset_goes_to_worker_processes(tmp_path: Path) -> None:
     dataset = open_dataset("mrhisum", mrhisum_folder(tmp_path))
     copy = pickle.loads(pickle.dumps(dataset))
-    np.testing.assert_array_equal(copy[0].streams["inception_yt8m"], dataset[0].streams["inception_yt8m"])
+    np.testing.assert_array_equal(copy[0].streams["inception-yt8m"], dataset[0].streams["inception-yt8m"])
 
 
 def test_an_unknown_data_set_lists_the_known(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ LARGEST_SPLIT_BYTES = 64 * 2**20
 
 MRHISUM = Layout(
     annotations="mr_hisum.h5",
-    streams={"inception_yt8m": "mr_hisum.h5"},
+    streams={"inception-yt8m": "mr_hisum.h5"},
     split="train",
     split_file="mr_hisum_split.json",
 )
