@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.errors import MediaError
+from highlightr.errors import DecodeError, MediaError
+from highlightr.media._bounds import DECODER_OPTIONS, check_picture, is_readable_sound
+from highlightr.media._boxes import check_tables
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["DEMUXERS", "best_audio", "best_video", "file_url", "open_container", "packets", "start_seconds"]
+__all__ = ["DEMUXERS", "best_audio", "best_video", "file_url", "open_container", "packets", "reading", "start_seconds"]
 
 DEMUXERS = (
     "mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,gif,apng,rm,mxf,gxf,nut,dv,nsv,wtv,swf,ivf,obu,av1,"
@@ -41,14 +44,17 @@ def open_container(path: Path) -> InputContainer:
     """Open a local media file for reading.
 
     Raises:
-        MediaError: a missing or unreadable file, a directory, an empty file, a playlist, or no media file.
+        MediaError: a missing or unreadable file, a directory, an empty file, a playlist, no media file, or one whose
+            header promises what it cannot hold.
     """
     import av
 
     check_readable(path)
-    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
+    check_tables(path)
+    # The decoders' options hold while the file is opened, too: some headers are completed by decoding a picture.
+    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, **DECODER_OPTIONS}
     try:
-        return av.open(file_url(path), options=options, metadata_errors="replace")
+        container = av.open(file_url(path), options=options, metadata_errors="replace")
     except (av.FFmpegError, UnicodeError, ValueError) as error:
         if _is_playlist(path):
             raise MediaError(f"{path}: a playlist, which points to other files; give the video file itself") from error
@@ -56,6 +62,27 @@ def open_container(path: Path) -> InputContainer:
             f"{path}: not a video that can be read, or cut off before its index "
             f"({_words(error)}); give a complete video file"
         ) from error
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            stream.codec_context.options = dict(DECODER_OPTIONS)
+    return container
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[InputContainer]:
+    """`open_container`, closed at the end; what FFmpeg refuses in between is told as an error of this file.
+
+    Raises:
+        MediaError: as `open_container`.
+        DecodeError: the file cannot be sought in, decoded or converted where that was needed.
+    """
+    import av
+
+    with open_container(path) as container:
+        try:
+            yield container
+        except (av.FFmpegError, ArithmeticError) as error:
+            raise DecodeError(f"{path}: cannot be read to its end ({_words(error)}); remux or convert it") from error
 
 
 def check_readable(path: Path) -> None:
@@ -76,7 +103,7 @@ def best_video(container: InputContainer, path: Path) -> Any:
     """The largest moving picture; cover art is not a video.
 
     Raises:
-        MediaError: there is no video stream, or none whose codec can be read.
+        MediaError: there is no video stream, none whose codec can be read, or its picture is beyond all bounds.
     """
     import av
 
@@ -86,14 +113,16 @@ def best_video(container: InputContainer, path: Path) -> Any:
     readable = [s for s in pictures if s.codec_context is not None]
     if not readable:
         raise MediaError(f"{path}: the video codec is unknown or its description is missing; convert it to H.264")
-    return max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & av.stream.Disposition.default)))
+    best = max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & av.stream.Disposition.default)))
+    check_picture(path, best.width, best.height)
+    return best
 
 
 def best_audio(container: InputContainer) -> Any | None:
     """The sound that ffmpeg would choose too: the default stream first, then the most channels, then the first."""
     import av
 
-    readable = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]
+    readable = [stream for stream in container.streams.audio if is_readable_sound(stream)]
     if not readable:
         return None
     return max(readable, key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.channels))

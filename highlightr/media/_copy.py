@@ -7,6 +7,7 @@ afresh count (IDR pictures): behind any other one, a decoder would look for pict
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import CutError
-from highlightr.media._container import file_url, open_container, packets, start_seconds
+from highlightr.media._container import file_url, packets, reading, start_seconds
 from highlightr.media._nal import NalReader
 from highlightr.media._pieces import Piece
 from highlightr.media._stamps import Stamps
@@ -42,7 +43,7 @@ def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Pie
     """
     pieces: list[Piece] = []
     offset = 0.0
-    with open_container(source.path) as container:
+    with reading(source.path) as container:
         stamps = Stamps(container, container.streams[source.video.index])
         for wanted_start, wanted_stop in spans:
             start = stamps.keyframe_before(Fraction(wanted_start)) or stamps.keyframe_after(Fraction(0))
@@ -71,21 +72,26 @@ def copy_pieces(
     muxer = check_suffix(output)
     options = {} if muxer == MUXERS[".mkv"] else {"movflags": "+faststart"}
     total = sum(piece.seconds for piece in pieces)
-    try:
-        with (
-            open_container(source.path) as container,
-            av.open(file_url(output), "w", format=muxer, options=options) as writing,
-        ):
-            copier = _Copier(source, container, writing)
-            for run in _runs(pieces):
-                copier.copy(run)
-                if progress is not None:
-                    progress(run.output_start_seconds + run.seconds, total)
-    except (av.FFmpegError, ValueError) as error:
-        raise CutError(
-            f"{source.path}: its {source.video.codec} stream cannot be copied into {output.suffix} "
-            f"({getattr(error, 'strerror', None) or error}); use .mkv or leave out --copy"
-        ) from error
+    with reading(source.path) as container:
+        try:
+            with av.open(file_url(output), "w", format=muxer, options=options) as writing:
+                copier = _Copier(source, container, writing)
+                for run in _runs(pieces):
+                    copier.copy(run)
+                    if progress is not None:
+                        progress(run.output_start_seconds + run.seconds, total)
+        except (av.FFmpegError, ValueError) as error:
+            raise _failed(source, output, error) from error
+
+
+def _failed(source: Source, output: Path, error: Exception) -> CutError:
+    words = getattr(error, "strerror", None) or error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        return CutError(f"{output.name}: cannot be written ({words}); free some space or choose another place")
+    return CutError(
+        f"{source.path}: its {source.video.codec} stream cannot be copied into {output.suffix} ({words}); "
+        f"use .mkv or leave out --copy"
+    )
 
 
 def _runs(pieces: Sequence[Piece]) -> list[Piece]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from highlightr.errors import CutError
-from highlightr.media._container import DEMUXERS, best_video, file_url, open_container
+from highlightr.media._container import DEMUXERS, best_video, file_url, reading
 from highlightr.media._pieces import Piece
 from highlightr.media._stamps import Stamps
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -62,7 +62,7 @@ def plan_encode(source: Source, spans: Sequence[tuple[float, float]]) -> list[Ta
     """Move each boundary to a frame and find where to seek."""
     takes = []
     offset = Fraction(0)
-    with open_container(source.path) as container:
+    with reading(source.path) as container:
         stamps = Stamps(container, best_video(container, source.path))
         for wanted_start, wanted_stop in spans:
             start, shown = _snap(stamps, wanted_start, source)
@@ -176,14 +176,14 @@ def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> s
     offset = take.offset - began
     count = max(1, round((offset + take.stop - take.start) * rate) - round(offset * rate))
     fade = min(round(FADE_SECONDS * rate), count // 2)
+    faded = f",afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}" if fade else ""
     return (
         f"[{number}:{source.audio.index}]aresample={rate}:async=1:min_hard_comp=0.01:first_pts=0,"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
         f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{number}];"
         # Silence follows, for a span whose sound is short or missing (apad fails where there is none at all).
         f"anullsrc=r={rate}:cl={layout},aformat=sample_fmts=fltp,atrim=end_sample={count}[n{number}];"
-        f"[s{number}][n{number}]concat=n=2:v=0:a=1,atrim=end_sample={count},"
-        f"afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}[a{number}]"
+        f"[s{number}][n{number}]concat=n=2:v=0:a=1,atrim=end_sample={count}{faded}[a{number}]"
     )
 
 

@@ -7,13 +7,13 @@ Frames are picked by timestamp, never by counting. Memory does not grow with the
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import DecodeError, MediaError
-from highlightr.media._container import open_container, packets, start_seconds
+from highlightr.media._bounds import frame_threads
+from highlightr.media._container import packets, reading, start_seconds
 from highlightr.media._pictures import FramePicker, ThumbnailMaker
 from highlightr.media._sieve import Sieve
 from highlightr.media._sound import Soundtrack
@@ -28,9 +28,6 @@ __all__ = ["decode"]
 
 _logger = logging.getLogger(__name__)
 
-_MOST_THREADS = 8
-"""Every thread of a frame-parallel decoder holds a frame of its own."""
-
 
 def decode(
     source: Source, taps: Mapping[str, Tap], *, threads: int = 0, every_frame: bool = False
@@ -44,18 +41,18 @@ def decode(
     Args:
         source: what `probe` returned.
         taps: name to tap; the name comes back with each item.
-        threads: decoder threads; 0 takes one per core, at most 8, because each holds frames.
+        threads: decoder threads; 0 takes one per core, at most 8, fewer for large pictures, because each holds frames.
         every_frame: decode every frame, for thumbnails of all of them; by default, pictures that no other one refers
             to and no `FrameTap` looks at are left out (H.264 and HEVC). The same frames come either way, to the byte
             where the file is intact.
 
     Raises:
         MediaError: the file cannot be opened any more, or has changed since it was probed.
-        DecodeError: pictures were asked for and not one frame can be decoded.
+        DecodeError: pictures were asked for and not one frame can be decoded, or one cannot be converted.
     """
     if not taps:
         return
-    with open_container(source.path) as container:
+    with reading(source.path) as container:
         yield from _Pass(container, source, taps, threads, every_frame).run()
 
 
@@ -81,7 +78,7 @@ class _Pass:
             self._sound = Soundtrack(sounds, source.audio.sample_rate, source.duration_seconds)
         if self._video is not None:
             self._video.thread_type = "AUTO"
-            self._video.codec_context.thread_count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
+            self._video.codec_context.thread_count = frame_threads(source.video.width, source.video.height, threads)
         rates = [Fraction(tap.frames_per_second) for tap in taps.values() if isinstance(tap, FrameTap)]
         self._sieve = None if every_frame or self._video is None else Sieve(self._video, self._start, rates)
         self._last: Fraction | None = None

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from highlightr.errors import DecodeError, MediaError
-from highlightr.media._container import best_audio, best_video, open_container, packets, start_seconds
+from highlightr.media._bounds import check_length, check_picture
+from highlightr.media._container import best_audio, best_video, packets, reading, start_seconds
 from highlightr.timeline import AudioStream, Source, VideoStream
 
 if TYPE_CHECKING:
@@ -41,24 +42,28 @@ def probe(path: Path) -> Source:
     """Open a video file and describe the streams that will be used.
 
     Raises:
-        MediaError: the path is missing, a directory, unreadable, empty or no media file; it has no video stream.
+        MediaError: the path is missing, a directory, unreadable, empty or no media file; it has no video stream; its
+            picture or its length is beyond what is handled, or more than so few bytes can hold.
         DecodeError: not one frame can be decoded.
     """
     path = Path(path)
-    with open_container(path) as container:
+    with reading(path) as container:
         stream = best_video(container, path)
         audio = best_audio(container)
         if audio is None and container.streams.audio:
             _logger.warning("%s: the sound cannot be read and is left out", path)
         frame = _first_frame(container, stream, path)
-        start = start_seconds(container)
+        start, video, size_bytes = start_seconds(container), _video_stream(stream, frame), path.stat().st_size
+        check_picture(path, video.width, video.height, video.sample_aspect_ratio)
+        duration_seconds = _video_seconds(container, stream, start, path)
+        check_length(path, duration_seconds, size_bytes)
         return Source(
             path=path,
-            duration_seconds=_video_seconds(container, stream, start, path),
+            duration_seconds=duration_seconds,
             start_seconds=float(start),
             container=container.format.name,
-            size_bytes=path.stat().st_size,
-            video=_video_stream(stream, frame),
+            size_bytes=size_bytes,
+            video=video,
             audio=audio
             and AudioStream(audio.index, audio.codec_context.codec.canonical_name, audio.sample_rate, audio.channels),
         )
@@ -121,8 +126,9 @@ def _video_seconds(container: InputContainer, stream: Any, start: Fraction, path
     """From time zero to the end of the last video frame; reads the tail, or every packet where seeking fails."""
     end = _tail_end(container, stream) if container.duration else None
     if end is None:
-        container.seek(container.start_time or 0)
-        end = _last_end(packets(container, stream))
+        # Opened again rather than sought: a damaged index may not lead back to the beginning.
+        with reading(path) as again:
+            end = _last_end(packets(again, again.streams[stream.index]))
     if end is None or end <= start:
         raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
     return float(end - start)

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import DecodeError
-from highlightr.media._container import open_container, packets, start_seconds
+from highlightr.media._bounds import frame_threads
+from highlightr.media._container import packets, reading, start_seconds
 from highlightr.media._pictures import Painter
 from highlightr.media._stamps import Stamps
 from highlightr.timeline import Source
@@ -32,9 +33,10 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     from PIL import Image
 
     pictures = []
-    with open_container(source.path) as container:
+    with reading(source.path) as container:
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = frame_threads(source.video.width, source.video.height)
         painter = Painter(source.video, _short_side(source, width))
         for seconds in times_seconds:
             frame = _frame_at(container, stream, Fraction(seconds))
