@@ -10,6 +10,7 @@ from pathlib import Path
 
 from highlightr.errors import ConfigError
 from highlightr.training.datasets.base import Dataset, Example, Item, Layout, Problem
+from highlightr.training.datasets.extracted import PLAIN, extracted
 from highlightr.training.datasets.jsonl import (
     CHARADES,
     QVHIGHLIGHTS,
@@ -33,6 +34,7 @@ __all__ = [
     "PlainItem",
     "Problem",
     "charades",
+    "extracted",
     "mrhisum",
     "open_dataset",
     "plain",
@@ -47,8 +49,9 @@ DATASETS: dict[str, tuple[Callable[[Path, Layout], Dataset], Layout]] = {
     "youtube-highlights": (youtube_highlights, YOUTUBE_HIGHLIGHTS),
     "mrhisum": (mrhisum, MRHISUM),
     "charades": (charades, CHARADES),
+    "plain": (extracted, PLAIN),
 }
-"""Name to its function and default layout. The plain format has no features yet, so `plain` stands apart."""
+"""Name to its function and default layout. `plain` by itself reads the plain format before features are extracted."""
 
 
 def open_dataset(name: str, root: Path, layout: Layout | None = None) -> Dataset:

@@ -45,6 +45,8 @@ class Layout:
     split: str | None = None
     """Mr.HiSum: which keys of `split_file` to take, ``train``, ``val`` or ``test``."""
     split_file: str | None = None
+    clip_seconds: float | None = None
+    """Plain format: length of a clip, one row each; `None`: the metadata beside the features says."""
 
 
 @dataclass(frozen=True)
