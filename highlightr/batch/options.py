@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from highlightr.device import PRECISIONS, Precision
 from highlightr.errors import ConfigError
 from highlightr.options import SummarizeOptions
 
-__all__ = ["BatchOptions", "Engine"]
+__all__ = ["OWN_OUTPUTS", "BatchOptions", "Engine"]
 
 Engine = Literal["local", "ray"]
 
@@ -33,6 +34,12 @@ class BatchOptions:
     """Name or YAML file of the preset that every worker loads once."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
+    precision: Precision = "fp32"
+    """Of networks that run in torch: ``fp32``, ``bf16`` or ``fp16``."""
+    scorer: str | None = None
+    """One of the preset's scorers; by default what the preset uses with or without a query."""
+    cache: bool = True
+    """Keep features for the next run, and use what is kept."""
     workers: int | None = None
     """Videos at a time; by default one per GPU, or half the cores on a CPU."""
     time_limit_seconds: float | None = None
@@ -57,6 +64,8 @@ class BatchOptions:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"{name} must be a positive number, got {value!r}")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision must be {', '.join(PRECISIONS)}, got {self.precision!r}")
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers must be at least 1, got {self.workers!r}")
         if self.retries < 0:

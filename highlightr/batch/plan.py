@@ -58,6 +58,8 @@ def plan_jobs(
     Raises:
         ConfigError: an input that is not there, a list or file of queries that cannot be understood, no video at all.
     """
+    if query is not None and not query.strip():
+        raise ConfigError("the query is empty; say what to look for, or leave it out")
     texts = [str(one) for one in inputs]
     rows = () if queries is None else _read_queries(queries)
     if queries is not None and not texts and not lists:

@@ -21,11 +21,12 @@ import numpy as np
 
 from highlightr import __version__
 from highlightr.batch.jobs import Job, Outcome
-from highlightr.batch.options import BatchOptions
+from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
 from highlightr.batch.place import OutputPlace, Record
 from highlightr.batch.remote import fetched
 from highlightr.errors import HighlightrError
 from highlightr.hashing import content_hash
+from highlightr.options import SummarizeOptions
 from highlightr.progress import ProgressHook, silent
 from highlightr.timeline import FloatArray, Summary
 from highlightr.zoo import load_preset
@@ -93,8 +94,14 @@ class VideoWork:
 
             self._progress("load", 0.0, 1.0)
             try:
-                name = self._options.preset
-                self._highlighter = Highlighter.from_preset(name, device=self._device, progress=self._progress)
+                self._highlighter = Highlighter.from_preset(
+                    self._options.preset,
+                    device=self._device,
+                    precision=self._options.precision,
+                    scorer=self._options.scorer,
+                    cache=self._options.cache,
+                    progress=self._progress,
+                )
             except HighlightrError as error:
                 raise UnusableError from error
         return self._highlighter
@@ -114,12 +121,17 @@ class VideoWork:
 
     def _key(self, job: Job, kind: str, digest: str) -> str:
         preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}
+        # All of them, so that a default that was spelled out makes no difference.
+        chosen = asdict(SummarizeOptions.from_keywords(**self._options.summarize))
+        options = {name: value for name, value in chosen.items() if name not in OWN_OUTPUTS}
         made_from = {
             "version": __version__,
             "content": [kind, digest],
             "query": job.query,
             "preset": preset,
-            "options": dict(self._options.summarize),
+            "scorer": self._options.scorer,
+            "precision": self._options.precision,
+            "options": options,
         }
         text = json.dumps(made_from, sort_keys=True, ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()

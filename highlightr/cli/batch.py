@@ -50,6 +50,9 @@ def batch(
     max_clips: Annotated[int | None, typer.Option(help="At most this many segments each.")] = SELECTION.max_clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = False,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
+    precision: Annotated[str, typer.Option(help="`fp32`, or `bf16` or `fp16` on a GPU.")] = DEFAULTS.precision,
+    scorer: Annotated[str | None, typer.Option(help="One of the preset's scorers.")] = DEFAULTS.scorer,
+    cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = DEFAULTS.cache,
     workers: Annotated[
         int | None, typer.Option(help="Videos at a time [default: one per GPU, else per two cores].")
     ] = DEFAULTS.workers,
@@ -80,6 +83,9 @@ def batch(
     options = BatchOptions(
         preset=preset,
         device=device,
+        precision=precision,  # type: ignore[arg-type]  # Checked there.
+        scorer=scorer,
+        cache=cache,
         workers=workers,
         time_limit_seconds=time_limit,
         stall_seconds=stall_limit,

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from highlightr.batch import BatchOptions
 from tests.mediamaker import made
 
 DEBUG_PRESET = """
@@ -34,8 +33,7 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def options(preset: str) -> dict[str, Any]:
     """Keywords of `BatchOptions` for tests."""
-    BatchOptions(preset=preset)
-    return {"preset": preset, "device": "cpu", "workers": 1}
+    return {"preset": preset, "device": "cpu", "workers": 1, "cache": False}
 
 
 @pytest.fixture

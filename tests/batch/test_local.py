@@ -64,7 +64,7 @@ def test_a_folder_becomes_summaries_results_and_an_index(videos: Path, tmp_path:
         made_here = {path.name for path in (tmp_path / "out" / folder).iterdir()}
         assert made_here == {"summary.mp4", "summary.json", "summary.html"}
         (line,) = [line for line in results(tmp_path / "out") if line["folder"] == folder]
-        assert line["video_seconds"] == pytest.approx(seconds)
+        assert line["video_seconds"] == pytest.approx(seconds, abs=0.05)
         assert 0 < line["summary_seconds"] <= seconds
         assert line["notes"]
     assert not (tmp_path / "out" / "broken.mp4").exists()
@@ -77,7 +77,7 @@ def test_what_is_done_is_kept_and_what_changed_is_made_again(videos: Path, tmp_p
     out, jobs = tmp_path / "out", plan_jobs([videos], tmp_path / "out")
     run_batch(jobs, out, BatchOptions(**options))
     first = snapshot(out)
-    kept = run_batch(jobs, out, BatchOptions(**options))
+    kept = run_batch(jobs, out, BatchOptions(**options, summarize={"ratio": 0.15, "copy": False}))
     assert [one.state for one in kept.outcomes] == ["kept"] * 3
     assert snapshot(out) == first
     shutil.copy(made("tiny.mp4", seconds=2.2, size=(160, 120)), videos / "a.mp4")
@@ -147,14 +147,14 @@ def test_two_workers_share_the_work(videos: Path, tmp_path: Path, options: Any) 
     assert not any(map(alive, pids))
 
 
-def test_several_queries_of_one_video_lie_apart(videos: Path, tmp_path: Path, preset: str) -> None:
-    text = Path(preset).read_text().replace("text: null", "text: minilm")
+def test_several_queries_of_one_video_lie_apart(videos: Path, tmp_path: Path, options: Any) -> None:
+    text = Path(options["preset"]).read_text().replace("text: null", "text: minilm")
     with_text = tmp_path / "text.yaml"
     with_text.write_text(text)
     queries = tmp_path / "q.csv"
     queries.write_text("video,query\na.mp4,a dog\na.mp4,a cat\n")
     jobs = plan_jobs([videos / "a.mp4"], tmp_path / "out", queries=queries)
-    run_batch(jobs, tmp_path / "out", BatchOptions(preset=str(with_text), device="cpu", workers=1))
+    run_batch(jobs, tmp_path / "out", BatchOptions(**{**options, "preset": str(with_text)}))
     lines = results(tmp_path / "out")
     assert [(line["query"], line["state"]) for line in lines] == [("a cat", "done"), ("a dog", "done")]
     assert len({line["outputs"]["video"] for line in lines}) == 2
@@ -195,6 +195,7 @@ def test_bad_requests_are_said_before_any_work(videos: Path, tmp_path: Path, opt
         ({"summarize": {"ratio": 3}}, "ratio must be"),
         ({"summarize": {"output": "x"}}, "not an option of a batch"),
         ({"summarize": {"nosuch": 1}}, "no option named"),
+        ({"precision": "fp8"}, "precision must be fp32"),
         ({"workers": 0}, "workers must be at least 1"),
         ({"retries": -1}, "retries must be"),
         ({"stall_seconds": float("nan")}, "stall_seconds must be"),

@@ -91,5 +91,7 @@ def test_a_name_that_several_have_is_not_guessed(folder: Path, tmp_path: Path) -
     queries.write_text("video,query\nb.mp4,x\n")
     with pytest.raises(ConfigError, match="several videos have this name"):
         plan_jobs([folder / "b.mp4", folder / "deep"], tmp_path / "out", queries=queries)
+    with pytest.raises(ConfigError, match="the query is empty"):
+        plan_jobs([folder], tmp_path / "out", query="  ")
     with pytest.raises(ConfigError, match="cannot read the queries"):
         plan_jobs([folder], tmp_path / "out", queries=tmp_path / "gone.csv")

@@ -41,7 +41,7 @@ def calm(folder: Path, preset: str) -> dict[str, Any]:
     """What an undisturbed run makes."""
     out = folder.parent / "calm"
     jobs = plan_jobs([folder], out)
-    assert not run_batch(jobs, out, BatchOptions(preset=preset, device="cpu", workers=2)).failed
+    assert not run_batch(jobs, out, BatchOptions(preset=preset, workers=2, cache=False)).failed
     return snapshot(out)
 
 
@@ -50,7 +50,7 @@ class Run:
 
     def __init__(self, folder: Path, out: Path, preset: str) -> None:
         self.out = out
-        arguments = ["batch", str(folder), str(out), "--preset", preset, "--workers", "2", "--json", "--device", "cpu"]
+        arguments = ["batch", str(folder), str(out), "--preset", preset, "--workers", "2", "--json", "--no-cache"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "highlightr", *arguments],
             stdout=subprocess.PIPE,

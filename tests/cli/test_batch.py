@@ -1,0 +1,117 @@
+"""`highlightr batch`: what it prints, where it writes, how it exits."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from highlightr.batch import Board, Job, Outcome
+from highlightr.cli.batch_board import board_table, board_watch
+from tests.batch.conftest import DEBUG_PRESET
+from tests.cli.run import run
+from tests.mediamaker import made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with two videos and a preset that starts at once."""
+    for name in ("-one.mp4", "100% [two].mp4"):
+        shutil.copy(made("tiny.mp4", seconds=2.0, size=(160, 120)), tmp_path / name)
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+USUAL = ("batch", "--preset", "debug.yaml", "--device", "cpu", "--no-cache")
+
+
+def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "broken.mp4").write_bytes(b"nothing")
+    outcome = run(capsys, monkeypatch, *USUAL, "--", "-one.mp4", "100% [two].mp4", "broken.mp4", "out")
+    assert outcome.code == 1
+    for words in ("-one.mp4", "100% [two].mp4", "not a video that can be read", "2 done, 1 failed", "index.html"):
+        assert words in outcome.out
+    assert "3 of 3, 1 failed" in outcome.err
+    again = run(capsys, monkeypatch, *USUAL, "--json", "--", "-one.mp4", "100% [two].mp4", "out")
+    assert (again.code, again.err) == (0, "")
+    told = json.loads(again.out)
+    assert [(job["state"], job["kept"]) for job in told["jobs"]] == [("done", True)] * 2
+    assert Path(told["results"]).read_text().count("\n") == 3
+
+
+def test_quiet_tells_failures_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "broken.mp4").write_bytes(b"nothing")
+    outcome = run(capsys, monkeypatch, *USUAL, "--quiet", "--", "-one.mp4", "broken.mp4", "out")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("broken.mp4: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone.mp4", "out"], "no video or folder at gone.mp4"),
+        (["out"], "no videos were given"),
+        (["https://example.org/v.mp4", "out"], "--allow-remote"),
+        (["100% [two].mp4", "out", "--ratio", "2"], "ratio must be"),
+        (["100% [two].mp4", "out", "--query", " "], "the query is empty"),
+        (["100% [two].mp4", "out", "--query", "a cat"], "names no text encoder"),
+        (["100% [two].mp4", "out", "--queries", "gone.csv"], "cannot read the queries gone.csv"),
+        (["100% [two].mp4", "out", "--engine", "spark"], "no engine 'spark'"),
+        (["100% [two].mp4", "debug.yaml"], "choose another folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_exits_with_2(
+    arguments: list[str],
+    words: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outcome = run(capsys, monkeypatch, *USUAL, *arguments)
+    assert outcome.code == (1 if "text encoder" in words else 2), outcome.err
+    said = outcome.err + outcome.out
+    assert words in " ".join(said.split())
+
+
+def board() -> Board:
+    made = Board(4)
+    for name, state in (("a.mp4", "done"), ("b.mp4", "failed")):
+        made.start(Job(name, None, name), "cpu", 1)
+        made.finish(Outcome(Job(name, None, name), state, video_seconds=60.0))  # type: ignore[arg-type]
+    made.start(Job("c", None, "[red]c.mp4"), "cuda:1", 2)
+    made.advance(Job("c", None, "[red]c.mp4"), "extract", 30.0, 60.0)
+    return made
+
+
+def test_the_live_table_shows_counts_and_what_runs() -> None:
+    text = io.StringIO()
+    Console(file=text, width=100).print(board_table(board()))
+    for words in ("2 of 4", "1 failed", "1 running", "x real time", "left", "[red]c.mp4", "50 %", "cuda:1"):
+        assert words in text.getvalue()
+
+
+def test_a_line_per_finished_video_where_there_is_no_terminal() -> None:
+    text = io.StringIO()
+    with board_watch(Console(file=text, width=100), quiet=False) as watch:
+        assert watch is not None
+        watch(board())
+        watch(board())
+    assert text.getvalue().startswith("2 of 4, 1 failed, 1 running, ")
+    assert text.getvalue().count("\n") == 1
+    terminal = io.StringIO()
+    with board_watch(Console(file=terminal, width=100, force_terminal=True), quiet=False) as watch:
+        assert watch is not None
+        watch(board())
+    assert "[red]c.mp4" in terminal.getvalue()
+    with board_watch(Console(), quiet=True) as none:
+        assert none is None
