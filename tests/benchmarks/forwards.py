@@ -23,7 +23,7 @@ from highlightr.features.onnx import default_threads, session_from_bytes
 from tests.benchmarks.networks import Array, Network, Run
 from tests.benchmarks.running import timed
 
-__all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "in_batches", "trials"]
+__all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "forget", "in_batches", "trials"]
 
 BATCHES = (1, 4, 8, 16)
 
@@ -150,29 +150,53 @@ def _graph(network: Network) -> bytes:
     return made
 
 
-def _onnxruntime(network: Network, int8: bool = False) -> Run | None:
-    """onnxruntime on every core; int8: weights and products of the matrix products, scaled as the values come."""
-    if network.graph is not None and not int8:
+def forget() -> None:
+    """Drop the graphs that were made; each is as large as its network."""
+    _graph.cache_clear()
+
+
+def _onnxruntime(network: Network, convert: Callable[[bytes, Array], bytes] | None = None) -> Run | None:
+    """onnxruntime on every core, the graph as it is or converted."""
+    if network.graph is not None and convert is None:
         data = np.frombuffer(network.graph[1], dtype=np.uint8)
         session = session_from_bytes(network.graph[0], external={"model.data": data})
         return lambda batch: np.concatenate([session.run(None, {"audio": each[None]})[0] for each in batch])
     if network.module is None:
         return None
-    graph = _dynamic_int8(_graph(network)) if int8 else _graph(network)
+    graph = _graph(network) if convert is None else convert(_graph(network), network.sample)
     session = session_from_bytes(graph)
     return lambda batch: session.run(None, {"given": np.ascontiguousarray(batch)})[0]
 
 
-def _dynamic_int8(graph: bytes) -> bytes:
+def _dynamic_int8(graph: bytes, _: Array) -> bytes:
+    """Weights of the matrix products in 8 bit, their inputs scaled as they come."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "int8.onnx"
-        # Convolutions stay: onnxruntime has no fast kernel for those that are scaled as the values come.
-        quantize_dynamic(
-            onnx.load_from_string(graph), made, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8
-        )
+        products = ["MatMul", "Gemm"]  # convolutions stay: onnxruntime has no fast kernel for those
+        quantize_dynamic(onnx.load_from_string(graph), made, op_types_to_quantize=products, weight_type=QuantType.QInt8)
+        return made.read_bytes()
+
+
+def _static_int8(graph: bytes, sample: Array) -> bytes:
+    """Weights and values of convolutions and products in 8 bit, scaled on half of the sample."""
+    from onnxruntime.quantization import QuantType, quantize_static
+
+    class Reader:
+        def __init__(self) -> None:
+            self._left = [sample[index : index + 1] for index in range(0, len(sample), 2)]
+
+        def get_next(self) -> dict[str, Array] | None:
+            return {"given": np.ascontiguousarray(self._left.pop())} if self._left else None
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole, made = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        whole.write_bytes(graph)
+        heavy: dict[str, Any] = {"op_types_to_quantize": ["Conv", "MatMul", "Gemm"], "per_channel": True}
+        kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+        quantize_static(whole, made, Reader(), **heavy, **kinds)
         return made.read_bytes()
 
 
@@ -217,7 +241,8 @@ BACKENDS: dict[str, Callable[[Network], Run | None]] = {
     "torch, bfloat16": partial(_torch, layout="channels last", autocast=True),
     "torch, compiled": partial(_torch, compiled=True),
     "onnxruntime": _onnxruntime,
-    "onnxruntime, int8": partial(_onnxruntime, int8=True),
+    "onnxruntime, dynamic int8": partial(_onnxruntime, convert=_dynamic_int8),
+    "onnxruntime, static int8": partial(_onnxruntime, convert=_static_int8),
     "OpenVINO": _openvino,
     "OpenVINO, streams": lambda network: _openvino(network, default_threads()),
 }

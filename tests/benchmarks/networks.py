@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from highlightr.features.base import Extractor
 
-__all__ = ["Array", "Network", "Run", "ScorerCalls", "listening", "listening_to_scorer"]
+__all__ = ["Array", "Network", "Run", "ScorerCalls", "listening", "listening_to_scorer", "text_network"]
 
 Array = npt.NDArray[Any]
 Run = Callable[[Array], Array]
@@ -187,6 +187,28 @@ _LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network]] = {
     "_forward": _windows,
 }
 """What an extractor calls its network by, in the order in which it is looked for."""
+
+
+def text_network(encoder: Any, texts: Sequence[str]) -> Network:
+    """MiniLM's network after it encoded these texts, padded: (n, 2, length) ids and mask to token means."""
+    from highlightr.features import minilm
+
+    model = encoder._model
+    encoded = minilm._tokenizer().encode_batch(list(texts))
+    given = np.asarray([[each.ids, each.attention_mask] for each in encoded], dtype=np.int64)
+
+    def means(tokens: Any, mask: Any) -> Any:
+        return (tokens * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]
+
+    def own(batch: Array) -> Array:
+        (tokens,) = model({"ids": batch[:, 0], "mask": batch[:, 1]})
+        made: Array = means(tokens, batch[:, 1].astype(np.float32))
+        return made
+
+    network = Network(encoder.name, own)
+    network.module = _wrapped(minilm._build(), lambda net, both: means(net(both[:, 0], both[:, 1]), both[:, 1].float()))
+    network.heard(given, own(given))
+    return network
 
 
 def _torch() -> Any:
