@@ -7,7 +7,7 @@ import pytest
 
 from highlightr.timeline import Features, Shot, TimeGrid
 from highlightr.training.lite.clips import Take
-from highlightr.training.lite.eventful import Ears, Recipe, Sounding, draw_eventful
+from highlightr.training.lite.eventful import Ears, Recipe, Sounding, draw_eventful, mix_recorded
 from highlightr.training.lite.sounds import BACKGROUNDS, EVENTS, SAMPLE_RATE, background, event
 
 
@@ -71,6 +71,15 @@ def test_a_drawn_video_has_sound_and_its_moments_are_labelled(ears: Ears) -> Non
     assert np.array_equal(loudness > -40, video.labels > 0)
     edges = np.flatnonzero(np.diff(video.labels))
     assert len(edges) <= 2  # one piece
+
+
+def test_recordings_take_the_place_of_the_background_where_they_start() -> None:
+    recipe = Recipe(background_db=(-60, -60), sound_db=(-20, -20))
+    noise = np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE).astype(np.float32)
+    samples = mix_recorded(TimeGrid(10.0, 1.0), [(2.5, noise), (9.0, noise)], recipe, np.random.default_rng(1))
+    assert samples.shape == (10 * SAMPLE_RATE,)
+    levels = [10 * np.log10(np.mean(each.astype(float) ** 2) + 1e-12) for each in np.split(samples, 20)]
+    assert [level > -30 for level in levels] == [5 <= half < 11 or half >= 18 for half in range(20)]
 
 
 def test_a_video_without_a_recorded_moment_gets_a_made_one(ears: Ears) -> None:

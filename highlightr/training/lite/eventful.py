@@ -21,7 +21,7 @@ from highlightr.training.lite.clips import CLIP_SECONDS, Take
 from highlightr.training.lite.sounds import SAMPLE_RATE, background, event
 from highlightr.training.lite.stitching import Part, draw_span, join
 
-__all__ = ["Ears", "Eventful", "Recipe", "Sounding", "draw_eventful", "read_sound"]
+__all__ = ["Ears", "Eventful", "Recipe", "Sounding", "draw_eventful", "mix_recorded", "read_sound"]
 
 _BLOCK_SAMPLES = 10 * SAMPLE_RATE
 _FADE_SAMPLES = SAMPLE_RATE // 20
@@ -113,9 +113,12 @@ def draw_eventful(
     heard = np.zeros(len(samples), dtype=np.bool_)
     starts = np.concatenate([[0], np.cumsum([part.num_clips for part in parts])[:-1]])
     eventful = range(len(footage), len(footage) + len(moments))
-    for part, start in zip(parts, starts, strict=True):
+    step = round(CLIP_SECONDS * SAMPLE_RATE)
+    for part, start in zip(parts, starts.tolist(), strict=True):
         if part.take in sounds:
-            _lay_over(samples, heard, sounds[part.take], part, int(start), recipe, rng, moment=part.take in eventful)
+            _overlay(samples, sounds[part.take][part.start * step : part.stop * step], start * step, recipe, rng)
+        if part.take in eventful:
+            heard[start * step : (start + part.num_clips) * step] = True
     wanted = int(rng.integers(recipe.made[0], recipe.made[1] + 1))
     for _ in range(max(wanted, int(not heard.any()))):
         _add_made(samples, heard, recipe, rng)
@@ -161,26 +164,23 @@ def _backgrounds(grid: TimeGrid, recipe: Recipe, rng: np.random.Generator) -> Fl
     return np.concatenate(pieces).astype(np.float32)
 
 
-def _lay_over(
-    samples: FloatArray,
-    heard: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    own: FloatArray,
-    part: Part,
-    start: int,
-    recipe: Recipe,
-    rng: np.random.Generator,
-    *,
-    moment: bool,
-) -> None:
-    """A recorded part brings its own sound, which takes the background's place."""
-    step = round(CLIP_SECONDS * SAMPLE_RATE)
-    piece = own[part.start * step : part.stop * step]
-    place = slice(start * step, start * step + len(piece))
+def mix_recorded(
+    grid: TimeGrid, recorded: Sequence[tuple[float, FloatArray]], recipe: Recipe, rng: np.random.Generator
+) -> FloatArray:
+    """A soundtrack as long as the grid's clips: backgrounds, and each recording from its start, in seconds, on."""
+    samples = _backgrounds(grid, recipe, rng)
+    for start_seconds, own in recorded:
+        start = round(start_seconds * SAMPLE_RATE)
+        _overlay(samples, own[: len(samples) - start], start, recipe, rng)
+    return samples
+
+
+def _overlay(samples: FloatArray, piece: FloatArray, start: int, recipe: Recipe, rng: np.random.Generator) -> None:
+    """A recording brings its own sound at a drawn level, which takes the background's place."""
+    place = slice(start, start + len(piece))
     fade = np.minimum(1, np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / _FADE_SAMPLES)
     gain = min(_gain(piece, rng.uniform(*recipe.sound_db)), 1 / max(float(np.abs(piece).max(initial=0)), 1e-5))
     samples[place] = samples[place] * (1 - fade) + gain * piece * fade
-    if moment:
-        heard[start * step : (start + part.num_clips) * step] = True
 
 
 def _add_made(

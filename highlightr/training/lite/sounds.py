@@ -212,6 +212,41 @@ def _rain(samples: int, rng: np.random.Generator) -> Wave:
     return _coloured(samples, rng.uniform(-0.5, 0.5), rng, low=400)
 
 
+def _steps(samples: int, rng: np.random.Generator) -> Wave:
+    """Somebody walks: soft thuds in an even rhythm."""
+    pace = int(SAMPLE_RATE * rng.uniform(0.35, 0.8))
+    starts = np.arange(int(rng.integers(pace)), samples, pace)
+    starts = np.clip(starts + rng.integers(-pace // 12, pace // 12 + 1, len(starts)), 0, samples - 1)
+
+    def hit(left: int) -> Wave:
+        length = min(left, int(0.12 * SAMPLE_RATE))
+        return _coloured(length, 1.5, rng, low=60, high=1500) * _decaying(length, 0.02)
+
+    return _struck(samples, starts, hit, rng.uniform(0.5, 1, len(starts))) + 0.02 * _room(samples, rng)
+
+
+def _clatter(samples: int, rng: np.random.Generator) -> Wave:
+    """Typing, dishes, tools laid down: small clicks now and then."""
+    count = max(1, int(samples / SAMPLE_RATE * rng.uniform(0.5, 6)))
+    pitch = rng.uniform(1000, 4000)
+
+    def hit(left: int) -> Wave:
+        length = min(left, int(0.06 * SAMPLE_RATE))
+        return _coloured(length, 0, rng, low=pitch / 2, high=2 * pitch) * _decaying(length, 0.008)
+
+    return _struck(samples, rng.integers(0, samples, count), hit, rng.uniform(0.1, 1, count)) + 0.02 * _room(
+        samples, rng
+    )
+
+
+def _talk(samples: int, rng: np.random.Generator) -> Wave:
+    """Somebody speaks: syllables of a gliding voice through two formants, with pauses."""
+    pitch = rng.uniform(90, 240) * (0.85 + 0.3 * _slow(samples, 3, rng))
+    voice = _tone(pitch, samples, rng, 20, 0.8) + 0.3 * _coloured(samples, 0, rng, low=2000)
+    syllables = np.maximum(_slow(samples, 9, rng) - 0.25, 0) * (_slow(samples, 0.7, rng) > 0.3)
+    return np.asarray(voice * syllables + 0.02 * _room(samples, rng))
+
+
 BACKGROUNDS: Mapping[str, Maker] = {
     "silence": _silence,
     "room": _room,
@@ -220,5 +255,8 @@ BACKGROUNDS: Mapping[str, Maker] = {
     "murmur": _murmur,
     "pad": _pad,
     "rain": _rain,
+    "steps": _steps,
+    "clatter": _clatter,
+    "talk": _talk,
 }
 """What nobody turns to, by name."""
