@@ -22,6 +22,7 @@ from highlightr.features import Extractor, create_extractor, create_text_encoder
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.scorers import Scorer
 from highlightr.scorers.zeroshot import ZeroShotConfig, ZeroShotScorer
 from highlightr.scorers.zeroshot_labels import LabelBank
 from highlightr.selection import detect_shots
@@ -29,7 +30,7 @@ from highlightr.timeline import Features, FloatArray, Query, Shot, TimeGrid
 
 EXTRACTORS = ("efficientnet_lite0", "yamnet", "logmel", "motion")
 CLIP_SECONDS = 1.0
-KEPT_STREAMS = ("imagenet", "yamnet", "audio_dynamics", "motion", "novelty")
+KEPT_STREAMS = ("efficientnet_lite0", "imagenet", "yamnet", "audio_dynamics", "motion", "novelty")
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ class Pipeline:
 
     def stitched(self, clips: Sequence[Captioned], picture: Picture, folder: Path) -> Stitched:
         """Stitch the clips and analyse the result, or take what an earlier run kept in `folder`."""
-        key = hashlib.sha256(repr((picture, [clip.path.name for clip in clips])).encode()).hexdigest()[:16]
+        facts = (picture, [clip.path.name for clip in clips], KEPT_STREAMS)
+        key = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
         kept = folder / f"{key}.npz"
         if not kept.exists():
             video = folder / f"{key}.mp4"
@@ -189,7 +191,7 @@ def yardsticks(videos: Sequence[Stitched], seed: int) -> dict[str, dict[str, flo
     }
 
 
-def answer(scorer: ZeroShotScorer, queries: Mapping[str, Query], without: Sequence[str] = ()) -> Score:
+def answer(scorer: Scorer, queries: Mapping[str, Query], without: Sequence[str] = ()) -> Score:
     """Scores of a scorer for the caption as the query, with some streams taken away."""
 
     def score(video: Stitched, index: int) -> FloatArray:
