@@ -12,7 +12,7 @@ or ``scores.csv``, a curve; a score holds from its start until the next row of t
     match.mp4,10,0.8,
 
 ``query`` may be left out or empty; ``score`` in [0, 1] may be left out of moments and is then 1. Spans are half-open.
-Features are extracted by whoever trains: an item gives the path, and makes labels for any grid.
+An item gives the path, and makes labels for any grid; `extracted` joins them with extracted features.
 """
 
 from __future__ import annotations
