@@ -16,9 +16,10 @@ from highlightr.features import registry
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.media import AudioTap, FrameTap, Item, Tap
 from highlightr.pipeline import Highlighter
+from highlightr.progress import ProgressHook
 from highlightr.timeline import FloatArray, TimeGrid
 
-__all__ = ["FRAME_SIDE", "Listens", "Looks", "light_highlighter"]
+__all__ = ["FRAME_SIDE", "Listens", "Looks", "light_highlighter", "light_preset"]
 
 FRAME_SIDE = 224
 
@@ -86,9 +87,14 @@ class Listens(Extractor):
         return _Means(grid, "listens", self._rate)
 
 
-def light_highlighter(folder: Path) -> Highlighter:
-    """One that loads in no time; `folder` takes its preset file."""
+def light_preset(folder: Path) -> Path:
+    """Write the preset file, and make its extractors known to this process."""
     registry.EXTRACTORS.update(looks="tests.light:Looks", listens="tests.light:Listens")
     path = folder / "light.yaml"
     path.write_text(PRESET, encoding="utf-8")
-    return Highlighter.from_preset(path)
+    return path
+
+
+def light_highlighter(folder: Path, *, cache: bool = False, progress: ProgressHook | None = None) -> Highlighter:
+    """One that loads in no time; `folder` takes its preset file."""
+    return Highlighter.from_preset(light_preset(folder), cache=cache, progress=progress)

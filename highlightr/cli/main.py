@@ -1,19 +1,20 @@
 """The `highlightr` command: its subcommands, and how an error reaches the terminal.
 
-Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted. A user's mistake is one line on stderr, never a
-traceback; `--debug` shows the traceback.
+Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted, 143 terminated. A user's mistake is one line on stderr,
+never a traceback; `--debug` shows the traceback.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from highlightr import __version__
 from highlightr.cli.lazy import Home, group_of
+from highlightr.cli.stopping import Stopped, stopped_by_signals
 from highlightr.errors import FAILURE, HighlightrError
 
 __all__ = ["app", "main"]
@@ -103,16 +104,30 @@ def root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app()
+        with stopped_by_signals():
+            app()
     except HighlightrError as error:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(f"highlightr: {' '.join(str(error).split())}", err=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         typer.echo("highlightr: interrupted; nothing half-written was left", err=True)
         sys.exit(INTERRUPTED)
+    except Stopped as stopped:
+        typer.echo(f"highlightr: ended by {stopped}; nothing half-written was left", err=True)
+        sys.exit(stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone; closing stdout quietly avoids a second error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILURE)
+    except OSError as error:
+        # What the system refuses in a place that has no words of its own for it: a full disk, too many open files.
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", FAILURE)
+    except MemoryError:
+        _fail("not enough memory; close other programs, or take a smaller video or preset", FAILURE)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    """Leave with one line; with `--debug`, with the error itself."""
+    if "--debug" in sys.argv:
+        raise
+    typer.echo(f"highlightr: {' '.join(message.split())}", err=True)
+    sys.exit(exit_code)

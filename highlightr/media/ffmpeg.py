@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -66,16 +67,12 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
         progress: told the seconds of output written, about twice a second.
 
     Raises:
-        CutError: ffmpeg is missing, cannot start, or ends with an error; the message holds its last words.
+        CutError: ffmpeg is missing, cannot start, or ends with an error; the message holds its last words. Or there is
+            no room for a temporary file.
     """
     command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", *arguments]
-    with tempfile.TemporaryFile() as said:
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
-            )
-        except OSError as error:
-            raise CutError(f"{command[0]} cannot be started ({error.strerror}); reinstall ffmpeg") from error
+    with _transcript() as said:
+        process = _started(command, said)
         try:
             _follow(process, progress)
         except BaseException:
@@ -86,6 +83,36 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
             words = _tail(said)
             failure = subprocess.CalledProcessError(process.returncode, command, stderr=words)
             raise CutError(f"ffmpeg failed with status {process.returncode}: {words}") from failure
+
+
+def _transcript() -> IO[bytes]:
+    """A file for what ffmpeg says."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise CutError(
+            f"no temporary file can be made ({error.strerror or error}); free some space, or set TMPDIR"
+        ) from error
+
+
+def _started(command: list[str], said: IO[bytes]) -> subprocess.Popen[str]:
+    """The running program.
+
+    A thread starts it: what a signal raises reaches only the main thread, and would there, in the middle of `Popen`,
+    lose sight of a program that runs already.
+    """
+    with ThreadPoolExecutor(max_workers=1) as starter:
+        starting = starter.submit(
+            subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+        )
+        try:
+            return starting.result()
+        except OSError as error:
+            raise CutError(f"{command[0]} cannot be started ({error.strerror}); reinstall ffmpeg") from error
+        except BaseException:
+            starting.result().kill()
+            starting.result().wait()
+            raise
 
 
 def _follow(process: subprocess.Popen[str], progress: FfmpegProgress | None) -> None:

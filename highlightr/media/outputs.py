@@ -96,7 +96,10 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     check_folder_output(folder)
     with staging_folder(folder.absolute().parent) as staging:
         filled = staging / "clips"
-        filled.mkdir()
+        try:
+            filled.mkdir()
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
         yield filled
         if not folder.exists():
             move(filled, folder)
