@@ -55,6 +55,8 @@ class Board:
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = self.kept = self.failed = 0
+        self.last: Outcome | None = None
+        """The outcome that was told last."""
         self.running: dict[str, Running] = {}
         self.video_seconds = 0.0
         """Length of the videos that were done now."""
@@ -72,6 +74,7 @@ class Board:
 
     def finish(self, outcome: Outcome) -> None:
         """A job ended."""
+        self.last = outcome
         self.running.pop(outcome.job.id, None)
         self.done += outcome.state == "done"
         self.kept += outcome.state == "kept"

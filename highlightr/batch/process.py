@@ -29,6 +29,8 @@ __all__ = ["Inbox", "Message", "WorkerProcess"]
 # the user happens to be is not added to it.
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from highlightr.batch.worker import main; main()"
 
+PATIENCE_SECONDS = 10.0
+
 Message = Mapping[str, Any]
 Inbox = queue.Queue[tuple["WorkerProcess", Message | None]]
 
@@ -63,27 +65,27 @@ class WorkerProcess:
         self._say(asdict(job))
 
     def end(self) -> None:
-        """Kill the worker and its children, and wait for it."""
+        """Kill the worker and its children, and wait for it a while: one that sits in a dead disk cannot end."""
         if hasattr(os, "killpg"):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_SECONDS)
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
 
     def why_it_ended(self) -> str:
         """How the process ended, in words; it has ended or is about to."""
-        self.end_code = self._process.wait()
-        last = self._last_words()
-        if self.end_code >= 0:
-            return f"the worker process ended with status {self.end_code}{last}"
+        code, last = self._process.wait(), self._last_words()
+        if code >= 0:
+            return f"the worker process ended with status {code}{last}"
         try:
-            name = signal.Signals(-self.end_code).name
+            name = signal.Signals(-code).name
         except ValueError:
             name = "unknown"
-        return f"the worker process was ended by signal {-self.end_code} ({name}){last}"
+        return f"the worker process was ended by signal {-code} ({name}){last}"
 
     def _say(self, message: Message) -> None:
         assert self._process.stdin is not None

@@ -38,12 +38,12 @@ def batch(
     ],
     list_file: Annotated[list[Path] | None, typer.Option("--list", help="File with an input per line.")] = None,
     pattern: Annotated[
-        str | None, typer.Option(help="Which files of a folder: 'cam1_*' [default: usual video names].")
+        str | None, typer.Option(help="Which files of a folder: 'cam1_*'; by default usual video names.")
     ] = None,
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for in every video.")] = None,
     queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULTS.preset,
-    ratio: Annotated[float | None, typer.Option(help=f"Share of a video to keep [default: {SELECTION.ratio}].")] = None,
+    ratio: Annotated[float | None, typer.Option(help=f"Share to keep, by default {SELECTION.ratio}.")] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds to keep of each, instead of a ratio.")] = None,
     mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,
     detector: Annotated[str, typer.Option(help="`cheap` or `transnetv2`.")] = SELECTION.detector,
@@ -54,10 +54,10 @@ def batch(
     scorer: Annotated[str | None, typer.Option(help="One of the preset's scorers.")] = DEFAULTS.scorer,
     cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = DEFAULTS.cache,
     workers: Annotated[
-        int | None, typer.Option(help="Videos at a time [default: one per GPU, else per two cores].")
+        int | None, typer.Option(help="Videos at a time; by default one per GPU, else per two cores.")
     ] = DEFAULTS.workers,
     time_limit: Annotated[
-        float | None, typer.Option(help="Seconds for one video [default: until it stalls].")
+        float | None, typer.Option(help="Seconds for one video; by default until it stalls.")
     ] = DEFAULTS.time_limit_seconds,
     stall_limit: Annotated[
         float, typer.Option(help="Seconds without progress after which a video is given up.")

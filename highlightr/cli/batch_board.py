@@ -59,7 +59,9 @@ class _LineBoard:
     def __call__(self, board: Board) -> None:
         if board.finished > self._finished:
             self._finished = board.finished
-            self._console.print(status_line(board), markup=False, highlight=False)
+            assert board.last is not None
+            words = f"{board.last.state}: {_name(board.last.job.folder)} ({status_line(board)})"
+            self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def board_table(board: Board) -> Group:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from highlightr.batch import BatchOptions, Board, Job, plan_jobs, run_batch
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.errors import ConfigError, HighlightrError, WeightsError
 from tests.batch.conftest import leftovers, results, snapshot
 from tests.mediamaker import made
 
@@ -216,6 +216,16 @@ def test_weights_that_are_missing_stop_the_batch_at_once(videos: Path, tmp_path:
     with pytest.raises(WeightsError, match="weights"):
         run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**{**options, "preset": "clip"}))
     assert results(tmp_path / "out") == []
+
+
+def test_workers_that_never_start_end_the_batch(
+    videos: Path, tmp_path: Path, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from highlightr.batch import process
+
+    monkeypatch.setattr(process, "_PROGRAM", "raise SystemExit('no such module')")
+    with pytest.raises(HighlightrError, match=r"no worker can be started: .*status 1: no such module"):
+        run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**options))
 
 
 def test_the_work_of_another_run_is_waited_for(videos: Path, tmp_path: Path, options: Any) -> None:

@@ -38,7 +38,7 @@ def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(
     assert outcome.code == 1
     for words in ("-one.mp4", "100% [two].mp4", "not a video that can be read", "2 done, 1 failed", "index.html"):
         assert words in outcome.out
-    assert "3 of 3, 1 failed" in outcome.err
+    assert "failed: broken.mp4 (3 of 3, 1 failed" in outcome.err
     again = run(capsys, monkeypatch, *USUAL, "--json", "--", "-one.mp4", "100% [two].mp4", "out")
     assert (again.code, again.err) == (0, "")
     told = json.loads(again.out)
@@ -106,7 +106,7 @@ def test_a_line_per_finished_video_where_there_is_no_terminal() -> None:
         assert watch is not None
         watch(board())
         watch(board())
-    assert text.getvalue().startswith("2 of 4, 1 failed, 1 running, ")
+    assert text.getvalue().startswith("failed: b.mp4 (2 of 4, 1 failed, 1 running, ")
     assert text.getvalue().count("\n") == 1
     terminal = io.StringIO()
     with board_watch(Console(file=terminal, width=100, force_terminal=True), quiet=False) as watch:
