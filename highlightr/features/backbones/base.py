@@ -6,6 +6,7 @@ In: checked safetensors files by name of their manifest entry, or a seed. Out: n
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Backbone", "NetworkSource", "State", "load_tensors", "randomise", "require"]
 
 State = Mapping[str, "torch.Tensor"]
+
+_GPU_SHARE = 0.25
+"""Of a GPU's free memory, for the inputs of one batch: convolutions take workspace, and other networks run beside."""
 
 TextEncoderT = TypeVar("TextEncoderT", bound=TextEncoder)
 
@@ -83,6 +87,20 @@ class NetworkSource:
         """Have torch compile every network that was opened, in place, at its first call."""
         for network in self._opened:
             network.compile()
+
+    def batch(self, most: Mapping[str, int], input_mib: float) -> int:
+        """How many inputs run at once: `most` for the type of device, fewer where a GPU has less memory to spare.
+
+        Args:
+            most: ``cpu`` and ``cuda`` to a number of inputs.
+            input_mib: memory that a forward takes for each of them, in single precision.
+        """
+        import torch
+
+        if self.device.type != "cuda":
+            return most[self.device.type]
+        free_bytes, _ = torch.cuda.mem_get_info(self.device)
+        return max(1, min(most["cuda"], int(free_bytes * _GPU_SHARE / (input_mib * 2**20))))
 
     def tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
         """An array on the device; a GPU gets it through pinned memory, so that the copy runs beside the computation."""
@@ -241,6 +259,9 @@ def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
 
 
 def _device(device: str) -> torch.device:
+    # torch's threads wait for each other in a busy loop unless this is set before they start. Beside a decoder that
+    # has the cores too, a forward of Inception then takes 2.2 times the processor time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     try:
