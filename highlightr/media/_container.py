@@ -146,7 +146,8 @@ def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]
             if packet.size == 0 and packet.dts is None:
                 flushed.add(packet.stream.index)
             yield packet
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
+        # PyAV 18 raises the latter at the end of a file in which a stream appeared that was not there at its beginning.
         pass
     for stream in streams:
         if stream.index not in flushed:

@@ -16,9 +16,9 @@ from highlightr.media._nal import NalReader
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-__all__ = ["Moment", "Stamps"]
+__all__ = ["STEPS_BACK_SECONDS", "Moment", "Stamps"]
 
-_STEPS_BACK_SECONDS = (1, 10, 100)
+STEPS_BACK_SECONDS = (1, 10, 100)
 """How far before a moment reading begins, tried in turn: seeking lands by decode order, not always early enough."""
 
 
@@ -48,7 +48,7 @@ class Stamps:
 
     def moment(self, seconds: Fraction) -> Moment:
         """The frame on screen at a time."""
-        for back in _STEPS_BACK_SECONDS:
+        for back in STEPS_BACK_SECONDS:
             before, after = self._around(seconds, back, keys_only=False)
             if before is not None or seconds <= back:
                 break
@@ -56,7 +56,7 @@ class Stamps:
 
     def keyframe_before(self, seconds: Fraction) -> Fraction | None:
         """The last keyframe that begins afresh, shown at or before a time."""
-        for back in (0, *_STEPS_BACK_SECONDS):
+        for back in (0, *STEPS_BACK_SECONDS):
             before, _ = self._around(seconds, back, keys_only=True)
             if before is not None or seconds <= back:
                 break

@@ -11,7 +11,7 @@ from highlightr.errors import DecodeError
 from highlightr.media._bounds import frame_threads
 from highlightr.media._container import packets, reading, start_seconds
 from highlightr.media._pictures import Painter
-from highlightr.media._stamps import Stamps
+from highlightr.media._stamps import STEPS_BACK_SECONDS, Stamps
 from highlightr.timeline import Source
 
 if TYPE_CHECKING:
@@ -57,10 +57,25 @@ def _short_side(source: Source, width: int) -> int:
 
 
 def _frame_at(container: InputContainer, stream: Any, seconds: Fraction) -> av.VideoFrame | None:
-    """The last frame shown at or before a time, or else the first one after it."""
+    """The last frame shown at or before a time, or else the first one after it.
+
+    Seeking does not always land early enough: where what is read from there begins after the time, or is nothing that
+    can be decoded, reading begins earlier.
+    """
+    start, shown = start_seconds(container), None
+    for back in (0, *STEPS_BACK_SECONDS):
+        found = _frame_from(container, stream, seconds, back)
+        shown = found or shown
+        if seconds <= back or (found is not None and found.pts * found.time_base - start <= seconds):
+            break
+    return shown
+
+
+def _frame_from(container: InputContainer, stream: Any, seconds: Fraction, back: int) -> Any | None:
+    """The same, of the frames that decode from some seconds before the time on."""
     import av
 
-    Stamps(container, stream).seek(seconds)
+    Stamps(container, stream).seek(seconds - back)
     start, shown = start_seconds(container), None
     for packet in packets(container, stream):
         try:

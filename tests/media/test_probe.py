@@ -9,12 +9,14 @@ import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
 from highlightr.errors import DecodeError, MediaError
 from highlightr.media import probe
+from highlightr.media._container import open_container, packets
 from tests.mediamaker import made, turn, variable_times
 
 
@@ -172,6 +174,23 @@ def test_damage_from_the_first_byte_on(tmp_path: Path) -> None:
     (tmp_path / "zeros.mp4").write_bytes(whole)
     with pytest.raises(MediaError, match="not one frame"):
         probe(tmp_path / "zeros.mp4")
+
+
+def test_a_stream_that_appears_late_does_not_end_the_reading() -> None:
+    """PyAV stumbles over its own list of streams when it flushes them; no packet may be lost by that."""
+
+    class Stumbling:
+        def __init__(self, real: Any) -> None:
+            self._real = real
+
+        def demux(self, *streams: Any) -> Iterator[Any]:
+            yield from (packet for packet in self._real.demux(*streams) if packet.size)
+            raise IndexError("list index out of range")
+
+    with open_container(made("plain.flv")) as container:
+        stream = container.streams.video[0]
+        frames = [frame for packet in packets(Stumbling(container), stream) for frame in packet.decode()]
+    assert len(frames) == 100
 
 
 @pytest.fixture

@@ -34,3 +34,10 @@ def test_stills_are_upright_and_as_wide_as_asked(clockwise: int) -> None:
 def test_time_zero_is_the_first_timestamp() -> None:
     source = probe(made("shifted.mkv", offset=10.0))
     assert read_number(_pixels(grab_thumbnails(source, [2.0])[0])) == 50
+
+
+def test_a_still_where_seeking_lands_too_late() -> None:
+    """MPEG-TS has no index: the only keyframe lies before the place that seeking finds."""
+    source = probe(made("short.ts", seconds=1.6, size=(96, 64), sound=False))
+    stills = grab_thumbnails(source, [0.79, 1.5])
+    assert [read_number(_pixels(still)) for still in stills] == [19, 37]
