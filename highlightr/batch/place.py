@@ -114,7 +114,8 @@ class OutputPlace:
     def begun(self, job: Job) -> Iterator[None]:
         """Mark that work goes on; the caller holds the claim. From here on the outputs' names are the batch's own.
 
-        What was written is removed again unless `finish` was called.
+        Unless `finish` is called, what was written is removed again; whole outputs of an earlier run that nothing has
+        replaced yet stay.
 
         Raises:
             OutputError: outputs are there that no batch made, or the folder cannot be written.
@@ -128,7 +129,8 @@ class OutputPlace:
             self.folder(job).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make {self.folder(job)}: {error.strerror or error}") from error
-        write_whole(began, json.dumps({"folder": job.folder}))
+        # The claim has removed what does not belong together, so what is there is whole.
+        write_whole(began, json.dumps({"folder": job.folder, "before": self.sizes(job)}))
         done.unlink(missing_ok=True)
         try:
             yield
@@ -172,7 +174,7 @@ class OutputPlace:
     def sweep(self) -> None:
         """Remove what processes that are dead left of jobs they had begun, of this run's jobs or not."""
         for began in sorted((self._state / "began").iterdir()):
-            folder = self._folder_of(began)
+            folder = self._read_mark(began).get("folder")
             if folder is None:
                 continue
             with claimed(self._state / "locks" / began.name) as mine:
@@ -186,25 +188,27 @@ class OutputPlace:
         for part in (*place.glob(".summary.*.part"), *self._state.glob(f"*/.{job_id}.*.part")):
             part.unlink(missing_ok=True)
         shutil.rmtree(self._state / "fetched" / job_id, ignore_errors=True)
-        if self._began(job_id).exists() and not self._done(job_id).exists():
+        began = self._began(job_id)
+        if began.exists() and not self._done(job_id).exists():
             # Some of the outputs may be from before, some from after: each is whole, but they do not belong together.
-            for name in OUTPUT_NAMES.values():
-                (place / name).unlink(missing_ok=True)
+            if self._read_mark(began).get("before") != self.sizes(Job("", None, folder)):
+                for name in OUTPUT_NAMES.values():
+                    (place / name).unlink(missing_ok=True)
             with suppress(OSError):  # Until one that is not empty, or was not made yet.
                 for folder_of in (place, *place.parents):
                     if folder_of == self.root:
                         break
                     folder_of.rmdir()
 
-    def _folder_of(self, began: Path) -> str | None:
-        """The folder that a mark names, if it is the one that the mark's own name was made from."""
+    def _read_mark(self, began: Path) -> dict[str, Any]:
+        """What a mark holds, if its folder is the one that its own name was made from; else nothing."""
         try:
-            folder = json.loads(began.read_text(encoding="utf-8"))["folder"]
-            path = PurePosixPath(folder)
-            fits = Job("", None, folder).id == began.name and not path.is_absolute() and ".." not in path.parts
+            value: dict[str, Any] = json.loads(began.read_text(encoding="utf-8"))
+            path = PurePosixPath(value["folder"])
+            fits = Job("", None, value["folder"]).id == began.name and not path.is_absolute() and ".." not in path.parts
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
-        return folder if fits else None
+            return {}
+        return value if fits else {}
 
     def _began(self, job_id: str) -> Path:
         return self._state / "began" / job_id

@@ -70,6 +70,21 @@ def test_a_second_beginning_replaces_the_first_record(place: OutputPlace) -> Non
     assert record.key == "other"
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_earlier_result_stays_until_it_is_replaced(replaced: bool, place: OutputPlace) -> None:
+    with place.begun(JOB):
+        write_outputs(place)
+        place.finish(JOB, record_of(place))
+    for last in (False, True):
+        with pytest.raises(RuntimeError), place.claim(JOB), place.begun(JOB):
+            if replaced and last:
+                place.outputs(JOB)["video"].write_text("a new one")
+            raise RuntimeError
+    place.sweep()
+    assert place.sizes(JOB) == ({} if replaced else dict.fromkeys(place.outputs(JOB), 4))
+    assert place.whole(JOB) is None
+
+
 def test_files_that_no_batch_made_are_left_alone(place: OutputPlace) -> None:
     folder = place.folder(JOB)
     folder.mkdir(parents=True)
