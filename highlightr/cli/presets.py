@@ -30,11 +30,12 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
         typer.echo(json.dumps(rows, indent=2))
         return
     print_table(
-        ("preset", "what it is for", "weights", "cost", "measured"),
+        ("preset", "what it is for", "scorers", "weights", "cost", "measured"),
         [
             (
                 f"{preset.name} (default)" if preset.name == DEFAULT_PRESET else preset.name,
                 preset.summary,
+                _serving(preset),
                 _needs(preset, states),
                 preset.cost or "not measured",
                 preset.measured or "not measured",
@@ -51,6 +52,15 @@ def weights_of(preset: Preset) -> tuple[str, ...]:
         named += kind.checkpoints or ([kind.name] if kind.weights else [])
     scorers = [preset.scorers[name].weights for name in preset.in_use]
     return tuple(dict.fromkeys([*named, *(name for name in scorers if name is not None)]))
+
+
+def _serving(preset: Preset) -> str:
+    """Which scorer serves a query and which none, the others that can be chosen last."""
+    if len(preset.in_use) == 1:
+        served = [preset.use.query]
+    else:
+        served = [f"{preset.use.query} (with a query)", f"{preset.use.no_query} (without)"]
+    return ", ".join([*served, *(name for name in preset.scorers if name not in preset.in_use)])
 
 
 def _states(preset: Preset, states: Mapping[str, WeightsState]) -> dict[str, str]:
