@@ -6,14 +6,17 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
-from highlightr.batch import remote
+from highlightr.batch import BatchOptions, plan_jobs, remote, run_batch
 from highlightr.batch.remote import fetched
 from highlightr.errors import ConfigError, MediaError
 from highlightr.progress import silent
+from tests.batch.conftest import leftovers, results
+from tests.mediamaker import made
 
 CONTENT = bytes(range(256)) * 100
 
@@ -25,6 +28,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(CONTENT)))
             self.end_headers()
             self.wfile.write(CONTENT)
+        elif self.path.startswith("/film.mp4"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(made("tiny.mp4", seconds=2.0, size=(160, 120)).read_bytes())
         elif self.path == "/endless.mp4":
             self.send_response(200)
             self.end_headers()
@@ -64,6 +71,23 @@ def test_a_file_is_there_while_it_is_needed(server: str, tmp_path: Path) -> None
         assert path.read_bytes() == CONTENT
     assert told[-1] == ("fetch", len(CONTENT), len(CONTENT))
     assert not target.parent.exists()
+
+
+def test_a_batch_fetches_once_and_leaves_no_copy(server: str, tmp_path: Path, options: Any) -> None:
+    address = f"{server}/film.mp4?key=secret"
+    jobs = plan_jobs([address], tmp_path / "out", allow_remote=True, query=None)
+    for state in ("done", "kept"):
+        (outcome,) = run_batch(jobs, tmp_path / "out", BatchOptions(**options)).outcomes
+        assert outcome.state == state, outcome.error
+    (line,) = results(tmp_path / "out")
+    assert line["video"] == f"{server}/film.mp4"
+    assert line["folder"] == "film.mp4"
+    assert [path.name for path in tmp_path.rglob("film.mp4") if path.is_file()] == []
+    assert leftovers(tmp_path / "out") == []
+    small = BatchOptions(**options, remote_limit_bytes=1000, overwrite=True)
+    (failed,) = run_batch(jobs, tmp_path / "out", small).failed
+    assert "more than the 1000" in str(failed.error)
+    assert "secret" not in str(failed.error)
 
 
 @pytest.mark.parametrize("path", ["v.mp4", "endless.mp4"], ids=["announced", "not announced"])

@@ -16,7 +16,7 @@ def test_two_hundred_videos_leave_no_trace(tmp_path: Path) -> None:
 
 
 def test_a_few_videos_leave_no_trace(tmp_path: Path, preset: str) -> None:
-    _flat(soak(tmp_path, 40, preset, None))
+    _flat(soak(tmp_path, 20, preset, None))
 
 
 def _flat(seen: Soak) -> None:

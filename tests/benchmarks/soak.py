@@ -27,7 +27,7 @@ from tests.mediamaker import made
 DISTINCT = 8
 """Videos that are made; they come around again and again."""
 
-EVERY = 10
+EVERY = 5
 """Measured after so many videos."""
 
 
