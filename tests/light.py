@@ -13,13 +13,13 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.features import registry
-from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.base import Extracted, Extraction, Extractor, TextEncoder, Weights
 from highlightr.media import AudioTap, FrameTap, Item, Tap
 from highlightr.pipeline import Highlighter
 from highlightr.progress import ProgressHook
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.timeline import FloatArray, Query, TimeGrid
 
-__all__ = ["FRAME_SIDE", "Listens", "Looks", "light_highlighter", "light_preset"]
+__all__ = ["FRAME_SIDE", "Listens", "Looks", "Reads", "light_highlighter", "light_preset"]
 
 FRAME_SIDE = 224
 
@@ -28,7 +28,7 @@ name: light
 summary: No model; for tests.
 clip_seconds: 1.0
 extractors: [looks, listens, logmel, motion]
-text: null
+text: reads
 scorer: {name: debug, config: {}, weights: null, random_seed: 0}
 """
 
@@ -87,9 +87,26 @@ class Listens(Extractor):
         return _Means(grid, "listens", self._rate)
 
 
+class Reads(TextEncoder):
+    """Queries, by their letters."""
+
+    name = "reads"
+    width = 26
+    longest_tokens = 1000
+    weights = Weights("none", "0" * 64, "none", "none")
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        pass
+
+    def encode(self, text: str) -> Query:
+        counts = np.asarray([[text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"]], np.float32)
+        return Query(text, counts, counts[0] / max(float(np.linalg.norm(counts)), 1e-6))
+
+
 def light_preset(folder: Path) -> Path:
     """Write the preset file, and make its extractors known to this process."""
     registry.EXTRACTORS.update(looks="tests.light:Looks", listens="tests.light:Listens")
+    registry.TEXT_ENCODERS.update(reads="tests.light:Reads")
     path = folder / "light.yaml"
     path.write_text(PRESET, encoding="utf-8")
     return path

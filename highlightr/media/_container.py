@@ -109,7 +109,8 @@ def best_video(container: InputContainer, path: Path) -> Any:
 
     pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not pictures:
-        raise MediaError(f"{path}: no video stream, only {_stream_types(container)}; give a file with moving pictures")
+        held = _stream_types(container)
+        raise MediaError(f"{path}: no video stream{held and f', only {held}'}; give a file with moving pictures")
     readable = [s for s in pictures if s.codec_context is not None]
     if not readable:
         raise MediaError(f"{path}: the video codec is unknown or its description is missing; convert it to H.264")
@@ -162,7 +163,7 @@ def _is_playlist(path: Path) -> bool:
 
 
 def _stream_types(container: InputContainer) -> str:
-    return " and ".join(sorted({s.type for s in container.streams})) or "nothing"
+    return " and ".join(sorted({s.type for s in container.streams}))
 
 
 def _words(error: Exception) -> str:
