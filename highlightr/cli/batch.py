@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +16,6 @@ from highlightr.errors import FAILURE
 from highlightr.selection import SelectionOptions
 
 __all__ = ["batch"]
-
-TERMINATED = 143
-"""128 + SIGTERM, as shells report it."""
 
 DEFAULTS = BatchOptions()
 SELECTION = SelectionOptions()
@@ -105,7 +99,7 @@ def batch(
         queries=queries,
         allow_remote=allow_remote,
     )
-    with _ended_by_sigterm(), board_watch(console, quiet=quiet or as_json) as watch:
+    with board_watch(console, quiet=quiet or as_json) as watch:
         result = run_batch(jobs, output, options, watch=watch)
     if as_json:
         typer.echo(json.dumps(_as_dict(result), indent=2))
@@ -113,20 +107,6 @@ def batch(
         show_result(result, quiet=quiet)
     if result.failed:
         raise typer.Exit(FAILURE)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C does, so that workers end and what they left is removed."""
-
-    def leave(_signal: int, _frame: object) -> None:
-        raise SystemExit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _as_dict(result: BatchResult) -> dict[str, Any]:
