@@ -49,7 +49,9 @@ def test_imports_go_down(path: Path) -> None:
             assert {place, name} != pair, f"{place} may not know {name}"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["presets"], ["summarize", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["presets"], ["summarize", "--help"], ["batch", "--help"]], ids=" ".join
+)
 def test_starting_up_loads_no_deep_learning_library(arguments: list[str]) -> None:
     program = (
         "import sys; sys.argv = ['highlightr', *sys.argv[1:]]\n"

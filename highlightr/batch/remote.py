@@ -35,6 +35,10 @@ def check_address(address: str, *, allowed: bool) -> None:
         raise ConfigError(f"{address}: only {'://, '.join(SCHEMES)}:// are fetched; give a path for a local file")
     if "::" in address.partition("://")[2]:
         raise ConfigError(f"{address}: a chain of addresses; give the address of the video alone")
+    try:
+        urlsplit(address)
+    except ValueError as error:
+        raise ConfigError(f"{address!r} is not an address ({error}); correct it") from error
     if not allowed:
         raise ConfigError(f"{shown_address(address)}: an address; add --allow-remote to fetch videos from the network")
 

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -147,7 +147,7 @@ class VideoWork:
             summary_seconds=round(summary.seconds, 3),
             segments=len(summary.segments),
             outputs={name: path.relative_to(self._place.root).as_posix() for name, path in summary.outputs.items()},
-            notes=(*map(str, receipt["marks"]), *summary.notes),
+            notes=_notes(receipt["marks"], summary.notes),
             key=self._key(job, *identity),
         )
         duration, scores = summary.source.duration_seconds, summary.scores.values
@@ -158,6 +158,11 @@ class VideoWork:
 
 _WORDS = ("summary", "cost", "measured")
 """Fields of a preset that are for people."""
+
+
+def _notes(marks: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:
+    """The notes, and before them the marks that none of them explains."""
+    return (*(mark for mark in marks if not any(mark.lower() in note.lower() for note in notes)), *notes)
 
 
 def _curve(values: FloatArray) -> tuple[int, ...]:

@@ -104,8 +104,9 @@ def test_addresses_need_permission_and_get_safe_names(tmp_path: Path) -> None:
         "ftp://example.org/a.mp4",
         "memory://a.mp4",
         "concat://a.mp4",
+        "https://[oops/a.mp4",
     ],
 )
 def test_addresses_that_lead_elsewhere_are_refused(address: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"are fetched|chain of addresses"):
+    with pytest.raises(ConfigError, match=r"are fetched|chain of addresses|is not an address"):
         find_videos([address], tmp_path, allow_remote=True)

@@ -1,0 +1,112 @@
+"""The work on one job: what its key stands for, what is remembered, and how a worker ends itself."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from highlightr.batch import BatchOptions, Job, plan_jobs, work
+from highlightr.batch.place import OutputPlace
+from highlightr.batch.work import VideoWork
+
+JOB = Job("/videos/a.mp4", None, "a.mp4")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> OutputPlace:
+    made = OutputPlace(tmp_path / "out")
+    made.prepare()
+    return made
+
+
+def key(place: OutputPlace, options: dict[str, Any], job: Job = JOB, digest: str = "12") -> str:
+    return VideoWork(place, BatchOptions(**options))._key(job, "sha256", digest)
+
+
+def test_the_key_changes_with_all_that_a_result_depends_on(
+    place: OutputPlace, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_preset = tmp_path / "other.yaml"
+    other_preset.write_text(Path(options["preset"]).read_text().replace("clip_seconds: 1.0", "clip_seconds: 0.5"))
+    keys = [
+        key(place, options),
+        key(place, options, digest="34"),
+        key(place, options, Job("/videos/a.mp4", "a cat", "a.mp4")),
+        key(place, {**options, "preset": str(other_preset)}),
+        key(place, {**options, "summarize": {"ratio": 0.2}}),
+        key(place, {**options, "summarize": {"copy": True}}),
+        key(place, {**options, "scorer": "debug"}),
+        key(place, {**options, "precision": "bf16"}),
+    ]
+    monkeypatch.setattr(work, "__version__", "99")
+    keys.append(key(place, options))
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_key_does_not_change_with_what_makes_no_difference(
+    place: OutputPlace, options: Any, tmp_path: Path
+) -> None:
+    same_preset = tmp_path / "same.yaml"
+    same_preset.write_text(Path(options["preset"]).read_text().replace("summary: ", "summary: Other words. "))
+    assert {
+        key(place, options),
+        key(place, options, Job("/elsewhere/b.mp4", None, "b.mp4")),
+        key(place, {**options, "preset": str(same_preset)}),
+        key(place, {**options, "workers": 7, "retries": 3, "cache": True, "stall_seconds": 5.0}),
+        key(place, {**options, "summarize": {"ratio": 0.15, "mode": "moments", "detector": "cheap"}}),
+    } == {key(place, options)}
+
+
+def test_what_the_index_shows_is_remembered(place: OutputPlace, videos: Path, options: Any) -> None:
+    (job,) = plan_jobs([videos / "b.mp4"], place.root)
+    outcome = VideoWork(place, BatchOptions(**options))(job)
+    assert outcome.state == "done", outcome.error
+    record = place.whole(job)
+    assert record is not None
+    assert record.key == outcome.key
+    assert len(record.curve) == 3
+    assert all(0 <= value <= 100 for value in record.curve)
+    assert sum(length for _, length in record.bands) == pytest.approx(
+        outcome.summary_seconds / outcome.video_seconds, abs=1e-3
+    )
+    assert base64.b64decode(record.poster).startswith(b"\xff\xd8")
+
+
+def test_a_missing_picture_is_no_failure(
+    place: OutputPlace, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from highlightr import media
+    from highlightr.errors import DecodeError
+
+    def refuse(*arguments: object, **keywords: object) -> list[bytes]:
+        raise DecodeError("no frame")
+
+    monkeypatch.setattr(media, "grab_thumbnails", refuse)
+    (job,) = plan_jobs([videos / "b.mp4"], place.root)
+    assert VideoWork(place, BatchOptions(**options))(job).state == "done"
+    record = place.whole(job)
+    assert record is not None
+    assert record.poster == ""
+
+
+def test_marks_that_a_note_explains_are_not_repeated() -> None:
+    assert work._notes(["random weights"], ["Random weights: the scores mean nothing."]) == (
+        "Random weights: the scores mean nothing.",
+    )
+    assert work._notes(["random weights"], ["A weak match."]) == ("random weights", "A weak match.")
+
+
+def test_a_worker_that_hangs_without_a_parent_ends_itself() -> None:
+    # The pattern takes for ever and holds the interpreter's lock meanwhile: no thread of Python's could end it.
+    program = (
+        "import re\nfrom highlightr.batch.worker import _end_if_hung\n_end_if_hung(0.5)\n"
+        "re.match('(a+)+$', 'a' * 60 + 'b')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "Timeout" in done.stderr
