@@ -38,6 +38,8 @@ OPENAI_MODEL, LAION_MODEL = "ViT-B-32-quickgelu", "ViT-B-32"
 """OpenAI trained with an approximation of GELU; in the plain model its weights give other numbers."""
 
 _BATCH = {"cpu": 8, "cuda": 128}
+_INPUT_MIB = 40
+"""Memory of a forward per picture, measured and rounded up."""
 _BATCH_TEXTS = 64
 
 
@@ -104,7 +106,7 @@ class Clip(Backbone):
             raise ConfigError(
                 f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
             )
-        batch = _BATCH[self._source.device.type]
+        batch = self._source.batch(_BATCH, _INPUT_MIB)
         return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:

@@ -30,7 +30,10 @@ CLASSES = 527
 _LEAST_HOPS = 31
 """The network halves time five times; fewer windows than this plus one leave nothing."""
 
-_BATCH_SECONDS = {"cpu": 32.0, "cuda": 256.0}
+_BATCH_SECONDS = {"cpu": 32, "cuda": 256}
+_SECOND_MIB = 40
+"""Memory of a forward per second of sound, measured and rounded up."""
+
 """Sound per forward."""
 
 _STUB = "_highlightr_panns"
@@ -71,7 +74,8 @@ class Cnn14(Backbone):
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""
-        return _Extraction(self, grid, max(1, int(_BATCH_SECONDS[self._source.device.type] / grid.clip_seconds)))
+        seconds = self._source.batch(_BATCH_SECONDS, _SECOND_MIB)
+        return _Extraction(self, grid, max(1, int(seconds / grid.clip_seconds)))
 
     def embed(self, chunks: FloatArray) -> FloatArray:
         """(n, samples) float32 in [-1, 1] to (n, 2048)."""

@@ -33,6 +33,8 @@ FRAMES_PER_SECOND = 1.0
 
 _PCA = "yt8m-pca"
 _BATCH = {"cpu": 8, "cuda": 64}
+_INPUT_MIB = 40
+"""Memory of a forward per picture, measured and rounded up."""
 _LIMIT = 2.0
 """YouTube-8M keeps whitened components within this."""
 
@@ -59,7 +61,7 @@ class _Inception(Backbone):
             raise ConfigError(
                 f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
             )
-        batch = _BATCH[self._source.device.type]
+        batch = self._source.batch(_BATCH, _INPUT_MIB)
         return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:

@@ -28,6 +28,8 @@ __all__ = ["I3DR50", "R3D34", "R3D34Kinetics700", "SlowFast"]
 Colour = tuple[float, float, float]
 
 _BATCH = {"cpu": 2, "cuda": 16}
+_INPUT_MIB = 150
+"""Memory of a forward per window, measured and rounded up."""
 """Windows per forward; more are no faster on a CPU."""
 
 
@@ -62,7 +64,7 @@ class _Kinetics(Backbone):
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""
-        batch = _BATCH[self._source.device.type]
+        batch = self._source.batch(_BATCH, _INPUT_MIB)
         return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:

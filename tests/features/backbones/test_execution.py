@@ -58,6 +58,17 @@ def test_a_gpu_gets_its_inputs_through_pinned_memory(monkeypatch: pytest.MonkeyP
     assert asked == [(source.device, True)]
 
 
+@pytest.mark.parametrize(("free_mib", "batch"), [(100_000, 64), (1600, 10), (10, 1)])
+def test_a_gpu_with_little_memory_gets_small_batches(
+    free_mib: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = NetworkSource("clip", "cpu", None, 0)
+    assert source.batch({"cpu": 8, "cuda": 64}, 40) == 8
+    source.device = SimpleNamespace(type="cuda")  # type: ignore[assignment]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_mib * 2**20, 0))
+    assert source.batch({"cpu": 8, "cuda": 64}, 40) == batch
+
+
 @pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_compilation_reaches_the_network_that_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[torch.nn.Module] = []
