@@ -19,6 +19,12 @@ __all__ = ["LARGEST_ELEMENTS", "dataset_shape", "member", "open_hdf5", "read_arr
 LARGEST_ELEMENTS = 2**28
 """Numbers in one array: a day of 2,048 features a second is 1.8e8."""
 
+TRUSTED_ELEMENTS = 2**22
+"""So many may be promised by a few bytes; more must be there."""
+
+MOST_COMPRESSED = 1100
+"""Times smaller than its content a data set can be, rounded up from what deflate reaches at most."""
+
 
 def open_hdf5(path: Path) -> Any:
     """The open file, an ``h5py.File``: close it, or use it in a ``with`` statement.
@@ -62,13 +68,16 @@ def dataset_shape(found: Any, what: str, ndim: int) -> tuple[int, ...]:
     """Shape of a dataset of numbers, read from its header only.
 
     Raises:
-        ConfigError: not a dataset, not numbers, another rank, empty, or too large.
+        ConfigError: not a dataset, not numbers, another rank, empty, too large, or not there.
     """
     shape = getattr(found, "shape", None)
     if shape is None or len(shape) != ndim or found.dtype.kind not in "iufb":
         raise ConfigError(f"{what} must be an array of numbers with {ndim} axes, got {shape} of {_kind(found)}")
     if not 0 < found.size <= LARGEST_ELEMENTS:
         raise ConfigError(f"{what} must hold 1 to {LARGEST_ELEMENTS} numbers, got {found.size}")
+    stored = found.id.get_storage_size()
+    if found.size > TRUSTED_ELEMENTS and found.nbytes > stored * MOST_COMPRESSED:
+        raise ConfigError(f"{what} promises {found.size} numbers and holds {stored} bytes; give the whole file")
     return tuple(int(length) for length in shape)
 
 
