@@ -14,12 +14,13 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from highlightr.batch.place import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.errors import ConfigError
 
 __all__ = ["Found", "find_videos", "is_address", "read_list"]
 
-RESERVED = (".highlightr", "index.html", "results.jsonl")
+RESERVED = (STATE_FOLDER, INDEX_NAME, RESULTS_NAME)
 """Names in the output folder that are the batch's own."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)*://")

@@ -21,11 +21,13 @@ from highlightr.errors import OutputError
 from highlightr.export.files import write_whole
 from highlightr.locks import claimed
 
-__all__ = ["OUTPUT_NAMES", "OutputPlace", "Record"]
+__all__ = ["INDEX_NAME", "OUTPUT_NAMES", "RESULTS_NAME", "STATE_FOLDER", "OutputPlace", "Record"]
 
 OUTPUT_NAMES = {"video": "summary.mp4", "receipt": "summary.json", "report": "summary.html"}
 
 STATE_FOLDER = ".highlightr"
+RESULTS_NAME = "results.jsonl"
+INDEX_NAME = "index.html"
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,14 @@ class OutputPlace:
         """Make the folder.
 
         Raises:
-            OutputError: it cannot be made or written.
+            OutputError: it cannot be made or written, or holds a page or results that no batch made.
         """
+        if not self._state.exists():
+            foreign = [name for name in (RESULTS_NAME, INDEX_NAME) if (self.root / name).exists()]
+            if foreign:
+                raise OutputError(
+                    f"{self.root / foreign[0]}: exists already, and no batch made it; choose another folder"
+                )
         try:
             for name in ("locks", "began", "done"):
                 (self._state / name).mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from highlightr.batch.jobs import Outcome
-from highlightr.batch.place import OutputPlace
+from highlightr.batch.place import INDEX_NAME, RESULTS_NAME, OutputPlace
 from highlightr.batch.remote import shown_address
 from highlightr.errors import OutputError
 from highlightr.export.files import write_whole
@@ -24,8 +24,6 @@ from highlightr.locks import claimed
 
 __all__ = ["Results", "result_line"]
 
-RESULTS_NAME = "results.jsonl"
-INDEX_NAME = "index.html"
 LOCK_SECONDS = 30.0
 
 _FIELDS = frozenset({"id", "folder", "state"})

@@ -13,8 +13,8 @@ from pathlib import Path
 from highlightr.batch.board import Board, Listener, Watch
 from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.place import OutputPlace
-from highlightr.batch.results import INDEX_NAME, RESULTS_NAME, Results
+from highlightr.batch.place import INDEX_NAME, RESULTS_NAME, OutputPlace
+from highlightr.batch.results import Results
 from highlightr.errors import ConfigError
 from highlightr.zoo import load_preset
 

@@ -119,7 +119,13 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     kept = f"{timecode(outcome.summary_seconds)} of {timecode(outcome.video_seconds)}" if outcome.error is None else "-"
-    return _name(outcome.job.folder), outcome.state, kept, f"{outcome.seconds:.1f}", outcome.error or ""
+    return (
+        _name(outcome.job.folder),
+        outcome.state,
+        kept,
+        f"{outcome.seconds:.1f}",
+        outcome.error or " ".join(outcome.notes),
+    )
 
 
 def _name(folder: str) -> str:

@@ -136,6 +136,15 @@ def test_a_damaged_record_counts_as_none(text: str, place: OutputPlace) -> None:
     assert place.record(JOB.id) is None
 
 
+@pytest.mark.parametrize("name", ["index.html", "results.jsonl"])
+def test_a_folder_with_a_page_of_the_users_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("the user's")
+    for _ in range(2):
+        with pytest.raises(OutputError, match="exists already, and no batch made it"):
+            OutputPlace(tmp_path).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another folder"):

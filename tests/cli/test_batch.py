@@ -36,7 +36,14 @@ def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(
     (folder / "broken.mp4").write_bytes(b"nothing")
     outcome = run(capsys, monkeypatch, *USUAL, "--", "-one.mp4", "100% [two].mp4", "broken.mp4", "out")
     assert outcome.code == 1
-    for words in ("-one.mp4", "100% [two].mp4", "not a video that can be read", "2 done, 1 failed", "index.html"):
+    for words in (
+        "-one.mp4",
+        "100% [two].mp4",
+        "not a video that can be read",
+        "scores mean nothing",
+        "2 done, 1 failed",
+        "index.html",
+    ):
         assert words in outcome.out
     assert "failed: broken.mp4 (3 of 3, 1 failed" in outcome.err
     again = run(capsys, monkeypatch, *USUAL, "--json", "--", "-one.mp4", "100% [two].mp4", "out")
