@@ -11,6 +11,7 @@ with the pipeline, models open. `stages` says where the pipeline's processor tim
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -94,10 +95,15 @@ def measure(job: Job, rounds: int) -> dict[str, Any]:
     with listening(job.models.extractors("cheap")) as networks, listening_to_scorer(scorer) as calls:
         summary = job.summarize()
     networks = [each for each in networks if each.count]
+    _say("the fastest exact decode")
     way, attempts = fastest_exact(job.source, _frame_taps(job))
-    found = {each.name: list(trials(each, EXACT)) for each in networks}
+    found = {}
+    for each in networks:
+        _say(f"the fastest backend of {each.name}")
+        found[each.name] = list(trials(each, EXACT))
     chosen = {name: best(each) for name, each in found.items()}
     pieces = _floor_pieces(job, way, networks, chosen, calls) | {"cut": partial(plain_cut, job, summary.segments)}
+    _say(f"{rounds} rounds by turns")
     spreads = by_turns({**pieces, "pipeline": job.summarize}, rounds)
     with raw(job, summary.segments) as (encode, share):
         encoding = by_turns({"encode": encode}, rounds)["encode"].median / share
@@ -134,6 +140,10 @@ def ratios(spreads: dict[str, Spread], encoding: float, device: str) -> dict[str
         "ratio_most": max(rounds) if device == "cpu" else pipeline / floor,
         "strict_ratio": pipeline / strict,
     }
+
+
+def _say(what: str) -> None:
+    print(f"measuring: {what}", file=sys.stderr, flush=True)
 
 
 def _frame_taps(job: Job) -> list[FrameTap]:

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 Run = Callable[[Array], Array]
 """(batch, ...) to (batch, width)."""
 
-SAMPLE = 16
+SAMPLE = 8
 """Inputs of each network that are kept."""
 
 
