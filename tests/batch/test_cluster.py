@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -91,6 +92,8 @@ def two_nodes() -> Iterator[Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_lost_node_loses_nothing(videos: Path, tmp_path: Path, options: Any, two_nodes: Any) -> None:
+    for name in ("c.mp4", "d.mp4", "e.mp4"):  # So that each node is in the middle of one when the first is done.
+        shutil.copy(videos / "b.mp4", videos / name)
     jobs = plan_jobs([videos], tmp_path / "out")
     wanted = {**options, "workers": None}
     assert not run_batch(jobs, tmp_path / "calm", BatchOptions(**options)).failed
@@ -104,11 +107,11 @@ def test_a_lost_node_loses_nothing(videos: Path, tmp_path: Path, options: Any, t
     on_ray = BatchOptions(**wanted, engine="ray", address=two_nodes.address)
     result = run_batch(jobs, tmp_path / "out", on_ray, watch=lose)
     assert boards
-    assert [one.state for one in result.outcomes] == ["done"] * 3
+    assert [one.state for one in result.outcomes] == ["done"] * 6
     assert snapshot(tmp_path / "out") == snapshot(tmp_path / "calm")
     assert leftovers(tmp_path / "out") == []
     again = run_batch(jobs, tmp_path / "out", on_ray)
-    assert [one.state for one in again.outcomes] == ["kept"] * 3
+    assert [one.state for one in again.outcomes] == ["kept"] * 6
 
 
 def test_the_example_is_a_cluster_that_ray_accepts() -> None:
