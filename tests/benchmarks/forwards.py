@@ -1,7 +1,8 @@
 """The ways to run a network, and what a forward costs in each: torch, onnxruntime, OpenVINO.
 
 In: a `Network` that has heard a video. Out: `Trial`s, one per backend and batch size: seconds per input, and how far
-the outputs are from those of the pipeline. A backend whose packages are not installed is left out, and named.
+the outputs are from those of the pipeline. A backend whose package is not installed is left out: 8 bit needs `onnx`,
+OpenVINO needs `openvino`, neither of which highlightr depends on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +187,7 @@ def _onnxruntime(network: Network, convert: Callable[[bytes, Array], bytes] | No
         data = np.frombuffer(network.graph[1], dtype=np.uint8)
         session = session_from_bytes(network.graph[0], external={"model.data": data})
         return lambda batch: np.concatenate([session.run(None, {"audio": each[None]})[0] for each in batch])
-    if network.module is None:
+    if network.module is None or (convert is not None and find_spec("onnx") is None):
         return None
     graph = _graph(network) if convert is None else convert(_graph(network), network.sample)
     session = session_from_bytes(graph)
