@@ -12,9 +12,9 @@ from highlightr import Highlighter
 from highlightr.media import probe
 from highlightr.timeline import Segment
 from tests.benchmarks import floor
-from tests.benchmarks.floor import Job, StageClock, plain_cut, ratios, raw
+from tests.benchmarks.floor import Job, StageClock, filled, own_trial, plain_cut, ratios, raw
 from tests.benchmarks.forwards import agreement, in_batches
-from tests.benchmarks.networks import listening
+from tests.benchmarks.networks import Network, listening
 from tests.benchmarks.running import Spread, by_turns, without_cache
 from tests.mediamaker import CLOSED_GOP, made
 
@@ -55,6 +55,21 @@ def test_inputs_go_round_until_there_are_enough() -> None:
 
     assert in_batches(run, np.arange(3), 2, 8).tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
     assert sizes == [2, 1, 2, 1, 2]
+
+
+def test_a_gpu_is_measured_at_the_pipelines_own_batch() -> None:
+    given: list[int] = []
+
+    def own(batch: np.ndarray) -> np.ndarray:
+        given.append(len(batch))
+        return batch
+
+    network = Network("net", own, own_batch=5)
+    network.heard(np.arange(4.0).reshape(2, 2), np.zeros((2, 1)))
+    trial = own_trial(network)
+    assert (trial.backend, trial.batch, given) == ("pipeline", 5, [5, 5])
+    assert filled(network, 5).tolist() == [[0, 1], [2, 3], [0, 1], [2, 3], [0, 1]]
+    assert filled(network, 1).tolist() == [[0, 1], [2, 3]]
 
 
 def test_agreement_is_relative_to_the_largest_output() -> None:
