@@ -26,7 +26,7 @@ def extract(
     features: Annotated[str, typer.Option(help="Extractors, with commas between: i3d,cnn14,clip.")],
     out: Annotated[Path, typer.Option(help="Folder for the feature files.")],
     file_format: Annotated[str, typer.Option("--format", help="`npz`, `npy`, `h5` or `safetensors`.")] = "npz",
-    clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each [default: 2].")] = None,
+    clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each, 2 by default.")] = None,
     fps: Annotated[float | None, typer.Option(help="Rows per second, instead of a clip length.")] = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
     precision: Annotated[

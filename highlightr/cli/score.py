@@ -32,7 +32,7 @@ def score(
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
     scorer: Annotated[
         str | None,
-        typer.Option(help="One of the preset's scorers [default: what the preset uses with or without a query]."),
+        typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
     ] = None,
     detector: Annotated[
         str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")

@@ -24,15 +24,15 @@ def summarize(
     video: Annotated[Path, typer.Argument(help="The video. A name that begins with a dash goes after `--`.")],
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for, in English.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The summary [default: NAME.summary.mp4 beside the source].")
+        Path | None, typer.Option("--output", "-o", help="The summary; by default NAME.summary.mp4 beside the source.")
     ] = DEFAULTS.output,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
     scorer: Annotated[
         str | None,
-        typer.Option(help="One of the preset's scorers [default: what the preset uses with or without a query]."),
+        typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
     ] = None,
     ratio: Annotated[
-        float | None, typer.Option(help=f"Share of the video to keep, in (0, 1] [default: {SELECTION.ratio}].")
+        float | None, typer.Option(help=f"Share of the video to keep, in (0, 1] (by default {SELECTION.ratio}).")
     ] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds to keep, instead of a ratio.")] = None,
     mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,

@@ -30,7 +30,7 @@ def train(
     seeds: Seeds = 1,
     folds: Folds = 0,
     device: Device = "auto",
-    precision: Annotated[str | None, typer.Option(help="`fp32`, `bf16` or `fp16` [default: the config's].")] = None,
+    precision: Annotated[str | None, typer.Option(help="`fp32`, `bf16` or `fp16`; by default the config's.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Results folder of a training that was broken off.")] = None,
     as_json: Json = False,
     debug: Debug = False,

@@ -90,10 +90,10 @@ def compiled_path(recipe: Recipe) -> Path:
 
 
 def default_threads() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use: those it is bound to, and no more than ``OMP_NUM_THREADS`` says."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, max(1, int(wanted))) if wanted.isdecimal() else cores
 
 
 def session_from_bytes(model: bytes, threads: int | None = None, external: Arrays | None = None) -> Any:

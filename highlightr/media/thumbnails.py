@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.errors import DecodeError
 from highlightr.media._bounds import frame_threads
 from highlightr.media._container import packets, reading, start_seconds
 from highlightr.media._pictures import Painter
@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["grab_thumbnails"]
 
+_logger = logging.getLogger(__name__)
+
 _JPEG_QUALITY = 82
 
 
 def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: int = 320) -> list[bytes]:
     """The frame on screen at each time, upright and with square pixels, as a JPEG of this width.
 
+    Where none can be decoded the bytes are empty: a picture beside a segment is worth less than the summary.
+
     Raises:
         MediaError: the file cannot be opened any more.
-        DecodeError: no frame can be decoded at one of the times.
     """
     from PIL import Image
 
@@ -41,7 +44,9 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
         for seconds in times_seconds:
             frame = _frame_at(container, stream, Fraction(seconds))
             if frame is None:
-                raise DecodeError(f"{source.path}: no frame can be decoded at {seconds:.2f} s")
+                _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
+                pictures.append(b"")
+                continue
             file = io.BytesIO()
             Image.fromarray(painter.paint(frame)).save(file, "JPEG", quality=_JPEG_QUALITY)
             pictures.append(file.getvalue())

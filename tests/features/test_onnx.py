@@ -12,7 +12,7 @@ import pytest
 
 from highlightr.errors import ConfigError, WeightsError
 from highlightr.features.base import Weights
-from highlightr.features.onnx import Recipe, compiled_path, open_model
+from highlightr.features.onnx import Recipe, compiled_path, default_threads, open_model
 from highlightr.home import write_sealed
 
 INPUT = {"rows": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -144,3 +144,14 @@ def test_two_models_may_be_prepared_at_once() -> None:
     with ThreadPoolExecutor(max_workers=4) as threads:
         for model in threads.map(lambda name: open_model(replace(recipe(), name=name)), names):
             check(model)
+
+
+@pytest.mark.parametrize(("variable", "most"), [("1", 1), ("0", 1), ("", None), ("many", None), ("9999", None)])
+def test_threads_keep_to_what_the_environment_allows(
+    monkeypatch: pytest.MonkeyPatch, variable: str, most: int | None
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    cores = default_threads()
+    assert cores >= 1
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert default_threads() == (cores if most is None else most)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from highlightr.media import grab_thumbnails, probe
+from highlightr.media import grab_thumbnails, probe, thumbnails
 from tests.mediamaker import CLOSED_GOP, made, read_number
 
 
@@ -41,3 +41,14 @@ def test_a_still_where_seeking_lands_too_late() -> None:
     source = probe(made("short.ts", seconds=1.6, size=(96, 64), sound=False))
     stills = grab_thumbnails(source, [0.79, 1.5])
     assert [read_number(_pixels(still)) for still in stills] == [19, 37]
+
+
+def test_a_picture_that_cannot_be_had_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = thumbnails._frame_at
+    monkeypatch.setattr(thumbnails, "_frame_at", lambda *given: None if given[2] < 1 else real(*given))
+    lost, kept = grab_thumbnails(probe(made("still.mp4")), [0.5, 1.5])
+    assert lost == b""
+    assert kept.startswith(b"\xff\xd8")
+    assert "its picture is left out" in caplog.text
