@@ -46,10 +46,8 @@ def extract(
     taps, listeners = _share_taps(wanted, grid)
     report = _Report(progress, grid.duration_seconds)
     with Lanes(listeners) as lanes:
-        for name, item in decode(source, taps):
-            report.reached(_seconds(taps[name], item))
-            lanes.push(name, item)
-        features = _joined(grid, lanes.finish())
+        made = lanes.run(decode(source, taps), lambda name, item: report.reached(_seconds(taps[name], item)))
+    features = _joined(grid, made)
     report.done()
     return features
 

@@ -21,6 +21,7 @@ from highlightr.batch import BatchOptions, plan_jobs, run_batch
 from tests.batch.conftest import leftovers, snapshot
 from tests.batch.test_local import alive
 from tests.mediamaker import made
+from tests.signals import as_in_a_terminal
 
 NAMES = ("a.mp4", "b.mp4", "deep/a.mp4", "deep/c.mp4")
 PATIENCE_SECONDS = 120.0
@@ -57,6 +58,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=as_in_a_terminal,
         )
         self.pid = self.process.pid
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -44,18 +46,21 @@ def lanes_of(*groups: list[Extraction]) -> Lanes:
     return Lanes({str(number): group for number, group in enumerate(groups)})
 
 
+def ignore(name: str, item: Item) -> None:
+    """Nobody watches."""
+
+
 def alive() -> int:
     return sum(thread.name.startswith("extract-") for thread in threading.enumerate())
 
 
 def test_every_extraction_sees_every_item_of_its_lane_in_order_on_one_other_thread() -> None:
     first, second, third = Listener(), Listener(), Listener()
+    items = [(name, block(number)) for number in range(200) for name in ("0", "1") if name == "0" or number % 2]
+    seen: list[str] = []
     with lanes_of([first, second], [third]) as lanes:
-        for number in range(200):
-            lanes.push("0", block(number))
-            if number % 2:
-                lanes.push("1", block(number))
-        made = lanes.finish()
+        made = lanes.run(items, lambda name, item: seen.append(name))
+    assert seen == [name for name, _ in items]
     assert first.seen == second.seen == list(range(200))
     assert third.seen == list(range(1, 200, 2))
     assert [float(part.streams["count"][0, 0]) for part in made] == [200, 200, 100]
@@ -87,12 +92,11 @@ def test_the_source_waits_for_a_lane_that_lags() -> None:
     assert listener.seen == list(range(8))
 
 
-def test_an_error_in_a_lane_reaches_the_source_and_ends_every_lane() -> None:
+def test_an_error_in_a_lane_reaches_the_caller_and_ends_every_lane() -> None:
     failing, other = Listener(fails_at=3), Listener()
+    items = ((name, block(number)) for number in range(100_000) for name in ("0", "1"))
     with pytest.raises(ValueError, match="no item 3"), lanes_of([failing], [other]) as lanes:
-        for number in range(100_000):
-            lanes.push("0", block(number))
-            lanes.push("1", block(number))
+        lanes.run(items, ignore)
     assert not failing.finished
     assert not other.finished
     assert alive() == 0
@@ -101,15 +105,43 @@ def test_an_error_in_a_lane_reaches_the_source_and_ends_every_lane() -> None:
 def test_an_error_on_the_last_item_is_not_lost() -> None:
     failing = Listener(fails_at=1)
     with pytest.raises(ValueError, match="no item 1"), lanes_of([failing]) as lanes:
-        lanes.push("0", block(0))
-        lanes.push("0", block(1))
-        lanes.finish()
+        lanes.run([("0", block(0)), ("0", block(1))], ignore)
 
 
-def test_an_interrupt_at_the_source_ends_the_lanes_without_finishing() -> None:
-    listener = Listener()
-    with pytest.raises(KeyboardInterrupt), lanes_of([listener]) as lanes:
-        lanes.push("0", block(0))
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("where", ["items", "watcher"])
+def test_an_error_of_the_source_reaches_the_caller(where: str) -> None:
+    listener, closed = Listener(), []
+
+    def items() -> Iterator[tuple[str, Item]]:
+        try:
+            yield "0", block(0)
+            if where == "items":
+                raise ValueError("broken")
+            yield "0", block(1)
+        finally:
+            closed.append(threading.current_thread().name)
+
+    def watch(name: str, item: Item) -> None:
+        if where == "watcher" and item.start_sample == 1:  # type: ignore[union-attr]
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"), lanes_of([listener]) as lanes:
+        lanes.run(items(), watch)
+    assert closed == ["extract-source"]
+    assert not listener.finished
+    assert alive() == 0
+
+
+def test_an_interrupt_of_the_caller_ends_source_and_lanes_without_finishing() -> None:
+    listener, others = Listener(), Listener()
+
+    def items() -> Iterator[tuple[str, Item]]:
+        for number in range(10**9):
+            yield str(number % 2), block(number)
+            if number == 100:
+                signal.raise_signal(signal.SIGINT)  # Python hands it to the main thread.
+
+    with pytest.raises(KeyboardInterrupt), lanes_of([listener], [others]) as lanes:
+        lanes.run(items(), ignore)
     assert not listener.finished
     assert alive() == 0

@@ -15,6 +15,7 @@ import pytest
 from highlightr.errors import CutError
 from highlightr.media import ffmpeg
 from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version, run_ffmpeg
+from tests.signals import as_in_a_terminal
 
 SOURCE = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=25"]
 
@@ -97,7 +98,12 @@ def test_ctrl_c_ends_the_program_and_ffmpeg(tmp_path: Path) -> None:
         f"arguments = ['-re', *{SOURCE!r}, '-t', '600', 'file:{tmp_path}/out.mp4']\n"
         "run_ffmpeg(arguments, progress=lambda seconds: print(seconds, flush=True))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=as_in_a_terminal,
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         grandchildren = _children(child.pid)

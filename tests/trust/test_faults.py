@@ -21,6 +21,7 @@ from highlightr.errors import HighlightrError, OutputError
 from highlightr.pipeline import Highlighter
 from tests.light import light_highlighter
 from tests.mediamaker import made
+from tests.signals import as_in_a_terminal
 
 SMALL = {"seconds": 8.0, "size": (96, 64)}
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -204,7 +205,9 @@ main()
 """
 
 
-def _started(stage: str, video: Path, folder: Path, prepare: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+def _started(
+    stage: str, video: Path, folder: Path, prepare: Callable[[], None] = as_in_a_terminal
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.replace("{slow}", SLOW[stage]), str(video), str(folder)],
         stdout=subprocess.PIPE,
