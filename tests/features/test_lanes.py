@@ -132,6 +132,15 @@ def test_an_error_of_the_source_reaches_the_caller(where: str) -> None:
     assert alive() == 0
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises, although a shell that runs the tests in its background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_of_the_caller_ends_source_and_lanes_without_finishing() -> None:
     listener, others = Listener(), Listener()
 
