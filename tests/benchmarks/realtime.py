@@ -69,7 +69,18 @@ def measure(video: Path, minutes: float, query: str | None) -> Row:
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "summary.mp4"
         asked = ["--query", query] if query else []
-        command = [sys.executable, "-m", "highlightr", "summarize", str(video), "-o", str(output), "--quiet", *asked]
+        command = [
+            sys.executable,
+            "-m",
+            "highlightr",
+            "summarize",
+            str(video),
+            "-o",
+            str(output),
+            "--quiet",
+            "--no-cache",
+            *asked,
+        ]
         seconds, peak = _timed([*_with_children(Path(name)), *command])
         receipt = json.loads(output.with_suffix(".json").read_text())
         own, ffmpeg = json.loads((Path(name) / "peaks.json").read_text())
