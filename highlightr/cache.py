@@ -16,6 +16,7 @@ import re
 import struct
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -97,13 +98,10 @@ class FeatureCache:
     def entries(self) -> list[Entry]:
         """Everything that is kept, most recently used first."""
         found = []
-        for path in self.folder.glob(f"*{_SUFFIX}"):
-            try:
-                status = path.stat()
-                found.append(Entry(path, status.st_size, status.st_mtime, _read_about(path)))
-            except OSError:
-                continue  # another process has removed it
-        return sorted(found, key=lambda entry: -entry.used_at)
+        for path, size, used_at in sorted(_statuses(self.folder), key=lambda each: -each[2]):
+            with suppress(OSError):  # Another process has removed it.
+                found.append(Entry(path, size, used_at, _read_about(path)))
+        return found
 
     def clear(self) -> tuple[int, int]:
         """Remove everything; (number of entries, bytes) that went."""
@@ -203,6 +201,7 @@ def _read_about(path: Path) -> Mapping[str, Any]:
 
 
 def _statuses(folder: Path) -> list[tuple[Path, int, float]]:
+    """Every entry: path, bytes, when it was last used; one that another process removes meanwhile is left out."""
     found = []
     for path in folder.glob(f"*{_SUFFIX}"):
         try:

@@ -11,6 +11,7 @@ import typer
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_board import board_watch, show_result
+from highlightr.cli.choices import CacheChoice
 from highlightr.cli.terminal import show_log
 from highlightr.errors import FAILURE
 from highlightr.selection import SelectionOptions
@@ -46,7 +47,7 @@ def batch(
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
     precision: Annotated[str, typer.Option(help="`fp32`, or `bf16` or `fp16` on a GPU.")] = DEFAULTS.precision,
     scorer: Annotated[str | None, typer.Option(help="One of the preset's scorers.")] = DEFAULTS.scorer,
-    cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = DEFAULTS.cache,
+    cache: CacheChoice = DEFAULTS.cache,
     workers: Annotated[
         int | None, typer.Option(help="Videos at a time; by default one per GPU, else per two cores.")
     ] = DEFAULTS.workers,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.terminal import print_table
 
 __all__ = ["app"]
@@ -17,7 +18,7 @@ app = typer.Typer(
     help="Show or clear the features that are kept of videos seen before.",
     no_args_is_help=True,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

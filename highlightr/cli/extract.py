@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from highlightr.cli.choices import PrecisionChoice
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.device import check_precision
 from highlightr.errors import FAILURE
@@ -29,9 +30,7 @@ def extract(
     clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each, 2 by default.")] = None,
     fps: Annotated[float | None, typer.Option(help="Rows per second, instead of a clip length.")] = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
-    ] = "fp32",
+    precision: PrecisionChoice = "fp32",
     compile_networks: Annotated[
         bool, typer.Option("--compile", help="Have torch compile the networks: for long folders on a GPU.")
     ] = False,

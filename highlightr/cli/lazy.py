@@ -13,6 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from highlightr.cli.choices import HELP_OPTIONS
+
 __all__ = ["Home", "group_of"]
 
 
@@ -33,7 +35,7 @@ class Home:
         """Import the module and build the command."""
         found = getattr(import_module(self.module), self.attribute)
         if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+            single = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS)
             single.command(self.name)(found)
             found = single
         command = typer.main.get_command(found)

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from highlightr import __version__
+from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
 from highlightr.cli.stopping import Stopped, stopped_by_signals
 from highlightr.errors import FAILURE, HighlightrError
@@ -82,7 +83,7 @@ app = typer.Typer(
     help="Turns a raw video into the part worth watching, and says why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
 

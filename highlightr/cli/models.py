@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.terminal import print_table
 from highlightr.errors import FAILURE, ConfigError
 from highlightr.zoo import load_preset
@@ -18,7 +19,7 @@ app = typer.Typer(
     help="List, fetch, check and convert weights; describe a preset's scorer.",
     no_args_is_help=True,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
 Names = Annotated[list[str], typer.Argument(help="Names from `highlightr models list`.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import print_table, progress_hook, show_log, timecode
 from highlightr.device import check_precision
 from highlightr.selection import SelectionOptions
@@ -30,18 +31,13 @@ def score(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A .json or .csv file for the scores.")] = None,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
-    scorer: Annotated[
-        str | None,
-        typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
-    ] = None,
+    scorer: ScorerChoice = None,
     detector: Annotated[
         str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
     ] = SELECTION.detector,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
-    ] = "fp32",
-    cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = True,
+    precision: PrecisionChoice = "fp32",
+    cache: CacheChoice = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
 from highlightr.device import check_precision
 from highlightr.options import SummarizeOptions
@@ -27,10 +28,7 @@ def summarize(
         Path | None, typer.Option("--output", "-o", help="The summary; by default NAME.summary.mp4 beside the source.")
     ] = DEFAULTS.output,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
-    scorer: Annotated[
-        str | None,
-        typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
-    ] = None,
+    scorer: ScorerChoice = None,
     ratio: Annotated[
         float | None, typer.Option(help=f"Share of the video to keep, in (0, 1] (by default {SELECTION.ratio}).")
     ] = None,
@@ -43,10 +41,8 @@ def summarize(
     clips: Annotated[Path | None, typer.Option(help="Also write each segment as a file here.")] = DEFAULTS.clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = DEFAULTS.copy,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
-    ] = "fp32",
-    cache: Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")] = True,
+    precision: PrecisionChoice = "fp32",
+    cache: CacheChoice = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = DEFAULTS.overwrite,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt alone on stdout.")] = False,

@@ -14,9 +14,9 @@ from highlightr.cache import FeatureCache, code_digest
 from highlightr.extraction.opening import OpenedExtractor
 from highlightr.features import extract
 from highlightr.features.base import Extracted
-from highlightr.features.extract import Progress
+from highlightr.features.extract import Progress, joined
 from highlightr.hashing import SAMPLED, content_hash
-from highlightr.timeline import Features, FloatArray, Signal, Source, TimeGrid
+from highlightr.timeline import Features, Source, TimeGrid
 
 __all__ = ["extract_cached"]
 
@@ -56,7 +56,7 @@ def extract_cached(
         cache.put(about[one.kind.name], part)
     if made is None and progress is not None:
         progress(grid.duration_seconds, grid.duration_seconds)
-    return _joined(grid, [part for part in found.values() if part is not None])
+    return joined(grid, [part for part in found.values() if part is not None])
 
 
 def _about(source: Source, grid: TimeGrid, one: OpenedExtractor, device: str) -> Mapping[str, Any]:
@@ -85,12 +85,3 @@ def _part(features: Features, one: OpenedExtractor) -> Extracted:
     streams = {name: features.streams[name] for name in one.kind.streams if name in features.streams}
     signals = {name: features.signals[name] for name in one.kind.signals if name in features.signals}
     return Extracted(streams, signals)
-
-
-def _joined(grid: TimeGrid, parts: Sequence[Extracted]) -> Features:
-    streams: dict[str, FloatArray] = {}
-    signals: dict[str, Signal] = {}
-    for part in parts:
-        streams.update(part.streams)
-        signals.update(part.signals)
-    return Features(grid, streams, signals)

@@ -16,7 +16,7 @@ from highlightr.media.decode import decode
 from highlightr.media.taps import AudioBlock, AudioTap, Frame, Item, Tap
 from highlightr.timeline import Features, FloatArray, Signal, Source, TimeGrid
 
-__all__ = ["Progress", "extract"]
+__all__ = ["Progress", "extract", "joined"]
 
 Progress = Callable[[float, float], None]
 """Called with (seconds of video done, seconds of video)."""
@@ -47,7 +47,7 @@ def extract(
     report = _Report(progress, grid.duration_seconds)
     with Lanes(listeners) as lanes:
         made = lanes.run(decode(source, taps), lambda name, item: report.reached(_seconds(taps[name], item)))
-    features = _joined(grid, made)
+    features = joined(grid, made)
     report.done()
     return features
 
@@ -78,7 +78,8 @@ def _share_taps(extractors: Iterable[Extractor], grid: TimeGrid) -> tuple[dict[s
     return {name: tap for tap, name in names.items()}, listeners
 
 
-def _joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
+def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
+    """What several extractions made, as one."""
     streams: dict[str, FloatArray] = {}
     signals: dict[str, Signal] = {}
     for made in parts:

@@ -10,9 +10,7 @@ and the imports, text encoder and scorer that any query needs, on a video of one
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.benchmarks.realtime import looped
+from tests.benchmarks.running import Spread, machine, write_json
 
 TARGET_PERCENT = 5.0
 QUERIES = ("a cat", "a cup of coffee")
@@ -75,17 +74,14 @@ def main() -> None:
         timed(home, "score", short, "-q", QUERIES[0], "--quiet")  # compiles the models, once
         rows = measure(video, short, home, folder, options.repeat)
     for row, seconds in rows.items():
-        print(f"{row:42} {statistics.median(seconds):8.2f} s ({min(seconds):.2f} to {max(seconds):.2f})")
+        print(f"{row:42} {Spread(tuple(seconds))}")
     for way in ("score", "summarize"):
         pairs = zip(rows[f"{way}, second"], rows[f"{way}, first"], strict=True)
         share = statistics.median(100 * second / first for second, first in pairs)
         print(
             f"{way}: the second query takes {share:.1f} % of the first run, start included (at most {TARGET_PERCENT:g})"
         )
-    if options.json:
-        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        kept = {"machine": machine, "minutes": options.minutes, "seconds": rows}
-        options.json.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    write_json(options.json, {"machine": machine(), "minutes": options.minutes, "seconds": rows})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""Options that several commands share, worded once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["HELP_OPTIONS", "CacheChoice", "PrecisionChoice", "ScorerChoice"]
+
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""Context settings of every command."""
+
+ScorerChoice = Annotated[
+    str | None,
+    typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
+]
+PrecisionChoice = Annotated[
+    str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
+]
+CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
