@@ -2,27 +2,25 @@
 
 In: a text, in English. Out: a `Query` with (L, 384) token rows and a unit vector for the whole text, equal to what
 sentence-transformers makes of all-MiniLM-L6-v2: mean over the tokens, [CLS] and [SEP] included, then unit length.
-The model runs in onnxruntime and the text is split by `tokenizers`, so neither torch nor transformers is imported.
+The network is small and runs in NumPy on weights that are mapped from the package, whatever the device: a sentence
+takes some 10 ms, less than any runtime takes to be imported. The text is split by `tokenizers`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.errors import ConfigError
 from highlightr.features.base import TextEncoder, Weights
-from highlightr.features.onnx import Model, Recipe, open_model
-from highlightr.features.packaged import packaged_file, verified_bytes
+from highlightr.features.bert import BertEncoder
+from highlightr.features.packaged import mapped_tensors, packaged_file
 from highlightr.timeline import FloatArray, Query
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["MiniLM"]
 
@@ -51,13 +49,19 @@ class MiniLM(TextEncoder):
     weights: ClassVar[Weights] = WEIGHTS
 
     def __init__(self, *, device: str = "cpu") -> None:
-        """Find the weights; the model opens with the first text, because label vectors are often kept already."""
+        """Find the weights; they are checked with the first text, because label vectors are often kept already."""
+        del device
         packaged_file(*WEIGHTS_FILE)
-        self._device = device
 
     @cached_property
-    def _model(self) -> Model:
-        return open_model(_recipe(), device=self._device)
+    def _network(self) -> BertEncoder:
+        config = json.loads(packaged_file(_PACKAGE, "model/config.json").read_text(encoding="utf-8"))
+        return BertEncoder(
+            mapped_tensors(packaged_file(*WEIGHTS_FILE), WEIGHTS),
+            layers=config["num_hidden_layers"],
+            heads=config["num_attention_heads"],
+            norm_epsilon=config["layer_norm_eps"],
+        )
 
     def encode(self, text: str) -> Query:
         """Embed one query.
@@ -85,8 +89,7 @@ class MiniLM(TextEncoder):
         encodings = _tokenizer().encode_batch(list(texts))
         ids = np.asarray([encoding.ids for encoding in encodings], dtype=np.int64)
         mask = np.asarray([encoding.attention_mask for encoding in encodings], dtype=np.int64)
-        (tokens,) = self._model({"ids": ids, "mask": mask})
-        return tokens, mask
+        return self._network(ids, mask), mask
 
 
 def _pool(tokens: FloatArray, mask: npt.NDArray[np.int64]) -> FloatArray:
@@ -104,39 +107,3 @@ def _tokenizer() -> Any:
     tokenizer.enable_truncation(max_length=MiniLM.longest_tokens)
     tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")  # noqa: S106  the padding token, not a password
     return tokenizer
-
-
-def _recipe() -> Recipe:
-    ids = np.random.default_rng(0).integers(1000, 30000, (2, 7), dtype=np.int64)
-    mask = np.ones_like(ids)
-    mask[1, 5:] = 0
-    by_token: Mapping[int, str] = {0: "batch", 1: "length"}
-    return Recipe(
-        name="minilm_l6",
-        weights=WEIGHTS,
-        build=_build,
-        example={"ids": ids, "mask": mask},
-        outputs=("tokens",),
-        dynamic={"ids": by_token, "mask": by_token, "tokens": by_token},
-    )
-
-
-def _build() -> torch.nn.Module:
-    """The module: (batch, length) ids and mask to (batch, length, 384) token rows."""
-    import safetensors.torch
-
-    from highlightr.features.bert import BertEncoder
-
-    config = json.loads(packaged_file(_PACKAGE, "model/config.json").read_text(encoding="utf-8"))
-    state = safetensors.torch.load(verified_bytes(packaged_file(*WEIGHTS_FILE), WEIGHTS))
-    encoder = BertEncoder(
-        layers=config["num_hidden_layers"],
-        width=config["hidden_size"],
-        heads=config["num_attention_heads"],
-        inner_width=config["intermediate_size"],
-        vocabulary=config["vocab_size"],
-        positions=config["max_position_embeddings"],
-        norm_epsilon=config["layer_norm_eps"],
-    )
-    encoder.load_bert(state)
-    return encoder.eval()

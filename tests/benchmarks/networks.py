@@ -192,8 +192,9 @@ _LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network]] = {
 def text_network(encoder: Any, texts: Sequence[str]) -> Network:
     """MiniLM's network after it encoded these texts, padded: (n, 2, length) ids and mask to token means."""
     from highlightr.features import minilm
+    from tests.benchmarks.torch_bert import minilm_module
 
-    model = encoder._model
+    model = encoder._network
     encoded = minilm._tokenizer().encode_batch(list(texts))
     given = np.asarray([[each.ids, each.attention_mask] for each in encoded], dtype=np.int64)
 
@@ -201,12 +202,11 @@ def text_network(encoder: Any, texts: Sequence[str]) -> Network:
         return (tokens * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]
 
     def own(batch: Array) -> Array:
-        (tokens,) = model({"ids": batch[:, 0], "mask": batch[:, 1]})
-        made: Array = means(tokens, batch[:, 1].astype(np.float32))
+        made: Array = means(model(batch[:, 0], batch[:, 1]), batch[:, 1].astype(np.float32))
         return made
 
     network = Network(encoder.name, own)
-    network.module = _wrapped(minilm._build(), lambda net, both: means(net(both[:, 0], both[:, 1]), both[:, 1].float()))
+    network.module = _wrapped(minilm_module(), lambda net, both: means(net(both[:, 0], both[:, 1]), both[:, 1].float()))
     network.heard(given, own(given))
     return network
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,12 @@ def test_absent_weights_are_noticed_when_it_is_made(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(minilm, "WEIGHTS_FILE", ("no_such_package", "x"))
     with pytest.raises(WeightsError, match="no-such-package is not installed"):
         MiniLM()
+
+
+def test_damaged_weights_are_noticed_with_the_first_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(packaged_file(*minilm.WEIGHTS_FILE).read_bytes()[:-1] + b"?")
+    found = packaged_file
+    monkeypatch.setattr(minilm, "packaged_file", lambda *at: path if at == minilm.WEIGHTS_FILE else found(*at))
+    with pytest.raises(WeightsError, match="expected 53aa51172d14"):
+        MiniLM().encode("a cat")

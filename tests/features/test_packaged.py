@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from highlightr.errors import WeightsError
 from highlightr.features.base import Weights
-from highlightr.features.packaged import packaged_file, verified_bytes
+from highlightr.features.packaged import mapped_tensors, packaged_file, verified_bytes
 from highlightr.features.registry import EMBEDDED, embedded_weights_state
 
 
@@ -28,9 +31,32 @@ def test_other_content_is_refused_with_the_package_to_reinstall(tmp_path: Path) 
         verified_bytes(path, weights(b"right"))
 
 
-def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [verified_bytes, mapped_tensors])
+def test_an_unreadable_file_is_named(read: Callable[[Path, Weights], object], tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot read the weights of some model"):
-        verified_bytes(tmp_path / "absent", weights(b""))
+        read(tmp_path / "absent", weights(b""))
+
+
+def test_tensors_are_those_that_were_written(tmp_path: Path) -> None:
+    tensors = {
+        "rows": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "ids": np.array([[7]]),
+        "none": np.zeros((0, 2), np.float32),
+    }
+    content = save({name: np.ascontiguousarray(values) for name, values in tensors.items()}, {"made": "here"})
+    (path := tmp_path / "weights").write_bytes(content)
+    found = mapped_tensors(path, weights(content))
+    assert found.keys() == tensors.keys()
+    for name, values in tensors.items():
+        np.testing.assert_array_equal(found[name], values)
+        assert found[name].dtype == values.dtype
+
+
+@pytest.mark.parametrize("content", [b"", b"wrong"])
+def test_tensors_of_other_content_are_refused(content: bytes, tmp_path: Path) -> None:
+    (path := tmp_path / "weights").write_bytes(content)
+    with pytest.raises(WeightsError, match="some model at"):
+        mapped_tensors(path, weights(b"right"))
 
 
 def test_a_package_that_is_not_installed_is_named() -> None:
