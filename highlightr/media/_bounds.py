@@ -45,7 +45,7 @@ SAMPLE_RATES = range(1_000, 768_001)
 """Rates of sound; the lowest in use is 8 kHz, the highest 768 kHz."""
 
 _MOST_THREADS = 8
-"""Every thread of a frame-parallel decoder holds a frame of its own."""
+"""Every thread of a decoder holds a frame of its own, and every decoder the frames that it refers to."""
 
 _FRAMES_BYTES = 1 << 29
 """All of them together, at most."""

@@ -153,7 +153,7 @@ def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]
     for stream in streams:
         if stream.index not in flushed:
             flush = av.Packet()
-            flush.stream = stream
+            flush.stream, flush.time_base = stream, stream.time_base
             yield flush
 
 

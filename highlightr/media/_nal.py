@@ -1,7 +1,7 @@
 """What H.264 and HEVC packets say about themselves, without decoding them.
 
-A packet comes in; whether it begins afresh (an IDR picture) or may be left out goes out. Every other codec gets
-the safe answer.
+A packet comes in; whether it begins afresh (an IDR picture) or may be left out, and the parameter sets that it brings
+along go out. Every other codec gets the safe answer.
 
 Source: ITU-T H.264, 7.4.1 (nal_ref_idc, nal_unit_type); ITU-T H.265, 7.4.2.2 (nal_unit_type, TemporalId).
 """
@@ -16,7 +16,9 @@ __all__ = ["NalReader"]
 _H264_PICTURES = frozenset({1, 2, 3, 4, 5})
 _H264_IDR = 5
 _HEVC_PICTURES = range(32)
+_H264_PARAMETER_SETS = frozenset({7, 8, 13, 15})
 _HEVC_IDR = (19, 20)
+_HEVC_PARAMETER_SETS = frozenset({32, 33, 34})
 _HEVC_UNREFERENCED = frozenset(range(0, 15, 2))
 """TRAIL_N, TSA_N, STSA_N, RADL_N, RASL_N and reserved: not referred to by pictures of their own temporal layer."""
 
@@ -37,6 +39,23 @@ class NalReader:
             fields = extradata[_LENGTH_SIZE_BYTE[codec]]
             self._length_size = (fields & 3) + 1
             self._layers = fields >> 3 & 7
+
+    @property
+    def is_described(self) -> bool:
+        """Whether the file's header holds the parameter sets, and packets give the lengths of their units."""
+        return self._length_size > 0
+
+    def parameter_sets(self, packet: Any) -> frozenset[bytes]:
+        """Those that the packet brings along, whole; empty where they are in the header alone, or not described."""
+        if not self.is_described:
+            return frozenset()
+        data = memoryview(packet)
+        return frozenset(bytes(data[start:stop]) for start, stop in self._units(data) if self._is_set(data[start]))
+
+    def _is_set(self, header: int) -> bool:
+        if self._codec == "h264":
+            return header & 31 in _H264_PARAMETER_SETS
+        return header >> 1 & 63 in _HEVC_PARAMETER_SETS
 
     def begins_afresh(self, packet: Any) -> bool:
         """Whether nothing after this keyframe refers to anything before it."""
@@ -63,15 +82,17 @@ class NalReader:
     def _headers(self, packet: Any) -> Iterator[bytes]:
         """The first two bytes of every unit."""
         data = memoryview(packet)
-        return self._by_length(data) if self._length_size else self._by_start_code(bytes(data))
+        if not self.is_described:
+            return self._by_start_code(bytes(data))
+        return (bytes(data[start : start + 2]) for start, _ in self._units(data))
 
-    def _by_length(self, data: memoryview) -> Iterator[bytes]:
+    def _units(self, data: memoryview) -> Iterator[tuple[int, int]]:
+        """Where each unit starts and stops."""
         position = 0
         while position + self._length_size + 2 <= len(data):
-            header = position + self._length_size
-            size = int.from_bytes(data[position:header], "big")
-            yield bytes(data[header : header + 2])
-            position = header + size
+            start = position + self._length_size
+            position = start + int.from_bytes(data[position:start], "big")
+            yield start, position
 
     @staticmethod
     def _by_start_code(data: bytes) -> Iterator[bytes]:

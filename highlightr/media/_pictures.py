@@ -75,13 +75,19 @@ def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpola
 
 
 class FramePicker:
-    """Hands a `FrameTap` the frame that is on screen at the middle of each of its intervals."""
+    """Hands a `FrameTap` the frame that is on screen at the middle of each of its intervals.
 
-    def __init__(self, tap: FrameTap, source: Source) -> None:
+    Args:
+        tap: what it asks for.
+        source: what `probe` returned.
+        since: leave out the intervals that look before this time; by default none is left out.
+    """
+
+    def __init__(self, tap: FrameTap, source: Source, since: Fraction | None = None) -> None:
         self._painter = Painter(source.video, tap.short_side)
         self._rate = Fraction(tap.frames_per_second)
         self._count = num_frames(source.duration_seconds, tap.frames_per_second)
-        self._index = 0
+        self._index = 0 if since is None else self._first_not_before(since)
         self._shown: tuple[av.VideoFrame, Fraction] | None = None
 
     def due(self, index: int) -> Fraction:
@@ -90,13 +96,19 @@ class FramePicker:
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
         """Take the next frame; every interval that looked before it gets the frame shown until now."""
-        if self._shown is not None:
-            yield from self._emit(until=seconds)
+        yield from self.until(seconds)
         self._shown = (frame, seconds)
+
+    def until(self, seconds: Fraction) -> Iterator[Frame]:
+        """The latest frame is on screen until then."""
+        yield from self._emit(until=seconds)
 
     def finish(self) -> Iterator[Frame]:
         """After the last frame: it stays on screen for all intervals that are left."""
         yield from self._emit(until=None)
+
+    def _first_not_before(self, seconds: Fraction) -> int:
+        return max(0, math.ceil((seconds - SLACK_SECONDS) * self._rate - Fraction(1, 2)))
 
     def _emit(self, until: Fraction | None) -> Iterator[Frame]:
         if self._shown is None:
@@ -122,6 +134,11 @@ class ThumbnailMaker:
         """Take the next frame."""
         image = to_rgb(self._scaler, frame, self._tap.width, self._tap.height, "AREA")
         yield Thumbnail(float(seconds), image)
+
+    def until(self, seconds: Fraction) -> Iterator[Thumbnail]:
+        """Nothing is held back."""
+        del seconds
+        return iter(())
 
     def finish(self) -> Iterator[Thumbnail]:
         """Nothing is held back."""

@@ -103,13 +103,18 @@ def _decode(source: Source, taps: Sequence[FrameTap], **how: Any) -> Iterator[tu
 
 
 def every_packet(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
-    """highlightr's decode with every frame decoded, frame threads."""
+    """highlightr's decode with every frame decoded."""
     return _decode(source, taps, every_frame=True)
 
 
-def sieved(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
-    """highlightr's decode: pictures that nothing refers to and no tap looks at are left out."""
+def own(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+    """highlightr's decode: groups of pictures side by side, without those that nothing refers to and no tap sees."""
     return _decode(source, taps)
+
+
+def frame_threads(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+    """One decoder with a thread per core, the same pictures left out."""
+    return _in_one_piece(source, [FramePicker(tap, source) for tap in taps])
 
 
 def keyframes_only(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
@@ -155,15 +160,19 @@ class _GraphPainter:
 
 
 def filter_graph(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
-    """As `sieved`, with the picked frames scaled by a filter graph. Upright videos with square pixels only."""
+    """As `frame_threads`, with the picked frames scaled by a filter graph. Upright videos with square pixels only."""
     pickers = [FramePicker(tap, source) for tap in taps]
     for picker, tap in zip(pickers, taps, strict=True):
         picker._painter = _GraphPainter(source, tap.short_side)  # type: ignore[assignment]
+    return _in_one_piece(source, pickers)
+
+
+def _in_one_piece(source: Source, pickers: Sequence[FramePicker]) -> Iterator[tuple[int, Frame]]:
     with open_container(source.path) as container:
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
-        sieve = Sieve(stream, start, [Fraction(tap.frames_per_second) for tap in taps])
+        sieve = Sieve(stream, start, [picker._rate for picker in pickers])
         for packet in packets(container, stream):
             # The empty packet that ends the stream empties the decoder.
             for each in sieve.push(packet) if packet.size else (*sieve.finish(), packet):
@@ -173,7 +182,7 @@ def filter_graph(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int
 
 
 def groups_in_parallel(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
-    """Stretches that begin afresh (IDR) side by side, one thread each, sieved, left after the last pick."""
+    """Each stretch that begins afresh (IDR) sought, decoded on one thread, sieved, and left after its last pick."""
     starts = _fresh_starts(source)
     spans = list(zip(starts, [*starts[1:], None], strict=True))
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -192,10 +201,11 @@ def groups_in_parallel(source: Source, taps: Sequence[FrameTap]) -> Iterator[tup
 
 
 WAYS: dict[str, Way] = {
-    "frame threads, every packet": every_packet,
-    "frame threads, sieved": sieved,
+    "highlightr's": own,
+    "highlightr's, every packet": every_packet,
+    "frame threads, sieved": frame_threads,
     "frame threads, sieved, filter graph": filter_graph,
-    "groups of pictures in parallel, sieved": groups_in_parallel,
+    "groups of pictures sought in parallel, sieved": groups_in_parallel,
     "keyframes only": keyframes_only,
 }
 
