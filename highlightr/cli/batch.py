@@ -12,7 +12,7 @@ from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_board import board_watch, show_result
 from highlightr.cli.choices import CacheChoice
-from highlightr.cli.terminal import show_log
+from highlightr.cli.terminal import error_console, show_log
 from highlightr.errors import FAILURE
 from highlightr.selection import SelectionOptions
 
@@ -69,10 +69,7 @@ def batch(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Summarise many videos; goes on past failures, and where it was stopped."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    show_log(console, quiet=quiet, debug=debug)
+    show_log(quiet=quiet, debug=debug)
     keywords = {"ratio": ratio, "duration_seconds": duration, "mode": mode, "detector": detector}
     keywords |= {"max_clips": max_clips, "copy": copy}
     options = BatchOptions(
@@ -100,7 +97,7 @@ def batch(
         queries=queries,
         allow_remote=allow_remote,
     )
-    with board_watch(console, quiet=quiet or as_json) as watch:
+    with board_watch(error_console(), quiet=quiet or as_json) as watch:
         result = run_batch(jobs, output, options, watch=watch)
     if as_json:
         typer.echo(json.dumps(_as_dict(result), indent=2))

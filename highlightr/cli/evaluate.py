@@ -34,15 +34,12 @@ def evaluate(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Measure scores by the field's protocols, beside random scores, a position prior and the oracle."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    show_log(console, quiet=as_json, debug=debug)
+    show_log(quiet=as_json, debug=debug)
     if preset is not None and data is not None and predictions is None and annotations is None:
         from highlightr.device import resolve_device
         from highlightr.evaluation import evaluate_preset
 
-        with progress_hook(console, quiet=as_json) as progress:
+        with progress_hook(quiet=as_json) as progress:
             place = resolve_device(device)
             report = evaluate_preset(preset, data, protocol or "moments", device=place, progress=progress)
     elif protocol is not None and predictions is not None and annotations is not None and preset is None:

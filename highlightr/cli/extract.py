@@ -43,12 +43,9 @@ def extract(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
-    from rich.console import Console
-
     from highlightr.extraction import ExtractOptions, extract_to_files, videos_in
 
-    console = Console(stderr=True)
-    show_log(console, quiet=quiet, debug=debug)
+    show_log(quiet=quiet, debug=debug)
     options = ExtractOptions(
         format=file_format,
         clip_seconds=clip_seconds,
@@ -60,7 +57,7 @@ def extract(
         overwrite=overwrite,
     )
     names = [name.strip() for name in features.split(",") if name.strip()]
-    with progress_hook(console, quiet=quiet or as_json) as progress:
+    with progress_hook(quiet=quiet or as_json) as progress:
         results = extract_to_files(videos_in(place), names, out, options, progress=progress)
     if as_json:
         typer.echo(json.dumps([_row(result) for result in results], indent=2))

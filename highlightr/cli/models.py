@@ -45,12 +45,10 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def pull(names: Names) -> None:
     """Fetch weights, check them, and keep them as tensors only; what is here already is left as it is."""
-    from rich.console import Console
-
     from highlightr.cli.terminal import progress_hook
     from highlightr.zoo.intake import pull as fetch
 
-    with progress_hook(Console(stderr=True), quiet=False) as progress:
+    with progress_hook(quiet=False) as progress:
         pulled = fetch(names, progress)
     for item in pulled:
         typer.echo(f"{item.name}: {item.path}{'' if item.fetched else ' (was there already)'}")

@@ -44,18 +44,15 @@ def score(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Score every clip of a video, for one query, for many, or for none."""
-    from rich.console import Console
-
     from highlightr.export import Scored, check_scores_path, scores_document, write_scores
     from highlightr.pipeline import Highlighter
 
-    console = Console(stderr=True)
-    show_log(console, quiet=quiet, debug=debug)
+    show_log(quiet=quiet, debug=debug)
     chosen = SelectionOptions(detector=detector).detector  # type: ignore[arg-type]
     exact = check_precision(precision, device)
     if output is not None:
         check_scores_path(output, overwrite=overwrite)
-    with progress_hook(console, quiet=quiet or as_json) as progress:
+    with progress_hook(quiet=quiet or as_json) as progress:
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, cache=cache, progress=progress
         )

@@ -49,12 +49,9 @@ def summarize(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Cut the part of a video that is worth watching, and say why it was chosen."""
-    from rich.console import Console
-
     from highlightr.pipeline import Highlighter
 
-    progress_console = Console(stderr=True)
-    show_log(progress_console, quiet=quiet, debug=debug)
+    show_log(quiet=quiet, debug=debug)
     options: dict[str, Any] = {
         "output": output,
         "clips": clips,
@@ -67,7 +64,7 @@ def summarize(
         **({} if duration is None else {"duration_seconds": duration}),
     }
     exact = check_precision(precision, device)
-    with progress_hook(progress_console, quiet=quiet or as_json) as progress:
+    with progress_hook(quiet=quiet or as_json) as progress:
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, cache=cache, progress=progress
         )
@@ -75,4 +72,4 @@ def summarize(
     if as_json:
         typer.echo(json.dumps(summary.receipt, ensure_ascii=False, indent=2))
     elif not quiet:
-        show_summary(Console(), summary)
+        show_summary(summary)

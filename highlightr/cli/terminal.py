@@ -1,24 +1,27 @@
-"""What a person sees while work goes on and when it is done: bars on a terminal, plain lines otherwise."""
+"""What a person sees while work goes on and when it is done: bars on a terminal, plain lines otherwise.
+
+Progress and the log go to stderr, results to stdout. Rich is imported by the first thing that needs it: it takes longer
+to load than a query on a video seen before takes to answer.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from highlightr.progress import ProgressHook, silent
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
     from highlightr.timeline import Reason, Summary
 
-__all__ = ["print_table", "progress_hook", "show_log", "show_summary", "timecode"]
+__all__ = ["error_console", "print_table", "progress_hook", "show_log", "show_summary", "timecode"]
 
 STAGE_WORDS = {
     "probe": "Looking at the file",
@@ -41,21 +44,31 @@ def timecode(seconds: float) -> str:
     return f"{hours}:{clock.zfill(7)}" if hours else clock
 
 
+@cache
+def error_console() -> Console:
+    """The one console on stderr: bars and log lines that share it do not overwrite each other."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
 @contextmanager
-def progress_hook(console: Console, *, quiet: bool) -> Iterator[ProgressHook]:
-    """A hook for `Highlighter`: one bar per stage on a terminal, one line per finished stage otherwise."""
+def progress_hook(*, quiet: bool) -> Iterator[ProgressHook]:
+    """A hook for `Highlighter`: one bar per stage on a terminal, one line as each stage begins otherwise."""
     if quiet:
         yield silent
-    elif console.is_terminal:
-        with _bars(console) as progress:
+    elif sys.stderr.isatty():
+        with _bars() as progress:
             yield _BarHook(progress)
     else:
-        yield _LineHook(console)
+        yield _line
 
 
-def _bars(console: Console) -> Progress:
+def _bars() -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+    return Progress(*columns, TimeElapsedColumn(), console=error_console(), transient=True)
 
 
 class _BarHook:
@@ -69,17 +82,17 @@ class _BarHook:
         self._progress.update(self._tasks[stage], completed=completed, total=total)
 
 
-class _LineHook:
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def __call__(self, stage: str, completed: float, total: float) -> None:
-        if (completed, total) == (0.0, 1.0):
-            self._console.print(f"{STAGE_WORDS.get(stage, stage)} …", markup=False, highlight=False)
+def _line(stage: str, completed: float, total: float) -> None:
+    if (completed, total) == (0.0, 1.0):
+        print(f"{STAGE_WORDS.get(stage, stage)} …", file=sys.stderr, flush=True)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table without lines; a long last column folds."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, heading in enumerate(headings):
         table.add_column(heading, overflow="fold", no_wrap=number == 0)
@@ -88,8 +101,13 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(table)
 
 
-def show_summary(console: Console, summary: Summary) -> None:
+def show_summary(summary: Summary) -> None:
     """Print what was chosen and where everything is."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading, justify in (("", "right"), ("from", "right"), ("to", "right"), ("score", "right"), ("why", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
@@ -109,10 +127,26 @@ def _reasons(reasons: tuple[Reason, ...]) -> str:
     return ", ".join(f"{reason.label} ({reason.kind} {reason.weight:.2f})" for reason in reasons[:3])
 
 
-def show_log(console: Console, *, quiet: bool, debug: bool) -> None:
+def show_log(*, quiet: bool, debug: bool) -> None:
     """Send the library's log to the terminal: warnings, and everything with `--debug`."""
-    level = logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO
-    handler = RichHandler(console=console, show_path=debug, show_time=debug, rich_tracebacks=False)
     logger = logging.getLogger("highlightr")
-    logger.handlers = [handler]
-    logger.setLevel(level)
+    logger.handlers = [_LogHandler(debug)]
+    logger.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)
+
+
+class _LogHandler(logging.Handler):
+    """Rich's, which is made for the first record; most runs log none."""
+
+    def __init__(self, debug: bool) -> None:
+        super().__init__()
+        self._debug = debug
+        self._rich: logging.Handler | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record."""
+        if self._rich is None:
+            from rich.logging import RichHandler
+
+            about = self._debug
+            self._rich = RichHandler(console=error_console(), show_path=about, show_time=about, rich_tracebacks=False)
+        self._rich.emit(record)

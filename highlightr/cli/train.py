@@ -36,13 +36,10 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
-    from rich.console import Console
-
     from highlightr.training import train as run
 
-    console = Console(stderr=True)
-    show_log(console, quiet=as_json, debug=debug)
-    with progress_hook(console, quiet=as_json) as progress:
+    show_log(quiet=as_json, debug=debug)
+    with progress_hook(quiet=as_json) as progress:
         result = run(
             config,
             data,
@@ -74,13 +71,10 @@ def ablate(
     debug: Debug = False,
 ) -> None:
     """Run the ablation tables of a config."""
-    from rich.console import Console
-
     from highlightr.training import ablate as run
 
-    console = Console(stderr=True)
-    show_log(console, quiet=as_json, debug=debug)
-    with progress_hook(console, quiet=as_json) as progress:
+    show_log(quiet=as_json, debug=debug)
+    with progress_hook(quiet=as_json) as progress:
         result = run(config, data, out, seeds=seeds, folds=folds, device=device, tables=table or (), progress=progress)
     if as_json:
         typer.echo(json.dumps(result.as_dict(), indent=2))

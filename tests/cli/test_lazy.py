@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
+from highlightr.cli.app import COMMANDS
 from highlightr.cli.lazy import Home
-from highlightr.cli.main import COMMANDS
 from tests.cli.run import run
 
 
@@ -48,3 +49,14 @@ def test_a_misspelt_command_is_bad_input_with_a_suggestion(
     done = run(capsys, monkeypatch, "sumarize", "video.mp4")
     assert done.code == 2
     assert "summarize" in done.err
+
+
+def test_the_collector_is_as_it_was_afterwards(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gc.get_threshold()
+    during = []
+    monkeypatch.setattr("highlightr.cli.app.app", lambda: during.append(gc.get_threshold()))
+    assert run(capsys, monkeypatch, "--version").code == 0
+    assert during[0][0] > 100 * before[0]
+    assert gc.get_threshold() == before
