@@ -45,18 +45,21 @@ class LabelBank:
         return f"LabelBank({len(self.names)} labels, vectors {self.vectors.shape})"
 
     @cached_property
-    def _similarities(self) -> FloatArray:
-        """(L, L), each label's own similarity left out of any largest."""
-        similarities = np.asarray(self.vectors @ self.vectors.T, dtype=np.float32)
-        np.fill_diagonal(similarities, -np.inf)
-        return similarities
+    def _crowdings(self) -> dict[int, FloatArray]:
+        """What `crowding` found, by the number of neighbours: it is asked for with every query."""
+        return {}
 
     def crowding(self, neighbours: int) -> FloatArray:
         """(L,) mean similarity of each label to its nearest others: high where any query comes near."""
         count = min(neighbours, len(self.names) - 1)
         if count < 1:
             return np.zeros(len(self.names), dtype=np.float32)
-        return np.asarray(np.partition(self._similarities, -count, axis=1)[:, -count:].mean(axis=1), dtype=np.float32)
+        if count not in self._crowdings:
+            similarities = np.asarray(self.vectors @ self.vectors.T, dtype=np.float32)
+            np.fill_diagonal(similarities, -np.inf)  # A label is not its own neighbour.
+            nearest = np.partition(similarities, -count, axis=1)[:, -count:]
+            self._crowdings[count] = np.asarray(nearest.mean(axis=1), dtype=np.float32)
+        return self._crowdings[count]
 
 
 @dataclass(frozen=True)
