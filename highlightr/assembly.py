@@ -6,32 +6,34 @@ when the preset is loaded; one is opened when it is first needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from highlightr.device import Precision, check_precision, resolve_device
 from highlightr.errors import ConfigError
 from highlightr.extraction import OpenedExtractor, open_extractor, open_text_encoder, takes
 from highlightr.features import (
-    Extractor,
     TextEncoder,
     Weights,
     extractor_class,
     text_encoder_class,
 )
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
-from highlightr.scorers import Scorer, contract_of, create_scorer
+from highlightr.scorers import QueryUse, Scorer, contract_of, create_scorer
 from highlightr.scorers.registry import READ_LABELS
 from highlightr.scorers.zeroshot_labels import LabelBank
-from highlightr.selection import Detector, TransNetV2
+from highlightr.selection.options import Detector
 from highlightr.timeline import Features, Query, Scores, Shot
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.manifest import entry
 from highlightr.zoo.store import weights_path
 
 __all__ = ["Models", "load_models"]
+
+Opened = TypeVar("Opened")
 
 
 @dataclass
@@ -46,29 +48,31 @@ class Models:
     _open_text: Callable[[], TextEncoder]
 
     def scorer_for(self, query: str | None) -> Scorer:
-        """The scorer that serves this query, or `None`; opened at the first call."""
+        """The scorer that serves this query, or `None`; opened at the first call.
+
+        Raises:
+            WeightsError: its weights do not fit its settings.
+        """
         return self._open_scorer(self.preset.scorer_name(query))
 
     def choice_for(self, query: str | None) -> ScorerChoice:
         """What the preset says about that scorer."""
         return self.preset.scorers[self.preset.scorer_name(query)]
 
-    @cached_property
+    @property
     def text_encoder(self) -> TextEncoder:
-        """The encoder of queries."""
+        """The encoder of queries; opened at the first call."""
         return self._open_text()
 
     @cached_property
     def _boundary_network(self) -> OpenedExtractor:
+        from highlightr.selection.transnet import TransNetV2
+
         return OpenedExtractor(TransNetV2, {}, (TransNetV2.weights,), None, partial(TransNetV2, self.device))
 
     def opened_for(self, detector: Detector) -> tuple[OpenedExtractor, ...]:
         """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
         return (*self.opened, self._boundary_network) if detector == "transnetv2" else self.opened
-
-    def extractors(self, detector: Detector) -> tuple[Extractor, ...]:
-        """The same, opened."""
-        return tuple(one.extractor for one in self.opened_for(detector))
 
     def weights_for(self, query: str | None) -> tuple[Weights, ...]:
         """Of every model that takes part: the backbones, the text encoder and the scorer."""
@@ -78,17 +82,20 @@ class Models:
         return (*(item for one in self.opened for item in one.weights), *encoder, *scorer)
 
     def check_query(self, query: str | None) -> None:
-        """Refuse a query that cannot be used, before any work; the scorer is open after it.
+        """Refuse a query that cannot be used, before anything is opened.
 
         Raises:
             ConfigError: an empty query, or none where the scorer needs one.
-            WeightsError: the scorer's weights do not fit its settings.
         """
         if query is not None and not query.strip():
             raise ConfigError("the query is empty; write what to look for, or leave --query out")
-        if query is None and self.scorer_for(query).contract.query == "required":
+        if query is None and self._use_of(query) == "required":
             raise ConfigError(f"{self._named(query)} needs a query: --query 'what to look for'")
-        self.scorer_for(query)
+
+    def _use_of(self, query: str | None) -> QueryUse:
+        """What the scorer that serves this query does with it; the scorer is not opened."""
+        choice = self.choice_for(query)
+        return contract_of(choice.name, choice.config).query
 
     def _named(self, query: str | None) -> str:
         """The preset, and the scorer where there is a choice of several."""
@@ -98,8 +105,7 @@ class Models:
 
     def encode(self, query: str | None) -> Query | None:
         """Embed a query; `None` without one, or where the scorer takes none."""
-        use = self.scorer_for(query).contract.query
-        return None if query is None or use == "ignored" else self.text_encoder.encode(query)
+        return None if query is None or self._use_of(query) == "ignored" else self.text_encoder.encode(query)
 
     def score(self, features: Features, query: str | None, encoded: Query | None, shots: Sequence[Shot]) -> Scores:
         """Score every clip, and say so where a query was given that the scorer cannot use."""
@@ -124,10 +130,21 @@ def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp
         if choice.weights is not None:
             weights_path(choice.weights)
     signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
-    open_text = cache(partial(_open_text, preset, place))
-    open_scorer = cache(partial(_open_scorer, preset, place, precision, open_text))
+    open_text = _once(partial(_open_text, preset, place))
+    open_scorer = _once(partial(_open_scorer, preset, place, precision, open_text))
     opened = tuple(_open_extractor(name, preset, place, precision, signals) for name in preset.extractors)
     return Models(preset, place, opened, open_scorer, open_text)
+
+
+def _once(make: Callable[..., Opened]) -> Callable[..., Opened]:
+    """`make`, called once per arguments; also where the encoder is wanted by two threads at the same moment."""
+    kept, lock = cache(make), threading.Lock()
+
+    def get(*given: Hashable) -> Opened:
+        with lock:
+            return kept(*given)
+
+    return get
 
 
 def _open_scorer(

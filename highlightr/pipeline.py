@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from highlightr.media import probe
 from highlightr.options import SummarizeOptions
 from highlightr.progress import ProgressHook, Stages
 from highlightr.selection import Detector, find_shots, select_segments
-from highlightr.timeline import Features, Scores, Shot, Source, Summary, TimeGrid
+from highlightr.timeline import Features, Query, Scores, Shot, Source, Summary, TimeGrid
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
 
 __all__ = ["Analysis", "Highlighter"]
+
+Encoding = Future[list[Query | None]]
+"""The queries' embeddings, once they are made."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,8 @@ class Highlighter:
         self, video: str | Path, queries: Sequence[str | None], *, detector: Detector = "cheap"
     ) -> list[Analysis]:
         """The same for many queries, in their order; the video is decoded once at most."""
-        for query in queries:
-            self._models.check_query(query)
-        return self._analyse(probe(Path(video)), queries, detector, Stages(self._progress))
+        with self._encoding(queries) as encoding:
+            return self._analyse(probe(Path(video)), queries, encoding, detector, Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -108,23 +111,33 @@ class Highlighter:
         """
         wanted = SummarizeOptions.from_keywords(**options)
         stages = Stages(self._progress)
-        self._models.check_query(query)
-        with stages("probe"):
-            source = probe(Path(video))
-            outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
-        (analysis,) = self._analyse(source, [query], wanted.selection.detector, stages)
+        with self._encoding([query]) as encoding:
+            with stages("probe"):
+                source = probe(Path(video))
+                outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
+            (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
         summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
         return deliver(summary, outputs, wanted, self._models, stages)
 
+    @contextmanager
+    def _encoding(self, queries: Sequence[str | None]) -> Iterator[Encoding]:
+        """Check the queries, then encode them on a thread, while the scorers are opened and the video is read."""
+        models = self._models
+        for query in queries:
+            models.check_query(query)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            encoding = beside.submit(lambda: [models.encode(query) for query in queries])
+            for query in queries:
+                models.scorer_for(query)  # What is wrong with its weights is known before any decoding.
+            yield encoding
+
     def _analyse(
-        self, source: Source, queries: Sequence[str | None], detector: Detector, stages: Stages
+        self, source: Source, queries: Sequence[str | None], encoding: Encoding, detector: Detector, stages: Stages
     ) -> list[Analysis]:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
-        with ThreadPoolExecutor(max_workers=1) as beside, stages("extract") as advance:
-            # The text encoder takes half a second to open: that is done while the video is decoded.
-            encoding = beside.submit(lambda: [models.encode(query) for query in queries])
+        with stages("extract") as advance:
             opened = models.opened_for(detector)
             features = extract_cached(source, grid, opened, models.device, self._cache, progress=advance)
         with stages("shots"):

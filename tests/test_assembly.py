@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +73,35 @@ def test_a_scorer_is_opened_only_when_it_is_to_run(two: Preset, monkeypatch: pyt
     models = load_models(two, "cpu")
     assert made == []
     models.check_query(None)
-    assert models.encode(None) is None
-    assert made == ["debug"]
     models.check_query("a cat")
+    assert models.encode(None) is None
+    assert made == []
+    models.scorer_for(None)
+    assert made == ["debug"]
+    models.scorer_for("a cat")
+    models.scorer_for("a dog")
     assert made == ["debug", "cfsum"]
+
+
+def test_two_threads_open_the_text_encoder_once(two: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+    made: list[object] = []
+
+    def slow(*_: object, **__: object) -> object:
+        made.append(object())
+        time.sleep(0.05)  # Long enough that the other thread asks meanwhile.
+        return made[-1]
+
+    monkeypatch.setattr(assembly, "open_text_encoder", slow)
+    models = load_models(two, "cpu")
+
+    def ask(_: int) -> object:
+        both.wait(timeout=10)
+        return models.text_encoder
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        assert set(threads.map(ask, range(2))) == set(made)
+    assert len(made) == 1
 
 
 def test_a_named_scorer_serves_everybody(two: Preset) -> None:
@@ -104,8 +132,7 @@ def test_an_unknown_scorer_lists_those_of_the_preset() -> None:
         Highlighter.from_preset("lite", device="cpu", scorer="best")
 
 
-def test_lite_answers_without_torch(lite: Models) -> None:
-    lite.encode("a cat")  # models are compiled once, with torch; the process below finds them compiled
+def test_lite_answers_without_torch() -> None:
     code = (
         "import sys\nfrom highlightr.assembly import load_models\nfrom highlightr.zoo import load_preset\n"
         "from tests.scorers import factories\n"

@@ -35,6 +35,7 @@ from tests.benchmarks.running import (
     Spread,
     by_turns,
     cpu_seconds,
+    extractors_of,
     machine,
     random_where_missing,
     timed,
@@ -71,7 +72,7 @@ class Job:
     @property
     def taps(self) -> list[Any]:
         """What the networks look at; the thumbnails that shots are found in are the pipeline's own affair."""
-        networks = [each for each in self.models.extractors("cheap") if each.streams.keys() - {"motion", "novelty"}]
+        networks = [each for each in extractors_of(self.models) if each.streams.keys() - {"motion", "novelty"}]
         return list(dict.fromkeys(each.tap for each in networks))
 
 
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure(job: Job, rounds: int) -> dict[str, Any]:
     """Every figure of one job."""
     scorer = job.models.scorer_for(job.query)
-    with listening(job.models.extractors("cheap")) as networks, listening_to_scorer(scorer) as calls:
+    with listening(extractors_of(job.models)) as networks, listening_to_scorer(scorer) as calls:
         summary = job.summarize()
     networks = [each for each in networks if each.count]
     _say("the fastest exact decode")

@@ -28,7 +28,7 @@ from highlightr.media import decode, probe
 from highlightr.timeline import FloatArray, Source, TimeGrid
 from tests.benchmarks.networks import listening
 from tests.benchmarks.plain_models import PlainPictures, PlainSound, PlainThumbnails, PlainWindows, plain_model
-from tests.benchmarks.running import by_turns, machine, random_where_missing, without_cache, write_json
+from tests.benchmarks.running import by_turns, extractors_of, machine, random_where_missing, without_cache, write_json
 
 TARGETS = {"lite": 3.0}
 OTHER_TARGET = 1.5
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     with without_cache(), random_where_missing(options.random_weights):
         highlighter = Highlighter.from_preset(options.preset, device="cpu")
-        extractors = highlighter._models.extractors("cheap")
+        extractors = extractors_of(highlighter._models)
         source = probe(options.video)
         grid = TimeGrid(source.duration_seconds, highlighter.preset.clip_seconds)
         modules = laid_open(extractors)

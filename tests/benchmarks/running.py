@@ -20,13 +20,17 @@ from typing import Any
 from unittest.mock import patch
 
 from highlightr import assembly
+from highlightr.assembly import Models
 from highlightr.errors import WeightsError
+from highlightr.features import Extractor
+from highlightr.features.backbones.base import NetworkSource
 from highlightr.zoo.store import weights_path
 
 __all__ = [
     "Spread",
     "by_turns",
     "cpu_seconds",
+    "extractors_of",
     "machine",
     "random_where_missing",
     "timed",
@@ -96,13 +100,19 @@ def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:
         path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
+def extractors_of(models: Models) -> tuple[Extractor, ...]:
+    """A preset's extractors, opened."""
+    return tuple(one.extractor for one in models.opened_for("cheap"))
+
+
 @contextmanager
 def random_where_missing(wanted: bool = True) -> Iterator[None]:
-    """While this is open, every model whose weights are not here opens on random ones (seed 0)."""
+    """While this is open, every model whose weights are not here opens on random ones (seed 0) and runs as it ships."""
     if not wanted:
         yield
         return
     with ExitStack() as stack:
+        stack.enter_context(patch.object(NetworkSource, "random_in_torch", new=False))
         for name, value in _stand_ins().items():
             stack.enter_context(patch.object(assembly, name, value))
         yield

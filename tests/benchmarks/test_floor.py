@@ -15,7 +15,7 @@ from tests.benchmarks import floor
 from tests.benchmarks.floor import Job, StageClock, filled, own_trial, plain_cut, ratios, raw
 from tests.benchmarks.forwards import agreement, in_batches
 from tests.benchmarks.networks import Network, listening
-from tests.benchmarks.running import Spread, by_turns, without_cache
+from tests.benchmarks.running import Spread, by_turns, extractors_of, without_cache
 from tests.mediamaker import CLOSED_GOP, made
 
 
@@ -30,7 +30,7 @@ def _job(video: Path, folder: Path) -> Job:
 
 def test_networks_are_heard_without_being_changed(video: Path, tmp_path: Path) -> None:
     job = _job(video, tmp_path)
-    extractors = job.models.extractors("cheap")
+    extractors = extractors_of(job.models)
     before = [dict(vars(each)) for each in extractors]
     with without_cache():
         with listening(extractors) as networks:
