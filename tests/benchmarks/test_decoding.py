@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.media import probe
 from highlightr.media.taps import FrameTap
-from tests.benchmarks.decoding import WAYS, expected_picks, fastest_exact, picks, sound_rates
+from tests.benchmarks.decoding import WAYS, NotHere, expected_picks, fastest_exact, picks, sound_rates
 from tests.mediamaker import CLOSED_GOP, OPEN_GOP, made, read_number, variable_times
 
 VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -20,7 +20,7 @@ VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "variable": ("variable.mkv", {**CLOSED_GOP, "times": variable_times(4.0)}),
     "offset": ("offset.mkv", {**CLOSED_GOP, "seconds": 3.0, "offset": 0.7}),
 }
-EXACT_WAYS = [name for name in WAYS if name != "keyframes only"]
+EXACT_WAYS = [name for name in WAYS if name not in ("keyframes only", "torchcodec")]
 TAPS = [FrameTap(1.0, 64), FrameTap(7.5)]
 
 
@@ -55,8 +55,20 @@ def test_parallel_groups_give_the_bytes_of_the_decode_pass() -> None:
 def test_a_way_with_other_frames_is_no_floor() -> None:
     source = probe(_video("b-frames"))
     way, attempts = fastest_exact(source, [FrameTap(5.0, 64)])
-    assert {each.way: each.exact for each in attempts} == {name: name != "keyframes only" for name in WAYS}
-    assert way in EXACT_WAYS
+    exact = {each.way: each.exact for each in attempts if each.way != "torchcodec"}
+    assert exact == {**dict.fromkeys(EXACT_WAYS, True), "keyframes only": False}
+    assert way in (*EXACT_WAYS, "torchcodec")
+
+
+def test_torchcodec_picks_the_same_frames_where_it_is_installed() -> None:
+    source = probe(_video("b-frames"))
+    try:
+        found = list(WAYS["torchcodec"](source, TAPS))
+    except NotHere:
+        pytest.skip("torchcodec is not installed, or finds no FFmpeg")
+    assert [(*place, pytest.approx(seconds, abs=1e-6)) for *place, seconds in expected_picks(source, TAPS)] == picks(
+        iter(found)
+    )
 
 
 def test_a_sample_rate_counts_once() -> None:
