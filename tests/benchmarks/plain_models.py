@@ -140,7 +140,7 @@ def _forward(extractor: Any, module: Any) -> Callable[[Any], Streams]:
             zip(names, np.split(_run(module, efficientnet.preprocess(picture)[None]), [widths[0]], axis=1), strict=True)
         )
     if hasattr(extractor, "_sampling"):
-        return lambda windows: {names[0]: _run(module, _normal(windows, extractor.mean, extractor.deviation))}
+        return lambda windows: {names[0]: _run(module, windows)}
     if hasattr(extractor, "_pixels"):
         return lambda picture: _clip(extractor, module, picture)
     return lambda picture: {names[0]: _inception(extractor, module, picture)}
@@ -154,15 +154,8 @@ def _run(module: Any, given: npt.NDArray[Any]) -> FloatArray:
     return made
 
 
-def _normal(pixels: Pixels, mean: Any, deviation: Any) -> FloatArray:
-    """(batch, ..., 3) to (batch, 3, ...), normalised."""
-    shown = (pixels.astype(np.float32) - np.float32(mean)) / np.float32(deviation)
-    return np.moveaxis(shown, -1, 1)
-
-
 def _clip(extractor: Any, module: Any, picture: Pixels) -> Streams:
-    mean, deviation = (np.asarray(each.cpu()).reshape(3) * 255 for each in (extractor._mean, extractor._deviation))
-    rows = _run(module, _normal(central_square(picture, extractor._pixels)[None], mean, deviation))
+    rows = _run(module, central_square(picture, extractor._pixels)[None])
     if "imagenet" not in extractor.streams:
         return {"clip": rows}
     logits = extractor._scale * (rows / np.linalg.norm(rows)) @ extractor._classes.T
@@ -173,7 +166,7 @@ def _clip(extractor: Any, module: Any, picture: Pixels) -> Streams:
 def _inception(extractor: Any, module: Any, picture: Pixels) -> FloatArray:
     from highlightr.features.backbones.inception import dequantise, quantise
 
-    rows = _run(module, np.moveaxis(extractor._prepare(picture).astype(np.float32), -1, 0)[None])
+    rows = _run(module, extractor._prepare(picture)[None])
     return dequantise(quantise(rows)) if getattr(extractor, "_quantised", False) else rows
 
 
@@ -218,7 +211,9 @@ def _yamnet(grid: TimeGrid) -> Callable[[FloatArray], Streams]:
                 if shared > 1e-3:
                     sums[clip] += shared * probabilities
                     weights[clip] += shared
-        return {"yamnet": (sums / weights[:, None]).astype(np.float32)}
+        heard = np.flatnonzero(weights)  # The last clip may be shorter than what a patch leaves out.
+        nearest = heard[np.abs(np.arange(grid.num_clips)[:, None] - heard).argmin(axis=1)]
+        return {"yamnet": (sums[nearest] / weights[nearest, None]).astype(np.float32)}
 
     return measure
 
