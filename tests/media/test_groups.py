@@ -14,7 +14,9 @@ import pytest
 
 from highlightr.errors import DecodeError
 from highlightr.media import FrameTap, Tap, ThumbnailTap, decode, probe
+from highlightr.media import _group as group
 from highlightr.media import _groups as groups
+from highlightr.media._group import Group
 from highlightr.media._nal import NalReader
 from highlightr.media._pictures import ThumbnailMaker
 from highlightr.media._seams import LEAST_PACKETS, Seams
@@ -62,16 +64,16 @@ def _several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[groups._Group]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Group]:
     """Every group that is made."""
-    made_groups: list[groups._Group] = []
+    made_groups: list[Group] = []
 
-    class Seen(groups._Group):
+    class Seen(Group):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             made_groups.append(self)
 
-    monkeypatch.setattr(groups, "_Group", Seen)
+    monkeypatch.setattr(groups, "Group", Seen)
     return made_groups
 
 
@@ -117,8 +119,8 @@ def test_the_frames_are_those_of_one_decoder(name: str, seen: list[Any]) -> None
 def test_workers_and_backlog_change_no_byte(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     source = probe(made(name, **VIDEOS[name]))
     usual = _items(source)
-    monkeypatch.setattr(groups, "_LARGEST_LEAD_BYTES", 1)
-    monkeypatch.setattr(groups, "_LARGEST_BACKLOG_BYTES", 3 * groups._PACKET_BYTES)
+    monkeypatch.setattr(group, "LARGEST_LEAD_BYTES", 1)
+    monkeypatch.setattr(group, "LARGEST_BACKLOG_BYTES", 3 * group.PACKET_BYTES)
     pressed = _items(source)
     monkeypatch.setattr(groups, "frame_threads", lambda *_: 1)
     alone = _items(source)
@@ -130,7 +132,7 @@ def test_workers_and_backlog_change_no_byte(name: str, monkeypatch: pytest.Monke
 
 
 def test_little_room_for_packets_means_one_piece(seen: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "_LARGEST_BACKLOG_BYTES", 3 * groups._PACKET_BYTES)
+    monkeypatch.setattr(group, "LARGEST_BACKLOG_BYTES", 3 * group.PACKET_BYTES)
     _items(probe(made("closed.mp4", **VIDEOS["closed.mp4"])))
     assert len(seen) == 1
 
