@@ -11,9 +11,10 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["home_folder", "read_sealed", "write_sealed"]
+__all__ = ["home_folder", "is_sealed", "read_sealed", "write_sealed"]
 
 _SEAL_BYTES = hashlib.sha256().digest_size
+_BLOCK_BYTES = 2**20
 
 
 def home_folder() -> Path:
@@ -36,6 +37,20 @@ def read_sealed(path: Path) -> bytes | None:
         return None
     payload, seal = sealed[:-_SEAL_BYTES], sealed[-_SEAL_BYTES:]
     return payload if hashlib.sha256(payload).digest() == seal else None
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a sealed file is there and whole, told without holding it in memory."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            left = path.stat().st_size - _SEAL_BYTES
+            while left > 0 and (block := file.read(min(left, _BLOCK_BYTES))):
+                digest.update(block)
+                left -= len(block)
+            return left == 0 and file.read() == digest.digest()
+    except OSError:
+        return False
 
 
 def write_sealed(path: Path, payload: bytes) -> None:

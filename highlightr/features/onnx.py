@@ -3,7 +3,8 @@
 In: a recipe, which tells how to build a torch module and what goes in and out. Out: a `Model`, a function from named
 arrays to arrays. On the CPU that is an onnxruntime session; the module is exported on first use, checked against
 torch, and kept in `home_folder()/compiled`. On a GPU the torch module itself runs. Importing torch takes seconds
-and is avoided whenever the compiled model is there.
+and is avoided whenever the compiled model is there. onnxruntime opens the file itself, seal and all: a model of 300 MB
+that went through Python's memory would stand there three times.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,7 @@ import numpy.typing as npt
 
 from highlightr.errors import ConfigError, WeightsError
 from highlightr.features.base import Weights
-from highlightr.home import home_folder, read_sealed, write_sealed
+from highlightr.home import home_folder, is_sealed, write_sealed
 from highlightr.timeline import FloatArray
 
 if TYPE_CHECKING:
@@ -37,10 +39,12 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Model = Callable[[Arrays], list[FloatArray]]
 """Named input arrays to output arrays, in the recipe's order."""
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 """Part of a compiled file's name; raised when a recipe's graph or the exporter's options change."""
 
 _OPSET = 17
+_SEAL_FIELD = b"\xa2\x06\x20"
+"""Ends a compiled model: with it the seal that follows is a field of 32 bytes, number 100, which readers skip."""
 _EXPORTING = threading.Lock()
 """torch exports one module at a time; the text encoder may be opened while an extractor is."""
 
@@ -54,7 +58,8 @@ class Recipe:
 
     name: str
     """Part of the compiled file's name: lower case, no spaces."""
-    weights: Weights
+    weights: Weights | None
+    """`None` for weights that nobody will ask for again: the compiled model is not kept."""
     build: Callable[[], torch.nn.Module]
     """Returns the module in evaluation mode with verified weights; it takes the inputs in order."""
     example: Arrays
@@ -84,8 +89,10 @@ def open_model(recipe: Recipe, *, device: str = "cpu", threads: int | None = Non
     raise ConfigError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
 
 
-def compiled_path(recipe: Recipe) -> Path:
-    """Where the compiled model is kept; new weights or a new format lead to a new place."""
+def compiled_path(recipe: Recipe) -> Path | None:
+    """Where the compiled model is kept, if it is; new weights or a new format lead to a new place."""
+    if recipe.weights is None:
+        return None
     return home_folder() / "compiled" / f"{recipe.name}-{recipe.weights.sha256[:12]}-v{_FORMAT_VERSION}.onnx.sealed"
 
 
@@ -96,11 +103,11 @@ def default_threads() -> int:
     return min(cores, max(1, int(wanted))) if wanted.isdecimal() else cores
 
 
-def session_from_bytes(model: bytes, threads: int | None = None, external: Arrays | None = None) -> Any:
+def session_from_bytes(model: bytes | Path, threads: int | None = None, external: Arrays | None = None) -> Any:
     """An onnxruntime session for a serialised model.
 
     Args:
-        model: the ONNX protobuf.
+        model: the ONNX protobuf, or the file that it is in.
         threads: `None` takes every core this process may use.
         external: file name to (n,) uint8 content, for a model whose weights lie in files of their own.
     """
@@ -117,43 +124,67 @@ def session_from_bytes(model: bytes, threads: int | None = None, external: Array
     if parts:
         sizes = [len(part) for part in parts.values()]
         options.add_external_initializers_from_files_in_memory(list(parts), list(parts.values()), sizes)
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    given = str(model) if isinstance(model, Path) else model
+    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 def _in_onnxruntime(recipe: Recipe, threads: int | None) -> Model:
-    session = _cached_session(recipe, threads) or session_from_bytes(_compile(recipe), threads)
+    session = _cached_session(recipe, threads) or _compile(recipe, threads)
     return lambda inputs: list(session.run(list(recipe.outputs), dict(inputs)))
 
 
 def _cached_session(recipe: Recipe, threads: int | None) -> Any:
-    payload = read_sealed(compiled_path(recipe))
-    if payload is None:
+    path = compiled_path(recipe)
+    if path is None or not is_sealed(path):
         return None
     try:
-        return session_from_bytes(payload, threads)
+        return session_from_bytes(path, threads)
     except Exception as error:  # noqa: BLE001  onnxruntime raises classes of its own, one per status
         logger.debug("compiled %s does not open and is made again: %s", recipe.name, error)
         return None
 
 
-def _compile(recipe: Recipe) -> bytes:
+def _compile(recipe: Recipe, threads: int | None) -> Any:
+    """Export, open, compare with torch, and only then keep."""
     logger.info("Preparing %s for this machine, once", recipe.name)
     module = recipe.build()
+    expected = _run_torch(module, recipe.example, "cpu")
     with _EXPORTING:
         payload = _export(recipe, module)
-    _check(recipe, module, payload)
+    # Neither the module nor the export is needed beside the session that is made of them.
+    del module
+    path = compiled_path(recipe)
+    unchecked = None if path is None else _written(recipe.name, payload, path)
+    if path is None or unchecked is None:
+        session = session_from_bytes(payload, threads)
+        _check(recipe, expected, session)
+        return session
+    del payload
     try:
-        write_sealed(compiled_path(recipe), payload)
+        session = session_from_bytes(unchecked, threads)
+        _check(recipe, expected, session)
+        unchecked.replace(path)
+    finally:
+        unchecked.unlink(missing_ok=True)
+    return session
+
+
+def _written(name: str, payload: bytes, path: Path) -> Path | None:
+    """A file beside `path` with the model in it, this thread's own; `None` where nothing can be written."""
+    unchecked = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        write_sealed(unchecked, payload + _SEAL_FIELD)
     except OSError as error:
-        logger.info("%s cannot be kept for next time: %s", recipe.name, error)
-    return payload
+        logger.info("%s cannot be kept for next time: %s", name, error)
+        return None
+    return unchecked
 
 
 def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:
     import torch
 
     buffer: Any = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode():
+    with warnings.catch_warnings(), torch.inference_mode(), _plain_attention():
         # The tracing exporter warns that it is the older one; the newer needs a package more and takes longer.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -170,9 +201,20 @@ def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:
     return exported
 
 
-def _check(recipe: Recipe, module: torch.nn.Module, payload: bytes) -> None:
-    expected = _run_torch(module, recipe.example, "cpu")
-    session = session_from_bytes(payload)
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """torch's fused attention has no ONNX form; without it the same layers are traced one by one."""
+    import torch
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _check(recipe: Recipe, expected: Sequence[FloatArray], session: Any) -> None:
     for name, want, got in zip(
         recipe.outputs, expected, session.run(list(recipe.outputs), dict(recipe.example)), strict=True
     ):

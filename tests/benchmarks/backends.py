@@ -14,12 +14,14 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from highlightr.errors import WeightsError
 from highlightr.extraction import open_extractor
 from highlightr.features import create_text_encoder, extract
+from highlightr.features.backbones.base import NetworkSource
 from highlightr.media import probe
 from highlightr.timeline import Source, TimeGrid
 from tests.benchmarks.forwards import BACKENDS, Trial, forget, trials
@@ -61,6 +63,8 @@ def heard(name: str, source: Source) -> tuple[Network, bool]:
         opened = open_extractor(name, clip_seconds=1.0)
     except WeightsError:
         opened = open_extractor(name, clip_seconds=1.0, random_seed=0)
+    with patch.object(NetworkSource, "random_in_torch", new=False):
+        opened.load()
     with listening([opened.extractor]) as networks:
         extract(source, TimeGrid(source.duration_seconds, 1.0), [opened.extractor])
     return networks[0], opened.random_seed is not None

@@ -15,14 +15,15 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
 from highlightr.features import EXTRACTORS, create_extractor, extract
-from highlightr.features.backbones.clip import Clip
 from highlightr.features.base import Extraction
 from highlightr.media import decode, probe
 from highlightr.media.taps import Frame, Item
@@ -122,13 +123,8 @@ class Call:
 
 def _networks(extractor: Any) -> list[tuple[Any, str]]:
     """Where the networks of an extractor are called: object and attribute."""
-    if isinstance(extractor, Clip):
-        return [(extractor._network, "encode_image")]
-    if hasattr(type(extractor), "protocol"):
-        return [(extractor, "_features")]
-    found = [getattr(extractor, name, None) for name in ("_network", "_rgb", "_flow")]
-    modules = [module for each in found for module in (each if isinstance(each, tuple) else (each,))]
-    return [(module, "forward") for module in modules if module is not None]
+    places = [(extractor, name) for name in ("_rows", "_rgb") if getattr(extractor, name, None) is not None]
+    return places + [(module, "forward") for module in getattr(extractor, "_flow", None) or ()]
 
 
 def _record(extractor: Any, grid: TimeGrid, items: Sequence[Item]) -> list[Call]:
@@ -142,19 +138,15 @@ def _record(extractor: Any, grid: TimeGrid, items: Sequence[Item]) -> list[Call]
 
         return call
 
-    places = _networks(extractor)
-    for owner, attribute in places:
-        setattr(owner, attribute, recording(getattr(owner, attribute)))
-    _push(extractor.start(grid), items)
-    for owner, attribute in places:
-        delattr(owner, attribute)
+    with ExitStack() as stack:
+        for owner, attribute in _networks(extractor):
+            stack.enter_context(patch.object(owner, attribute, recording(getattr(owner, attribute))))
+        _push(extractor.start(grid), items)
     return calls
 
 
 def _result(made: Any) -> Any:
-    """The tensor of a call: Cnn14 returns a dictionary, RAFT a list of refinements."""
-    if isinstance(made, dict):
-        return made["embedding"]
+    """What a call made: RAFT returns a list of refinements."""
     return made[-1] if isinstance(made, list) else made
 
 

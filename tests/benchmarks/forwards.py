@@ -134,8 +134,8 @@ def _torch(network: Network, layout: str = "", autocast: bool = False, compiled:
 
         inductor.freezing = True
         module = torch.compile(module)
-    # Pictures that come as bytes are turned inside the module, which leaves them channels last.
-    given_as = memory if network.sample.ndim in (4, 5) and network.sample.dtype == np.float32 else None
+    # Pictures that come channels last are turned inside the module, which leaves them so in memory.
+    given_as = memory if network.sample.ndim in (4, 5) and network.sample.shape[-1] != 3 else None
 
     def run(batch: Array) -> Array:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):

@@ -75,10 +75,8 @@ def listening(extractors: Sequence[Extractor]) -> Iterator[list[Network]]:
 
 def _listen(extractor: Any, stack: ExitStack) -> Network | None:
     for attribute, listener in _LISTENERS.items():
-        owner, _, last = attribute.rpartition(".")
-        place = getattr(extractor, owner, None) if owner else extractor
-        if place is not None and hasattr(place, last):
-            return listener(extractor, place, last, stack)
+        if getattr(extractor, attribute, None) is not None:
+            return listener(extractor, extractor, attribute, stack)
     return None
 
 
@@ -132,41 +130,24 @@ def _yamnet_graph() -> tuple[bytes, bytes]:
     return parts["model.onnx"], parts["model.data"]
 
 
-def _tensors(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
-    """A method from tensor to tensor, of the extractor or of its network."""
-    method = getattr(place, attribute)
-    network = Network(extractor.name, _in_torch(method, extractor._source.device))
-    whole = place is extractor
-    network.module = _wrapped(
-        extractor, lambda owner, given: getattr(owner if whole else owner._network, attribute)(given)
-    )
+def _rows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
+    """A published network, whichever backend runs it."""
+    rows = getattr(place, attribute)
+    network = Network(extractor.name, rows)
+    network.module = rows.module
 
-    def listen(given: Any) -> Any:
-        made = method(given)
-        network.heard(given.cpu().numpy(), made.cpu().numpy())
+    def listen(given: Array) -> Array:
+        made: Array = rows(given)
+        network.heard(given, made)
         return made
 
     _patch(place, attribute, listen, stack)
     return network
 
 
-def _cnn14(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
-    embed = getattr(place, attribute)
-    network = Network(extractor.name, embed)
-    network.module = _wrapped(extractor._network, lambda net, chunks: net(chunks)["embedding"])
-
-    def listen(chunks: Array) -> Array:
-        made: Array = embed(chunks)
-        network.heard(chunks, made)
-        return made
-
-    _patch(place, attribute, listen, stack)
-    return network
-
-
-def _windows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
+def _windows(extractor: Any, place: Any, _: str, stack: ExitStack) -> Network:
     """A network whose forward is more than a module (optical flow): it runs in its own way only."""
-    forward = getattr(place, attribute)
+    forward = extractor._forward
     network = Network(extractor.name, lambda windows: np.hstack(list(forward(windows).values())))
 
     def listen(windows: Array) -> Any:
@@ -174,17 +155,16 @@ def _windows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Ne
         network.heard(windows, np.hstack(list(made.values())))
         return made
 
-    _patch(place, attribute, listen, stack)
+    _patch(place, "_forward", listen, stack)
     return network
 
 
 _LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network]] = {
-    "_network.encode_image": _tensors,
-    "_features": _tensors,
-    "embed": _cnn14,
+    "_rows": _rows,
+    "_flow": _windows,
+    "_rgb": _rows,
     "_session": _yamnet,
     "_model": _efficientnet,
-    "_forward": _windows,
 }
 """What an extractor calls its network by, in the order in which it is looked for."""
 
@@ -215,15 +195,6 @@ def _torch() -> Any:
     import torch
 
     return torch
-
-
-def _in_torch(call: Callable[[Any], Any], device: Any) -> Run:
-    def run(batch: Array) -> Array:
-        with _torch().inference_mode():
-            made: Array = call(_torch().from_numpy(batch).to(device)).float().cpu().numpy()
-        return made
-
-    return run
 
 
 def _wrapped(owner: Any, call: Callable[[Any, Any], Any]) -> Any:

@@ -49,6 +49,12 @@ def not_again() -> Any:
     raise AssertionError("built a second time")
 
 
+def place() -> Path:
+    found = compiled_path(recipe())
+    assert found is not None
+    return found
+
+
 def check(model: Any) -> None:
     doubled, sums = model(INPUT)
     np.testing.assert_array_equal(doubled, INPUT["rows"] * 2)
@@ -70,7 +76,7 @@ def test_takes_another_batch_size_than_the_example() -> None:
 @pytest.mark.parametrize("damage", ["bit", "cut", "sealed rubbish"])
 def test_a_damaged_file_is_made_again(damage: str) -> None:
     open_model(recipe())
-    path = compiled_path(recipe())
+    path = place()
     content = path.read_bytes()
     if damage == "sealed rubbish":
         write_sealed(path, b"no model")
@@ -107,7 +113,7 @@ def test_a_model_that_does_not_repeat_itself_is_refused(home: Path) -> None:
 
     with pytest.raises(WeightsError, match="differs from torch in doubled"):
         open_model(recipe(counting))
-    assert not compiled_path(recipe()).exists()
+    assert not place().exists()
 
 
 def test_torch_backend_gives_the_same() -> None:

@@ -1,24 +1,28 @@
 """What the published backbones share: where the weights come from, the device, and imports that can be missing.
 
-In: checked safetensors files by name of their manifest entry, or a seed. Out: networks in evaluation mode on a device.
+In: checked safetensors files by name of their manifest entry, or a seed. Out: networks in evaluation mode on a device,
+run by the backend that is fastest for them there (see `highlightr.features.backbones.rows`). Where a compiled network
+is kept, torch is not imported.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy.typing as npt
 
 from highlightr.device import Precision, check_precision
 from highlightr.errors import ConfigError, WeightsError
-from highlightr.features.base import Extractor, TextEncoder
+from highlightr.features.backbones.rows import FASTEST_ON_CPU, Backend, Blueprint, Rows
+from highlightr.features.base import Extractor, TextEncoder, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +44,10 @@ class NetworkSource:
         ConfigError: both files and a seed, or neither; a device that this machine does not have; an unknown precision.
     """
 
+    random_in_torch: ClassVar[bool] = True
+    """Random weights are for trying things out: they are not worth the seconds that compiling takes, nor the room to
+    keep it. Benchmarks, which want to time what ships, turn this off; nothing of theirs is kept either."""
+
     def __init__(
         self,
         owner: str,
@@ -51,14 +59,70 @@ class NetworkSource:
         if (weights is None) == (random_seed is None):
             raise ConfigError(f"{owner} needs either weights files or a random seed, not both and not neither")
         self._owner, self._weights, self._seed = owner, weights, random_seed
-        self.device = _device(device)
+        self.device = _checked(device)
         self.precision = check_precision(precision, device)
-        self._opened: list[torch.nn.Module] = []
+        self._rows: list[Rows] = []
 
     @property
     def random(self) -> bool:
         """Whether the numbers mean nothing."""
         return self._weights is None
+
+    def rows(
+        self,
+        name: str,
+        checkpoints: Iterable[str],
+        build: Callable[[], torch.nn.Module],
+        example: npt.NDArray[Any],
+        varying: Mapping[int, str] | None = None,
+    ) -> Rows:
+        """A network that makes one row per input, on the backend that is fastest for it here.
+
+        Args:
+            name: of the network, as in `FASTEST_ON_CPU`.
+            checkpoints: the files that `build` opens.
+            build: makes the module by way of `open`.
+            example: (batch, ...): an input.
+            varying: axes of the input, apart from the batch, that may have another length than the example's.
+
+        Raises:
+            WeightsError: as for `open`.
+        """
+        varying = varying or {}
+        blueprint = Blueprint(name, lambda: self._ready(build()), example, varying)
+        shape = [size for axis, size in enumerate(example.shape) if axis and axis not in varying]
+        weights = None if self.random else self._identity(name, checkpoints, shape)
+        self._rows.append(Rows(blueprint, self, self._backend(name), weights))
+        return self._rows[-1]
+
+    def number(self, checkpoint: str, tensor: str, random: float) -> float:
+        """One number of a file, which is read without torch; `random` with a seed.
+
+        Raises:
+            WeightsError: it is not there.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if self._weights is None:
+            return random
+        path = self._path(checkpoint)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                return float(file.get_tensor(tensor))
+        except (SafetensorError, OSError, ValueError, TypeError) as error:
+            raise WeightsError(f"cannot read {tensor} from the weights at {path}: {error}") from error
+
+    def _backend(self, name: str) -> Backend:
+        if self.device != "cpu" or self.precision != "fp32" or (self.random and self.random_in_torch):
+            return "torch"
+        return FASTEST_ON_CPU.get(name, "torch")
+
+    def _identity(self, name: str, checkpoints: Iterable[str], shape: Iterable[int]) -> Weights:
+        """Of a compiled network: what it was made from, and for which inputs."""
+        digest = hashlib.sha256(repr(list(shape)).encode())
+        for checkpoint in checkpoints:
+            digest.update(_file_digest(self._path(checkpoint)))
+        return Weights(name, digest.hexdigest(), "as its weights", "its weights")
 
     def open(
         self, checkpoint: str, build: Callable[[], torch.nn.Module], adapt: Callable[[State], State] | None = None
@@ -73,20 +137,22 @@ class NetworkSource:
         Raises:
             WeightsError: the file was not given, cannot be read, or does not fit the network.
         """
-        with _without_initialisation():
+        with _without_initialisation(), _drawing_from(self._seed or 0):
             network = build()
         if self._seed is not None:
             randomise(network, self._seed)
         else:
             state: State = load_tensors(self._path(checkpoint))
             _fill(network, checkpoint, adapt(state) if adapt else state)
-        self._opened.append(network.eval().requires_grad_(False).to(self.device))
-        return self._opened[-1]
+        return self._ready(network)
+
+    def _ready(self, network: torch.nn.Module) -> torch.nn.Module:
+        return network.eval().requires_grad_(False).to(self.device)
 
     def compile(self) -> None:
-        """Have torch compile every network that was opened, in place, at its first call."""
-        for network in self._opened:
-            network.compile()
+        """Have torch compile every network that makes rows, in place, at its first call."""
+        for rows in self._rows:
+            rows.compile()
 
     def batch(self, most: Mapping[str, int], input_mib: float) -> int:
         """How many inputs run at once: `most` for the type of device, fewer where a GPU has less memory to spare.
@@ -95,10 +161,10 @@ class NetworkSource:
             most: ``cpu`` and ``cuda`` to a number of inputs.
             input_mib: memory that a forward takes for each of them, in single precision.
         """
+        if self.device == "cpu":
+            return most["cpu"]
         import torch
 
-        if self.device.type != "cuda":
-            return most[self.device.type]
         free_bytes, _ = torch.cuda.mem_get_info(self.device)
         return max(1, min(most["cuda"], int(free_bytes * _GPU_SHARE / (input_mib * 2**20))))
 
@@ -107,20 +173,21 @@ class NetworkSource:
         import torch
 
         made = torch.from_numpy(values)
-        return made.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else made
+        return made if self.device == "cpu" else made.pin_memory().to(self.device, non_blocking=True)
 
     @contextmanager
     def forward(self) -> Iterator[None]:
         """The context in which networks are called: no gradients, and autocast unless the precision is fp32."""
         import torch
 
+        kind = self.device.partition(":")[0]
         short = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
-        with torch.inference_mode(), torch.autocast(self.device.type, short, enabled=self.precision != "fp32"):
+        with torch.inference_mode(), torch.autocast(kind, short, enabled=self.precision != "fp32"):
             yield
 
     def text_encoder(self, kind: Callable[..., TextEncoderT]) -> TextEncoderT:
         """Open a text encoder on the same weights or seed and device."""
-        return kind(device=str(self.device), weights=self._weights, random_seed=self._seed)
+        return kind(device=self.device, weights=self._weights, random_seed=self._seed)
 
     def _path(self, checkpoint: str) -> Path:
         if self._weights is None or checkpoint not in self._weights:
@@ -242,6 +309,16 @@ def _without_initialisation() -> AbstractContextManager[Any]:
     return Mode()
 
 
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """What networks draw while they are built, such as CLIP's class embedding, comes from a seed."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
     """Load a state dict; batch counters, which old checkpoints lack and no forward reads, may be missing."""
     try:
@@ -258,10 +335,20 @@ def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
             )
 
 
-def _device(device: str) -> torch.device:
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
+
+
+def _checked(device: str) -> str:
     # torch's threads wait for each other in a busy loop unless this is set before they start. Beside a decoder that
     # has the cores too, a forward of Inception then takes 2.2 times the processor time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if device == "cpu":
+        return device
     import torch
 
     try:
@@ -270,4 +357,4 @@ def _device(device: str) -> torch.device:
         raise ConfigError(f"no device {device!r}; there are cpu, cuda and cuda:N") from error
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device {device!r} was asked for, but torch finds no CUDA device; use cpu")
-    return found
+    return "cpu" if found.type == "cpu" else str(found)

@@ -22,7 +22,7 @@ from highlightr.device import Precision
 from highlightr.errors import ConfigError
 from highlightr.features.backbones.base import Backbone, NetworkSource, State, require
 from highlightr.features.backbones.crops import central_square
-from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
+from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.base import Extraction, TextEncoder, Weights
 from highlightr.media.taps import FrameTap
 from highlightr.timeline import FloatArray, Query, TimeGrid
@@ -36,6 +36,8 @@ OPENAI, LAION = "clip-vit-b32-openai", "clip-vit-b32-laion2b"
 
 OPENAI_MODEL, LAION_MODEL = "ViT-B-32-quickgelu", "ViT-B-32"
 """OpenAI trained with an approximation of GELU; in the plain model its weights give other numbers."""
+
+VIT_B_32_PIXELS = 224
 
 _BATCH = {"cpu": 8, "cuda": 128}
 _INPUT_MIB = 40
@@ -73,23 +75,25 @@ class Clip(Backbone):
         model: str | None = None,
     ) -> None:
         self._model = model or self.default_model
-        config = model_config(self._model)
-        self._pixels: int = config["vision_cfg"]["image_size"]
-        # Another model has another width, so the instance publishes its own.
-        vars(self)["streams"] = {"clip": config["embed_dim"]}
+        self._pixels = VIT_B_32_PIXELS
+        if self._model != self.default_model:
+            # Another model has another width, so the instance publishes its own.
+            config = model_config(self._model)
+            self._pixels = config["vision_cfg"]["image_size"]
+            vars(self)["streams"] = {"clip": config["embed_dim"]}
         super().__init__(
             clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
         )
 
     def _open(self, source: NetworkSource) -> None:
-        self._network: Any = open_towers(source, self.checkpoints[0], self._model)
-        del self._network.transformer
-        mean, deviation = colours(self._network.visual)
-        self._mean, self._deviation = mean.to(source.device), deviation.to(source.device)
+        def build() -> torch.nn.Module:
+            from highlightr.features.backbones.nets import Normalised
 
-    def compile(self) -> None:
-        """As in every backbone; of a CLIP only the picture tower is ever called."""
-        self._network.visual.compile()
+            visual = open_towers(source, self.checkpoints[0], self._model).visual
+            mean, deviation = ([255 * value for value in each] for each in (visual.image_mean, visual.image_std))
+            return Normalised(visual, mean, deviation)
+
+        self._rows = source.rows(f"clip-{self._model.lower()}", self.checkpoints, build, noise(2, self._pixels))
 
     @property
     def tap(self) -> FrameTap:
@@ -113,11 +117,7 @@ class Clip(Backbone):
         return central_square(image, self._pixels)
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-
-        with self._source.forward():
-            pixels = self._source.tensor(pictures).permute(0, 3, 1, 2).contiguous()
-            rows = self._network.encode_image((pixels / 255 - self._mean) / self._deviation)
-            return {"clip": rows.float().cpu().numpy()}
+        return {"clip": self._rows(pictures)}
 
 
 class ClipLaion(Clip):
@@ -270,14 +270,6 @@ def _tensors(state: State) -> State:
     """In single precision, without the three numbers that OpenAI's archive keeps beside the tensors."""
     beside = ("input_resolution", "context_length", "vocab_size")
     return {name: tensor.float() for name, tensor in state.items() if name not in beside}
-
-
-def colours(visual: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of the pictures a tower was trained on, (1, 3, 1, 1), for values in [0, 1]."""
-    import torch
-
-    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (visual.image_mean, visual.image_std))
-    return mean, deviation
 
 
 def _opened_weights(published: Weights, path: Path | None, seed: int | None) -> Weights:

@@ -7,6 +7,7 @@ that what reads a classifier's posteriors reads CLIP's. The name of a class stan
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.features.backbones.base import NetworkSource
-from highlightr.features.backbones.clip import ClipLaion, ClipTextLaion
+from highlightr.features.backbones.clip import LAION, ClipLaion, ClipTextLaion
 from highlightr.features.labels import label_names
 from highlightr.home import home_folder, read_sealed, write_sealed
 from highlightr.timeline import FloatArray
@@ -36,7 +37,7 @@ class ClipClasses(ClipLaion):
     def _open(self, source: NetworkSource) -> None:
         super()._open(source)
         vars(self)["streams"] = type(self).streams
-        self._scale = float(self._network.logit_scale.exp())
+        self._scale = math.exp(source.number(LAION, "logit_scale", random=math.log(1 / 0.07)))
         self._classes = class_vectors(source.text_encoder(ClipTextLaion))
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:

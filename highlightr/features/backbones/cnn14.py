@@ -55,12 +55,17 @@ class Cnn14(Backbone):
     highest_hz: ClassVar[int] = 14_000
 
     def _open(self, source: NetworkSource) -> None:
-        models = panns_models(self.name)
-
-        def build() -> Any:
+        def network() -> Any:
+            models = panns_models(self.name)
             return models.Cnn14(self.sample_rate, self.window, self.hop, 64, 50, self.highest_hz, CLASSES)
 
-        self._network = source.open(self.checkpoints[0], build)
+        def build() -> Any:
+            from highlightr.features.backbones.nets import Embedding
+
+            return Embedding(source.open(self.checkpoints[0], network))
+
+        example = np.random.default_rng(0).normal(0.0, 0.1, (2, self.sample_rate)).astype(np.float32)
+        self._rows = source.rows(self.name, self.checkpoints, build, example, {1: "samples"})
 
     @property
     def least_samples(self) -> int:
@@ -79,11 +84,7 @@ class Cnn14(Backbone):
 
     def embed(self, chunks: FloatArray) -> FloatArray:
         """(n, samples) float32 in [-1, 1] to (n, 2048)."""
-
-        with self._source.forward():
-            made = self._network(self._source.tensor(chunks))
-            rows: FloatArray = made["embedding"].float().cpu().numpy()
-        return rows
+        return self._rows(chunks)
 
 
 class Cnn14At16k(Cnn14):

@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from highlightr.device import Precision
 from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.pictures import noise
+from highlightr.features.backbones.rows import Rows
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
 from highlightr.media.taps import FrameTap
@@ -37,6 +39,9 @@ FLOW_UPDATES = 20
 
 _PAIRS = {"cpu": 4, "cuda": 16}
 """Frame pairs per forward of RAFT; each holds an all-pairs correlation of about 40 MB."""
+
+_MIDDLE = (127.5,) * 3
+"""Mean and deviation that take [0, 255] to [-1, 1]."""
 
 _RGB, _FLOW, _RAFT = "i3d-rgb", "i3d-flow", "raft-large"
 
@@ -79,22 +84,30 @@ class _I3D(Backbone):
         """Open the state for one video."""
         return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch=1)
 
+    def compile(self) -> None:
+        """As in every backbone; those of flow do not make rows on their own."""
+        super().compile()
+        for network in self._flow or ():
+            network.compile()
+
     def _open(self, source: NetworkSource) -> None:
-        self._rgb = _open_rgb(source) if "i3d_rgb" in self.streams else None
+        self._rgb = _open_rgb(source, self._sampling) if "i3d_rgb" in self.streams else None
         self._flow = _open_flow(source) if "i3d_flow" in self.streams else None
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
+        made: dict[str, FloatArray] = {}
+        if self._rgb is not None:
+            made["i3d_rgb"] = self._rgb(_central(windows, self._sampling.crop, axis=2))
+        if self._flow is not None:
+            made["i3d_flow"] = self._flow_rows(*self._flow, windows)
+        return made
 
+    def _flow_rows(self, raft: torch.nn.Module, network: torch.nn.Module, windows: npt.NDArray[np.uint8]) -> FloatArray:
         with self._source.forward():
             frames = self._source.tensor(windows).permute(0, 1, 4, 2, 3)
-            made: dict[str, FloatArray] = {}
-            if self._rgb is not None:
-                made["i3d_rgb"] = self._rgb(rgb_input(frames, self._sampling.crop)).float().cpu().numpy()
-            if self._flow is not None:
-                raft, network = self._flow
-                flow = optical_flow(raft, frames, self._flow_updates)
-                made["i3d_flow"] = network(flow_input(flow, self._sampling.crop)).float().cpu().numpy()
-        return made
+            flow = optical_flow(raft, frames, self._flow_updates)
+            rows: FloatArray = network(flow_input(flow, self._sampling.crop)).float().cpu().numpy()
+        return rows
 
 
 class I3DRgb(_I3D):
@@ -143,20 +156,19 @@ class I3DRgbPiergiaj(_I3D):
     checkpoints: ClassVar[tuple[str, ...]] = ("i3d-rgb-piergiaj",)
 
     def _open(self, source: NetworkSource) -> None:
-        from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
+        def build() -> torch.nn.Module:
+            from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
+            from highlightr.features.backbones.nets import Normalised
 
-        self._network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
+            network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
+            return Normalised(network, _MIDDLE, _MIDDLE)
+
+        self._rgb = source.rows(self.name, self.checkpoints, build, _example(self._sampling))
+        self._flow = None
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-
-        with self._source.forward():
-            frames = self._source.tensor(windows).permute(0, 1, 4, 2, 3)
-            return {"i3d_rgb_piergiaj": self._network(rgb_input(frames, self._sampling.crop)).float().cpu().numpy()}
-
-
-def rgb_input(frames: torch.Tensor, crop: int) -> torch.Tensor:
-    """(batch, frames, 3, height, width) uint8 to (batch, 3, frames, crop, crop) in [-1, 1]."""
-    return (_central(frames, crop).float() * (2 / 255) - 1).transpose(1, 2)
+        assert self._rgb is not None
+        return {"i3d_rgb_piergiaj": self._rgb(windows)}
 
 
 def flow_input(flow: torch.Tensor, crop: int) -> torch.Tensor:
@@ -164,7 +176,7 @@ def flow_input(flow: torch.Tensor, crop: int) -> torch.Tensor:
 
     Source: deepmind/kinetics-i3d, issue 61; its upper end, 255.5, rounds to 256, which this keeps.
     """
-    limited = _central(flow, crop).clamp(-FLOW_LIMIT_PIXELS, FLOW_LIMIT_PIXELS)
+    limited: torch.Tensor = _central(flow, crop).clamp(-FLOW_LIMIT_PIXELS, FLOW_LIMIT_PIXELS)
     coded = (128 + 255 / (2 * FLOW_LIMIT_PIXELS) * limited).round()
     return (coded * (2 / 255) - 1).transpose(1, 2)
 
@@ -203,16 +215,26 @@ def _padded_to_eights(frames: torch.Tensor) -> torch.Tensor:
     return functional.pad(frames.float() * (2 / 255) - 1, pads, mode="replicate")
 
 
-def _central(pictures: torch.Tensor, crop: int) -> torch.Tensor:
-    height, width = pictures.shape[-2:]
+def _central(pictures: Any, crop: int, axis: int = -2) -> Any:
+    """The central square of arrays or tensors whose height is this axis, their width the next."""
+    height, width = pictures.shape[axis], pictures.shape[axis + 1]
     top, left = (height - crop) // 2, (width - crop) // 2
-    return pictures[..., top : top + crop, left : left + crop]
+    before = (slice(None),) * (axis % pictures.ndim)
+    return pictures[(*before, slice(top, top + crop), slice(left, left + crop))]
 
 
-def _open_rgb(source: NetworkSource) -> torch.nn.Module:
-    from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+def _example(sampling: WindowProtocol) -> npt.NDArray[np.uint8]:
+    return noise(1, max(sampling.least_frames, 16), sampling.crop)
 
-    return source.open(_RGB, lambda: InceptionI3D(3), without_classifier)
+
+def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Rows:
+    def build() -> torch.nn.Module:
+        from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+        from highlightr.features.backbones.nets import Normalised
+
+        return Normalised(source.open(_RGB, lambda: InceptionI3D(3), without_classifier), _MIDDLE, _MIDDLE)
+
+    return source.rows("i3d-rgb", (_RGB,), build, _example(sampling), {1: "frames"})
 
 
 def _open_flow(source: NetworkSource) -> tuple[torch.nn.Module, torch.nn.Module]:
@@ -220,7 +242,7 @@ def _open_flow(source: NetworkSource) -> tuple[torch.nn.Module, torch.nn.Module]
 
     from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
 
-    if source.device.type == "cpu":
+    if source.device == "cpu":
         _logger.warning("i3d-flow on a CPU takes about 30 s for a second of video: use a GPU, or i3d-rgb alone")
     raft = source.open(_RAFT, lambda: raft_large(weights=None, progress=False))
     return raft, source.open(_FLOW, lambda: InceptionI3D(2), without_classifier)

@@ -18,7 +18,8 @@ from highlightr.device import Precision
 from highlightr.errors import ConfigError
 from highlightr.features.backbones.base import Backbone, NetworkSource
 from highlightr.features.backbones.crops import central_square
-from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
+from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
+from highlightr.features.backbones.rows import Rows
 from highlightr.features.base import Extraction
 from highlightr.media.taps import FrameTap
 from highlightr.timeline import FloatArray, TimeGrid
@@ -35,6 +36,8 @@ _PCA = "yt8m-pca"
 _BATCH = {"cpu": 8, "cuda": 64}
 _INPUT_MIB = 40
 """Memory of a forward per picture, measured and rounded up."""
+_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 _LIMIT = 2.0
 """YouTube-8M keeps whitened components within this."""
 
@@ -44,6 +47,8 @@ class _Inception(Backbone):
 
     modality: ClassVar[str] = "visual"
     short_side: ClassVar[int | None]
+
+    _rows: Rows
 
     @property
     def tap(self) -> FrameTap:
@@ -68,14 +73,7 @@ class _Inception(Backbone):
         raise NotImplementedError
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-
-        with self._source.forward():
-            pixels = self._source.tensor(pictures).permute(0, 3, 1, 2).float()
-            return {self.name: self._features(pixels).float().cpu().numpy()}
-
-    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(batch, 3, 299, 299) in [0, 255], channels last in memory, to (batch, 1024)."""
-        raise NotImplementedError
+        return {self.name: self._rows(pictures)}
 
 
 class InceptionYT8M(_Inception):
@@ -110,17 +108,19 @@ class InceptionYT8M(_Inception):
         )
 
     def _open(self, source: NetworkSource) -> None:
-        from highlightr.features.backbones import inception_net as nets
+        def build() -> torch.nn.Module:
+            from highlightr.features.backbones import inception_net as nets
+            from highlightr.features.backbones.nets import Normalised
 
-        self._network = _channels_last(source.open("inception-2015", nets.inception_2015, nets.without_classifier))
-        self._project = source.open(_PCA, lambda: nets.Projection(whiten=True), nets.pca_state)
+            network = _channels_last(source.open("inception-2015", nets.inception_2015, nets.without_classifier))
+            project = source.open(_PCA, lambda: nets.Projection(whiten=True), nets.pca_state)
+            return Normalised(_in_a_row(network, project), (128.0,) * 3, (128.0,) * 3)
+
+        example = noise(2, INPUT_PIXELS).astype(np.float32)
+        self._rows = source.rows(self.name, self.checkpoints, build, example)
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
-
-    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
-        rows: torch.Tensor = self._project(self._network((pixels - 128) / 128))
-        return rows
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
         rows = super()._forward(pictures)[self.name]
@@ -142,22 +142,18 @@ class InceptionImageNet(_Inception):
     short_side: ClassVar[int | None] = 342
 
     def _open(self, source: NetworkSource) -> None:
-        from highlightr.features.backbones import inception_net as nets
+        def build() -> torch.nn.Module:
+            from highlightr.features.backbones import inception_net as nets
+            from highlightr.features.backbones.nets import Normalised
 
-        opened = source.open("inception-v3-imagenet", nets.inception_imagenet, nets.without_classifier)
-        self._network = _channels_last(opened)
-        self._project = source.open(_PCA, lambda: nets.Projection(whiten=False), nets.pca_state)
+            opened = source.open("inception-v3-imagenet", nets.inception_imagenet, nets.without_classifier)
+            project = source.open(_PCA, lambda: nets.Projection(whiten=False), nets.pca_state)
+            return Normalised(_in_a_row(_channels_last(opened), project), _MEAN, _DEVIATION)
+
+        self._rows = source.rows(self.name, self.checkpoints, build, noise(2, INPUT_PIXELS))
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, INPUT_PIXELS)
-
-    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        mean = torch.tensor((0.485, 0.456, 0.406), device=pixels.device).view(1, 3, 1, 1)
-        deviation = torch.tensor((0.229, 0.224, 0.225), device=pixels.device).view(1, 3, 1, 1)
-        rows: torch.Tensor = self._project(self._network((pixels / 255 - mean) / deviation))
-        return rows
 
 
 def squeeze(image: npt.NDArray[np.uint8], pixels: int) -> FloatArray:
@@ -204,6 +200,12 @@ def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
     """
     values: FloatArray = codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)
     return values
+
+
+def _in_a_row(*networks: torch.nn.Module) -> torch.nn.Module:
+    from torch import nn
+
+    return nn.Sequential(*networks)
 
 
 def _channels_last(network: Any) -> Any:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.device import Precision
 from highlightr.features.backbones.base import Backbone, NetworkSource, require
+from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
 from highlightr.media.taps import FrameTap
@@ -30,7 +31,6 @@ Colour = tuple[float, float, float]
 _BATCH = {"cpu": 2, "cuda": 16}
 _INPUT_MIB = 150
 """Memory of a forward per window, measured and rounded up."""
-"""Windows per forward; more are no faster on a CPU."""
 
 
 class _Kinetics(Backbone):
@@ -68,18 +68,21 @@ class _Kinetics(Backbone):
         return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-        import torch
+        return {next(iter(self.streams)): self._rows(windows)}
 
-        with self._source.forward():
-            pixels = self._source.tensor(windows).permute(0, 4, 1, 2, 3)
-            mean, deviation = (
-                torch.tensor(values, device=pixels.device).view(1, 3, 1, 1, 1) for values in (self.mean, self.deviation)
-            )
-            rows = self._features((pixels - mean) / deviation)
-            return {next(iter(self.streams)): rows.float().cpu().numpy()}
+    def _open(self, source: NetworkSource) -> None:
+        def build() -> torch.nn.Module:
+            from highlightr.features.backbones.nets import Normalised
 
-    def _features(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, 3, frames, height, width), normalised, to (batch, width)."""
+            return Normalised(self._network(source), self.mean, self.deviation)
+
+        frames = self._sampling.frames
+        assert frames is not None, "every protocol here says how many frames the network sees"
+        example = noise(1, frames, self._sampling.crop)
+        self._rows = source.rows(self.name, self.checkpoints, build, example)
+
+    def _network(self, source: NetworkSource) -> torch.nn.Module:
+        """From (batch, 3, frames, height, width), normalised, to (batch, width)."""
         raise NotImplementedError
 
 
@@ -102,24 +105,11 @@ class SlowFast(_Kinetics):
     mean: ClassVar[Colour] = (0.45 * 255,) * 3
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3
 
-    def _open(self, source: NetworkSource) -> None:
+    def _network(self, source: NetworkSource) -> torch.nn.Module:
+        from highlightr.features.backbones.nets import SlowFastRows
+
         hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
-        self._network: Any = source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False))
-
-    def compile(self) -> None:
-        """As in every backbone; the network is called block by block."""
-        for block in self._network.blocks:
-            block.compile()
-
-    def _features(self, x: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        slow = torch.linspace(0, x.shape[2] - 1, x.shape[2] // 4).long()
-        # The network writes into the list it is given.
-        pathways = [x.index_select(2, slow.to(x.device)), x]
-        for block in self._network.blocks[:5]:
-            pathways = block(pathways)
-        return torch.cat([maps.mean(dim=(2, 3, 4)) for maps in pathways], dim=1)
+        return SlowFastRows(source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False)))
 
 
 class I3DR50(_Kinetics):
@@ -139,20 +129,11 @@ class I3DR50(_Kinetics):
     mean: ClassVar[Colour] = (0.45 * 255,) * 3
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3
 
-    def _open(self, source: NetworkSource) -> None:
+    def _network(self, source: NetworkSource) -> torch.nn.Module:
+        from highlightr.features.backbones.nets import ResNetRows
+
         hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
-        self._network: Any = source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False))
-
-    def compile(self) -> None:
-        """As in every backbone; the network is called block by block."""
-        for block in self._network.blocks:
-            block.compile()
-
-    def _features(self, x: torch.Tensor) -> torch.Tensor:
-        # All blocks but the head; its 7 x 7 average is the mean over the picture at 224 pixels.
-        for block in self._network.blocks[:-1]:
-            x = block(x)
-        return x.mean(dim=(2, 3, 4))
+        return ResNetRows(source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False)))
 
 
 class _R3D34(_Kinetics):
@@ -161,12 +142,6 @@ class _R3D34(_Kinetics):
     protocol: ClassVar[WindowProtocol] = WindowProtocol(
         frames_per_second=25, short_side=112, crop=112, span=16, frames=16
     )
-
-    _network: Any
-
-    def _features(self, x: torch.Tensor) -> torch.Tensor:
-        rows: torch.Tensor = self._network(x)
-        return rows
 
 
 class R3D34(_R3D34):
@@ -183,10 +158,10 @@ class R3D34(_R3D34):
     mean: ClassVar[Colour] = (114.7748, 107.7354, 99.4750)
     deviation: ClassVar[Colour] = (1.0, 1.0, 1.0)
 
-    def _open(self, source: NetworkSource) -> None:
+    def _network(self, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
 
-        self._network = source.open("r3d34-kinetics400", lambda: ResNet3D34("A"), without_classifier)
+        return source.open("r3d34-kinetics400", lambda: ResNet3D34("A"), without_classifier)
 
 
 class R3D34Kinetics700(_R3D34):
@@ -201,7 +176,7 @@ class R3D34Kinetics700(_R3D34):
     mean: ClassVar[Colour] = (0.4345 * 255, 0.4051 * 255, 0.3775 * 255)
     deviation: ClassVar[Colour] = (0.2768 * 255, 0.2713 * 255, 0.2737 * 255)
 
-    def _open(self, source: NetworkSource) -> None:
+    def _network(self, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
 
-        self._network = source.open("r3d34-kinetics700", lambda: ResNet3D34("B"), without_classifier)
+        return source.open("r3d34-kinetics700", lambda: ResNet3D34("B"), without_classifier)

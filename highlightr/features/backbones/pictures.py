@@ -15,7 +15,7 @@ from highlightr.features.grid import ClipMeans
 from highlightr.media.taps import Frame, FrameTap, Item
 from highlightr.timeline import FloatArray, TimeGrid
 
-__all__ = ["PictureExtraction", "frames_per_clip"]
+__all__ = ["PictureExtraction", "frames_per_clip", "noise"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -23,6 +23,12 @@ Pixels = npt.NDArray[np.uint8]
 def frames_per_clip(clip_seconds: float, frames_per_second: float) -> int:
     """The whole number of frames per clip that is nearest to a rate, at least 1."""
     return max(1, round(clip_seconds * frames_per_second))
+
+
+def noise(batch: int, *shape: int) -> Pixels:
+    """(batch, *shape, 3): pictures of one side, or windows, to trace and to check a network with."""
+    sides = (*shape, shape[-1])
+    return np.random.default_rng(0).integers(0, 256, (batch, *sides, 3), dtype=np.uint8)
 
 
 class PictureExtraction(Extraction):

@@ -52,7 +52,7 @@ def test_a_gpu_gets_its_inputs_through_pinned_memory(monkeypatch: pytest.MonkeyP
             asked.append((device, non_blocking))
             return "on the device"
 
-    source.device = SimpleNamespace(type="cuda")  # type: ignore[assignment]
+    source.device = "cuda"
     monkeypatch.setattr(torch, "from_numpy", lambda values: SimpleNamespace(pin_memory=Pinned))
     assert source.tensor(np.zeros(3, np.float32)) == "on the device"  # type: ignore[comparison-overlap]
     assert asked == [(source.device, True)]
@@ -64,7 +64,7 @@ def test_a_gpu_with_little_memory_gets_small_batches(
 ) -> None:
     source = NetworkSource("clip", "cpu", None, 0)
     assert source.batch({"cpu": 8, "cuda": 64}, 40) == 8
-    source.device = SimpleNamespace(type="cuda")  # type: ignore[assignment]
+    source.device = "cuda"
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_mib * 2**20, 0))
     assert source.batch({"cpu": 8, "cuda": 64}, 40) == batch
 

@@ -198,7 +198,7 @@ def test_openai_needs_its_own_activation(networks: dict[str, Any]) -> None:
     plain.load_state_dict(networks["clip"].state_dict())
     with torch.inference_mode():
         one, other = networks["clip"].encode_image(image), plain.encode_image(image)
-    assert (one - other).abs().max() > 1e-2 * one.abs().max()
+    assert (one - other).abs().max() > 1e-3 * one.abs().max()
 
 
 def test_half_precision_and_openais_three_numbers_load(tmp_path: Path, networks: dict[str, Any]) -> None:

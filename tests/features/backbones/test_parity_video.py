@@ -68,7 +68,7 @@ def test_slowfast_equals_pytorchvideo(tmp_path: Path) -> None:
 
     extractor: Any = create_extractor("slowfast", clip_seconds=2.0, random_seed=0)
     library = slowfast_r50(pretrained=False).eval()
-    library.load_state_dict(extractor._network.state_dict())
+    library.load_state_dict(extractor._rows.module.network.network.state_dict())
     pictures = frames(60, 224)
     fast = (as_input(pictures)[:, :, torch.linspace(0, 63, 32).clamp(0, 59).long()] / 255 - 0.45) / 0.225
     pathways: Any = [fast[:, :, torch.linspace(0, 31, 8).long()], fast]
@@ -83,7 +83,7 @@ def test_i3d_r50_equals_pytorchvideo() -> None:
 
     extractor: Any = create_extractor("i3d-r50", clip_seconds=2.0, random_seed=0)
     library: Any = i3d_r50(pretrained=False).eval()
-    library.load_state_dict(extractor._network.state_dict())
+    library.load_state_dict(extractor._rows.module.network.network.state_dict())
     library.blocks[-1].proj, library.blocks[-1].activation = nn.Identity(), None
     pictures = frames(60, 224)
     inputs = (as_input(pictures)[:, :, [0, 9, 18, 27, 36, 45, 54, 59]] / 255 - 0.45) / 0.225

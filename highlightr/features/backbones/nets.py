@@ -1,0 +1,85 @@
+"""What stands around a published network so that it goes from what an extractor hands over to one row per input.
+
+Pictures (batch, height, width, 3), windows (batch, frames, height, width, 3) in [0, 255], or sound (batch, samples) in;
+(batch, width) out. The colours' normalisation is inside, so that a compiled network takes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["Embedding", "Normalised", "ResNetRows", "SlowFastRows"]
+
+
+class Normalised(nn.Module):
+    """(values - mean) / deviation per channel, channels first, then the network.
+
+    Args:
+        network: from (batch, 3, ...) float.
+        mean: of a channel, for values in [0, 255].
+        deviation: likewise.
+    """
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation), persistent=False)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(batch, ..., 3) to (batch, width); the picture keeps its layout in memory, which is channels last."""
+        shape = (-1, *(1,) * (pixels.ndim - 2))
+        mean, deviation = self.get_buffer("mean").view(shape), self.get_buffer("deviation").view(shape)
+        axes = (0, pixels.ndim - 1, *range(1, pixels.ndim - 1))
+        rows: torch.Tensor = self.network((pixels.permute(axes).float() - mean) / deviation)
+        return rows
+
+
+class Embedding(nn.Module):
+    """The layer of PANNs' networks before the classifier."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, sound: torch.Tensor) -> torch.Tensor:
+        """(batch, samples) to (batch, width)."""
+        rows: torch.Tensor = self.network(sound)["embedding"]
+        return rows
+
+
+class ResNetRows(nn.Module):
+    """pytorchvideo's residual network but for its head, whose 7 x 7 average is the mean over the picture at 224."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, frames, height, width) to (batch, width)."""
+        for block in self.network.blocks[:-1]:
+            x = block(x)
+        return x.mean(dim=(2, 3, 4))
+
+
+class SlowFastRows(nn.Module):
+    """Both pathways of pytorchvideo's SlowFast: the frames given are the fast one's, every fourth is the slow one's."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, frames, height, width) to (batch, slow and fast widths)."""
+        # Numbers, not tensors: onnxruntime's linspace rounds otherwise, and another frame would be taken.
+        frames = int(x.shape[2])
+        slow = torch.linspace(0, frames - 1, frames // 4).long().tolist()
+        # The network writes into the list it is given.
+        pathways = [x[:, :, slow], x]
+        for block in self.network.blocks[:5]:
+            pathways = block(pathways)
+        return torch.cat([maps.mean(dim=(2, 3, 4)) for maps in pathways], dim=1)

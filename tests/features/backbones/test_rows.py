@@ -1,0 +1,179 @@
+"""What runs a published network: the table's backend, the same numbers, and a compiled file that is used again.
+
+CLIP, Inception and I3D are compared with their libraries from weights files, which is the compiled way, in the tests of
+parity; here are those that those tests open from a seed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from safetensors.torch import save_file
+from scipy.stats import spearmanr
+from torch import nn
+
+from highlightr.errors import WeightsError
+from highlightr.features import EXTRACTORS, extractor_class
+from highlightr.features.backbones import rows as rows_module
+from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.backbones.rows import FASTEST_ON_CPU, Rows
+from highlightr.timeline import TimeGrid
+
+from .tiny import rows, small
+
+EXAMPLE = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rows_module.FASTEST_ON_CPU, "means", "onnxruntime")  # type: ignore[arg-type]
+
+
+class Means(nn.Module):
+    """Means over the second axis, times a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((3, 4), 2.0))
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.mean(dim=1) @ self.weight.T
+
+
+def weights(folder: Path, value: float) -> dict[str, Path]:
+    folder.mkdir(exist_ok=True)
+    save_file({"weight": torch.full((3, 4), value)}, folder / "means.safetensors")
+    return {"means": folder / "means.safetensors"}
+
+
+def opened(paths: dict[str, Path] | None, *, name: str = "means", **options: Any) -> Rows:
+    source = NetworkSource("test", options.pop("device", "cpu"), paths, None if paths else 0, **options)
+    return source.rows(name, ("means",), lambda: source.open("means", Means), EXAMPLE, {1: "frames"})
+
+
+def expected(given: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
+    return np.repeat(value * given.mean(axis=1).sum(axis=1, keepdims=True), 3, axis=1)
+
+
+def kept(home: Path) -> list[Path]:
+    return sorted(home.glob("compiled/*"))
+
+
+@pytest.mark.parametrize("name", ["cnn14-16k", "i3d-r50", "slowfast"])
+def test_both_backends_make_the_same(name: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact: Any = small(name, 1.0)
+    monkeypatch.setattr(NetworkSource, "random_in_torch", False)
+    compiled: Any = small(name, 1.0)
+    assert (exact._rows.backend, compiled._rows.backend) == ("torch", "onnxruntime")
+    for duration in (2.3, 0.4):
+        streams = [rows(each, TimeGrid(duration, 1.0), 0.0, duration, 0.4) for each in (exact, compiled)]
+        for stream, values in streams[0].items():
+            found = streams[1][stream]
+            assert np.abs(found - values).max() <= 1e-3 * np.abs(values).max()
+            assert min(spearmanr(one, other)[0] for one, other in zip(found, values, strict=True)) >= 0.999
+    assert not kept(home), "nothing that is random is kept"
+
+
+def test_a_compiled_network_is_kept_and_takes_other_lengths(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="highlightr")
+    for _ in range(2):
+        network = opened(weights(home.parent / "w", 3.0))
+        for shape in ((2, 3, 4), (1, 3, 4), (5, 7, 4)):
+            given = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+            np.testing.assert_allclose(network(given), expected(given, 3.0), rtol=1e-5)
+    assert [record.message for record in caplog.records] == ["Preparing means for this machine, once"]
+    assert len(kept(home)) == 1
+
+
+def test_other_weights_and_other_inputs_are_other_networks(home: Path) -> None:
+    for value in (3.0, 4.0):
+        np.testing.assert_allclose(
+            opened(weights(home.parent / "w", value))(EXAMPLE), expected(EXAMPLE, value), rtol=1e-5
+        )
+    assert len(kept(home)) == 2
+    source = NetworkSource("test", "cpu", weights(home.parent / "w", 4.0), None)
+    source.rows("means", ("means",), lambda: source.open("means", Means), EXAMPLE)
+    assert len(kept(home)) == 3, "the axis that may vary there must not vary here"
+
+
+def test_damage_is_repaired(home: Path) -> None:
+    paths = weights(home.parent / "w", 3.0)
+    opened(paths)
+    (path,) = kept(home)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    np.testing.assert_allclose(opened(paths)(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5)
+    assert path.read_bytes()[:50] == whole[:50]
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_weights_that_are_gone_are_told(home: Path) -> None:
+    paths = weights(home.parent / "w", 3.0)
+    opened(paths)
+    paths["means"].unlink()
+    with pytest.raises(WeightsError, match=r"cannot read the weights at .*pull or import them again"):
+        opened(paths)
+
+
+@pytest.mark.parametrize(
+    ("options", "backend"),
+    [({}, "onnxruntime"), ({"precision": "bf16"}, "torch"), ({"name": "not measured"}, "torch")],
+)
+def test_the_table_is_for_what_was_measured(home: Path, options: dict[str, Any], backend: str) -> None:
+    network = opened(weights(home.parent / "w", 3.0), **options)
+    assert network.backend == backend
+    np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=2e-2)
+
+
+def test_random_weights_run_in_torch(home: Path) -> None:
+    assert opened(None).backend == "torch"
+    assert not kept(home)
+
+
+def test_compiling_by_torch_hands_over_to_torch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    network = opened(weights(home.parent / "w", 3.0))
+    network.compile()
+    assert network.backend == "torch"
+    assert compiled == [network.module]
+    np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5)
+
+
+def test_the_table_names_networks_that_there_are() -> None:
+    named = {name for name, place in EXTRACTORS.items() if ".backbones." in place}
+    models = {f"clip-{extractor_class(name).default_model.lower()}" for name in ("clip", "clip-laion")}  # type: ignore[attr-defined]
+    assert set(FASTEST_ON_CPU) - {"means"} <= named | models
+
+
+def test_a_kept_network_runs_without_torch(home: Path) -> None:
+    paths = weights(home.parent / "w", 3.0)
+    opened(paths)
+    program = (
+        "import sys; import numpy as np; from pathlib import Path\n"
+        "from highlightr.features.backbones import rows\n"
+        "from highlightr.features.backbones.base import NetworkSource\n"
+        "rows.FASTEST_ON_CPU['means'] = 'onnxruntime'\n"
+        "source = NetworkSource('test', 'cpu', {'means': Path(sys.argv[1])}, None)\n"
+        "network = source.rows('means', ('means',), None, np.zeros((2, 3, 4), np.float32), {1: 'frames'})\n"
+        "print(network(np.ones((1, 2, 4), np.float32)).tolist(), 'torch' in sys.modules)\n"
+    )
+    environment = {**os.environ, "HIGHLIGHTR_HOME": str(home)}
+    given = [sys.executable, "-c", program, str(paths["means"])]
+    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[[12.0, 12.0, 12.0]] False"
