@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from highlightr.errors import ConfigError
 from highlightr.timeline import Features, Query, Scores, Shot
 
-__all__ = ["Contract", "QueryUse", "Scorer"]
+__all__ = ["Contract", "QueryUse", "Scorer", "check_query"]
 
 QueryUse = Literal["optional", "required", "ignored"]
 
@@ -54,3 +55,13 @@ class Scorer(ABC):
         Raises:
             ConfigError: the features or the query do not fit the contract.
         """
+
+
+def check_query(name: str, query: Query | None, width: int) -> None:
+    """Refuse a query of another width than `width`.
+
+    Raises:
+        ConfigError: such a query.
+    """
+    if query is not None and query.tokens.shape[1] != width:
+        raise ConfigError(f"{name} takes query tokens {width} wide, got {query.tokens.shape[1]}")

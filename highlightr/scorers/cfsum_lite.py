@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.errors import ConfigError, WeightsError
-from highlightr.scorers.base import Contract, Scorer
+from highlightr.scorers.base import Contract, Scorer, check_query
 from highlightr.scorers.configs import CFSumLiteConfig
-from highlightr.scorers.neural import check_query, misfit
 from highlightr.scorers.scene_attention import SceneBorders, border_facts, scene_average
+from highlightr.scorers.weights import misfit, read_tensors
 from highlightr.scorers.zeroshot import NOT_ENGLISH, WEAK_MATCH, ZeroShotConfig, label_match, label_reasons, not_english
 from highlightr.scorers.zeroshot_labels import LabelBank, strongest_labels
 from highlightr.timeline import Features, FloatArray, Query, Scores, Shot
@@ -125,14 +125,7 @@ class CFSumLiteScorer(Scorer):
         Raises:
             WeightsError: no such file, not safetensors, or tensors that do not fit.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            tensors = load_file(weights)
-        except (OSError, SafetensorError) as error:
-            text = " ".join(str(error).split())
-            raise WeightsError(f"{weights} cannot be read as safetensors ({text}); fetch or train it again") from error
+        tensors = read_tensors(weights, "numpy")
         return cls(imagenet, audioset, LinearWeights.from_tensors(tensors, config, str(weights)), config)
 
     @staticmethod

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from highlightr.errors import ConfigError
-from highlightr.scorers.base import Contract
+from highlightr.scorers.base import Contract, check_query
 from highlightr.scorers.configs import CFSumConfig
-from highlightr.scorers.neural import NeuralScorer, check_query, reasons_of
+from highlightr.scorers.neural import NeuralScorer, reasons_of
 from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, TimeGrid
 
 if TYPE_CHECKING:

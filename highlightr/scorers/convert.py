@@ -170,7 +170,7 @@ def _check_positions(table: Tensor) -> None:
 
 def _check_shapes(state: Mapping[str, Tensor], config: DAViHDConfig) -> None:
     from highlightr.scorers.davihd import DAViHD
-    from highlightr.scorers.neural import misfit
+    from highlightr.scorers.weights import misfit
 
     with torch.device("meta"):
         expected = {name: value.shape for name, value in DAViHD(config).state_dict().items()}

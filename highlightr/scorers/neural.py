@@ -17,6 +17,7 @@ from highlightr.errors import ConfigError, WeightsError
 from highlightr.scorers.apply import Execution, Precision, apply_windows
 from highlightr.scorers.base import Contract, Scorer
 from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
+from highlightr.scorers.weights import misfit, read_tensors
 from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Shot
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ __all__ = [
     "RANDOM_WEIGHTS_NOTE",
     "NeuralScorer",
     "build_network",
-    "check_query",
     "load_weights",
-    "misfit",
     "reasons_of",
 ]
 
@@ -162,16 +161,6 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         return np.concatenate([features.streams[name] for name in streams], axis=1)
 
 
-def check_query(name: str, query: Query | None, width: int) -> None:
-    """Refuse a query of another width than `width`.
-
-    Raises:
-        ConfigError: such a query.
-    """
-    if query is not None and query.tokens.shape[1] != width:
-        raise ConfigError(f"{name} takes query tokens {width} wide, got {query.tokens.shape[1]}")
-
-
 def reasons_of(parts: Mapping[str, tuple[str, str, FloatArray]]) -> tuple[tuple[Reason, ...], ...]:
     """Per clip the parts by their share of what was added and taken away; strongest first.
 
@@ -216,14 +205,8 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
         WeightsError: no such file, not safetensors, or tensors that do not fit.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        text = " ".join(str(error).split())
-        raise WeightsError(f"{path} cannot be read as safetensors ({text}); convert or fetch it again") from error
+    state = read_tensors(path, "torch")
     expected = {key: value.shape for key, value in network.state_dict().items()}
     problem = misfit(expected, {key: value.shape for key, value in state.items()})
     if problem:
@@ -233,17 +216,3 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
     for parameter in network.parameters():
         if not torch.isfinite(parameter).all():
             raise WeightsError(f"{path} holds a value that is not finite; fetch or train it again")
-
-
-def misfit(expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]) -> str | None:
-    """The first difference between two sets of named shapes, in words; `None` if there is none."""
-    missing = sorted(set(expected) - set(found))
-    unknown = sorted(set(found) - set(expected))
-    if missing:
-        return f"{len(missing)} tensors are missing, first {missing[0]!r}"
-    if unknown:
-        return f"{len(unknown)} tensors are unknown, first {unknown[0]!r}"
-    wrong = next((key for key in sorted(expected) if tuple(expected[key]) != tuple(found[key])), None)
-    if wrong is None:
-        return None
-    return f"{wrong!r} is {tuple(found[wrong])} where the configuration makes {tuple(expected[wrong])}"

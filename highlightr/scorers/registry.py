@@ -1,47 +1,60 @@
 """Scorers by name: made from a preset's settings, and described without being made.
 
-In: a name, a mapping of settings, weights or a seed. Out: a `Scorer`, or a report of plain JSON types. Importing this
-module loads no network and no torch.
+In: a name, a mapping of settings, weights or a seed. Out: a `Scorer`, or a report of plain JSON types. Naming a scorer
+imports its own module only, and no torch.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from highlightr.device import Precision
 from highlightr.errors import ConfigError
-from highlightr.scorers.apply import Precision
 from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.cfsum_lite import CFSumLiteScorer, linear_shapes
-from highlightr.scorers.cfsum_scorer import CFSumScorer
-from highlightr.scorers.configs import CFSumLiteConfig
-from highlightr.scorers.davihd_scorer import DAViHDScorer
-from highlightr.scorers.debug import DebugScorer
-from highlightr.scorers.neural import NeuralScorer
-from highlightr.scorers.zeroshot import ZeroShotConfig, ZeroShotScorer
 from highlightr.scorers.zeroshot_labels import LabelBank
 
-__all__ = ["READ_LABELS", "SCORERS", "contract_of", "create_scorer", "describe"]
+if TYPE_CHECKING:
+    from highlightr.scorers.neural import NeuralScorer
 
-SCORERS: dict[str, type[Scorer]] = {
-    "zeroshot": ZeroShotScorer,
-    "cfsum": CFSumScorer,
-    "cfsum-lite": CFSumLiteScorer,
-    "davihd": DAViHDScorer,
-    "debug": DebugScorer,
+__all__ = ["READ_LABELS", "SCORERS", "contract_of", "create_scorer", "describe", "scorer_class"]
+
+SCORERS: dict[str, str] = {
+    "zeroshot": "highlightr.scorers.zeroshot:ZeroShotScorer",
+    "cfsum": "highlightr.scorers.cfsum_scorer:CFSumScorer",
+    "cfsum-lite": "highlightr.scorers.cfsum_lite:CFSumLiteScorer",
+    "davihd": "highlightr.scorers.davihd_scorer:DAViHDScorer",
+    "debug": "highlightr.scorers.debug:DebugScorer",
 }
-
+"""Scorer name to ``module:class``."""
 
 READ_LABELS = ("zeroshot", "cfsum-lite")
 """Scorers that read class names, and so are made with `banks`."""
 
+_NETWORKS = ("cfsum", "davihd")
+"""Scorers that run a network in torch."""
 
-def _scorer_class(name: str) -> type[Scorer]:
+
+def scorer_class(name: str) -> type[Scorer]:
+    """The class of a scorer.
+
+    Raises:
+        ConfigError: an unknown name; the message lists the known ones.
+    """
     if name not in SCORERS:
         raise ConfigError(f"no scorer named {name!r}; there are {', '.join(SCORERS)}")
-    return SCORERS[name]
+    module, _, attribute = SCORERS[name].partition(":")
+    found: type[Scorer] = getattr(import_module(module), attribute)
+    return found
+
+
+def _network_class(name: str) -> type[NeuralScorer[Any]] | None:
+    """The class, if it is one that runs a network."""
+    found: Any = scorer_class(name)
+    return found if name in _NETWORKS else None
 
 
 def create_scorer(
@@ -68,21 +81,27 @@ def create_scorer(
         ConfigError: an unknown name or setting, or neither or both of weights and seed.
         WeightsError: weights that cannot be read or do not fit.
     """
-    found = _scorer_class(name)
-    if issubclass(found, NeuralScorer):
-        return found(found.config_class.from_mapping(config), weights, random_seed, device, precision)
-    if found is CFSumLiteScorer:
+    network = _network_class(name)
+    if network is not None:
+        return network(network.config_class.from_mapping(config), weights, random_seed, device, precision)
+    if name == "cfsum-lite":
         return _cfsum_lite(config, weights, banks)
     if weights is not None:
         raise ConfigError(f"{name} runs without weights, got {weights}")
-    if found is DebugScorer:
-        if config:
-            raise ConfigError(f"debug has no settings, got {sorted(config)[0]!r}")
-        return DebugScorer(random_seed or 0)
-    return _zeroshot(config, banks)
+    return _debug(config, random_seed) if name == "debug" else _zeroshot(config, banks)
+
+
+def _debug(config: Mapping[str, Any], random_seed: int | None) -> Scorer:
+    from highlightr.scorers.debug import DebugScorer
+
+    if config:
+        raise ConfigError(f"debug has no settings, got {sorted(config)[0]!r}")
+    return DebugScorer(random_seed or 0)
 
 
 def _zeroshot(config: Mapping[str, Any], banks: Mapping[str, LabelBank] | None) -> Scorer:
+    from highlightr.scorers.zeroshot import ZeroShotConfig, ZeroShotScorer
+
     imagenet, audioset = _both(banks, "zeroshot")
     try:
         settings = ZeroShotConfig(**config)
@@ -92,6 +111,9 @@ def _zeroshot(config: Mapping[str, Any], banks: Mapping[str, LabelBank] | None) 
 
 
 def _cfsum_lite(config: Mapping[str, Any], weights: Path | None, banks: Mapping[str, LabelBank] | None) -> Scorer:
+    from highlightr.scorers.cfsum_lite import CFSumLiteScorer
+    from highlightr.scorers.configs import CFSumLiteConfig
+
     if weights is None:
         raise ConfigError("cfsum-lite runs on trained weights, and none were given")
     return CFSumLiteScorer.load(weights, *_both(banks, "cfsum-lite"), CFSumLiteConfig.from_mapping(config))
@@ -109,12 +131,15 @@ def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
     Raises:
         ConfigError: an unknown name or setting.
     """
-    found = _scorer_class(name)
-    if issubclass(found, NeuralScorer):
-        return found.contract_of(found.config_class.from_mapping(config))
-    if found is CFSumLiteScorer:
+    network = _network_class(name)
+    if network is not None:
+        return network.contract_of(network.config_class.from_mapping(config))
+    if name == "cfsum-lite":
+        from highlightr.scorers.cfsum_lite import CFSumLiteScorer
+        from highlightr.scorers.configs import CFSumLiteConfig
+
         return CFSumLiteScorer.contract_of(CFSumLiteConfig.from_mapping(config))
-    return found.contract
+    return scorer_class(name).contract
 
 
 def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,16 +170,19 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parameters(name: str, config: Mapping[str, Any]) -> dict[str, int]:
-    found = _scorer_class(name)
-    if found is CFSumLiteScorer:
+    if name == "cfsum-lite":
+        from highlightr.scorers.cfsum_lite import linear_shapes
+        from highlightr.scorers.configs import CFSumLiteConfig
+
         sizes = linear_shapes(CFSumLiteConfig.from_mapping(config))
         return {key: math.prod(shape) for key, shape in sizes.items()}
-    if not issubclass(found, NeuralScorer):
+    kind = _network_class(name)
+    if kind is None:
         return {}
     import torch
 
     from highlightr.scorers.attention import parameter_counts
 
     with torch.device("meta"):
-        network: Any = found.network_class()(found.config_class.from_mapping(config))
+        network: Any = kind.network_class()(kind.config_class.from_mapping(config))
     return parameter_counts(network.blocks())
