@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from highlightr.device import Precision, check_precision, resolve_device
 from highlightr.errors import ConfigError
-from highlightr.extraction import OpenedExtractor, open_extractor, open_text_encoder, takes
+from highlightr.extraction.opening import OpenedExtractor, open_extractor, open_text_encoder, takes
 from highlightr.features import (
     TextEncoder,
     Weights,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.errors import ConfigError
-from highlightr.selection import SelectionOptions
+from highlightr.selection.options import SelectionOptions
 
 __all__ = ["SummarizeOptions"]
 

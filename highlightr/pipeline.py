@@ -11,14 +11,12 @@ from typing import Any
 
 from highlightr.assembly import Models, load_models
 from highlightr.cache import FeatureCache
-from highlightr.delivery import deliver
 from highlightr.device import Precision
-from highlightr.export import plan_outputs
-from highlightr.extraction import extract_cached
-from highlightr.media import probe
-from highlightr.options import SummarizeOptions
+from highlightr.extraction.cached import extract_cached
+from highlightr.media.probe import probe
 from highlightr.progress import ProgressHook, Stages
-from highlightr.selection import Detector, find_shots, select_segments
+from highlightr.selection.options import Detector
+from highlightr.selection.shots import find_shots
 from highlightr.timeline import Features, Query, Scores, Shot, Source, Summary, TimeGrid
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
 
@@ -109,6 +107,12 @@ class Highlighter:
             OutputError: an output exists or cannot be written; raised before any work is done.
             CutError: ffmpeg failed; nothing was written.
         """
+        # What only a summary needs is not loaded for scores.
+        from highlightr.delivery import deliver
+        from highlightr.export.outputs import plan_outputs
+        from highlightr.options import SummarizeOptions
+        from highlightr.selection.segments import select_segments
+
         wanted = SummarizeOptions.from_keywords(**options)
         stages = Stages(self._progress)
         with self._encoding([query]) as encoding:

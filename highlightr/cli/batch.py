@@ -14,7 +14,7 @@ from highlightr.cli.batch_board import board_watch, show_result
 from highlightr.cli.choices import CacheChoice
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.errors import FAILURE
-from highlightr.selection import SelectionOptions
+from highlightr.selection.options import SelectionOptions
 
 __all__ = ["batch"]
 

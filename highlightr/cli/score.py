@@ -11,13 +11,13 @@ import typer
 from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import print_table, progress_hook, show_log, timecode
 from highlightr.device import check_precision
-from highlightr.selection import SelectionOptions
+from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from highlightr.export import Scored
+    from highlightr.export.scores import Scored
 
 __all__ = ["score"]
 
@@ -44,7 +44,7 @@ def score(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Score every clip of a video, for one query, for many, or for none."""
-    from highlightr.export import Scored, check_scores_path, scores_document, write_scores
+    from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
     from highlightr.pipeline import Highlighter
 
     show_log(quiet=quiet, debug=debug)

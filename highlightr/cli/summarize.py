@@ -12,7 +12,7 @@ from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
 from highlightr.device import check_precision
 from highlightr.options import SummarizeOptions
-from highlightr.selection import SelectionOptions
+from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
 __all__ = ["summarize"]

@@ -1,12 +1,19 @@
-"""Export: the receipt and the report of a summary, and where its files go."""
+"""Export: the receipt and the report of a summary, and where its files go.
+
+Names are loaded when they are first used: a query on a video that was seen before needs few of them.
+"""
 
 from __future__ import annotations
 
-from highlightr.export.index import IndexEntry, render_index, write_index
-from highlightr.export.outputs import Outputs, plan_outputs, staged
-from highlightr.export.receipt import SCHEMA_VERSION, build_receipt, receipt_schema, write_receipt
-from highlightr.export.report import render_report, write_report
-from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from highlightr.export.index import IndexEntry, render_index, write_index
+    from highlightr.export.outputs import Outputs, plan_outputs, staged
+    from highlightr.export.receipt import SCHEMA_VERSION, build_receipt, receipt_schema, write_receipt
+    from highlightr.export.report import render_report, write_report
+    from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -26,3 +33,29 @@ __all__ = [
     "write_report",
     "write_scores",
 ]
+
+_HOMES = {
+    "SCHEMA_VERSION": "receipt",
+    "IndexEntry": "index",
+    "Outputs": "outputs",
+    "Scored": "scores",
+    "build_receipt": "receipt",
+    "check_scores_path": "scores",
+    "plan_outputs": "outputs",
+    "receipt_schema": "receipt",
+    "render_index": "index",
+    "render_report": "report",
+    "scores_document": "scores",
+    "staged": "outputs",
+    "write_index": "index",
+    "write_receipt": "receipt",
+    "write_report": "report",
+    "write_scores": "scores",
+}
+"""Public name to the module that is imported when it is first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

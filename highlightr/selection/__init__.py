@@ -1,12 +1,19 @@
-"""Selection: shot boundaries, and segments chosen under a budget. Importing this does not import torch."""
+"""Selection: shot boundaries, and segments chosen under a budget. Importing this does not import torch.
+
+Names are loaded when they are first used: a query on a video that was seen before needs few of them.
+"""
 
 from __future__ import annotations
 
-from highlightr.selection.budget import knapsack
-from highlightr.selection.options import Detector, Mode, SelectionOptions
-from highlightr.selection.segments import select_segments
-from highlightr.selection.shots import detect_shots, find_shots, shots_from_boundaries, shots_from_probability
-from highlightr.selection.transnet import BOUNDARY_PROBABILITY, TransNetV2
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from highlightr.selection.budget import knapsack
+    from highlightr.selection.options import Detector, Mode, SelectionOptions
+    from highlightr.selection.segments import select_segments
+    from highlightr.selection.shots import detect_shots, find_shots, shots_from_boundaries, shots_from_probability
+    from highlightr.selection.transnet import BOUNDARY_PROBABILITY, TransNetV2
 
 __all__ = [
     "BOUNDARY_PROBABILITY",
@@ -21,3 +28,24 @@ __all__ = [
     "shots_from_boundaries",
     "shots_from_probability",
 ]
+
+_HOMES = {
+    "BOUNDARY_PROBABILITY": "transnet",
+    "Detector": "options",
+    "Mode": "options",
+    "SelectionOptions": "options",
+    "TransNetV2": "transnet",
+    "detect_shots": "shots",
+    "find_shots": "shots",
+    "knapsack": "budget",
+    "select_segments": "segments",
+    "shots_from_boundaries": "shots",
+    "shots_from_probability": "shots",
+}
+"""Public name to the module that is imported when it is first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, LASTING_SECONDS
 from highlightr.selection.options import Detector
-from highlightr.selection.transnet import BOUNDARY_PROBABILITY
 from highlightr.timeline import Features, Shot, Signal
 
 __all__ = ["boundaries_from_change", "detect_shots", "find_shots", "shots_from_boundaries", "shots_from_probability"]
@@ -53,6 +52,8 @@ Values = npt.NDArray[np.float64]
 def find_shots(features: Features, detector: Detector) -> tuple[Shot, ...]:
     """The shots of a video by the detector whose signal was extracted."""
     if detector == "transnetv2":
+        from highlightr.selection.transnet import BOUNDARY_PROBABILITY
+
         return shots_from_probability(features.signals[BOUNDARY_PROBABILITY], features.grid.duration_seconds)
     return detect_shots(features.signals[FRAME_CHANGE], features.grid.duration_seconds)
 
