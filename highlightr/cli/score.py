@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
-from highlightr.cli.terminal import print_table, progress_hook, show_log, timecode
+from highlightr.cli.terminal import print_columns, progress_hook, show_log, timecode
 from highlightr.device import check_precision
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
@@ -73,6 +73,6 @@ def _show(results: Sequence[Scored]) -> None:
     for index, (start, stop) in enumerate(zip(grid.starts(), grid.stops(), strict=True)):
         values = [f"{each.scores.values[index]:.2f}" for each in results]
         rows.append((timecode(float(start)), timecode(float(stop)), *values))
-    print_table(("from", "to", *(each.query or "saliency" for each in results)), rows)
+    print_columns(("from", "to", *(" ".join((each.query or "saliency").split()) for each in results)), rows)
     for note in dict.fromkeys(note for each in results for note in each.scores.notes):
         typer.echo(f"Note: {note}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from highlightr.timeline import Reason, Summary
 
-__all__ = ["error_console", "print_table", "progress_hook", "show_log", "show_summary", "timecode"]
+__all__ = ["error_console", "print_columns", "print_table", "progress_hook", "show_log", "show_summary", "timecode"]
 
 STAGE_WORDS = {
     "probe": "Looking at the file",
@@ -99,6 +99,14 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print many rows of short cells, none of which folds; Rich would lay them out longer than scoring them took."""
+    table = [headings, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def show_summary(summary: Summary) -> None:

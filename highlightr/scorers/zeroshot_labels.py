@@ -130,6 +130,10 @@ class LabelMatch:
     hub_correction: float
     hub_neighbours: int
 
+    def __post_init__(self) -> None:
+        # The bank keeps it: worked out now, while a video may still be read, it does not delay the first scores.
+        self.bank.crowding(self.hub_neighbours)
+
     def evidence(self, class_scores: FloatArray, query: Query) -> Evidence:
         """Evidence per clip for the query; 0 where no class scores at all.
 
