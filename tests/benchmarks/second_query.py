@@ -4,7 +4,8 @@
 
 Per repeat: a run with an empty feature cache, then one with another query, of `highlightr score` (from video to scores)
 and of `highlightr summarize` (scores, choice, cut and report). Process start stands in rows of its own: `--version`,
-and the imports, text encoder and scorer that any query needs, on a video of one second.
+and the imports, text encoder and scorer that any query needs, on a video of one second. Every row has wall seconds and
+processor seconds; where other work runs beside, only the latter can be compared.
 """
 
 from __future__ import annotations
@@ -16,22 +17,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.benchmarks.realtime import looped
-from tests.benchmarks.running import Spread, machine, write_json
+from tests.benchmarks.running import Spread, cpu_seconds, machine, write_json
 
 TARGET_PERCENT = 5.0
 QUERIES = ("a cat", "a cup of coffee")
 
 
-def timed(home: Path, *arguments: object) -> float:
-    """Wall seconds of one `highlightr` process, its feature cache in `home`."""
+Times = tuple[float, float]
+"""Wall seconds, processor seconds."""
+
+
+def timed(home: Path, *arguments: object) -> Times:
+    """One `highlightr` process, its feature cache in `home`."""
     command = [sys.executable, "-m", "highlightr", *map(str, arguments)]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), cpu_seconds()
     subprocess.run(command, env={**os.environ, "HIGHLIGHTR_HOME": str(home)}, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, cpu_seconds() - before
 
 
 def cleared(home: Path) -> Path:
@@ -40,10 +46,10 @@ def cleared(home: Path) -> Path:
     return home
 
 
-def measure(video: Path, short: Path, home: Path, folder: Path, repeat: int) -> dict[str, list[float]]:
-    """Row name to wall seconds, repeat by repeat."""
-    rows: dict[str, list[float]] = {"process start": [], "start, models and scoring of one second": []}
-    ways = {
+def measure(video: Path, short: Path, home: Path, folder: Path, repeat: int) -> dict[str, list[Times]]:
+    """Row name to times, repeat by repeat."""
+    rows: dict[str, list[Times]] = {"process start": [], "start, models and scoring of one second": []}
+    ways: dict[str, Callable[[str], tuple[object, ...]]] = {
         "score": lambda query: ("score", video, "-q", query, "--quiet"),
         "summarize": lambda query: ("summarize", video, "-q", query, "-o", folder / "s.mp4", "--overwrite", "--quiet"),
     }
@@ -73,15 +79,22 @@ def main() -> None:
         home = folder / "home"
         timed(home, "score", short, "-q", QUERIES[0], "--quiet")  # compiles the models, once
         rows = measure(video, short, home, folder, options.repeat)
-    for row, seconds in rows.items():
-        print(f"{row:42} {Spread(tuple(seconds))}")
+    for row, times in rows.items():
+        wall, processor = (Spread(tuple(each)) for each in zip(*times, strict=True))
+        print(f"{row:42} {wall}, processor {processor}")
     for way in ("score", "summarize"):
-        pairs = zip(rows[f"{way}, second"], rows[f"{way}, first"], strict=True)
-        share = statistics.median(100 * second / first for second, first in pairs)
+        wall_percent, processor_percent = (_percent(rows, way, clock) for clock in (0, 1))
         print(
-            f"{way}: the second query takes {share:.1f} % of the first run, start included (at most {TARGET_PERCENT:g})"
+            f"{way}: the second query takes {wall_percent:.1f} % of the first run, start included "
+            f"(at most {TARGET_PERCENT:g}), {processor_percent:.1f} % of its processor time"
         )
-    write_json(options.json, {"machine": machine(), "minutes": options.minutes, "seconds": rows})
+    write_json(options.json, {"machine": machine(), "minutes": options.minutes, "wall_and_processor_seconds": rows})
+
+
+def _percent(rows: Mapping[str, Sequence[Times]], way: str, clock: int) -> float:
+    """The median share of the second run in the first."""
+    pairs = zip(rows[f"{way}, second"], rows[f"{way}, first"], strict=True)
+    return statistics.median(100 * second[clock] / first[clock] for second, first in pairs)
 
 
 if __name__ == "__main__":
