@@ -29,16 +29,21 @@ PACKET_BYTES = 2048
 LARGEST_LEAD_BYTES = 16 * 2**20
 """Of the pictures that a group holds ready."""
 
+HANDFUL_BYTES = 64 * 2**10
+"""Pictures are handed over when they are this much: to wake a thread costs as much as to scale a thumbnail."""
+
 
 class Stopped(Exception):  # noqa: N818  not an error
     """The results are not wanted any more."""
 
 
 class Desk:
-    """What the threads of one pass share. Change it, and what groups say of themselves, with `state` held only."""
+    """What the threads of one pass share. Change it, and what groups say of themselves, under its lock only."""
 
     def __init__(self) -> None:
-        self.state = threading.Condition()
+        self.lock = threading.Lock()
+        self._work = threading.Condition(self.lock)
+        self._news = threading.Condition(self.lock)
         self.stopped = False
         self.error: BaseException | None = None
         self.backlog_bytes = 0
@@ -50,15 +55,27 @@ class Desk:
         """Whether enough packets wait."""
         return self.backlog_bytes >= LARGEST_BACKLOG_BYTES
 
-    def wait_for(self, ready: Callable[[], object]) -> None:
-        """Wait, with the state held, until it is `ready`.
+    def wait_for_work(self, ready: Callable[[], object]) -> None:
+        """On a worker's thread: wait until it is `ready`.
 
         Raises:
             Stopped: at once when all is over.
         """
-        self.state.wait_for(lambda: ready() or self.stopped)
+        self._work.wait_for(lambda: ready() or self.stopped)
         if self.stopped:
             raise Stopped
+
+    def wait_for_news(self, seconds: float) -> None:
+        """On the reading thread: wait until a worker has something to tell, and no longer than that."""
+        self._news.wait(seconds)
+
+    def tell_workers(self) -> None:
+        """There is something for them to do, or room for what they did."""
+        self._work.notify_all()
+
+    def tell_reader(self) -> None:
+        """There are items, or room for packets, or a worker is at its end."""
+        self._news.notify_all()
 
 
 class Group:
@@ -85,45 +102,51 @@ class Group:
         self.ended = False
         """Whether all of it is decoded."""
 
+    def __len__(self) -> int:
+        """How many packets wait."""
+        return len(self._packets)
+
     # --- the thread that reads ---
 
     def put(self, packet: av.Packet[Any]) -> None:
         """Add the next packet."""
-        with self._desk.state:
+        with self._desk.lock:
             self._packets.append(packet)
             self._desk.backlog_bytes += packet.size + PACKET_BYTES
-            self._desk.state.notify_all()
+            self._desk.tell_workers()
 
     def close(self) -> None:
         """No more packets follow."""
-        with self._desk.state:
+        with self._desk.lock:
             self._closed = True
-            self._desk.state.notify_all()
+            self._desk.tell_workers()
 
     def take(self) -> tuple[list[tuple[str, Item]], bool]:
         """The items that are ready, and whether no more follow."""
-        with self._desk.state:
+        with self._desk.lock:
             items, self._items, self._item_bytes = self._items, [], 0
-            self._desk.state.notify_all()
+            if items:
+                self._desk.tell_workers()
             return items, self.ended
 
     # --- the thread that decodes ---
 
     def next_packet(self) -> av.Packet[Any] | None:
         """The next packet, `None` after the last one."""
-        with self._desk.state:
-            self._desk.wait_for(lambda: self._packets or self._closed)
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._packets or self._closed)
             if not self._packets:
                 return None
-            packet = self._packets.popleft()
+            packet, was_full = self._packets.popleft(), self._desk.is_full
             self._desk.backlog_bytes -= packet.size + PACKET_BYTES
-            self._desk.state.notify_all()
+            if was_full and not self._desk.is_full:
+                self._desk.tell_reader()
             return packet
 
     def follows_a_frame(self) -> bool:
         """Whether an earlier group shows anything; waits until that is known."""
-        with self._desk.state:
-            self._desk.wait_for(lambda: self._earlier_frame() is not None)
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._earlier_frame() is not None)
             return bool(self._earlier_frame())
 
     def _earlier_frame(self) -> bool | None:
@@ -138,23 +161,23 @@ class Group:
 
     def begin(self, seconds: Fraction, consumers: Mapping[str, FramePicker | ThumbnailMaker]) -> None:
         """The first frame is here, and with it all that is to know of earlier groups."""
-        with self._desk.state:
+        with self._desk.lock:
             self.first, self.consumers, self._before = seconds, consumers, None
-            self._desk.state.notify_all()
+            self._desk.tell_workers()
 
     def hand_over(self, name: str, item: Item, num_bytes: int) -> None:
-        """Put an item where the reading thread takes it; waits while too many lie there."""
-        with self._desk.state:
-            self._desk.wait_for(lambda: self._item_bytes < LARGEST_LEAD_BYTES)
+        """Keep an item for the reading thread, which is told of several at once; waits while too many are kept."""
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._item_bytes < LARGEST_LEAD_BYTES)
+            told = self._item_bytes // HANDFUL_BYTES
             self._items.append((name, item))
             self._item_bytes += num_bytes
-            self._desk.state.notify_all()
+            if self._item_bytes // HANDFUL_BYTES > told:
+                self._desk.tell_reader()
 
     def end(self) -> None:
         """All of it is decoded."""
-        with self._desk.state:
+        with self._desk.lock:
             self.ended = True
-            self._desk.state.notify_all()
-
-    def __len__(self) -> int:
-        return len(self._packets)
+            self._desk.tell_workers()
+            self._desk.tell_reader()

@@ -98,11 +98,11 @@ class Groups:
 
     def stop(self) -> None:
         """End the workers and wait for them, whatever they are at."""
-        with self._desk.state:
+        with self._desk.lock:
             self._desk.stopped = True
-            self._desk.state.notify_all()
+            self._desk.tell_workers()
             while self._num_running > 0:
-                self._desk.state.wait(_TICK_SECONDS)
+                self._desk.wait_for_news(_TICK_SECONDS)
 
     def _begin(self, latest_pts: int | None) -> None:
         """Open a group; its frames come after all that the packets before it hold."""
@@ -112,9 +112,9 @@ class Groups:
             after = latest_pts * self._stream.time_base - self._start
         self._latest = Group(self._desk, before, after)
         self._shown.append(self._latest)
-        with self._desk.state:
+        with self._desk.lock:
             self._unclaimed.append(self._latest)
-            self._desk.state.notify_all()
+            self._desk.tell_workers()
         if before is not None:
             # A stream that can be taken apart: from the second group on there is work for one more.
             while self._num_workers < min(self._threads, len(self._shown)):
@@ -127,13 +127,13 @@ class Groups:
         while True:
             taken = list(self._taken())
             yield from taken
-            with self._desk.state:
+            with self._desk.lock:
                 if self._desk.error is not None:
                     raise self._desk.error
                 if enough():
                     return
                 if not taken:
-                    self._desk.state.wait(_TICK_SECONDS)
+                    self._desk.wait_for_news(_TICK_SECONDS)
 
     def _taken(self) -> Iterator[tuple[str, Item]]:
         """What the oldest group has ready; where it is at its end, the next one's, too."""
@@ -155,7 +155,7 @@ class Groups:
     def _hire(self, threads: int) -> None:
         number = self._num_workers
         worker = threading.Thread(target=self._work, args=(number, threads), name=f"decode-{number}", daemon=True)
-        with self._desk.state:
+        with self._desk.lock:
             worker.start()
             self._num_workers += 1
             self._num_running += 1
@@ -177,11 +177,11 @@ class Groups:
         except BaseException as error:  # noqa: BLE001  it is raised again where the items are taken
             self._desk.error = self._desk.error or error
         finally:
-            with self._desk.state:
+            with self._desk.lock:
                 self._num_running -= 1
-                self._desk.state.notify_all()
+                self._desk.tell_reader()
 
     def _claimed(self) -> Group:
-        with self._desk.state:
-            self._desk.wait_for(lambda: self._unclaimed)
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._unclaimed)
             return self._unclaimed.popleft()

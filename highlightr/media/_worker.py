@@ -75,7 +75,7 @@ class Worker:
             self._feed(group, frame, seconds)
 
     def _miss(self) -> None:
-        with self._desk.state:
+        with self._desk.lock:
             self._desk.damaged += 1
 
     def _seconds(self, group: Group, frame: av.VideoFrame) -> Fraction | None:
