@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -27,7 +28,7 @@ from highlightr.features.base import Extractor, TextEncoder, Weights
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Backbone", "NetworkSource", "State", "load_tensors", "randomise", "require"]
+__all__ = ["Backbone", "NetworkSource", "State", "file_digest", "load_tensors", "randomise", "require"]
 
 State = Mapping[str, "torch.Tensor"]
 
@@ -75,6 +76,7 @@ class NetworkSource:
         build: Callable[[], torch.nn.Module],
         example: npt.NDArray[Any],
         varying: Mapping[int, str] | None = None,
+        batch: int = 1,
     ) -> Rows:
         """A network that makes one row per input, on the backend that is fastest for it here.
 
@@ -84,12 +86,13 @@ class NetworkSource:
             build: makes the module by way of `open`.
             example: (batch, ...): an input.
             varying: axes of the input, apart from the batch, that may have another length than the example's.
+            batch: inputs that come at once on a CPU.
 
         Raises:
             WeightsError: as for `open`.
         """
         varying = varying or {}
-        blueprint = Blueprint(name, lambda: self._ready(build()), example, varying)
+        blueprint = Blueprint(name, lambda: self._ready(build()), example, varying, batch)
         shape = [size for axis, size in enumerate(example.shape) if axis and axis not in varying]
         weights = None if self.random else self._identity(name, checkpoints, shape)
         self._rows.append(Rows(blueprint, self, self._backend(name), weights))
@@ -105,7 +108,7 @@ class NetworkSource:
 
         if self._weights is None:
             return random
-        path = self._path(checkpoint)
+        path = self.path(checkpoint)
         try:
             with safe_open(path, framework="numpy") as file:
                 return float(file.get_tensor(tensor))
@@ -121,7 +124,7 @@ class NetworkSource:
         """Of a compiled network: what it was made from, and for which inputs."""
         digest = hashlib.sha256(repr(list(shape)).encode())
         for checkpoint in checkpoints:
-            digest.update(_file_digest(self._path(checkpoint)))
+            digest.update(file_digest(self.path(checkpoint)).encode())
         return Weights(name, digest.hexdigest(), "as its weights", "its weights")
 
     def open(
@@ -142,7 +145,7 @@ class NetworkSource:
         if self._seed is not None:
             randomise(network, self._seed)
         else:
-            state: State = load_tensors(self._path(checkpoint))
+            state: State = load_tensors(self.path(checkpoint))
             _fill(network, checkpoint, adapt(state) if adapt else state)
         return self._ready(network)
 
@@ -189,7 +192,12 @@ class NetworkSource:
         """Open a text encoder on the same weights or seed and device."""
         return kind(device=self.device, weights=self._weights, random_seed=self._seed)
 
-    def _path(self, checkpoint: str) -> Path:
+    def path(self, checkpoint: str) -> Path:
+        """Where the file of a checkpoint is.
+
+        Raises:
+            WeightsError: it was not given.
+        """
         if self._weights is None or checkpoint not in self._weights:
             raise WeightsError(f"{self._owner} was opened without the weights {checkpoint}")
         return self._weights[checkpoint]
@@ -335,12 +343,24 @@ def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
             )
 
 
-def _file_digest(path: Path) -> bytes:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a weights file; of one that several networks are opened from it is computed once.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        status = path.stat()
+        return _digest(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
+
+
+@cache
+def _digest(path: Path, size_bytes: int, modified_ns: int) -> str:
+    del size_bytes, modified_ns  # Only what a known digest holds for.
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(device: str) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from hashlib import file_digest
+from functools import cache, cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from highlightr.device import Precision
 from highlightr.errors import ConfigError
-from highlightr.features.backbones.base import Backbone, NetworkSource, State, require
+from highlightr.features.backbones.base import Backbone, NetworkSource, State, file_digest, require
 from highlightr.features.backbones.crops import central_square
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.base import Extraction, TextEncoder, Weights
@@ -93,7 +93,8 @@ class Clip(Backbone):
             mean, deviation = ([255 * value for value in each] for each in (visual.image_mean, visual.image_std))
             return Normalised(visual, mean, deviation)
 
-        self._rows = source.rows(f"clip-{self._model.lower()}", self.checkpoints, build, noise(2, self._pixels))
+        name, example = f"clip-{self._model.lower()}", noise(2, self._pixels)
+        self._rows = source.rows(name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     @property
     def tap(self) -> FrameTap:
@@ -160,14 +161,20 @@ class ClipText(TextEncoder):
         weights: Mapping[str, Path] | None = None,
         random_seed: int | None = None,
     ) -> None:
-        checkpoint = self.checkpoints[0]
-        source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
-        self._network: Any = open_towers(source, checkpoint, self.default_model)
-        del self._network.visual
-        self._device = source.device
+        """Find the weights; the tower is opened with the first text, because label vectors are often kept already."""
+        if find_spec("open_clip") is None:
+            _open_clip()
+        self._source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
+        self._device = self._source.device
         # Label vectors are kept under the hash of the encoder that made them.
-        path = None if weights is None else weights[checkpoint]
+        path = None if weights is None else self._source.path(self.checkpoints[0])
         vars(self)["weights"] = _opened_weights(type(self).weights, path, random_seed)
+
+    @cached_property
+    def _network(self) -> Any:
+        towers = open_towers(self._source, self.checkpoints[0], self.default_model)
+        del towers.visual
+        return towers
 
     def encode(self, text: str) -> Query:
         """Embed one query.
@@ -232,7 +239,7 @@ def model_config(model: str) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown model, or one whose input is not one square.
     """
-    open_clip = require("open_clip", "clip", "open_clip_torch")
+    open_clip = _open_clip()
     config = open_clip.get_model_config(model)
     if config is None:
         raise ConfigError(f"open_clip has no model {model!r}; `open_clip.list_models()` names those it has")
@@ -248,7 +255,7 @@ def open_towers(source: NetworkSource, checkpoint: str, model: str) -> Any:
         ConfigError: open_clip is not installed.
         WeightsError: the file does not fit.
     """
-    open_clip = require("open_clip", "clip", "open_clip_torch")
+    open_clip = _open_clip()
 
     def build() -> Any:
         # Without a tag nothing is looked up on the network, and a warning says that the weights are random.
@@ -275,11 +282,14 @@ def _tensors(state: State) -> State:
 def _opened_weights(published: Weights, path: Path | None, seed: int | None) -> Weights:
     if path is None:
         return Weights(f"{published.name}, random", f"random, seed {seed}", "none", "a seed")
-    with path.open("rb") as file:
-        return replace(published, sha256=file_digest(file, "sha256").hexdigest())
+    return replace(published, sha256=file_digest(path))
 
 
 @cache
 def _tokenizer() -> Any:
     # The vocabulary comes with open_clip; both models share it.
-    return require("open_clip", "clip", "open_clip_torch").get_tokenizer(LAION_MODEL)
+    return _open_clip().get_tokenizer(LAION_MODEL)
+
+
+def _open_clip() -> Any:
+    return require("open_clip", "clip", "open_clip_torch")

@@ -117,7 +117,7 @@ class InceptionYT8M(_Inception):
             return Normalised(_in_a_row(network, project), (128.0,) * 3, (128.0,) * 3)
 
         example = noise(2, INPUT_PIXELS).astype(np.float32)
-        self._rows = source.rows(self.name, self.checkpoints, build, example)
+        self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
@@ -150,7 +150,8 @@ class InceptionImageNet(_Inception):
             project = source.open(_PCA, lambda: nets.Projection(whiten=False), nets.pca_state)
             return Normalised(_in_a_row(_channels_last(opened), project), _MEAN, _DEVIATION)
 
-        self._rows = source.rows(self.name, self.checkpoints, build, noise(2, INPUT_PIXELS))
+        example = noise(2, INPUT_PIXELS)
+        self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, INPUT_PIXELS)

@@ -79,7 +79,7 @@ class _Kinetics(Backbone):
         frames = self._sampling.frames
         assert frames is not None, "every protocol here says how many frames the network sees"
         example = noise(1, frames, self._sampling.crop)
-        self._rows = source.rows(self.name, self.checkpoints, build, example)
+        self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     def _network(self, source: NetworkSource) -> torch.nn.Module:
         """From (batch, 3, frames, height, width), normalised, to (batch, width)."""

@@ -22,10 +22,11 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from highlightr.errors import WeightsError
-from highlightr.features import EXTRACTORS, extractor_class
+from highlightr.features import EXTRACTORS, extractor_class, onnx
 from highlightr.features.backbones import rows as rows_module
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.rows import FASTEST_ON_CPU, Rows
+from highlightr.features.onnx import Model, Recipe
 from highlightr.timeline import TimeGrid
 
 from .tiny import rows, small
@@ -62,8 +63,9 @@ def weights(folder: Path, value: float) -> dict[str, Path]:
 
 
 def opened(paths: dict[str, Path] | None, *, name: str = "means", **options: Any) -> Rows:
-    source = NetworkSource("test", options.pop("device", "cpu"), paths, None if paths else 0, **options)
-    return source.rows(name, ("means",), lambda: source.open("means", Means), EXAMPLE, {1: "frames"})
+    batch = options.pop("batch", 1)
+    source = NetworkSource("test", "cpu", paths, None if paths else 0, **options)
+    return source.rows(name, ("means",), lambda: source.open("means", Means), EXAMPLE, {1: "frames"}, batch)
 
 
 def expected(given: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
@@ -109,6 +111,26 @@ def test_other_weights_and_other_inputs_are_other_networks(home: Path) -> None:
     source = NetworkSource("test", "cpu", weights(home.parent / "w", 4.0), None)
     source.rows("means", ("means",), lambda: source.open("means", Means), EXAMPLE)
     assert len(kept(home)) == 3, "the axis that may vary there must not vary here"
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_a_batch_is_shared_out_to_the_cores_in_order(home: Path, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "default_threads", lambda: cores)
+    asked: list[int | None] = []
+
+    def open_model(recipe: Recipe, *, threads: int | None) -> Model:
+        asked.append(threads)
+        model = onnx.open_model(recipe, threads=threads)
+        return lambda inputs: sizes.append(len(inputs["given"])) or model(inputs)  # type: ignore[func-returns-value]
+
+    sizes: list[int] = []
+    monkeypatch.setattr(rows_module, "open_model", open_model)
+    network = opened(weights(home.parent / "w", 3.0), batch=2)
+    given = np.arange(60, dtype=np.float32).reshape(5, 3, 4)
+    np.testing.assert_allclose(network(given), expected(given, 3.0), rtol=1e-5)
+    assert sorted(sizes) == ([5] if cores == 1 else [2, 3])
+    assert asked == [max(1, cores - 1)], "what two shares leave over"
+    assert network(given[:1]).shape == (1, 3)
 
 
 def test_damage_is_repaired(home: Path) -> None:
