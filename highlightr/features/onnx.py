@@ -13,9 +13,10 @@ import io
 import logging
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ _FORMAT_VERSION = 2
 _OPSET = 17
 _SEAL_FIELD = b"\xa2\x06\x20"
 """Ends a compiled model: with it the seal that follows is a field of 32 bytes, number 100, which readers skip."""
+_ABANDONED_SECONDS = 24 * 3600.0
 _EXPORTING = threading.Lock()
 """torch exports one module at a time; the text encoder may be opened while an extractor is."""
 
@@ -173,11 +175,20 @@ def _written(name: str, payload: bytes, path: Path) -> Path | None:
     """A file beside `path` with the model in it, this thread's own; `None` where nothing can be written."""
     unchecked = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
+        _sweep(path)
         write_sealed(unchecked, payload + _SEAL_FIELD)
     except OSError as error:
         logger.info("%s cannot be kept for next time: %s", name, error)
         return None
     return unchecked
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed left half-written beside this model."""
+    for left in path.parent.glob(f"*{path.name}.*"):
+        with suppress(OSError):  # Another process removes it, too.
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                left.unlink()
 
 
 def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:

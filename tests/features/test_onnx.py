@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -91,6 +92,19 @@ def test_an_unwritable_home_only_costs_time(home: Path, caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO, logger="highlightr")
     check(open_model(recipe()))
     assert "cannot be kept" in caplog.text
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not() -> None:
+    folder = place().parent
+    folder.mkdir(parents=True)
+    abandoned = [folder / f".{place().name}.1-2", folder / f"..{place().name}.1-2.abc"]
+    fresh = folder / f".{place().name}.3-4"
+    for path in (*abandoned, fresh):
+        path.write_bytes(b"half")
+    for path in abandoned:
+        os.utime(path, (0, 0))
+    open_model(recipe())
+    assert sorted(folder.iterdir()) == sorted([fresh, place()])
 
 
 def test_other_weights_lead_to_another_file() -> None:

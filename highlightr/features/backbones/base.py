@@ -8,12 +8,10 @@ is kept, torch is not imported.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -22,15 +20,22 @@ import numpy.typing as npt
 
 from highlightr.device import Precision, check_precision
 from highlightr.errors import ConfigError, WeightsError
+from highlightr.features.backbones.filling import (
+    State,
+    drawing_from,
+    file_digest,
+    fill,
+    load_tensors,
+    randomise,
+    without_initialisation,
+)
 from highlightr.features.backbones.rows import FASTEST_ON_CPU, Backend, Blueprint, Rows
 from highlightr.features.base import Extractor, TextEncoder, Weights
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Backbone", "NetworkSource", "State", "file_digest", "load_tensors", "randomise", "require"]
-
-State = Mapping[str, "torch.Tensor"]
+__all__ = ["Backbone", "NetworkSource", "require"]
 
 _GPU_SHARE = 0.25
 """Of a GPU's free memory, for the inputs of one batch: convolutions take workspace, and other networks run beside."""
@@ -140,13 +145,13 @@ class NetworkSource:
         Raises:
             WeightsError: the file was not given, cannot be read, or does not fit the network.
         """
-        with _without_initialisation(), _drawing_from(self._seed or 0):
+        with without_initialisation(), drawing_from(self._seed or 0):
             network = build()
         if self._seed is not None:
             randomise(network, self._seed)
         else:
             state: State = load_tensors(self.path(checkpoint))
-            _fill(network, checkpoint, adapt(state) if adapt else state)
+            fill(network, checkpoint, adapt(state) if adapt else state)
         return self._ready(network)
 
     def _ready(self, network: torch.nn.Module) -> torch.nn.Module:
@@ -260,107 +265,6 @@ def require(module: str, owner: str, distribution: str) -> Any:
         raise ConfigError(
             f"{owner} needs the package {distribution} ({error}): run `pip install 'highlightr[backbones]'`"
         ) from error
-
-
-def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of a safetensors file.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
-
-
-def randomise(network: torch.nn.Module, seed: int) -> None:
-    """Fill a network from a seed: every trained tensor of two or more axes by He's rule, biases zero.
-
-    With default initialisation deep networks shrink their signal to denormal numbers, which makes them thirty times
-    slower than they are. What is not trained (filter banks) stays.
-
-    Source: K. He et al., Delving Deep into Rectifiers, ICCV 2015, eq. 10.
-    """
-    import torch
-
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            if parameter.ndim >= 2:
-                fan_in = parameter[0].numel()
-                parameter.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
-            elif name.endswith("bias"):
-                parameter.zero_()
-
-
-def _without_initialisation() -> AbstractContextManager[Any]:
-    """Networks built inside keep their memory as it comes: every tensor is filled right after, and random numbers
-    for a hundred million of them take seconds."""
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.nn.init.trunc_normal_}
-
-    class Mode(TorchFunctionMode):
-        def __torch_function__(
-            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-        ) -> Any:
-            del types
-            return args[0] if func in drawing else func(*args, **(kwargs or {}))
-
-    return Mode()
-
-
-@contextmanager
-def _drawing_from(seed: int) -> Iterator[None]:
-    """What networks draw while they are built, such as CLIP's class embedding, comes from a seed."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def _fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
-    """Load a state dict; batch counters, which old checkpoints lack and no forward reads, may be missing."""
-    try:
-        missing, unexpected = network.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"the weights {checkpoint} do not fit the network: {reason}") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    for kind, names in (("lack", missing), ("have an unknown", unexpected)):
-        if names:
-            raise WeightsError(
-                f"the weights {checkpoint} do not fit the network: they {kind} {names[0]} ({len(names)} in all); "
-                f"import the right file with `highlightr models import FILE --as {checkpoint}`"
-            )
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a weights file; of one that several networks are opened from it is computed once.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    try:
-        status = path.stat()
-        return _digest(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
-
-
-@cache
-def _digest(path: Path, size_bytes: int, modified_ns: int) -> str:
-    del size_bytes, modified_ns  # Only what a known digest holds for.
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(device: str) -> str:

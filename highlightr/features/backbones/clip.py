@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from highlightr.device import Precision
 from highlightr.errors import ConfigError
-from highlightr.features.backbones.base import Backbone, NetworkSource, State, file_digest, require
+from highlightr.features.backbones.base import Backbone, NetworkSource, require
 from highlightr.features.backbones.crops import central_square
+from highlightr.features.backbones.filling import State, file_digest
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.base import Extraction, TextEncoder, Weights
 from highlightr.media.taps import FrameTap

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from highlightr.errors import ConfigError, WeightsError
 from highlightr.features import Extractor, create_extractor, create_text_encoder
-from highlightr.features.backbones.base import randomise
 from highlightr.features.backbones.clip_classes import class_vectors
+from highlightr.features.backbones.filling import randomise
 from highlightr.features.backbones.inception import dequantise, quantise, squeeze
 from highlightr.media.taps import Frame
 from highlightr.timeline import FloatArray, TimeGrid
