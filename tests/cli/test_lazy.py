@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 
@@ -51,12 +52,26 @@ def test_a_misspelt_command_is_bad_input_with_a_suggestion(
     assert "summarize" in done.err
 
 
-def test_the_collector_is_as_it_was_afterwards(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"OMP_NUM_THREADS": "3"}, None)], ids=["usual", "told"])
+def test_the_process_is_set_up_for_the_command_and_put_back(
+    given: dict[str, str],
+    expected: str | None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
     before = gc.get_threshold()
-    during = []
-    monkeypatch.setattr("highlightr.cli.app.app", lambda: during.append(gc.get_threshold()))
+    during: list[tuple[int, str | None]] = []
+
+    def look() -> None:
+        during.append((gc.get_threshold()[0], os.environ.get("OPENBLAS_NUM_THREADS")))
+
+    monkeypatch.setattr("highlightr.cli.app.app", look)
     assert run(capsys, monkeypatch, "--version").code == 0
     assert during[0][0] > 100 * before[0]
+    assert during[0][1] == expected
     assert gc.get_threshold() == before
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
