@@ -85,14 +85,18 @@ class Group:
         desk: of the pass.
         before: the group before this one in the file, if there is one.
         after: the time that all of its frames have to come after; those that do not are out of order.
+        start: when its first packet is to be shown, if that is known.
     """
 
-    def __init__(self, desk: Desk, before: Group | None, after: Fraction | None) -> None:
+    def __init__(self, desk: Desk, before: Group | None, after: Fraction | None, start: Fraction | None) -> None:
         self._desk, self._before = desk, before
         self._packets: deque[av.Packet[Any]] = deque()
         self._closed = False
         self._items: list[tuple[str, Item]] = []
         self._item_bytes = 0
+        self.start = start
+        self.stop: Fraction | None = None
+        """When the next group starts; not known before all packets are here, nor in the last group."""
         self.last = after
         """When its latest frame appeared."""
         self.first: Fraction | None = None
@@ -115,10 +119,10 @@ class Group:
             self._desk.backlog_bytes += packet.size + PACKET_BYTES
             self._desk.tell_workers()
 
-    def close(self) -> None:
-        """No more packets follow."""
+    def close(self, stop: Fraction | None) -> None:
+        """No more packets follow; the next group starts at `stop`, if there is one."""
         with self._desk.lock:
-            self._closed = True
+            self._closed, self.stop = True, stop
             self._desk.tell_workers()
 
     def take(self) -> tuple[list[tuple[str, Item]], bool]:

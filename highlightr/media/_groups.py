@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import DecodeError
@@ -72,7 +73,7 @@ class Groups:
         """Take the next packet; items that are ready come out."""
         latest_pts = self._seams.latest_pts
         if self._seams.lies_before(packet) or self._latest is None:
-            self._begin(latest_pts)
+            self._begin(packet, latest_pts)
         elif self._num_workers == 0 and (len(self._latest) >= LONGEST_PACKETS or self._desk.is_full):
             self._seams.take_as_one_piece()
             self._hire(self._threads)
@@ -87,7 +88,7 @@ class Groups:
             DecodeError: not one frame could be decoded.
         """
         if self._latest is not None:
-            self._latest.close()
+            self._latest.close(stop=None)
             if self._num_workers == 0:
                 self._hire(self._threads)
         yield from self._given_out(lambda: not self._shown)
@@ -104,13 +105,12 @@ class Groups:
             while self._num_running > 0:
                 self._desk.wait_for_news(_TICK_SECONDS)
 
-    def _begin(self, latest_pts: int | None) -> None:
+    def _begin(self, packet: av.Packet[Any], latest_pts: int | None) -> None:
         """Open a group; its frames come after all that the packets before it hold."""
-        before, after = self._latest, None
-        if before is not None and latest_pts is not None:
-            before.close()
-            after = latest_pts * self._stream.time_base - self._start
-        self._latest = Group(self._desk, before, after)
+        before, start = self._latest, self._seconds(packet.pts)
+        if before is not None:
+            before.close(start)
+        self._latest = Group(self._desk, before, self._seconds(latest_pts), start)
         self._shown.append(self._latest)
         with self._desk.lock:
             self._unclaimed.append(self._latest)
@@ -119,6 +119,9 @@ class Groups:
             # A stream that can be taken apart: from the second group on there is work for one more.
             while self._num_workers < min(self._threads, len(self._shown)):
                 self._hire(threads=1)
+
+    def _seconds(self, pts: int | None) -> Fraction | None:
+        return None if pts is None else pts * self._stream.time_base - self._start
 
     # --- what is ready ---
 

@@ -20,7 +20,7 @@ from highlightr.timeline import Source, VideoStream
 if TYPE_CHECKING:
     import av
 
-__all__ = ["FramePicker", "Painter", "ThumbnailMaker", "num_frames", "upright"]
+__all__ = ["FramePicker", "Painter", "ThumbnailMaker", "interval_from", "num_frames", "upright"]
 
 SLACK_SECONDS = Fraction(1, 1_000_000)
 """Container start times are kept in microseconds, so a frame due at t may be dated up to one microsecond later."""
@@ -87,7 +87,7 @@ class FramePicker:
         self._painter = Painter(source.video, tap.short_side)
         self._rate = Fraction(tap.frames_per_second)
         self._count = num_frames(source.duration_seconds, tap.frames_per_second)
-        self._index = 0 if since is None else self._first_not_before(since)
+        self._index = 0 if since is None else interval_from(since, self._rate)
         self._shown: tuple[av.VideoFrame, Fraction] | None = None
 
     def due(self, index: int) -> Fraction:
@@ -103,12 +103,13 @@ class FramePicker:
         """The latest frame is on screen until then."""
         yield from self._emit(until=seconds)
 
+    def needs_any(self, until: Fraction) -> bool:
+        """Whether an interval that looks before that time is still open."""
+        return self._index < min(self._count, interval_from(until, self._rate))
+
     def finish(self) -> Iterator[Frame]:
         """After the last frame: it stays on screen for all intervals that are left."""
         yield from self._emit(until=None)
-
-    def _first_not_before(self, seconds: Fraction) -> int:
-        return max(0, math.ceil((seconds - SLACK_SECONDS) * self._rate - Fraction(1, 2)))
 
     def _emit(self, until: Fraction | None) -> Iterator[Frame]:
         if self._shown is None:
@@ -119,6 +120,11 @@ class FramePicker:
             image = self._painter.paint(frame) if image is None else image
             yield Frame(self._index, float(seconds), image)
             self._index += 1
+
+
+def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:
+    """The first interval that does not look before a frame of this time is on screen."""
+    return max(0, math.ceil((seconds - SLACK_SECONDS) * frames_per_second - Fraction(1, 2)))
 
 
 class ThumbnailMaker:
@@ -139,6 +145,11 @@ class ThumbnailMaker:
         """Nothing is held back."""
         del seconds
         return iter(())
+
+    def needs_any(self, until: Fraction) -> bool:
+        """It is given every frame."""
+        del until
+        return True
 
     def finish(self) -> Iterator[Thumbnail]:
         """Nothing is held back."""

@@ -1,6 +1,7 @@
 """A decoder at work: groups of pictures come in, and each gets the items that were made of its frames.
 
 Frames are picked and scaled here, beside those of other groups; a group's first frame tells its taps where to begin.
+What follows the last frame that a tap looks at is not decoded where the group's end is known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.media._group import Desk, Group
-from highlightr.media._pictures import FramePicker, ThumbnailMaker
+from highlightr.media._pictures import FramePicker, ThumbnailMaker, interval_from
 from highlightr.media.taps import Frame, FrameTap, Thumbnail, ThumbnailTap
 from highlightr.timeline import Source
 
@@ -48,12 +49,23 @@ class Worker:
         import av
 
         while (packet := group.next_packet()) is not None:
-            self._show(group, packet)
+            if self._is_needed(group):
+                self._show(group, packet)
         ending: av.Packet[Any] = av.Packet()
         ending.stream, ending.time_base = self._stream, self._stream.time_base
         self._show(group, ending)
         self._stream.codec_context.flush_buffers()
         group.end()
+
+    def _is_needed(self, group: Group) -> bool:
+        """Whether a tap looks at anything of what is left of a group, as far as that is known."""
+        if group.stop is None or group.start is None:
+            return True
+        if group.first is not None:
+            return any(consumer.needs_any(group.stop) for consumer in group.consumers.values())
+        return any(
+            isinstance(tap, ThumbnailTap) or _looks_between(group.start, group.stop, tap) for tap in self._taps.values()
+        )
 
     def _show(self, group: Group, packet: av.Packet[Any]) -> None:
         import av
@@ -100,3 +112,8 @@ class Worker:
             item: Frame | Thumbnail
             for item in consumer.push(frame, seconds):
                 group.hand_over(name, item, item.image.nbytes)
+
+
+def _looks_between(start: Fraction, stop: Fraction, tap: FrameTap) -> bool:
+    rate = Fraction(tap.frames_per_second)
+    return interval_from(start, rate) < interval_from(stop, rate)

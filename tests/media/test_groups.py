@@ -20,6 +20,7 @@ from highlightr.media._group import Group
 from highlightr.media._nal import NalReader
 from highlightr.media._pictures import ThumbnailMaker
 from highlightr.media._seams import LEAST_PACKETS, Seams
+from highlightr.media._worker import Worker
 from highlightr.media.taps import Item
 from highlightr.timeline import Source
 from tests.mediamaker import CLOSED_GOP, OPEN_GOP, made, read_number, variable_times
@@ -129,6 +130,35 @@ def test_workers_and_backlog_change_no_byte(name: str, monkeypatch: pytest.Monke
         for name_of_tap in TAPS:
             pairs = zip(other[name_of_tap], usual[name_of_tap], strict=True)
             assert all(np.array_equal(one.image, two.image) for one, two in pairs)
+
+
+SPARSE = {"one": FrameTap(0.3, 64), "two": FrameTap(0.45)}
+"""In eight seconds they look at 1.1, 1.7, 3.3, 5.0, 5.6 and 7.8 s, and at the end."""
+
+
+@pytest.mark.parametrize("name", [name for name in VIDEOS if "variable" not in name])
+def test_what_no_tap_looks_at_is_not_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = probe(made(name, **VIDEOS[name]))
+    decoded: list[Any] = []
+    show = Worker._show
+
+    def seen_to(*arguments: Any) -> None:
+        decoded.append(arguments[-1])
+        show(*arguments)
+
+    monkeypatch.setattr(Worker, "_show", seen_to)
+    sparse: dict[str, list[Any]] = {tap: [] for tap in SPARSE}
+    for tap, item in decode(source, SPARSE, every_frame=True):
+        sparse[tap].append(item)
+    some = len(decoded)
+    whole: dict[str, list[Any]] = {tap: [] for tap in SPARSE}
+    for tap, item in decode(source, {**SPARSE, "tiny": ThumbnailTap()}, every_frame=True):
+        if tap in SPARSE:
+            whole[tap].append(item)
+    assert _told(sparse) == _told(whole)
+    for tap in SPARSE:
+        assert all(np.array_equal(one.image, two.image) for one, two in zip(sparse[tap], whole[tap], strict=True))
+    assert some < 0.9 * (len(decoded) - some)
 
 
 def test_little_room_for_packets_means_one_piece(seen: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
