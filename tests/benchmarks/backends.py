@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.backends VIDEO --networks efficientnet_lite0 cnn14 --rounds 5 --json backends.json
 
-Each backbone is given what a short video gives it, at several batch sizes. Per backend, at its best batch size:
-milliseconds per input, the largest difference from the pipeline's outputs relative to the largest of them, and the
-lowest rank correlation of one input's outputs. What correlates less than 0.999 is shown and not chosen. Backbones whose
-weights are not here run on random ones: that is enough for time and single precision, not to judge 8 bit.
+Each backbone is given what a short video gives it, at several batch sizes. Per backend, at its best batch size and by
+turns with the others: milliseconds per input, wall and processor, the largest difference from the pipeline's outputs
+relative to the largest of them, and the lowest rank correlation of one input's outputs. What correlates less than 0.999
+is shown and not chosen. Backbones whose weights are not here run on random ones: that is enough for time and single
+precision, not to judge 8 bit.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from highlightr.features import create_text_encoder, extract
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.media import probe
 from highlightr.timeline import Source, TimeGrid
-from tests.benchmarks.forwards import BACKENDS, Trial, forget, trials
+from tests.benchmarks.forwards import BACKENDS, Trial, by_turns, forget, trials
 from tests.benchmarks.networks import Network, listening, text_network
 from tests.benchmarks.running import machine, write_json
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = []
     for name in options.networks:
         network, random = heard(name, source)
-        found = list(_best_batches(network, options.backends, options.rounds))
+        found = measured(network, options.backends, options.rounds)
         print(f"{name}, {network.count} inputs{', random weights' if random else ''}")
         print(backends_table(found), flush=True)
         rows.append({"network": name, "random_weights": random, "backends": [_plain(each) for each in found]})
@@ -70,11 +71,18 @@ def heard(name: str, source: Source) -> tuple[Network, bool]:
     return networks[0], opened.random_seed is not None
 
 
-def _best_batches(network: Network, backends: Sequence[str], rounds: int) -> Iterator[Trial | tuple[str, str]]:
+def measured(network: Network, backends: Sequence[str], rounds: int) -> list[Trial | tuple[str, str]]:
+    """Every backend at its fastest batch size, timed by turns, or why it cannot run the network."""
+    found = list(_best_batches(network, backends))
+    timed = iter(by_turns(network, [each for each in found if isinstance(each, Trial)], rounds))
+    return [next(timed) if isinstance(each, Trial) else each for each in found]
+
+
+def _best_batches(network: Network, backends: Sequence[str]) -> Iterator[Trial | tuple[str, str]]:
     """Per backend the trial at its fastest batch size, or why there is none."""
     for name in backends:
         try:
-            found = list(trials(network, [name], rounds))
+            found = list(trials(network, [name], 1))
         except Exception as error:  # noqa: BLE001  what a backend raises when it cannot run a graph is its own affair
             yield name, " ".join(str(error).split())[:120]
             continue
@@ -90,14 +98,17 @@ def chosen(found: Sequence[Trial | tuple[str, str]]) -> Trial:
 
 def backends_table(found: Sequence[Trial | tuple[str, str]]) -> str:
     """Markdown; the chosen backend in bold."""
-    lines = ["| backend | batch | ms per input | largest difference | rank correlation |", "|---|---|---|---|---|"]
+    columns = ("backend", "batch", "ms per input", "processor ms", "largest difference", "rank correlation")
+    lines = [f"| {' | '.join(columns)} |", "|---|---|---|---|---|---|"]
     best = chosen(found)
     for each in found:
         if not isinstance(each, Trial):
-            lines.append(f"| {each[0]} | | cannot: {each[1]} | | |")
+            lines.append(f"| {each[0]} | | cannot: {each[1]} | | | |")
             continue
         name = f"**{each.backend}**" if each is best else each.backend
-        figures = f"{1000 * each.seconds_per_input:.2f} | {each.worst:.1e} | {each.correlation:.5f}"
+        processor = each.processor_seconds_per_input
+        milliseconds = f"{1000 * each.seconds_per_input:.2f} | {'' if processor is None else f'{1000 * processor:.2f}'}"
+        figures = f"{milliseconds} | {each.worst:.1e} | {each.correlation:.5f}"
         lines.append(f"| {name} | {each.batch} | {figures} |")
     return "\n".join([*lines, ""])
 

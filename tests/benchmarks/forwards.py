@@ -16,10 +16,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,12 @@ from scipy.stats import rankdata
 from highlightr.features.onnx import default_threads, session_from_bytes
 from tests.benchmarks.networks import Array, Network, Run
 
-__all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "forget", "in_batches", "trials"]
+__all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "by_turns", "forget", "in_batches", "trials"]
 
 BATCHES = (1, 2, 4, 8)
 
 LONGEST_SECONDS = 3.0
-"""A backend that needs longer for the sample is timed once and not tried with larger batches."""
+"""A backend that needs longer for the sample is timed once and not tried with larger batches than 2."""
 
 TOLERANCE = 1e-3
 """Largest difference from the pipeline's outputs, relative to the largest of them, that single precision may show."""
@@ -53,6 +54,8 @@ class Trial:
     correlation: float
     """Lowest rank correlation of one input's outputs with the pipeline's."""
     run: Run
+    processor_seconds_per_input: float | None = None
+    """Of every core together; what counts where a decoder has the cores, too. `None`: not measured."""
 
     @property
     def agrees(self) -> bool:
@@ -73,8 +76,24 @@ def trials(network: Network, backends: Sequence[str], rounds: int = 2) -> Iterat
             run(sample[:batch])  # the first run of a size also makes room for it
             seconds, made = _fastest(run, sample, batch, rounds)
             yield Trial(name, batch, seconds / len(sample), *agreement(made, expected), run)
-            if seconds > LONGEST_SECONDS:
+            # torch runs a single small window without its fast convolutions: one input does not tell.
+            if seconds > LONGEST_SECONDS and batch > 1:
                 break
+
+
+def by_turns(network: Network, found: Sequence[Trial], rounds: int) -> list[Trial]:
+    """The trials timed again, one of each per round: medians, wall and processor."""
+    spent: list[list[tuple[float, float]]] = [[] for _ in found]
+    for _ in range(rounds):
+        for times, each in zip(spent, found, strict=True):
+            began, worked = time.perf_counter(), time.process_time()
+            in_batches(each.run, network.sample, each.batch)
+            times.append((time.perf_counter() - began, time.process_time() - worked))
+    medians = [[median(part) / len(network.sample) for part in zip(*times, strict=True)] for times in spent]
+    return [
+        replace(each, seconds_per_input=wall, processor_seconds_per_input=processor)
+        for each, (wall, processor) in zip(found, medians, strict=True)
+    ]
 
 
 def _fastest(run: Run, sample: Array, batch: int, rounds: int) -> tuple[float, Array]:

@@ -14,7 +14,7 @@ from highlightr.features import create_text_encoder
 from highlightr.media import probe
 from tests.benchmarks import backends
 from tests.benchmarks.backends import backends_table, chosen, heard
-from tests.benchmarks.forwards import BACKENDS, Trial, best, trials
+from tests.benchmarks.forwards import BACKENDS, Trial, best, by_turns, trials
 from tests.benchmarks.networks import Network, text_network
 from tests.mediamaker import CLOSED_GOP, made
 
@@ -61,8 +61,26 @@ def test_what_is_fast_and_wrong_is_not_chosen() -> None:
     assert chosen(found).backend == "near"
     assert best(found).backend == "own"
     table = backends_table([*found, ("odd", "no such operator")])
-    assert "| **near** | 1 | 2000.00 | 1.0e-02 | 0.99950 |" in table
-    assert "| odd | | cannot: no such operator | | |" in table
+    assert "| **near** | 1 | 2000.00 |  | 1.0e-02 | 0.99950 |" in table
+    assert "| odd | | cannot: no such operator | | | |" in table
+
+
+def test_turns_replace_the_times_and_leave_the_rest() -> None:
+    order: list[str] = []
+
+    def running(name: str) -> Any:
+        return lambda batch: order.append(name) or batch
+
+    network = Network("net", lambda batch: batch)
+    network.heard(np.zeros((4, 2)), np.zeros((4, 2)))
+    found = [Trial(name, 2, 99.0, 0.5, 0.9, running(name)) for name in ("one", "other")]
+    timed = by_turns(network, found, 3)
+    assert order == ["one", "one", "other", "other"] * 3
+    assert [(each.backend, each.batch, each.worst, each.correlation) for each in timed] == [
+        ("one", 2, 0.5, 0.9),
+        ("other", 2, 0.5, 0.9),
+    ]
+    assert all(each.seconds_per_input < 99 and each.processor_seconds_per_input is not None for each in timed)
 
 
 def test_yamnet_and_minilm_run_in_onnxruntime_as_in_the_pipeline() -> None:
