@@ -20,6 +20,7 @@ __all__ = [
     "LONGEST_SECONDS",
     "check_length",
     "check_picture",
+    "decoders",
     "frame_threads",
     "is_readable_sound",
 ]
@@ -45,7 +46,10 @@ SAMPLE_RATES = range(1_000, 768_001)
 """Rates of sound; the lowest in use is 8 kHz, the highest 768 kHz."""
 
 _MOST_THREADS = 8
-"""Every thread of a decoder holds a frame of its own, and every decoder the frames that it refers to."""
+"""Every thread of a frame-parallel decoder holds a frame of its own."""
+
+_HELD_BYTES_PER_PIXEL = 16
+"""Of a decoder: about ten pictures of 1.5 bytes a pixel; at the sizes where it matters, standards allow fewer."""
 
 _FRAMES_BYTES = 1 << 29
 """All of them together, at most."""
@@ -98,3 +102,8 @@ def frame_threads(width: int, height: int, wanted: int = 0) -> int:
     """How many threads decode: `wanted`, or one per core; fewer where each holds a large picture (4 bytes a pixel)."""
     chosen = wanted or min(_MOST_THREADS, os.cpu_count() or 1)
     return max(1, min(chosen, _FRAMES_BYTES // max(1, width * height * 4)))
+
+
+def decoders(width: int, height: int, threads: int) -> int:
+    """How many decoders of one thread may work side by side instead: each holds the pictures that others refer to."""
+    return max(1, min(threads, _FRAMES_BYTES // max(1, width * height * _HELD_BYTES_PER_PIXEL)))

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import DecodeError
-from highlightr.media._bounds import frame_threads
+from highlightr.media._bounds import decoders, frame_threads
 from highlightr.media._container import open_container, start_seconds
 from highlightr.media._group import Desk, Group, Stopped
 from highlightr.media._seams import Seams
@@ -53,6 +53,9 @@ class Groups:
         self._stream: Any = container.streams[source.video.index]
         self._seams = Seams(self._stream.codec_context)
         self._threads = frame_threads(source.video.width, source.video.height, threads)
+        self._most_workers = decoders(source.video.width, source.video.height, self._threads)
+        if self._most_workers == 1 < self._threads:
+            self._seams.take_as_one_piece()
         self._desk = Desk()
         self._latest: Group | None = None
         """The one that packets are added to."""
@@ -117,7 +120,7 @@ class Groups:
             self._desk.tell_workers()
         if before is not None:
             # A stream that can be taken apart: from the second group on there is work for one more.
-            while self._num_workers < min(self._threads, len(self._shown)):
+            while self._num_workers < min(self._most_workers, len(self._shown)):
                 self._hire(threads=1)
 
     def _seconds(self, pts: int | None) -> Fraction | None:

@@ -10,7 +10,7 @@ import pytest
 from highlightr.errors import CutError, MediaError
 from highlightr.media import AudioTap, FrameTap, Piece, cut_summary, decode, probe
 from highlightr.media import _boxes as boxes
-from highlightr.media._bounds import check_length, check_picture, frame_threads
+from highlightr.media._bounds import check_length, check_picture, decoders, frame_threads
 from highlightr.media._boxes import check_tables
 from highlightr.media._copy import copy_pieces
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -66,6 +66,12 @@ def test_large_pictures_get_fewer_threads() -> None:
     assert [frame_threads(1280, 720, n) for n in (1, 4, 16)] == [1, 4, 16]
     assert frame_threads(8192, 8192, 16) == 2
     assert 1 <= frame_threads(1280, 720) <= 8
+
+
+def test_large_pictures_get_fewer_decoders() -> None:
+    assert [decoders(1280, 720, n) for n in (1, 4, 16)] == [1, 4, 16]
+    assert decoders(3840, 2160, 8) == 4
+    assert decoders(8192, 4320, 8) == 1
 
 
 def test_lengths_that_are_handled() -> None:

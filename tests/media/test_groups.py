@@ -173,6 +173,12 @@ def test_a_long_first_group_means_one_piece(seen: list[Any], monkeypatch: pytest
     assert len(seen) == 1
 
 
+def test_where_pictures_are_large_one_decoder_has_all_threads(seen: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "decoders", lambda *_: 1)
+    _items(probe(made("closed.mp4", **VIDEOS["closed.mp4"])))
+    assert len(seen) == 1
+
+
 def _packets(path: Path) -> Iterator[Any]:
     with av.open(str(path)) as container:
         yield from (packet for packet in container.demux(video=0) if packet.size)
