@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,11 @@ from highlightr.cli.choices import CacheChoice
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.errors import FAILURE
 from highlightr.selection.options import SelectionOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from highlightr.batch.jobs import Job
 
 __all__ = ["batch"]
 
@@ -70,8 +75,8 @@ def batch(
 ) -> None:
     """Summarise many videos; goes on past failures, and where it was stopped."""
     show_log(quiet=quiet, debug=debug)
-    keywords = {"ratio": ratio, "duration_seconds": duration, "mode": mode, "detector": detector}
-    keywords |= {"max_clips": max_clips, "copy": copy}
+    summary = {"ratio": ratio, "duration_seconds": duration, "mode": mode, "detector": detector}
+    summary |= {"max_clips": max_clips, "copy": copy}
     options = BatchOptions(
         preset=preset,
         device=device,
@@ -82,7 +87,7 @@ def batch(
         time_limit_seconds=time_limit,
         stall_seconds=stall_limit,
         retries=retries,
-        summarize={name: value for name, value in keywords.items() if value is not None},
+        summarize={name: value for name, value in summary.items() if value is not None},
         overwrite=overwrite,
         engine=engine,  # type: ignore[arg-type]  # Checked there.
         address=address,
@@ -97,6 +102,11 @@ def batch(
         queries=queries,
         allow_remote=allow_remote,
     )
+    _run(jobs, output, options, quiet=quiet, as_json=as_json)
+
+
+def _run(jobs: Sequence[Job], output: Path, options: BatchOptions, *, quiet: bool, as_json: bool) -> None:
+    """Run the batch, show it, and leave with 1 if a video failed."""
     with board_watch(error_console(), quiet=quiet or as_json) as watch:
         result = run_batch(jobs, output, options, watch=watch)
     if as_json:
