@@ -165,7 +165,7 @@ def _compile(recipe: Recipe, threads: int | None) -> Any:
     try:
         session = session_from_bytes(unchecked, threads)
         _check(recipe, expected, session)
-        unchecked.replace(path)
+        _keep(recipe.name, unchecked, path)
     finally:
         unchecked.unlink(missing_ok=True)
     return session
@@ -181,6 +181,13 @@ def _written(name: str, payload: bytes, path: Path) -> Path | None:
         logger.info("%s cannot be kept for next time: %s", name, error)
         return None
     return unchecked
+
+
+def _keep(name: str, checked: Path, path: Path) -> None:
+    try:
+        checked.replace(path)
+    except OSError as error:
+        logger.info("%s cannot be kept for next time: %s", name, error)
 
 
 def _sweep(path: Path) -> None:

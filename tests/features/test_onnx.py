@@ -94,6 +94,14 @@ def test_an_unwritable_home_only_costs_time(home: Path, caplog: pytest.LogCaptur
     assert "cannot be kept" in caplog.text
 
 
+def test_a_place_that_cannot_be_taken_only_costs_time(caplog: pytest.LogCaptureFixture) -> None:
+    place().mkdir(parents=True)
+    caplog.set_level(logging.INFO, logger="highlightr")
+    check(open_model(recipe()))
+    assert "cannot be kept" in caplog.text
+    assert list(place().parent.iterdir()) == [place()]
+
+
 def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not() -> None:
     folder = place().parent
     folder.mkdir(parents=True)

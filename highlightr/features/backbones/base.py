@@ -96,11 +96,10 @@ class NetworkSource:
         Raises:
             WeightsError: as for `open`.
         """
-        varying = varying or {}
-        blueprint = Blueprint(name, lambda: self._ready(build()), example, varying, batch)
-        shape = [size for axis, size in enumerate(example.shape) if axis and axis not in varying]
-        weights = None if self.random else self._identity(name, checkpoints, shape)
-        self._rows.append(Rows(blueprint, self, self._backend(name), weights))
+        blueprint = Blueprint(name, lambda: self._ready(build()), example, varying or {}, batch)
+        backend = self._backend(name)
+        weights = None if self.random or backend == "torch" else self._identity(blueprint, checkpoints)
+        self._rows.append(Rows(blueprint, self, backend, weights))
         return self._rows[-1]
 
     def number(self, checkpoint: str, tensor: str, random: float) -> float:
@@ -125,12 +124,13 @@ class NetworkSource:
             return "torch"
         return FASTEST_ON_CPU.get(name, "torch")
 
-    def _identity(self, name: str, checkpoints: Iterable[str], shape: Iterable[int]) -> Weights:
-        """Of a compiled network: what it was made from, and for which inputs."""
-        digest = hashlib.sha256(repr(list(shape)).encode())
+    def _identity(self, blueprint: Blueprint, checkpoints: Iterable[str]) -> Weights:
+        """Of a compiled network: what it is made from, and for which inputs."""
+        shape = [size for axis, size in enumerate(blueprint.example.shape) if axis and axis not in blueprint.varying]
+        digest = hashlib.sha256(repr(shape).encode())
         for checkpoint in checkpoints:
             digest.update(file_digest(self.path(checkpoint)).encode())
-        return Weights(name, digest.hexdigest(), "as its weights", "its weights")
+        return Weights(blueprint.name, digest.hexdigest(), "as its weights", "its weights")
 
     def open(
         self, checkpoint: str, build: Callable[[], torch.nn.Module], adapt: Callable[[State], State] | None = None

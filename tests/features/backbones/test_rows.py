@@ -76,7 +76,7 @@ def kept(home: Path) -> list[Path]:
     return sorted(home.glob("compiled/*"))
 
 
-@pytest.mark.parametrize("name", ["cnn14-16k", "i3d-r50", "slowfast"])
+@pytest.mark.parametrize("name", ["cnn14-16k", pytest.param("i3d-r50", marks=pytest.mark.slow), "slowfast"])
 def test_both_backends_make_the_same(name: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact: Any = small(name, 1.0)
     monkeypatch.setattr(NetworkSource, "random_in_torch", False)
