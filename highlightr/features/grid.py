@@ -13,6 +13,9 @@ from highlightr.timeline import FloatArray, TimeGrid
 __all__ = ["ClipMeans", "clip_maxima", "fill_gaps", "overlaps"]
 
 
+_STRETCH = 1024
+
+
 class ClipMeans:
     """Weighted mean per clip, gathered batch by batch."""
 
@@ -39,28 +42,34 @@ class ClipMeans:
         np.add.at(self._weights, clips, weights)
 
     def result(self) -> FloatArray:
-        """(num_clips, width) float32; a clip without rows repeats the nearest one with rows."""
+        """(num_clips, width) float32; a clip without rows repeats the nearest one with rows. To be called once."""
         filled = self._weights > 0
-        means = self._sums / np.where(filled, self._weights, 1.0)[:, None]
-        return fill_gaps(means.astype(np.float32), filled)
+        weights = np.where(filled, self._weights, 1.0)[:, None]
+        # Stretch by stretch: of ten hours, one array of them all in double precision would take hundreds of MiB.
+        means = self._sums if self._sums.dtype == np.float32 else np.empty(self._sums.shape, dtype=np.float32)
+        for first in range(0, len(means), _STRETCH):
+            stretch = slice(first, first + _STRETCH)
+            means[stretch] = self._sums[stretch] / weights[stretch]
+        return fill_gaps(means, filled)
 
 
 def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
-    """Replace every row that is not filled by the nearest filled one (the earlier of two equally near).
+    """Replace every row that is not filled by the nearest filled one (the earlier of two equally near), in place.
 
     Args:
-        rows: (n, width) float32.
+        rows: (n, width) or (n,) float32.
         filled: (n,) bool, at least one true.
     """
     if filled.all():
         return rows
     known = np.flatnonzero(filled)
-    wanted = np.arange(len(rows))
+    wanted = np.flatnonzero(~filled)
     after = np.searchsorted(known, wanted).clip(0, len(known) - 1)
     before = (after - 1).clip(0)
     nearer = np.where(wanted - known[before] <= known[after] - wanted, before, after)
     nearer = np.where(known[after] < wanted, after, nearer)
-    return rows[known[nearer]]
+    rows[wanted] = rows[known[nearer]]
+    return rows
 
 
 def clip_maxima(grid: TimeGrid, clips: npt.NDArray[np.int64], values: npt.ArrayLike) -> FloatArray:

@@ -26,6 +26,9 @@ _DENSITY_SECONDS = (5.0, 10.0)
 _JOINED_CLIPS = 2048
 """Clips are joined bottom-up in stretches of this many; see `join_steps`."""
 
+_STRETCH_BORDERS = 256
+"""Borders looked at together."""
+
 BORDER_FACTS = 3 + len(_DENSITY_SECONDS) + len(_WINDOW_SECONDS) + 1
 """Width of `border_facts`."""
 
@@ -52,7 +55,7 @@ def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]
     seconds = np.log(np.bincount(index)[index] * grid.clip_seconds)
     columns = [boundary, seconds[:-1] * boundary, seconds[1:] * boundary]
     columns += [_density(boundary, _clips(reach, grid)) for reach in _DENSITY_SECONDS]
-    columns += [_alike(looks, _clips(reach, grid)) for reach in _WINDOW_SECONDS]
+    columns += _alike(looks, [_clips(reach, grid) for reach in _WINDOW_SECONDS])
     columns.append(_lateness(looks))
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -73,12 +76,21 @@ def _density(boundary: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.fl
     return np.asarray((sums[end] - sums[first]) / (end - first))
 
 
-def _alike(looks: FloatArray, reach: int) -> npt.NDArray[np.float64]:
-    sums = np.concatenate([np.zeros((1, looks.shape[1])), np.cumsum(looks, axis=0, dtype=np.float64)])
-    first, after, end = _sides(len(looks), reach)
-    before, behind = sums[after] - sums[first], sums[end] - sums[after]
-    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(behind, axis=1)
-    return np.asarray((before * behind).sum(axis=1) / np.maximum(lengths, 1e-9))
+def _alike(looks: FloatArray, reaches: Sequence[int]) -> list[npt.NDArray[np.float64]]:
+    """For each reach, the cosine of the mean looks on both sides of every border."""
+    columns = [np.zeros(len(looks) - 1) for _ in reaches]
+    for start in range(0, len(looks) - 1, _STRETCH_BORDERS):
+        stop = min(start + _STRETCH_BORDERS, len(looks) - 1)
+        # Sums of a stretch and of what its windows reach around it: a whole video's would take gigabytes.
+        low, high = max(0, start + 1 - max(reaches)), min(len(looks), stop + max(reaches))
+        sums = np.zeros((high - low + 1, looks.shape[1]))
+        np.cumsum(looks[low:high], axis=0, dtype=np.float64, out=sums[1:])
+        for column, reach in zip(columns, reaches, strict=True):
+            first, after, end = (each[start:stop] - low for each in _sides(len(looks), reach))
+            before, behind = sums[after] - sums[first], sums[end] - sums[after]
+            lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(behind, axis=1)
+            column[start:stop] = np.einsum("ij,ij->i", before, behind) / np.maximum(lengths, 1e-9)
+    return columns
 
 
 def _lateness(looks: FloatArray) -> npt.NDArray[np.float64]:

@@ -86,11 +86,14 @@ def strongest_labels(class_scores: FloatArray, top: int, power: float) -> FloatA
     Returns:
         (num_clips, L) float32; a clip whose scores are all 0 keeps all shares 0.
     """
-    scores = np.maximum(class_scores, 0).astype(np.float32)
+    scores = np.maximum(class_scores, 0, dtype=np.float32)
+    kept = scores > 0
     if top < scores.shape[1]:
-        threshold = np.partition(scores, -top, axis=1)[:, -top, None]
-        scores = np.where(scores >= threshold, scores, 0)
-    return np.asarray(_shares(scores**power), dtype=np.float32)
+        kept &= scores >= np.partition(scores, -top, axis=1)[:, -top, None]
+    # Few of a thousand are kept, and powers are slow.
+    flattened = np.zeros_like(scores)
+    flattened[kept] = scores[kept] ** power
+    return np.asarray(_shares(flattened), dtype=np.float32)
 
 
 def strongest(contributions: FloatArray, names: tuple[str, ...]) -> Evidence:

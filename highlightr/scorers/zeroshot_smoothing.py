@@ -70,10 +70,13 @@ def scene_indices(
 
 def clip_looks(class_scores: FloatArray) -> FloatArray:
     """(num_clips, L) unit vectors: log scores without each clip's mean, which is what the classifier's logits are."""
-    logs = np.log(np.maximum(class_scores, _LEAST_SCORE), dtype=np.float32)
-    logs -= logs.mean(axis=1, keepdims=True)
-    logs -= logs.mean(axis=0)
-    return np.asarray(logs / np.maximum(np.linalg.norm(logs, axis=1, keepdims=True), 1e-6), dtype=np.float32)
+    # In place: of ten hours of 1000 classes, every further array takes 140 MiB.
+    looks = np.maximum(class_scores, _LEAST_SCORE, dtype=np.float32)
+    np.log(looks, out=looks)
+    looks -= looks.mean(axis=1, keepdims=True)
+    looks -= looks.mean(axis=0)
+    looks /= np.maximum(np.sqrt(np.einsum("ij,ij->i", looks, looks)), 1e-6)[:, None]
+    return looks
 
 
 def join_steps(looks: FloatArray) -> npt.NDArray[np.int64]:
