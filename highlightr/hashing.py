@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,15 +26,20 @@ LARGEST_WHOLE_BYTES = 256 * 2**20
 SAMPLE_COUNT = 16
 SAMPLE_BYTES = 2**20
 
+_READING = threading.Lock()
+
 
 def content_hash(path: Path) -> tuple[str, str]:
     """The kind (`WHOLE` or `SAMPLED`) and the digest; a file that did not change is read once per process.
+
+    A thread that asks while another reads waits for it.
 
     Raises:
         MediaError: the file cannot be read.
     """
     try:
-        return _digest(path.absolute(), _version(path.stat()))
+        with _READING:
+            return _digest(path.absolute(), _version(path.stat()))
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -13,6 +13,7 @@ from highlightr.assembly import Models, load_models
 from highlightr.cache import FeatureCache
 from highlightr.device import Precision
 from highlightr.extraction.cached import extract_cached
+from highlightr.hashing import content_hash
 from highlightr.media.probe import probe
 from highlightr.progress import ProgressHook, Stages
 from highlightr.selection.options import Detector
@@ -92,7 +93,7 @@ class Highlighter:
         self, video: str | Path, queries: Sequence[str | None], *, detector: Detector = "cheap"
     ) -> list[Analysis]:
         """The same for many queries, in their order; the video is decoded once at most."""
-        with self._encoding(queries) as encoding:
+        with self._encoding(Path(video), queries) as encoding:
             return self._analyse(probe(Path(video)), queries, encoding, detector, Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
@@ -115,7 +116,7 @@ class Highlighter:
 
         wanted = SummarizeOptions.from_keywords(**options)
         stages = Stages(self._progress)
-        with self._encoding([query]) as encoding:
+        with self._encoding(Path(video), [query]) as encoding:
             with stages("probe"):
                 source = probe(Path(video))
                 outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
@@ -126,13 +127,15 @@ class Highlighter:
         return deliver(summary, outputs, wanted, self._models, stages)
 
     @contextmanager
-    def _encoding(self, queries: Sequence[str | None]) -> Iterator[Encoding]:
+    def _encoding(self, video: Path, queries: Sequence[str | None]) -> Iterator[Encoding]:
         """Check the queries, then encode them on a thread, while the scorers are opened and the video is read."""
         models = self._models
         for query in queries:
             models.check_query(query)
-        with ThreadPoolExecutor(max_workers=1) as beside:
+        with ThreadPoolExecutor(max_workers=2) as beside:
             encoding = beside.submit(lambda: [models.encode(query) for query in queries])
+            if self._cache is not None and self._cache.limit_bytes and video.is_file():
+                beside.submit(content_hash, video)  # The cache will ask for it; an error is told when it does.
             for query in queries:
                 models.scorer_for(query)  # What is wrong with its weights is known before any decoding.
             yield encoding

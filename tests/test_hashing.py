@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +31,26 @@ def test_a_large_file_is_sampled_from_first_to_last_byte(tmp_path: Path, monkeyp
     path.write_bytes(content)
     expected = (101).to_bytes(8, "little") + content[:4] + content[48:52] + content[97:]
     assert content_hash(path) == (SAMPLED, hashlib.sha256(expected).hexdigest())
+
+
+def test_two_threads_read_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"abc")
+    both, digest, reads = threading.Barrier(2), hashlib.file_digest, []
+
+    def slow(file: Any, kind: str) -> Any:
+        reads.append(kind)
+        time.sleep(0.05)  # Long enough that the other thread asks meanwhile.
+        return digest(file, kind)
+
+    def ask(_: int) -> tuple[str, str]:
+        both.wait(timeout=10)
+        return content_hash(path)
+
+    monkeypatch.setattr(hashlib, "file_digest", slow)
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        assert len(set(threads.map(ask, range(2)))) == 1
+    assert len(reads) == 1
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
