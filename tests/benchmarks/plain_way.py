@@ -210,12 +210,17 @@ def _agreement(name: str, own: FloatArray, plain: FloatArray) -> dict[str, Any]:
     if own.shape != plain.shape:
         raise ValueError(f"stream {name}: {own.shape} and {plain.shape}")
     if name in EVERY_FRAME:
-        value = min(float(spearmanr(own[:, k], plain[:, k]).statistic) for k in range(own.shape[1]))
+        value = min(_rank_correlation(own[:, k], plain[:, k]) for k in range(own.shape[1]))
         return {"by": "rank correlation", "value": value, "enough": value >= LEAST_CORRELATION}
     lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(plain, axis=1)
     cosines = (own * plain).sum(axis=1) / np.maximum(lengths, 1e-12)
     value = float(cosines.mean())
     return {"by": "cosine", "value": value, "least": float(cosines.min()), "enough": value >= LEAST_COSINE}
+
+
+def _rank_correlation(own: FloatArray, plain: FloatArray) -> float:
+    """1 for equal columns, also where they are constant and have no ranks."""
+    return 1.0 if np.allclose(own, plain, rtol=1e-4, atol=1e-6) else float(spearmanr(own, plain).statistic)
 
 
 def show_agreements(found: Mapping[str, Mapping[str, Any]]) -> None:

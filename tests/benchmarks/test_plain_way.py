@@ -54,6 +54,8 @@ def test_windows_and_chunks_have_the_same_features() -> None:
 def test_other_features_are_noticed() -> None:
     rows = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
     assert compare({"clip": rows, "motion": rows}, {"clip": rows, "motion": rows})["motion"]["enough"]
+    still = np.zeros((5, 2), np.float32)
+    assert compare({"novelty": still}, {"novelty": still})["novelty"]["enough"]
     found = compare({"clip": rows, "motion": rows}, {"clip": np.roll(rows, 1, axis=0), "motion": rows[::-1]})
     assert not found["clip"]["enough"]
     assert not found["motion"]["enough"]
