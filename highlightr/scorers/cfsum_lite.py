@@ -28,7 +28,7 @@ __all__ = ["CFSumLiteScorer", "LinearWeights", "linear_shapes", "unit_rows"]
 
 _CLASSES = {"visual": "imagenet", "audio": "yamnet"}
 _BORDERS = "borders."
-_CHUNK_CLIPS = 2048
+_CHUNK_CLIPS = 1024
 _LEAST_EVIDENCE = 1e-9
 
 

@@ -19,8 +19,8 @@ __all__ = ["Evidence", "IndexArray", "LabelBank", "LabelMatch", "strongest", "st
 
 IndexArray = npt.NDArray[np.int64]
 
-_CHUNK_CLIPS = 4096
-"""Clips handled at once: 4096 x 1000 float32 is 16 MiB, whatever the length of the video."""
+_CHUNK_CLIPS = 1024
+"""Clips handled at once: 1024 x 1000 float32 is 4 MiB, whatever the length of the video."""
 
 _KEPT_LABELS = 3
 """Labels kept per clip as reasons; more would not be shown."""
