@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -168,16 +167,11 @@ class Groups:
 
     def _work(self, number: int, threads: int) -> None:
         try:
-            with ExitStack() as stack:
-                stream = self._stream
-                if number > 0:
-                    # A decoder that the file itself sets up: some of what it has to know is in no packet.
-                    container = stack.enter_context(open_container(self._source.path))
-                    stream = container.streams[self._source.video.index]
-                stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
-                worker = Worker(self._desk, self._source, self._taps, stream, self._start)
-                while True:
-                    worker.decode(self._claimed())
+            decoder = self._stream.codec_context if number == 0 else self._another_decoder()
+            decoder.thread_type, decoder.thread_count = "AUTO", threads
+            worker = Worker(self._desk, self._source, self._taps, self._stream, decoder, self._start)
+            while True:
+                worker.decode(self._claimed())
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  it is raised again where the items are taken
@@ -191,3 +185,11 @@ class Groups:
         with self._desk.lock:
             self._desk.wait_for_work(lambda: self._unclaimed)
             return self._unclaimed.popleft()
+
+    def _another_decoder(self) -> Any:
+        """One that the file itself sets up: some of what it has to know is in no packet.
+
+        It outlives its container, whose index of ten hours would take a hundred MiB.
+        """
+        with open_container(self._source.path) as container:
+            return container.streams[self._source.video.index].codec_context

@@ -30,15 +30,22 @@ class Worker:
         desk: of the pass.
         source: what `probe` returned.
         taps: name to tap.
-        stream: whose decoder is used; ready to be opened, or flushed.
+        stream: that the packets are of.
+        decoder: ready to be opened.
         start: the container's first timestamp, which is time zero.
     """
 
     def __init__(
-        self, desk: Desk, source: Source, taps: Mapping[str, PictureTap], stream: Any, start: Fraction
+        self,
+        desk: Desk,
+        source: Source,
+        taps: Mapping[str, PictureTap],
+        stream: Any,
+        decoder: av.VideoCodecContext,
+        start: Fraction,
     ) -> None:
         self._desk, self._source, self._taps = desk, source, taps
-        self._stream, self._start = stream, start
+        self._stream, self._decoder, self._start = stream, decoder, start
 
     def decode(self, group: Group) -> None:
         """Decode all of a group, however its packets come in.
@@ -54,7 +61,7 @@ class Worker:
         ending: av.Packet[Any] = av.Packet()
         ending.stream, ending.time_base = self._stream, self._stream.time_base
         self._show(group, ending)
-        self._stream.codec_context.flush_buffers()
+        self._decoder.flush_buffers()
         group.end()
 
     def _is_needed(self, group: Group) -> bool:
@@ -71,7 +78,7 @@ class Worker:
         import av
 
         try:
-            frames = self._stream.codec_context.decode(packet)
+            frames = self._decoder.decode(packet)
         except av.FFmpegError:
             self._miss()
             return

@@ -7,6 +7,7 @@ it (`highlightr.selection.shots`), and its first column is the motion of the pic
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 
 import numpy as np
@@ -41,8 +42,8 @@ class FrameChange:
     def __init__(self) -> None:
         self._recent: deque[tuple[float, Picture]] = deque()
         self._colours: npt.NDArray[np.float64] | None = None
-        self._times: list[float] = []
-        self._rows: list[tuple[float, float, float]] = []
+        # Not lists: of ten hours those would take a hundred MiB.
+        self._times, self._rows = array("d"), array("f")
 
     def push(self, thumbnail: Thumbnail) -> None:
         """Measure the next frame; the first one changes nothing and gets a row of zeros."""
@@ -53,15 +54,15 @@ class FrameChange:
         if self._recent and self._colours is not None:
             before, earlier = self._recent[-1][1], self._recent[0][1]
             row = (_difference(picture, before), _distance(colours, self._colours), _difference(picture, earlier))
-        self._rows.append(row)
+        self._rows.extend(row)
         self._times.append(thumbnail.time_seconds)
         self._colours = colours
         self._recent.append((thumbnail.time_seconds, picture))
 
     def signal(self) -> Signal:
         """All rows so far: times (T,) float64, values (T, 3) float32 in [0, 1]."""
-        values = np.asarray(self._rows, dtype=np.float32).reshape(-1, len(CHANGE_COLUMNS))
-        return Signal(np.asarray(self._times, dtype=np.float64), values)
+        values = np.array(self._rows, dtype=np.float32).reshape(-1, len(CHANGE_COLUMNS))
+        return Signal(np.array(self._times, dtype=np.float64), values)
 
     def _drop_old(self, now: float) -> None:
         """Keep the latest frame that is at least half a second old, and everything after it."""

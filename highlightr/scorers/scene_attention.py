@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.scorers.zeroshot_smoothing import clip_looks, join_steps, shot_index
+from highlightr.scorers.zeroshot_smoothing import clip_looks, join_steps, mean_look, shot_index
 from highlightr.timeline import FloatArray, Shot, TimeGrid
 
 __all__ = ["BORDER_FACTS", "SceneBorders", "border_facts", "scene_average"]
@@ -49,7 +49,7 @@ def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]
         the log seconds of both shots; boundaries per clip around; cosine of the mean looks before and after, over
         several windows; log share of borders that vanish later when clips are joined bottom-up.
     """
-    looks = clip_looks(class_scores)
+    looks = _Looks(class_scores)
     index = shot_index(grid, shots)
     boundary = (index[1:] != index[:-1]).astype(np.float64)
     seconds = np.log(np.bincount(index)[index] * grid.clip_seconds)
@@ -58,6 +58,20 @@ def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]
     columns += _alike(looks, [_clips(reach, grid) for reach in _WINDOW_SECONDS])
     columns.append(_lateness(looks))
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+class _Looks:
+    """`clip_looks` of a whole video, worked out where it is looked at."""
+
+    def __init__(self, class_scores: FloatArray) -> None:
+        self._scores, self._mean = class_scores, mean_look(class_scores)
+        self.width = class_scores.shape[1]
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __getitem__(self, clips: slice) -> FloatArray:
+        return clip_looks(self._scores[clips], self._mean)
 
 
 def _clips(seconds: float, grid: TimeGrid) -> int:
@@ -76,14 +90,14 @@ def _density(boundary: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.fl
     return np.asarray((sums[end] - sums[first]) / (end - first))
 
 
-def _alike(looks: FloatArray, reaches: Sequence[int]) -> list[npt.NDArray[np.float64]]:
+def _alike(looks: _Looks, reaches: Sequence[int]) -> list[npt.NDArray[np.float64]]:
     """For each reach, the cosine of the mean looks on both sides of every border."""
     columns = [np.zeros(len(looks) - 1) for _ in reaches]
     for start in range(0, len(looks) - 1, _STRETCH_BORDERS):
         stop = min(start + _STRETCH_BORDERS, len(looks) - 1)
         # Sums of a stretch and of what its windows reach around it: a whole video's would take gigabytes.
         low, high = max(0, start + 1 - max(reaches)), min(len(looks), stop + max(reaches))
-        sums = np.zeros((high - low + 1, looks.shape[1]))
+        sums = np.zeros((high - low + 1, looks.width))
         np.cumsum(looks[low:high], axis=0, dtype=np.float64, out=sums[1:])
         for column, reach in zip(columns, reaches, strict=True):
             first, after, end = (each[start:stop] - low for each in _sides(len(looks), reach))
@@ -93,7 +107,7 @@ def _alike(looks: FloatArray, reaches: Sequence[int]) -> list[npt.NDArray[np.flo
     return columns
 
 
-def _lateness(looks: FloatArray) -> npt.NDArray[np.float64]:
+def _lateness(looks: _Looks) -> npt.NDArray[np.float64]:
     """log((T - step) / T) of the step at which each border vanished; 0 for the border between two stretches."""
     late = np.zeros(len(looks) - 1)
     for first in range(0, len(looks), _JOINED_CLIPS):

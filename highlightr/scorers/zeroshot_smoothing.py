@@ -68,15 +68,34 @@ def scene_indices(
     return [np.cumsum(split) for split in splits]
 
 
-def clip_looks(class_scores: FloatArray) -> FloatArray:
-    """(num_clips, L) unit vectors: log scores without each clip's mean, which is what the classifier's logits are."""
-    # In place: of ten hours of 1000 classes, every further array takes 140 MiB.
-    looks = np.maximum(class_scores, _LEAST_SCORE, dtype=np.float32)
-    np.log(looks, out=looks)
-    looks -= looks.mean(axis=1, keepdims=True)
-    looks -= looks.mean(axis=0)
+def clip_looks(class_scores: FloatArray, mean: FloatArray | None = None) -> FloatArray:
+    """What each clip looks like: log scores without each clip's mean, which is what the classifier's logits are.
+
+    Args:
+        class_scores: (num_clips, L) of a classifier, not negative.
+        mean: (L,) what all clips of the video have in common; by default, of the clips given.
+
+    Returns:
+        (num_clips, L) float32 unit vectors.
+    """
+    looks = _logits(class_scores)
+    looks -= looks.mean(axis=0) if mean is None else mean
     looks /= np.maximum(np.sqrt(np.einsum("ij,ij->i", looks, looks)), 1e-6)[:, None]
     return looks
+
+
+def mean_look(class_scores: FloatArray) -> FloatArray:
+    """(L,) float32: what all clips of a video have in common; stretch by stretch, as ten hours take 140 MiB at once."""
+    spans = range(0, len(class_scores), _WINDOW_CLIPS)
+    sums = [_logits(class_scores[at : at + _WINDOW_CLIPS]).sum(axis=0, dtype=np.float64) for at in spans]
+    return np.asarray(np.sum(sums, axis=0) / len(class_scores), dtype=np.float32)
+
+
+def _logits(class_scores: FloatArray) -> FloatArray:
+    logits = np.maximum(class_scores, _LEAST_SCORE, dtype=np.float32)
+    np.log(logits, out=logits)
+    logits -= logits.mean(axis=1, keepdims=True)
+    return logits
 
 
 def join_steps(looks: FloatArray) -> npt.NDArray[np.int64]:
