@@ -124,6 +124,7 @@ class Highlighter:
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
         summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
+        del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
         return deliver(summary, outputs, wanted, self._models, stages)
 
     @contextmanager

@@ -7,7 +7,7 @@ log(x + 1e-8), as in librosa. Computed in batches, so memory is that of the resu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import ClassVar
 
@@ -44,6 +44,9 @@ AUDIO_DYNAMICS = ("loudness_db", "rise_db", "onset_db", "onset_peak_db")
 """
 
 _DB_PER_NEPER = 10.0 / np.log(10.0)
+
+
+_STRETCH_ROWS = 2**14
 
 
 class LogMel(Extractor):
@@ -97,9 +100,12 @@ class _Extraction(Extraction):
         self._push(_half_window())
         self._take(self._cutter.finish())
         measured: npt.NDArray[np.float64] = np.concatenate(self._measured)
-        times: npt.NDArray[np.float64] = np.arange(len(measured)) * HOP_SAMPLES / SAMPLE_RATE
-        signals = {} if self._kept is None else {"logmel": Signal(times, np.concatenate(self._kept))}
-        return Extracted(streams={"audio_dynamics": _dynamics(self._grid, times, measured)}, signals=signals)
+        self._measured = []
+        streams = {"audio_dynamics": _dynamics(self._grid, measured)}
+        if self._kept is None:
+            return Extracted(streams=streams)
+        signal = Signal(_seconds(np.arange(len(measured))), np.concatenate(self._kept))
+        return Extracted(streams=streams, signals={"logmel": signal})
 
     def _push(self, samples: FloatArray) -> None:
         for frames in self._cutter.push(samples):
@@ -139,32 +145,55 @@ def _filters() -> FilterBank:
     return FilterBank(mel_filters_slaney(SAMPLE_RATE, FFT_SAMPLES, MELS))
 
 
-def _dynamics(grid: TimeGrid, times: npt.NDArray[np.float64], measured: npt.NDArray[np.float64]) -> FloatArray:
+def _seconds(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return rows * HOP_SAMPLES / SAMPLE_RATE
+
+
+def _dynamics(grid: TimeGrid, measured: npt.NDArray[np.float64]) -> FloatArray:
     """(num_clips, 4) float32 from (T, 2) power and flux per 16 ms."""
     power, flux = measured.T
-    clips = grid.clip_index(times)
+    clips = np.zeros(len(measured), dtype=np.int64)
     means = ClipMeans(grid, 2)
-    means.add(clips, measured)
+    for rows in _stretches(len(measured)):
+        clips[rows] = grid.clip_index(_seconds(rows))
+        means.add(clips[rows], measured[rows])
     mean_power, mean_flux = means.result().T
     rises, peaks = clip_maxima(grid, clips, _rises(power)), clip_maxima(grid, clips, flux)
     return np.stack([_decibel(mean_power), rises, mean_flux, peaks], axis=1).astype(np.float32)
 
 
-def _rises(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(T,) dB, 0 or more: the quarter second from each hop on, or the hop if it is quieter, against the second before.
+def _stretches(count: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows one after the other, some at a time: all of ten hours would take hundreds of MiB."""
+    return (np.arange(first, min(first + _STRETCH_ROWS, count)) for first in range(0, count, _STRETCH_ROWS))
+
+
+def _rises(power: npt.NDArray[np.float64]) -> FloatArray:
+    """(T,) float32 dB, 0 or more: the quarter second from each hop on (or the hop if quieter), to the second before.
 
     The hop counts, because a rise is to be found where it begins and not up to a quarter second too early. The first
     quarter second has too little before it to rise from. The hop before is left out of the second, because a step
     somewhere inside it would count for both sides.
     """
+    rises = np.zeros(len(power), dtype=np.float32)
+    for here in _stretches(len(power)):
+        rises[here] = _rises_at(power, here)
+    return rises
+
+
+def _rises_at(power: npt.NDArray[np.float64], here: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Those of some hops, one after the other."""
     smooth, before = (round(seconds * SAMPLE_RATE / HOP_SAMPLES) for seconds in (_SMOOTH_SECONDS, _BEFORE_SECONDS))
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    here = np.arange(len(power))
     ahead = np.minimum(here + smooth, len(power))
     last = np.maximum(here - 1, 0)
     behind = np.maximum(last - before, 0)
-    now = np.minimum((total[ahead] - total[here]) / (ahead - here), power)
-    then = (total[last] - total[behind]) / np.maximum(last - behind, 1)
+    total = np.concatenate([[0.0], np.cumsum(power[behind[0] : ahead[-1]])])
+
+    def sums(start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        found: npt.NDArray[np.float64] = total[stop - behind[0]] - total[start - behind[0]]
+        return found
+
+    now = np.minimum(sums(here, ahead) / (ahead - here), power[here])
+    then = sums(behind, last) / np.maximum(last - behind, 1)
     rises: npt.NDArray[np.float64] = np.maximum(_decibel(now) - _decibel(then), 0.0)
     return np.where(here >= smooth, rises, 0.0)
 

@@ -7,6 +7,7 @@ rates); its sound is cut to the sample, so that no error adds up from piece to p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -133,6 +134,7 @@ def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
     for number, take in enumerate(takes):
         length = take.stop - take.seek - _GUARD_SECONDS
         arguments += ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
+        arguments += ["-threads", str(_decoder_threads())]
         arguments += ["-ss", _decimal(take.seek), "-t", _decimal(length), "-i", file_url(source.path)]
         filters.append(_picture_filter(source, take, number, began))
         if source.audio:
@@ -148,6 +150,11 @@ def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
     arguments += ["-filter_complex", ";".join(filters), *maps, "-map_chapters", "-1"]
     arguments += ["-c:v", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt", "yuv420p"]
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000"]
+
+
+def _decoder_threads() -> int:
+    """A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it."""
+    return max(1, (os.cpu_count() or 1) // 4)
 
 
 def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:

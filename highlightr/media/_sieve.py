@@ -1,7 +1,7 @@
 """Leaving out video packets that no one will see.
 
 Packets come in decode order and go out in the same order, without those that no other picture refers to and that
-no `FrameTap` looks at. What the taps are given stays the same, to the byte; only decoding gets cheaper.
+nobody looks at. What the taps are given stays the same, to the byte; only decoding gets cheaper.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from highlightr.media._pictures import SLACK_SECONDS
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Sieve"]
+__all__ = ["Looks", "Sieve", "looks_of"]
 
 _LOOK_AHEAD = 34
 """Packets held back before one is judged: reordering moves a picture by at most 16, and interlaced ones come in two."""
@@ -27,14 +27,24 @@ _LOOK_AHEAD = 34
 _REMEMBERED = 2 * _LOOK_AHEAD
 
 
+Looks = Callable[[Fraction, Fraction], bool]
+"""Whether anybody looks at a picture that is on screen from one time until before another."""
+
+
+def looks_of(rates: Sequence[Fraction]) -> Looks:
+    """Those of taps that look at (k + 1/2) / rate: the first such time must lie before the picture is gone."""
+    half = Fraction(1, 2)
+    return lambda shown, gone: any((math.ceil(shown * rate - half) + half) / rate < gone for rate in rates)
+
+
 class Sieve:
     """Judges each packet once its neighbours on screen are known; unknown ones are kept."""
 
-    def __init__(self, stream: Any, start: Fraction, rates: Sequence[Fraction]) -> None:
+    def __init__(self, stream: Any, start: Fraction, looks: Looks) -> None:
         context = stream.codec_context
         self._nal = NalReader(context.codec.canonical_name, context.extradata)
         self._start = start
-        self._rates = rates
+        self._looks = looks
         self._held: deque[av.Packet[Any]] = deque()
         self._stamps: list[int] = []
         self.left_out = 0
@@ -62,12 +72,10 @@ class Sieve:
             self.left_out += 1
 
     def _is_seen(self, pts: int, time_base: Fraction) -> bool:
-        """Whether a tap looks while this picture is on screen; also true for the first and the last one."""
+        """Whether anybody looks while this picture is on screen; also true for the first and the last one."""
         following = bisect_right(self._stamps, pts)
         if following == len(self._stamps) or self._stamps[0] == pts:
             return True
         shown = pts * time_base - self._start - SLACK_SECONDS
         gone = self._stamps[following] * time_base - self._start - SLACK_SECONDS
-        # A tap looks at (k + 1/2) / rate: the first such time at or after `shown` must not lie before `gone`.
-        half = Fraction(1, 2)
-        return any((math.ceil(shown * rate - half) + half) / rate < gone for rate in self._rates)
+        return self._looks(shown, gone)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.errors import MediaError
 from highlightr.media._container import packets, reading, start_seconds
 from highlightr.media._groups import Groups
-from highlightr.media._sieve import Sieve
+from highlightr.media._sieve import Sieve, looks_of
 from highlightr.media._sound import Soundtrack
 from highlightr.media.taps import AudioTap, FrameTap, Item, Tap, ThumbnailTap
 from highlightr.timeline import Source
@@ -75,7 +75,7 @@ class _Pass:
             self._video = self._stream(source.video.index, "video")
             self._groups = Groups(container, source, pictures, threads)
             rates = [Fraction(tap.frames_per_second) for tap in taps.values() if isinstance(tap, FrameTap)]
-            self._sieve = None if every_frame else Sieve(self._video, self._start, rates)
+            self._sieve = None if every_frame else Sieve(self._video, self._start, looks_of(rates))
         if sounds and source.audio is not None:
             self._audio = self._stream(source.audio.index, "audio")
             self._sound = Soundtrack(sounds, source.audio.sample_rate, source.duration_seconds)

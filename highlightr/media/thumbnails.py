@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.media._bounds import frame_threads
 from highlightr.media._container import packets, reading, start_seconds
 from highlightr.media._pictures import Painter
+from highlightr.media._sieve import Sieve
 from highlightr.media._stamps import STEPS_BACK_SECONDS, Stamps
 from highlightr.timeline import Source
 
@@ -82,7 +83,7 @@ def _frame_from(container: InputContainer, stream: Any, seconds: Fraction, back:
 
     Stamps(container, stream).seek(seconds - back)
     start, shown = start_seconds(container), None
-    for packet in packets(container, stream):
+    for packet in _needed(container, stream, start, seconds):
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -94,3 +95,10 @@ def _frame_from(container: InputContainer, stream: Any, seconds: Fraction, back:
                 return shown
             shown = frame
     return shown
+
+
+def _needed(container: InputContainer, stream: Any, start: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:
+    """The packets from here on, without those that no other picture refers to and that are not on screen then."""
+    sieve = Sieve(stream, start, lambda shown, gone: shown <= seconds < gone)
+    for packet in packets(container, stream):
+        yield from (sieve.push(packet) if packet.size > 0 else (*sieve.finish(), packet))

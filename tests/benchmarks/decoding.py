@@ -26,7 +26,7 @@ from highlightr.media import decode
 from highlightr.media._container import open_container, packets, start_seconds
 from highlightr.media._nal import NalReader
 from highlightr.media._pictures import SLACK_SECONDS, FramePicker, num_frames
-from highlightr.media._sieve import Sieve
+from highlightr.media._sieve import Sieve, looks_of
 from highlightr.media.taps import AudioTap, Frame, FrameTap
 from highlightr.timeline import Source
 from tests.benchmarks.running import timed
@@ -179,7 +179,7 @@ def _in_one_piece(source: Source, pickers: Sequence[FramePicker]) -> Iterator[tu
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
-        sieve = Sieve(stream, start, [picker._rate for picker in pickers])
+        sieve = Sieve(stream, start, looks_of([picker._rate for picker in pickers]))
         for packet in packets(container, stream):
             # The empty packet that ends the stream empties the decoder.
             for each in sieve.push(packet) if packet.size else (*sieve.finish(), packet):
@@ -267,7 +267,7 @@ def _stretch(
     if all(picker._index >= picker._count for picker in pickers):
         return found
     container.seek(start_pts(stream) if first is None else first, stream=stream)
-    for frame in _frames(container, stream, Sieve(stream, start, [picker._rate for picker in pickers]), stop):
+    for frame in _frames(container, stream, Sieve(stream, start, looks_of([picker._rate for picker in pickers])), stop):
         found += _shown(pickers, frame, start)
         if all(picker._index >= picker._count for picker in pickers):
             return found
