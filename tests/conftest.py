@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -52,3 +53,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["HIGHLIGHTR_HOME"]
     else:
         os.environ["HIGHLIGHTR_HOME"] = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_networks_left() -> Iterator[None]:
+    """What a module's tests opened goes with it: networks in cycles are few objects, but gigabytes."""
+    yield
+    gc.collect()

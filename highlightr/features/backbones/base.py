@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import WeakSet
 
 import numpy.typing as npt
 
@@ -67,7 +68,8 @@ class NetworkSource:
         self._owner, self._weights, self._seed = owner, weights, random_seed
         self.device = _checked(device)
         self.precision = check_precision(precision, device)
-        self._rows: list[Rows] = []
+        # Not held: rows hold this, to build their networks, and what holds itself is not freed at once.
+        self._rows: WeakSet[Rows] = WeakSet()
 
     @property
     def random(self) -> bool:
@@ -99,8 +101,9 @@ class NetworkSource:
         blueprint = Blueprint(name, lambda: self._ready(build()), example, varying or {}, batch)
         backend = self._backend(name)
         weights = None if self.random or backend == "torch" else self._identity(blueprint, checkpoints)
-        self._rows.append(Rows(blueprint, self, backend, weights))
-        return self._rows[-1]
+        made = Rows(blueprint, self, backend, weights)
+        self._rows.add(made)
+        return made
 
     def number(self, checkpoint: str, tensor: str, random: float) -> float:
         """One number of a file, which is read without torch; `random` with a seed.

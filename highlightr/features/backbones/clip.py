@@ -87,10 +87,12 @@ class Clip(Backbone):
         )
 
     def _open(self, source: NetworkSource) -> None:
+        checkpoint, model = self.checkpoints[0], self._model
+
         def build() -> torch.nn.Module:
             from highlightr.features.backbones.nets import Normalised
 
-            visual = open_towers(source, self.checkpoints[0], self._model).visual
+            visual = open_towers(source, checkpoint, model).visual
             mean, deviation = ([255 * value for value in each] for each in (visual.image_mean, visual.image_std))
             return Normalised(visual, mean, deviation)
 

@@ -54,14 +54,16 @@ class Cnn14(Backbone):
     highest_hz: ClassVar[int] = 14_000
 
     def _open(self, source: NetworkSource) -> None:
+        kind = type(self)
+
         def network() -> Any:
-            models = panns_models(self.name)
-            return models.Cnn14(self.sample_rate, self.window, self.hop, 64, 50, self.highest_hz, CLASSES)
+            models = panns_models(kind.name)
+            return models.Cnn14(kind.sample_rate, kind.window, kind.hop, 64, 50, kind.highest_hz, CLASSES)
 
         def build() -> Any:
             from highlightr.features.backbones.nets import Embedding
 
-            return Embedding(source.open(self.checkpoints[0], network))
+            return Embedding(source.open(kind.checkpoints[0], network))
 
         example = np.random.default_rng(0).normal(0.0, 0.1, (2, self.sample_rate)).astype(np.float32)
         batch = max(1, int(_BATCH_SECONDS["cpu"] / self._clip_seconds))

@@ -71,17 +71,20 @@ class _Kinetics(Backbone):
         return {next(iter(self.streams)): self._rows(windows)}
 
     def _open(self, source: NetworkSource) -> None:
+        kind = type(self)
+
         def build() -> torch.nn.Module:
             from highlightr.features.backbones.nets import Normalised
 
-            return Normalised(self._network(source), self.mean, self.deviation)
+            return Normalised(kind._network(source), kind.mean, kind.deviation)
 
         frames = self._sampling.frames
         assert frames is not None, "every protocol here says how many frames the network sees"
         example = noise(1, frames, self._sampling.crop)
         self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
-    def _network(self, source: NetworkSource) -> torch.nn.Module:
+    @classmethod
+    def _network(cls, source: NetworkSource) -> torch.nn.Module:
         """From (batch, 3, frames, height, width), normalised, to (batch, width)."""
         raise NotImplementedError
 
@@ -105,10 +108,11 @@ class SlowFast(_Kinetics):
     mean: ClassVar[Colour] = (0.45 * 255,) * 3
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3
 
-    def _network(self, source: NetworkSource) -> torch.nn.Module:
+    @classmethod
+    def _network(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.nets import SlowFastRows
 
-        hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
+        hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
         return SlowFastRows(source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False)))
 
 
@@ -129,10 +133,11 @@ class I3DR50(_Kinetics):
     mean: ClassVar[Colour] = (0.45 * 255,) * 3
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3
 
-    def _network(self, source: NetworkSource) -> torch.nn.Module:
+    @classmethod
+    def _network(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.nets import ResNetRows
 
-        hub = require("pytorchvideo.models.hub", self.name, "pytorchvideo")
+        hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
         return ResNetRows(source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False)))
 
 
@@ -158,7 +163,8 @@ class R3D34(_R3D34):
     mean: ClassVar[Colour] = (114.7748, 107.7354, 99.4750)
     deviation: ClassVar[Colour] = (1.0, 1.0, 1.0)
 
-    def _network(self, source: NetworkSource) -> torch.nn.Module:
+    @classmethod
+    def _network(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
 
         return source.open("r3d34-kinetics400", lambda: ResNet3D34("A"), without_classifier)
@@ -176,7 +182,8 @@ class R3D34Kinetics700(_R3D34):
     mean: ClassVar[Colour] = (0.4345 * 255, 0.4051 * 255, 0.3775 * 255)
     deviation: ClassVar[Colour] = (0.2768 * 255, 0.2713 * 255, 0.2737 * 255)
 
-    def _network(self, source: NetworkSource) -> torch.nn.Module:
+    @classmethod
+    def _network(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
 
         return source.open("r3d34-kinetics700", lambda: ResNet3D34("B"), without_classifier)
