@@ -164,7 +164,7 @@ def test_r3d34_equals_torchvision_with_its_stem_and_shortcuts(tmp_path: Path, na
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("count", [16, 25])
+@pytest.mark.parametrize("count", [16, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("port", ["hassony2", "piergiaj"])
 def test_i3d_equals_both_ports(tmp_path: Path, port: str, count: int) -> None:
     """Odd lengths are where the ports' padding differs, small variances where their epsilons do."""
