@@ -237,5 +237,4 @@ def _audio_dynamics(samples: FloatArray, grid: TimeGrid) -> Streams:
     padded = np.pad(samples, hop // 2)
     hops = np.lib.stride_tricks.sliding_window_view(np.pad(padded, (0, hop)), hop)[::hop][: len(rows)]
     measured = np.stack([np.square(hops).mean(axis=1), flux], axis=1).astype(np.float64)
-    times = np.arange(len(rows)) * hop / logmel.SAMPLE_RATE
-    return {"audio_dynamics": logmel._dynamics(grid, times, measured)}
+    return {"audio_dynamics": logmel._dynamics(grid, measured)}
