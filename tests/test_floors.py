@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "highlightr"
 
 FLOORS = (
-    ("errors", "timeline", "home", "hashing", "device", "locks", "progress"),
+    ("errors", "timeline", "home", "hashing", "device", "locks", "names", "progress"),
     ("media",),
     ("features", "scorers"),
     ("selection", "export", "cache", "zoo"),

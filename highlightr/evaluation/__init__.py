@@ -6,12 +6,12 @@ of features. Torch-free but for the last, which is loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from highlightr.evaluation.base import Case, Protocol, Report, Row
 from highlightr.evaluation.moments import moment_case, moment_labels
 from highlightr.evaluation.protocols import PROTOCOLS, evaluate_cases, evaluate_files, find_protocol
+from highlightr.names import loaded_on_demand
 
 if TYPE_CHECKING:
     from highlightr.evaluation.preset import evaluate_preset
@@ -30,8 +30,4 @@ __all__ = [
     "moment_labels",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "evaluate_preset":
-        raise AttributeError(f"module 'highlightr.evaluation' has no attribute {name!r}")
-    return import_module("highlightr.evaluation.preset").evaluate_preset
+__getattr__ = loaded_on_demand(__name__, {"evaluate_preset": "preset"})

@@ -5,8 +5,9 @@ Names are loaded when they are first used: a query on a video that was seen befo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from highlightr.names import loaded_on_demand
 
 if TYPE_CHECKING:
     from highlightr.extraction.cached import extract_cached
@@ -43,8 +44,4 @@ _HOMES = {
 }
 """Public name to the module that is imported when it is first asked for."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = loaded_on_demand(__name__, _HOMES)

@@ -6,10 +6,10 @@ Lightning when they are first used, and the data sets (`highlightr.training.data
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from highlightr.errors import ConfigError
+from highlightr.names import loaded_on_demand
 
 if TYPE_CHECKING:
     from highlightr.training.ablation import AblationResult, ablate
@@ -29,22 +29,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AblationResult": "highlightr.training.ablation",
-    "RunResult": "highlightr.training.results",
-    "TrainConfig": "highlightr.training.config",
-    "TrainResult": "highlightr.training.results",
-    "ablate": "highlightr.training.ablation",
-    "config_names": "highlightr.training.config",
-    "load_config": "highlightr.training.config",
-    "train": "highlightr.training.runs",
+    "AblationResult": "ablation",
+    "RunResult": "results",
+    "TrainConfig": "config",
+    "TrainResult": "results",
+    "ablate": "ablation",
+    "config_names": "config",
+    "load_config": "config",
+    "train": "runs",
 }
+
+_loaded = loaded_on_demand(__name__, _HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'highlightr.training' has no attribute {name!r}")
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        return _loaded(name)
     except ModuleNotFoundError as error:
         if error.name != "lightning":
             raise

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from highlightr.names import loaded_on_demand
 from highlightr.zoo.manifest import WeightsEntry, load_manifest
 from highlightr.zoo.presets import DEFAULT_PRESET, Preset, ScorerChoice, ScorerUse, load_preset, preset_names
 from highlightr.zoo.resources import model_files
@@ -33,11 +33,5 @@ __all__ = [
     "weights_path",
 ]
 
-_ON_DEMAND = ("Pulled", "import_file", "pull")
-"""Their module brings HTTP and TLS along, which a run on embedded weights never needs."""
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ON_DEMAND:
-        return getattr(importlib.import_module("highlightr.zoo.intake"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Their module brings HTTP and TLS along, which a run on embedded weights never needs.
+__getattr__ = loaded_on_demand(__name__, dict.fromkeys(("Pulled", "import_file", "pull"), "intake"))
