@@ -32,7 +32,7 @@ from highlightr.timeline import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Model", "Recipe", "compiled_path", "default_threads", "open_model", "session_from_bytes"]
+__all__ = ["Model", "Recipe", "compiled_path", "default_threads", "open_model", "open_session", "plain_attention"]
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def default_threads() -> int:
     return min(cores, max(1, int(wanted))) if wanted.isdecimal() else cores
 
 
-def session_from_bytes(model: bytes | Path, threads: int | None = None, external: Arrays | None = None) -> Any:
+def open_session(model: bytes | Path, threads: int | None = None, external: Arrays | None = None) -> Any:
     """An onnxruntime session for a serialised model.
 
     Args:
@@ -140,7 +140,7 @@ def _cached_session(recipe: Recipe, threads: int | None) -> Any:
     if path is None or not is_sealed(path):
         return None
     try:
-        return session_from_bytes(path, threads)
+        return open_session(path, threads)
     except Exception as error:  # noqa: BLE001  onnxruntime raises classes of its own, one per status
         logger.debug("compiled %s does not open and is made again: %s", recipe.name, error)
         return None
@@ -158,12 +158,12 @@ def _compile(recipe: Recipe, threads: int | None) -> Any:
     path = compiled_path(recipe)
     unchecked = None if path is None else _written(recipe.name, payload, path)
     if path is None or unchecked is None:
-        session = session_from_bytes(payload, threads)
+        session = open_session(payload, threads)
         _check(recipe, expected, session)
         return session
     del payload
     try:
-        session = session_from_bytes(unchecked, threads)
+        session = open_session(unchecked, threads)
         _check(recipe, expected, session)
         _keep(recipe.name, unchecked, path)
     finally:
@@ -202,7 +202,7 @@ def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:
     import torch
 
     buffer: Any = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode(), _plain_attention():
+    with warnings.catch_warnings(), torch.inference_mode(), plain_attention():
         # The tracing exporter warns that it is the older one; the newer needs a package more and takes longer.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -220,7 +220,7 @@ def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
+def plain_attention() -> Iterator[None]:
     """torch's fused attention has no ONNX form; without it the same layers are traced one by one."""
     import torch
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from highlightr.errors import WeightsError
 from highlightr.features.base import Extracted, Extraction, Extractor, Weights
 from highlightr.features.grid import ClipMeans, overlaps
-from highlightr.features.onnx import session_from_bytes
+from highlightr.features.onnx import open_session
 from highlightr.features.packaged import packaged_file, verified_bytes
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
 from highlightr.media.taps import AudioBlock, AudioTap, Item
@@ -170,4 +170,4 @@ def _session() -> Any:
         raise WeightsError(f"the archive of {WEIGHTS.name} lacks model.onnx or model.data: reinstall {WEIGHTS.source}")
     data: npt.NDArray[np.uint8] = np.frombuffer(parts["model.data"], dtype=np.uint8)
     # A patch is too little work for two threads: one leaves the other core to the decoder.
-    return session_from_bytes(parts["model.onnx"], threads=1, external={"model.data": data})
+    return open_session(parts["model.onnx"], threads=1, external={"model.data": data})

@@ -6,7 +6,6 @@ expected time of every pick comes from a list of all frames' timestamps, not fro
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from bisect import bisect_right
@@ -25,7 +24,7 @@ import numpy.typing as npt
 from highlightr.media import decode
 from highlightr.media._container import open_container, packets, start_seconds
 from highlightr.media._nal import NalReader
-from highlightr.media._pictures import SLACK_SECONDS, FramePicker, num_frames
+from highlightr.media._pictures import SLACK_SECONDS, FramePicker, interval_from, num_frames
 from highlightr.media._sieve import Sieve, looks_of
 from highlightr.media.taps import AudioTap, Frame, FrameTap
 from highlightr.timeline import Source
@@ -257,12 +256,11 @@ def _stretch(
     container = local.container
     stream: Any = container.streams[source.video.index]
     start = start_seconds(container)
-    pickers = [FramePicker(tap, source) for tap in taps]
+    since = None if first is None else first * stream.time_base - start
+    pickers = [FramePicker(tap, source, since) for tap in taps]
     for picker in pickers:
-        if first is not None:
-            picker._index = _index_at(picker, first * stream.time_base - start)
         if stop is not None:
-            picker._count = min(picker._count, _index_at(picker, stop * stream.time_base - start))
+            picker._count = min(picker._count, interval_from(stop * stream.time_base - start, picker._rate))
     found: list[tuple[int, Frame]] = []
     if all(picker._index >= picker._count for picker in pickers):
         return found
@@ -277,11 +275,6 @@ def _stretch(
 def start_pts(stream: Any) -> int:
     """Where a stream begins, in its own ticks."""
     return int(stream.start_time or 0)
-
-
-def _index_at(picker: FramePicker, seconds: Fraction) -> int:
-    """The first interval that does not look before a frame dated `seconds` is on screen."""
-    return max(0, math.ceil((seconds - SLACK_SECONDS) * picker._rate - Fraction(1, 2)))
 
 
 def _frames(container: Any, stream: Any, sieve: Sieve, stop: int | None) -> Iterator[av.VideoFrame]:

@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from highlightr.features.onnx import default_threads, session_from_bytes
+from highlightr.features.onnx import default_threads, open_session, plain_attention
 from tests.benchmarks.networks import Array, Network, Run
 
 __all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "by_turns", "forget", "in_batches", "trials"]
@@ -182,11 +181,7 @@ def _graph(network: Network) -> bytes:
 
     buffer: Any = io.BytesIO()
     axes = {"given": {0: "batch"}, "made": {0: "batch"}}
-    # torch's fused attention has no ONNX form; without it the same layers are traced one by one.
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    with warnings.catch_warnings(), torch.inference_mode(), ExitStack() as stack:
-        stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
+    with warnings.catch_warnings(), torch.inference_mode(), plain_attention():
         warnings.simplefilter("ignore")
         example = torch.from_numpy(np.ascontiguousarray(network.sample[:2]))
         names: dict[str, Any] = {"input_names": ["given"], "output_names": ["made"], "dynamic_axes": axes}
@@ -204,12 +199,12 @@ def _onnxruntime(network: Network, convert: Callable[[bytes, Array], bytes] | No
     """onnxruntime on every core, the graph as it is or converted."""
     if network.graph is not None and convert is None:
         data = np.frombuffer(network.graph[1], dtype=np.uint8)
-        session = session_from_bytes(network.graph[0], external={"model.data": data})
+        session = open_session(network.graph[0], external={"model.data": data})
         return lambda batch: np.concatenate([session.run(None, {"audio": each[None]})[0] for each in batch])
     if network.module is None or (convert is not None and find_spec("onnx") is None):
         return None
     graph = _graph(network) if convert is None else convert(_graph(network), network.sample)
-    session = session_from_bytes(graph)
+    session = open_session(graph)
     return lambda batch: session.run(None, {"given": np.ascontiguousarray(batch)})[0]
 
 
@@ -217,7 +212,7 @@ def _onnxruntime_beside(network: Network) -> Run | None:
     """onnxruntime with one thread per call and as many calls side by side as there are cores."""
     if network.module is None:
         return None
-    session = session_from_bytes(_graph(network), threads=1)
+    session = open_session(_graph(network), threads=1)
     pool = ThreadPoolExecutor(default_threads())
 
     def one(part: Array) -> Array:
