@@ -1,8 +1,9 @@
 """Cutting by re-encoding with ffmpeg, exact to the frame.
 
-Every piece is a seeked input of one ffmpeg run. Its frames are dated on the output's own time line and merged
-by date (the concat filter would guess where a piece ends from its mean frame rate, which is wrong for variable
-rates); its sound is cut to the sample, so that no error adds up from piece to piece.
+Every piece is a seeked input of one ffmpeg run, which reads from the last keyframe on; filters drop what lies outside
+the piece. Its frames are dated on the output's own time line and merged by date (the concat filter would guess where
+a piece ends from its mean frame rate, which is wrong for variable rates); its sound is cut to the sample, so that no
+error adds up from piece to piece.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ FADE_SECONDS = Fraction(1, 100)
 _LONGEST_FRAME_SECONDS = Fraction(1, 10)
 """A boundary inside a frame shown longer than this is cut there; otherwise it moves to the nearer end of the frame."""
 
-_GUARD_SECONDS = Fraction(1, 2000)
-"""Seeking aims this much before a frame, so that rounding of its timestamp cannot lose it."""
+_GUARD_SECONDS = Fraction(1, 1000)
+"""A piece's frames are counted from this much before its ends, so that rounded timestamps fall on their right side."""
+
+_AIM_SECONDS = Fraction(1, 2000)
+"""Seeking aims this much behind the first frame: where it is a keyframe, reading begins there and not one earlier."""
 
 _TICKS = 1_000_000
 """Ticks per second of the output's time line inside the filters."""
@@ -51,8 +55,8 @@ class Take:
     """One piece and how to reach it."""
 
     piece: Piece
-    seek: Fraction
-    """Where the input begins: just before the frame on screen at the start."""
+    shown: Fraction
+    """When the frame appeared that is on screen at the start."""
     start: Fraction
     stop: Fraction
     offset: Fraction
@@ -71,7 +75,7 @@ def plan_encode(source: Source, spans: Sequence[tuple[float, float]]) -> list[Ta
             if stop <= start:
                 stop = stamps.moment(start).stop or Fraction(source.duration_seconds)
             piece = Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset))
-            takes.append(Take(piece, max(Fraction(0), shown - _GUARD_SECONDS), start, stop, offset))
+            takes.append(Take(piece, shown, start, stop, offset))
             offset += stop - start
     return takes
 
@@ -132,10 +136,9 @@ def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
     filters: list[str] = []
     began = takes[0].offset
     for number, take in enumerate(takes):
-        length = take.stop - take.seek - _GUARD_SECONDS
         arguments += ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
         arguments += ["-threads", str(_decoder_threads())]
-        arguments += ["-ss", _decimal(take.seek), "-t", _decimal(length), "-i", file_url(source.path)]
+        arguments += ["-noaccurate_seek", "-ss", _decimal(take.shown + _AIM_SECONDS), "-i", file_url(source.path)]
         filters.append(_picture_filter(source, take, number, began))
         if source.audio:
             filters.append(_sound_filter(source, take, number, began))
@@ -149,7 +152,13 @@ def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
         maps += ["-map", "[a]"]
     arguments += ["-filter_complex", ";".join(filters), *maps, "-map_chapters", "-1"]
     arguments += ["-c:v", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt", "yuv420p"]
-    return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000"]
+    # FLV and transport streams do not say how long a frame lasts; without that a player leaves out the very last one.
+    lasting = f"setts=pts=PTS:dts=DTS:duration='if(gt(DURATION,0),DURATION,1/TB*{_decimal(_frame_seconds(source))})'"
+    return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-bsf:v", lasting]
+
+
+def _frame_seconds(source: Source) -> Fraction:
+    return 1 / (source.video.frames_per_second or Fraction(25))
 
 
 def _decoder_threads() -> int:
@@ -159,9 +168,12 @@ def _decoder_threads() -> int:
 
 def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
     """Date the frames on the output's time line; the first is on screen from the piece's very start."""
-    lead, offset = _ticks(take.start - take.seek), _ticks(take.offset - began)
-    dated = f"settb=1/{_TICKS},setpts='if(eq(N,0),0,PTS-{lead})+{offset}'"
-    return f"[{number}:{source.video.index}]{dated}{_even(source)}[v{number}]"
+    # Frames come dated from where seeking aimed.
+    lead, offset = _ticks(take.start - take.shown - _AIM_SECONDS), _ticks(take.offset - began)
+    first, end = _ticks(-_AIM_SECONDS - _GUARD_SECONDS), _ticks(take.stop - take.shown - _AIM_SECONDS - _GUARD_SECONDS)
+    kept = f"settb=1/{_TICKS},trim=start_pts={first}:end_pts={end}"
+    dated = f"setpts='if(eq(N,0),0,PTS-{lead})+{offset}'"
+    return f"[{number}:{source.video.index}]{kept},{dated}{_even(source)}[v{number}]"
 
 
 def _even(source: Source) -> str:
@@ -179,13 +191,16 @@ def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> s
     assert source.audio is not None
     rate = min(source.audio.sample_rate, _LARGEST_SAMPLE_RATE)
     layout = _LAYOUTS.get(source.audio.channels, "stereo")
-    lead = round((take.start - take.seek) * rate)
     offset = take.offset - began
     count = max(1, round((offset + take.stop - take.start) * rate) - round(offset * rate))
+    lead = round(_GUARD_SECONDS * rate)
+    first = take.start - take.shown - _AIM_SECONDS - _GUARD_SECONDS
+    end = first + take.stop - take.start + 2 * _GUARD_SECONDS
     fade = min(round(FADE_SECONDS * rate), count // 2)
     faded = f",afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}" if fade else ""
     return (
-        f"[{number}:{source.audio.index}]aresample={rate}:async=1:min_hard_comp=0.01:first_pts=0,"
+        f"[{number}:{source.audio.index}]atrim=start={_decimal(first)}:end={_decimal(end)},"
+        f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts={round(first * rate)},"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
         f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{number}];"
         # Silence follows, for a span whose sound is short or missing (apad fails where there is none at all).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,39 @@ def test_cuts_are_exact_and_in_sync(name: str, suffix: str, tmp_path: Path) -> N
     assert len(errors) >= 4
     assert max(map(abs, errors)) <= 0.02
     assert seen.duration == pytest.approx(result.seconds, abs=0.05 if "times" not in SOURCES[name] else 0.35)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts", ".flv"])
+def test_a_piece_that_begins_with_a_keyframe(suffix: str, tmp_path: Path) -> None:
+    options = (("preset", "ultrafast"), ("crf", "16"), ("x264-params", "keyint=25:scenecut=0:bframes=0"))
+    source = probe(made(f"keys{suffix}", options=options))
+    times = [Fraction(time).limit_denominator(90_000) for time in watch(source.path).times]
+    spans = [(float(times[first]), float(times[first + 10])) for first in (0, 25, 50, 75)]
+    result = cut_summary(source, segments(*spans), tmp_path / "cut.mp4")
+    seen = watch(result.path)
+    assert (
+        seen.numbers == expected_numbers(times, result) == [*range(10), *range(25, 35), *range(50, 60), *range(75, 85)]
+    )
+    assert (
+        max(map(abs, sync_errors(seen, result, times))) <= 0.025
+    )  # FLV and TS keep what the sound's encoder puts before it.
+
+
+def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, given = probe(made("closed.mp4", **CLOSED_GOP)), []
+    monkeypatch.setattr(_encode, "run_ffmpeg", lambda arguments, **_: given.extend(arguments))
+    with av.open(str(source.path)) as container:
+        keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
+        takes = _encode.plan_encode(source, [(float(key), float(key) + 0.2) for key in keys])
+        _encode.encode_pieces(source, takes, tmp_path / "cut.mp4", None)
+        aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
+        for key, aim in zip(keys, aims, strict=True):
+            container.seek(round(aim * av.time_base))
+            packet = next(container.demux(video=0))
+            assert packet.pts is not None and packet.pts * packet.time_base == key
+    assert len(keys) >= 3
 
 
 def test_frame_times_are_kept(tmp_path: Path) -> None:
