@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from highlightr.assembly import Models
 from highlightr.export import Outputs, build_receipt, staged, write_receipt, write_report
-from highlightr.media import CutResult, cut_clips, cut_summary, grab_thumbnails
+from highlightr.media import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions
 from highlightr.progress import Stages
@@ -17,7 +16,7 @@ from highlightr.timeline import Summary
 
 __all__ = ["deliver"]
 
-THUMBNAIL_WIDTH = 320
+STILL_WIDTH = 320
 
 
 def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models: Models, stages: Stages) -> Summary:
@@ -31,16 +30,22 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
         OutputError: a place could not be written; no file was written.
     """
     source, segments = summary.source, summary.segments
-    middles = [(segment.start_seconds + segment.stop_seconds) / 2 for segment in segments]
     with staged(outputs) as places:
-        with ThreadPoolExecutor(max_workers=1) as beside, stages("cut") as advance:
-            pictures = beside.submit(grab_thumbnails, source, middles, width=THUMBNAIL_WIDTH)
-            cut = cut_summary(source, segments, places.video, overwrite=True, copy=wanted.copy, progress=advance)
+        with stages("cut") as advance:
+            cut = cut_summary(
+                source,
+                segments,
+                places.video,
+                overwrite=True,
+                copy=wanted.copy,
+                still_width=STILL_WIDTH,
+                progress=advance,
+            )
         summary = replace(summary, outputs=_named(outputs, wanted))
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
             summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))
-            write_report(places.report, summary, pictures.result())
+            write_report(places.report, summary, cut.stills)
             write_receipt(places.receipt, summary.receipt)
         if wanted.clips is not None:
             with stages("clips"):

@@ -10,27 +10,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from highlightr.errors import CutError
-from highlightr.media._container import DEMUXERS, best_video, file_url, reading
-from highlightr.media._pieces import Piece
-from highlightr.media._stamps import Stamps
+from highlightr.media._container import DEMUXERS, file_url
+from highlightr.media._stills import STILLS, Stills
+from highlightr.media._takes import Take
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
 from highlightr.timeline import Source
 
-__all__ = ["Take", "encode_pieces", "plan_encode"]
+__all__ = ["encode_pieces"]
 
 PRESET = "superfast"
 CRF = "20"
 FADE_SECONDS = Fraction(1, 100)
 """Fade of the sound at both ends of a piece: without it a join may click."""
-
-_LONGEST_FRAME_SECONDS = Fraction(1, 10)
-"""A boundary inside a frame shown longer than this is cut there; otherwise it moves to the nearer end of the frame."""
 
 _GUARD_SECONDS = Fraction(1, 1000)
 """A piece's frames are counted from this much before its ends, so that rounded timestamps fall on their right side."""
@@ -50,73 +46,41 @@ _LARGEST_SAMPLE_RATE = 48_000
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
-@dataclass(frozen=True)
-class Take:
-    """One piece and how to reach it."""
-
-    piece: Piece
-    shown: Fraction
-    """When the frame appeared that is on screen at the start."""
-    start: Fraction
-    stop: Fraction
-    offset: Fraction
-    """Where the piece begins in the output."""
-
-
-def plan_encode(source: Source, spans: Sequence[tuple[float, float]]) -> list[Take]:
-    """Move each boundary to a frame and find where to seek."""
-    takes = []
-    offset = Fraction(0)
-    with reading(source.path) as container:
-        stamps = Stamps(container, best_video(container, source.path))
-        for wanted_start, wanted_stop in spans:
-            start, shown = _snap(stamps, wanted_start, source)
-            stop, _ = _snap(stamps, wanted_stop, source)
-            if stop <= start:
-                stop = stamps.moment(start).stop or Fraction(source.duration_seconds)
-            piece = Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset))
-            takes.append(Take(piece, shown, start, stop, offset))
-            offset += stop - start
-    return takes
-
-
-def _snap(stamps: Stamps, seconds: float, source: Source) -> tuple[Fraction, Fraction]:
-    """The boundary to cut at, and when the frame that is on screen there appeared."""
-    time, end = Fraction(seconds), Fraction(source.duration_seconds)
-    if time >= end:
-        return end, end
-    moment = stamps.moment(time)
-    first, after = moment.start or Fraction(0), moment.stop or end
-    if after - first > _LONGEST_FRAME_SECONDS:
-        return time, min(first, time)
-    nearest = first if time - first <= after - time else after
-    return nearest, nearest
-
-
 def encode_pieces(
-    source: Source, takes: Sequence[Take], output: Path, progress: Callable[[float, float], None] | None
-) -> None:
+    source: Source,
+    takes: Sequence[Take],
+    output: Path,
+    progress: Callable[[float, float], None] | None,
+    stills: Stills | None = None,
+) -> list[bytes] | None:
     """Encode every frame once; many pieces go through several runs whose results are joined without loss.
+
+    Returns:
+        If `stills` were asked for, a JPEG of the frame in the middle of each piece; `None` if not all could be had.
 
     Raises:
         CutError: ffmpeg failed.
     """
     total = float(sum(take.stop - take.start for take in takes))
     batches = list(_batches(source, takes))
-    if len(batches) == 1:
-        report = None if progress is None else lambda seconds: progress(min(seconds, total), total)
-        run_ffmpeg([*_encode_arguments(source, takes), *_sound_codec(source), *_container(output)], progress=report)
-        return
-    parts = []
+    parts: list[Path] = []
+    made: list[bytes] | None = None if stills is None else []
     for number, batch in enumerate(batches):
-        began = float(batch[0].offset)
-        report = None if progress is None else _shifted(progress, began, total)
         # PCM in between: an AAC stream would gain its encoder's padding at every join.
-        part = output.with_name(f"part{number:05d}.mov")
-        codec = ["-c:a", "pcm_s16le"] if source.audio else []
-        run_ffmpeg([*_encode_arguments(source, batch), *codec, *_container(part)], progress=report)
-        parts.append((part, float(batch[-1].offset + batch[-1].stop - batch[-1].start) - began))
-    _join(source, parts, output)
+        part = output if len(batches) == 1 else output.with_name(f"part{number:05d}.mov")
+        codec = _sound_codec(source) if part == output else ["-c:a", "pcm_s16le"] if source.audio else []
+        raw = output.with_name("stills.rgb")
+        pictures = [] if stills is None else stills.output(raw)
+        report = None if progress is None else _shifted(progress, float(batch[0].offset), total)
+        run_ffmpeg([*_encode_arguments(source, batch, stills), *codec, *_container(part), *pictures], progress=report)
+        parts.append(part)
+        if stills is not None and made is not None:
+            some = stills.take(raw, _middles(batch))
+            made = None if some is None else made + some
+    if parts != [output]:
+        lengths = [batch[-1].offset + batch[-1].stop - batch[-1].start - batch[0].offset for batch in batches]
+        _join(source, list(zip(parts, map(float, lengths), strict=True)), output)
+    return made
 
 
 def _shifted(progress: Callable[[float, float], None], began: float, total: float) -> Callable[[float], None]:
@@ -130,7 +94,7 @@ def _batches(source: Source, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
         yield takes[first : first + size]
 
 
-def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
+def _encode_arguments(source: Source, takes: Sequence[Take], stills: Stills | None) -> list[str]:
     """Inputs, filters and the video codec."""
     arguments: list[str] = []
     filters: list[str] = []
@@ -144,7 +108,11 @@ def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
             filters.append(_sound_filter(source, take, number, began))
     count = len(takes)
     inputs = "".join(f"[v{k}]" for k in range(count))
-    filters.append(f"{inputs}interleave=nb_inputs={count}[v]" if count > 1 else "[v0]null[v]")
+    together = f"{inputs}interleave=nb_inputs={count}" if count > 1 else "[v0]null"
+    if stills is None:
+        filters.append(f"{together}[v]")
+    else:
+        filters += [f"{together},split[v][p]", f"[p]{stills.filters(_middles(takes))}[{STILLS}]"]
     maps = ["-map", "[v]"]
     if source.audio:
         inputs = "".join(f"[a{k}]" for k in range(count))
@@ -159,6 +127,12 @@ def _encode_arguments(source: Source, takes: Sequence[Take]) -> list[str]:
 
 def _frame_seconds(source: Source) -> Fraction:
     return 1 / (source.video.frames_per_second or Fraction(25))
+
+
+def _middles(takes: Sequence[Take]) -> list[int]:
+    """Just before the frame in the middle of each piece, in ticks of one run."""
+    first = takes[0].offset
+    return [_ticks(take.offset - first + take.middle - take.start - _GUARD_SECONDS) for take in takes]
 
 
 def _decoder_threads() -> int:

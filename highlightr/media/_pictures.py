@@ -6,6 +6,7 @@ timestamp, upright and with square pixels, and tiny `Thumbnail`s go out.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,7 +21,17 @@ from highlightr.timeline import Source, VideoStream
 if TYPE_CHECKING:
     import av
 
-__all__ = ["FramePicker", "Painter", "ThumbnailMaker", "interval_from", "num_frames", "upright"]
+__all__ = [
+    "FramePicker",
+    "Painter",
+    "ThumbnailMaker",
+    "assumed_matrix",
+    "interval_from",
+    "num_frames",
+    "shown_size",
+    "to_jpeg",
+    "upright",
+]
 
 SLACK_SECONDS = Fraction(1, 1_000_000)
 """Container start times are kept in microseconds, so a frame due at t may be dated up to one microsecond later."""
@@ -30,6 +41,11 @@ _KNOWN_COLORSPACES = frozenset({0, 1, 4, 5, 6, 7, 9, 10})
 
 _TALLEST_SD = 576
 """Untagged video taller than this is BT.709, otherwise BT.601: what players assume."""
+
+_MATRICES = {None: None, "bt709": "ITU709", "bt601": "ITU601"}
+"""ffmpeg's names to PyAV's."""
+
+_JPEG_QUALITY = 82
 
 
 def num_frames(duration_seconds: float, frames_per_second: float) -> int:
@@ -42,6 +58,12 @@ def upright(image: npt.NDArray[np.uint8], video: VideoStream) -> npt.NDArray[np.
     """Turn a stored picture (height, width, 3) the way a viewer sees it."""
     turned = np.rot90(image, k=-video.rotation_degrees // 90)
     return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
+
+
+def shown_size(video: VideoStream) -> tuple[float, float]:
+    """Width and height as a viewer sees them: upright, with square pixels as high as the stored ones."""
+    stored = float(video.width * video.sample_aspect_ratio), float(video.height)
+    return stored if video.rotation_degrees % 180 == 0 else stored[::-1]
 
 
 class Painter:
@@ -64,14 +86,28 @@ class Painter:
 
 def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
     """(height, width, 3) uint8 RGB of a frame as stored, in its own colour space or the one players assume."""
-    colorspace = None
-    if frame.colorspace not in _KNOWN_COLORSPACES:
-        colorspace = "ITU709" if frame.height > _TALLEST_SD else "ITU601"
+    matrix = _MATRICES[assumed_matrix(frame.colorspace, frame.height)]
     scaled = scaler.reformat(
-        frame, width, height, "rgb24", src_colorspace=colorspace, interpolation=interpolation, threads=1
+        frame, width, height, "rgb24", src_colorspace=matrix, interpolation=interpolation, threads=1
     )
     picture: npt.NDArray[np.uint8] = scaled.to_ndarray()
     return picture
+
+
+def assumed_matrix(colorspace: int, height: int) -> str | None:
+    """ffmpeg's name of the colour matrix that players assume; `None` for an AVColorSpace that tells its own."""
+    if colorspace in _KNOWN_COLORSPACES:
+        return None
+    return "bt709" if height > _TALLEST_SD else "bt601"
+
+
+def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
+    """A (height, width, 3) uint8 RGB picture as a JPEG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()
 
 
 class FramePicker:

@@ -44,6 +44,8 @@ class CutResult:
     path: Path
     pieces: tuple[Piece, ...]
     """One per segment, in the order of the output."""
+    stills: tuple[bytes, ...] = ()
+    """If asked for, a JPEG of the frame in the middle of each piece; empty bytes where none can be decoded."""
 
     @property
     def seconds(self) -> float:

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from highlightr.errors import ConfigError
 from highlightr.media._copy import copy_pieces, plan_copy
-from highlightr.media._encode import encode_pieces, plan_encode
+from highlightr.media._encode import encode_pieces
 from highlightr.media._pieces import CutResult, Piece
+from highlightr.media._stills import plan_stills
+from highlightr.media._takes import plan_encode
 from highlightr.media.outputs import check_output, check_suffix, whole_file, whole_folder
+from highlightr.media.thumbnails import grab_thumbnails
 from highlightr.timeline import Segment, Source
 
 __all__ = ["CutProgress", "CutResult", "Piece", "cut_clips", "cut_summary"]
@@ -30,6 +33,7 @@ def cut_summary(
     *,
     overwrite: bool = False,
     copy: bool = False,
+    still_width: int | None = None,
     progress: CutProgress | None = None,
 ) -> CutResult:
     """Write the segments one after the other into one file.
@@ -43,6 +47,7 @@ def cut_summary(
         output: an .mp4, .m4v, .mov or .mkv file.
         overwrite: replace the file if it exists.
         copy: copy packets instead of re-encoding.
+        still_width: also take a still of each piece, this many pixels wide.
         progress: told how much is written.
 
     Raises:
@@ -54,8 +59,8 @@ def cut_summary(
     check_output(output, source, overwrite=overwrite)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial:
-        pieces = _write(source, spans, partial, copy=copy, progress=progress)
-    return CutResult(output, pieces)
+        pieces, stills = _write(source, spans, partial, copy=copy, still_width=still_width, progress=progress)
+    return CutResult(output, pieces, stills)
 
 
 def cut_clips(
@@ -82,22 +87,35 @@ def cut_clips(
     total, done, results = sum(b - a for a, b in spans), 0.0, []
     with whole_folder(folder, overwrite=overwrite) as filling:
         for name, span in zip(names, spans, strict=True):
-            pieces = _write(source, [span], filling / name, copy=copy, progress=_after(progress, done, total))
+            pieces, _ = _write(source, [span], filling / name, copy=copy, progress=_after(progress, done, total))
             results.append(CutResult(folder / name, pieces))
             done += span[1] - span[0]
     return tuple(results)
 
 
 def _write(
-    source: Source, spans: list[tuple[float, float]], path: Path, *, copy: bool, progress: CutProgress | None
-) -> tuple[Piece, ...]:
+    source: Source,
+    spans: list[tuple[float, float]],
+    path: Path,
+    *,
+    copy: bool,
+    still_width: int | None = None,
+    progress: CutProgress | None,
+) -> tuple[tuple[Piece, ...], tuple[bytes, ...]]:
+    """The pieces as they were cut, and their stills."""
+    stills: Sequence[bytes] | None = None
     if copy:
         pieces = plan_copy(source, spans)
         copy_pieces(source, pieces, path, progress)
-        return pieces
-    takes = plan_encode(source, spans)
-    encode_pieces(source, takes, path, progress)
-    return tuple(take.piece for take in takes)
+    else:
+        takes = plan_encode(source, spans)
+        looks = None if still_width is None else plan_stills(source, still_width)
+        pieces = tuple(take.piece for take in takes)
+        stills = encode_pieces(source, takes, path, progress, looks)
+    if still_width is not None and stills is None:
+        middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in pieces]
+        stills = grab_thumbnails(source, middles, width=still_width)
+    return pieces, tuple(stills or ())
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.media._bounds import frame_threads
 from highlightr.media._container import packets, reading, start_seconds
-from highlightr.media._pictures import Painter
+from highlightr.media._pictures import Painter, shown_size, to_jpeg
 from highlightr.media._sieve import Sieve
 from highlightr.media._stamps import STEPS_BACK_SECONDS, Stamps
 from highlightr.timeline import Source
@@ -23,8 +22,6 @@ __all__ = ["grab_thumbnails"]
 
 _logger = logging.getLogger(__name__)
 
-_JPEG_QUALITY = 82
-
 
 def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: int = 320) -> list[bytes]:
     """The frame on screen at each time, upright and with square pixels, as a JPEG of this width.
@@ -34,8 +31,6 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     Raises:
         MediaError: the file cannot be opened any more.
     """
-    from PIL import Image
-
     pictures = []
     with reading(source.path) as container:
         stream: Any = container.streams[source.video.index]
@@ -48,17 +43,13 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
                 _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
                 pictures.append(b"")
                 continue
-            file = io.BytesIO()
-            Image.fromarray(painter.paint(frame)).save(file, "JPEG", quality=_JPEG_QUALITY)
-            pictures.append(file.getvalue())
+            pictures.append(to_jpeg(painter.paint(frame)))
     return pictures
 
 
 def _short_side(source: Source, width: int) -> int:
     """The shorter side of the upright picture when it is this wide."""
-    video = source.video
-    shown = float(video.width * video.sample_aspect_ratio), float(video.height)
-    across, down = shown if video.rotation_degrees % 180 == 0 else shown[::-1]
+    across, down = shown_size(source.video)
     return max(1, round(width * min(across, down) / across))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,9 +13,12 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from highlightr.errors import ConfigError, CutError, OutputError
-from highlightr.media import AudioTap, CutResult, _encode, cut_clips, cut_summary, decode, probe
+from highlightr.media import AudioTap, CutResult, _encode, cut_clips, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._stills import Stills
+from highlightr.media._takes import plan_encode
 from highlightr.timeline import Segment
 from tests.mediamaker import (
     CLICK_EVERY_SECONDS,
@@ -146,7 +150,7 @@ def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
     monkeypatch.setattr(_encode, "run_ffmpeg", lambda arguments, **_: given.extend(arguments))
     with av.open(str(source.path)) as container:
         keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
-        takes = _encode.plan_encode(source, [(float(key), float(key) + 0.2) for key in keys])
+        takes = plan_encode(source, [(float(key), float(key) + 0.2) for key in keys])
         _encode.encode_pieces(source, takes, tmp_path / "cut.mp4", None)
         aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
         for key, aim in zip(keys, aims, strict=True):
@@ -419,3 +423,63 @@ def test_a_failed_run_leaves_nothing_behind(tmp_path: Path) -> None:
         cut_summary(source, segments((0, 1)), output, overwrite=True)
     assert output.read_bytes() == b"earlier"
     assert names_in(tmp_path) == ["cut.mp4", "source.mp4"]
+
+
+def pixels(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg)))
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_each_piece_has_a_still_of_its_middle(name: str, tmp_path: Path) -> None:
+    source = probe(made(name, **SOURCES[name]))
+    times = list(SOURCES[name].get("times") or frame_times())
+    result = cut_summary(source, segments(*SPANS), tmp_path / "cut.mp4", still_width=160)
+    middles = [piece.start_seconds + piece.seconds / 2 + 1e-6 for piece in result.pieces]
+    stills = [pixels(still) for still in result.stills]
+    assert [read_number(still) for still in stills] == [
+        max(n for n, time in enumerate(times) if float(time) <= middle) for middle in middles
+    ]
+    for still, grabbed in zip(stills, grab_thumbnails(source, middles, width=160), strict=True):
+        assert still.shape == (120, 160, 3)
+        assert np.abs(still.astype(int) - pixels(grabbed)).mean() < 2
+    assert names_in(tmp_path) == ["cut.mp4"]
+
+
+def test_copied_pieces_have_stills_too(tmp_path: Path) -> None:
+    source = probe(made("closed.mp4", **CLOSED_GOP))
+    result = cut_summary(source, segments((1.3, 1.8), (3.1, 3.5)), tmp_path / "cut.mp4", copy=True, still_width=160)
+    assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(1.0, 2.0), (3.0, 4.0)]
+    assert [read_number(pixels(still)) for still in result.stills] == [37, 87]
+
+
+@pytest.mark.parametrize("how", [{"rotation": 90}, {"rotation": 270}, {"aspect": Fraction(2)}, {"size": (960, 720)}])
+def test_stills_are_what_a_viewer_sees(how: dict[str, Any], tmp_path: Path) -> None:
+    source = probe(made("seen.mp4", **how))
+    (still,) = cut_summary(source, segments((1, 2)), tmp_path / "cut.mp4", still_width=200).stills
+    (grabbed,) = grab_thumbnails(source, [1.5], width=200)
+    assert pixels(still).shape == pixels(grabbed).shape
+    assert read_number(pixels(still)) == 37
+    assert np.abs(pixels(still).astype(int) - pixels(grabbed)).mean() < 2
+
+
+def test_pieces_of_one_frame_have_stills_in_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_encode, "_MOST_INPUTS", 3)
+    spans = [(k * 0.08, k * 0.08 + 0.04) for k in range(10)]
+    source = probe(made("longer.mp4", seconds=8.0))
+    result = cut_summary(source, segments(*spans), tmp_path / "cut.mp4", still_width=160)
+    assert [read_number(pixels(still)) for still in result.stills] == list(range(0, 20, 2))
+    assert names_in(tmp_path) == ["cut.mp4"]
+
+
+def test_stills_that_do_not_come_out_of_the_cut_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a frame is damaged."""
+    filters = Stills.filters
+    monkeypatch.setattr(Stills, "filters", lambda self, moments: filters(self, [moment + 10**9 for moment in moments]))
+    source = probe(made("constant.mp4"))
+    result = cut_summary(source, segments((0, 1), (2, 3)), tmp_path / "cut.mp4", still_width=160)
+    assert [read_number(pixels(still)) for still in result.stills] == [12, 62]
+    assert names_in(tmp_path) == ["cut.mp4"]
+
+
+def test_no_stills_unless_asked_for(tmp_path: Path) -> None:
+    assert cut_summary(probe(made("constant.mp4")), segments((0, 1)), tmp_path / "cut.mp4").stills == ()

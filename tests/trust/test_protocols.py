@@ -16,6 +16,7 @@ import pytest
 import highlightr
 from highlightr.errors import HighlightrError, MediaError
 from highlightr.media import FrameTap, Piece, ThumbnailTap, _encode, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._takes import Take
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
 from highlightr.timeline import Segment, Source
@@ -133,7 +134,7 @@ def test_samples_at_an_address_are_not_fetched(light: Highlighter, tmp_path: Pat
 
 def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]]:
     """Everything that opens a file again after it was probed."""
-    take = _encode.Take(Piece(0.0, 1.0, 0.0, 1.0, 0.0), Fraction(0), Fraction(0), Fraction(1), Fraction(0))
+    take = Take(Piece(0.0, 1.0, 0.0, 1.0, 0.0), Fraction(0), Fraction(0), Fraction(1), Fraction(0), Fraction(1, 2))
     return [
         lambda: list(decode(source, {"frames": FrameTap(2.0), "all": ThumbnailTap()})),
         lambda: grab_thumbnails(source, [0.5]),
