@@ -1,10 +1,10 @@
 """Compile once, run without torch.
 
 In: a recipe, which tells how to build a torch module and what goes in and out. Out: a `Model`, a function from named
-arrays to arrays. On the CPU that is an onnxruntime session; the module is exported on first use, checked against
-torch, and kept in `home_folder()/compiled`. On a GPU the torch module itself runs. Importing torch takes seconds
-and is avoided whenever the compiled model is there. onnxruntime opens the file itself, seal and all: a model of 300 MB
-that went through Python's memory would stand there three times.
+arrays to arrays. On the CPU an engine runs it, onnxruntime or OpenVINO: the module is exported on first use, checked
+against torch, and kept in `home_folder()/compiled`. On a GPU the torch module itself runs. Importing torch takes
+seconds and is avoided whenever the compiled model is there. Engines open the file themselves, seal and all: a model of
+300 MB that went through Python's memory would stand there three times.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +33,25 @@ from highlightr.timeline import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Model", "Recipe", "compiled_path", "default_threads", "open_model", "open_session", "plain_attention"]
+__all__ = [
+    "Engine",
+    "Model",
+    "Recipe",
+    "compiled_path",
+    "default_threads",
+    "open_model",
+    "open_session",
+    "plain_attention",
+]
 
 logger = logging.getLogger(__name__)
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Model = Callable[[Arrays], list[FloatArray]]
-"""Named input arrays to output arrays, in the recipe's order."""
+"""Named input arrays to output arrays, in the recipe's order. Several threads may call it at once."""
+
+Engine = Literal["onnxruntime", "openvino"]
+"""What runs compiled models; OpenVINO has to be installed."""
 
 _FORMAT_VERSION = 2
 """Part of a compiled file's name; raised when a recipe's graph or the exporter's options change."""
@@ -71,21 +84,31 @@ class Recipe:
     """For each input and output, the axes whose length may vary."""
 
 
-def open_model(recipe: Recipe, *, device: str = "cpu", threads: int | None = None) -> Model:
+def open_model(
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+    engine: Engine = "onnxruntime",
+    threads: int | None = None,
+    calls: int = 1,
+) -> Model:
     """Make the recipe's model ready to run.
 
     Args:
         recipe: what to open.
-        device: ``cpu`` runs the compiled model in onnxruntime; ``torch`` runs the module in torch on the CPU;
-            ``cuda`` or ``cuda:N`` runs it in torch on that GPU.
-        threads: for onnxruntime; `None` takes every core this process may use.
+        device: ``cpu`` runs the compiled model in `engine`; ``torch`` runs the module in torch on the CPU; ``cuda`` or
+            ``cuda:N`` runs it in torch on that GPU.
+        engine: for the compiled model.
+        threads: of one call, the calling one included; `None` takes every core this process may use.
+        calls: how many are expected at once.
 
     Raises:
         ConfigError: an unknown device, or a GPU that is not there.
         WeightsError: weights that are absent or not as published.
     """
     if device == "cpu":
-        return _in_onnxruntime(recipe, threads)
+        opening = partial(_OPENED[engine], recipe, threads or default_threads(), calls)
+        return _kept_model(recipe, opening) or _compile(recipe, opening)
     if device == "torch" or device.partition(":")[0] == "cuda":
         return _in_torch(recipe, "cpu" if device == "torch" else device)
     raise ConfigError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
@@ -130,45 +153,78 @@ def open_session(model: bytes | Path, threads: int | None = None, external: Arra
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
-def _in_onnxruntime(recipe: Recipe, threads: int | None) -> Model:
-    session = _cached_session(recipe, threads) or _compile(recipe, threads)
+_Graph = bytes | Path
+"""An ONNX protobuf, or the file that it is in."""
+
+
+def _in_onnxruntime(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Model:
+    del calls  # Callers bring threads of their own.
+    session = open_session(graph, threads)
     return lambda inputs: list(session.run(list(recipe.outputs), dict(inputs)))
 
 
-def _cached_session(recipe: Recipe, threads: int | None) -> Any:
+def _in_openvino(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Model:
+    """Each call runs in a stream, which has its share of the threads; a caller's own thread only waits."""
+    import openvino  # type: ignore[import-untyped]
+
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # Where the processor has bfloat16, that is its default.
+        "INFERENCE_NUM_THREADS": str(threads + calls - 1),
+        "NUM_STREAMS": str(calls),
+    }
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(graph), "CPU", settings)
+    local = threading.local()
+
+    def run(inputs: Arrays) -> list[FloatArray]:
+        if not hasattr(local, "request"):
+            local.request = compiled.create_infer_request()
+        made = local.request.infer(dict(inputs))
+        return [np.array(made[name]) for name in recipe.outputs]
+
+    return run
+
+
+_OPENED: Mapping[Engine, Callable[[Recipe, int, int, _Graph], Model]] = {
+    "onnxruntime": _in_onnxruntime,
+    "openvino": _in_openvino,
+}
+
+
+def _kept_model(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model | None:
     path = compiled_path(recipe)
     if path is None or not is_sealed(path):
         return None
     try:
-        return open_session(path, threads)
-    except Exception as error:  # noqa: BLE001  onnxruntime raises classes of its own, one per status
+        return opening(path)
+    except Exception as error:  # noqa: BLE001  engines raise classes of their own
         logger.debug("compiled %s does not open and is made again: %s", recipe.name, error)
         return None
 
 
-def _compile(recipe: Recipe, threads: int | None) -> Any:
+def _compile(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model:
     """Export, open, compare with torch, and only then keep."""
     logger.info("Preparing %s for this machine, once", recipe.name)
     module = recipe.build()
     expected = _run_torch(module, recipe.example, "cpu")
     with _EXPORTING:
         payload = _export(recipe, module)
-    # Neither the module nor the export is needed beside the session that is made of them.
+    # Neither the module nor the export is needed beside the model that is made of them.
     del module
     path = compiled_path(recipe)
     unchecked = None if path is None else _written(recipe.name, payload, path)
     if path is None or unchecked is None:
-        session = open_session(payload, threads)
-        _check(recipe, expected, session)
-        return session
+        model = opening(payload)
+        _check(recipe, expected, model)
+        return model
     del payload
     try:
-        session = open_session(unchecked, threads)
-        _check(recipe, expected, session)
+        model = opening(unchecked)
+        _check(recipe, expected, model)
         _keep(recipe.name, unchecked, path)
     finally:
         unchecked.unlink(missing_ok=True)
-    return session
+    return model
 
 
 def _written(name: str, payload: bytes, path: Path) -> Path | None:
@@ -232,10 +288,8 @@ def plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
-def _check(recipe: Recipe, expected: Sequence[FloatArray], session: Any) -> None:
-    for name, want, got in zip(
-        recipe.outputs, expected, session.run(list(recipe.outputs), dict(recipe.example)), strict=True
-    ):
+def _check(recipe: Recipe, expected: Sequence[FloatArray], model: Model) -> None:
+    for name, want, got in zip(recipe.outputs, expected, model(recipe.example), strict=True):
         error = float(np.abs(want - got).max() / max(np.abs(want).max(), 1e-12))
         if not error <= _TOLERANCE:
             raise WeightsError(f"compiled {recipe.name} differs from torch in {name} by {error:.2g} of its range")

@@ -20,6 +20,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.codec.hwaccel import HWAccel
 
 from highlightr.media import decode
 from highlightr.media._container import open_container, packets, start_seconds
@@ -40,7 +41,7 @@ Pick = tuple[int, int, float]
 
 
 class NotHere(Exception):  # noqa: N818  not an error
-    """A way whose package is not installed, or does not find FFmpeg."""
+    """A way whose package is not installed or does not find FFmpeg, or whose device is not here."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,19 @@ def filter_graph(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int
     return _in_one_piece(source, pickers)
 
 
-def _in_one_piece(source: Source, pickers: Sequence[FramePicker]) -> Iterator[tuple[int, Frame]]:
-    with open_container(source.path) as container:
+def nvdec(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+    """A GPU's own decoder, through PyAV; every frame that it decodes comes back to main memory, where taps look."""
+    try:
+        container = av.open(str(source.path), hwaccel=HWAccel("cuda"))
+    except (av.FFmpegError, NotImplementedError, RuntimeError) as error:
+        raise NotHere from error
+    return _in_one_piece(source, [FramePicker(tap, source) for tap in taps], container)
+
+
+def _in_one_piece(
+    source: Source, pickers: Sequence[FramePicker], opened: Any | None = None
+) -> Iterator[tuple[int, Frame]]:
+    with opened or open_container(source.path) as container:
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
@@ -232,6 +244,7 @@ WAYS: dict[str, Way] = {
     "frame threads, sieved, filter graph": filter_graph,
     "groups of pictures sought in parallel, sieved": groups_in_parallel,
     "torchcodec": torchcodec,
+    "NVDEC": nvdec,
     "keyframes only": keyframes_only,
 }
 

@@ -20,7 +20,8 @@ VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "variable": ("variable.mkv", {**CLOSED_GOP, "times": variable_times(4.0)}),
     "offset": ("offset.mkv", {**CLOSED_GOP, "seconds": 3.0, "offset": 0.7}),
 }
-EXACT_WAYS = [name for name in WAYS if name not in ("keyframes only", "torchcodec")]
+NOT_EVERYWHERE = ("torchcodec", "NVDEC")
+EXACT_WAYS = [name for name in WAYS if name not in ("keyframes only", *NOT_EVERYWHERE)]
 TAPS = [FrameTap(1.0, 64), FrameTap(7.5)]
 
 
@@ -55,17 +56,18 @@ def test_parallel_groups_give_the_bytes_of_the_decode_pass() -> None:
 def test_a_way_with_other_frames_is_no_floor() -> None:
     source = probe(_video("b-frames"))
     way, attempts = fastest_exact(source, [FrameTap(5.0, 64)])
-    exact = {each.way: each.exact for each in attempts if each.way != "torchcodec"}
+    exact = {each.way: each.exact for each in attempts if each.way not in NOT_EVERYWHERE}
     assert exact == {**dict.fromkeys(EXACT_WAYS, True), "keyframes only": False}
-    assert way in (*EXACT_WAYS, "torchcodec")
+    assert way in (*EXACT_WAYS, *NOT_EVERYWHERE)
 
 
-def test_torchcodec_picks_the_same_frames_where_it_is_installed() -> None:
+@pytest.mark.parametrize("way", ["torchcodec", pytest.param("NVDEC", marks=pytest.mark.gpu)])
+def test_the_same_frames_where_the_way_is_there(way: str) -> None:
     source = probe(_video("b-frames"))
     try:
-        found = list(WAYS["torchcodec"](source, TAPS))
-    except NotHere:
-        pytest.skip("torchcodec is not installed, or finds no FFmpeg")
+        found = list(WAYS[way](source, TAPS))
+    except NotHere as error:
+        pytest.skip(f"{way} is not here: {error.__cause__}")
     assert [(*place, pytest.approx(seconds, abs=1e-6)) for *place, seconds in expected_picks(source, TAPS)] == picks(
         iter(found)
     )

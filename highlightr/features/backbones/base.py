@@ -30,7 +30,7 @@ from highlightr.features.backbones.filling import (
     randomise,
     without_initialisation,
 )
-from highlightr.features.backbones.rows import FASTEST_ON_CPU, Backend, Blueprint, Rows
+from highlightr.features.backbones.rows import Backend, Blueprint, Rows, fastest_here
 from highlightr.features.base import Extractor, TextEncoder, Weights
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class NetworkSource:
     def _backend(self, name: str) -> Backend:
         if self.device != "cpu" or self.precision != "fp32" or (self.random and self.random_in_torch):
             return "torch"
-        return FASTEST_ON_CPU.get(name, "torch")
+        return fastest_here(name)
 
     def _identity(self, blueprint: Blueprint, checkpoints: Iterable[str]) -> Weights:
         """Of a compiled network: what it is made from, and for which inputs."""

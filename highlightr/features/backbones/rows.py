@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.features.base import Weights
-from highlightr.features.onnx import Model, Recipe, default_threads, open_model
+from highlightr.features.onnx import Engine, Model, Recipe, default_threads, open_model
 from highlightr.timeline import FloatArray
 
 if TYPE_CHECKING:
@@ -24,24 +25,31 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["FASTEST_ON_CPU", "Backend", "Blueprint", "Device", "Rows"]
+__all__ = ["FASTEST_ON_CPU", "Backend", "Blueprint", "Device", "Rows", "fastest_here"]
 
-Backend = Literal["torch", "onnxruntime"]
+Backend = Literal["torch", "onnxruntime", "openvino"]
 
-FASTEST_ON_CPU: Mapping[str, Backend] = {
-    "clip-vit-b-32": "onnxruntime",
-    "clip-vit-b-32-quickgelu": "onnxruntime",
-    "cnn14": "onnxruntime",
-    "cnn14-16k": "onnxruntime",
-    "i3d-r50": "onnxruntime",
-    "i3d-rgb": "onnxruntime",
-    "inception-imagenet": "onnxruntime",
-    "inception-yt8m": "onnxruntime",
-    "r3d34": "torch",
-    "r3d34-kinetics700": "torch",
-    "slowfast": "onnxruntime",
+FASTEST_ON_CPU: Mapping[str, tuple[Backend, ...]] = {
+    "clip-vit-b-32": ("onnxruntime",),
+    "clip-vit-b-32-quickgelu": ("onnxruntime",),
+    "cnn14": ("onnxruntime",),
+    "cnn14-16k": ("onnxruntime",),
+    "i3d-r50": ("openvino", "onnxruntime"),
+    "i3d-rgb": ("openvino", "onnxruntime"),
+    "inception-imagenet": ("onnxruntime",),
+    "inception-yt8m": ("onnxruntime",),
+    "r3d34": ("openvino", "torch"),
+    "r3d34-kinetics700": ("openvino", "torch"),
+    "slowfast": ("openvino", "onnxruntime"),
 }
-"""Measured by tests/benchmarks/backends.py; README has the figures. What was not measured runs in torch."""
+"""The fastest first; one that is not installed is passed over. Measured by tests/benchmarks/backends.py; README has the
+figures. What was not measured runs in torch."""
+
+
+def fastest_here(name: str) -> Backend:
+    """What runs a network on this machine's CPU."""
+    installed = (each for each in FASTEST_ON_CPU.get(name, ()) if each == "torch" or find_spec(each) is not None)
+    return next(installed, "torch")
 
 
 class Device(Protocol):
@@ -74,7 +82,7 @@ class Rows:
     def __init__(self, blueprint: Blueprint, device: Device, backend: Backend, weights: Weights | None) -> None:
         self._blueprint, self._device, self.backend = blueprint, device, backend
         self._shares = min(blueprint.batch, default_threads())
-        self._model = self._open(weights) if backend == "onnxruntime" else None
+        self._model = None if backend == "torch" else self._open(backend, weights)
         if self._model is None:
             _ = self.module  # What is wrong with the weights is known before any work.
 
@@ -97,8 +105,11 @@ class Rows:
         self.module.compile()
 
     def _shared_out(self, model: Model, inputs: npt.NDArray[Any]) -> FloatArray:
-        """The inputs in as many parts as there are cores for them, side by side."""
-        parts = np.array_split(inputs, min(self._shares, len(inputs)))
+        """The inputs in parts that run side by side: in as many as there are cores for them, or one by one.
+
+        OpenVINO takes up to a third more time for an input that comes together with others.
+        """
+        parts = np.array_split(inputs, len(inputs) if self.backend == "openvino" else min(self._shares, len(inputs)))
         if len(parts) == 1:
             return model({"given": inputs})[0]
         return np.concatenate(list(self._pool.map(lambda part: model({"given": part})[0], parts)))
@@ -107,7 +118,7 @@ class Rows:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._shares, thread_name_prefix=f"rows-{self._blueprint.name}")
 
-    def _open(self, weights: Weights | None) -> Model:
+    def _open(self, engine: Engine, weights: Weights | None) -> Model:
         axes = {0: "batch"}
         recipe = Recipe(
             name=self._blueprint.name,
@@ -117,5 +128,5 @@ class Rows:
             outputs=("rows",),
             dynamic={"given": {**axes, **self._blueprint.varying}, "rows": axes},
         )
-        # The session's own threads are those that the shares leave over.
-        return open_model(recipe, threads=default_threads() - self._shares + 1)
+        # A call's other threads are those that the shares leave over.
+        return open_model(recipe, engine=engine, threads=default_threads() - self._shares + 1, calls=self._shares)

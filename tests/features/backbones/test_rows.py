@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture(autouse=True)
-def in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(rows_module.FASTEST_ON_CPU, "means", "onnxruntime")  # type: ignore[arg-type]
+@pytest.fixture(autouse=True, params=["onnxruntime", "openvino"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the table names for the network of these tests."""
+    pytest.importorskip(request.param)
+    monkeypatch.setitem(rows_module.FASTEST_ON_CPU, "means", (request.param,))  # type: ignore[arg-type]
+    return str(request.param)
 
 
 class Means(nn.Module):
@@ -77,11 +81,14 @@ def kept(home: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", ["cnn14-16k", pytest.param("i3d-r50", marks=pytest.mark.slow), "slowfast"])
-def test_both_backends_make_the_same(name: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_engine_makes_what_torch_makes(
+    name: str, engine: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(rows_module.FASTEST_ON_CPU, name, (engine,))  # type: ignore[arg-type]
     exact: Any = small(name, 1.0)
     monkeypatch.setattr(NetworkSource, "random_in_torch", False)
     compiled: Any = small(name, 1.0)
-    assert (exact._rows.backend, compiled._rows.backend) == ("torch", "onnxruntime")
+    assert (exact._rows.backend, compiled._rows.backend) == ("torch", engine)
     for duration in (2.3, 0.4):
         streams = [rows(each, TimeGrid(duration, 1.0), 0.0, duration, 0.4) for each in (exact, compiled)]
         for stream, values in streams[0].items():
@@ -114,13 +121,15 @@ def test_other_weights_and_other_inputs_are_other_networks(home: Path) -> None:
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
-def test_a_batch_is_shared_out_to_the_cores_in_order(home: Path, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_shared_out_to_the_cores_in_order(
+    home: Path, engine: str, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rows_module, "default_threads", lambda: cores)
-    asked: list[int | None] = []
+    asked: list[tuple[int, int]] = []
 
-    def open_model(recipe: Recipe, *, threads: int | None) -> Model:
-        asked.append(threads)
-        model = onnx.open_model(recipe, threads=threads)
+    def open_model(recipe: Recipe, *, threads: int, **how: Any) -> Model:
+        asked.append((threads, how["calls"]))
+        model = onnx.open_model(recipe, threads=threads, **how)
         return lambda inputs: sizes.append(len(inputs["given"])) or model(inputs)  # type: ignore[func-returns-value]
 
     sizes: list[int] = []
@@ -128,8 +137,8 @@ def test_a_batch_is_shared_out_to_the_cores_in_order(home: Path, cores: int, mon
     network = opened(weights(home.parent / "w", 3.0), batch=2)
     given = np.arange(60, dtype=np.float32).reshape(5, 3, 4)
     np.testing.assert_allclose(network(given), expected(given, 3.0), rtol=1e-5)
-    assert sorted(sizes) == ([5] if cores == 1 else [2, 3])
-    assert asked == [max(1, cores - 1)], "what two shares leave over"
+    assert sorted(sizes) == ([1] * 5 if engine == "openvino" else [5] if cores == 1 else [2, 3])
+    assert asked == [(1, 1) if cores == 1 else (cores - 1, 2)], "what two shares leave over"
     assert network(given[:1]).shape == (1, 3)
 
 
@@ -154,12 +163,25 @@ def test_weights_that_are_gone_are_told(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "backend"),
-    [({}, "onnxruntime"), ({"precision": "bf16"}, "torch"), ({"name": "not measured"}, "torch")],
+    [({}, None), ({"precision": "bf16"}, "torch"), ({"name": "not measured"}, "torch")],
 )
-def test_the_table_is_for_what_was_measured(home: Path, options: dict[str, Any], backend: str) -> None:
+def test_the_table_is_for_what_was_measured(
+    home: Path, engine: str, options: dict[str, Any], backend: str | None
+) -> None:
     network = opened(weights(home.parent / "w", 3.0), **options)
-    assert network.backend == backend
+    assert network.backend == (backend or engine)
     np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=2e-2)
+
+
+def test_an_engine_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rows_module.fastest_here("slowfast") == "openvino" or find_spec("openvino") is None
+    monkeypatch.setattr(rows_module, "find_spec", lambda name: None if name == "openvino" else find_spec(name))
+    assert [rows_module.fastest_here(name) for name in ("slowfast", "r3d34", "cnn14", "not measured")] == [
+        "onnxruntime",
+        "torch",
+        "onnxruntime",
+        "torch",
+    ]
 
 
 def test_random_weights_run_in_torch(home: Path) -> None:
@@ -183,14 +205,14 @@ def test_the_table_names_networks_that_there_are() -> None:
     assert set(FASTEST_ON_CPU) - {"means"} <= named | models
 
 
-def test_a_kept_network_runs_without_torch(home: Path) -> None:
+def test_a_kept_network_runs_without_torch(home: Path, engine: str) -> None:
     paths = weights(home.parent / "w", 3.0)
     opened(paths)
     program = (
         "import sys; import numpy as np; from pathlib import Path\n"
         "from highlightr.features.backbones import rows\n"
         "from highlightr.features.backbones.base import NetworkSource\n"
-        "rows.FASTEST_ON_CPU['means'] = 'onnxruntime'\n"
+        f"rows.FASTEST_ON_CPU['means'] = ({engine!r},)\n"
         "source = NetworkSource('test', 'cpu', {'means': Path(sys.argv[1])}, None)\n"
         "network = source.rows('means', ('means',), None, np.zeros((2, 3, 4), np.float32), {1: 'frames'})\n"
         "print(network(np.ones((1, 2, 4), np.float32)).tolist(), 'torch' in sys.modules)\n"
