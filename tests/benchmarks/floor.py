@@ -13,12 +13,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -45,8 +48,9 @@ from tests.benchmarks.running import (
 
 TARGETS = {"lite": 1.15}
 OTHER_TARGET = 1.10
+IN_THE_FLOOR = ("decode", "forward", "bare cut")
 LARGEST_SHARE = 0.10
-"""Of the pipeline's time, for a stage that is neither decode nor forward."""
+"""Of the pipeline's time, for what is not in the floor."""
 
 RAW_SECONDS = 10.0
 """At most so much of the summary is kept uncompressed to time the encoder alone."""
@@ -118,7 +122,7 @@ def measure(job: Job, rounds: int) -> dict[str, Any]:
         "pieces": {name: spread.as_dict() for name, spread in spreads.items()},
         "encode_alone_seconds": encoding,
         **ratios(spreads, encoding, job.models.device),
-        "stages": stages(job, networks, calls),
+        "stages": stages(job, calls, summary.segments),
     }
 
 
@@ -240,34 +244,69 @@ class StageClock:
             self.seconds[stage] = cpu_seconds() - self._began[stage]
 
 
-def stages(job: Job, networks: Sequence[Network], calls: ScorerCalls | None) -> dict[str, Any]:
-    """Processor seconds of each stage of one run, the pass split into decode, forwards and the rest; and their shares.
+def stages(job: Job, calls: ScorerCalls | None, segments: Sequence[Segment]) -> dict[str, Any]:
+    """Processor seconds of each stage of one run, the pass and the cut split further; and their shares.
 
-    A pass runs its parts side by side, so decode and forwards are measured alone, the forwards as the pipeline runs
-    them; `rest of the pass` is what neither of them is: scaling thumbnails, spectrograms, batching, placing.
+    The pass: what the decoding threads took is `decode` and `thumbnails`, the latter what the decode takes more, alone,
+    where shots and motion are looked for; `rest of the pass` is what the other threads did outside of the networks:
+    motion, spectrograms, batching, placing. Everything else is `forward`. The cut: what ffmpeg alone takes for it, and
+    the rest: planning, exact boundaries, stills.
     """
     clock = StageClock()
     job.highlighter._progress, before = clock, job.highlighter._progress
-    wall = timed(job.summarize)
+    with listening(extractors_of(job.models)) as networks, thread_seconds() as threads:
+        wall = timed(job.summarize)
     job.highlighter._progress = before
-    taps = {str(index): tap for index, tap in enumerate(job.taps)}
-    decode = _cpu(lambda: _decode_all(job.source, taps))
-    forward = sum(_cpu(partial(in_batches, n.own, n.sample, n.own_batch, n.count)) for n in networks)
-    text = _cpu(partial(job.models.encode, job.query))
+    every_tap = list(dict.fromkeys(each.tap for each in extractors_of(job.models)))
+    alone, with_thumbnails = (_cpu(partial(_decode_all, job.source, taps)) for taps in (job.taps, every_tap))
+    thumbnails = max(0.0, with_thumbnails - alone)
+    # Where a stream is decoded in one piece, the threads are FFmpeg's and not seen here.
+    decoding = max(with_thumbnails, sum(seconds for name, seconds in threads.items() if name.startswith(_DECODING)))
+    listeners = sum(seconds for name, seconds in threads.items() if name.startswith("extract-"))
+    listeners -= threads.get("extract-source", 0.0)
+    rest = max(0.0, listeners - sum(each.thread_seconds for each in networks))
     scorer = 0.0 if calls is None else _cpu(calls.again)
     spent = dict(clock.seconds)
-    rest = spent.pop("extract") - decode - forward - text
+    forward = max(0.0, spent.pop("extract") - decoding - rest)
     spent["score"] = max(0.0, spent["score"] - scorer)
-    spent = {"decode": decode, "forward": forward + text + scorer, "rest of the pass": max(0.0, rest), **spent}
+    cut = spent.pop("cut")
+    bare = min(cut, _cpu(partial(plain_cut, job, segments)))
+    spent = {
+        "decode": decoding - thumbnails,
+        "forward": forward + scorer,
+        "bare cut": bare,
+        "thumbnails": thumbnails,
+        "rest of the pass": rest,
+        "rest of the cut": cut - bare,
+        **spent,
+    }
     total = sum(spent.values())
     shares = {name: seconds / total for name, seconds in spent.items()}
-    free = ("decode", "forward")
     return {
         "wall_seconds": wall,
         "cpu_seconds": spent,
         "shares": shares,
-        "over_a_tenth": [name for name, share in shares.items() if name not in free and share > LARGEST_SHARE],
+        "over_a_tenth": [name for name, share in shares.items() if name not in IN_THE_FLOOR and share > LARGEST_SHARE],
     }
+
+
+_DECODING = ("decode-", "extract-source")
+
+
+@contextmanager
+def thread_seconds() -> Iterator[dict[str, float]]:
+    """Processor time of the threads that begin and end meanwhile, by name."""
+    run, spent = threading.Thread.run, dict[str, float]()
+
+    def clocked(thread: threading.Thread) -> None:
+        began = time.thread_time()
+        try:
+            run(thread)
+        finally:
+            spent[thread.name] = spent.get(thread.name, 0.0) + time.thread_time() - began
+
+    with patch.object(threading.Thread, "run", clocked):
+        yield spent
 
 
 def _cpu(work: Callable[[], object]) -> float:
@@ -276,10 +315,10 @@ def _cpu(work: Callable[[], object]) -> float:
     return cpu_seconds() - began
 
 
-def _decode_all(source: Source, taps: dict[str, Any]) -> None:
+def _decode_all(source: Source, taps: Sequence[Any]) -> None:
     from highlightr.media import decode
 
-    for _ in decode(source, taps):
+    for _ in decode(source, {str(index): tap for index, tap in enumerate(taps)}):
         pass
 
 
@@ -318,7 +357,7 @@ def show(figures: dict[str, Any], preset: str) -> None:
     shares = figures["stages"]["shares"].items()
     print("shares of processor time: " + ", ".join(f"{name} {share:.1%}" for name, share in shares))
     over = figures["stages"]["over_a_tenth"]
-    print(f"neither decode nor forward and above {LARGEST_SHARE:.0%}: {', '.join(over) or 'none'}")
+    print(f"not in the floor and above {LARGEST_SHARE:.0%}: {', '.join(over) or 'none'}")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

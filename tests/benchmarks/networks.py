@@ -7,11 +7,12 @@ graph, a sample of the very inputs it was given, how many there were, and what t
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ __all__ = ["Array", "Network", "Run", "ScorerCalls", "listening", "listening_to_
 Array = npt.NDArray[Any]
 Run = Callable[[Array], Array]
 """(batch, ...) to (batch, width)."""
+
+Made = TypeVar("Made")
 
 SAMPLE = 8
 """Inputs of each network that are kept."""
@@ -43,8 +46,17 @@ class Network:
     """How many inputs the video made."""
     own_batch: int = 1
     """The pipeline's largest batch."""
+    thread_seconds: float = 0.0
+    """Processor time that the threads which call it spent in it; its own threads are not counted."""
     _inputs: list[Array] = field(default_factory=list)
     _outputs: list[Array] = field(default_factory=list)
+
+    def timed(self, call: Callable[[], Made]) -> Made:
+        """Make one call of the pipeline's."""
+        began = time.thread_time()
+        made = call()
+        self.thread_seconds += time.thread_time() - began
+        return made
 
     def heard(self, given: Array, made: Array) -> None:
         """One call in the pipeline."""
@@ -95,7 +107,7 @@ def _efficientnet(extractor: Any, place: Any, attribute: str, stack: ExitStack) 
     network.module = _wrapped(efficientnet._build(), lambda net, images: _torch().cat(list(net(images)), dim=1))
 
     def listen(inputs: Any) -> Any:
-        made = model(inputs)
+        made = network.timed(lambda: model(inputs))
         network.heard(inputs["images"], np.hstack(made))
         return made
 
@@ -113,7 +125,7 @@ def _yamnet(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Net
 
     class Listener:
         def run(self, outputs: Any, inputs: Any) -> Any:
-            made = session.run(outputs, inputs)
+            made = network.timed(lambda: session.run(outputs, inputs))
             network.heard(inputs["audio"], made[0])
             return made
 
@@ -137,7 +149,7 @@ def _rows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Netwo
     network.module = rows.module
 
     def listen(given: Array) -> Array:
-        made: Array = rows(given)
+        made: Array = network.timed(lambda: rows(given))
         network.heard(given, made)
         return made
 
@@ -151,7 +163,7 @@ def _windows(extractor: Any, place: Any, _: str, stack: ExitStack) -> Network:
     network = Network(extractor.name, lambda windows: np.hstack(list(forward(windows).values())))
 
     def listen(windows: Array) -> Any:
-        made = forward(windows)
+        made = network.timed(lambda: forward(windows))
         network.heard(windows, np.hstack(list(made.values())))
         return made
 

@@ -130,3 +130,18 @@ def test_a_whole_measurement(preset: str, query: str | None, video: Path, tmp_pa
     assert set(figures["pieces"]) == pieces
     assert figures["ratio"] > 0
     assert sum(figures["stages"]["shares"].values()) == pytest.approx(1.0)
+
+
+def test_the_threads_of_a_pass_are_told_apart(video: Path, tmp_path: Path) -> None:
+    with without_cache():
+        job = _job(video, tmp_path)
+        with floor.thread_seconds() as threads:
+            summary = job.summarize()
+        found = floor.stages(job, None, summary.segments)
+    assert {"decode-0", "extract-source", "extract-efficientnet_lite0", "extract-motion"} <= threads.keys()
+    assert all(seconds >= 0 for seconds in threads.values())
+    assert {"decode", "forward", "bare cut", "thumbnails", "rest of the pass", "rest of the cut"} <= found[
+        "shares"
+    ].keys()
+    assert sum(found["shares"].values()) == pytest.approx(1.0)
+    assert min(found["shares"].values()) >= 0
