@@ -104,12 +104,12 @@ def receipt_schema() -> dict[str, Any]:
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of what can change a result; torch only where it was used, which its import shows."""
+    """Versions of what can change a result; what not every preset uses only where it was, which its import shows."""
     import av
 
     found = {"highlightr": __version__, "python": platform.python_version(), "av": av.__version__}
     found["libav"] = str(av.ffmpeg_version_info)
-    names = ["numpy", "onnxruntime"] + [name for name in ("torch", "timm") if name in sys.modules]
+    names = ["numpy", "onnxruntime"] + [name for name in ("torch", "timm", "openvino") if name in sys.modules]
     return found | {name: metadata.version(name) for name in names}
 
 

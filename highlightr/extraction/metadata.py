@@ -34,6 +34,7 @@ _LIBRARIES = (
     "pytorchvideo",
     "panns-inference",
     "onnxruntime",
+    "openvino",
 )
 _DECIDING = ("schema", "video", "extractor", "stream", "kind", "options", "clip_seconds", "weights", "random_seed")
 

@@ -1,6 +1,6 @@
 """Features: from decoded items to streams on the grid, and from a query to its embedding.
 
-Nothing here imports torch; a model is compiled once with it, then runs in onnxruntime.
+Nothing here imports torch; a model is compiled once with it, then runs in onnxruntime or OpenVINO.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _GUARD_SECONDS = Fraction(1, 1000)
 """A piece's frames are counted from this much before its ends, so that rounded timestamps fall on their right side."""
 
 _AIM_SECONDS = Fraction(1, 2000)
-"""Seeking aims this much behind the first frame: where it is a keyframe, reading begins there and not one earlier."""
+"""Seeking aims this much after the first frame's time: where it is a keyframe, reading begins there and not earlier."""
 
 _TICKS = 1_000_000
 """Ticks per second of the output's time line inside the filters."""
@@ -42,6 +42,11 @@ _FRAMES_HELD = 16
 """Decoded frames that one waiting input holds, at most; with the budget above it bounds the inputs of one run."""
 
 _MOST_INPUTS = 16
+
+_MOST_PACKETS_AHEAD = 1_000_000
+"""Encoded pictures that wait for the first sound: those of a whole summary, where the file has to be read to its end to
+know that there is none."""
+
 _LARGEST_SAMPLE_RATE = 48_000
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
@@ -97,28 +102,17 @@ def _batches(source: Source, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
 def _encode_arguments(source: Source, takes: Sequence[Take], stills: Stills | None) -> list[str]:
     """Inputs, filters and the video codec."""
     arguments: list[str] = []
-    filters: list[str] = []
     began = takes[0].offset
-    for number, take in enumerate(takes):
+    for take in takes:
         arguments += ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
         arguments += ["-threads", str(_decoder_threads())]
         arguments += ["-noaccurate_seek", "-ss", _decimal(take.shown + _AIM_SECONDS), "-i", file_url(source.path)]
-        filters.append(_picture_filter(source, take, number, began))
-        if source.audio:
-            filters.append(_sound_filter(source, take, number, began))
-    count = len(takes)
-    inputs = "".join(f"[v{k}]" for k in range(count))
-    together = f"{inputs}interleave=nb_inputs={count}" if count > 1 else "[v0]null"
-    if stills is None:
-        filters.append(f"{together}[v]")
-    else:
-        filters += [f"{together},split[v][p]", f"[p]{stills.filters(_middles(takes))}[{STILLS}]"]
-    maps = ["-map", "[v]"]
+    arguments += ["-filter_complex", _picture_graph(source, takes, began, stills), "-map", "[v]"]
     if source.audio:
-        inputs = "".join(f"[a{k}]" for k in range(count))
-        filters.append(f"{inputs}concat=n={count}:v=0:a=1[a]")
-        maps += ["-map", "[a]"]
-    arguments += ["-filter_complex", ";".join(filters), *maps, "-map_chapters", "-1"]
+        # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
+        arguments += ["-filter_complex", _sound_graph(source, takes, began), "-map", "[a]"]
+        arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
+    arguments += ["-map_chapters", "-1"]
     arguments += ["-c:v", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt", "yuv420p"]
     # FLV and transport streams do not say how long a frame lasts; without that a player leaves out the very last one.
     lasting = f"setts=pts=PTS:dts=DTS:duration='if(gt(DURATION,0),DURATION,1/TB*{_decimal(_frame_seconds(source))})'"
@@ -138,6 +132,21 @@ def _middles(takes: Sequence[Take]) -> list[int]:
 def _decoder_threads() -> int:
     """A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it."""
     return max(1, (os.cpu_count() or 1) // 4)
+
+
+def _picture_graph(source: Source, takes: Sequence[Take], began: Fraction, stills: Stills | None) -> str:
+    filters = [_picture_filter(source, take, number, began) for number, take in enumerate(takes)]
+    inputs = "".join(f"[v{k}]" for k in range(len(takes)))
+    together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
+    if stills is None:
+        return ";".join([*filters, f"{together}[v]"])
+    return ";".join([*filters, f"{together},split[v][p]", f"[p]{stills.filters(_middles(takes))}[{STILLS}]"])
+
+
+def _sound_graph(source: Source, takes: Sequence[Take], began: Fraction) -> str:
+    filters = [_sound_filter(source, take, number, began) for number, take in enumerate(takes)]
+    inputs = "".join(f"[a{k}]" for k in range(len(takes)))
+    return ";".join([*filters, f"{inputs}concat=n={len(takes)}:v=0:a=1[a]"])
 
 
 def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:

@@ -36,7 +36,7 @@ class Take:
 
 
 def plan_encode(source: Source, spans: Sequence[tuple[float, float]]) -> list[Take]:
-    """Move each boundary to a frame and find where to seek."""
+    """Move each boundary to a frame, and find the frames to seek to and to show in a still."""
     takes = []
     offset = Fraction(0)
     with reading(source.path) as container:

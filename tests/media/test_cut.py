@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,7 @@ from highlightr.errors import ConfigError, CutError, OutputError
 from highlightr.media import AudioTap, CutResult, _encode, cut_clips, cut_summary, decode, grab_thumbnails, probe
 from highlightr.media._stills import Stills
 from highlightr.media._takes import plan_encode
+from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from highlightr.timeline import Segment
 from tests.mediamaker import (
     CLICK_EVERY_SECONDS,
@@ -483,3 +485,28 @@ def test_stills_that_do_not_come_out_of_the_cut_are_decoded(tmp_path: Path, monk
 
 def test_no_stills_unless_asked_for(tmp_path: Path) -> None:
     assert cut_summary(probe(made("constant.mp4")), segments((0, 1)), tmp_path / "cut.mp4").stills == ()
+
+
+MEASURING = """#!{python}
+import pathlib, resource, subprocess, sys
+status = subprocess.call([{ffmpeg!r}, *sys.argv[1:]])
+pathlib.Path({kept!r}).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is told in other units")
+def test_memory_is_bounded_where_the_sound_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded, all pictures of the piece take 1 GB."""
+    pictures, sound = made("hd.mp4", seconds=2.0, size=(1280, 720), sound=False), made("constant.mp4")
+    early = tmp_path / "early.mp4"
+    inputs = ["-stream_loop", "20", "-i", f"file:{pictures}", "-i", f"file:{sound}", "-map", "0:v", "-map", "1:a"]
+    run_ffmpeg([*inputs, "-c", "copy", f"file:{early}"])
+    measuring, kept = tmp_path / "ffmpeg", tmp_path / "most"
+    measuring.write_text(MEASURING.format(python=sys.executable, ffmpeg=ffmpeg_path(), kept=str(kept)))
+    measuring.chmod(0o755)
+    monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(measuring))
+    result = cut_summary(probe(early), segments((12.0, 42.0)), tmp_path / "cut.mp4", still_width=160)
+    assert probe(result.path).duration_seconds == pytest.approx(30.0, abs=0.1)
+    assert read_number(pixels(result.stills[0])) == 25, "the loop is two seconds long"
+    assert int(kept.read_text()) < 700_000
