@@ -63,7 +63,9 @@ class Network:
         self.count += len(given)
         self.own_batch = max(self.own_batch, len(given))
         room = SAMPLE - sum(map(len, self._inputs))
-        if room > 0:
+        # The last window of a video may be shorter than the others.
+        alike = not self._inputs or given.shape[1:] == self._inputs[0].shape[1:]
+        if room > 0 and alike:
             self._inputs.append(np.array(given[:room]))
             self._outputs.append(np.array(made[:room]))
 
