@@ -40,6 +40,7 @@ __all__ = [
     "compiled_path",
     "default_threads",
     "open_model",
+    "open_network",
     "open_session",
     "plain_attention",
 ]
@@ -157,6 +158,19 @@ _Graph = bytes | Path
 """An ONNX protobuf, or the file that it is in."""
 
 
+def open_network(graph: _Graph, threads: int, streams: int) -> Any:
+    """An OpenVINO network in single precision; `streams` inputs run at once, each on its share of the `threads`."""
+    import openvino  # type: ignore[import-untyped]
+
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # Where the processor has bfloat16, that is its default.
+        "INFERENCE_NUM_THREADS": str(threads),
+        "NUM_STREAMS": str(streams),
+    }
+    core = openvino.Core()
+    return core.compile_model(core.read_model(graph), "CPU", settings)
+
+
 def _in_onnxruntime(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Model:
     del calls  # Callers bring threads of their own.
     session = open_session(graph, threads)
@@ -165,15 +179,7 @@ def _in_onnxruntime(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> 
 
 def _in_openvino(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Model:
     """Each call runs in a stream, which has its share of the threads; a caller's own thread only waits."""
-    import openvino  # type: ignore[import-untyped]
-
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # Where the processor has bfloat16, that is its default.
-        "INFERENCE_NUM_THREADS": str(threads + calls - 1),
-        "NUM_STREAMS": str(calls),
-    }
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(graph), "CPU", settings)
+    compiled = open_network(graph, threads + calls - 1, calls)
     local = threading.local()
 
     def run(inputs: Arrays) -> list[FloatArray]:

@@ -264,8 +264,9 @@ def stages(job: Job, calls: ScorerCalls | None, segments: Sequence[Segment]) -> 
     thumbnails = max(0.0, with_thumbnails - alone)
     # Where a stream is decoded in one piece, the threads are FFmpeg's and not seen here.
     decoding = max(with_thumbnails, sum(seconds for name, seconds in threads.items() if name.startswith(_DECODING)))
-    listeners = sum(seconds for name, seconds in threads.items() if name.startswith("extract-"))
-    listeners -= threads.get("extract-source", 0.0)
+    listeners = sum(
+        seconds for name, seconds in threads.items() if name.startswith("extract-") and not name.startswith(_DECODING)
+    )
     rest = max(0.0, listeners - sum(each.thread_seconds for each in networks))
     scorer = 0.0 if calls is None else _cpu(calls.again)
     spent = dict(clock.seconds)

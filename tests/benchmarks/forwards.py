@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from highlightr.features.onnx import default_threads, open_session, plain_attention
+from highlightr.features.onnx import default_threads, open_network, open_session, plain_attention
 from tests.benchmarks.networks import Array, Network, Run
 
 __all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "by_turns", "forget", "in_batches", "trials"]
@@ -262,15 +262,12 @@ def _openvino(network: Network, streams: int = 1) -> Run | None:
         return None
     if network.module is None and network.graph is None:
         return None
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(streams)}
-    settings["INFERENCE_NUM_THREADS"] = str(default_threads())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(_graph(network) if network.graph is None else network.graph[0])
         if network.graph is not None:
             (Path(folder) / "model.data").write_bytes(network.graph[1])
-        core = openvino.Core()
-        compiled = core.compile_model(core.read_model(path), "CPU", settings)
+        compiled = open_network(path, default_threads(), streams)
     if streams > 1:
         return partial(_side_by_side, openvino.AsyncInferQueue(compiled, streams))
     if network.graph is not None:
