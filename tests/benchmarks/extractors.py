@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 
 from highlightr.features import EXTRACTORS, create_extractor, extract
@@ -75,7 +76,7 @@ def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
     items = _items(source, extractor, grid)
     calls = _record(extractor, grid, items)
     for call in calls:
-        torch.testing.assert_close(_result(call.run()), _result(call.made), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(call.run(), call.made, rtol=1e-4, atol=1e-4)
     bare, pushed, whole = [], [], []
     for _ in range(options.repeat):
         bare.append(_timed(lambda: [call.run() for call in calls]))
@@ -123,8 +124,8 @@ class Call:
 
 def _networks(extractor: Any) -> list[tuple[Any, str]]:
     """Where the networks of an extractor are called: object and attribute."""
-    places = [(extractor, name) for name in ("_rows", "_rgb") if getattr(extractor, name, None) is not None]
-    return places + [(module, "forward") for module in getattr(extractor, "_flow", None) or ()]
+    names = ("_rows", "_rgb", "_flow", "_flow_rows")
+    return [(extractor, name) for name in names if getattr(extractor, name, None) is not None]
 
 
 def _record(extractor: Any, grid: TimeGrid, items: Sequence[Item]) -> list[Call]:
@@ -143,11 +144,6 @@ def _record(extractor: Any, grid: TimeGrid, items: Sequence[Item]) -> list[Call]
             stack.enter_context(patch.object(owner, attribute, recording(getattr(owner, attribute))))
         _push(extractor.start(grid), items)
     return calls
-
-
-def _result(made: Any) -> Any:
-    """What a call made: RAFT returns a list of refinements."""
-    return made[-1] if isinstance(made, list) else made
 
 
 def _push(extraction: Extraction, items: Sequence[Item]) -> None:

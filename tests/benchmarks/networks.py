@@ -28,7 +28,7 @@ Run = Callable[[Array], Array]
 Made = TypeVar("Made")
 
 SAMPLE = 8
-"""Inputs of each network that are kept."""
+"""Inputs of each network that are kept, where it does not say otherwise."""
 
 
 @dataclass(eq=False)
@@ -48,6 +48,8 @@ class Network:
     """The pipeline's largest batch."""
     thread_seconds: float = 0.0
     """Processor time that the threads which call it spent in it; its own threads are not counted."""
+    most: int = SAMPLE
+    """Inputs to keep."""
     _inputs: list[Array] = field(default_factory=list)
     _outputs: list[Array] = field(default_factory=list)
 
@@ -62,7 +64,7 @@ class Network:
         """One call in the pipeline."""
         self.count += len(given)
         self.own_batch = max(self.own_batch, len(given))
-        room = SAMPLE - sum(map(len, self._inputs))
+        room = self.most - sum(map(len, self._inputs))
         # The last window of a video may be shorter than the others.
         alike = not self._inputs or given.shape[1:] == self._inputs[0].shape[1:]
         if room > 0 and alike:
@@ -160,9 +162,9 @@ def _rows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Netwo
 
 
 def _windows(extractor: Any, place: Any, _: str, stack: ExitStack) -> Network:
-    """A network whose forward is more than a module (optical flow): it runs in its own way only."""
+    """A network whose forward is more than a module (optical flow): it runs in its own way only, a minute a window."""
     forward = extractor._forward
-    network = Network(extractor.name, lambda windows: np.hstack(list(forward(windows).values())))
+    network = Network(extractor.name, lambda windows: np.hstack(list(forward(windows).values())), most=1)
 
     def listen(windows: Array) -> Any:
         made = network.timed(lambda: forward(windows))

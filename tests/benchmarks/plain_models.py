@@ -131,6 +131,8 @@ def plain_model(extractor: Any, module: Any, grid: TimeGrid, video: VideoStream)
 
 def _forward(extractor: Any, module: Any) -> Callable[[Any], Streams]:
     """From one picture or window, scaled, to rows of one."""
+    if getattr(extractor, "_flow", None) is not None:
+        return _flow(extractor)
     if module is None:
         forward: Callable[[Any], Streams] = extractor._forward
         return forward
@@ -152,6 +154,49 @@ def _run(module: Any, given: npt.NDArray[Any]) -> FloatArray:
     with torch.inference_mode():
         made: FloatArray = module(torch.from_numpy(np.ascontiguousarray(given))).numpy()
     return made
+
+
+def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
+    """torchvision's RAFT on one pair of frames after the other, and I3D on each of its inputs."""
+    import torch
+    from torch.nn import functional
+    from torchvision.models.optical_flow import raft_large
+
+    from highlightr.features.backbones.flow import RANDOM_STEPS
+
+    source, crop = extractor._source, extractor._sampling.crop
+    raft: Any = source.open("raft-large", lambda: raft_large(weights=None))
+    if source.random:
+        raft.update_block.flow_head.conv2.weight.mul_(RANDOM_STEPS)
+
+    def flow(windows: Pixels) -> Any:
+        frames = torch.from_numpy(windows[0]).permute(0, 3, 1, 2).float() * (2 / 255) - 1
+        rows, columns = (-frames.shape[-2]) % 8, (-frames.shape[-1]) % 8
+        pads = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+        padded = functional.pad(frames, pads, mode="replicate")
+        updates, height, width = extractor._flow_updates, *frames.shape[-2:]
+        pairs = [raft(padded[i : i + 1], padded[i + 1 : i + 2], updates)[-1] for i in range(len(padded) - 1)]
+        return torch.cat(pairs)[..., pads[2] : pads[2] + height, pads[0] : pads[0] + width]
+
+    def forward(windows: Pixels) -> Streams:
+        made: dict[str, FloatArray] = {}
+        if extractor._rgb is not None:
+            made["i3d_rgb"] = _run(extractor._rgb.module, _middle(windows, crop, (2, 3)))
+        with torch.inference_mode():
+            central = _middle(flow(windows)[None], crop, (-2, -1))
+            made["i3d_flow"] = extractor._flow_rows.module(central).numpy()
+        return made
+
+    return forward
+
+
+def _middle(values: Any, crop: int, axes: tuple[int, int]) -> Any:
+    """The middle of an array or a tensor along two axes."""
+    taken = [slice(None)] * values.ndim
+    for axis in axes:
+        first = (values.shape[axis] - crop) // 2
+        taken[axis] = slice(first, first + crop)
+    return values[tuple(taken)]
 
 
 def _clip(extractor: Any, module: Any, picture: Pixels) -> Streams:

@@ -84,6 +84,7 @@ class NetworkSource:
         example: npt.NDArray[Any],
         varying: Mapping[int, str] | None = None,
         batch: int = 1,
+        settings: str = "",
     ) -> Rows:
         """A network that makes one row per input, on the backend that is fastest for it here.
 
@@ -94,13 +95,14 @@ class NetworkSource:
             example: (batch, ...): an input.
             varying: axes of the input, apart from the batch, that may have another length than the example's.
             batch: inputs that come at once on a CPU.
+            settings: what else tells the network from others of this name.
 
         Raises:
             WeightsError: as for `open`.
         """
         blueprint = Blueprint(name, lambda: self._ready(build()), example, varying or {}, batch)
-        backend = self._backend(name)
-        weights = None if self.random or backend == "torch" else self._identity(blueprint, checkpoints)
+        backend = self.backend(name)
+        weights = None if self.random or backend == "torch" else self._identity(blueprint, checkpoints, settings)
         made = Rows(blueprint, self, backend, weights)
         self._rows.add(made)
         return made
@@ -122,15 +124,16 @@ class NetworkSource:
         except (SafetensorError, OSError, ValueError, TypeError) as error:
             raise WeightsError(f"cannot read {tensor} from the weights at {path}: {error}") from error
 
-    def _backend(self, name: str) -> Backend:
+    def backend(self, name: str) -> Backend:
+        """What runs a network of `FASTEST_ON_CPU` here."""
         if self.device != "cpu" or self.precision != "fp32" or (self.random and self.random_in_torch):
             return "torch"
         return fastest_here(name)
 
-    def _identity(self, blueprint: Blueprint, checkpoints: Iterable[str]) -> Weights:
+    def _identity(self, blueprint: Blueprint, checkpoints: Iterable[str], settings: str) -> Weights:
         """Of a compiled network: what it is made from, and for which inputs."""
         shape = [size for axis, size in enumerate(blueprint.example.shape) if axis and axis not in blueprint.varying]
-        digest = hashlib.sha256(repr(shape).encode())
+        digest = hashlib.sha256(f"{shape}{settings}".encode())
         for checkpoint in checkpoints:
             digest.update(file_digest(self.path(checkpoint)).encode())
         return Weights(blueprint.name, digest.hexdigest(), "as its weights", "its weights")

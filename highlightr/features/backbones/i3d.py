@@ -7,7 +7,6 @@ clamped to 20, coded to 8 bit as 128 + 255 / 40 * flow, then as RGB.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from highlightr.device import Precision
 from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.rows import Rows
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
@@ -33,19 +33,13 @@ __all__ = ["I3D", "PROTOCOL", "I3DFlow", "I3DRgb", "I3DRgbPiergiaj"]
 PROTOCOL = WindowProtocol(frames_per_second=25, short_side=256, crop=224, span=64, least_frames=16)
 """Stacks of 64 frames at 25 a second; a clip of 2 s has 50, and its stack has those."""
 
-FLOW_LIMIT_PIXELS = 20.0
 FLOW_UPDATES = 20
 """Refinements of RAFT, as video_features runs it."""
-
-_PAIRS = {"cpu": 4, "cuda": 16}
-"""Frame pairs per forward of RAFT; each holds an all-pairs correlation of about 40 MB."""
 
 _MIDDLE = (127.5,) * 3
 """Mean and deviation that take [0, 255] to [-1, 1]."""
 
 _RGB, _FLOW, _RAFT = "i3d-rgb", "i3d-flow", "raft-large"
-
-_logger = logging.getLogger(__name__)
 
 
 class _I3D(Backbone):
@@ -84,30 +78,21 @@ class _I3D(Backbone):
         """Open the state for one video."""
         return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch=1)
 
-    def compile(self) -> None:
-        """As in every backbone; those of flow do not make rows on their own."""
-        super().compile()
-        for network in self._flow or ():
-            network.compile()
-
     def _open(self, source: NetworkSource) -> None:
         self._rgb = _open_rgb(source, self._sampling) if "i3d_rgb" in self.streams else None
-        self._flow = _open_flow(source) if "i3d_flow" in self.streams else None
+        self._flow, self._flow_rows = None, None
+        if "i3d_flow" in self.streams:
+            self._flow = OpticalFlow(source, _RAFT, self._flow_updates)
+            self._flow_rows = _open_flow_rows(source, self._sampling)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         made: dict[str, FloatArray] = {}
         if self._rgb is not None:
             made["i3d_rgb"] = self._rgb(_central(windows, self._sampling.crop, axis=2))
-        if self._flow is not None:
-            made["i3d_flow"] = self._flow_rows(*self._flow, windows)
+        if self._flow is not None and self._flow_rows is not None:
+            flow = np.stack([self._flow(window) for window in windows])
+            made["i3d_flow"] = self._flow_rows(_central(flow, self._sampling.crop))
         return made
-
-    def _flow_rows(self, raft: torch.nn.Module, network: torch.nn.Module, windows: npt.NDArray[np.uint8]) -> FloatArray:
-        with self._source.forward():
-            frames = self._source.tensor(windows).permute(0, 1, 4, 2, 3)
-            flow = optical_flow(raft, frames, self._flow_updates)
-            rows: FloatArray = network(flow_input(flow, self._sampling.crop)).float().cpu().numpy()
-        return rows
 
 
 class I3DRgb(_I3D):
@@ -123,7 +108,7 @@ class I3DRgb(_I3D):
 
 
 class I3DFlow(_I3D):
-    """I3D on optical flow from torchvision's RAFT-large: about 30 s of work per second of video on a CPU.
+    """I3D on optical flow from torchvision's RAFT-large: up to 30 s of work per second of video on a CPU.
 
     Source: as `I3DRgb`; Z. Teed, J. Deng, RAFT, ECCV 2020 (torchvision's C_T_SKHT_V2 weights, where video_features
     has its authors' Sintel weights).
@@ -164,59 +149,15 @@ class I3DRgbPiergiaj(_I3D):
             return Normalised(network, _MIDDLE, _MIDDLE)
 
         self._rgb = source.rows(self.name, self.checkpoints, build, _example(self._sampling))
-        self._flow = None
+        self._flow, self._flow_rows = None, None
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         assert self._rgb is not None
         return {"i3d_rgb_piergiaj": self._rgb(windows)}
 
 
-def flow_input(flow: torch.Tensor, crop: int) -> torch.Tensor:
-    """(batch, frames, 2, height, width) pixels to (batch, 2, frames, crop, crop) in [-1, 1], in steps of 2 / 255.
-
-    Source: deepmind/kinetics-i3d, issue 61; its upper end, 255.5, rounds to 256, which this keeps.
-    """
-    limited: torch.Tensor = _central(flow, crop).clamp(-FLOW_LIMIT_PIXELS, FLOW_LIMIT_PIXELS)
-    coded = (128 + 255 / (2 * FLOW_LIMIT_PIXELS) * limited).round()
-    return (coded * (2 / 255) - 1).transpose(1, 2)
-
-
-def optical_flow(raft: Any, frames: torch.Tensor, updates: int) -> torch.Tensor:
-    """Flow from each frame to the next.
-
-    Args:
-        raft: torchvision's RAFT.
-        frames: (batch, frames, 3, height, width) uint8, at least two frames, sides of at least 128.
-        updates: refinements.
-
-    Returns:
-        (batch, frames - 1, 2, height, width) float32, pixels.
-    """
-    import torch
-
-    batch, count, _, height, width = frames.shape
-    first, second = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
-    pairs = _PAIRS[frames.device.type]
-    parts = []
-    for start in range(0, len(first), pairs):
-        one, other = (_padded_to_eights(part[start : start + pairs]) for part in (first, second))
-        parts.append(raft(one, other, num_flow_updates=updates)[-1])
-    flow = torch.cat(parts)
-    top, left = (flow.shape[-2] - height) // 2, (flow.shape[-1] - width) // 2
-    return flow[..., top : top + height, left : left + width].reshape(batch, count - 1, 2, height, width)
-
-
-def _padded_to_eights(frames: torch.Tensor) -> torch.Tensor:
-    """uint8 to [-1, 1], edges repeated on both sides until height and width are multiples of 8."""
-    from torch.nn import functional
-
-    rows, columns = (-frames.shape[-2]) % 8, (-frames.shape[-1]) % 8
-    pads = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-    return functional.pad(frames.float() * (2 / 255) - 1, pads, mode="replicate")
-
-
-def _central(pictures: Any, crop: int, axis: int = -2) -> Any:
-    """The central square of arrays or tensors whose height is this axis, their width the next."""
+def _central(pictures: npt.NDArray[Any], crop: int, axis: int = -2) -> npt.NDArray[Any]:
+    """The central square of arrays whose height is this axis, their width the next."""
     height, width = pictures.shape[axis], pictures.shape[axis + 1]
     top, left = (height - crop) // 2, (width - crop) // 2
     before = (slice(None),) * (axis % pictures.ndim)
@@ -237,12 +178,12 @@ def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Rows:
     return source.rows("i3d-rgb", (_RGB,), build, _example(sampling), {1: "frames"})
 
 
-def _open_flow(source: NetworkSource) -> tuple[torch.nn.Module, torch.nn.Module]:
-    from torchvision.models.optical_flow import raft_large
+def _open_flow_rows(source: NetworkSource, sampling: WindowProtocol) -> Rows:
+    def build() -> torch.nn.Module:
+        from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+        from highlightr.features.backbones.nets import CodedFlow
 
-    from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+        return CodedFlow(source.open(_FLOW, lambda: InceptionI3D(2), without_classifier))
 
-    if source.device == "cpu":
-        _logger.warning("i3d-flow on a CPU takes about 30 s for a second of video: use a GPU, or i3d-rgb alone")
-    raft = source.open(_RAFT, lambda: raft_large(weights=None, progress=False))
-    return raft, source.open(_FLOW, lambda: InceptionI3D(2), without_classifier)
+    flow = _example(sampling)[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
+    return source.rows("i3d-flow", (_FLOW,), build, flow, {1: "frames"})

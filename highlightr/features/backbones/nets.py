@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Embedding", "Normalised", "ResNetRows", "SlowFastRows"]
+__all__ = ["CodedFlow", "Embedding", "Normalised", "ResNetRows", "SlowFastRows"]
 
 
 class Normalised(nn.Module):
@@ -37,6 +37,33 @@ class Normalised(nn.Module):
         axes = (0, pixels.ndim - 1, *range(1, pixels.ndim - 1))
         rows: torch.Tensor = self.network((pixels.permute(axes).float() - mean) / deviation)
         return rows
+
+
+FLOW_LIMIT_PIXELS = 20.0
+"""Faster motion looks like this."""
+
+
+class CodedFlow(nn.Module):
+    """Optical flow as I3D was given it, in 8 bit, then the network.
+
+    Source: deepmind/kinetics-i3d, issue 61; its upper end, 255.5, rounds to 256, which this keeps.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, flow: torch.Tensor) -> torch.Tensor:
+        """(batch, frames, 2, height, width) pixels to (batch, width)."""
+        rows: torch.Tensor = self.network(self.coded(flow))
+        return rows
+
+    @staticmethod
+    def coded(flow: torch.Tensor) -> torch.Tensor:
+        """(batch, frames, 2, height, width) to (batch, 2, frames, height, width), -1 to 1.008 in steps of 2 / 255."""
+        limited = flow.clamp(-FLOW_LIMIT_PIXELS, FLOW_LIMIT_PIXELS)
+        steps = (128 + 255 / (2 * FLOW_LIMIT_PIXELS) * limited).round()
+        return (steps * (2 / 255) - 1).transpose(1, 2)
 
 
 class Embedding(nn.Module):

@@ -32,14 +32,17 @@ Backend = Literal["torch", "onnxruntime", "openvino"]
 FASTEST_ON_CPU: Mapping[str, tuple[Backend, ...]] = {
     "clip-vit-b-32": ("onnxruntime",),
     "clip-vit-b-32-quickgelu": ("onnxruntime",),
-    "cnn14": ("onnxruntime",),
-    "cnn14-16k": ("onnxruntime",),
+    "cnn14": ("openvino", "onnxruntime"),
+    "cnn14-16k": ("openvino", "onnxruntime"),
+    "i3d-flow": ("openvino", "onnxruntime"),
     "i3d-r50": ("openvino", "onnxruntime"),
     "i3d-rgb": ("openvino", "onnxruntime"),
     "inception-imagenet": ("onnxruntime",),
     "inception-yt8m": ("onnxruntime",),
     "r3d34": ("openvino", "torch"),
     "r3d34-kinetics700": ("openvino", "torch"),
+    "raft-frames": ("openvino",),
+    "raft-pairs": ("openvino",),
     "slowfast": ("openvino", "onnxruntime"),
 }
 """The fastest first; one that is not installed is passed over. Measured by tests/benchmarks/backends.py; README has the

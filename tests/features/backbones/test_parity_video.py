@@ -18,7 +18,10 @@ from torchvision.models.video.resnet import BasicBlock, Conv3DSimple, VideoResNe
 
 from highlightr.errors import WeightsError
 from highlightr.features import Extractor, create_extractor
-from highlightr.features.backbones import i3d
+from highlightr.features.backbones import rows as rows_module
+from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.backbones.flow import OpticalFlow
+from highlightr.features.backbones.nets import CodedFlow
 from highlightr.media.taps import Frame
 from highlightr.timeline import FloatArray, TimeGrid
 
@@ -50,7 +53,7 @@ def as_input(pictures: Pixels) -> torch.Tensor:
 def close(ours: FloatArray, theirs: torch.Tensor) -> None:
     """1e-4 relative to the size of the features."""
     expected = theirs.detach().numpy().ravel()
-    assert np.abs(ours - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.abs(ours.ravel() - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def opened_from(
@@ -195,23 +198,46 @@ def test_i3d_flow_equals_raft_and_i3d(tmp_path: Path) -> None:
     scaled = 2 * as_input(pictures)[0].transpose(0, 1) / 255 - 1
     padded = nn.functional.pad(scaled, (3, 3, 3, 3), mode="replicate")
     flow = raft(padded[:-1], padded[1:], num_flow_updates=2)[-1][..., 3:-3, 3:-3]
-    cropped = flow[..., 9:121, 9:121].clamp(-20, 20)
-    coded = 2 * (128 + 255 / 40 * cropped).round() / 255 - 1
-    made = i3d.flow_input(
-        i3d.optical_flow(extractor._flow[0], torch.from_numpy(pictures).permute(0, 3, 1, 2)[None], 2), 112
-    )
+    ours = extractor._flow(pictures)
+    close(ours, flow)
     # Rounding turns the last bit of a flow into a whole step, so steps are compared, then the network on equal input.
-    steps = (made[0] - coded.transpose(0, 1)).abs() * 255 / 2
+    cropped = torch.from_numpy(ours[None, ..., 9:121, 9:121])
+    coded = 2 * (128 + 255 / 40 * flow[..., 9:121, 9:121].clamp(-20, 20)).round() / 255 - 1
+    steps = (CodedFlow.coded(cropped)[0] - coded.transpose(0, 1)).abs() * 255 / 2
     assert (steps > 0.5).float().mean() < 1e-3
-    ours = row(extractor, pictures, 1.0)["i3d_flow"]
-    theirs = extractor._flow[1](made)
-    close(ours, theirs)
+    theirs = extractor._flow_rows.module.network(CodedFlow.coded(cropped))
+    close(row(extractor, pictures, 1.0)["i3d_flow"], theirs)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_compiled_flow_is_that_of_torch_at_any_size(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled once, for frames of one size; landscape, portrait and odd sides go through it."""
+    pytest.importorskip(engine)
+    exact = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 3)
+    monkeypatch.setattr(NetworkSource, "random_in_torch", False)
+    for part in ("raft-frames", "raft-pairs"):
+        monkeypatch.setitem(rows_module.FASTEST_ON_CPU, part, (engine,))
+    compiled = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 3)
+    assert (exact._pairs.backend, compiled._pairs.backend) == ("torch", engine)
+    for height, width, count in ((128, 128, 2), (130, 171, 4), (171, 128, 3)):
+        pictures = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+        flow = exact(pictures)
+        assert flow.shape == (count - 1, 2, height, width)
+        assert np.abs(flow).mean() > 0.01
+        np.testing.assert_allclose(compiled(pictures), flow, atol=1e-3 * np.abs(flow).max())
+
+
+def test_the_flow_of_a_pair_does_not_depend_on_the_others() -> None:
+    flow = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 1)
+    pictures = frames(4, 128)
+    np.testing.assert_allclose(flow(pictures)[1:2], flow(pictures[1:3]), atol=1e-5)
 
 
 def test_the_flow_of_a_shift_is_coded_in_pixels() -> None:
     flow = torch.full((1, 1, 2, 4, 4), 10.0)
     flow[:, :, 1] = -99.0
-    coded = i3d.flow_input(flow, 4)
+    coded = CodedFlow.coded(flow)
     assert coded.shape == (1, 2, 1, 4, 4)
     np.testing.assert_allclose(coded[0, 0], 2 * 192 / 255 - 1, rtol=1e-6)
     np.testing.assert_allclose(coded[0, 1], 2 * 0 / 255 - 1, atol=1e-6)

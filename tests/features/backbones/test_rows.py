@@ -202,7 +202,8 @@ def test_compiling_by_torch_hands_over_to_torch(home: Path, monkeypatch: pytest.
 def test_the_table_names_networks_that_there_are() -> None:
     named = {name for name, place in EXTRACTORS.items() if ".backbones." in place}
     models = {f"clip-{extractor_class(name).default_model.lower()}" for name in ("clip", "clip-laion")}  # type: ignore[attr-defined]
-    assert set(FASTEST_ON_CPU) - {"means"} <= named | models
+    parts = {"raft-frames", "raft-pairs"}
+    assert set(FASTEST_ON_CPU) - {"means"} <= named | models | parts
 
 
 def test_a_kept_network_runs_without_torch(home: Path, engine: str) -> None:

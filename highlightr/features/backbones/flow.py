@@ -1,0 +1,145 @@
+"""Optical flow on whichever backend is fastest for it.
+
+In: frames of a window in order. Out: the flow from each to the next, in pixels. On a CPU with OpenVINO the two parts of
+RAFT (what is known of a frame, and the flow of a pair) are compiled networks of their own and pairs run side by side;
+elsewhere torch runs them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.backbones.pictures import noise
+from highlightr.features.onnx import default_threads
+from highlightr.timeline import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["OpticalFlow"]
+
+STRIDE = 8
+"""Sides that RAFT takes are multiples of this, and it works on positions of so many pixels each way."""
+
+CODES = 1152
+"""Numbers per position that are known of a frame: features, hidden state, and the context's part in six gates."""
+
+_PAIRS = {"cpu": 1, "cuda": 16}
+"""Frame pairs per forward in torch; a CPU is fastest one by one."""
+
+RANDOM_STEPS = 0.01
+"""Random weights refine by this much less: else flow grows to hundreds of pixels, and the last bit decides which."""
+
+_logger = logging.getLogger(__name__)
+
+
+class OpticalFlow:
+    """torchvision's RAFT-large between neighbouring frames.
+
+    Args:
+        source: where the weights come from, and the device.
+        checkpoint: name of the weights in the manifest.
+        updates: refinements of each pair.
+
+    Raises:
+        WeightsError: as for `NetworkSource.open`.
+
+    Source: Z. Teed, J. Deng, RAFT: Recurrent All-Pairs Field Transforms for Optical Flow, ECCV 2020.
+    """
+
+    def __init__(self, source: NetworkSource, checkpoint: str, updates: int) -> None:
+        if source.device == "cpu":
+            _logger.warning("optical flow on a CPU takes up to 30 s for a second of video: use a GPU, or i3d-rgb alone")
+
+        def raft() -> torch.nn.Module:
+            from torchvision.models.optical_flow import raft_large
+
+            network: Any = source.open(checkpoint, lambda: raft_large(weights=None, progress=False))
+            if source.random:
+                network.update_block.flow_head.conv2.weight.mul_(RANDOM_STEPS)
+            return network  # type: ignore[no-any-return]
+
+        def frames() -> torch.nn.Module:
+            from highlightr.features.backbones.raft import FrameCodes
+
+            return FrameCodes(raft())
+
+        def pairs() -> torch.nn.Module:
+            from highlightr.features.backbones.raft import PairFlow
+
+            return PairFlow(raft(), updates)
+
+        self._source = source
+        engine = source.backend("raft-pairs") != "torch"
+        self._at_once = default_threads() if engine else _PAIRS[source.device.partition(":")[0]]
+        sides, batch = {1: "height", 2: "width"}, self._at_once
+        pictures = noise(1, 1, 128)[:, 0]
+        self._frames = source.rows("raft-frames", (checkpoint,), frames, pictures, sides, batch)
+        codes = np.random.default_rng(0).normal(scale=0.1, size=(1, 2, CODES, 16, 16)).astype(np.float32)
+        sides = {3: "rows", 4: "columns"}
+        self._pairs = source.rows("raft-pairs", (checkpoint,), pairs, codes, sides, batch, f"{updates} updates")
+
+    def __call__(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
+        """The flow from each frame to the next.
+
+        Args:
+            frames: (frames, height, width, 3), at least two, sides of at least 128.
+
+        Returns:
+            (frames - 1, 2, height, width): x and y, pixels.
+        """
+        height, width = frames.shape[1:3]
+        padded, top, left = _padded(frames)
+        return self._flow(padded)[..., top : top + height, left : left + width]
+
+    def _flow(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
+        if self._pairs.backend != "torch":
+            made: FloatArray = flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
+            return made
+        import torch
+
+        with self._source.forward():  # What is known of frames stays on the device.
+            codes, pairs = self._frames.module, self._pairs.module
+            flow = flow_between(self._source.tensor(frames), codes, pairs, self._at_once, torch.cat).float().cpu()
+        return np.asarray(flow)
+
+
+def flow_between(
+    frames: Any,
+    codes: Callable[[Any], Any],
+    pairs: Callable[[Any], Any],
+    at_once: int,
+    joined: Callable[[list[Any], int], Any],
+) -> Any:
+    """The flow from each frame to the next, arrays or tensors; every frame is encoded once.
+
+    Args:
+        frames: (frames, height, width, 3), at least two.
+        codes: (batch, height, width, 3) to (batch, codes, rows, columns).
+        pairs: (batch, 2, codes, rows, columns) to (batch, 2, height, width).
+        at_once: frames, and pairs, of one call.
+        joined: concatenates along an axis.
+
+    Returns:
+        (frames - 1, 2, height, width).
+    """
+    last, parts = codes(frames[:1]), []
+    for start in range(1, len(frames), at_once):
+        known = joined([last, codes(frames[start : start + at_once])], 0)
+        parts.append(pairs(joined([known[:-1, None], known[1:, None]], 1)))
+        last = known[-1:]
+    return joined(parts, 0)
+
+
+def _padded(frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], int, int]:
+    """Edges repeated on both sides until height and width are multiples of 8, and how much at the top and left."""
+    rows, columns = ((-side) % STRIDE for side in frames.shape[1:3])
+    top, left = rows // 2, columns // 2
+    pads = ((0, 0), (top, rows - top), (left, columns - left), (0, 0))
+    return np.pad(frames, pads, mode="edge"), top, left
