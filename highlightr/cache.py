@@ -18,7 +18,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from highlightr.features.base import Extracted
 from highlightr.home import home_folder, read_sealed, write_sealed
 from highlightr.timeline import Signal
 
-__all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "Entry", "FeatureCache", "code_digest", "limit_from_environment"]
+__all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "Entry", "FeatureCache", "limit_from_environment"]
 
 logger = logging.getLogger(__name__)
 
@@ -146,17 +145,6 @@ def limit_from_environment() -> int:
     if match is None:
         raise ConfigError(f"{LIMIT_VARIABLE} is {text!r}: give a size such as 500M or 5G, or 0 for no cache")
     return int(match[1]) * _UNITS[match[2]]
-
-
-@cache
-def code_digest() -> str:
-    """Digest of the code that makes features, part of every description: features of other code are not reused."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(file for folder in ("features", "media") for file in (package / folder).rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _pack(about: Mapping[str, Any], made: Extracted) -> bytes:

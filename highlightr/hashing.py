@@ -1,4 +1,4 @@
-"""Which file this is: a digest of its content.
+"""Which file this is, and which code: digests of their content.
 
 In: a path. Out: the kind of digest and its hexadecimal value. Files up to 256 MiB are read whole; of larger ones the
 size and 16 samples, because reading a two-hour recording once more would cost seconds.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from highlightr.errors import MediaError
 
-__all__ = ["SAMPLED", "WHOLE", "content_hash"]
+__all__ = ["SAMPLED", "WHOLE", "code_digest", "content_hash"]
 
 WHOLE = "sha256"
 """SHA-256 of the whole file, as `sha256sum` prints it."""
@@ -42,6 +42,17 @@ def content_hash(path: Path) -> tuple[str, str]:
             return _digest(path.absolute(), _version(path.stat()))
     except OSError as error:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+@cache
+def code_digest(*folders: str) -> str:
+    """Digest of these folders' code, part of the name of what it makes: what other code made is not used again."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(file for folder in folders for file in (package / folder).rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:

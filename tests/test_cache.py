@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from highlightr.cache import DEFAULT_LIMIT_BYTES, LIMIT_VARIABLE, FeatureCache, code_digest, limit_from_environment
+from highlightr.cache import DEFAULT_LIMIT_BYTES, LIMIT_VARIABLE, FeatureCache, limit_from_environment
 from highlightr.errors import ConfigError
 from highlightr.features.base import Extracted
 from highlightr.timeline import Signal
@@ -137,11 +137,6 @@ def test_a_limit_that_is_no_size_is_refused(monkeypatch: pytest.MonkeyPatch, tex
     monkeypatch.setenv(LIMIT_VARIABLE, text)
     with pytest.raises(ConfigError, match=LIMIT_VARIABLE):
         limit_from_environment()
-
-
-def test_the_code_is_part_of_the_key() -> None:
-    assert len(code_digest()) == 64
-    assert code_digest() == code_digest()
 
 
 WRITER = """

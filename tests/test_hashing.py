@@ -13,7 +13,7 @@ import pytest
 
 from highlightr import hashing
 from highlightr.errors import MediaError
-from highlightr.hashing import SAMPLED, WHOLE, content_hash
+from highlightr.hashing import SAMPLED, WHOLE, code_digest, content_hash
 
 
 def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
@@ -51,6 +51,20 @@ def test_two_threads_read_a_file_once(tmp_path: Path, monkeypatch: pytest.Monkey
     with ThreadPoolExecutor(max_workers=2) as threads:
         assert len(set(threads.map(ask, range(2)))) == 1
     assert len(reads) == 1
+
+
+def test_the_digest_of_code_changes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "__file__", str(tmp_path / "hashing.py"))
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("a = 1")
+    before = code_digest("one"), code_digest("one", "other")
+    (tmp_path / "other" / "a.py").write_text("a = 2")
+    code_digest.cache_clear()
+    after = code_digest("one"), code_digest("one", "other")
+    code_digest.cache_clear()
+    assert before[0] == after[0]
+    assert before[1] != after[1]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`highlightr cache`: what is kept of videos that were seen before, and how to remove it."""
+"""`highlightr cache`: what is kept of videos that were seen before and of models, and how to remove it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def show(as_json: Json = False) -> None:
     """Where the cache lies, how large it is, its limit, and what it holds, video by video."""
     from highlightr.cache import LIMIT_VARIABLE, FeatureCache
+    from highlightr.features.compiled import compiled_files
 
-    cache = FeatureCache()
+    cache, compiled = FeatureCache(), compiled_files()
     videos = _by_video(cache)
-    used = sum(video["size_bytes"] for video in videos)
+    used, prepared = (sum(sizes) for sizes in ([v["size_bytes"] for v in videos], [m.size_bytes for m in compiled]))
     if as_json:
         about = {"folder": str(cache.folder), "limit_bytes": cache.limit_bytes, "size_bytes": used}
-        typer.echo(json.dumps({**about, "videos": videos}, indent=2))
+        models = [{"name": m.path.name, "size_bytes": m.size_bytes, "used_at": m.used_at} for m in compiled]
+        typer.echo(json.dumps({**about, "videos": videos, "models": models}, indent=2))
         return
     if videos:
         rows = [
@@ -42,18 +44,26 @@ def show(as_json: Json = False) -> None:
         ]
         print_table(("video", "last used", "size", "features"), rows)
     typer.echo(f"{cache.folder}: {_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit)")
+    if compiled:
+        typer.echo(f"{compiled[0].path.parent}: {_size(prepared)}, {_count(len(compiled), 'prepared model')}")
 
 
 @app.command("clear")
-def clear(as_json: Json = False) -> None:
-    """Remove everything that is kept; it is made again when it is needed."""
+def clear(
+    models: Annotated[bool, typer.Option("--models", help="Also remove what models were prepared into.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove the features that are kept; they are made again when they are needed."""
     from highlightr.cache import FeatureCache
+    from highlightr.features.compiled import clear_compiled
 
-    count, size = FeatureCache().clear()
+    entries, size = FeatureCache().clear()
+    prepared, more = clear_compiled() if models else (0, 0)
     if as_json:
-        typer.echo(json.dumps({"entries": count, "size_bytes": size}))
-    else:
-        typer.echo(f"removed {count} {'entry' if count == 1 else 'entries'}, {_size(size)}")
+        typer.echo(json.dumps({"entries": entries, "models": prepared, "size_bytes": size + more}))
+        return
+    gone = _count(entries, "entry", "entries") + (f" and {_count(prepared, 'prepared model')}" if models else "")
+    typer.echo(f"removed {gone}, {_size(size + more)}")
 
 
 def _by_video(cache: Any) -> list[dict[str, Any]]:
@@ -71,6 +81,10 @@ def _by_video(cache: Any) -> list[dict[str, Any]]:
         }
         for digest, group in grouped.items()
     ]
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def _size(count: int) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from highlightr.cache import FeatureCache, code_digest
+from highlightr.cache import FeatureCache
 from highlightr.extraction.opening import OpenedExtractor
 from highlightr.features import extract
 from highlightr.features.base import Extracted
 from highlightr.features.extract import Progress, joined
-from highlightr.hashing import SAMPLED, content_hash
+from highlightr.hashing import SAMPLED, code_digest, content_hash
 from highlightr.timeline import Features, Source, TimeGrid
 
 __all__ = ["extract_cached"]
@@ -70,7 +70,7 @@ def _about(source: Source, grid: TimeGrid, one: OpenedExtractor, device: str) ->
         "weights": [asdict(record) for record in one.weights],
         "random_seed": one.random_seed,
         "device": device.partition(":")[0],
-        "code": code_digest(),
+        "code": code_digest("features", "media"),
     }
 
 

@@ -2,7 +2,7 @@
 
 In: a recipe, which tells how to build a torch module and what goes in and out. Out: a `Model`, a function from named
 arrays to arrays. On the CPU an engine runs it, onnxruntime or OpenVINO: the module is exported on first use, checked
-against torch, and kept in `home_folder()/compiled`. On a GPU the torch module itself runs. Importing torch takes
+against torch, and kept by `highlightr.features.compiled`. On a GPU the torch module itself runs. Importing torch takes
 seconds and is avoided whenever the compiled model is there. Engines open the file themselves, seal and all: a model of
 300 MB that went through Python's memory would stand there three times.
 """
@@ -13,10 +13,9 @@ import io
 import logging
 import os
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ import numpy.typing as npt
 
 from highlightr.errors import ConfigError, WeightsError
 from highlightr.features.base import Weights
-from highlightr.home import home_folder, is_sealed, write_sealed
+from highlightr.features.compiled import keeping, kept_model, place_of
 from highlightr.timeline import FloatArray
 
 if TYPE_CHECKING:
@@ -54,13 +53,7 @@ Model = Callable[[Arrays], list[FloatArray]]
 Engine = Literal["onnxruntime", "openvino"]
 """What runs compiled models; OpenVINO has to be installed."""
 
-_FORMAT_VERSION = 2
-"""Part of a compiled file's name; raised when a recipe's graph or the exporter's options change."""
-
 _OPSET = 17
-_SEAL_FIELD = b"\xa2\x06\x20"
-"""Ends a compiled model: with it the seal that follows is a field of 32 bytes, number 100, which readers skip."""
-_ABANDONED_SECONDS = 24 * 3600.0
 _EXPORTING = threading.Lock()
 """torch exports one module at a time; the text encoder may be opened while an extractor is."""
 
@@ -116,10 +109,8 @@ def open_model(
 
 
 def compiled_path(recipe: Recipe) -> Path | None:
-    """Where the compiled model is kept, if it is; new weights or a new format lead to a new place."""
-    if recipe.weights is None:
-        return None
-    return home_folder() / "compiled" / f"{recipe.name}-{recipe.weights.sha256[:12]}-v{_FORMAT_VERSION}.onnx.sealed"
+    """Where the compiled model is kept, if it is."""
+    return None if recipe.weights is None else place_of(recipe.name, recipe.weights.sha256)
 
 
 def default_threads() -> int:
@@ -199,10 +190,9 @@ _OPENED: Mapping[Engine, Callable[[Recipe, int, int, _Graph], Model]] = {
 
 def _kept_model(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model | None:
     path = compiled_path(recipe)
-    if path is None or not is_sealed(path):
-        return None
+    kept = None if path is None else kept_model(path)
     try:
-        return opening(path)
+        return None if kept is None else opening(kept)
     except Exception as error:  # noqa: BLE001  engines raise classes of their own
         logger.debug("compiled %s does not open and is made again: %s", recipe.name, error)
         return None
@@ -214,50 +204,16 @@ def _compile(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model:
     module = recipe.build()
     expected = _run_torch(module, recipe.example, "cpu")
     with _EXPORTING:
-        payload = _export(recipe, module)
-    # Neither the module nor the export is needed beside the model that is made of them.
+        graph = _export(recipe, module)
+    # Neither the module nor, where it can be kept, the export is needed beside the model that is made of them.
     del module
     path = compiled_path(recipe)
-    unchecked = None if path is None else _written(recipe.name, payload, path)
-    if path is None or unchecked is None:
-        model = opening(payload)
+    with nullcontext() if path is None else keeping(path, graph) as unchecked:
+        if unchecked is not None:
+            del graph
+        model = opening(graph if unchecked is None else unchecked)
         _check(recipe, expected, model)
-        return model
-    del payload
-    try:
-        model = opening(unchecked)
-        _check(recipe, expected, model)
-        _keep(recipe.name, unchecked, path)
-    finally:
-        unchecked.unlink(missing_ok=True)
     return model
-
-
-def _written(name: str, payload: bytes, path: Path) -> Path | None:
-    """A file beside `path` with the model in it, this thread's own; `None` where nothing can be written."""
-    unchecked = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
-        _sweep(path)
-        write_sealed(unchecked, payload + _SEAL_FIELD)
-    except OSError as error:
-        logger.info("%s cannot be kept for next time: %s", name, error)
-        return None
-    return unchecked
-
-
-def _keep(name: str, checked: Path, path: Path) -> None:
-    try:
-        checked.replace(path)
-    except OSError as error:
-        logger.info("%s cannot be kept for next time: %s", name, error)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what processes that were killed left half-written beside this model."""
-    for left in path.parent.glob(f"*{path.name}.*"):
-        with suppress(OSError):  # Another process removes it, too.
-            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-                left.unlink()
 
 
 def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:

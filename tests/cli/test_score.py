@@ -62,6 +62,21 @@ def test_a_second_run_decodes_nothing_and_says_the_same(
         call("score", video, "-q", "a cat", "--json")
 
 
+def test_prepared_models_are_shown_and_go_only_when_asked(
+    call: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("highlightr.features.compiled.home_folder", lambda: tmp_path)
+    (tmp_path / "compiled").mkdir()
+    prepared = tmp_path / "compiled" / "net-0-0.onnx.sealed"
+    prepared.write_bytes(b"0" * 2**20)
+    assert json.loads(call("cache", "show", "--json").out)["models"][0]["name"] == prepared.name
+    assert "1.0 MiB, 1 prepared model" in call("cache", "show").out
+    call("cache", "clear")
+    assert prepared.exists()
+    assert "and 1 prepared model, " in call("cache", "clear", "--models").out
+    assert not prepared.exists()
+
+
 def test_a_file_is_written_whole_and_kept_unless_it_may_go(call: Run, video: Path) -> None:
     output = video.with_suffix(".csv")
     assert call("score", video, "-o", output, "--quiet").code == 0

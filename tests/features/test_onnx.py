@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from highlightr.errors import ConfigError, WeightsError
+from highlightr.features import compiled
 from highlightr.features.base import Weights
+from highlightr.features.compiled import clear_compiled, compiled_files
 from highlightr.features.onnx import Recipe, compiled_path, default_threads, open_model
 from highlightr.home import write_sealed
 
@@ -113,6 +115,35 @@ def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not() 
         os.utime(path, (0, 0))
     open_model(recipe())
     assert sorted(folder.iterdir()) == sorted([fresh, place()])
+
+
+def test_what_nothing_used_for_a_month_goes_when_another_comes() -> None:
+    open_model(replace(recipe(), name="old"))
+    open_model(replace(recipe(), name="used"))
+    old, used = (compiled_path(replace(recipe(), name=name)) for name in ("old", "used"))
+    assert old is not None
+    assert used is not None
+    for path in (old, used):
+        os.utime(path, (0, 0))
+    open_model(replace(recipe(not_again), name="used"))
+    open_model(recipe())
+    assert [each.path for each in compiled_files()] == [place(), used]
+
+
+def test_clearing_removes_every_model_and_says_how_many(home: Path) -> None:
+    assert clear_compiled() == (0, 0)
+    open_model(recipe())
+    size = place().stat().st_size
+    (place().parent / f".{place().name}.1-2").write_bytes(b"half")
+    assert clear_compiled() == (1, size)
+    assert list((home / "compiled").iterdir()) == []
+    check(open_model(recipe()))
+
+
+def test_other_code_leads_to_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = place()
+    monkeypatch.setattr(compiled, "code_digest", lambda folder: "0" * 64)
+    assert place() != before
 
 
 def test_other_weights_lead_to_another_file() -> None:
