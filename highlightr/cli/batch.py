@@ -50,7 +50,9 @@ def batch(
     max_clips: Annotated[int | None, typer.Option(help="At most this many segments each.")] = SELECTION.max_clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = False,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
-    precision: Annotated[str, typer.Option(help="`fp32`, or `bf16` or `fp16` on a GPU.")] = DEFAULTS.precision,
+    precision: Annotated[
+        str, typer.Option(help="`fp32`; `bf16` or `fp16` on a GPU; `bf16` also on a CPU that has it.")
+    ] = DEFAULTS.precision,
     scorer: Annotated[str | None, typer.Option(help="One of the preset's scorers.")] = DEFAULTS.scorer,
     cache: CacheChoice = DEFAULTS.cache,
     workers: Annotated[

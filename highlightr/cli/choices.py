@@ -16,6 +16,7 @@ ScorerChoice = Annotated[
     typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
 ]
 PrecisionChoice = Annotated[
-    str, typer.Option(help="`fp32`, or `bf16` or `fp16`: torch networks run faster on a GPU, less exactly.")
+    str,
+    typer.Option(help="`fp32`; `bf16` or `fp16` are faster on a GPU, less exact; `bf16` also on a CPU that has it."),
 ]
 CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]

@@ -19,7 +19,18 @@ from highlightr.zoo.store import list_weights
 
 __all__ = ["Finding", "doctor", "examine"]
 
-LIBRARIES = ("av", "numpy", "onnxruntime", "tokenizers", "torch", "torchvision", "torchaudio", "timm", "safetensors")
+LIBRARIES = (
+    "av",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "tokenizers",
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "timm",
+    "safetensors",
+)
 
 
 @dataclass(frozen=True)

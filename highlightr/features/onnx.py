@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision
 from highlightr.errors import ConfigError, WeightsError
 from highlightr.features.base import Weights
 from highlightr.features.compiled import keeping, kept_model, place_of
@@ -58,7 +59,9 @@ _EXPORTING = threading.Lock()
 """torch exports one module at a time; the text encoder may be opened while an extractor is."""
 
 _TOLERANCE = 1e-3
-"""Largest difference from torch, relative to the largest output, that a compiled model may show."""
+"""Largest difference from torch, relative to the largest output, that a compiled model may show in single precision."""
+
+_PRECISIONS: Mapping[Engine, tuple[Precision, ...]] = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16")}
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def open_model(
     engine: Engine = "onnxruntime",
     threads: int | None = None,
     calls: int = 1,
+    precision: Precision = "fp32",
 ) -> Model:
     """Make the recipe's model ready to run.
 
@@ -95,14 +99,17 @@ def open_model(
         engine: for the compiled model.
         threads: of one call, the calling one included; `None` takes every core this process may use.
         calls: how many are expected at once.
+        precision: OpenVINO runs ``bf16``, too, on a processor that has it.
 
     Raises:
-        ConfigError: an unknown device, or a GPU that is not there.
+        ConfigError: an unknown device, a GPU that is not there, or a precision that the engine does not have.
         WeightsError: weights that are absent or not as published.
     """
     if device == "cpu":
+        if precision not in _PRECISIONS[engine]:
+            raise ConfigError(f"{engine} does not run {recipe.name} in {precision}")
         opening = partial(_OPENED[engine], recipe, threads or default_threads(), calls)
-        return _kept_model(recipe, opening) or _compile(recipe, opening)
+        return _kept_model(recipe, partial(opening, precision)) or _compile(recipe, opening, precision)
     if device == "torch" or device.partition(":")[0] == "cuda":
         return _in_torch(recipe, "cpu" if device == "torch" else device)
     raise ConfigError(f"unknown device {device!r}: use cpu, cuda or cuda:N")
@@ -149,12 +156,13 @@ _Graph = bytes | Path
 """An ONNX protobuf, or the file that it is in."""
 
 
-def open_network(graph: _Graph, threads: int, streams: int) -> Any:
-    """An OpenVINO network in single precision; `streams` inputs run at once, each on its share of the `threads`."""
+def open_network(graph: _Graph, threads: int, streams: int, precision: Precision = "fp32") -> Any:
+    """An OpenVINO network; `streams` inputs run at once, each on its share of the `threads`."""
     import openvino  # type: ignore[import-untyped]
 
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # Where the processor has bfloat16, that is its default.
+        # Where the processor has bfloat16, that is the default; where it has not, single precision runs.
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": str(threads),
         "NUM_STREAMS": str(streams),
     }
@@ -162,15 +170,15 @@ def open_network(graph: _Graph, threads: int, streams: int) -> Any:
     return core.compile_model(core.read_model(graph), "CPU", settings)
 
 
-def _in_onnxruntime(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Model:
-    del calls  # Callers bring threads of their own.
+def _in_onnxruntime(recipe: Recipe, threads: int, calls: int, precision: Precision, graph: _Graph) -> Model:
+    del calls, precision  # Callers bring threads of their own, and single precision is all there is.
     session = open_session(graph, threads)
     return lambda inputs: list(session.run(list(recipe.outputs), dict(inputs)))
 
 
-def _in_openvino(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Model:
+def _in_openvino(recipe: Recipe, threads: int, calls: int, precision: Precision, graph: _Graph) -> Model:
     """Each call runs in a stream, which has its share of the threads; a caller's own thread only waits."""
-    compiled = open_network(graph, threads + calls - 1, calls)
+    compiled = open_network(graph, threads + calls - 1, calls, precision)
     local = threading.local()
 
     def run(inputs: Arrays) -> list[FloatArray]:
@@ -182,7 +190,7 @@ def _in_openvino(recipe: Recipe, threads: int, calls: int, graph: _Graph) -> Mod
     return run
 
 
-_OPENED: Mapping[Engine, Callable[[Recipe, int, int, _Graph], Model]] = {
+_OPENED: Mapping[Engine, Callable[[Recipe, int, int, Precision, _Graph], Model]] = {
     "onnxruntime": _in_onnxruntime,
     "openvino": _in_openvino,
 }
@@ -198,7 +206,7 @@ def _kept_model(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model | N
         return None
 
 
-def _compile(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model:
+def _compile(recipe: Recipe, opening: Callable[[Precision, _Graph], Model], precision: Precision) -> Model:
     """Export, open, compare with torch, and only then keep."""
     logger.info("Preparing %s for this machine, once", recipe.name)
     module = recipe.build()
@@ -209,11 +217,11 @@ def _compile(recipe: Recipe, opening: Callable[[_Graph], Model]) -> Model:
     del module
     path = compiled_path(recipe)
     with nullcontext() if path is None else keeping(path, graph) as unchecked:
-        if unchecked is not None:
-            del graph
-        model = opening(graph if unchecked is None else unchecked)
+        place: _Graph = graph if unchecked is None else unchecked
+        del graph
+        model = opening("fp32", place)
         _check(recipe, expected, model)
-    return model
+        return model if precision == "fp32" else opening(precision, place)
 
 
 def _export(recipe: Recipe, module: torch.nn.Module) -> bytes:

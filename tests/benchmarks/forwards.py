@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from highlightr.device import Precision
 from highlightr.features.onnx import default_threads, open_network, open_session, plain_attention
 from tests.benchmarks.networks import Array, Network, Run
 
@@ -254,8 +255,8 @@ def _static_int8(graph: bytes, sample: Array) -> bytes:
         return made.read_bytes()
 
 
-def _openvino(network: Network, streams: int = 1) -> Run | None:
-    """OpenVINO in single precision; several streams run inputs side by side, one core each."""
+def _openvino(network: Network, streams: int = 1, precision: Precision = "fp32") -> Run | None:
+    """OpenVINO; several streams run inputs side by side, one core each."""
     try:
         import openvino  # type: ignore[import-untyped]
     except ImportError:
@@ -267,7 +268,7 @@ def _openvino(network: Network, streams: int = 1) -> Run | None:
         path.write_bytes(_graph(network) if network.graph is None else network.graph[0])
         if network.graph is not None:
             (Path(folder) / "model.data").write_bytes(network.graph[1])
-        compiled = open_network(path, default_threads(), streams)
+        compiled = open_network(path, default_threads(), streams, precision)
     if streams > 1:
         return partial(_side_by_side, openvino.AsyncInferQueue(compiled, streams))
     if network.graph is not None:
@@ -297,6 +298,7 @@ BACKENDS: dict[str, Callable[[Network], Run | None]] = {
     "onnxruntime, static int8": partial(_onnxruntime, convert=_static_int8),
     "OpenVINO": _openvino,
     "OpenVINO, streams": lambda network: _openvino(network, default_threads()),
+    "OpenVINO, bfloat16": lambda network: _openvino(network, default_threads(), "bf16"),
 }
 
 EXACT = (

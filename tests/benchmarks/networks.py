@@ -42,14 +42,13 @@ class Network:
     """`torch.nn.Module` from (batch, ...) to (batch, width); `None` for a network that runs in its own way only."""
     graph: tuple[bytes, bytes] | None = None
     """An ONNX graph and its weights beside it, for a network that comes as one; it takes one input at a time."""
-    count: int = 0
-    """How many inputs the video made."""
     own_batch: int = 1
     """The pipeline's largest batch."""
     thread_seconds: float = 0.0
     """Processor time that the threads which call it spent in it; its own threads are not counted."""
     most: int = SAMPLE
     """Inputs to keep."""
+    _numbers: int = 0
     _inputs: list[Array] = field(default_factory=list)
     _outputs: list[Array] = field(default_factory=list)
 
@@ -62,7 +61,7 @@ class Network:
 
     def heard(self, given: Array, made: Array) -> None:
         """One call in the pipeline."""
-        self.count += len(given)
+        self._numbers += given.size
         self.own_batch = max(self.own_batch, len(given))
         room = self.most - sum(map(len, self._inputs))
         # The last window of a video may be shorter than the others.
@@ -70,6 +69,11 @@ class Network:
         if room > 0 and alike:
             self._inputs.append(np.array(given[:room]))
             self._outputs.append(np.array(made[:room]))
+
+    @property
+    def count(self) -> int:
+        """How many inputs of the sample's size the video made: the last window of a video may be a short one."""
+        return max(1, round(self._numbers / self._inputs[0][0].size)) if self._inputs else 0
 
     @property
     def sample(self) -> Array:

@@ -24,7 +24,7 @@ from highlightr.media._pictures import Painter, ThumbnailMaker, num_frames
 from highlightr.media.taps import FrameTap
 from highlightr.timeline import FloatArray, TimeGrid, VideoStream
 
-__all__ = ["PlainPictures", "PlainSound", "PlainThumbnails", "PlainWindows", "plain_model"]
+__all__ = ["PlainPictures", "PlainSound", "PlainThumbnails", "PlainWindows", "plain_flow", "plain_model"]
 
 Pixels = npt.NDArray[np.uint8]
 Streams = Mapping[str, FloatArray]
@@ -156,35 +156,43 @@ def _run(module: Any, given: npt.NDArray[Any]) -> FloatArray:
     return made
 
 
-def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
-    """torchvision's RAFT on one pair of frames after the other, and I3D on each of its inputs."""
+def plain_flow(source: Any, updates: int) -> Callable[[Pixels], Any]:
+    """torchvision's RAFT on one pair of frames after the other: (frames, height, width, 3) to the flow, a tensor."""
     import torch
     from torch.nn import functional
     from torchvision.models.optical_flow import raft_large
 
     from highlightr.features.backbones.flow import RANDOM_STEPS
 
-    source, crop = extractor._source, extractor._sampling.crop
     raft: Any = source.open("raft-large", lambda: raft_large(weights=None))
     if source.random:
         raft.update_block.flow_head.conv2.weight.mul_(RANDOM_STEPS)
 
-    def flow(windows: Pixels) -> Any:
-        frames = torch.from_numpy(windows[0]).permute(0, 3, 1, 2).float() * (2 / 255) - 1
-        rows, columns = (-frames.shape[-2]) % 8, (-frames.shape[-1]) % 8
-        pads = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-        padded = functional.pad(frames, pads, mode="replicate")
-        updates, height, width = extractor._flow_updates, *frames.shape[-2:]
-        pairs = [raft(padded[i : i + 1], padded[i + 1 : i + 2], updates)[-1] for i in range(len(padded) - 1)]
-        return torch.cat(pairs)[..., pads[2] : pads[2] + height, pads[0] : pads[0] + width]
+    def flow(window: Pixels) -> Any:
+        frames = torch.from_numpy(window).permute(0, 3, 1, 2).float() * (2 / 255) - 1
+        height, width = frames.shape[-2:]
+        rows, columns = (-height) % 8, (-width) % 8
+        top, left = rows // 2, columns // 2
+        padded = functional.pad(frames, (left, columns - left, top, rows - top), mode="replicate")
+        with torch.inference_mode():
+            pairs = [raft(padded[i : i + 1], padded[i + 1 : i + 2], updates)[-1] for i in range(len(padded) - 1)]
+        return torch.cat(pairs)[..., top : top + height, left : left + width]
+
+    return flow
+
+
+def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
+    """The flow of a window and I3D on it; I3D on the pictures, too, where that is wanted."""
+    import torch
+
+    flow, crop = plain_flow(extractor._source, extractor._flow_updates), extractor._sampling.crop
 
     def forward(windows: Pixels) -> Streams:
         made: dict[str, FloatArray] = {}
         if extractor._rgb is not None:
             made["i3d_rgb"] = _run(extractor._rgb.module, _middle(windows, crop, (2, 3)))
         with torch.inference_mode():
-            central = _middle(flow(windows)[None], crop, (-2, -1))
-            made["i3d_flow"] = extractor._flow_rows.module(central).numpy()
+            made["i3d_flow"] = extractor._flow_rows.module(_middle(flow(windows[0])[None], crop, (-2, -1))).numpy()
         return made
 
     return forward

@@ -50,7 +50,7 @@ def test_a_sample_is_of_one_shape() -> None:
     network = Network("windows", lambda batch: batch[:, :1])
     for frames in (5, 5, 2):
         network.heard(np.zeros((1, frames)), np.zeros((1, 3)))
-    assert (network.count, network.sample.shape, network.expected.shape) == (3, (2, 5), (2, 3))
+    assert (network.count, network.sample.shape, network.expected.shape) == (2, (2, 5), (2, 3))
 
 
 def test_inputs_go_round_until_there_are_enough() -> None:

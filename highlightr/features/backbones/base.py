@@ -126,9 +126,9 @@ class NetworkSource:
 
     def backend(self, name: str) -> Backend:
         """What runs a network of `FASTEST_ON_CPU` here."""
-        if self.device != "cpu" or self.precision != "fp32" or (self.random and self.random_in_torch):
+        if self.device != "cpu" or (self.random and self.random_in_torch):
             return "torch"
-        return fastest_here(name)
+        return fastest_here(name, self.precision)
 
     def _identity(self, blueprint: Blueprint, checkpoints: Iterable[str], settings: str) -> Weights:
         """Of a compiled network: what it is made from, and for which inputs."""
@@ -222,7 +222,8 @@ class Backbone(Extractor):
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         weights: name of the manifest entry to a checked safetensors file, for each of `checkpoints`.
         random_seed: instead of weights; the streams then mean nothing and are to be marked.
-        precision: ``fp32`` as published; ``bf16`` and ``fp16`` run matrix products in the short type: faster on a GPU.
+        precision: ``fp32`` as published; ``bf16`` and ``fp16`` run matrix products in the short type: faster on a GPU,
+            and bf16 on a CPU that has it, where OpenVINO is installed.
 
     Raises:
         ConfigError: both weights and a seed or neither; a device or package that is not there.

@@ -22,7 +22,7 @@ from highlightr.timeline import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["OpticalFlow"]
+__all__ = ["RANDOM_STEPS", "STRIDE", "OpticalFlow"]
 
 STRIDE = 8
 """Sides that RAFT takes are multiples of this, and it works on positions of so many pixels each way."""

@@ -81,7 +81,7 @@ class PairFlow(nn.Module):
         """(batch, 2, codes, height / 8, width / 8) to (batch, 2, height, width): x and y, pixels."""
         one, other = codes[:, 0], codes[:, 1]
         size = self.hidden_size
-        width = one.shape[1] - 7 * size
+        width = one.shape[1] - 7 * size  # Features; hidden state and the context's part in six gates follow.
         levels = self._levels(one[:, :width], other[:, :width])
         hidden, gates = one[:, width : width + size], one[:, width + size :]
         places = _places(one)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.device import Precision
 from highlightr.features.base import Weights
 from highlightr.features.onnx import Engine, Model, Recipe, default_threads, open_model
 from highlightr.timeline import FloatArray
@@ -49,14 +50,23 @@ FASTEST_ON_CPU: Mapping[str, tuple[Backend, ...]] = {
 figures. What was not measured runs in torch."""
 
 
-def fastest_here(name: str) -> Backend:
-    """What runs a network on this machine's CPU."""
+_NOT_IN_SHORT = ("raft-frames", "raft-pairs")
+"""Networks that OpenVINO must not run in bfloat16: it would round places in a picture to parts of a pixel."""
+
+
+def fastest_here(name: str, precision: Precision = "fp32") -> Backend:
+    """What runs a network on this machine's CPU; in bfloat16 OpenVINO, if it is installed and may."""
+    if precision != "fp32":
+        openvino = name in FASTEST_ON_CPU and name not in _NOT_IN_SHORT and find_spec("openvino") is not None
+        return "openvino" if openvino else "torch"
     installed = (each for each in FASTEST_ON_CPU.get(name, ()) if each == "torch" or find_spec(each) is not None)
     return next(installed, "torch")
 
 
 class Device(Protocol):
     """What `Rows` needs of a `NetworkSource`."""
+
+    precision: Precision
 
     def tensor(self, values: npt.NDArray[Any]) -> torch.Tensor: ...  # noqa: D102
     def forward(self) -> AbstractContextManager[None]: ...  # noqa: D102
@@ -132,4 +142,5 @@ class Rows:
             dynamic={"given": {**axes, **self._blueprint.varying}, "rows": axes},
         )
         # A call's other threads are those that the shares leave over.
-        return open_model(recipe, engine=engine, threads=default_threads() - self._shares + 1, calls=self._shares)
+        threads = default_threads() - self._shares + 1
+        return open_model(recipe, engine=engine, threads=threads, calls=self._shares, precision=self._device.precision)

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from scipy.stats import spearmanr
 from torch import nn
 
-from highlightr.errors import WeightsError
+from highlightr.errors import ConfigError, WeightsError
 from highlightr.features import EXTRACTORS, extractor_class, onnx
 from highlightr.features.backbones import rows as rows_module
 from highlightr.features.backbones.base import NetworkSource
@@ -163,14 +163,19 @@ def test_weights_that_are_gone_are_told(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "backend"),
-    [({}, None), ({"precision": "bf16"}, "torch"), ({"name": "not measured"}, "torch")],
+    [
+        ({}, None),
+        ({"precision": "bf16"}, "openvino" if find_spec("openvino") else "torch"),
+        ({"name": "not measured"}, "torch"),
+    ],
 )
 def test_the_table_is_for_what_was_measured(
     home: Path, engine: str, options: dict[str, Any], backend: str | None
 ) -> None:
     network = opened(weights(home.parent / "w", 3.0), **options)
     assert network.backend == (backend or engine)
-    np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=2e-2)
+    rounding = 0.1 if options.get("precision") else 0
+    np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5, atol=rounding)
 
 
 def test_an_engine_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +202,34 @@ def test_compiling_by_torch_hands_over_to_torch(home: Path, monkeypatch: pytest.
     assert network.backend == "torch"
     assert compiled == [network.module]
     np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5)
+
+
+def test_bfloat16_on_a_cpu_is_openvinos_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    named = ("clip-vit-b-32", "slowfast", "raft-pairs", "not measured")
+    assert [rows_module.fastest_here(name, "bf16") for name in named] == ["openvino", "openvino", "torch", "torch"]
+    monkeypatch.setattr(rows_module, "find_spec", lambda name: None)
+    assert {rows_module.fastest_here(name, "bf16") for name in named} == {"torch"}
+
+
+def test_bfloat16_is_near_and_used_where_the_processor_has_it(home: Path, engine: str) -> None:
+    openvino = pytest.importorskip("openvino")
+    given = np.random.default_rng(1).normal(size=(3, 40, 4)).astype(np.float32)
+    paths = weights(home.parent / "w", 1 / 3)
+    short, again, exact = opened(paths, precision="bf16"), opened(paths, precision="bf16"), opened(paths)
+    assert (short.backend, exact.backend) == ("openvino", engine)
+    assert len(kept(home)) == 1, "the compiled file is that of single precision"
+    np.testing.assert_allclose(exact(given), expected(given, 1 / 3), rtol=1e-5)
+    np.testing.assert_allclose(short(given), exact(given), rtol=0.05, atol=0.01)
+    np.testing.assert_array_equal(short(given), again(given))
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert not np.array_equal(short(given), exact(given))
+
+
+def test_a_precision_that_an_engine_does_not_have_is_refused() -> None:
+    recipe = Recipe("means", None, Means, {"given": EXAMPLE}, ("rows",), {})
+    with pytest.raises(ConfigError, match="onnxruntime does not run means in bf16"):
+        onnx.open_model(recipe, precision="bf16")
 
 
 def test_the_table_names_networks_that_there_are() -> None:
