@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from highlightr.media._container import file_url, reading
+from highlightr.media._container import file_url
 from highlightr.media._pictures import assumed_matrix, shown_size, to_jpeg
 from highlightr.timeline import Source
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 __all__ = ["STILLS", "Stills", "plan_stills"]
 
@@ -62,14 +65,15 @@ class Stills:
         return [to_jpeg(picture) for picture in pictures[extra:]]
 
 
-def plan_stills(source: Source, width: int) -> Stills:
+def plan_stills(container: InputContainer, source: Source, width: int) -> Stills:
     """Stills of this width, upright and with square pixels.
 
-    Raises:
-        MediaError: the file cannot be opened any more.
+    Args:
+        container: the source, open.
+        source: what `probe` returned.
+        width: in pixels.
     """
     across, down = shown_size(source.video)
-    with reading(source.path) as container:
-        stream: Any = container.streams[source.video.index]
-        matrix = assumed_matrix(stream.codec_context.colorspace, source.video.height)
+    stream: Any = container.streams[source.video.index]
+    matrix = assumed_matrix(stream.codec_context.colorspace, source.video.height)
     return Stills(width, max(1, round(width * down / across)), matrix)

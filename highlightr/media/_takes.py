@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from highlightr.media._container import best_video, reading
+from highlightr.media._container import best_video
 from highlightr.media._pieces import Piece
 from highlightr.media._stamps import Stamps
 from highlightr.timeline import Source
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 __all__ = ["Take", "plan_encode"]
 
@@ -35,21 +39,26 @@ class Take:
     """When the frame appeared that is on screen in its middle."""
 
 
-def plan_encode(source: Source, spans: Sequence[tuple[float, float]]) -> list[Take]:
-    """Move each boundary to a frame, and find the frames to seek to and to show in a still."""
+def plan_encode(container: InputContainer, source: Source, spans: Sequence[tuple[float, float]]) -> list[Take]:
+    """Move each boundary to a frame, and find the frames to seek to and to show in a still.
+
+    Args:
+        container: the source, open.
+        source: what `probe` returned.
+        spans: half-open, in seconds.
+    """
     takes = []
     offset = Fraction(0)
-    with reading(source.path) as container:
-        stamps = Stamps(container, best_video(container, source.path))
-        for wanted_start, wanted_stop in spans:
-            start, shown = _snap(stamps, wanted_start, source)
-            stop, _ = _snap(stamps, wanted_stop, source)
-            if stop <= start:
-                stop = stamps.moment(start).stop or Fraction(source.duration_seconds)
-            piece = Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset))
-            middle = max(start, stamps.moment((start + stop) / 2).start or start)
-            takes.append(Take(piece, shown, start, stop, offset, middle))
-            offset += stop - start
+    stamps = Stamps(container, best_video(container, source.path))
+    for wanted_start, wanted_stop in spans:
+        start, shown = _snap(stamps, wanted_start, source)
+        stop, _ = _snap(stamps, wanted_stop, source)
+        if stop <= start:
+            stop = stamps.moment(start).stop or Fraction(source.duration_seconds)
+        piece = Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset))
+        middle = max(start, stamps.moment((start + stop) / 2).start or start)
+        takes.append(Take(piece, shown, start, stop, offset, middle))
+        offset += stop - start
     return takes
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from highlightr.errors import ConfigError
+from highlightr.media._container import reading
 from highlightr.media._copy import copy_pieces, plan_copy
 from highlightr.media._encode import encode_pieces
 from highlightr.media._pieces import CutResult, Piece
@@ -108,8 +109,9 @@ def _write(
         pieces = plan_copy(source, spans)
         copy_pieces(source, pieces, path, progress)
     else:
-        takes = plan_encode(source, spans)
-        looks = None if still_width is None else plan_stills(source, still_width)
+        with reading(source.path) as container:
+            takes = plan_encode(container, source, spans)
+            looks = None if still_width is None else plan_stills(container, source, still_width)
         pieces = tuple(take.piece for take in takes)
         stills = encode_pieces(source, takes, path, progress, looks)
     if still_width is not None and stills is None:
