@@ -83,9 +83,9 @@ def compiled_files() -> list[CompiledFile]:
 
 
 def clear_compiled() -> tuple[int, int]:
-    """Remove everything; (number of models, bytes) that went. A process that has one open goes on with it."""
+    """Remove everything; (number of models, bytes) that went. A process that has one open, or makes one, goes on."""
     gone = [each for each in compiled_files() if _removed(each.path)]
-    _sweep(0.0)
+    _sweep()
     return len(gone), sum(each.size_bytes for each in gone)
 
 
@@ -112,17 +112,17 @@ def _keep(beside: Path, path: Path) -> None:
 
 def _make_room() -> None:
     """Remove what nothing uses any more: other weights', an older version's."""
-    _sweep(_ABANDONED_SECONDS)
+    _sweep()
     for each in compiled_files():
         if time.time() - each.used_at > _UNUSED_SECONDS:
             _removed(each.path)
 
 
-def _sweep(older_than_seconds: float) -> None:
+def _sweep() -> None:
     """Remove what killed writers left half-written."""
     for left in _folder().glob(f".*{_SUFFIX}.*"):
         with suppress(OSError):  # Another process removes it, too.
-            if time.time() - left.stat().st_mtime >= older_than_seconds:
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
                 left.unlink()
 
 

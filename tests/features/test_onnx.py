@@ -134,9 +134,12 @@ def test_clearing_removes_every_model_and_says_how_many(home: Path) -> None:
     assert clear_compiled() == (0, 0)
     open_model(recipe())
     size = place().stat().st_size
-    (place().parent / f".{place().name}.1-2").write_bytes(b"half")
+    abandoned, fresh = (place().parent / f".{place().name}.{writer}" for writer in ("1-2", "3-4"))
+    for path in (abandoned, fresh):
+        path.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
     assert clear_compiled() == (1, size)
-    assert list((home / "compiled").iterdir()) == []
+    assert list((home / "compiled").iterdir()) == [fresh], "another process is at it"
     check(open_model(recipe()))
 
 

@@ -33,6 +33,9 @@ CODES = 1152
 _PAIRS = {"cpu": 1, "cuda": 16}
 """Frame pairs per forward in torch; a CPU is fastest one by one."""
 
+_MOST_SIDE_BY_SIDE = 4
+"""Compiled, each pair has a core of its own, and takes some hundred MB."""
+
 RANDOM_STEPS = 0.01
 """Random weights refine by this much less: else flow grows to hundreds of pixels, and the last bit decides which."""
 
@@ -76,8 +79,9 @@ class OpticalFlow:
             return PairFlow(raft(), updates)
 
         self._source = source
-        engine = source.backend("raft-pairs") != "torch"
-        self._at_once = default_threads() if engine else _PAIRS[source.device.partition(":")[0]]
+        compiled = source.backend("raft-pairs") != "torch"
+        side_by_side = min(default_threads(), _MOST_SIDE_BY_SIDE)
+        self._at_once = side_by_side if compiled else _PAIRS[source.device.partition(":")[0]]
         sides, batch = {1: "height", 2: "width"}, self._at_once
         pictures = noise(1, 1, 128)[:, 0]
         self._frames = source.rows("raft-frames", (checkpoint,), frames, pictures, sides, batch)
