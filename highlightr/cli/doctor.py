@@ -19,18 +19,8 @@ from highlightr.zoo.store import list_weights
 
 __all__ = ["Finding", "doctor", "examine"]
 
-LIBRARIES = (
-    "av",
-    "numpy",
-    "onnxruntime",
-    "openvino",
-    "tokenizers",
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "timm",
-    "safetensors",
-)
+LIBRARIES = ("av", "numpy", "onnxruntime", "tokenizers", "torch", "torchvision", "torchaudio", "timm", "safetensors")
+OPTIONAL = {"openvino": "fetched networks run faster with it on a CPU: pip install 'highlightr[backbones]'"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +39,7 @@ def examine() -> list[Finding]:
         Finding("highlightr", metadata.version("highlightr")),
         Finding("python", platform.python_version()),
         *(_library(name) for name in LIBRARIES),
+        *(_optional(name, use) for name, use in OPTIONAL.items()),
         _ffmpeg(),
         *_weights(),
         _home(),
@@ -61,6 +52,11 @@ def _library(name: str) -> Finding:
         return Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
         return Finding(name, f"missing: pip install {name}", good=False)
+
+
+def _optional(name: str, use: str) -> Finding:
+    found = _library(name)
+    return found if found.good else Finding(name, f"not installed; {use}")
 
 
 def _ffmpeg() -> Finding:

@@ -1,0 +1,62 @@
+"""What `highlightr doctor` finds, and what makes it fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib import metadata
+
+import pytest
+
+from highlightr.cli import doctor as command
+from tests.cli.run import Outcome, run
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    return partial(run, capsys, monkeypatch)
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a distribution look as if it were not installed."""
+    version = metadata.version
+
+    def hide(name: str) -> None:
+        def found(asked: str) -> str:
+            if asked == name:
+                raise metadata.PackageNotFoundError(name)
+            return version(asked)
+
+        monkeypatch.setattr(metadata, "version", found)
+
+    return hide
+
+
+def test_everything_is_found(call: Run) -> None:
+    outcome = call("doctor", "--json")
+    found = {each["part"]: each for each in json.loads(outcome.out)}
+    assert outcome.code == 0
+    assert {"highlightr", "python", "ffmpeg", "weights efficientnet_lite0", "cache", "device"} <= set(found)
+    assert all(each["good"] for each in found.values())
+
+
+def test_what_lite_needs_must_be_there(call: Run, without: Callable[[str], None]) -> None:
+    without("tokenizers")
+    outcome = call("doctor")
+    assert outcome.code == 1
+    assert "BAD tokenizers                 missing: pip install tokenizers" in outcome.out
+
+
+def test_what_only_makes_networks_faster_may_be_missing(call: Run, without: Callable[[str], None]) -> None:
+    (name,) = command.OPTIONAL
+    without(name)
+    outcome = call("doctor")
+    assert outcome.code == 0
+    assert (
+        "not installed; fetched networks run faster with it on a CPU: pip install 'highlightr[backbones]'"
+        in outcome.out
+    )
