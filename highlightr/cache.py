@@ -14,7 +14,6 @@ import logging
 import os
 import re
 import struct
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ import numpy.typing as npt
 
 from highlightr.errors import ConfigError
 from highlightr.features.base import Extracted
-from highlightr.home import home_folder, read_sealed, write_sealed
+from highlightr.home import home_folder, mark_used, read_sealed, remove_file, sealed_files, sweep, write_sealed
 from highlightr.timeline import Signal
 
 __all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "Entry", "FeatureCache", "limit_from_environment"]
@@ -43,9 +42,6 @@ _FORMAT_VERSION = 1
 
 _SUFFIX = ".features.sealed"
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_ABANDONED_SECONDS = 24 * 3600.0
-"""A file of a writer that was killed is removed once it is this old."""
-
 _LARGEST_HEADER_BYTES = 2**20
 
 
@@ -78,9 +74,9 @@ class FeatureCache:
             logger.debug("%s is damaged: %s", path, error)
             found = None
         if found is None:
-            _remove(path)
+            remove_file(path)
             return None
-        _touch(path)
+        mark_used(path)
         return found
 
     def put(self, about: Mapping[str, Any], made: Extracted) -> None:
@@ -97,17 +93,17 @@ class FeatureCache:
     def entries(self) -> list[Entry]:
         """Everything that is kept, most recently used first."""
         found = []
-        for path, size, used_at in sorted(_statuses(self.folder), key=lambda each: -each[2]):
+        for each in sealed_files(self.folder, _SUFFIX):
             with suppress(OSError):  # Another process has removed it.
-                found.append(Entry(path, size, used_at, _read_about(path)))
+                found.append(Entry(each.path, each.size_bytes, each.used_at, _read_about(each.path)))
         return found
 
     def clear(self) -> tuple[int, int]:
         """Remove everything; (number of entries, bytes) that went."""
         gone = self.entries()
         for entry in gone:
-            _remove(entry.path)
-        self._sweep(0.0)
+            remove_file(entry.path)
+        sweep(self.folder, _SUFFIX, older_than_seconds=0.0)
         return len(gone), sum(entry.size_bytes for entry in gone)
 
     def _place(self, about: Mapping[str, Any]) -> Path:
@@ -115,21 +111,12 @@ class FeatureCache:
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}{_SUFFIX}"
 
     def _make_room(self) -> None:
-        self._sweep(_ABANDONED_SECONDS)
+        sweep(self.folder, _SUFFIX)
         kept = 0
-        for path, size, _ in sorted(_statuses(self.folder), key=lambda each: -each[2]):
-            kept += size
+        for each in sealed_files(self.folder, _SUFFIX):
+            kept += each.size_bytes
             if kept > self.limit_bytes:
-                _remove(path)
-
-    def _sweep(self, older_than_seconds: float) -> None:
-        """Remove what a killed writer left half-written."""
-        for path in self.folder.glob(f".*{_SUFFIX}.*"):
-            try:
-                if time.time() - path.stat().st_mtime >= older_than_seconds:
-                    _remove(path)
-            except OSError:
-                continue
+                remove_file(each.path)
 
 
 def limit_from_environment() -> int:
@@ -186,29 +173,3 @@ def _read_about(path: Path) -> Mapping[str, Any]:
     except (struct.error, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _statuses(folder: Path) -> list[tuple[Path, int, float]]:
-    """Every entry: path, bytes, when it was last used; one that another process removes meanwhile is left out."""
-    found = []
-    for path in folder.glob(f"*{_SUFFIX}"):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        found.append((path, status.st_size, status.st_mtime))
-    return found
-
-
-def _touch(path: Path) -> None:
-    try:
-        os.utime(path)
-    except OSError:
-        logger.debug("%s was read, but its time of use cannot be set", path)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        logger.info("%s cannot be removed: %s", path, error.strerror or error)

@@ -44,12 +44,16 @@ def content_hash(path: Path) -> tuple[str, str]:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-@cache
 def code_digest(*folders: str) -> str:
     """Digest of these folders' code, part of the name of what it makes: what other code made is not used again."""
+    return hashlib.sha256("".join(map(_folder_digest, folders)).encode()).hexdigest()
+
+
+@cache
+def _folder_digest(folder: str) -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parent
-    for path in sorted(file for folder in folders for file in (package / folder).rglob("*.py")):
+    for path in sorted((package / folder).rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -60,11 +60,12 @@ def test_the_digest_of_code_changes_with_it(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / folder / "a.py").write_text("a = 1")
     before = code_digest("one"), code_digest("one", "other")
     (tmp_path / "other" / "a.py").write_text("a = 2")
-    code_digest.cache_clear()
+    hashing._folder_digest.cache_clear()
     after = code_digest("one"), code_digest("one", "other")
-    code_digest.cache_clear()
+    hashing._folder_digest.cache_clear()
     assert before[0] == after[0]
     assert before[1] != after[1]
+    assert {len(each) for each in (*before, *after)} == {64}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def show(as_json: Json = False) -> None:
 
     cache, compiled = FeatureCache(), compiled_files()
     videos = _by_video(cache)
-    used, prepared = (sum(sizes) for sizes in ([v["size_bytes"] for v in videos], [m.size_bytes for m in compiled]))
+    used = sum(video["size_bytes"] for video in videos)
     if as_json:
         about = {"folder": str(cache.folder), "limit_bytes": cache.limit_bytes, "size_bytes": used}
         models = [{"name": m.path.name, "size_bytes": m.size_bytes, "used_at": m.used_at} for m in compiled]
@@ -45,6 +45,7 @@ def show(as_json: Json = False) -> None:
         print_table(("video", "last used", "size", "features"), rows)
     typer.echo(f"{cache.folder}: {_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit)")
     if compiled:
+        prepared = sum(model.size_bytes for model in compiled)
         typer.echo(f"{compiled[0].path.parent}: {_size(prepared)}, {_count(len(compiled), 'prepared model')}")
 
 

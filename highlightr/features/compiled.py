@@ -11,14 +11,22 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 from highlightr.hashing import code_digest
-from highlightr.home import home_folder, is_sealed, write_sealed
+from highlightr.home import (
+    SealedFile,
+    home_folder,
+    is_sealed,
+    mark_used,
+    remove_file,
+    sealed_files,
+    sweep,
+    write_sealed,
+)
 
-__all__ = ["CompiledFile", "clear_compiled", "compiled_files", "keeping", "kept_model", "place_of"]
+__all__ = ["clear_compiled", "compiled_files", "keeping", "kept_model", "place_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,20 +34,7 @@ _SUFFIX = ".onnx.sealed"
 _SEAL_FIELD = b"\xa2\x06\x20"
 """Ends a compiled model: with it the seal that follows is a field of 32 bytes, number 100, which readers skip."""
 
-_ABANDONED_SECONDS = 24 * 3600.0
-"""A file of a writer that was killed is removed once it is this old."""
-
 _UNUSED_SECONDS = 30 * 24 * 3600.0
-
-
-@dataclass(frozen=True)
-class CompiledFile:
-    """One compiled model."""
-
-    path: Path
-    size_bytes: int
-    used_at: float
-    """When it was last written or opened, seconds since 1970."""
 
 
 def place_of(name: str, weights_sha256: str) -> Path:
@@ -51,8 +46,7 @@ def kept_model(path: Path) -> Path | None:
     """The file, marked as used, or `None` if it is absent or damaged."""
     if not is_sealed(path):
         return None
-    with suppress(OSError):  # Read and not written: the folder may be shared.
-        os.utime(path)
+    mark_used(path)
     return path
 
 
@@ -72,20 +66,17 @@ def keeping(path: Path, graph: bytes) -> Iterator[Path | None]:
             beside.unlink(missing_ok=True)
 
 
-def compiled_files() -> list[CompiledFile]:
+def compiled_files() -> list[SealedFile]:
     """Everything that is kept, most recently used first."""
-    found = []
-    for path in _folder().glob(f"*{_SUFFIX}"):
-        with suppress(OSError):  # Another process has removed it.
-            status = path.stat()
-            found.append(CompiledFile(path, status.st_size, status.st_mtime))
-    return sorted(found, key=lambda each: -each.used_at)
+    return sealed_files(_folder(), _SUFFIX)
 
 
 def clear_compiled() -> tuple[int, int]:
     """Remove everything; (number of models, bytes) that went. A process that has one open, or makes one, goes on."""
-    gone = [each for each in compiled_files() if _removed(each.path)]
-    _sweep()
+    gone = compiled_files()
+    for each in gone:
+        remove_file(each.path)
+    sweep(_folder(), _SUFFIX)
     return len(gone), sum(each.size_bytes for each in gone)
 
 
@@ -112,24 +103,7 @@ def _keep(beside: Path, path: Path) -> None:
 
 def _make_room() -> None:
     """Remove what nothing uses any more: other weights', an older version's."""
-    _sweep()
+    sweep(_folder(), _SUFFIX)
     for each in compiled_files():
         if time.time() - each.used_at > _UNUSED_SECONDS:
-            _removed(each.path)
-
-
-def _sweep() -> None:
-    """Remove what killed writers left half-written."""
-    for left in _folder().glob(f".*{_SUFFIX}.*"):
-        with suppress(OSError):  # Another process removes it, too.
-            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-                left.unlink()
-
-
-def _removed(path: Path) -> bool:
-    try:
-        path.unlink()
-    except OSError as error:
-        logger.info("%s cannot be removed: %s", path, error.strerror or error)
-        return False
-    return True
+            remove_file(each.path)

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.flow VIDEO --frames 9 --rounds 3 --json flow.json
 
-The first frames of a video at 25 per second; the weights that are here, else random ones. Each backend's flow is
-compared with torchvision's before anything is timed; then they take turns. Milliseconds are per pair of frames.
+The first frames of a video at 25 per second, on random weights. Each backend's flow is compared with torchvision's
+before anything is timed; then they take turns. Milliseconds are per pair of frames.
 """
 
 from __future__ import annotations

@@ -160,13 +160,10 @@ def plain_flow(source: Any, updates: int) -> Callable[[Pixels], Any]:
     """torchvision's RAFT on one pair of frames after the other: (frames, height, width, 3) to the flow, a tensor."""
     import torch
     from torch.nn import functional
-    from torchvision.models.optical_flow import raft_large
 
-    from highlightr.features.backbones.flow import RANDOM_STEPS
+    from highlightr.features.backbones.flow import open_raft
 
-    raft: Any = source.open("raft-large", lambda: raft_large(weights=None))
-    if source.random:
-        raft.update_block.flow_head.conv2.weight.mul_(RANDOM_STEPS)
+    raft = open_raft(source, "raft-large")
 
     def flow(window: Pixels) -> Any:
         frames = torch.from_numpy(window).permute(0, 3, 1, 2).float() * (2 / 255) - 1
@@ -183,28 +180,18 @@ def plain_flow(source: Any, updates: int) -> Callable[[Pixels], Any]:
 
 def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
     """The flow of a window and I3D on it; I3D on the pictures, too, where that is wanted."""
-    import torch
+    from highlightr.features.backbones.i3d import _central
 
     flow, crop = plain_flow(extractor._source, extractor._flow_updates), extractor._sampling.crop
 
     def forward(windows: Pixels) -> Streams:
         made: dict[str, FloatArray] = {}
         if extractor._rgb is not None:
-            made["i3d_rgb"] = _run(extractor._rgb.module, _middle(windows, crop, (2, 3)))
-        with torch.inference_mode():
-            made["i3d_flow"] = extractor._flow_rows.module(_middle(flow(windows[0])[None], crop, (-2, -1))).numpy()
+            made["i3d_rgb"] = _run(extractor._rgb.module, _central(windows, crop, axis=2))
+        made["i3d_flow"] = _run(extractor._flow_rows.module, _central(flow(windows[0]).numpy()[None], crop))
         return made
 
     return forward
-
-
-def _middle(values: Any, crop: int, axes: tuple[int, int]) -> Any:
-    """The middle of an array or a tensor along two axes."""
-    taken = [slice(None)] * values.ndim
-    for axis in axes:
-        first = (values.shape[axis] - crop) // 2
-        taken[axis] = slice(first, first + crop)
-    return values[tuple(taken)]
 
 
 def _clip(extractor: Any, module: Any, picture: Pixels) -> Streams:

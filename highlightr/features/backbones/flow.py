@@ -22,7 +22,7 @@ from highlightr.timeline import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RANDOM_STEPS", "STRIDE", "OpticalFlow"]
+__all__ = ["STRIDE", "OpticalFlow", "open_raft"]
 
 STRIDE = 8
 """Sides that RAFT takes are multiples of this, and it works on positions of so many pixels each way."""
@@ -36,7 +36,7 @@ _PAIRS = {"cpu": 1, "cuda": 16}
 _MOST_SIDE_BY_SIDE = 4
 """Compiled, each pair has a core of its own, and takes some hundred MB."""
 
-RANDOM_STEPS = 0.01
+_RANDOM_STEPS = 0.01
 """Random weights refine by this much less: else flow grows to hundreds of pixels, and the last bit decides which."""
 
 _logger = logging.getLogger(__name__)
@@ -60,23 +60,15 @@ class OpticalFlow:
         if source.device == "cpu":
             _logger.warning("optical flow on a CPU takes up to 30 s for a second of video: use a GPU, or i3d-rgb alone")
 
-        def raft() -> torch.nn.Module:
-            from torchvision.models.optical_flow import raft_large
-
-            network: Any = source.open(checkpoint, lambda: raft_large(weights=None, progress=False))
-            if source.random:
-                network.update_block.flow_head.conv2.weight.mul_(RANDOM_STEPS)
-            return network  # type: ignore[no-any-return]
-
         def frames() -> torch.nn.Module:
             from highlightr.features.backbones.raft import FrameCodes
 
-            return FrameCodes(raft())
+            return FrameCodes(open_raft(source, checkpoint))
 
         def pairs() -> torch.nn.Module:
             from highlightr.features.backbones.raft import PairFlow
 
-            return PairFlow(raft(), updates)
+            return PairFlow(open_raft(source, checkpoint), updates)
 
         self._source = source
         compiled = source.backend("raft-pairs") != "torch"
@@ -112,6 +104,20 @@ class OpticalFlow:
             codes, pairs = self._frames.module, self._pairs.module
             flow = flow_between(self._source.tensor(frames), codes, pairs, self._at_once, torch.cat).float().cpu()
         return np.asarray(flow)
+
+
+def open_raft(source: NetworkSource, checkpoint: str) -> Any:
+    """torchvision's RAFT-large, filled.
+
+    Raises:
+        WeightsError: as for `NetworkSource.open`.
+    """
+    from torchvision.models.optical_flow import raft_large
+
+    network: Any = source.open(checkpoint, lambda: raft_large(weights=None, progress=False))
+    if source.random:
+        network.update_block.flow_head.conv2.weight.mul_(_RANDOM_STEPS)
+    return network
 
 
 def flow_between(

@@ -37,7 +37,7 @@ class FrameCodes(nn.Module):
         size = self.hidden_size
         recurrent = raft.update_block.recurrent_block
         self.gates = nn.ModuleList(
-            _part(each, slice(size, -_motion_width(raft)), bias=True)
+            _convolution(each.weight[:, size : -_motion_width(raft)], each, each.bias)
             for gru in (recurrent.convgru1, recurrent.convgru2)
             for each in (gru.convz, gru.convr, gru.convq)
         )
@@ -64,15 +64,10 @@ class PairFlow(nn.Module):
         super().__init__()
         self.updates = updates
         self.hidden_size: int = raft.update_block.hidden_state_size
-        recurrent = raft.update_block.recurrent_block
-        self.motion, self.head, self.mask = (
-            raft.update_block.motion_encoder,
-            raft.update_block.flow_head,
-            raft.mask_predictor,
-        )
-        self.recurrent = nn.ModuleList(
-            _Gru(gru, self.hidden_size, _motion_width(raft)) for gru in (recurrent.convgru1, recurrent.convgru2)
-        )
+        block = raft.update_block
+        self.motion, self.head, self.mask = block.motion_encoder, block.flow_head, raft.mask_predictor
+        units = (block.recurrent_block.convgru1, block.recurrent_block.convgru2)
+        self.recurrent = nn.ModuleList(_Gru(each, self.hidden_size, _motion_width(raft)) for each in units)
         steps = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float32)
         around = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1)
         self.register_buffer("around", around[None], persistent=False)  # (1, side, side, 2)
@@ -139,10 +134,6 @@ class _Gru(nn.Module):
 def _motion_width(raft: Any) -> int:
     """Channels of what the motion encoder makes; the recurrent block takes hidden state, context and these."""
     return int(raft.update_block.motion_encoder.conv[0].out_channels) + 2
-
-
-def _part(convolution: nn.Conv2d, channels: slice, *, bias: bool) -> nn.Conv2d:
-    return _convolution(convolution.weight[:, channels], convolution, convolution.bias if bias else None)
 
 
 def _without_context(convolution: nn.Conv2d, hidden: int, motion: int) -> torch.Tensor:
