@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from highlightr.core.types import Summary
     from highlightr.pipeline import Highlighter
-    from highlightr.timeline import Summary
     from highlightr.zoo import load_preset
 
 __all__ = ["Highlighter", "Summary", "__version__", "load_preset"]
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Highlighter": "highlightr.pipeline",
-    "Summary": "highlightr.timeline",
+    "Summary": "highlightr.core.types",
     "load_preset": "highlightr.zoo",
 }
 

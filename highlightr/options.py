@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.selection.options import SelectionOptions
 
 __all__ = ["SummarizeOptions"]

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.assembly import Models, load_models
-from highlightr.cache import FeatureCache
-from highlightr.device import Precision
-from highlightr.extraction.cached import extract_cached
-from highlightr.hashing import content_hash
+from highlightr.core.device import Precision
+from highlightr.core.hashing import content_hash
+from highlightr.core.progress import ProgressHook, Stages
+from highlightr.core.types import Features, Query, Scores, Shot, Source, Summary, TimeGrid
+from highlightr.features.cache import FeatureCache
+from highlightr.features.extract_cached import extract_cached
 from highlightr.media.probe import probe
-from highlightr.progress import ProgressHook, Stages
+from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import Detector
 from highlightr.selection.shots import find_shots
-from highlightr.timeline import Features, Query, Scores, Shot, Source, Summary, TimeGrid
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
 
 __all__ = ["Analysis", "Highlighter"]
@@ -73,7 +73,7 @@ class Highlighter:
             device: ``auto``, ``cpu`` or ``cuda``.
             precision: of networks that run in torch: ``fp32``, or ``bf16`` or ``fp16`` for speed on a GPU.
             scorer: one of the preset's scorers, which then serves queries and runs without one alike.
-            cache: keep features for the next run on the same video, and use what is kept (`highlightr.cache`).
+            cache: keep features for the next run on the same video, and use what is kept (`highlightr.features.cache`).
             progress: told how far each stage has come.
 
         Raises:
@@ -109,8 +109,8 @@ class Highlighter:
             CutError: ffmpeg failed; nothing was written.
         """
         # What only a summary needs is not loaded for scores.
-        from highlightr.delivery import deliver
         from highlightr.export.outputs import plan_outputs
+        from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.segments import select_segments
 

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from highlightr.core.progress import ProgressHook
+from highlightr.core.types import FloatArray, Query, TimeGrid
 from highlightr.features import registry
 from highlightr.features.base import Extracted, Extraction, Extractor, TextEncoder, Weights
 from highlightr.media import AudioTap, FrameTap, Item, Tap
 from highlightr.pipeline import Highlighter
-from highlightr.progress import ProgressHook
-from highlightr.timeline import FloatArray, Query, TimeGrid
 
 __all__ = ["FRAME_SIDE", "Listens", "Looks", "Reads", "light_highlighter", "light_preset"]
 

@@ -12,14 +12,14 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "highlightr"
 
 FLOORS = (
-    ("errors", "timeline", "home", "hashing", "device", "locks", "names", "progress"),
+    ("core",),
     ("media",),
-    ("features", "scorers"),
-    ("selection", "export", "cache", "zoo"),
-    ("options", "extraction", "assembly"),
-    ("delivery",),
+    ("datasets", "evaluation", "features", "scorers"),
+    ("selection", "zoo"),
+    ("options", "extractor_loader", "model_loader"),
+    ("export",),
     ("pipeline",),
-    ("batch", "training", "evaluation", "web"),
+    ("batch", "training", "web"),
     ("cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

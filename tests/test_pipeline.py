@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from highlightr import Highlighter, Summary
-from highlightr.errors import ConfigError, OutputError, WeightsError
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
 
 
 @pytest.fixture(scope="module")

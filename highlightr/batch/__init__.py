@@ -7,10 +7,10 @@ result = run_batch(jobs, "out", BatchOptions(workers=2))
 
 from __future__ import annotations
 
-from highlightr.batch.board import Board, Running, Watch
 from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.plan import plan_jobs
+from highlightr.batch.progress import Board, Running, Watch
 from highlightr.batch.run import BatchResult, run_batch
 
 __all__ = [

@@ -16,14 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from highlightr import errors
-from highlightr.batch.board import Listener
 from highlightr.batch.devices import CORES_PER_WORKER
 from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.place import OutputPlace
+from highlightr.batch.output_dir import OutputPlace
+from highlightr.batch.progress import Listener
 from highlightr.batch.work import UnusableError, VideoWork
-from highlightr.errors import ConfigError, HighlightrError
+from highlightr.core import errors
+from highlightr.core.errors import ConfigError, HighlightrError
 
 __all__ = ["run_on_ray"]
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from highlightr.device import cuda_device_count, resolve_device
+from highlightr.core.device import cuda_device_count, resolve_device
 
 __all__ = ["Placement", "core_count", "place_workers"]
 

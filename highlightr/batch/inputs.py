@@ -14,9 +14,9 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from highlightr.batch.place import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 __all__ = ["Found", "find_videos", "is_address", "read_list"]
 
@@ -116,7 +116,7 @@ def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_r
 
 
 def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[Found]:
-    from highlightr.extraction import VIDEO_SUFFIXES
+    from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
 
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from highlightr import errors
-from highlightr.batch.board import Listener
 from highlightr.batch.devices import Placement, place_workers
 from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.place import OutputPlace
+from highlightr.batch.output_dir import OutputPlace
 from highlightr.batch.process import Inbox, Message, WorkerProcess
-from highlightr.errors import HighlightrError
+from highlightr.batch.progress import Listener
+from highlightr.core import errors
+from highlightr.core.errors import HighlightrError
 
 __all__ = ["run_locally"]
 

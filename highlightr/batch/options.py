@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from highlightr.device import PRECISIONS, Precision
-from highlightr.errors import ConfigError
+from highlightr.core.device import PRECISIONS, Precision
+from highlightr.core.errors import ConfigError
 from highlightr.options import SummarizeOptions
 
 __all__ = ["OWN_OUTPUTS", "BatchOptions", "Engine"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from highlightr.batch.inputs import Found, find_videos, is_address
 from highlightr.batch.jobs import Job
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 __all__ = ["plan_jobs"]
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 from highlightr.batch.devices import Placement
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.place import OutputPlace
+from highlightr.batch.output_dir import OutputPlace
 
 __all__ = ["Inbox", "Message", "WorkerProcess"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
-from highlightr.errors import ConfigError, HighlightrError, MediaError
-from highlightr.progress import ProgressHook
+from highlightr.core.errors import ConfigError, HighlightrError, MediaError
+from highlightr.core.progress import ProgressHook
 
 __all__ = ["SCHEMES", "check_address", "fetched", "shown_address"]
 
@@ -72,7 +72,7 @@ def fetched(address: str, target: Path, limit_bytes: int, progress: ProgressHook
 
 def _from_web(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> None:
     # It brings HTTP and TLS along, which a batch of local files never needs.
-    from highlightr.zoo.download import download
+    from highlightr.zoo.fetch import download
 
     def tell(stage: str, completed: float, total: float) -> None:
         progress("fetch" if stage == "download" else stage, completed, total)

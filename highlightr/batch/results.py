@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from highlightr.batch.jobs import Outcome
-from highlightr.batch.place import INDEX_NAME, RESULTS_NAME, OutputPlace
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputPlace
 from highlightr.batch.remote import shown_address
-from highlightr.errors import OutputError
+from highlightr.core.errors import OutputError
+from highlightr.core.locks import claimed
 from highlightr.export.files import write_whole
 from highlightr.export.index import IndexEntry, write_index
-from highlightr.locks import claimed
 
 __all__ = ["Results", "result_line"]
 

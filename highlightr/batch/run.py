@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.batch.board import Board, Listener, Watch
 from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.place import INDEX_NAME, RESULTS_NAME, OutputPlace
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputPlace
+from highlightr.batch.progress import Board, Listener, Watch
 from highlightr.batch.results import Results
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.zoo import load_preset
 
 __all__ = ["BatchResult", "run_batch"]

@@ -22,13 +22,13 @@ import numpy as np
 from highlightr import __version__
 from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
-from highlightr.batch.place import OutputPlace, Record
+from highlightr.batch.output_dir import OutputPlace, Record
 from highlightr.batch.remote import fetched
-from highlightr.errors import HighlightrError
-from highlightr.hashing import content_hash
+from highlightr.core.errors import HighlightrError
+from highlightr.core.hashing import content_hash
+from highlightr.core.progress import ProgressHook, silent
+from highlightr.core.types import FloatArray, Summary
 from highlightr.options import SummarizeOptions
-from highlightr.progress import ProgressHook, silent
-from highlightr.timeline import FloatArray, Summary
 from highlightr.zoo import load_preset
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import typer
 from highlightr import __version__
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
-from highlightr.cli.stopping import Stopped, stopped_by_signals
-from highlightr.errors import FAILURE, HighlightrError
+from highlightr.cli.signals import Stopped, stopped_by_signals
+from highlightr.core.errors import FAILURE, HighlightrError
 
 __all__ = ["app", "main"]
 

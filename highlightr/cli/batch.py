@@ -10,10 +10,10 @@ import typer
 
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
 from highlightr.batch.results import result_line
-from highlightr.cli.batch_board import board_watch, show_result
+from highlightr.cli.batch_progress import board_watch, show_result
 from highlightr.cli.choices import CacheChoice
 from highlightr.cli.terminal import error_console, show_log
-from highlightr.errors import FAILURE
+from highlightr.core.errors import FAILURE
 from highlightr.selection.options import SelectionOptions
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from highlightr.device import cuda_device_count
-from highlightr.errors import FAILURE, HighlightrError
-from highlightr.home import home_folder
+from highlightr.core.device import cuda_device_count
+from highlightr.core.errors import FAILURE, HighlightrError
+from highlightr.core.files import home_folder
 from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version
 from highlightr.zoo.store import list_weights
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from highlightr.cli.terminal import print_table, progress_hook, show_log
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from highlightr.evaluation import Report, Row
@@ -36,8 +36,8 @@ def evaluate(
     """Measure scores by the field's protocols, beside random scores, a position prior and the oracle."""
     show_log(quiet=as_json, debug=debug)
     if preset is not None and data is not None and predictions is None and annotations is None:
-        from highlightr.device import resolve_device
-        from highlightr.evaluation import evaluate_preset
+        from highlightr.core.device import resolve_device
+        from highlightr.training.evaluate_preset import evaluate_preset
 
         with progress_hook(quiet=as_json) as progress:
             place = resolve_device(device)

@@ -11,11 +11,11 @@ import typer
 
 from highlightr.cli.choices import PrecisionChoice
 from highlightr.cli.terminal import print_table, progress_hook, show_log
-from highlightr.device import check_precision
-from highlightr.errors import FAILURE
+from highlightr.core.device import check_precision
+from highlightr.core.errors import FAILURE
 
 if TYPE_CHECKING:
-    from highlightr.extraction import VideoResult
+    from highlightr.export.feature_files.extract import VideoResult
 
 __all__ = ["extract"]
 
@@ -43,7 +43,7 @@ def extract(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
-    from highlightr.extraction import ExtractOptions, extract_to_files, videos_in
+    from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files, videos_in
 
     show_log(quiet=quiet, debug=debug)
     options = ExtractOptions(

@@ -10,7 +10,7 @@ import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.terminal import print_table
-from highlightr.errors import FAILURE, ConfigError
+from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.zoo import load_preset
 
 __all__ = ["app"]
@@ -46,7 +46,7 @@ def list_(as_json: Json = False) -> None:
 def pull(names: Names) -> None:
     """Fetch weights, check them, and keep them as tensors only; what is here already is left as it is."""
     from highlightr.cli.terminal import progress_hook
-    from highlightr.zoo.intake import pull as fetch
+    from highlightr.zoo.installer import pull as fetch
 
     with progress_hook(quiet=False) as progress:
         pulled = fetch(names, progress)
@@ -84,7 +84,7 @@ def import_(
     name: Annotated[str, typer.Option("--as", help="Which weights it is.")],
 ) -> None:
     """Take a checkpoint from a file instead of the network."""
-    from highlightr.zoo.intake import import_file
+    from highlightr.zoo.installer import import_file
 
     typer.echo(import_file(file, name).path)
 
@@ -100,7 +100,7 @@ def convert(
 ) -> None:
     """Rewrite a checkpoint as safetensors; one that needs code to be read is refused."""
     if layout == "davihd":
-        from highlightr.scorers.convert import convert_davihd
+        from highlightr.scorers.davihd.convert import convert_davihd
 
         convert_davihd(source, target, overwrite=overwrite)
     elif layout == "plain":

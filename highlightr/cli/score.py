@@ -10,7 +10,7 @@ import typer
 
 from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import print_columns, progress_hook, show_log, timecode
-from highlightr.device import check_precision
+from highlightr.core.device import check_precision
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from highlightr.progress import ProgressHook, silent
+from highlightr.core.progress import ProgressHook, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from highlightr.timeline import Reason, Summary
+    from highlightr.core.types import Reason, Summary
 
 __all__ = ["error_console", "print_columns", "print_table", "progress_hook", "show_log", "show_summary", "timecode"]
 

@@ -14,11 +14,11 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import TimeGrid
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, matrix, read_keyed, read_predictions
 from highlightr.evaluation.base import Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
-from highlightr.evaluation.records import SCORES_FIELD, Record, join, matrix, read_keyed, read_predictions
-from highlightr.timeline import TimeGrid
 
 __all__ = ["Moments", "moment_case", "moment_labels", "read_windows"]
 

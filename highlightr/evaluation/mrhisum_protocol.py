@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.hdf5 import member, open_hdf5, read_array
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
-from highlightr.evaluation.hdf5 import member, open_hdf5, read_array
 from highlightr.evaluation.mrhisum import (
     VARIANTS,
     Variant,
@@ -25,7 +26,6 @@ from highlightr.evaluation.mrhisum import (
     summary_f1,
 )
 from highlightr.evaluation.ranking import kendall, spearman
-from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
 
 __all__ = ["HDF5_SUFFIXES", "MrHiSum", "MrHiSumDAViHD", "MrHiSumTripleSumm", "Truth", "read_truth", "truth_from_group"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.evaluation.base import Case, Protocol, Report, Row
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.evaluation.moments import Moments

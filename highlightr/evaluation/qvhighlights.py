@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import hit_at_1, interpolated_average_precision
-from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
 
 __all__ = ["CLIP_SECONDS", "LEVELS", "QVHighlights", "full_ratings", "highlight_hit_at_1", "highlight_map"]
 

@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, group_means
 from highlightr.evaluation.ranking import ranked, trapezoid_average_precision
-from highlightr.evaluation.records import SCORES_FIELD, Record, join, read_keyed, read_predictions
 
 __all__ = ["TVSum", "YouTubeHighlights", "above_lower_median", "tvsum_top5_ap", "youtube_ap", "youtube_labels"]
 

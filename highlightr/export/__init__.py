@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from highlightr.names import loaded_on_demand
+from highlightr.core.lazy_imports import loaded_on_demand
 
 if TYPE_CHECKING:
     from highlightr.export.index import IndexEntry, render_index, write_index

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from highlightr.timeline import FloatArray, Shot, TimeGrid
+from highlightr.core.types import FloatArray, Shot, TimeGrid
 
 __all__ = ["Tick", "clock", "columns", "line_path", "shot_path", "time_ticks"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from highlightr.errors import OutputError
+from highlightr.core.errors import OutputError
 
 __all__ = ["printable", "write_whole"]
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from highlightr.core.types import Source
 from highlightr.media import check_folder_output, check_output, check_suffix, move, staging_folder
-from highlightr.timeline import Source
 
 __all__ = ["Outputs", "plan_outputs", "staged"]
 

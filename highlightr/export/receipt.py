@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from highlightr import __version__
+from highlightr.core.hashing import content_hash
+from highlightr.core.types import FloatArray, Reason, Segment, Source, Summary
 from highlightr.export.files import printable, write_whole
 from highlightr.features.base import Weights
-from highlightr.hashing import content_hash
 from highlightr.media import CutResult, Piece
-from highlightr.timeline import FloatArray, Reason, Segment, Source, Summary
 
 __all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "software_versions", "write_receipt"]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import OutputError
+from highlightr.core.errors import OutputError
+from highlightr.core.types import Scores, Source
 from highlightr.media.outputs import whole_file
-from highlightr.timeline import Scores, Source
 
 __all__ = ["SUFFIXES", "Scored", "check_scores_path", "scores_document", "write_scores"]
 

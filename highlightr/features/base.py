@@ -13,8 +13,8 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from highlightr.media.taps import Item, Tap
-from highlightr.timeline import FloatArray, Query, Signal, TimeGrid
+from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
+from highlightr.media.sampling import Item, Tap
 
 __all__ = ["Compilable", "Extracted", "Extraction", "Extractor", "TextEncoder", "Weights"]
 

@@ -2,19 +2,19 @@
 
 In: a probed source, its grid and the extractors. Out: `Features` with the streams and signals of all of them.
 Extractors that ask for the same samples share one tap; those that hear are left out where there is no sound. Decoding
-and the taps' extractors run side by side (see `highlightr.features.lanes`).
+and the taps' extractors run side by side (see `highlightr.features.workers`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
-from highlightr.features.lanes import Lanes
+from highlightr.features.workers import Lanes
 from highlightr.media.decode import decode
-from highlightr.media.taps import AudioBlock, AudioTap, Frame, Item, Tap
-from highlightr.timeline import Features, FloatArray, Signal, Source, TimeGrid
+from highlightr.media.sampling import AudioBlock, AudioTap, Frame, Item, Tap
 
 __all__ = ["Progress", "extract", "joined"]
 

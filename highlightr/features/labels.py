@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.files import home_folder, read_sealed, write_sealed
+from highlightr.core.types import FloatArray
 from highlightr.features.base import TextEncoder
-from highlightr.features.packaged import packaged_file
-from highlightr.home import home_folder, read_sealed, write_sealed
-from highlightr.timeline import FloatArray
+from highlightr.features.lite.packaged import packaged_file
 
 __all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names", "label_texts", "write_shipped"]
 
@@ -51,7 +51,7 @@ def label_texts(stream: str) -> tuple[tuple[str, ...], ...]:
     """The wordings of every class, as many tuples as there are wordings, each in column order.
 
     An ImageNet class is worded twice: as the caption of a photo, and by its first name with WordNet's definition. Bare
-    names leave out what a sentence about the thing would say (tests/benchmarks/captioned_retrieval.py compares).
+    names leave out what a sentence about the thing would say (benchmarks/captioned_retrieval.py compares).
 
     Raises:
         ConfigError: a stream whose columns have no names.
@@ -147,6 +147,6 @@ def _audioset_names() -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    from highlightr.features.minilm import MiniLM
+    from highlightr.features.lite.minilm import MiniLM
 
     write_shipped(MiniLM())

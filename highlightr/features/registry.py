@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.features.base import Extractor, TextEncoder, Weights
-from highlightr.features.packaged import packaged_file, verified_bytes
+from highlightr.features.lite.packaged import packaged_file, verified_bytes
 
 __all__ = [
     "EMBEDDED",
@@ -30,7 +30,7 @@ EXTRACTORS: dict[str, str] = {
     "clip-laion": "highlightr.features.backbones.clip:ClipLaion",
     "cnn14": "highlightr.features.backbones.cnn14:Cnn14",
     "cnn14-16k": "highlightr.features.backbones.cnn14:Cnn14At16k",
-    "efficientnet_lite0": "highlightr.features.efficientnet:EfficientNetLite0",
+    "efficientnet_lite0": "highlightr.features.lite.efficientnet:EfficientNetLite0",
     "i3d": "highlightr.features.backbones.i3d:I3D",
     "i3d-flow": "highlightr.features.backbones.i3d:I3DFlow",
     "i3d-r50": "highlightr.features.backbones.kinetics:I3DR50",
@@ -38,21 +38,21 @@ EXTRACTORS: dict[str, str] = {
     "i3d-rgb-piergiaj": "highlightr.features.backbones.i3d:I3DRgbPiergiaj",
     "inception-imagenet": "highlightr.features.backbones.inception:InceptionImageNet",
     "inception-yt8m": "highlightr.features.backbones.inception:InceptionYT8M",
-    "logmel": "highlightr.features.logmel:LogMel",
-    "logmel-authors62": "highlightr.features.logmel_clips:LogMelAuthors62",
-    "logmel-grid": "highlightr.features.logmel_clips:LogMelGrid",
-    "motion": "highlightr.features.motion:Motion",
+    "logmel": "highlightr.features.lite.logmel:LogMel",
+    "logmel-authors62": "highlightr.features.lite.logmel_clips:LogMelAuthors62",
+    "logmel-grid": "highlightr.features.lite.logmel_clips:LogMelGrid",
+    "motion": "highlightr.features.lite.motion:Motion",
     "r3d34": "highlightr.features.backbones.kinetics:R3D34",
     "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",
     "slowfast": "highlightr.features.backbones.kinetics:SlowFast",
-    "yamnet": "highlightr.features.yamnet:YamNet",
+    "yamnet": "highlightr.features.lite.yamnet:YamNet",
 }
 """Extractor name to ``module:class``."""
 
 TEXT_ENCODERS: dict[str, str] = {
     "clip": "highlightr.features.backbones.clip:ClipText",
     "clip-laion": "highlightr.features.backbones.clip:ClipTextLaion",
-    "minilm": "highlightr.features.minilm:MiniLM",
+    "minilm": "highlightr.features.lite.minilm:MiniLM",
 }
 """Text encoder name to ``module:class``."""
 

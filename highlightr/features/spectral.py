@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.timeline import FloatArray
+from highlightr.core.types import FloatArray
 
 __all__ = ["FilterBank", "FrameCutter", "hann", "mel_filters_htk", "mel_filters_slaney", "spectra_of"]
 

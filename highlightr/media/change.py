@@ -13,8 +13,8 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.media.taps import Thumbnail
-from highlightr.timeline import Signal
+from highlightr.core.types import Signal
+from highlightr.media.sampling import Thumbnail
 
 __all__ = ["CHANGE_COLUMNS", "FRAME_CHANGE", "FrameChange"]
 

@@ -10,16 +10,16 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from highlightr.errors import ConfigError
-from highlightr.media._container import reading
-from highlightr.media._copy import copy_pieces, plan_copy
-from highlightr.media._encode import encode_pieces
-from highlightr.media._pieces import CutResult, Piece
-from highlightr.media._stills import plan_stills
-from highlightr.media._takes import plan_encode
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Segment, Source
+from highlightr.media._container.opening import reading
+from highlightr.media._cut.copy import copy_pieces, plan_copy
+from highlightr.media._cut.encode import encode_pieces
+from highlightr.media._cut.plan import plan_encode
+from highlightr.media._cut.result import CutResult, Piece
+from highlightr.media._cut.stills import plan_stills
 from highlightr.media.outputs import check_output, check_suffix, whole_file, whole_folder
 from highlightr.media.thumbnails import grab_thumbnails
-from highlightr.timeline import Segment, Source
 
 __all__ = ["CutProgress", "CutResult", "Piece", "cut_clips", "cut_summary"]
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.errors import MediaError
-from highlightr.media._container import packets, reading, start_seconds
-from highlightr.media._groups import Groups
-from highlightr.media._sieve import Sieve, looks_of
-from highlightr.media._sound import Soundtrack
-from highlightr.media.taps import AudioTap, FrameTap, Item, Tap, ThumbnailTap
-from highlightr.timeline import Source
+from highlightr.core.errors import MediaError
+from highlightr.core.types import Source
+from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._decode.audio import Soundtrack
+from highlightr.media._decode.gop_decoder import Groups
+from highlightr.media._decode.packet_filter import Sieve, looks_of
+from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap, ThumbnailTap
 
 if TYPE_CHECKING:
     import av

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from highlightr.errors import CutError
+from highlightr.core.errors import CutError
 
 __all__ = ["FfmpegProgress", "ffmpeg_path", "ffmpeg_version", "run_ffmpeg"]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from highlightr.errors import ConfigError, OutputError
-from highlightr.timeline import Source
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.types import Source
 
 __all__ = [
     "MUXERS",

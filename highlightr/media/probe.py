@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from highlightr.errors import DecodeError, MediaError
-from highlightr.media._bounds import check_length, check_picture
-from highlightr.media._container import best_audio, best_video, packets, reading, start_seconds
-from highlightr.timeline import AudioStream, Source, VideoStream
+from highlightr.core.errors import DecodeError, MediaError
+from highlightr.core.types import AudioStream, Source, VideoStream
+from highlightr.media._container.limits import check_length, check_picture
+from highlightr.media._container.opening import best_audio, best_video, packets, reading, start_seconds
 
 if TYPE_CHECKING:
     import av

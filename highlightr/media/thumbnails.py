@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.media._bounds import frame_threads
-from highlightr.media._container import packets, reading, start_seconds
-from highlightr.media._pictures import Painter, shown_size, to_jpeg
-from highlightr.media._sieve import Sieve
-from highlightr.media._stamps import STEPS_BACK_SECONDS, Stamps
-from highlightr.timeline import Source
+from highlightr.core.types import Source
+from highlightr.media._container.limits import frame_threads
+from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._decode.frame_converter import Painter, shown_size, to_jpeg
+from highlightr.media._decode.packet_filter import Sieve
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, Stamps
 
 if TYPE_CHECKING:
     import av

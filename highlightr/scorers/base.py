@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from highlightr.errors import ConfigError
-from highlightr.timeline import Features, Query, Scores, Shot
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, Query, Scores, Shot
 
 __all__ = ["Contract", "QueryUse", "Scorer", "check_query"]
 

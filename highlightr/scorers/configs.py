@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 __all__ = ["CFSumConfig", "CFSumLiteConfig", "DAViHDConfig", "MelPooling"]
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer
 from highlightr.scorers.neural import RANDOM_WEIGHTS_NOTE
-from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Shot
 
 __all__ = ["DebugScorer"]
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from highlightr.errors import ConfigError, WeightsError
-from highlightr.scorers.apply import Execution, Precision, apply_windows
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer
 from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
+from highlightr.scorers.sliding_window import Execution, Precision, apply_windows
 from highlightr.scorers.weights import misfit, read_tensors
-from highlightr.timeline import Features, FloatArray, Query, Reason, Scores, Shot
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.device import Precision
-from highlightr.errors import ConfigError
+from highlightr.core.device import Precision
+from highlightr.core.errors import ConfigError
 from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.zeroshot_labels import LabelBank
+from highlightr.scorers.label_bank import LabelBank
 
 if TYPE_CHECKING:
     from highlightr.scorers.neural import NeuralScorer
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["READ_LABELS", "SCORERS", "contract_of", "create_scorer", "describe", "scorer_class"]
 
 SCORERS: dict[str, str] = {
-    "zeroshot": "highlightr.scorers.zeroshot:ZeroShotScorer",
-    "cfsum": "highlightr.scorers.cfsum_scorer:CFSumScorer",
-    "cfsum-lite": "highlightr.scorers.cfsum_lite:CFSumLiteScorer",
-    "davihd": "highlightr.scorers.davihd_scorer:DAViHDScorer",
+    "zeroshot": "highlightr.scorers.zeroshot.scorer:ZeroShotScorer",
+    "cfsum": "highlightr.scorers.cfsum.scorer:CFSumScorer",
+    "cfsum-lite": "highlightr.scorers.cfsum.lite:CFSumLiteScorer",
+    "davihd": "highlightr.scorers.davihd.scorer:DAViHDScorer",
     "debug": "highlightr.scorers.debug:DebugScorer",
 }
 """Scorer name to ``module:class``."""
@@ -100,7 +100,7 @@ def _debug(config: Mapping[str, Any], random_seed: int | None) -> Scorer:
 
 
 def _zeroshot(config: Mapping[str, Any], banks: Mapping[str, LabelBank] | None) -> Scorer:
-    from highlightr.scorers.zeroshot import ZeroShotConfig, ZeroShotScorer
+    from highlightr.scorers.zeroshot.scorer import ZeroShotConfig, ZeroShotScorer
 
     imagenet, audioset = _both(banks, "zeroshot")
     try:
@@ -111,7 +111,7 @@ def _zeroshot(config: Mapping[str, Any], banks: Mapping[str, LabelBank] | None) 
 
 
 def _cfsum_lite(config: Mapping[str, Any], weights: Path | None, banks: Mapping[str, LabelBank] | None) -> Scorer:
-    from highlightr.scorers.cfsum_lite import CFSumLiteScorer
+    from highlightr.scorers.cfsum.lite import CFSumLiteScorer
     from highlightr.scorers.configs import CFSumLiteConfig
 
     if weights is None:
@@ -135,7 +135,7 @@ def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
     if network is not None:
         return network.contract_of(network.config_class.from_mapping(config))
     if name == "cfsum-lite":
-        from highlightr.scorers.cfsum_lite import CFSumLiteScorer
+        from highlightr.scorers.cfsum.lite import CFSumLiteScorer
         from highlightr.scorers.configs import CFSumLiteConfig
 
         return CFSumLiteScorer.contract_of(CFSumLiteConfig.from_mapping(config))
@@ -171,7 +171,7 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameters(name: str, config: Mapping[str, Any]) -> dict[str, int]:
     if name == "cfsum-lite":
-        from highlightr.scorers.cfsum_lite import linear_shapes
+        from highlightr.scorers.cfsum.lite import linear_shapes
         from highlightr.scorers.configs import CFSumLiteConfig
 
         sizes = linear_shapes(CFSumLiteConfig.from_mapping(config))

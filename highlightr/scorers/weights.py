@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 
 __all__ = ["misfit", "read_tensors"]
 

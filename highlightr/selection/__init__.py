@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from highlightr.names import loaded_on_demand
+from highlightr.core.lazy_imports import loaded_on_demand
 
 if TYPE_CHECKING:
     from highlightr.selection.budget import knapsack
     from highlightr.selection.options import Detector, Mode, SelectionOptions
     from highlightr.selection.segments import select_segments
     from highlightr.selection.shots import detect_shots, find_shots, shots_from_boundaries, shots_from_probability
-    from highlightr.selection.transnet import BOUNDARY_PROBABILITY, TransNetV2
 
 __all__ = [
-    "BOUNDARY_PROBABILITY",
     "Detector",
     "Mode",
     "SelectionOptions",
-    "TransNetV2",
     "detect_shots",
     "find_shots",
     "knapsack",
@@ -31,11 +28,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BOUNDARY_PROBABILITY": "transnet",
     "Detector": "options",
     "Mode": "options",
     "SelectionOptions": "options",
-    "TransNetV2": "transnet",
     "detect_shots": "shots",
     "find_shots": "shots",
     "knapsack": "budget",

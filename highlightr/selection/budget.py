@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, join_touching
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 __all__ = ["Detector", "Mode", "SelectionOptions"]
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from highlightr.core.types import Reason, Scores, Segment, Shot
 from highlightr.selection.budget import select_shots
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import EPSILON_SECONDS, Span, clip_overlaps, cut_into_pieces
-from highlightr.timeline import Reason, Scores, Segment, Shot
 
 __all__ = ["select_segments"]
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.types import Features, Shot, Signal
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, LASTING_SECONDS
 from highlightr.selection.options import Detector
-from highlightr.timeline import Features, Shot, Signal
 
 __all__ = ["boundaries_from_change", "detect_shots", "find_shots", "shots_from_boundaries", "shots_from_probability"]
 
@@ -52,7 +52,7 @@ Values = npt.NDArray[np.float64]
 def find_shots(features: Features, detector: Detector) -> tuple[Shot, ...]:
     """The shots of a video by the detector whose signal was extracted."""
     if detector == "transnetv2":
-        from highlightr.selection.transnet import BOUNDARY_PROBABILITY
+        from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY
 
         return shots_from_probability(features.signals[BOUNDARY_PROBABILITY], features.grid.duration_seconds)
     return detect_shots(features.signals[FRAME_CHANGE], features.grid.duration_seconds)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.timeline import Scores, Shot, TimeGrid
+from highlightr.core.types import Scores, Shot, TimeGrid
 
 __all__ = ["EPSILON_SECONDS", "Pieces", "Span", "clip_overlaps", "cut_into_pieces", "join_touching"]
 

@@ -1,15 +1,15 @@
 """Training: a config and labelled data in, weights, curves and figures with their spread out.
 
 `train` runs a config over seeds and folds, `ablate` its tables. Needs the extra `train`; the names load torch and
-Lightning when they are first used, and the data sets (`highlightr.training.datasets`) need neither.
+Lightning when they are first used, and the data sets (`highlightr.datasets`) need neither.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from highlightr.errors import ConfigError
-from highlightr.names import loaded_on_demand
+from highlightr.core.errors import ConfigError
+from highlightr.core.lazy_imports import loaded_on_demand
 
 if TYPE_CHECKING:
     from highlightr.training.ablation import AblationResult, ablate

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.progress import ProgressHook
 from highlightr.evaluation import Row
 from highlightr.export.files import write_whole
 from highlightr.features import create_text_encoder
-from highlightr.progress import ProgressHook
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.runs import fresh_folder, train

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.timeline import FloatArray
+from highlightr.core.types import FloatArray
 from highlightr.training.config import Augment
 
 __all__ = ["augmented", "chosen_rows", "dropped_tokens"]

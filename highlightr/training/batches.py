@@ -14,12 +14,12 @@ import numpy as np
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Query
+from highlightr.datasets import Dataset, Example, Item
 from highlightr.features.base import TextEncoder
-from highlightr.timeline import Query
 from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
 from highlightr.training.config import Augment
-from highlightr.training.datasets import Dataset, Example, Item
 from highlightr.training.learners import Batch, Learner, Sample
 
 __all__ = ["EpochOrder", "Queries", "Store", "epoch_loader", "in_order"]

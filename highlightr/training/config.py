@@ -14,8 +14,8 @@ from typing import Any, Literal, Self
 
 import yaml
 
-from highlightr.errors import ConfigError
-from highlightr.training.datasets import DATASETS
+from highlightr.core.errors import ConfigError
+from highlightr.datasets import DATASETS
 from highlightr.zoo.resources import model_files
 
 __all__ = ["Augment", "DataChoice", "ModelChoice", "Optimiser", "TrainConfig", "config_names", "load_config"]

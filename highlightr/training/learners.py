@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, Query
+from highlightr.datasets import Example
 from highlightr.scorers import create_scorer
 from highlightr.scorers.neural import NeuralScorer
-from highlightr.timeline import FloatArray, Query
-from highlightr.training.datasets import Example
 from highlightr.training.objectives import Outcome
 from highlightr.training.plain_transformer import PlainTransformer
 

@@ -24,11 +24,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.progress import ProgressHook
 from highlightr.evaluation import find_protocol
 from highlightr.export.files import write_whole
-from highlightr.progress import ProgressHook
-from highlightr.scorers.convert import write_weights
+from highlightr.scorers.davihd.convert import write_weights
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import EpochOrder, Store, epoch_loader
 from highlightr.training.config import TrainConfig

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 __all__ = ["Outcome", "binary_cross_entropy", "contrastive", "listwise", "mean_squared_error", "weighted_loss"]
 

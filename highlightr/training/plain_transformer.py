@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
-from highlightr.scorers.cfsum import CFSumOutput
+from highlightr.scorers.cfsum.network import CFSumOutput
 from highlightr.scorers.configs import CFSumConfig
 
 __all__ = ["PlainTransformer"]

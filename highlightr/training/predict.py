@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from highlightr.core.types import FloatArray
 from highlightr.evaluation import Case
-from highlightr.timeline import FloatArray
 from highlightr.training.batches import Store, in_order
 from highlightr.training.learners import Learner
 

@@ -18,21 +18,21 @@ from typing import Any
 import yaml
 
 from highlightr import __version__
-from highlightr.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.progress import ProgressHook
+from highlightr.datasets import Dataset
 from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.export.files import write_whole
 from highlightr.features import create_text_encoder
-from highlightr.progress import ProgressHook
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, Store
 from highlightr.training.config import TrainConfig, load_config
-from highlightr.training.datasets import Dataset
 from highlightr.training.learners import Learner, create_learner
 from highlightr.training.loop import BEST, fit
-from highlightr.training.parts import Parts, divided, unscored_cases
 from highlightr.training.predict import predict
 from highlightr.training.results import RunResult, TrainResult
+from highlightr.training.splits import Parts, divided, unscored_cases
 
 __all__ = ["fresh_folder", "train"]
 

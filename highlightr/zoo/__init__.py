@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from highlightr.names import loaded_on_demand
+from highlightr.core.lazy_imports import loaded_on_demand
 from highlightr.zoo.manifest import WeightsEntry, load_manifest
 from highlightr.zoo.presets import DEFAULT_PRESET, Preset, ScorerChoice, ScorerUse, load_preset, preset_names
 from highlightr.zoo.resources import model_files
 from highlightr.zoo.store import Verified, WeightsState, list_weights, verify, weights_path
 
 if TYPE_CHECKING:
-    from highlightr.zoo.intake import Pulled, import_file, pull
+    from highlightr.zoo.installer import Pulled, import_file, pull
 
 __all__ = [
     "DEFAULT_PRESET",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 
 __all__ = ["graphdef_constants", "read_graphdef_archive", "read_members", "read_npy_archive"]
 

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.progress import ProgressHook, silent
+from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.manifest import WeightsEntry
 
 __all__ = ["Digests", "digests", "mismatch"]

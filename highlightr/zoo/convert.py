@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import ConfigError, OutputError, WeightsError
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.zoo.archives import as_torch, read_graphdef_archive, read_npy_archive
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.zoo.resources import model_files
 
 __all__ = ["FORMATS", "MANIFEST_FILE", "WeightsEntry", "entry", "load_manifest", "parse_manifest"]

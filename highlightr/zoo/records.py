@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import WeightsError
-from highlightr.home import home_folder
-from highlightr.locks import try_lock
+from highlightr.core.errors import WeightsError
+from highlightr.core.files import home_folder
+from highlightr.core.locks import try_lock
 
 __all__ = ["Pin", "Receipt", "lock", "pin", "pins", "pins_file", "read_receipt", "weights_folder", "write_receipt"]
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from highlightr.errors import WeightsError
-from highlightr.progress import ProgressHook, silent
+from highlightr.core.errors import WeightsError
+from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder

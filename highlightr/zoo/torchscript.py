@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 
 __all__ = ["read_torchscript"]
 

@@ -16,7 +16,7 @@ from email.message import Message
 from typing import IO
 from urllib.parse import urlsplit
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 
 __all__ = ["Changed", "TryAgain", "open_url"]
 

@@ -15,8 +15,8 @@ import pytest
 
 from highlightr.batch import BatchOptions, Board, Job, plan_jobs, run_batch
 from highlightr.batch import cluster as engine
-from highlightr.batch.place import OutputPlace
-from highlightr.errors import ConfigError
+from highlightr.batch.output_dir import OutputPlace
+from highlightr.core.errors import ConfigError
 from tests.batch.conftest import leftovers, snapshot
 from tests.conftest import REPOSITORY
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from highlightr import device
 from highlightr.batch import devices
 from highlightr.batch.devices import Placement, place_workers
-from highlightr.errors import ConfigError
+from highlightr.core import device
+from highlightr.core.errors import ConfigError
 
 
 @pytest.fixture

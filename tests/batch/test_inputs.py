@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from highlightr.batch.inputs import Found, find_videos
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 
 def tree(root: Path, *names: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from highlightr.batch import BatchOptions, Board, Job, plan_jobs, run_batch
-from highlightr.errors import ConfigError, HighlightrError, WeightsError
+from highlightr.core.errors import ConfigError, HighlightrError, WeightsError
 from tests.batch.conftest import leftovers, results, snapshot
 from tests.mediamaker import made
 
@@ -229,7 +229,7 @@ def test_workers_that_never_start_end_the_batch(
 
 
 def test_the_work_of_another_run_is_waited_for(videos: Path, tmp_path: Path, options: Any) -> None:
-    from highlightr.batch.place import OutputPlace
+    from highlightr.batch.output_dir import OutputPlace
 
     place = OutputPlace(tmp_path / "out")
     place.prepare()

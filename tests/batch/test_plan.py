@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from highlightr.batch import plan_jobs
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 
 
 @pytest.fixture

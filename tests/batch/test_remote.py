@@ -13,8 +13,8 @@ import pytest
 
 from highlightr.batch import BatchOptions, plan_jobs, remote, run_batch
 from highlightr.batch.remote import fetched
-from highlightr.errors import ConfigError, MediaError
-from highlightr.progress import silent
+from highlightr.core.errors import ConfigError, MediaError
+from highlightr.core.progress import silent
 from tests.batch.conftest import leftovers, results
 from tests.mediamaker import made
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from highlightr.batch import Job, Outcome
-from highlightr.batch.place import OutputPlace
+from highlightr.batch.output_dir import OutputPlace
 from highlightr.batch.results import Results
-from highlightr.errors import OutputError
+from highlightr.core.errors import OutputError
 from tests.batch.conftest import results
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from highlightr.batch import BatchOptions, Job, plan_jobs, work
-from highlightr.batch.place import OutputPlace
+from highlightr.batch.output_dir import OutputPlace
 from highlightr.batch.work import VideoWork
 
 JOB = Job("/videos/a.mp4", None, "a.mp4")
@@ -81,7 +81,7 @@ def test_a_missing_picture_is_no_failure(
     place: OutputPlace, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from highlightr import media
-    from highlightr.errors import DecodeError
+    from highlightr.core.errors import DecodeError
 
     def refuse(*arguments: object, **keywords: object) -> list[bytes]:
         raise DecodeError("no frame")

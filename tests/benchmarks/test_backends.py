@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import backends
+from benchmarks.backends import backends_table, chosen, heard
+from benchmarks.forwards import BACKENDS, Trial, best, by_turns, trials
+from benchmarks.networks import Network, text_network
 from highlightr.features import create_text_encoder
 from highlightr.media import probe
-from tests.benchmarks import backends
-from tests.benchmarks.backends import backends_table, chosen, heard
-from tests.benchmarks.forwards import BACKENDS, Trial, best, by_turns, trials
-from tests.benchmarks.networks import Network, text_network
 from tests.mediamaker import CLOSED_GOP, made
 
 QUICK = [name for name in BACKENDS if name != "torch, compiled"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import charades
 from highlightr.evaluation import Case, find_protocol
-from tests.benchmarks import charades
 
 LABELS = {"a": [1, 0, 0, 0], "b": [0, 1, 0, 0]}
 CASES = {

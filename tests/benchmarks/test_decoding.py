@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.decoding import WAYS, NotHere, expected_picks, fastest_exact, picks, sound_rates
 from highlightr.media import probe
-from highlightr.media.taps import FrameTap
-from tests.benchmarks.decoding import WAYS, NotHere, expected_picks, fastest_exact, picks, sound_rates
+from highlightr.media.sampling import FrameTap
 from tests.mediamaker import CLOSED_GOP, OPEN_GOP, made, read_number, variable_times
 
 VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -74,6 +74,6 @@ def test_the_same_frames_where_the_way_is_there(way: str) -> None:
 
 
 def test_a_sample_rate_counts_once() -> None:
-    from highlightr.media.taps import AudioTap
+    from highlightr.media.sampling import AudioTap
 
     assert sound_rates([FrameTap(1.0), AudioTap(16_000), AudioTap(32_000), AudioTap(16_000)]) == [16_000, 32_000]

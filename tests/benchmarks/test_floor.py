@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import floor
+from benchmarks.floor import Job, StageClock, filled, own_trial, plain_cut, ratios, raw
+from benchmarks.forwards import agreement, in_batches
+from benchmarks.networks import Network, listening
+from benchmarks.running import Spread, by_turns, extractors_of, without_cache
 from highlightr import Highlighter
+from highlightr.core.types import Segment
 from highlightr.media import probe
-from highlightr.timeline import Segment
-from tests.benchmarks import floor
-from tests.benchmarks.floor import Job, StageClock, filled, own_trial, plain_cut, ratios, raw
-from tests.benchmarks.forwards import agreement, in_batches
-from tests.benchmarks.networks import Network, listening
-from tests.benchmarks.running import Spread, by_turns, extractors_of, without_cache
 from tests.mediamaker import CLOSED_GOP, made
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import flow
+from benchmarks.plain_models import plain_flow
 from highlightr.features.backbones.base import NetworkSource
-from tests.benchmarks import flow
-from tests.benchmarks.plain_models import plain_flow
 from tests.mediamaker import made
 
 

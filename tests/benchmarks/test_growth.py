@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import growth
+from benchmarks.growth import FULL, QUERIES, SMALL, Row, exponent, growth_table, query, small
+from benchmarks.growth_picture import growth_svg
 from highlightr.media import probe
-from tests.benchmarks import growth
-from tests.benchmarks.growth import FULL, QUERIES, SMALL, Row, exponent, growth_table, query, small
-from tests.benchmarks.growth_picture import growth_svg
 from tests.mediamaker import made
 
 

@@ -10,13 +10,13 @@ import av
 import numpy as np
 import pytest
 
+from benchmarks import plain_way
+from benchmarks.plain_way import compare, every_frame_streams, laid_open, plain_features
+from highlightr.core.types import TimeGrid
 from highlightr.features import create_extractor, extract
 from highlightr.features.backbones.windows import WindowProtocol
 from highlightr.media import AudioBlock, AudioTap, decode, probe
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.timeline import TimeGrid
-from tests.benchmarks import plain_way
-from tests.benchmarks.plain_way import compare, every_frame_streams, laid_open, plain_features
 from tests.mediamaker import CLOSED_GOP, made, variable_times
 
 

@@ -171,7 +171,7 @@ def test_an_unknown_option_is_a_usage_error(
 
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from highlightr.cli import main
-    from highlightr.errors import MediaError
+    from highlightr.core.errors import MediaError
 
     monkeypatch.setattr(sys, "argv", ["highlightr", "summarize", str(tmp_path / "nowhere.mp4"), "--debug"])
     with pytest.raises(MediaError, match="nowhere"):

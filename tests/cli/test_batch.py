@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from highlightr.batch import Board, Job, Outcome
-from highlightr.cli.batch_board import board_table, board_watch
+from highlightr.cli.batch_progress import board_table, board_watch
 from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
 from tests.mediamaker import made

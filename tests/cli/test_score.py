@@ -22,7 +22,7 @@ def call(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
     # A home of its own: what other tests have cached must not show. Compiled models stay where they are.
-    monkeypatch.setattr("highlightr.cache.home_folder", lambda: tmp_path_factory.getbasetemp() / "scores")
+    monkeypatch.setattr("highlightr.features.cache.home_folder", lambda: tmp_path_factory.getbasetemp() / "scores")
     return partial(run, capsys, monkeypatch)
 
 
@@ -52,7 +52,7 @@ def test_a_second_run_decodes_nothing_and_says_the_same(
     def refuse(*given: object, **named: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(import_module("highlightr.extraction.cached"), "extract", refuse)
+    monkeypatch.setattr(import_module("highlightr.features.extract_cached"), "extract", refuse)
     assert call("score", video, "-q", "a cat", "--json").out == first.out
     with pytest.raises(AssertionError, match="decoded"):
         call("score", video, "-q", "a cat", "--json", "--no-cache")
@@ -65,7 +65,7 @@ def test_a_second_run_decodes_nothing_and_says_the_same(
 def test_prepared_models_are_shown_and_go_only_when_asked(
     call: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("highlightr.features.compiled.home_folder", lambda: tmp_path)
+    monkeypatch.setattr("highlightr.features.engines.compiled.home_folder", lambda: tmp_path)
     (tmp_path / "compiled").mkdir()
     prepared = tmp_path / "compiled" / "net-0-0.onnx.sealed"
     prepared.write_bytes(b"0" * 2**20)

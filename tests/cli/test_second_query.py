@@ -56,7 +56,7 @@ def test_a_second_query_loads_what_it_needs_and_answers_the_same(video: Path) ->
     repository = Path(__file__).resolve().parents[2]
     _score(repository, video, "a cat")
     second, loaded = _score(repository, video, "a cup of coffee")
-    assert {"numpy", "highlightr.features.minilm"} <= loaded
+    assert {"numpy", "highlightr.features.lite.minilm"} <= loaded
     assert loaded & NOT_NEEDED == set()
     afresh, _ = _score(repository, video, "a cup of coffee", "--no-cache")
     assert second == afresh

@@ -10,18 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError
-from highlightr.evaluation import (
-    PROTOCOLS,
-    evaluate_cases,
-    evaluate_files,
-    find_protocol,
-    moment_case,
-    moment_labels,
-    records,
-)
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import TimeGrid
+from highlightr.datasets import json_lines as records
+from highlightr.evaluation import PROTOCOLS, evaluate_cases, evaluate_files, find_protocol, moment_case, moment_labels
 from highlightr.evaluation.baselines import position_prior, random_scores
-from highlightr.timeline import TimeGrid
 
 ROWS = ["predictions", "random", "position prior", "oracle"]
 

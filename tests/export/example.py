@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.timeline import (
+from highlightr.core.types import (
     AudioStream,
     Reason,
     Scores,

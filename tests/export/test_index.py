@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from highlightr.errors import OutputError
+from highlightr.core.errors import OutputError
 from highlightr.export import IndexEntry, render_index, write_index
 from tests.export.test_report import PAYLOAD, Page
 

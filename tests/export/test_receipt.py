@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from highlightr.errors import MediaError, OutputError
+from highlightr.core.errors import MediaError, OutputError
 from highlightr.export import build_receipt, receipt_schema, write_receipt
 from highlightr.features.base import Weights
 from highlightr.selection import SelectionOptions

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import OutputError
+from highlightr.core.errors import OutputError
+from highlightr.core.types import Reason, Scores, Source, TimeGrid, VideoStream
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
-from highlightr.timeline import Reason, Scores, Source, TimeGrid, VideoStream
 
 GRID = TimeGrid(2.5, 1.0)
 SOURCE = Source(Path("a.mp4"), 2.5, 0.0, "mp4", 1, VideoStream(0, "h264", 64, 36))

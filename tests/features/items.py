@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.base import Extracted, Extractor
-from highlightr.media.taps import AudioBlock, AudioTap, Frame, FrameTap, Item, Tap, Thumbnail, ThumbnailTap
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item, Tap, Thumbnail, ThumbnailTap
 
 THUMBNAILS_PER_SECOND = 25
 EVENT_SECONDS = 0.2

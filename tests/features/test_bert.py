@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from highlightr.features.bert import BertEncoder, erf
-from tests.benchmarks import torch_bert
+from benchmarks import torch_bert
+from highlightr.features.lite.bert import BertEncoder, erf
 
 SIZES = {"layers": 2, "width": 24, "heads": 3, "inner_width": 40, "vocabulary": 50, "positions": 16}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extractor
 from highlightr.features.registry import EXTRACTORS, create_extractor, extractor_class
-from highlightr.media.taps import AudioBlock, Frame, Thumbnail
-from highlightr.timeline import TimeGrid
+from highlightr.media.sampling import AudioBlock, Frame, Thumbnail
 
 from .items import run
 

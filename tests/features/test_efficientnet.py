@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from highlightr.errors import ConfigError
-from highlightr.features.efficientnet import EfficientNetLite0, preprocess
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.labels import label_names
-from highlightr.media.taps import Frame
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.features.lite.efficientnet import EfficientNetLite0, preprocess
+from highlightr.media.sampling import Frame
 
 data = pytest.importorskip("skimage.data")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import AudioStream, Source, TimeGrid, VideoStream
 from highlightr.features import create_extractor
 from highlightr.features import extract as extract_function
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.extract import extract
-from highlightr.media.taps import AudioTap, FrameTap, Item, Tap
-from highlightr.timeline import AudioStream, Source, TimeGrid, VideoStream
+from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap
 
 from .items import items
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, Query
 from highlightr.features import labels
 from highlightr.features.base import TextEncoder, Weights
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names, label_texts
-from highlightr.features.minilm import MiniLM
-from highlightr.timeline import FloatArray, Query
+from highlightr.features.lite.minilm import MiniLM
 
 
 class Counting(TextEncoder):

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from highlightr.features.logmel import AUDIO_DYNAMICS, LogMel
-from highlightr.media.taps import AudioBlock
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.features.lite.logmel import AUDIO_DYNAMICS, LogMel
+from highlightr.media.sampling import AudioBlock
 
 from .items import run, sound
 

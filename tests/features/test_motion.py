@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.base import Extracted
-from highlightr.features.motion import Motion
-from highlightr.media.taps import Thumbnail
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.features.lite.motion import Motion
+from highlightr.media.sampling import Thumbnail
 
 Image = npt.NDArray[np.uint8]
 

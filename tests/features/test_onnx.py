@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError, WeightsError
-from highlightr.features import compiled
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.files import write_sealed
 from highlightr.features.base import Weights
-from highlightr.features.compiled import clear_compiled, compiled_files
-from highlightr.features.onnx import Recipe, compiled_path, default_threads, open_model
-from highlightr.home import write_sealed
+from highlightr.features.engines import compiled
+from highlightr.features.engines.compiled import clear_compiled, compiled_files
+from highlightr.features.engines.onnx import Recipe, compiled_path, default_threads, open_model
 
 INPUT = {"rows": np.arange(6, dtype=np.float32).reshape(2, 3)}
 

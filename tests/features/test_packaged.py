@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 from highlightr.features.base import Weights
-from highlightr.features.packaged import mapped_tensors, packaged_file, verified_bytes
+from highlightr.features.lite.packaged import mapped_tensors, packaged_file, verified_bytes
 from highlightr.features.registry import EMBEDDED, embedded_weights_state
 
 

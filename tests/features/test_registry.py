@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.features import create_extractor, create_text_encoder
-from highlightr.features.logmel import LogMel
+from highlightr.features.lite.logmel import LogMel
 
 
 def test_unknown_names_list_the_known_ones() -> None:
@@ -38,8 +38,8 @@ import sys
 import numpy as np
 from highlightr.features import create_extractor, create_text_encoder
 from highlightr.features.labels import LABELLED_STREAMS, label_names
-from highlightr.timeline import TimeGrid
-from highlightr.media.taps import AudioBlock, Frame
+from highlightr.core.types import TimeGrid
+from highlightr.media.sampling import AudioBlock, Frame
 create_text_encoder("minilm").encode("a cat")
 extraction = create_extractor("efficientnet_lite0").start(TimeGrid(1.0, 1.0))
 extraction.push(Frame(0, 0.5, np.zeros((256, 300, 3), np.uint8)))

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.labels import label_names
-from highlightr.features.yamnet import YamNet, log_mel_rows
-from highlightr.media.taps import AudioBlock
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.features.lite.yamnet import YamNet, log_mel_rows
+from highlightr.media.sampling import AudioBlock
 
 from .items import run
 

@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from highlightr.errors import HighlightrError
+from highlightr.core.errors import HighlightrError
 from highlightr.pipeline import Highlighter
 from tests.light import light_highlighter
 

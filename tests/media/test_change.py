@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from highlightr.core.types import Signal
 from highlightr.media.change import FrameChange
-from highlightr.media.taps import Thumbnail
-from highlightr.timeline import Signal
+from highlightr.media.sampling import Thumbnail
 
 
 def measure(levels: list[int], frames_per_second: float = 10.0) -> Signal:

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from highlightr.errors import ConfigError, CutError, OutputError
-from highlightr.media import AudioTap, CutResult, _encode, cut_clips, cut_summary, decode, grab_thumbnails, probe
-from highlightr.media._stills import Stills
-from highlightr.media._takes import plan_encode
+from highlightr.core.errors import ConfigError, CutError, OutputError
+from highlightr.core.types import Segment
+from highlightr.media import AudioTap, CutResult, cut_clips, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._cut import encode as _encode
+from highlightr.media._cut.plan import plan_encode
+from highlightr.media._cut.stills import Stills
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
-from highlightr.timeline import Segment
 from tests.mediamaker import (
     CLICK_EVERY_SECONDS,
     CLOSED_GOP,

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from highlightr.errors import DecodeError, MediaError
+from highlightr.core.errors import DecodeError, MediaError
 from highlightr.media import AudioBlock, AudioTap, Frame, FrameTap, Tap, Thumbnail, ThumbnailTap, decode, probe
 from tests.mediamaker import (
     CLOSED_GOP,

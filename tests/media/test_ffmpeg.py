@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.errors import CutError
+from highlightr.core.errors import CutError
 from highlightr.media import ffmpeg
 from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version, run_ffmpeg
 from tests.signals import as_in_a_terminal

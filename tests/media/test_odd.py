@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import MediaError
+from highlightr.core.errors import MediaError
+from highlightr.core.types import Segment
 from highlightr.media import AudioTap, FrameTap, ThumbnailTap, cut_summary, decode, probe
-from highlightr.timeline import Segment
 
 pytestmark = pytest.mark.realdata
 

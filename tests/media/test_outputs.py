@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.types import Segment, Source
 from highlightr.media import check_output, check_suffix, cut_summary, probe
 from highlightr.media.outputs import whole_file, whole_folder
-from highlightr.timeline import Segment, Source
 from tests.mediamaker import made
 
 

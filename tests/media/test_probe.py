@@ -14,9 +14,9 @@ from typing import Any
 import av
 import pytest
 
-from highlightr.errors import DecodeError, MediaError
+from highlightr.core.errors import DecodeError, MediaError
 from highlightr.media import probe
-from highlightr.media._container import open_container, packets
+from highlightr.media._container.opening import open_container, packets
 from tests.mediamaker import made, turn, variable_times
 
 

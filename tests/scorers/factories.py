@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import Scorer, contract_of, create_scorer
-from highlightr.scorers.cfsum_lite import CFSumLiteScorer, LinearWeights, linear_shapes
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
 from highlightr.scorers.configs import CFSumLiteConfig
-from highlightr.scorers.zeroshot_labels import LabelBank
-from highlightr.timeline import Features, Query, Signal, TimeGrid
+from highlightr.scorers.label_bank import LabelBank
 from highlightr.zoo.presets import load_preset
 
 WIDTHS = {"efficientnet_lite0": 1280, "yamnet": 521, "imagenet": 1000}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
-from highlightr.scorers.cfsum import CFSum, interaction_pairs
+from highlightr.scorers.cfsum.network import CFSum, interaction_pairs
 from highlightr.scorers.configs import CFSumConfig
 from tests.scorers import reference
 

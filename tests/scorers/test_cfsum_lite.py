@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from highlightr.errors import ConfigError, WeightsError
-from highlightr.scorers import cfsum_lite, create_scorer
-from highlightr.scorers.cfsum_lite import CFSumLiteScorer, LinearWeights
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import Features, Shot, TimeGrid
+from highlightr.scorers import create_scorer
+from highlightr.scorers.cfsum import lite as cfsum_lite
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.cfsum.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
-from highlightr.scorers.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
-from highlightr.scorers.zeroshot import WEAK_MATCH, ZeroShotConfig
-from highlightr.scorers.zeroshot_labels import strongest_labels
-from highlightr.timeline import Features, Shot, TimeGrid
+from highlightr.scorers.label_bank import strongest_labels
+from highlightr.scorers.zeroshot.scorer import WEAK_MATCH, ZeroShotConfig
 from tests.scorers import factories
 
 BANKS = {"imagenet": factories.bank(1000, 1), "yamnet": factories.bank(521, 2)}

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, Query, TimeGrid
 from highlightr.scorers import create_scorer
 from highlightr.scorers.attention import parameter_counts
-from highlightr.scorers.cfsum_regularised import (
+from highlightr.scorers.cfsum.regularised import (
     PLACE_WIDTH,
     CFSumMembers,
     CFSumRegularised,
     place_waves,
     smoothed,
 )
-from highlightr.scorers.cfsum_scorer import places
+from highlightr.scorers.cfsum.scorer import places
 from highlightr.scorers.configs import CFSumConfig
-from highlightr.timeline import Features, Query, TimeGrid
 
 WIDTHS = {"video": 24, "audio": 10, "text": 14}
 CLIPS, TOKENS = 9, 5

@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import Features, Query, Scores, Shot, Signal, TimeGrid
 from highlightr.scorers import SCORERS, Scorer, contract_of, create_scorer, describe
-from highlightr.scorers.cfsum_scorer import CFSumScorer
-from highlightr.scorers.davihd_scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_logmel, pool_logmel_authors
+from highlightr.scorers.cfsum.scorer import CFSumScorer
+from highlightr.scorers.davihd.scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_logmel, pool_logmel_authors
 from highlightr.scorers.neural import RANDOM_WEIGHTS_NOTE
 from highlightr.scorers.registry import READ_LABELS, scorer_class
-from highlightr.timeline import Features, Query, Scores, Shot, Signal, TimeGrid
 from highlightr.zoo.presets import load_preset
 from tests.scorers import factories
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.configs import DAViHDConfig
-from highlightr.scorers.davihd import DAViHD
+from highlightr.scorers.davihd.network import DAViHD
 from tests.scorers import reference
 
 CLIPS = 11

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from highlightr.errors import OutputError, WeightsError
-from highlightr.scorers.convert import (
+from highlightr.core.errors import OutputError, WeightsError
+from highlightr.scorers.davihd.convert import (
     convert_davihd,
     davihd_config_of,
     davihd_from_authors,
@@ -18,8 +18,8 @@ from highlightr.scorers.convert import (
     read_checkpoint,
     write_weights,
 )
-from highlightr.scorers.davihd import DAViHD
-from highlightr.scorers.davihd_scorer import DAViHDScorer
+from highlightr.scorers.davihd.network import DAViHD
+from highlightr.scorers.davihd.scorer import DAViHDScorer
 
 AUDIO = 2048
 POSITIONS = "dynamic_audio_encoder.positional_encoding.pe"

@@ -7,7 +7,12 @@ import torch
 from torch.nn import functional
 
 from highlightr.scorers.configs import DAViHDConfig
-from highlightr.scorers.dynamics import DynamicsEncoder, FrequencyAttention, FrequencyDynamicConv, frame_difference
+from highlightr.scorers.davihd.dynamics import (
+    DynamicsEncoder,
+    FrequencyAttention,
+    FrequencyDynamicConv,
+    frame_difference,
+)
 
 CHANNELS, FRAMES, BINS = 8, 10, 16
 

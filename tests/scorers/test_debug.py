@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, TimeGrid
 from highlightr.scorers.debug import DebugScorer
-from highlightr.timeline import Features, TimeGrid
 from tests.scorers import factories
 
 
@@ -43,7 +43,7 @@ def test_it_runs_without_torch() -> None:
     code = (
         "import sys, numpy as np\n"
         "from highlightr.scorers import create_scorer\n"
-        "from highlightr.timeline import Features, TimeGrid\n"
+        "from highlightr.core.types import Features, TimeGrid\n"
         "made = create_scorer('debug', {})\n"
         "print(made.score(Features(TimeGrid(2.0, 1.0), {'x': np.ones((2, 3), 'f')}), None, ()).values.shape)\n"
         "print('torch' in sys.modules)\n"

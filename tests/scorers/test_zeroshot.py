@@ -7,18 +7,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError
-from highlightr.scorers.zeroshot import NOT_ENGLISH, WEAK_MATCH, ZeroShotConfig, ZeroShotScorer
-from highlightr.scorers.zeroshot_labels import LabelBank, LabelMatch, strongest_labels
-from highlightr.scorers.zeroshot_salience import PART_WEIGHTS, SALIENT_SOUNDS, salient_sounds, standing_out
-from highlightr.scorers.zeroshot_smoothing import (
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
+from highlightr.scorers.label_bank import LabelBank, LabelMatch, strongest_labels
+from highlightr.scorers.smoothing import (
     average_over,
     join_steps,
     moving_average,
     scene_indices,
     shot_index,
 )
-from highlightr.timeline import Features, FloatArray, Query, Shot, TimeGrid
+from highlightr.scorers.zeroshot.salience import PART_WEIGHTS, SALIENT_SOUNDS, salient_sounds, standing_out
+from highlightr.scorers.zeroshot.scorer import NOT_ENGLISH, WEAK_MATCH, ZeroShotConfig, ZeroShotScorer
 
 SEEN = ("cat", "car", "tree", "cup")
 HEARD = ("Speech", "Bark", "Cheering", "Engine")

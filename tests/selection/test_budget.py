@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.selection import knapsack
 
 ITEMS = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 30)), max_size=11)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Reason, Scores, Segment, Shot, TimeGrid
 from highlightr.selection import Mode, SelectionOptions, select_segments
-from highlightr.timeline import Reason, Scores, Segment, Shot, TimeGrid
 
 
 def scores_of(values: Sequence[float], *, clip_seconds: float = 1.0, seconds: float | None = None) -> Scores:

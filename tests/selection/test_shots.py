@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from highlightr.core.types import Shot, Signal
 from highlightr.media.change import FrameChange
-from highlightr.media.taps import Thumbnail
+from highlightr.media.sampling import Thumbnail
 from highlightr.selection import detect_shots, shots_from_boundaries, shots_from_probability
-from highlightr.timeline import Shot, Signal
 
 Image = npt.NDArray[np.uint8]
 

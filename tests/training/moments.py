@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from highlightr.core.types import Query
 from highlightr.features.base import TextEncoder, Weights
-from highlightr.timeline import Query
 from highlightr.training import TrainConfig
 from highlightr.training.batches import Queries
 from tests.training.files import lines, save

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.evaluation import Row
 from highlightr.training import ablate, ablation
 from highlightr.training.ablation import markdown_table

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from highlightr.datasets import open_dataset
 from highlightr.training import batches as batches_module
 from highlightr.training.batches import EpochOrder, Store, draw, epoch_loader, in_order
 from highlightr.training.config import Augment
-from highlightr.training.datasets import open_dataset
 from highlightr.training.learners import Learner, create_learner
 from tests.training import moments
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.evaluation import find_protocol
 from highlightr.scorers import contract_of
 from highlightr.training import config_names, load_config

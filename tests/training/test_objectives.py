@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.training.objectives import CONTRAST_SCALE, Outcome, weighted_loss
 
 LABELS = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 9.0]])

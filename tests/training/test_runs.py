@@ -11,17 +11,17 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.datasets import open_dataset
 from highlightr.evaluation import evaluate_files
 from highlightr.scorers import create_scorer
 from highlightr.training import TrainConfig, train
 from highlightr.training import loop as loop_module
 from highlightr.training.batches import Store
-from highlightr.training.datasets import open_dataset
 from highlightr.training.learners import Batch, CFSumLearner, create_learner
 from highlightr.training.objectives import Outcome
-from highlightr.training.parts import open_parts
 from highlightr.training.predict import predict
+from highlightr.training.splits import open_parts
 from tests.training import moments
 
 RUN_FILES = {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.errors import HighlightrError, OutputError
+from highlightr.core.errors import HighlightrError, OutputError
 from highlightr.pipeline import Highlighter
 from tests.light import light_highlighter
 from tests.mediamaker import made

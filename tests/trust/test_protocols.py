@@ -14,12 +14,13 @@ import av
 import pytest
 
 import highlightr
-from highlightr.errors import HighlightrError, MediaError
-from highlightr.media import FrameTap, Piece, ThumbnailTap, _encode, cut_summary, decode, grab_thumbnails, probe
-from highlightr.media._takes import Take
+from highlightr.core.errors import HighlightrError, MediaError
+from highlightr.core.types import Segment, Source
+from highlightr.media import FrameTap, Piece, ThumbnailTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._cut import encode as _encode
+from highlightr.media._cut.plan import Take
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
-from highlightr.timeline import Segment, Source
 from tests.mediamaker import made, make_video
 from tests.trust.baits import PLAYLISTS, Listener, Watch, with_alias, with_url, write_playlist
 

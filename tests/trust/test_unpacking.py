@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import highlightr
-from highlightr.errors import ConfigError, HighlightrError
-from highlightr.evaluation.hdf5 import dataset_shape, member, open_hdf5, read_array
+from highlightr.core.errors import ConfigError, HighlightrError
+from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
 
 PACKAGE = Path(highlightr.__file__).parent
 

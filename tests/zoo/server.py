@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
-from highlightr.zoo.download import Patience
+from highlightr.zoo.fetch import Patience
 
 QUICK = Patience(timeout_seconds=0.5, window_seconds=0.3, window_bytes=1000, attempts=3, backoff_seconds=0.0)
 """So that a silent server costs a test half a second."""

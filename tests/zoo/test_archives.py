@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 from highlightr.zoo import archives
 from highlightr.zoo.archives import graphdef_constants, read_graphdef_archive, read_members, read_npy_archive
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from highlightr.errors import ConfigError, OutputError, WeightsError
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.zoo import manifest
 from highlightr.zoo.convert import convert, provenance, write_tensors
 from highlightr.zoo.manifest import WeightsEntry

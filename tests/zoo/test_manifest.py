@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from highlightr.errors import ConfigError, WeightsError
-from highlightr.zoo.intake import import_file
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.zoo.installer import import_file
 from highlightr.zoo.manifest import entry, load_manifest, parse_manifest
 from highlightr.zoo.resources import model_files
 from highlightr.zoo.store import verify, weights_path
@@ -46,7 +46,7 @@ def test_the_embedded_weights_are_whole() -> None:
 
 
 def test_the_extractors_expect_the_same_files() -> None:
-    from highlightr.features import efficientnet, minilm, yamnet
+    from highlightr.features.lite import efficientnet, minilm, yamnet
 
     assert efficientnet.WEIGHTS.sha256 == entry("efficientnet-lite0").sha256
     assert minilm.WEIGHTS.sha256 == entry("minilm").sha256

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from highlightr.cli.presets import weights_of
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
 from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.presets import DEFAULT_PRESET, load_preset, parse_preset, preset_names
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 from highlightr.zoo.records import (
     Pin,
     Receipt,

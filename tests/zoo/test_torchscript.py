@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 from highlightr.zoo.convert import convert
 from highlightr.zoo.torchscript import read_torchscript
 

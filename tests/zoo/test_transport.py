@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
 from highlightr.zoo.transport import MAX_REDIRECTS, _Redirects, open_url
 from tests.zoo.server import Site, answers
 

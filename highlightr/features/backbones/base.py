@@ -1,8 +1,8 @@
 """What the published backbones share: where the weights come from, the device, and imports that can be missing.
 
 In: checked safetensors files by name of their manifest entry, or a seed. Out: networks in evaluation mode on a device,
-run by the backend that is fastest for them there (see `highlightr.features.backbones.rows`). Where a compiled network
-is kept, torch is not imported.
+run by the backend that is fastest for them there (`highlightr.features.backbones.network`). Where a compiled network is
+kept, torch is not imported.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from weakref import WeakSet
 
 import numpy.typing as npt
 
-from highlightr.device import Precision, check_precision
-from highlightr.errors import ConfigError, WeightsError
-from highlightr.features.backbones.filling import (
+from highlightr.core.device import Precision, check_precision
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.features.backbones.checkpoint import (
     State,
     drawing_from,
     file_digest,
@@ -30,7 +30,7 @@ from highlightr.features.backbones.filling import (
     randomise,
     without_initialisation,
 )
-from highlightr.features.backbones.rows import Backend, Blueprint, Rows, fastest_here
+from highlightr.features.backbones.network import Backend, Blueprint, Rows, fastest_here
 from highlightr.features.base import Extractor, TextEncoder, Weights
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.device import Precision
-from highlightr.errors import ConfigError
+from highlightr.core.device import Precision
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, Query, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource, require
-from highlightr.features.backbones.crops import central_square
-from highlightr.features.backbones.filling import State, file_digest
+from highlightr.features.backbones.checkpoint import State, file_digest
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
+from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction, TextEncoder, Weights
-from highlightr.media.taps import FrameTap
-from highlightr.timeline import FloatArray, Query, TimeGrid
+from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ class Clip(Backbone):
         checkpoint, model = self.checkpoints[0], self._model
 
         def build() -> torch.nn.Module:
-            from highlightr.features.backbones.nets import Normalised
+            from highlightr.features.backbones.wrappers import Normalised
 
             visual = open_towers(source, checkpoint, model).visual
             mean, deviation = ([255 * value for value in each] for each in (visual.image_mean, visual.image_std))

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.files import home_folder, read_sealed, write_sealed
+from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.clip import LAION, ClipLaion, ClipTextLaion
 from highlightr.features.labels import label_names
-from highlightr.home import home_folder, read_sealed, write_sealed
-from highlightr.timeline import FloatArray
 
 __all__ = ["ClipClasses", "class_vectors"]
 

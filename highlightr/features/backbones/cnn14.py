@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource
 from highlightr.features.base import Extracted, Extraction
-from highlightr.media.taps import AudioBlock, AudioTap, Item
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import AudioBlock, AudioTap, Item
 
 __all__ = ["Cnn14", "Cnn14At16k", "panns_models"]
 
@@ -61,7 +61,7 @@ class Cnn14(Backbone):
             return models.Cnn14(kind.sample_rate, kind.window, kind.hop, 64, 50, kind.highest_hz, CLASSES)
 
         def build() -> Any:
-            from highlightr.features.backbones.nets import Embedding
+            from highlightr.features.backbones.wrappers import Embedding
 
             return Embedding(source.open(kind.checkpoints[0], network))
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.pictures import noise
-from highlightr.features.onnx import default_threads
-from highlightr.timeline import FloatArray
+from highlightr.features.engines.onnx import default_threads
 
 if TYPE_CHECKING:
     import torch

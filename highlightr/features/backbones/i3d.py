@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.device import Precision
+from highlightr.core.device import Precision
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource
 from highlightr.features.backbones.flow import OpticalFlow
+from highlightr.features.backbones.network import Rows
 from highlightr.features.backbones.pictures import noise
-from highlightr.features.backbones.rows import Rows
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
-from highlightr.media.taps import FrameTap
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
@@ -143,7 +143,7 @@ class I3DRgbPiergiaj(_I3D):
     def _open(self, source: NetworkSource) -> None:
         def build() -> torch.nn.Module:
             from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
-            from highlightr.features.backbones.nets import Normalised
+            from highlightr.features.backbones.wrappers import Normalised
 
             network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
             return Normalised(network, _MIDDLE, _MIDDLE)
@@ -171,7 +171,7 @@ def _example(sampling: WindowProtocol) -> npt.NDArray[np.uint8]:
 def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Rows:
     def build() -> torch.nn.Module:
         from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
-        from highlightr.features.backbones.nets import Normalised
+        from highlightr.features.backbones.wrappers import Normalised
 
         return Normalised(source.open(_RGB, lambda: InceptionI3D(3), without_classifier), _MIDDLE, _MIDDLE)
 
@@ -181,7 +181,7 @@ def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Rows:
 def _open_flow_rows(source: NetworkSource, sampling: WindowProtocol) -> Rows:
     def build() -> torch.nn.Module:
         from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
-        from highlightr.features.backbones.nets import CodedFlow
+        from highlightr.features.backbones.wrappers import CodedFlow
 
         return CodedFlow(source.open(_FLOW, lambda: InceptionI3D(2), without_classifier))
 

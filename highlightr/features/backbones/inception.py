@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.device import Precision
-from highlightr.errors import ConfigError
+from highlightr.core.device import Precision
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource
-from highlightr.features.backbones.crops import central_square
+from highlightr.features.backbones.network import Rows
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
-from highlightr.features.backbones.rows import Rows
+from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction
-from highlightr.media.taps import FrameTap
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +110,7 @@ class InceptionYT8M(_Inception):
     def _open(self, source: NetworkSource) -> None:
         def build() -> torch.nn.Module:
             from highlightr.features.backbones import inception_net as nets
-            from highlightr.features.backbones.nets import Normalised
+            from highlightr.features.backbones.wrappers import Normalised
 
             network = _channels_last(source.open("inception-2015", nets.inception_2015, nets.without_classifier))
             project = source.open(_PCA, lambda: nets.Projection(whiten=True), nets.pca_state)
@@ -144,7 +144,7 @@ class InceptionImageNet(_Inception):
     def _open(self, source: NetworkSource) -> None:
         def build() -> torch.nn.Module:
             from highlightr.features.backbones import inception_net as nets
-            from highlightr.features.backbones.nets import Normalised
+            from highlightr.features.backbones.wrappers import Normalised
 
             opened = source.open("inception-v3-imagenet", nets.inception_imagenet, nets.without_classifier)
             project = source.open(_PCA, lambda: nets.Projection(whiten=False), nets.pca_state)

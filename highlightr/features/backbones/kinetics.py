@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.device import Precision
+from highlightr.core.device import Precision
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource, require
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
-from highlightr.media.taps import FrameTap
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +74,7 @@ class _Kinetics(Backbone):
         kind = type(self)
 
         def build() -> torch.nn.Module:
-            from highlightr.features.backbones.nets import Normalised
+            from highlightr.features.backbones.wrappers import Normalised
 
             return Normalised(kind._network(source), kind.mean, kind.deviation)
 
@@ -110,7 +110,7 @@ class SlowFast(_Kinetics):
 
     @classmethod
     def _network(cls, source: NetworkSource) -> torch.nn.Module:
-        from highlightr.features.backbones.nets import SlowFastRows
+        from highlightr.features.backbones.wrappers import SlowFastRows
 
         hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
         return SlowFastRows(source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False)))
@@ -135,7 +135,7 @@ class I3DR50(_Kinetics):
 
     @classmethod
     def _network(cls, source: NetworkSource) -> torch.nn.Module:
-        from highlightr.features.backbones.nets import ResNetRows
+        from highlightr.features.backbones.wrappers import ResNetRows
 
         hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
         return ResNetRows(source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False)))

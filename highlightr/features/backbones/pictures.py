@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.base import Extracted, Extraction
-from highlightr.features.grid import ClipMeans
-from highlightr.media.taps import Frame, FrameTap, Item
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.features.clip_pooling import ClipMeans
+from highlightr.media.sampling import Frame, FrameTap, Item
 
 __all__ = ["PictureExtraction", "frames_per_clip", "noise"]
 

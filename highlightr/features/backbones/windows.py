@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.features.backbones.crops import central_square
+from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extracted, Extraction
-from highlightr.features.grid import ClipMeans
-from highlightr.media.taps import Frame, FrameTap, Item
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.features.clip_pooling import ClipMeans
+from highlightr.media.sampling import Frame, FrameTap, Item
 
 __all__ = ["WindowExtraction", "WindowProtocol", "window_indices"]
 

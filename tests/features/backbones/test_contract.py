@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import EXTRACTORS, Extractor, create_extractor, extractor_class
-from highlightr.media.taps import AudioBlock, Frame
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import AudioBlock, Frame
 from highlightr.zoo import load_manifest
 
 from .tiny import OPTIONS, items, rows, small

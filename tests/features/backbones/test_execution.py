@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource
-from highlightr.timeline import FloatArray, TimeGrid
 
 from .tiny import OPTIONS, rows, small
 

@@ -17,13 +17,13 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from highlightr.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor, create_text_encoder
+from highlightr.features.backbones.checkpoint import randomise
 from highlightr.features.backbones.clip_classes import class_vectors
-from highlightr.features.backbones.filling import randomise
 from highlightr.features.backbones.inception import dequantise, quantise, squeeze
-from highlightr.media.taps import Frame
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import Frame
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from highlightr.errors import ConfigError
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones.cnn14 import panns_models
-from highlightr.media.taps import AudioBlock, AudioTap
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import AudioBlock, AudioTap
 
 
 def stream(extractor: Extractor, samples: npt.ArrayLike, grid: TimeGrid, *, block: int = 1013) -> FloatArray:
@@ -158,7 +158,7 @@ def test_the_authors_mel_counts_62_rows() -> None:
 
 def test_both_mels_equal_what_the_scorer_pools() -> None:
     """The scorer pools the signal itself; extracted rows must be the same numbers."""
-    from highlightr.scorers.davihd_scorer import pool_logmel, pool_logmel_authors
+    from highlightr.scorers.davihd.scorer import pool_logmel, pool_logmel_authors
 
     samples, grid = noise(5.5, 16_000), TimeGrid(5.5, 1.0)
     extraction = create_extractor("logmel", keep_signal=True).start(grid)

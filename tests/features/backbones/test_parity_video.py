@@ -16,14 +16,14 @@ from torch import nn
 from torchvision.models.optical_flow import raft_large
 from torchvision.models.video.resnet import BasicBlock, Conv3DSimple, VideoResNet
 
-from highlightr.errors import WeightsError
+from highlightr.core.errors import WeightsError
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
-from highlightr.features.backbones import rows as rows_module
+from highlightr.features.backbones import network as rows_module
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.flow import OpticalFlow
-from highlightr.features.backbones.nets import CodedFlow
-from highlightr.media.taps import Frame
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.features.backbones.wrappers import CodedFlow
+from highlightr.media.sampling import Frame
 
 from . import i3d_reference
 from .tiny import SMALL_FLOW

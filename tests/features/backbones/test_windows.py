@@ -7,13 +7,13 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as PILImage
 
-from highlightr.features.backbones.crops import central_square
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.i3d import PROTOCOL as I3D
 from highlightr.features.backbones.kinetics import I3DR50, R3D34, SlowFast
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
+from highlightr.features.backbones.transforms import central_square
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol, window_indices
-from highlightr.media.taps import AudioBlock, Frame, FrameTap
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import AudioBlock, Frame, FrameTap
 
 
 def test_a_clip_shorter_than_the_window_gives_its_own_frames() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones import i3d, kinetics
-from highlightr.media.taps import AudioBlock, AudioTap, Frame, FrameTap, Item
-from highlightr.timeline import FloatArray, TimeGrid
+from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item
 
 SMALL_I3D = replace(i3d.PROTOCOL, frames_per_second=10, short_side=32, crop=32, span=20, least_frames=10)
 SMALL_FLOW = replace(SMALL_I3D, frames_per_second=4, short_side=128, crop=32, span=8, least_frames=11)

@@ -1,0 +1,1 @@
+"""What measures highlightr; each module runs by `python -m benchmarks.NAME`."""

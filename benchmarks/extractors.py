@@ -1,0 +1,177 @@
+"""What each published backbone costs per second of video, and what the pipeline adds to its bare forward.
+
+    python -m benchmarks.extractors VIDEO --features clip cnn14 r3d34 --seconds 20 --repeat 3
+
+Per extractor, on random weights: `forward`, the network alone on the very tensors that an extraction gave it;
+`extraction`, the items of its tap pushed into it (cropping, normalising, batching, placing on the grid); `pass`,
+decoding and that. The gap is what `extraction` adds to `forward`. Both are the same calls, compared before any timing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+from highlightr.core.types import Source, TimeGrid
+from highlightr.features import EXTRACTORS, create_extractor, extract
+from highlightr.features.base import Extraction
+from highlightr.media import decode, probe
+from highlightr.media.sampling import Frame, Item
+
+BACKBONES = tuple(sorted(name for name, home in EXTRACTORS.items() if ".backbones." in home))
+SLOW = ("i3d", "i3d-flow")
+"""Optical flow on a CPU: only where it is asked for."""
+
+TARGET_PERCENT = 15.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One extractor; milliseconds per second of video, medians, and the spread of the repeats."""
+
+    extractor: str
+    forward_ms: float
+    forward_spread_ms: float
+    extraction_ms: float
+    extraction_spread_ms: float
+    pass_ms: float
+    gap_percent: float
+
+
+def main() -> None:
+    """Measure, print a table, and keep every figure as JSON if asked."""
+    options = _options()
+    source = probe(options.video)
+    rows = [measure(name, source, options) for name in options.features]
+    print(f"{'extractor':20} {'forward':>16} {'extraction':>16} {'pass':>9} {'gap':>8}   (ms per second of video)")
+    for row in rows:
+        print(
+            f"{row.extractor:20} {row.forward_ms:9.1f} ±{row.forward_spread_ms:5.1f} "
+            f"{row.extraction_ms:9.1f} ±{row.extraction_spread_ms:5.1f} {row.pass_ms:9.1f} {row.gap_percent:+7.1f}%"
+        )
+    over = [row.extractor for row in rows if row.gap_percent > TARGET_PERCENT]
+    kept = "all" if not over else f"all but {', '.join(over)}"
+    print(f"gap of at most {TARGET_PERCENT:g} %: {kept}; device {options.device}")
+    if options.json:
+        about = {"machine": platform.processor() or platform.machine(), "device": options.device}
+        options.json.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+
+
+def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
+    """Time one extractor on the first seconds of a video."""
+    extractor: Any = create_extractor(name, clip_seconds=options.clip_seconds, device=options.device, random_seed=0)
+    grid = TimeGrid(min(options.seconds, source.duration_seconds), options.clip_seconds)
+    items = _items(source, extractor, grid)
+    calls = _record(extractor, grid, items)
+    for call in calls:
+        np.testing.assert_allclose(call.run(), call.made, rtol=1e-4, atol=1e-4)
+    bare, pushed, whole = [], [], []
+    for _ in range(options.repeat):
+        bare.append(_timed(lambda: [call.run() for call in calls]))
+        pushed.append(_timed(lambda: _push(extractor.start(grid), items)))
+    if source.duration_seconds <= options.seconds:
+        whole.append(_timed(lambda: extract(source, grid, [extractor])))
+    scale = 1000 / grid.duration_seconds
+    middle = statistics.median(bare), statistics.median(pushed)
+    return Row(
+        name,
+        middle[0] * scale,
+        (max(bare) - min(bare)) * scale,
+        middle[1] * scale,
+        (max(pushed) - min(pushed)) * scale,
+        min(whole) * scale if whole else float("nan"),
+        100 * (middle[1] / middle[0] - 1),
+    )
+
+
+def _items(source: Source, extractor: Any, grid: TimeGrid) -> list[Item]:
+    """The items of the extractor's tap within the grid, decoded beforehand."""
+    tap, kept = extractor.tap, []
+    for _, item in decode(source, {"tap": tap}):
+        rate = tap.frames_per_second if isinstance(item, Frame) else tap.sample_rate
+        place = item.index if isinstance(item, Frame) else item.start_sample  # type: ignore[union-attr]
+        if place >= grid.duration_seconds * rate:
+            break
+        kept.append(item)
+    return kept
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a network: what it was given and what it made."""
+
+    network: Callable[..., Any]
+    given: tuple[Any, ...]
+    named: dict[str, Any]
+    made: Any
+
+    def run(self) -> Any:
+        with torch.inference_mode():
+            return self.network(*self.given, **self.named)
+
+
+def _networks(extractor: Any) -> list[tuple[Any, str]]:
+    """Where the networks of an extractor are called: object and attribute."""
+    names = ("_rows", "_rgb", "_flow", "_flow_rows")
+    return [(extractor, name) for name in names if getattr(extractor, name, None) is not None]
+
+
+def _record(extractor: Any, grid: TimeGrid, items: Sequence[Item]) -> list[Call]:
+    """Every call of the extractor's networks during one extraction."""
+    calls: list[Call] = []
+
+    def recording(network: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            calls.append(Call(network, given, named, network(*given, **named)))
+            return calls[-1].made
+
+        return call
+
+    with ExitStack() as stack:
+        for owner, attribute in _networks(extractor):
+            stack.enter_context(patch.object(owner, attribute, recording(getattr(owner, attribute))))
+        _push(extractor.start(grid), items)
+    return calls
+
+
+def _push(extraction: Extraction, items: Sequence[Item]) -> None:
+    for item in items:
+        extraction.push(item)
+    extraction.finish()
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    everything = [name for name in BACKBONES if name not in SLOW]
+    parser.add_argument("--features", nargs="+", default=everything, choices=BACKBONES)
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="how much of the video; whole videos also time the pass"
+    )
+    parser.add_argument("--clip-seconds", type=float, default=1.0)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The output folder of a batch: what lies where, who is at work in it, and what is done.
+
+Each job has a folder with its outputs. The hidden folder `.highlightr` keeps a lock per job that dies with its holder,
+a mark that work began, and a record that it was finished: a job is done if its record has the wanted key and its
+outputs are whole. Every file is written beside its place and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from highlightr.batch.jobs import Job
+from highlightr.core.errors import OutputError
+from highlightr.core.locks import claimed
+from highlightr.export.files import write_whole
+
+__all__ = ["INDEX_NAME", "OUTPUT_NAMES", "RESULTS_NAME", "STATE_FOLDER", "OutputPlace", "Record"]
+
+OUTPUT_NAMES = {"video": "summary.mp4", "receipt": "summary.json", "report": "summary.html"}
+
+STATE_FOLDER = ".highlightr"
+RESULTS_NAME = "results.jsonl"
+INDEX_NAME = "index.html"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is remembered of a finished job."""
+
+    key: str
+    outcome: Mapping[str, Any]
+    """`Outcome.as_json`."""
+    sizes: Mapping[str, int]
+    """Bytes of each output."""
+    curve: tuple[int, ...] = ()
+    """Scores for the index page: the largest of each of some columns, in percent."""
+    bands: tuple[tuple[float, float], ...] = ()
+    """Start and length of each segment as shares of the video."""
+    poster: str = ""
+    """A small JPEG in base64."""
+
+
+class OutputPlace:
+    """The output folder of a batch."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._state = self.root / STATE_FOLDER
+
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            OutputError: it cannot be made or written, or holds a page or results that no batch made.
+        """
+        if not self._state.exists():
+            foreign = [name for name in (RESULTS_NAME, INDEX_NAME) if (self.root / name).exists()]
+            if foreign:
+                raise OutputError(
+                    f"{self.root / foreign[0]}: exists already, and no batch made it; choose another folder"
+                )
+        try:
+            for name in ("locks", "began", "done"):
+                (self._state / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make {self.root}: {error.strerror or error}; choose another folder") from error
+
+    def folder(self, job: Job) -> Path:
+        """Where the outputs of a job lie."""
+        return self.root / job.folder
+
+    def outputs(self, job: Job) -> dict[str, Path]:
+        """Name to path of each output."""
+        return {name: self.folder(job) / file for name, file in OUTPUT_NAMES.items()}
+
+    def fetched(self, job: Job) -> Path:
+        """Where a video from an address lies while it is worked on."""
+        return self._state / "fetched" / job.id / Path(job.folder.partition("/")[0]).name
+
+    @property
+    def results_lock(self) -> Path:
+        """What guards `results.jsonl`."""
+        return self._state / "locks" / "results"
+
+    def token(self) -> str:
+        """What this folder alone holds, by which another machine can tell whether it sees the same one.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        mark = self._state / "token"
+        if not mark.exists():
+            write_whole(mark, secrets.token_hex(16))
+        return mark.read_text(encoding="utf-8")
+
+    def shows(self, token: str) -> bool:
+        """Whether this is the folder that `token` was read from."""
+        try:
+            return (self._state / "token").read_text(encoding="utf-8") == token
+        except OSError:
+            return False
+
+    @contextmanager
+    def claim(self, job: Job) -> Iterator[bool]:
+        """Claim a job without waiting; the value is false where another process is at it.
+
+        What a dead process left of it is removed first.
+        """
+        with claimed(self._state / "locks" / job.id) as mine:
+            if mine:
+                self._sweep(job.id, job.folder)
+            yield mine
+
+    @contextmanager
+    def begun(self, job: Job) -> Iterator[None]:
+        """Mark that work goes on; the caller holds the claim. From here on the outputs' names are the batch's own.
+
+        Unless `finish` is called, what was written is removed again; whole outputs of an earlier run that nothing has
+        replaced yet stay.
+
+        Raises:
+            OutputError: outputs are there that no batch made, or the folder cannot be written.
+        """
+        began, done = self._began(job.id), self._done(job.id)
+        if not began.exists() and not done.exists():
+            foreign = [path for path in self.outputs(job).values() if path.exists()]
+            if foreign:
+                raise OutputError(f"{foreign[0]}: exists already, and no batch made it; choose another output folder")
+        try:
+            self.folder(job).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make {self.folder(job)}: {error.strerror or error}") from error
+        # The claim has removed what does not belong together, so what is there is whole.
+        write_whole(began, json.dumps({"folder": job.folder, "before": self.sizes(job)}))
+        done.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            if not done.exists():
+                self._sweep(job.id, job.folder)
+
+    def finish(self, job: Job, record: Record) -> None:
+        """Remember that a job is done; the caller holds the claim.
+
+        Raises:
+            OutputError: the record cannot be written.
+        """
+        write_whole(self._done(job.id), json.dumps(vars(record)))
+        self._began(job.id).unlink(missing_ok=True)
+
+    def record(self, job_id: str) -> Record | None:
+        """What is remembered of a finished job; `None` if nothing is, or nothing that can be understood."""
+        try:
+            value = json.loads(self._done(job_id).read_text(encoding="utf-8"))
+            bands = tuple((float(start), float(length)) for start, length in value.pop("bands"))
+            return Record(**{**value, "curve": tuple(value["curve"]), "bands": bands})
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def whole(self, job: Job) -> Record | None:
+        """The record of a job whose outputs are all there with the sizes that were written."""
+        record = self.record(job.id)
+        return record if record is not None and record.sizes == self.sizes(job) else None
+
+    def sizes(self, job: Job) -> dict[str, int]:
+        """Bytes of each output that is there."""
+        found = {}
+        for name, path in self.outputs(job).items():
+            try:
+                found[name] = path.stat().st_size
+            except OSError:
+                continue
+        return found
+
+    def sweep(self) -> None:
+        """Remove what processes that are dead left of jobs they had begun, of this run's jobs or not."""
+        for began in sorted((self._state / "began").iterdir()):
+            folder = self._read_mark(began).get("folder")
+            if folder is None:
+                continue
+            with claimed(self._state / "locks" / began.name) as mine:
+                if mine:
+                    self._sweep(began.name, folder)
+
+    def _sweep(self, job_id: str, folder: str) -> None:
+        place = self.root / folder
+        for left in place.glob(".highlightr-*.partial"):
+            shutil.rmtree(left, ignore_errors=True)
+        for part in (*place.glob(".summary.*.part"), *self._state.glob(f"*/.{job_id}.*.part")):
+            part.unlink(missing_ok=True)
+        shutil.rmtree(self._state / "fetched" / job_id, ignore_errors=True)
+        began = self._began(job_id)
+        if began.exists() and not self._done(job_id).exists():
+            # Some of the outputs may be from before, some from after: each is whole, but they do not belong together.
+            if self._read_mark(began).get("before") != self.sizes(Job("", None, folder)):
+                for name in OUTPUT_NAMES.values():
+                    (place / name).unlink(missing_ok=True)
+            with suppress(OSError):  # Until one that is not empty, or was not made yet.
+                for folder_of in (place, *place.parents):
+                    if folder_of == self.root:
+                        break
+                    folder_of.rmdir()
+
+    def _read_mark(self, began: Path) -> dict[str, Any]:
+        """What a mark holds, if its folder is the one that its own name was made from; else nothing."""
+        try:
+            value: dict[str, Any] = json.loads(began.read_text(encoding="utf-8"))
+            path = PurePosixPath(value["folder"])
+            fits = Job("", None, value["folder"]).id == began.name and not path.is_absolute() and ".." not in path.parts
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}
+        return value if fits else {}
+
+    def _began(self, job_id: str) -> Path:
+        return self._state / "began" / job_id
+
+    def _done(self, job_id: str) -> Path:
+        return self._state / "done" / job_id

@@ -1,0 +1,63 @@
+"""Which device models run on and at what precision, found without importing a deep-learning library."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Literal, get_args
+
+from highlightr.core.errors import ConfigError
+
+__all__ = ["DEVICES", "PRECISIONS", "Precision", "check_precision", "cuda_device_count", "resolve_device"]
+
+DEVICES = ("auto", "cpu", "cuda")
+
+Precision = Literal["fp32", "bf16", "fp16"]
+"""``bf16`` and ``fp16`` run under autocast: matrix products in the short type, norms and softmax in float32."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+def check_precision(precision: str, device: str) -> Precision:
+    """The precision, if it is known and the device can run it.
+
+    Raises:
+        ConfigError: an unknown precision, or fp16 on a CPU.
+    """
+    found = next((each for each in PRECISIONS if each == precision), None)
+    if found is None:
+        raise ConfigError(f"precision must be fp32, bf16 or fp16, got {precision!r}")
+    if found == "fp16" and device == "cpu":
+        raise ConfigError("fp16 needs a CUDA device; on a CPU use fp32 or bf16")
+    return found
+
+
+def cuda_device_count() -> int:
+    """Number of CUDA devices that the driver shows, 0 without a driver.
+
+    The driver is asked directly: importing torch for the same answer takes seconds on a machine without a GPU.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def resolve_device(device: str) -> str:
+    """``cpu`` or ``cuda`` for a caller's ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: an unknown device, or CUDA on a machine that has none.
+    """
+    if device not in DEVICES:
+        raise ConfigError(f"no device {device!r}; there are {', '.join(DEVICES)}")
+    if device == "cpu":
+        return "cpu"
+    if cuda_device_count():
+        return "cuda"
+    if device == "cuda":
+        raise ConfigError("no CUDA device was found; use --device cpu, or look at `highlightr doctor`")
+    return "cpu"

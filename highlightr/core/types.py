@@ -1,0 +1,298 @@
+"""The data that flows from a video to its summary.
+
+Plain frozen dataclasses of numbers and numpy arrays: no file access, no models. Every span of time is
+half-open, ``[start_seconds, stop_seconds)``. Time zero is the container's first timestamp, which is also the
+zero that ffmpeg seeks from, so a time found here can be cut without conversion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import ConfigError
+
+__all__ = [
+    "AudioStream",
+    "Features",
+    "Query",
+    "Reason",
+    "Scores",
+    "Segment",
+    "Shot",
+    "Signal",
+    "Source",
+    "Summary",
+    "TimeGrid",
+    "VideoStream",
+]
+
+FloatArray = npt.NDArray[np.float32]
+TimeArray = npt.NDArray[np.float64]
+
+_ROUNDING_SECONDS = 1e-6
+"""A remainder shorter than this is float noise, not one more clip."""
+
+
+@dataclass(frozen=True)
+class VideoStream:
+    """The video stream that is decoded, as a viewer sees it: after rotation, with square pixels unless told."""
+
+    index: int
+    """Index among all streams of the container."""
+    codec: str
+    width: int
+    """Stored width in pixels, before rotation."""
+    height: int
+    """Stored height in pixels, before rotation."""
+    rotation_degrees: int = 0
+    """Clockwise rotation that makes the picture upright: 0, 90, 180 or 270."""
+    sample_aspect_ratio: Fraction = Fraction(1)
+    """Width of a stored pixel over its height."""
+    frames_per_second: Fraction | None = None
+    """Nominal rate; `None` where the container does not tell. Never used to date a frame."""
+    mirrored: bool = False
+    """Whether the picture must be mirrored left to right after that rotation."""
+
+
+@dataclass(frozen=True)
+class AudioStream:
+    """The audio stream that is decoded."""
+
+    index: int
+    codec: str
+    sample_rate: int
+    """Samples per second, as stored."""
+    channels: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One video file and what probing it found."""
+
+    path: Path
+    duration_seconds: float
+    """From time zero to the end of the last video frame."""
+    start_seconds: float
+    """The container's first timestamp; subtracted from every timestamp to reach time zero."""
+    container: str
+    """Name of the demuxer, such as ``mov,mp4,m4a,3gp,3g2,mj2``."""
+    size_bytes: int
+    video: VideoStream
+    audio: AudioStream | None = None
+
+
+@dataclass(frozen=True)
+class TimeGrid:
+    """The clips of a video: clip *i* covers ``[i * clip_seconds, min((i + 1) * clip_seconds, duration_seconds))``.
+
+    Made once from the probed duration. Every stream is put on it by timestamp, never by counting frames, so no
+    stream drifts against another however long the video is.
+
+    Raises:
+        ConfigError: a duration or clip length that is not a positive finite number.
+    """
+
+    duration_seconds: float
+    clip_seconds: float
+
+    def __post_init__(self) -> None:
+        for name in ("duration_seconds", "clip_seconds"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} must be a positive number, got {value!r}")
+
+    @property
+    def num_clips(self) -> int:
+        """ceil(duration / clip length), at least 1."""
+        return max(1, math.ceil((self.duration_seconds - _ROUNDING_SECONDS) / self.clip_seconds))
+
+    def starts(self) -> TimeArray:
+        """(num_clips,) float64, seconds."""
+        return np.arange(self.num_clips, dtype=np.float64) * self.clip_seconds
+
+    def stops(self) -> TimeArray:
+        """(num_clips,) float64, seconds; the last one is the duration."""
+        stops = (np.arange(self.num_clips, dtype=np.float64) + 1) * self.clip_seconds
+        stops[-1] = self.duration_seconds
+        return stops
+
+    def centers(self) -> TimeArray:
+        """(num_clips,) float64, seconds: the middle of each clip, the short last one included."""
+        return (self.starts() + self.stops()) / 2
+
+    def clip_index(self, seconds: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Index of the clip that holds each time; times outside the video go to the nearest clip."""
+        index = np.floor(np.asarray(seconds, dtype=np.float64) / self.clip_seconds).astype(np.int64)
+        return np.clip(index, 0, self.num_clips - 1)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A stream that keeps its own timestamps because it is finer than the grid (a spectrogram, frame changes)."""
+
+    times_seconds: TimeArray
+    """(T,) float64, non-decreasing: the start of what each row describes."""
+    values: FloatArray
+    """(T, D) float32."""
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.times_seconds.shape != (self.values.shape[0],):
+            raise ValueError(
+                f"a signal needs times (T,) and values (T, D), got {self.times_seconds.shape} and {self.values.shape}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Signal{self.values.shape}"
+
+
+@dataclass(frozen=True)
+class Features:
+    """Everything extracted from one video. A modality that the video lacks is an absent key, never zeros."""
+
+    grid: TimeGrid
+    streams: Mapping[str, FloatArray]
+    """Stream name to (num_clips, width) float32, one row per clip."""
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    """Signal name to rows with their own timestamps."""
+
+    def __post_init__(self) -> None:
+        for name, values in self.streams.items():
+            if values.ndim != 2 or values.shape[0] != self.grid.num_clips:
+                raise ValueError(
+                    f"stream {name!r} must be (num_clips, width) with num_clips {self.grid.num_clips}, "
+                    f"got {values.shape}"
+                )
+        object.__setattr__(self, "streams", MappingProxyType(dict(self.streams)))
+        object.__setattr__(self, "signals", MappingProxyType(dict(self.signals)))
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {value.shape}" for name, value in self.streams.items())
+        signals = ", ".join(f"{name} {value!r}" for name, value in self.signals.items())
+        return f"Features({self.grid.num_clips} clips: {shapes}; {signals})"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text query and its embedding."""
+
+    text: str
+    tokens: FloatArray
+    """(L, D) float32: one row per token of the text, special tokens included."""
+    vector: FloatArray
+    """(D,) float32, unit length: the whole sentence."""
+
+    def __repr__(self) -> str:
+        return f"Query({self.text!r}, tokens {self.tokens.shape}, vector {self.vector.shape})"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One piece of evidence for a clip or segment, in words a viewer understands."""
+
+    kind: str
+    """``visual``, ``audio``, ``motion``, ``novelty`` or ``text``: what the evidence was found in."""
+    label: str
+    """What was found: a class name, a sound, a query token."""
+    weight: float
+    """How much it contributed, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One saliency score per clip, and the parts that made it."""
+
+    grid: TimeGrid
+    values: FloatArray
+    """(num_clips,) float32 in [0, 1]."""
+    parts: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Name of a part (such as ``visual``) to its (num_clips,) float32 contribution, for the report."""
+    reasons: tuple[tuple[Reason, ...], ...] = ()
+    """Per clip, the strongest reasons first; empty, or one tuple per clip."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about the whole result, such as that the query matched weakly."""
+
+    def __post_init__(self) -> None:
+        expected = (self.grid.num_clips,)
+        for name, values in {"values": self.values, **self.parts}.items():
+            if values.shape != expected:
+                raise ValueError(f"scores {name!r} must be {expected}, got {values.shape}")
+        if not np.isfinite(self.values).all() or self.values.min() < 0 or self.values.max() > 1:
+            raise ValueError("saliency scores must be finite and lie in [0, 1]")
+        if self.reasons and len(self.reasons) != self.grid.num_clips:
+            raise ValueError(f"reasons must be given for all {self.grid.num_clips} clips, got {len(self.reasons)}")
+
+    def __repr__(self) -> str:
+        return f"Scores({self.values.shape[0]} clips, max {self.values.max():.2f}, parts {sorted(self.parts)})"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The frames between two boundaries: ``[start_seconds, stop_seconds)``."""
+
+    start_seconds: float
+    stop_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.stop_seconds - self.start_seconds
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A span that was chosen for the summary: ``[start_seconds, stop_seconds)`` of the source."""
+
+    start_seconds: float
+    stop_seconds: float
+    score: float
+    """Mean saliency of the clips it covers, weighted by overlap, in [0, 1]."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it was chosen, strongest first."""
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.stop_seconds - self.start_seconds
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The result: what was chosen, from which scores, and where it was written."""
+
+    source: Source
+    segments: tuple[Segment, ...]
+    """In order of time, not overlapping."""
+    scores: Scores
+    shots: tuple[Shot, ...]
+    preset: str
+    query: str | None
+    outputs: Mapping[str, Path] = field(default_factory=dict)
+    """``video``, ``receipt``, ``report``, ``clips``: what was written and where; empty if nothing was."""
+    timings_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall time per stage."""
+    receipt: Mapping[str, object] = field(default_factory=dict)
+    """The receipt as it was (or would be) written: plain JSON types."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the summary."""
+        return sum(segment.seconds for segment in self.segments)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences for the user about the whole result."""
+        return self.scores.notes
+
+    def __repr__(self) -> str:
+        return (
+            f"Summary({self.source.path.name}: {len(self.segments)} segments, {self.seconds:.1f} of "
+            f"{self.source.duration_seconds:.1f} s, scores {self.scores.values.shape})"
+        )

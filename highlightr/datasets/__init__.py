@@ -1,0 +1,71 @@
+"""Labelled data sets for training: a folder goes in, checked examples and a list of problems come out.
+
+`open_dataset` opens one by name with its default layout or a given one. Torch-free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.base import Dataset, Example, Item, Layout, Problem
+from highlightr.datasets.extracted import PLAIN, extracted
+from highlightr.datasets.jsonl import (
+    CHARADES,
+    QVHIGHLIGHTS,
+    TVSUM,
+    YOUTUBE_HIGHLIGHTS,
+    charades,
+    qvhighlights,
+    tvsum,
+    youtube_highlights,
+)
+from highlightr.datasets.mrhisum import MRHISUM, mrhisum
+from highlightr.datasets.plain import PlainDataset, PlainItem, plain
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Example",
+    "Item",
+    "Layout",
+    "PlainDataset",
+    "PlainItem",
+    "Problem",
+    "charades",
+    "extracted",
+    "mrhisum",
+    "open_dataset",
+    "plain",
+    "qvhighlights",
+    "tvsum",
+    "youtube_highlights",
+]
+
+DATASETS: dict[str, tuple[Callable[[Path, Layout], Dataset], Layout]] = {
+    "qvhighlights": (qvhighlights, QVHIGHLIGHTS),
+    "tvsum": (tvsum, TVSUM),
+    "youtube-highlights": (youtube_highlights, YOUTUBE_HIGHLIGHTS),
+    "mrhisum": (mrhisum, MRHISUM),
+    "charades": (charades, CHARADES),
+    "plain": (extracted, PLAIN),
+}
+"""Name to its function and default layout. `plain` by itself reads the plain format before features are extracted."""
+
+
+def open_dataset(name: str, root: Path, layout: Layout | None = None) -> Dataset:
+    """Open a data set by name.
+
+    Args:
+        name: one of `DATASETS`.
+        root: its folder.
+        layout: where its files lie below `root`; the public releases' layout if not given.
+
+    Raises:
+        ConfigError: an unknown name; annotations that are absent; no item that can be used.
+    """
+    if name not in DATASETS:
+        raise ConfigError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
+    function, default = DATASETS[name]
+    return function(Path(root), layout or default)

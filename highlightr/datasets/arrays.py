@@ -1,0 +1,206 @@
+"""Arrays of features in files: a path pattern and a video's name go in, a source that is read when needed comes out.
+
+Accepted: ``.npy``, ``.npz`` and HDF5. The shape comes from the header, so a data set is checked without reading it.
+Files are untrusted: nothing is unpickled, a header's promise is checked before memory is set aside, and a name never
+leads out of the folder.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.hdf5 import LARGEST_ELEMENTS, dataset_shape, member, open_hdf5, read_array
+
+__all__ = ["Hdf5Source", "NumpySource", "Source", "locate", "safe_name"]
+
+HDF5_SUFFIXES = (".h5", ".hdf5")
+
+MEMBERS = ("features", "image_embeddings", "last_hidden_state", "token", "values")
+"""Where the array lies in an archive or group, in the order of looking: QVHighlights and Mr.HiSum; CLIP embeddings
+beside their timestamps; CLIP tokens of Moment-DETR; those of UMT; our own."""
+
+TIMES = ("frame_timestamps", "times_seconds")
+"""Member with the time of each row, seconds, where the rows are not the clips themselves."""
+
+_LONGEST_NAME = 255
+
+FloatArray = npt.NDArray[np.float32]
+TimeArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NumpySource:
+    """An array in a ``.npy`` or ``.npz`` file."""
+
+    path: Path
+
+    def shape(self) -> tuple[int, ...]:
+        """From the header only.
+
+        Raises:
+            ConfigError: no such file, not an array of numbers with two axes, or too large.
+        """
+        with _opened(self.path, MEMBERS) as stream:
+            if stream is None:
+                raise ConfigError(f"{self.path}: holds no array named one of {', '.join(MEMBERS)}")
+            return _header(stream, self.path, ndim=2)
+
+    def times(self) -> TimeArray | None:
+        """When each row was taken, (rows,) seconds in rising order; `None`: the rows are the clips.
+
+        Raises:
+            ConfigError: as `shape`; times that are not one per row, finite and rising.
+        """
+        rows, _ = self.shape()
+        if self.path.suffix.lower() != ".npz":
+            return None
+        with _opened(self.path, TIMES) as stream:
+            if stream is None:
+                return None
+            length = _header(stream, self.path, ndim=1)[0]
+        seconds = _load(self.path, TIMES).astype(np.float64)
+        if length != rows or not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
+            raise ConfigError(f"{self.path}: its times must be one per row, finite and rising")
+        return seconds
+
+    def read(self) -> FloatArray:
+        """(rows, width) float32.
+
+        Raises:
+            ConfigError: as `shape`; damaged data; numbers that are not finite.
+        """
+        self.shape()
+        return _finite(_load(self.path, MEMBERS), str(self.path))
+
+
+@dataclass(frozen=True)
+class Hdf5Source:
+    """An array in an HDF5 file: the data set ``video`` itself, or one of `MEMBERS` in the group of that name."""
+
+    path: Path
+    video: str
+
+    def _found(self) -> Any:
+        found = member(_shared_file(self.path, os.getpid()), self.video)
+        if hasattr(found, "keys"):
+            found = next((item for item in (member(found, name) for name in MEMBERS) if item is not None), None)
+        if found is None:
+            raise ConfigError(f"{self.path}: no features for {self.video!r}")
+        return found
+
+    def shape(self) -> tuple[int, ...]:
+        """As `NumpySource.shape`."""
+        return dataset_shape(self._found(), f"{self.path}: {self.video}", 2)
+
+    def times(self) -> None:
+        """There are none: the rows are the clips."""
+        return
+
+    def read(self) -> FloatArray:
+        """As `NumpySource.read`."""
+        return read_array(self._found(), f"{self.path}: {self.video}", 2).astype(np.float32)
+
+
+Source = NumpySource | Hdf5Source
+
+
+@lru_cache(maxsize=16)
+def _shared_file(path: Path, process: int) -> Any:  # noqa: ARG001
+    """One open file per path and process: opening costs more than reading, and a handle must not cross a fork."""
+    return open_hdf5(path)
+
+
+def safe_name(name: str) -> bool:
+    """Whether a name from a file can be part of a path without leading out of its folder."""
+    return 0 < len(name) <= _LONGEST_NAME and name not in (".", "..") and not set(name) & set("/\\\0")
+
+
+def locate(root: Path, pattern: str, names: Mapping[str, str]) -> Source:
+    """The source for one item.
+
+    Args:
+        root: folder of the data set.
+        pattern: path below it, such as ``features/{video}.npz``; the name of an HDF5 file stands for itself.
+        names: placeholder to value: ``video`` and ``key``.
+
+    Raises:
+        ConfigError: a name that would lead out of the folder.
+    """
+    for name in names.values():
+        if not safe_name(name):
+            raise ConfigError(f"{name!r} cannot be part of a file name")
+    path = root / pattern.replace("{video}", names["video"]).replace("{key}", names["key"])
+    if path.suffix.lower() in HDF5_SUFFIXES:
+        return Hdf5Source(path, names["video"])
+    return NumpySource(path)
+
+
+@contextmanager
+def _opened(path: Path, members: Sequence[str]) -> Iterator[IO[bytes] | None]:
+    """The stream of ``.npy`` data: the file itself, or a member of an archive; `None` if it has no such member."""
+    try:
+        if path.suffix.lower() != ".npz":
+            with path.open("rb") as stream:
+                yield stream
+            return
+        with zipfile.ZipFile(path) as archive:
+            name = _pick([name[:-4] for name in archive.namelist() if name.endswith(".npy")], members)
+            if name is None:
+                yield None
+                return
+            with archive.open(f"{name}.npy") as stream:
+                yield stream
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _pick(names: Collection[str], members: Sequence[str]) -> str | None:
+    """The member that holds the array: a known name, or for values the only one."""
+    known = next((name for name in members if name in names), None)
+    only = next(iter(names)) if len(names) == 1 and members is MEMBERS else None
+    return known or only
+
+
+def _load(path: Path, members: Sequence[str]) -> npt.NDArray[Any]:
+    """An array whose header was checked."""
+    try:
+        with _opened(path, members) as stream:
+            assert stream is not None  # the header was read from it
+            return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+    except (ValueError, EOFError) as error:
+        raise ConfigError(f"{path}: damaged ({error})") from error
+
+
+def _header(stream: IO[bytes], path: Path, ndim: int) -> tuple[int, ...]:
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    except (ValueError, EOFError) as error:
+        raise ConfigError(f"{path}: not a numpy array ({error})") from error
+    elements = math.prod(shape)
+    if len(shape) != ndim or dtype.kind not in "iuf" or not 0 < elements <= LARGEST_ELEMENTS:
+        raise ConfigError(
+            f"{path}: must hold 1 to {LARGEST_ELEMENTS} numbers with {ndim} axes, got shape {shape} of {dtype}"
+        )
+    return tuple(int(length) for length in shape)
+
+
+def _finite(values: npt.NDArray[Any], where: str) -> FloatArray:
+    rows = np.ascontiguousarray(values, dtype=np.float32)
+    if not np.isfinite(rows).all():
+        raise ConfigError(f"{where}: holds numbers that are not finite")
+    return rows

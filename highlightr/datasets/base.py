@@ -1,0 +1,223 @@
+"""What a labelled data set is: items that were checked, problems that were counted, examples that are read on demand.
+
+A `Dataset` hands out `Example`s: streams and labels on one grid, cut to the shortest. `building` makes it from what the
+annotations say. Nothing is dropped in silence: what cannot be used is in `problems`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, FloatArray, Signal, TimeGrid
+from highlightr.datasets.arrays import Source
+from highlightr.evaluation import Case
+
+__all__ = ["Dataset", "Entry", "Example", "Item", "Layout", "Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about an item that a user should know."""
+
+    item: str
+    """Key of the item, or file and line where it has none."""
+    reason: str
+    used: bool = False
+    """The item is in the data set all the same."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a data set's files lie below its folder. Patterns may hold ``{video}`` and ``{key}``."""
+
+    annotations: str
+    streams: Mapping[str, str]
+    """Stream name to pattern, such as ``features/{video}.npz``, or to one HDF5 file for all videos."""
+    tokens: str | None = None
+    """Pattern of the query's token embeddings (L, width); `None`: the trainer embeds the text."""
+    signals: Mapping[str, str] = field(default_factory=dict)
+    """Signal name to pattern of an ``.npz`` with ``values`` (T, width) and ``times_seconds`` (T,)."""
+    split: str | None = None
+    """Mr.HiSum: which keys of `split_file` to take, ``train``, ``val`` or ``test``."""
+    split_file: str | None = None
+    clip_seconds: float | None = None
+    """Plain format: length of a clip, one row each; `None`: the metadata beside the features says."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One annotated video, or one query for a video."""
+
+    key: str
+    video: str
+    query: str | None
+    grid: TimeGrid
+    labels: FloatArray
+    """(num_clips,) training target in [0, 1]."""
+    ratings: npt.NDArray[np.float64]
+    """(num_clips, num_annotators) as annotated: what the data set's protocol judges."""
+    group: str = ""
+    change_points: npt.NDArray[np.int64] | None = None
+    summary: npt.NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 1 or self.ratings.ndim != 2 or len(self.ratings) != len(self.labels):
+            raise ValueError(f"item {self.key!r}: labels {self.labels.shape} and ratings {self.ratings.shape} disagree")
+
+
+@dataclass(frozen=True)
+class Example:
+    """An item with its features, everything cut to the shortest."""
+
+    item: Item
+    streams: Mapping[str, FloatArray]
+    """Stream name to (num_clips, width) float32."""
+    labels: FloatArray
+    """(num_clips,) float32 in [0, 1]."""
+    tokens: FloatArray | None = None
+    """(L, width) float32 token embeddings of the query."""
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(values) for name, values in self.streams.items()} | {"labels": len(self.labels)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"example {self.item.key!r}: lengths disagree: {lengths}")
+
+    @property
+    def num_clips(self) -> int:
+        """Rows of every stream."""
+        return len(self.labels)
+
+    def features(self) -> Features:
+        """The streams as a scorer takes them, on a grid of `num_clips` clips."""
+        full = self.item.grid
+        same = full.num_clips == self.num_clips
+        grid = full if same else TimeGrid(self.num_clips * full.clip_seconds, full.clip_seconds)
+        return Features(grid, self.streams, self.signals)
+
+    def case(self, scores: npt.ArrayLike) -> Case:
+        """Scores (num_clips,) for this example as the data set's protocol judges them."""
+        item = self.item
+        values = np.asarray(scores, dtype=np.float64)
+        return Case(item.key, item.video, values, item.ratings, item.group, item.change_points, item.summary)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in self.streams.items())
+        tokens = "" if self.tokens is None else f", tokens {self.tokens.shape}"
+        return f"Example({self.item.key!r}, {self.num_clips} clips: {shapes}{tokens})"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An item whose feature files were found and checked."""
+
+    item: Item
+    sources: Mapping[str, Source]
+    num_clips: int
+    tokens: Source | None = None
+    signals: Mapping[str, Source] = field(default_factory=dict)
+
+
+class Dataset:
+    """Examples by index, in the order of the annotations; safe to hand to worker processes.
+
+    Attributes:
+        problems: what could not be used, or was cut, with the reason. ``len(dataset)`` counts the rest.
+        widths: stream name to width.
+    """
+
+    def __init__(self, name: str, entries: Sequence[Entry], problems: Sequence[Problem], widths: Mapping[str, int]):
+        self.name = name
+        self._entries = tuple(entries)
+        self.problems = tuple(problems)
+        self.widths = dict(widths)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> Example:
+        """Read one example.
+
+        Raises:
+            ConfigError: a feature file that is damaged or holds numbers that are not finite, named.
+        """
+        entry = self._entries[index]
+        streams = {name: _on_grid(source, entry) for name, source in entry.sources.items()}
+        tokens = None if entry.tokens is None else entry.tokens.read()
+        signals = {name: _signal(source) for name, source in entry.signals.items()}
+        return Example(entry.item, streams, entry.item.labels[: entry.num_clips], tokens, signals)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The annotations, without reading features."""
+        return tuple(entry.item for entry in self._entries)
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Names of the videos, each once, sorted."""
+        return tuple(sorted({entry.item.video for entry in self._entries}))
+
+    def subset(self, keep: Callable[[Item], bool]) -> Dataset:
+        """The examples whose item satisfies `keep`; the problems stay with the whole."""
+        return Dataset(self.name, [entry for entry in self._entries if keep(entry.item)], (), self.widths)
+
+    def split_by_video(self, share: float, seed: int = 0) -> tuple[Dataset, Dataset]:
+        """The rest, and about `share` of the *videos* with all their queries; no video is in both.
+
+        Raises:
+            ConfigError: a share that leaves one side without a video.
+        """
+        count = round(share * len(self.videos))
+        if not 0 < count < len(self.videos):
+            raise ConfigError(f"a share of {share:g} of {len(self.videos)} videos leaves one side empty")
+        held_out = set(self._shuffled(seed)[:count])
+        return self.subset(lambda item: item.video not in held_out), self.subset(lambda item: item.video in held_out)
+
+    def folds(self, count: int, seed: int = 0) -> list[tuple[Dataset, Dataset]]:
+        """`count` pairs (rest, fold); every video is in exactly one fold.
+
+        Raises:
+            ConfigError: fewer than two folds, or more folds than videos.
+        """
+        if not 2 <= count <= len(self.videos):
+            raise ConfigError(f"{len(self.videos)} videos can be dealt to 2 … {len(self.videos)} folds, not {count}")
+        dealt = {video: i % count for i, video in enumerate(self._shuffled(seed))}
+        return [
+            (self._dealt(dealt, fold, inside=False), self._dealt(dealt, fold, inside=True)) for fold in range(count)
+        ]
+
+    def _dealt(self, dealt: Mapping[str, int], fold: int, *, inside: bool) -> Dataset:
+        return self.subset(lambda item: (dealt[item.video] == fold) == inside)
+
+    def _shuffled(self, seed: int) -> list[str]:
+        return [self.videos[i] for i in np.random.default_rng(seed).permutation(len(self.videos))]
+
+    def __repr__(self) -> str:
+        widths = ", ".join(f"{name} {width}" for name, width in self.widths.items())
+        return f"Dataset({self.name}: {len(self)} examples, {len(self.problems)} problems; {widths})"
+
+
+def _on_grid(source: Source, entry: Entry) -> FloatArray:
+    """The rows of a stream for the clips of the example: by time where rows are dated, else one row per clip."""
+    values, times = source.read(), source.times()
+    if times is not None:
+        centers = entry.item.grid.centers()[: entry.num_clips]
+        values = values[np.maximum(np.searchsorted(times, centers, side="right") - 1, 0)]
+    if len(values) < entry.num_clips:
+        raise ConfigError(f"{source.path}: changed since the data set was opened; open it again")
+    return values[: entry.num_clips]
+
+
+def _signal(source: Source) -> Signal:
+    times = source.times()
+    if times is None:
+        raise ConfigError(f"{source.path}: a signal needs 'times_seconds' beside its values")
+    return Signal(times, source.read())

@@ -1,0 +1,77 @@
+"""The plain format with features: a folder of videos, their CSV, and what `highlightr extract` wrote of them.
+
+In: the folder, and a `Layout` that says where each stream lies, ``{video}`` being a video's name without suffix. Out: a
+`Dataset`. The clips are those that the features were extracted for: the metadata beside them says how long they are.
+
+    highlightr extract DIR --features clip --clip-seconds 1 --out DIR/features
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import TimeGrid
+from highlightr.datasets.arrays import Source, locate
+from highlightr.datasets.base import Dataset, Item, Layout
+from highlightr.datasets.building import Rejected, build, read_items
+from highlightr.datasets.plain import PlainItem, plain
+
+__all__ = ["PLAIN", "extracted"]
+
+PLAIN = Layout(annotations=".", streams={"clip": "features/clip_features/{video}.npz"})
+"""One stream, as the command above writes it."""
+
+POSITIVE = 0.5
+"""Clips with this score or a higher one are what the protocol `moments` looks for."""
+
+_LARGEST_METADATA_BYTES = 2**20
+
+
+def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
+    """Users' data: moments or a curve per video, with a query or without.
+
+    The target is the score of each clip's center. `layout.annotations` is the folder with the CSV and the videos.
+
+    Raises:
+        ConfigError: no stream is named; no CSV, or no item that can be used.
+    """
+    if not layout.streams:
+        raise ConfigError(
+            "the plain format needs data.layout.streams: which features were extracted, and where they lie"
+        )
+    found = plain(root / layout.annotations)
+    rejected = Rejected(found.problems)
+    records = ((item.key, partial(_item, root, layout, item)) for item in found.items)
+    return build("plain", root, layout, list(read_items(records, rejected)), rejected)
+
+
+def _item(root: Path, layout: Layout, item: PlainItem) -> Item:
+    names = {"video": item.path.stem, "key": item.key}
+    source = locate(root, next(iter(layout.streams.values())), names)
+    rows = source.shape()[0]
+    grid = _grid(source, rows, layout.clip_seconds)
+    if grid.num_clips != rows:
+        raise ConfigError(f"{source.path}: {rows} rows, but its metadata says {grid.num_clips} clips; extract it again")
+    labels = item.labels(grid)
+    return Item(item.key, item.path.stem, item.query, grid, labels, (labels >= POSITIVE).astype(float)[:, None])
+
+
+def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
+    if clip_seconds is not None:
+        return TimeGrid(rows * clip_seconds, clip_seconds)
+    path = source.path.with_name(f"{source.path.name}.json")
+    try:
+        if path.stat().st_size > _LARGEST_METADATA_BYTES:
+            raise ConfigError(f"{path}: larger than {_LARGEST_METADATA_BYTES} bytes")
+        found = json.loads(path.read_bytes())
+        return TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"{path}: cannot be read ({reason}); set data.layout.clip_seconds for other features"
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{path}: must hold duration_seconds and clip_seconds; extract it again") from error

@@ -1,0 +1,101 @@
+"""Reading of HDF5 from outside: a path goes in, checked float arrays come out.
+
+h5py is imported on first use (extra `train`). An HDF5 file can point at other files and can promise far more data
+than it holds, so links out of the file are refused and sizes are checked before anything is read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import ConfigError
+
+__all__ = ["LARGEST_ELEMENTS", "dataset_shape", "member", "open_hdf5", "read_array"]
+
+LARGEST_ELEMENTS = 2**28
+"""Numbers in one array: a day of 2,048 features a second is 1.8e8."""
+
+TRUSTED_ELEMENTS = 2**22
+"""So many may be promised by a few bytes; more must be there."""
+
+MOST_COMPRESSED = 1100
+"""Times smaller than its content a data set can be, rounded up from what deflate reaches at most."""
+
+
+def open_hdf5(path: Path) -> Any:
+    """The open file, an ``h5py.File``: close it, or use it in a ``with`` statement.
+
+    Raises:
+        ConfigError: h5py is not installed, or the file is absent or not HDF5.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise ConfigError(f"{path}: reading HDF5 needs h5py; pip install 'highlightr[train]'") from error
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise ConfigError(f"{path}: not a readable HDF5 file ({error})") from error
+
+
+def member(group: Any, name: str) -> Any | None:
+    """A group or dataset by name, `None` if there is none.
+
+    Raises:
+        ConfigError: it is a link to another file, or keeps its data in one.
+    """
+    import h5py
+
+    if "/" in name or name in ("", "."):
+        return None  # h5py would walk the path, past the check of the link below
+    link = group.get(name, getlink=True)
+    if link is None:
+        return None
+    where = f"{group.file.filename}: {group.name.rstrip('/')}/{name}"
+    if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
+        raise ConfigError(f"{where} is a link; give a file that holds its own data")
+    found = group.get(name)
+    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+        raise ConfigError(f"{where} keeps its data in another file; give a file that holds its own data")
+    return found
+
+
+def dataset_shape(found: Any, what: str, ndim: int) -> tuple[int, ...]:
+    """Shape of a dataset of numbers, read from its header only.
+
+    Raises:
+        ConfigError: not a dataset, not numbers, another rank, empty, too large, or not there.
+    """
+    shape = getattr(found, "shape", None)
+    if shape is None or len(shape) != ndim or found.dtype.kind not in "iufb":
+        raise ConfigError(f"{what} must be an array of numbers with {ndim} axes, got {shape} of {_kind(found)}")
+    if not 0 < found.size <= LARGEST_ELEMENTS:
+        raise ConfigError(f"{what} must hold 1 to {LARGEST_ELEMENTS} numbers, got {found.size}")
+    stored = found.id.get_storage_size()
+    if found.size > TRUSTED_ELEMENTS and found.nbytes > stored * MOST_COMPRESSED:
+        raise ConfigError(f"{what} promises {found.size} numbers and holds {stored} bytes; give the whole file")
+    return tuple(int(length) for length in shape)
+
+
+def _kind(found: Any) -> str:
+    return str(getattr(found, "dtype", type(found).__name__))
+
+
+def read_array(found: Any, what: str, ndim: int) -> npt.NDArray[np.float64]:
+    """A dataset of finite numbers.
+
+    Raises:
+        ConfigError: as `dataset_shape`; damaged data; numbers that are not finite.
+    """
+    dataset_shape(found, what, ndim)
+    try:
+        array = np.asarray(found[...], dtype=np.float64)
+    except OSError as error:
+        raise ConfigError(f"{what} cannot be read ({error})") from error
+    if not np.isfinite(array).all():
+        raise ConfigError(f"{what} holds numbers that are not finite")
+    return array

@@ -1,0 +1,84 @@
+"""Mr.HiSum: ``mr_hisum.h5`` and a split file go in, a `Dataset` of one-second clips comes out.
+
+Per video the file holds ``gtscore`` (num_frames,), ``change_points`` and ``gt_summary``, and ``features`` once the
+YouTube-8M features were added; other streams may lie in files of their own, an array per video. The split file is
+JSON: ``{"train_keys": […], "val_keys": […], "test_keys": […]}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import TimeGrid
+from highlightr.datasets.base import Dataset, Item, Layout
+from highlightr.datasets.building import Rejected, build, read_items
+from highlightr.datasets.hdf5 import member, open_hdf5
+from highlightr.evaluation.mrhisum_protocol import truth_from_group
+
+__all__ = ["MRHISUM", "SPLITS", "mrhisum"]
+
+SPLITS = ("train", "val", "test")
+
+FRAME_SECONDS = 1.0
+"""YouTube-8M features are one per second."""
+
+LARGEST_SPLIT_BYTES = 64 * 2**20
+
+MRHISUM = Layout(
+    annotations="mr_hisum.h5",
+    streams={"inception-yt8m": "mr_hisum.h5"},
+    split="train",
+    split_file="mr_hisum_split.json",
+)
+"""The release, with the YouTube-8M features added by its ``preprocess.py``."""
+
+
+def _keys(root: Path, layout: Layout) -> list[str]:
+    """Names of the videos of the split."""
+    if layout.split not in SPLITS or layout.split_file is None:
+        raise ConfigError(f"Mr.HiSum needs a split file and a split of {', '.join(SPLITS)}, got {layout.split!r}")
+    path = root / layout.split_file
+    try:
+        if path.stat().st_size > LARGEST_SPLIT_BYTES:
+            raise ConfigError(f"{path}: larger than {LARGEST_SPLIT_BYTES} bytes")
+        keys = json.loads(path.read_bytes())[f"{layout.split}_keys"]
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{path}: must be a JSON object with a list {layout.split}_keys") from error
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ConfigError(f"{path}: {layout.split}_keys must be a list of names")
+    return keys
+
+
+def _item(file: Any, vid: str, path: Path) -> Item:
+    group = member(file, vid)
+    if not hasattr(group, "keys"):
+        raise ConfigError(f"{path}: no video {vid!r}")
+    scores, shots, summary = truth_from_group(group)
+    if scores.min() < 0 or scores.max() > 1:
+        raise ConfigError(f"{path}: {vid}: 'gtscore' must lie in [0, 1], got {scores.min():g} … {scores.max():g}")
+    grid = TimeGrid(len(scores) * FRAME_SECONDS, FRAME_SECONDS)
+    return Item(vid, vid, None, grid, scores.astype(np.float32), scores[:, None], "", shots, summary)
+
+
+def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:
+    """Mr.HiSum (Sul et al., NeurIPS 2023): how often each second was replayed, without a query.
+
+    Raises:
+        ConfigError: no annotations or split file, an unknown split, or no video that can be used.
+    """
+    path = root / layout.annotations
+    rejected = Rejected()
+    keys = _keys(root, layout)
+    with open_hdf5(path) as file:
+        records: Iterator[tuple[str, Callable[[], Item]]] = ((vid, partial(_item, file, vid, path)) for vid in keys)
+        items = list(read_items(records, rejected))
+    return build("mrhisum", root, layout, items, rejected)

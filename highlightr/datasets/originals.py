@@ -1,0 +1,130 @@
+"""TVSum and YouTube Highlights as their authors released them, on the clips that the protocols use.
+
+TVSum: ``ydata-tvsum50.mat``, MATLAB v7.3, which is HDF5: ``tvsum50`` holds references to per-video ids, titles,
+categories, lengths and frame ratings. YouTube Highlights: ``DOMAIN/VIDEO/match_label.json``, two lists: the clips as
+[first frame, last frame] and their labels 1, 0, -1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.base import Item
+from highlightr.datasets.building import Rejected, read_items
+from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
+from highlightr.datasets.json_lines import matrix, vector
+from highlightr.datasets.jsonl import UMT_CLIP_SECONDS, tvsum_item, youtube_item
+
+__all__ = ["clip_ratings", "match_label_items", "tvsum_mat_items"]
+
+LARGEST_LABEL_BYTES = 16 * 2**20
+
+_LONGEST_TEXT = 1000
+
+
+def clip_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) -> npt.NDArray[np.float64]:
+    """Ratings of 2 s clips from ratings of frames: those of the frame at the middle of each clip.
+
+    Annotators rated uniform shots of two seconds, so within a clip the ratings do not change, but for rounding of
+    the frame rate; the middle is the safest place to read them. A last clip shorter than 2 s is left out.
+
+    Args:
+        frame_ratings: (num_frames, num_annotators).
+        length_seconds: of the video.
+
+    Returns:
+        (num_clips, num_annotators), num_clips = floor(length / 2), at least 1.
+    """
+    num_frames = len(frame_ratings)
+    num_clips = max(1, int(length_seconds / UMT_CLIP_SECONDS))
+    middles = (np.arange(num_clips) + 0.5) * UMT_CLIP_SECONDS * num_frames / length_seconds
+    return frame_ratings[np.minimum(middles.astype(np.int64), num_frames - 1)]
+
+
+def tvsum_mat_items(path: Path, rejected: Rejected) -> Iterator[Item]:
+    """The videos of ``ydata-tvsum50.mat``.
+
+    Raises:
+        ConfigError: not an HDF5 file of that layout.
+    """
+    with open_hdf5(path) as file:
+        table = member(file, "tvsum50")
+        columns = {name: member(table, name) for name in _COLUMNS} if hasattr(table, "keys") else {}
+        counts = {getattr(column, "shape", None) or (0,) for column in columns.values()}
+        if len(counts) != 1 or (0,) in counts:
+            raise ConfigError(f"{path}: not ydata-tvsum50.mat: 'tvsum50' must hold {', '.join(_COLUMNS)}, equally long")
+        count = int(counts.pop()[0])
+        records: Iterator[tuple[str, Callable[[], Item]]] = (
+            (f"{path.name}, video {row + 1}", partial(_mat_item, file, columns, row, path)) for row in range(count)
+        )
+        yield from read_items(records, rejected)
+
+
+_COLUMNS = ("video", "title", "category", "length", "user_anno")
+
+
+def _mat_item(file: Any, columns: dict[str, Any], row: int, path: Path) -> Item:
+    where = f"{path}, video {row + 1}"
+    cells = {name: _cell(file, column, row, f"{where}: {name!r}") for name, column in columns.items()}
+    texts = {name: _text(cells[name], f"{where}: {name!r}") for name in ("video", "title", "category")}
+    length = float(read_array(cells["length"], f"{where}: 'length'", 2).flat[0])
+    if not length > 0:
+        raise ConfigError(f"{where}: 'length' must be a positive number of seconds, got {length:g}")
+    # MATLAB keeps (num_frames, num_annotators) column by column; HDF5 shows it the other way round.
+    frames = read_array(cells["user_anno"], f"{where}: 'user_anno'", 2).T
+    return tvsum_item(texts["video"], texts["title"], texts["category"], clip_ratings(frames, length), where)
+
+
+def _cell(file: Any, column: Any, row: int, what: str) -> Any:
+    try:
+        return file[column[row, 0]]
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise ConfigError(f"{what} is not a reference to data of the file") from error
+
+
+def _text(cell: Any, what: str) -> str:
+    """MATLAB text: one number per character."""
+    if dataset_shape(cell, what, 2)[0] > _LONGEST_TEXT:
+        raise ConfigError(f"{what} is longer than {_LONGEST_TEXT} characters")
+    codes = read_array(cell, what, 2).ravel().astype(np.int64)
+    if (codes < 0).any() or (codes > 0xFFFF).any():
+        raise ConfigError(f"{what} is not text")
+    return "".join(map(chr, codes.tolist()))
+
+
+def match_label_items(root: Path, rejected: Rejected) -> Iterator[Item]:
+    """The videos of the original folders, ``DOMAIN/VIDEO/match_label.json``, in order of name.
+
+    A video's folder without labels is a problem on record.
+    """
+    folders = sorted(folder for folder in root.glob("*/*") if folder.is_dir())
+    records: Iterator[tuple[str, Callable[[], Item]]] = (
+        (f"{folder.parent.name}/{folder.name}", partial(_match_item, folder)) for folder in folders
+    )
+    return read_items(records, rejected)
+
+
+def _match_item(folder: Path) -> Item:
+    path = folder / "match_label.json"
+    try:
+        if path.stat().st_size > LARGEST_LABEL_BYTES:
+            raise ConfigError(f"{path}: larger than {LARGEST_LABEL_BYTES} bytes")
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON ({error})") from error
+    if not isinstance(value, list) or len(value) != 2:
+        raise ConfigError(f"{path}: must hold two lists, the clips and their labels")
+    clips, labels = matrix(value[0], f"{path}: clips"), vector(value[1], f"{path}: labels")
+    if clips.shape != (len(labels), 2):
+        raise ConfigError(f"{path}: {len(labels)} labels, but clips of shape {clips.shape}")
+    return youtube_item(folder.name, folder.parent.name, labels, str(path))

@@ -1,0 +1,188 @@
+"""Our own plain format for users' data: a folder of videos and one CSV beside them.
+
+Either ``moments.csv``, what is worth seeing, one span a row::
+
+    file,start_seconds,stop_seconds,query,score
+    match.mp4,12.5,20,a goal is scored,1
+
+or ``scores.csv``, a curve; a score holds from its start until the next row of the same file and query::
+
+    file,start_seconds,score,query
+    match.mp4,0,0.1,
+    match.mp4,10,0.8,
+
+``query`` may be left out or empty; ``score`` in [0, 1] may be left out of moments and is then 1. Spans are half-open.
+An item gives the path, and makes labels for any grid; `extracted` joins them with extracted features.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, FloatArray, TimeGrid
+from highlightr.datasets.base import Example, Item, Problem
+
+__all__ = ["PlainDataset", "PlainItem", "Span", "plain"]
+
+MOMENTS, SCORES = "moments.csv", "scores.csv"
+
+_REQUIRED = {MOMENTS: ("file", "start_seconds", "stop_seconds"), SCORES: ("file", "start_seconds", "score")}
+_ALLOWED = ("file", "start_seconds", "stop_seconds", "score", "query")
+
+Span = tuple[float, float, float]
+"""Start and stop in seconds, half-open, and the score in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class PlainItem:
+    """One video and one query (or none), with what was said about it."""
+
+    key: str
+    path: Path
+    query: str | None
+    spans: tuple[Span, ...]
+    """In order of time."""
+
+    def labels(self, grid: TimeGrid) -> FloatArray:
+        """(num_clips,) the highest score of the spans that hold each clip's center; 0 where none does."""
+        centers = grid.centers()
+        labels = np.zeros(grid.num_clips, dtype=np.float32)
+        for start_seconds, stop_seconds, score in self.spans:
+            inside = (centers >= start_seconds) & (centers < stop_seconds)
+            labels[inside] = np.maximum(labels[inside], np.float32(score))
+        return labels
+
+    def example(self, features: Features, tokens: FloatArray | None = None) -> Example:
+        """The example for features that were extracted from `path`."""
+        labels = self.labels(features.grid)
+        ratings = labels.astype(np.float64)[:, None]
+        item = Item(self.key, self.path.name, self.query, features.grid, labels, ratings)
+        return Example(item, features.streams, labels, tokens, features.signals)
+
+
+@dataclass(frozen=True)
+class PlainDataset:
+    """What was read from a folder of the plain format."""
+
+    items: tuple[PlainItem, ...]
+    problems: tuple[Problem, ...]
+    """Rows that cannot be used, and videos that no row names."""
+
+
+class _Row:
+    """One row of the CSV, checked."""
+
+    def __init__(self, fields: Mapping[str, str], where: str, folder: Path, kind: str) -> None:
+        self.path = _inside(folder, fields["file"], where)
+        self.query = (fields.get("query") or "").strip() or None
+        self.start = _number(fields["start_seconds"], where, "start_seconds")
+        self.stop = math.inf if kind == SCORES else _number(fields["stop_seconds"], where, "stop_seconds")
+        text = fields.get("score") or ""
+        self.score = 1.0 if kind == MOMENTS and not text.strip() else _number(text, where, "score")
+        if self.start < 0 or self.stop <= self.start:
+            raise ConfigError(f"{where}: a span needs 0 <= start_seconds < stop_seconds")
+        if not 0 <= self.score <= 1:
+            raise ConfigError(f"{where}: score must lie in [0, 1], got {self.score:g}")
+
+
+def _number(text: str, where: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigError(f"{where}: {name} must be a number, got {text!r}")
+    return value
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    """The video's path; a name may hold folders, but must not lead out. Links that the user put there are followed."""
+    path = folder / name
+    if not name.strip() or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ConfigError(f"{where}: {name!r} is not a file of this folder")
+    if not path.is_file():
+        raise ConfigError(f"{where}: no video {name!r}")
+    return path
+
+
+def _rows(table: Path, problems: list[Problem]) -> Iterator[_Row]:
+    """Checked rows; the others are put on record.
+
+    Raises:
+        ConfigError: a file that is no CSV, or has not the columns.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            _check_columns(table, list(reader.fieldnames or ()))
+            for fields in reader:
+                row = _row(fields, f"{table.name}, line {reader.line_num}", table, problems)
+                if row is not None:
+                    yield row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{table}: not a readable CSV ({error})") from error
+
+
+def _row(fields: Mapping[str, str], where: str, table: Path, problems: list[Problem]) -> _Row | None:
+    if None in fields or None in fields.values():  # what csv makes of too many and of too few
+        problems.append(Problem(where, f"{where}: not as many fields as columns"))
+        return None
+    try:
+        return _Row(fields, where, table.parent, table.name)
+    except ConfigError as error:
+        problems.append(Problem(where, str(error)))
+        return None
+
+
+def _check_columns(table: Path, columns: list[str]) -> None:
+    missing = [name for name in _REQUIRED[table.name] if name not in columns]
+    unknown = [name for name in columns if name not in _ALLOWED]
+    if missing or unknown:
+        required, allowed = ", ".join(_REQUIRED[table.name]), ", ".join(_ALLOWED)
+        raise ConfigError(f"{table}: columns must be {required} and may be {allowed}; got {columns}")
+
+
+def _held(spans: list[Span]) -> tuple[Span, ...]:
+    """Scores hold until the next one starts."""
+    starts = [start for start, _, _ in spans[1:]] + [math.inf]
+    return tuple((start, stop, score) for (start, _, score), stop in zip(spans, starts, strict=True) if stop > start)
+
+
+def plain(folder: Path) -> PlainDataset:
+    """Read a folder of the plain format.
+
+    Raises:
+        ConfigError: neither or both of the CSVs, a CSV without the columns, or no row that can be used.
+    """
+    tables = [folder / name for name in (MOMENTS, SCORES) if (folder / name).is_file()]
+    if len(tables) != 1:
+        raise ConfigError(f"{folder}: needs one of {MOMENTS} and {SCORES}, found {len(tables)}")
+    problems: list[Problem] = []
+    spans: dict[tuple[Path, str | None], list[Span]] = {}
+    for row in _rows(tables[0], problems):
+        spans.setdefault((row.path, row.query), []).append((row.start, row.stop, row.score))
+    if not spans:
+        reason = problems[0].reason if problems else "it is empty"
+        raise ConfigError(f"{tables[0]}: no row can be used ({len(problems)} problems; the first: {reason})")
+    hold = _held if tables[0].name == SCORES else tuple
+    items = tuple(_plain_item(folder, path, query, hold(sorted(given))) for (path, query), given in spans.items())
+    return PlainDataset(items, (*problems, *_unnamed(folder, {path for path, _ in spans})))
+
+
+def _plain_item(folder: Path, path: Path, query: str | None, spans: tuple[Span, ...]) -> PlainItem:
+    name = path.relative_to(folder).as_posix()
+    return PlainItem(name if query is None else f"{name}#{query}", path, query, spans)
+
+
+def _unnamed(folder: Path, named: set[Path]) -> list[Problem]:
+    """Files of the folder that have the suffix of a named video but no usable row."""
+    suffixes = {path.suffix.lower() for path in named}
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in suffixes)
+    return [Problem(path.name, "no row of the CSV that can be used names it") for path in files if path not in named]

@@ -1,0 +1,268 @@
+"""Videos in, feature files out: one decode pass per video, what is done is skipped, what fails is told and passed over.
+
+In: videos, names of extractors and a folder. Out: files in one of four layouts with metadata beside each, and a
+`VideoResult` per video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from highlightr.core.device import Precision, check_precision, resolve_device
+from highlightr.core.errors import ConfigError, HighlightrError, OutputError
+from highlightr.core.progress import ProgressHook, silent
+from highlightr.core.types import Features, Source, TimeGrid
+from highlightr.export.feature_files.layouts import FORMATS, Arrays
+from highlightr.export.feature_files.metadata import describe_video, stream_metadata
+from highlightr.export.feature_files.stores import Store, open_store
+from highlightr.extractor_loader import open_extractor, takes
+from highlightr.features import Extractor, extract, extractor_class
+from highlightr.features.base import Compilable
+from highlightr.features.opened import OpenedExtractor
+from highlightr.media import probe
+
+__all__ = ["VIDEO_SUFFIXES", "ExtractOptions", "VideoResult", "extract_to_files", "videos_in"]
+
+VIDEO_SUFFIXES = (
+    ".avi",
+    ".flv",
+    ".m2ts",
+    ".m4v",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".ogv",
+    ".ts",
+    ".webm",
+    ".wmv",
+)
+"""What is taken from a folder; a file that is named is tried whatever its suffix."""
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """How features are extracted and kept.
+
+    Raises:
+        ConfigError: a value that is out of range, or both `fps` and `clip_seconds`.
+    """
+
+    format: str = "npz"
+    """One of `FORMATS`."""
+    clip_seconds: float | None = None
+    """Length of the clips, one row each; `None`: 1 / `fps`, or 2 s if neither is given."""
+    fps: float | None = None
+    """Rows per second, the other way to say `clip_seconds`."""
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+    precision: Precision = "fp32"
+    """``bf16`` or ``fp16`` for networks that run in torch: faster on a GPU, features change in the third digit."""
+    compile: bool = False
+    """Have torch compile those networks: a minute more at the start, faster afterwards on a GPU."""
+    random_seed: int | None = None
+    """Run extractors whose weights are fetched on random weights; the metadata says so."""
+    overwrite: bool = False
+    """Extract again what is there and was made the same way."""
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ConfigError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
+        check_precision(self.precision, resolve_device(self.device))
+        if self.fps is not None and self.clip_seconds is not None:
+            raise ConfigError("give either fps or clip_seconds: a row describes 1 / fps seconds")
+        for name in ("fps", "clip_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ConfigError(f"{name} must be a positive number, got {value!r}")
+
+    @property
+    def row_seconds(self) -> float:
+        """Seconds that a row describes."""
+        if self.clip_seconds is not None:
+            return self.clip_seconds
+        return 2.0 if self.fps is None else 1.0 / self.fps
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What became of one video."""
+
+    video: Path
+    state: Literal["written", "skipped", "failed"]
+    """`skipped`: everything was there and made the same way."""
+    num_clips: int = 0
+    duration_seconds: float = 0.0
+    written: Mapping[str, Path] = field(default_factory=dict)
+    """Stream or signal to the file that was written now."""
+    kept: tuple[str, ...] = ()
+    """Streams and signals that were there already."""
+    absent: tuple[str, ...] = ()
+    """Streams and signals that the video has no sound (or picture) for; their metadata says so."""
+    error: str | None = None
+    """Why it failed, in one line."""
+
+
+def extract_to_files(
+    videos: Iterable[Path],
+    extractors: Sequence[str],
+    out: Path,
+    options: ExtractOptions | None = None,
+    *,
+    progress: ProgressHook | None = None,
+) -> tuple[VideoResult, ...]:
+    """Extract features of many videos into `out`.
+
+    Each video is decoded once for all extractors that still have something to do. A video that fails does not stop
+    the others. With `progress`, the stage is ``extract NAME`` in seconds of video.
+
+    Args:
+        videos: files; their names without suffix name the outputs, so they must differ.
+        extractors: keys of `EXTRACTORS`.
+        out: folder, made if need be.
+        options: the defaults if `None`.
+        progress: told how far the decoding has come.
+
+    Raises:
+        ConfigError: no video or extractor, an unknown or doubled extractor, two videos of one name.
+        WeightsError: weights that are missing, before any work.
+        OutputError: `out` cannot be written.
+    """
+    wanted = options or ExtractOptions()
+    files = _distinct(videos)
+    _ensure(out)
+    run = _Run(_open(extractors, wanted), open_store(out, wanted.format), wanted, progress or silent)
+    try:
+        return tuple(run.video(path) for path in files)
+    finally:
+        run.store.close()
+
+
+def videos_in(place: Path) -> tuple[Path, ...]:
+    """The video that `place` is, or those in the folder that it is, sorted by name; folders inside are not entered.
+
+    Raises:
+        ConfigError: nothing is there, or a folder without videos.
+    """
+    if not place.is_dir():
+        if not place.exists():
+            raise ConfigError(f"no video or folder at {place}")
+        return (place,)
+    found = sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
+    if not found:
+        raise ConfigError(f"no videos in {place}; their names end with {', '.join(VIDEO_SUFFIXES)}")
+    return tuple(found)
+
+
+def _open(names: Sequence[str], options: ExtractOptions) -> tuple[OpenedExtractor, ...]:
+    if not names:
+        raise ConfigError("no extractors were named; `--features slowfast,clip,cnn14` takes three")
+    classes = [extractor_class(name) for name in names]
+    makers: dict[str, str] = {}
+    for found in classes:
+        for made in (*found.streams, *found.signals):
+            if made in makers:
+                raise ConfigError(f"{makers[made]} and {found.name} both make {made!r}: use one of them")
+            makers[made] = found.name
+    device = resolve_device(options.device)
+    opened = []
+    for found in classes:
+        # A spectrogram is what a caller asks for who names its extractor.
+        more: dict[str, Any] = {"keep_signal": True} if takes(found, "keep_signal") else {}
+        if options.precision != "fp32" and takes(found, "precision"):
+            more["precision"] = options.precision
+        seconds, seed = options.row_seconds, options.random_seed
+        one = open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **more).load()
+        if options.compile and isinstance(one.extractor, Compilable):
+            one.extractor.compile()
+        opened.append(one)
+    return tuple(opened)
+
+
+def _distinct(videos: Iterable[Path]) -> tuple[Path, ...]:
+    files = tuple(Path(video) for video in videos)
+    if not files:
+        raise ConfigError("no videos were given")
+    names: dict[str, Path] = {}
+    for path in files:
+        other = names.setdefault(path.stem, path)
+        if other is not path:
+            raise ConfigError(f"{other} and {path} would share their outputs: rename one, or use another folder for it")
+    return files
+
+
+def _ensure(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {out}: {error.strerror or error}; choose another place") from error
+
+
+class _Run:
+    """One call: opened models, a store, and the videos one after the other."""
+
+    def __init__(
+        self, opened: tuple[OpenedExtractor, ...], store: Store, options: ExtractOptions, progress: ProgressHook
+    ) -> None:
+        self._opened, self._options, self._progress = opened, options, progress
+        self._device = resolve_device(options.device)
+        self.store = store
+
+    def video(self, path: Path) -> VideoResult:
+        """Extract one video; an expected error becomes part of the result."""
+        try:
+            return self._extract(probe(path))
+        except HighlightrError as error:
+            return VideoResult(path, "failed", error=str(error))
+
+    def _extract(self, source: Source) -> VideoResult:
+        grid, name = TimeGrid(source.duration_seconds, self._options.row_seconds), source.path.stem
+        about = self._metadata(source, grid)
+        done = {stream for stream, wanted in about.items() if self._done(wanted, name)}
+        todo = [one.extractor for one in self._opened if not set(one.names) <= done]
+        if not todo:
+            return VideoResult(source.path, "skipped", grid.num_clips, source.duration_seconds, kept=tuple(about))
+        features = self._run(source, grid, todo)
+        written, absent = {}, []
+        for stream, metadata in about.items():
+            if stream in done:
+                continue
+            arrays = _arrays(features, stream)
+            found = metadata if arrays else {**metadata, "absent": f"the video has no {metadata['modality']} part"}
+            place = self.store.put(found, name, arrays)
+            if arrays:
+                written[stream] = place
+            else:
+                absent.append(stream)
+        seconds = source.duration_seconds
+        return VideoResult(source.path, "written", grid.num_clips, seconds, written, tuple(sorted(done)), tuple(absent))
+
+    def _metadata(self, source: Source, grid: TimeGrid) -> dict[str, dict[str, Any]]:
+        """Per stream and signal."""
+        video = describe_video(source)
+        return {
+            stream: stream_metadata(video, grid, one, stream, self._device)
+            for one in self._opened
+            for stream in one.names
+        }
+
+    def _done(self, wanted: Mapping[str, Any], video: str) -> bool:
+        return not self._options.overwrite and self.store.holds(wanted, video)
+
+    def _run(self, source: Source, grid: TimeGrid, extractors: Sequence[Extractor]) -> Features:
+        stage = f"extract {source.path.name}"
+        return extract(source, grid, extractors, progress=lambda done, total: self._progress(stage, done, total))
+
+
+def _arrays(features: Features, stream: str) -> Arrays:
+    """What is written of one stream or signal; empty if the video lacks it."""
+    if stream in features.streams:
+        return {"features": features.streams[stream]}
+    if stream in features.signals:
+        signal = features.signals[stream]
+        return {"values": signal.values, "times_seconds": signal.times_seconds}
+    return {}

@@ -1,0 +1,95 @@
+"""Where features lie on disk, and how an array becomes a file.
+
+Four layouts: ``npz`` (Moment-DETR and QVHighlights: a folder per feature, ``VIDEO.npz`` with ``features``), ``npy``
+(UMT: ``video/VIDEO_rgb.npy``, ``video/VIDEO_opt.npy``, ``audio/VIDEO.npy``), ``h5`` (Mr.HiSum: a file per feature, a
+group per video with ``features``) and ``safetensors``. Signals keep their times: ``values`` and ``times_seconds``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import ConfigError, OutputError
+
+__all__ = ["FORMATS", "array_bytes", "data_path", "metadata_path", "write_whole"]
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+FORMATS = ("npz", "npy", "h5", "safetensors")
+
+_NPZ_FOLDERS = {"cnn14": "pann_features"}
+"""Where QVHighlights' releases do not name the folder after the stream."""
+
+_UMT = {"i3d_rgb": "video/{video}_rgb", "i3d_flow": "video/{video}_opt", "cnn14": "audio/{video}"}
+"""UMT's names; its visual feature is the two files side by side, RGB first."""
+
+
+def data_path(out: Path, kind: str, stream: str, video: str, *, signal: bool = False) -> Path:
+    """The file of one stream of one video.
+
+    Args:
+        out: folder of the extraction.
+        kind: one of `FORMATS`.
+        stream: name of the stream or signal.
+        video: name of the video.
+        signal: it is a signal: two arrays, so ``npz`` where ``npy`` was asked for.
+
+    Raises:
+        ConfigError: an unknown format.
+    """
+    if kind not in FORMATS:
+        raise ConfigError(f"no format {kind!r}; there are {', '.join(FORMATS)}")
+    if kind == "h5":
+        return out / f"{stream}.h5"
+    if signal:
+        return out / stream / f"{video}{'.safetensors' if kind == 'safetensors' else '.npz'}"
+    if kind == "npy":
+        return out / f"{_UMT.get(stream, stream + '/{video}').replace('{video}', video)}.npy"
+    folder = _NPZ_FOLDERS.get(stream, f"{stream}_features") if kind == "npz" else stream
+    return out / folder / f"{video}.{kind}"
+
+
+def metadata_path(path: Path) -> Path:
+    """The JSON that lies beside a data file: ``x.npz.json`` for ``x.npz``."""
+    return path.with_name(f"{path.name}.json")
+
+
+def array_bytes(path: Path, arrays: Arrays) -> bytes:
+    """Arrays as the content of an ``npz``, ``npy`` or ``safetensors`` file, by the suffix of `path`."""
+    if path.suffix == ".safetensors":
+        from safetensors.numpy import save
+
+        content: bytes = save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+        return content
+    buffer = io.BytesIO()
+    if path.suffix == ".npy":
+        (values,) = arrays.values()
+        np.save(buffer, values, allow_pickle=False)
+    else:
+        np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader never sees half a file.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    # The name beside is short, because the video's may already be as long as a name can be.
+    beside = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,119 @@
+"""What is written beside a feature file: how it was made, so that it can be trusted, and skipped the next time.
+
+In: the video, the grid, the opened extractor. Out: plain JSON types. `same` compares what decides the numbers (video,
+extractor, options, weights, clip length); versions are on record but do not make a file stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from highlightr.core.hashing import content_hash
+from highlightr.core.types import Source, TimeGrid
+from highlightr.features.opened import OpenedExtractor
+
+__all__ = ["SCHEMA_VERSION", "describe_video", "read_json", "same", "stream_metadata"]
+
+SCHEMA_VERSION = 1
+
+RANDOM_NOTE = "random weights: the numbers mean nothing"
+
+_LIBRARIES = (
+    "numpy",
+    "av",
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "pytorchvideo",
+    "panns-inference",
+    "onnxruntime",
+    "openvino",
+)
+_DECIDING = ("schema", "video", "extractor", "stream", "kind", "options", "clip_seconds", "weights", "random_seed")
+
+_LARGEST_JSON_BYTES = 2**20
+
+
+def describe_video(source: Source) -> dict[str, Any]:
+    """Which video this is, whatever folder it lies in.
+
+    Raises:
+        MediaError: the file cannot be read.
+    """
+    kind, digest = content_hash(source.path)
+    return {
+        "name": source.path.name.encode("utf-8", "replace").decode("utf-8"),
+        "size_bytes": source.size_bytes,
+        "duration_seconds": source.duration_seconds,
+        "hash_kind": kind,
+        "hash": digest,
+    }
+
+
+def stream_metadata(
+    video: Mapping[str, Any], grid: TimeGrid, opened: OpenedExtractor, stream: str, device: str
+) -> dict[str, Any]:
+    """Everything about one stream or signal of one video but the file it lies in."""
+    extractor = opened.extractor
+    made: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "video": dict(video),
+        "extractor": extractor.name,
+        "stream": stream,
+        "kind": "stream" if stream in extractor.streams else "signal",
+        "width": opened.names[stream],
+        "modality": extractor.modality,
+        "clip_seconds": grid.clip_seconds,
+        "num_clips": grid.num_clips,
+        "duration_seconds": grid.duration_seconds,
+        "options": {name: value for name, value in opened.options.items() if name != "keep_signal"},
+        "sampling": repr(extractor.tap),
+        "protocol": inspect.getdoc(type(extractor)) or "",
+        "weights": [asdict(record) for record in opened.weights],
+        "random_seed": opened.random_seed,
+        "device": device,
+        "versions": _versions(),
+    }
+    if opened.random_seed is not None:
+        made["note"] = RANDOM_NOTE
+    return made
+
+
+def same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Whether a file with this metadata holds what is wanted."""
+    return all(_plain(wanted.get(key)) == found.get(key) for key in _DECIDING)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Metadata from a file; empty if there is none or it is damaged, which only means that work is done again."""
+    try:
+        if path.stat().st_size > _LARGEST_JSON_BYTES:
+            return {}
+        loaded = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    """As it looks after being written and read."""
+    return json.loads(json.dumps(value))
+
+
+def _versions() -> dict[str, str]:
+    from highlightr import __version__
+
+    found = {"highlightr": __version__, "python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,187 @@
+"""Where streams go: a file each, or groups of one HDF5 file per stream.
+
+In: the metadata and arrays of one stream of one video. Out: whether they are there already, and the file. A file's
+metadata is written last and holds its hash, so that what a crash leaves behind is made again. HDF5 cannot be replaced
+in part: new videos wait as files of their own in ``.pending`` and are merged when the run ends, or by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, write_whole
+from highlightr.export.feature_files.metadata import read_json, same
+
+__all__ = ["Store", "open_store"]
+
+ATTRIBUTE = "highlightr"
+"""Attribute of a group in HDF5 with the metadata as JSON."""
+
+PENDING = ".pending"
+
+
+class Store(ABC):
+    """Keeps streams below one folder."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+
+    @abstractmethod
+    def place(self, stream: str, video: str, *, signal: bool) -> Path:
+        """The file that will hold it."""
+
+    @abstractmethod
+    def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
+        """Whether it is there, whole, and made as wanted; also true where it is on record as absent."""
+
+    @abstractmethod
+    def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
+        """Keep it; without arrays, put on record that the video lacks it.
+
+        Raises:
+            OutputError: the place cannot be written.
+        """
+
+    def close(self) -> None:
+        """Finish what is pending.
+
+        Raises:
+            OutputError: the place cannot be written.
+        """
+        return
+
+
+def open_store(out: Path, kind: str) -> Store:
+    """The store of a format.
+
+    Raises:
+        ConfigError: an unknown format, or h5py is not installed.
+    """
+    if kind == "h5":
+        return _Hdf5(out)
+    data_path(out, kind, "stream", "video")
+    return _Files(out, kind)
+
+
+class _Files(Store):
+    def __init__(self, out: Path, kind: str) -> None:
+        super().__init__(out)
+        self._kind = kind
+
+    def place(self, stream: str, video: str, *, signal: bool) -> Path:
+        return data_path(self._out, self._kind, stream, video, signal=signal)
+
+    def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
+        path = self.place(wanted["stream"], video, signal=wanted["kind"] == "signal")
+        found = read_json(metadata_path(path))
+        if not same(wanted, found):
+            return False
+        if found.get("absent"):
+            return True
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == found.get("sha256")
+        except OSError:
+            return False
+
+    def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
+        path = self.place(metadata["stream"], video, signal=metadata["kind"] == "signal")
+        about = {**metadata, "format": path.suffix[1:]}
+        if arrays:
+            content = array_bytes(path, arrays)
+            write_whole(path, content)
+            shapes = {name: list(values.shape) for name, values in arrays.items()}
+            about |= {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "arrays": shapes}
+        else:
+            path.unlink(missing_ok=True)
+        write_whole(metadata_path(path), _json(about))
+        return path
+
+
+class _Hdf5(Store):
+    """One file per stream, a group per video. One run at a time may write into a folder."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out)
+        try:
+            import h5py
+        except ImportError as error:
+            raise ConfigError("format h5 needs the package h5py: run `pip install 'highlightr[backbones]'`") from error
+        self._h5py: Any = h5py
+        self._pending = _Files(out / PENDING, "npz")
+
+    def place(self, stream: str, video: str, *, signal: bool) -> Path:
+        del video, signal
+        return self._out / f"{stream}.h5"
+
+    def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
+        if self._pending.holds(wanted, video):
+            return True
+        path = self.place(wanted["stream"], video, signal=False)
+        try:
+            with self._h5py.File(path, "r") as file:
+                found = json.loads(file[video].attrs[ATTRIBUTE])
+                arrays = {name: list(item.shape) for name, item in file[video].items()}
+        except (OSError, KeyError, ValueError, TypeError):
+            return False
+        return same(wanted, found) and (bool(found.get("absent")) or arrays == found.get("arrays"))
+
+    def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
+        self._pending.put(metadata, video, arrays)
+        return self.place(metadata["stream"], video, signal=False)
+
+    def close(self) -> None:
+        notes: dict[str, list[Path]] = {}
+        for note in sorted((self._out / PENDING).glob("*/*.npz.json")):
+            notes.setdefault(str(read_json(note).get("stream", "")), []).append(note)
+        notes.pop("", None)
+        for stream, group in notes.items():
+            self._merge(self._out / f"{stream}.h5", group)
+        shutil.rmtree(self._out / PENDING, ignore_errors=True)
+
+    def _merge(self, path: Path, notes: list[Path]) -> None:
+        beside = path.with_name(f".{path.name}.part")
+        try:
+            if path.exists():
+                shutil.copyfile(path, beside)
+            with self._h5py.File(beside, "a") as file:
+                for note in notes:
+                    _put_group(file, note)
+                about = {video: json.loads(group.attrs[ATTRIBUTE]) for video, group in file.items()}
+            beside.replace(path)
+        except (OSError, KeyError, ValueError) as error:
+            raise OutputError(f"cannot write {path}: {error}; the new videos stay in {self._out / PENDING}") from error
+        finally:
+            beside.unlink(missing_ok=True)
+        write_whole(metadata_path(path), _json(about))
+
+
+def _put_group(file: Any, note: Path) -> None:
+    """Replace the group of the video that a pending file and its note describe."""
+    data, metadata = note.with_suffix(""), read_json(note)
+    video = data.name.removesuffix(".npz")
+    if video in file:
+        del file[video]
+    group = file.create_group(video)
+    arrays: dict[str, Any] = {}
+    if not metadata.get("absent"):
+        with np.load(io.BytesIO(data.read_bytes()), allow_pickle=False) as archive:
+            arrays = dict(archive)
+    for name, values in arrays.items():
+        group.create_dataset(name, data=values)
+    metadata = {key: value for key, value in metadata.items() if key not in ("file", "sha256")} | {"format": "h5"}
+    group.attrs[ATTRIBUTE] = json.dumps(metadata)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")

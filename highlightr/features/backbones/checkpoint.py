@@ -1,0 +1,125 @@
+"""What networks are filled with: the tensors of a weights file, or numbers from a seed.
+
+In: a safetensors file of a manifest entry, checked when it was fetched, or a seed. Out: tensors in the network's own
+parameters, or one line that says what does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["State", "drawing_from", "file_digest", "fill", "load_tensors", "randomise", "without_initialisation"]
+
+State = Mapping[str, "torch.Tensor"]
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of a safetensors file.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
+
+
+def randomise(network: torch.nn.Module, seed: int) -> None:
+    """Fill a network from a seed: every trained tensor of two or more axes by He's rule, biases zero.
+
+    With default initialisation deep networks shrink their signal to denormal numbers, which makes them thirty times
+    slower than they are. What is not trained (filter banks) stays.
+
+    Source: K. He et al., Delving Deep into Rectifiers, ICCV 2015, eq. 10.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            if parameter.ndim >= 2:
+                fan_in = parameter[0].numel()
+                parameter.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+            elif name.endswith("bias"):
+                parameter.zero_()
+
+
+def without_initialisation() -> AbstractContextManager[Any]:
+    """Networks built inside keep their memory as it comes: every tensor is filled right after, and random numbers
+    for a hundred million of them take seconds."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.nn.init.trunc_normal_}
+
+    class Mode(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            del types
+            return args[0] if func in drawing else func(*args, **(kwargs or {}))
+
+    return Mode()
+
+
+@contextmanager
+def drawing_from(seed: int) -> Iterator[None]:
+    """What networks draw while they are built, such as CLIP's class embedding, comes from a seed."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
+    """Load a state dict; batch counters, which old checkpoints lack and no forward reads, may be missing."""
+    try:
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"the weights {checkpoint} do not fit the network: {reason}") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    for kind, names in (("lack", missing), ("have an unknown", unexpected)):
+        if names:
+            raise WeightsError(
+                f"the weights {checkpoint} do not fit the network: they {kind} {names[0]} ({len(names)} in all); "
+                f"import the right file with `highlightr models import FILE --as {checkpoint}`"
+            )
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a weights file; of one that several networks are opened from it is computed once.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    try:
+        status = path.stat()
+        return _digest(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
+
+
+@cache
+def _digest(path: Path, size_bytes: int, modified_ns: int) -> str:
+    del size_bytes, modified_ns  # Only what a known digest holds for.
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

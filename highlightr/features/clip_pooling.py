@@ -1,0 +1,104 @@
+"""Putting rows on the grid: means per clip, with gaps filled from the nearest clip that has data.
+
+In: rows with the clip each belongs to, in any batches. Out: (num_clips, width) float32. Memory is one row per clip.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.types import FloatArray, TimeGrid
+
+__all__ = ["ClipMeans", "clip_maxima", "fill_gaps", "overlaps"]
+
+
+_STRETCH = 1024
+
+
+class ClipMeans:
+    """Weighted mean per clip, gathered batch by batch."""
+
+    def __init__(self, grid: TimeGrid, width: int) -> None:
+        self._sums = np.zeros((grid.num_clips, width), dtype=np.float64 if width < 64 else np.float32)
+        self._weights = np.zeros(grid.num_clips, dtype=np.float64)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added."""
+        return not self._weights.any()
+
+    def add(self, clips: npt.NDArray[np.int64], rows: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> None:
+        """Add rows.
+
+        Args:
+            clips: (n,) clip of each row.
+            rows: (n, width).
+            weights: (n,) how much each row counts; `None`: all alike.
+        """
+        rows = np.asarray(rows)
+        weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
+        np.add.at(self._sums, clips, rows * weights[:, None].astype(rows.dtype))
+        np.add.at(self._weights, clips, weights)
+
+    def result(self) -> FloatArray:
+        """(num_clips, width) float32; a clip without rows repeats the nearest one with rows. To be called once."""
+        filled = self._weights > 0
+        weights = np.where(filled, self._weights, 1.0)[:, None]
+        # Stretch by stretch: of ten hours, one array of them all in double precision would take hundreds of MiB.
+        means = self._sums if self._sums.dtype == np.float32 else np.empty(self._sums.shape, dtype=np.float32)
+        for first in range(0, len(means), _STRETCH):
+            stretch = slice(first, first + _STRETCH)
+            means[stretch] = self._sums[stretch] / weights[stretch]
+        return fill_gaps(means, filled)
+
+
+def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
+    """Replace every row that is not filled by the nearest filled one (the earlier of two equally near), in place.
+
+    Args:
+        rows: (n, width) or (n,) float32.
+        filled: (n,) bool, at least one true.
+    """
+    if filled.all():
+        return rows
+    known = np.flatnonzero(filled)
+    wanted = np.flatnonzero(~filled)
+    after = np.searchsorted(known, wanted).clip(0, len(known) - 1)
+    before = (after - 1).clip(0)
+    nearer = np.where(wanted - known[before] <= known[after] - wanted, before, after)
+    nearer = np.where(known[after] < wanted, after, nearer)
+    rows[wanted] = rows[known[nearer]]
+    return rows
+
+
+def clip_maxima(grid: TimeGrid, clips: npt.NDArray[np.int64], values: npt.ArrayLike) -> FloatArray:
+    """(num_clips,) float32: the largest of each clip's values; a clip without any repeats the nearest one's.
+
+    Args:
+        grid: the clips.
+        clips: (n,) clip of each value, n at least 1.
+        values: (n,).
+    """
+    maxima = np.full(grid.num_clips, -np.inf, dtype=np.float32)
+    np.maximum.at(maxima, clips, np.asarray(values, dtype=np.float32))
+    return fill_gaps(maxima, np.isfinite(maxima))
+
+
+def overlaps(
+    grid: TimeGrid, start_seconds: float, stop_seconds: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The clips that a span [start, stop) touches, and for how many seconds each; at least one clip.
+
+    A span outside the video, or one that only its last rounding error reaches, counts for the nearest clip.
+    """
+    first, last = grid.clip_index([start_seconds, stop_seconds])
+    clips = np.arange(first, last + 1)
+    begins = np.maximum(clips * grid.clip_seconds, start_seconds)
+    ends = np.minimum((clips + 1) * grid.clip_seconds, stop_seconds)
+    # Shares below a millisecond are float noise at a boundary.
+    seconds = np.maximum(ends - begins, 0.0)
+    kept = seconds > 1e-3
+    if not kept.any():
+        return clips[:1], np.ones(1)
+    return clips[kept], seconds[kept]

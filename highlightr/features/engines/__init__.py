@@ -1,0 +1,1 @@
+"""Runtimes that networks run in."""

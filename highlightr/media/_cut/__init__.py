@@ -1,0 +1,1 @@
+"""Cutting: a plan of pieces, and the two ways to write it."""

@@ -1,0 +1,192 @@
+"""From decoded frames to what the picture taps asked for.
+
+Frames come in order of time with their time in seconds (a `Fraction`, from time zero); `Frame`s picked by
+timestamp, upright and with square pixels, and tiny `Thumbnail`s go out.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.types import Source, VideoStream
+from highlightr.media.sampling import Frame, FrameTap, Thumbnail, ThumbnailTap
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = [
+    "FramePicker",
+    "Painter",
+    "ThumbnailMaker",
+    "assumed_matrix",
+    "interval_from",
+    "num_frames",
+    "shown_size",
+    "to_jpeg",
+    "upright",
+]
+
+SLACK_SECONDS = Fraction(1, 1_000_000)
+"""Container start times are kept in microseconds, so a frame due at t may be dated up to one microsecond later."""
+
+_KNOWN_COLORSPACES = frozenset({0, 1, 4, 5, 6, 7, 9, 10})
+"""AVColorSpace values that swscale converts: RGB, BT.709, FCC, BT.470BG, SMPTE 170M, SMPTE 240M, BT.2020."""
+
+_TALLEST_SD = 576
+"""Untagged video taller than this is BT.709, otherwise BT.601: what players assume."""
+
+_MATRICES = {None: None, "bt709": "ITU709", "bt601": "ITU601"}
+"""ffmpeg's names to PyAV's."""
+
+_JPEG_QUALITY = 82
+
+
+def num_frames(duration_seconds: float, frames_per_second: float) -> int:
+    """How many frames a `FrameTap` gets: ceil(duration * rate), float noise aside, at least 1."""
+    exact = (Fraction(duration_seconds) - SLACK_SECONDS) * Fraction(frames_per_second)
+    return max(1, math.ceil(exact))
+
+
+def upright(image: npt.NDArray[np.uint8], video: VideoStream) -> npt.NDArray[np.uint8]:
+    """Turn a stored picture (height, width, 3) the way a viewer sees it."""
+    turned = np.rot90(image, k=-video.rotation_degrees // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
+
+
+def shown_size(video: VideoStream) -> tuple[float, float]:
+    """Width and height as a viewer sees them: upright, with square pixels as high as the stored ones."""
+    stored = float(video.width * video.sample_aspect_ratio), float(video.height)
+    return stored if video.rotation_degrees % 180 == 0 else stored[::-1]
+
+
+class Painter:
+    """Converts frames of one video to upright RGB pictures of one fixed size."""
+
+    def __init__(self, video: VideoStream, short_side: int | None) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._video = video
+        self._scaler: Any = VideoReformatter()
+        width, height = float(video.width * video.sample_aspect_ratio), float(video.height)
+        factor = short_side / min(width, height) if short_side else 1.0
+        self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
+
+    def paint(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB, upright, square pixels."""
+        rgb = to_rgb(self._scaler, frame, self._width, self._height, "BICUBIC")
+        return upright(rgb, self._video)
+
+
+def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) uint8 RGB of a frame as stored, in its own colour space or the one players assume."""
+    matrix = _MATRICES[assumed_matrix(frame.colorspace, frame.height)]
+    scaled = scaler.reformat(
+        frame, width, height, "rgb24", src_colorspace=matrix, interpolation=interpolation, threads=1
+    )
+    picture: npt.NDArray[np.uint8] = scaled.to_ndarray()
+    return picture
+
+
+def assumed_matrix(colorspace: int, height: int) -> str | None:
+    """ffmpeg's name of the colour matrix that players assume; `None` for an AVColorSpace that tells its own."""
+    if colorspace in _KNOWN_COLORSPACES:
+        return None
+    return "bt709" if height > _TALLEST_SD else "bt601"
+
+
+def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
+    """A (height, width, 3) uint8 RGB picture as a JPEG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()
+
+
+class FramePicker:
+    """Hands a `FrameTap` the frame that is on screen at the middle of each of its intervals.
+
+    Args:
+        tap: what it asks for.
+        source: what `probe` returned.
+        since: leave out the intervals that look before this time; by default none is left out.
+    """
+
+    def __init__(self, tap: FrameTap, source: Source, since: Fraction | None = None) -> None:
+        self._painter = Painter(source.video, tap.short_side)
+        self._rate = Fraction(tap.frames_per_second)
+        self._count = num_frames(source.duration_seconds, tap.frames_per_second)
+        self._index = 0 if since is None else interval_from(since, self._rate)
+        self._shown: tuple[av.VideoFrame, Fraction] | None = None
+
+    def due(self, index: int) -> Fraction:
+        """The time at which interval `index` looks at the screen."""
+        return (index + Fraction(1, 2)) / self._rate
+
+    def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
+        """Take the next frame; every interval that looked before it gets the frame shown until now."""
+        yield from self.until(seconds)
+        self._shown = (frame, seconds)
+
+    def until(self, seconds: Fraction) -> Iterator[Frame]:
+        """The latest frame is on screen until then."""
+        yield from self._emit(until=seconds)
+
+    def needs_any(self, until: Fraction) -> bool:
+        """Whether an interval that looks before that time is still open."""
+        return self._index < min(self._count, interval_from(until, self._rate))
+
+    def finish(self) -> Iterator[Frame]:
+        """After the last frame: it stays on screen for all intervals that are left."""
+        yield from self._emit(until=None)
+
+    def _emit(self, until: Fraction | None) -> Iterator[Frame]:
+        if self._shown is None:
+            return
+        frame, seconds = self._shown
+        image = None
+        while self._index < self._count and (until is None or self.due(self._index) + SLACK_SECONDS < until):
+            image = self._painter.paint(frame) if image is None else image
+            yield Frame(self._index, float(seconds), image)
+            self._index += 1
+
+
+def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:
+    """The first interval that does not look before a frame of this time is on screen."""
+    return max(0, math.ceil((seconds - SLACK_SECONDS) * frames_per_second - Fraction(1, 2)))
+
+
+class ThumbnailMaker:
+    """Hands a `ThumbnailTap` a tiny picture of every frame."""
+
+    def __init__(self, tap: ThumbnailTap) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._tap = tap
+        self._scaler: Any = VideoReformatter()
+
+    def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
+        """Take the next frame."""
+        image = to_rgb(self._scaler, frame, self._tap.width, self._tap.height, "AREA")
+        yield Thumbnail(float(seconds), image)
+
+    def until(self, seconds: Fraction) -> Iterator[Thumbnail]:
+        """Nothing is held back."""
+        del seconds
+        return iter(())
+
+    def needs_any(self, until: Fraction) -> bool:
+        """It is given every frame."""
+        del until
+        return True
+
+    def finish(self) -> Iterator[Thumbnail]:
+        """Nothing is held back."""
+        return iter(())

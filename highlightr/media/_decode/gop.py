@@ -1,0 +1,187 @@
+"""One group of pictures on its way: packets wait for a decoder, and what came of them waits to be given out.
+
+In: packets, from the thread that reads the file. Out: items, to the same thread; a decoder's thread is in between. Both
+queues are bounded: whoever is too fast waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker
+from highlightr.media.sampling import Item
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["LARGEST_BACKLOG_BYTES", "PACKET_BYTES", "Desk", "Group", "Stopped"]
+
+LARGEST_BACKLOG_BYTES = 32 * 2**20
+"""Of all packets that wait for a decoder. A group that is larger is decoded alone."""
+
+PACKET_BYTES = 2048
+"""What a packet takes besides its data."""
+
+LARGEST_LEAD_BYTES = 16 * 2**20
+"""Of the pictures that a group holds ready."""
+
+HANDFUL_BYTES = 64 * 2**10
+"""Pictures are handed over when they are this much: to wake a thread costs as much as to scale a thumbnail."""
+
+
+class Stopped(Exception):  # noqa: N818  not an error
+    """The results are not wanted any more."""
+
+
+class Desk:
+    """What the threads of one pass share. Change it, and what groups say of themselves, under its lock only."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._work = threading.Condition(self.lock)
+        self._news = threading.Condition(self.lock)
+        self.stopped = False
+        self.error: BaseException | None = None
+        self.backlog_bytes = 0
+        self.damaged = 0
+        """Packets and frames that were left out so far."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether enough packets wait."""
+        return self.backlog_bytes >= LARGEST_BACKLOG_BYTES
+
+    def wait_for_work(self, ready: Callable[[], object]) -> None:
+        """On a worker's thread: wait until it is `ready`.
+
+        Raises:
+            Stopped: at once when all is over.
+        """
+        self._work.wait_for(lambda: ready() or self.stopped)
+        if self.stopped:
+            raise Stopped
+
+    def wait_for_news(self, seconds: float) -> None:
+        """On the reading thread: wait until a worker has something to tell, and no longer than that."""
+        self._news.wait(seconds)
+
+    def tell_workers(self) -> None:
+        """There is something for them to do, or room for what they did."""
+        self._work.notify_all()
+
+    def tell_reader(self) -> None:
+        """There are items, or room for packets, or a worker is at its end."""
+        self._news.notify_all()
+
+
+class Group:
+    """Packets that decode on their own.
+
+    Args:
+        desk: of the pass.
+        before: the group before this one in the file, if there is one.
+        after: the time that all of its frames have to come after; those that do not are out of order.
+        start: when its first packet is to be shown, if that is known.
+    """
+
+    def __init__(self, desk: Desk, before: Group | None, after: Fraction | None, start: Fraction | None) -> None:
+        self._desk, self._before = desk, before
+        self._packets: deque[av.Packet[Any]] = deque()
+        self._closed = False
+        self._items: list[tuple[str, Item]] = []
+        self._item_bytes = 0
+        self.start = start
+        self.stop: Fraction | None = None
+        """When the next group starts; not known before all packets are here, nor in the last group."""
+        self.last = after
+        """When its latest frame appeared."""
+        self.first: Fraction | None = None
+        """When its first frame appeared."""
+        self.consumers: Mapping[str, FramePicker | ThumbnailMaker] = {}
+        """Who was fed with its frames, once there is a first one."""
+        self.ended = False
+        """Whether all of it is decoded."""
+
+    def __len__(self) -> int:
+        """How many packets wait."""
+        return len(self._packets)
+
+    # --- the thread that reads ---
+
+    def put(self, packet: av.Packet[Any]) -> None:
+        """Add the next packet."""
+        with self._desk.lock:
+            self._packets.append(packet)
+            self._desk.backlog_bytes += packet.size + PACKET_BYTES
+            self._desk.tell_workers()
+
+    def close(self, stop: Fraction | None) -> None:
+        """No more packets follow; the next group starts at `stop`, if there is one."""
+        with self._desk.lock:
+            self._closed, self.stop = True, stop
+            self._desk.tell_workers()
+
+    def take(self) -> tuple[list[tuple[str, Item]], bool]:
+        """The items that are ready, and whether no more follow."""
+        with self._desk.lock:
+            items, self._items, self._item_bytes = self._items, [], 0
+            if items:
+                self._desk.tell_workers()
+            return items, self.ended
+
+    # --- the thread that decodes ---
+
+    def next_packet(self) -> av.Packet[Any] | None:
+        """The next packet, `None` after the last one."""
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._packets or self._closed)
+            if not self._packets:
+                return None
+            packet, was_full = self._packets.popleft(), self._desk.is_full
+            self._desk.backlog_bytes -= packet.size + PACKET_BYTES
+            if was_full and not self._desk.is_full:
+                self._desk.tell_reader()
+            return packet
+
+    def follows_a_frame(self) -> bool:
+        """Whether an earlier group shows anything; waits until that is known."""
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._earlier_frame() is not None)
+            return bool(self._earlier_frame())
+
+    def _earlier_frame(self) -> bool | None:
+        """`None` while that is open."""
+        earlier, all_ended = self._before, True
+        while earlier is not None:
+            if earlier.first is not None:
+                return True
+            all_ended &= earlier.ended
+            earlier = earlier._before
+        return False if all_ended else None
+
+    def begin(self, seconds: Fraction, consumers: Mapping[str, FramePicker | ThumbnailMaker]) -> None:
+        """The first frame is here, and with it all that is to know of earlier groups."""
+        with self._desk.lock:
+            self.first, self.consumers, self._before = seconds, consumers, None
+            self._desk.tell_workers()
+
+    def hand_over(self, name: str, item: Item, num_bytes: int) -> None:
+        """Keep an item for the reading thread, which is told of several at once; waits while too many are kept."""
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._item_bytes < LARGEST_LEAD_BYTES)
+            told = self._item_bytes // HANDFUL_BYTES
+            self._items.append((name, item))
+            self._item_bytes += num_bytes
+            if self._item_bytes // HANDFUL_BYTES > told:
+                self._desk.tell_reader()
+
+    def end(self) -> None:
+        """All of it is decoded."""
+        with self._desk.lock:
+            self.ended = True
+            self._desk.tell_workers()
+            self._desk.tell_reader()

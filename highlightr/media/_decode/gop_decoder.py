@@ -1,0 +1,195 @@
+"""Decoding groups of pictures side by side.
+
+In: the packets of a video stream in file order, those left out that no one will see. Out: what the picture taps asked
+for, in order of time for each. A group begins at a picture that nothing after it looks behind of (IDR): it decodes
+without the one before it, on a thread and a decoder of its own. Where a stream has no such pictures it is one group,
+decoded by as many threads. Memory is bounded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import DecodeError
+from highlightr.core.types import Source
+from highlightr.media._container.limits import decoders, frame_threads
+from highlightr.media._container.opening import open_container, start_seconds
+from highlightr.media._decode.gop import Desk, Group, Stopped
+from highlightr.media._decode.gop_boundaries import Seams
+from highlightr.media._decode.worker import PictureTap, Worker
+from highlightr.media.sampling import Item
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+__all__ = ["Groups"]
+
+LONGEST_PACKETS = 300
+"""A stream whose first group is longer is decoded as one piece. Most encoders begin afresh every 250 frames."""
+
+_TICK_SECONDS = 0.1
+"""How often a wait looks up: a signal that the system gave to another thread is noticed only then."""
+
+
+class Groups:
+    """The decoders of one stream and the picture taps that they feed. Leave it by `stop`.
+
+    Args:
+        container: opened; its own decoder serves the first worker.
+        source: what `probe` returned.
+        taps: name to tap.
+        threads: how many decode; 0 takes one per core.
+    """
+
+    def __init__(self, container: InputContainer, source: Source, taps: Mapping[str, PictureTap], threads: int) -> None:
+        self._source, self._taps = source, taps
+        self._start = start_seconds(container)
+        self._stream: Any = container.streams[source.video.index]
+        self._seams = Seams(self._stream.codec_context)
+        self._threads = frame_threads(source.video.width, source.video.height, threads)
+        self._most_workers = decoders(source.video.width, source.video.height, self._threads)
+        if self._most_workers == 1 < self._threads:
+            self._seams.take_as_one_piece()
+        self._desk = Desk()
+        self._latest: Group | None = None
+        """The one that packets are added to."""
+        self._unclaimed: deque[Group] = deque()
+        """Those that no worker has taken."""
+        self._shown: deque[Group] = deque()
+        """Those that are not given out whole, oldest first."""
+        self._on_screen: Group | None = None
+        """The last one that was given out whole: its last frame stays until the next one's first."""
+        self._num_workers = self._num_running = 0
+
+    @property
+    def damaged(self) -> int:
+        """Packets and frames that were left out so far."""
+        return self._desk.damaged
+
+    def push(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
+        """Take the next packet; items that are ready come out."""
+        latest_pts = self._seams.latest_pts
+        if self._seams.lies_before(packet) or self._latest is None:
+            self._begin(packet, latest_pts)
+        elif self._num_workers == 0 and (len(self._latest) >= LONGEST_PACKETS or self._desk.is_full):
+            self._seams.take_as_one_piece()
+            self._hire(self._threads)
+        yield from self._given_out(lambda: not self._desk.is_full)
+        if self._latest is not None:
+            self._latest.put(packet)
+
+    def finish(self) -> Iterator[tuple[str, Item]]:
+        """No more packets follow: everything that is left.
+
+        Raises:
+            DecodeError: not one frame could be decoded.
+        """
+        if self._latest is not None:
+            self._latest.close(stop=None)
+            if self._num_workers == 0:
+                self._hire(self._threads)
+        yield from self._given_out(lambda: not self._shown)
+        if self._on_screen is None:
+            raise DecodeError(f"{self._source.path}: not one frame can be decoded; give an intact file")
+        for name, consumer in self._on_screen.consumers.items():
+            yield from ((name, item) for item in consumer.finish())
+
+    def stop(self) -> None:
+        """End the workers and wait for them, whatever they are at."""
+        with self._desk.lock:
+            self._desk.stopped = True
+            self._desk.tell_workers()
+            while self._num_running > 0:
+                self._desk.wait_for_news(_TICK_SECONDS)
+
+    def _begin(self, packet: av.Packet[Any], latest_pts: int | None) -> None:
+        """Open a group; its frames come after all that the packets before it hold."""
+        before, start = self._latest, self._seconds(packet.pts)
+        if before is not None:
+            before.close(start)
+        self._latest = Group(self._desk, before, self._seconds(latest_pts), start)
+        self._shown.append(self._latest)
+        with self._desk.lock:
+            self._unclaimed.append(self._latest)
+            self._desk.tell_workers()
+        if before is not None:
+            # A stream that can be taken apart: from the second group on there is work for one more.
+            while self._num_workers < min(self._most_workers, len(self._shown)):
+                self._hire(threads=1)
+
+    def _seconds(self, pts: int | None) -> Fraction | None:
+        return None if pts is None else pts * self._stream.time_base - self._start
+
+    # --- what is ready ---
+
+    def _given_out(self, enough: Callable[[], bool]) -> Iterator[tuple[str, Item]]:
+        """Items in their order, waiting for more until it is `enough`."""
+        while True:
+            taken = list(self._taken())
+            yield from taken
+            with self._desk.lock:
+                if self._desk.error is not None:
+                    raise self._desk.error
+                if enough():
+                    return
+                if not taken:
+                    self._desk.wait_for_news(_TICK_SECONDS)
+
+    def _taken(self) -> Iterator[tuple[str, Item]]:
+        """What the oldest group has ready; where it is at its end, the next one's, too."""
+        while self._shown:
+            group = self._shown[0]
+            items, ended = group.take()
+            if group.first is not None and self._on_screen is not None:
+                for name, consumer in self._on_screen.consumers.items():
+                    yield from ((name, item) for item in consumer.until(group.first))
+                self._on_screen = None
+            yield from items
+            if not ended:
+                return
+            self._shown.popleft()
+            self._on_screen = group if group.first is not None else self._on_screen
+
+    # --- the workers ---
+
+    def _hire(self, threads: int) -> None:
+        number = self._num_workers
+        worker = threading.Thread(target=self._work, args=(number, threads), name=f"decode-{number}", daemon=True)
+        with self._desk.lock:
+            worker.start()
+            self._num_workers += 1
+            self._num_running += 1
+
+    def _work(self, number: int, threads: int) -> None:
+        try:
+            decoder = self._stream.codec_context if number == 0 else self._another_decoder()
+            decoder.thread_type, decoder.thread_count = "AUTO", threads
+            worker = Worker(self._desk, self._source, self._taps, self._stream, decoder, self._start)
+            while True:
+                worker.decode(self._claimed())
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001  it is raised again where the items are taken
+            self._desk.error = self._desk.error or error
+        finally:
+            with self._desk.lock:
+                self._num_running -= 1
+                self._desk.tell_reader()
+
+    def _claimed(self) -> Group:
+        with self._desk.lock:
+            self._desk.wait_for_work(lambda: self._unclaimed)
+            return self._unclaimed.popleft()
+
+    def _another_decoder(self) -> Any:
+        """One that the file itself sets up: some of what it has to know is in no packet.
+
+        It outlives its container, whose index of ten hours would take a hundred MiB.
+        """
+        with open_container(self._source.path) as container:
+            return container.streams[self._source.video.index].codec_context

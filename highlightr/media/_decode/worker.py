@@ -1,0 +1,126 @@
+"""A decoder at work: groups of pictures come in, and each gets the items that were made of its frames.
+
+Frames are picked and scaled here, beside those of other groups; a group's first frame tells its taps where to begin.
+What follows the last frame that a tap looks at is not decoded where the group's end is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.types import Source
+from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
+from highlightr.media._decode.gop import Desk, Group
+from highlightr.media.sampling import Frame, FrameTap, Thumbnail, ThumbnailTap
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["PictureTap", "Worker"]
+
+PictureTap = FrameTap | ThumbnailTap
+
+
+class Worker:
+    """Decodes one group after the other on the thread that calls it.
+
+    Args:
+        desk: of the pass.
+        source: what `probe` returned.
+        taps: name to tap.
+        stream: that the packets are of.
+        decoder: ready to be opened.
+        start: the container's first timestamp, which is time zero.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        source: Source,
+        taps: Mapping[str, PictureTap],
+        stream: Any,
+        decoder: av.VideoCodecContext,
+        start: Fraction,
+    ) -> None:
+        self._desk, self._source, self._taps = desk, source, taps
+        self._stream, self._decoder, self._start = stream, decoder, start
+
+    def decode(self, group: Group) -> None:
+        """Decode all of a group, however its packets come in.
+
+        Raises:
+            Stopped: the results are not wanted any more.
+        """
+        import av
+
+        while (packet := group.next_packet()) is not None:
+            if self._is_needed(group):
+                self._show(group, packet)
+        ending: av.Packet[Any] = av.Packet()
+        ending.stream, ending.time_base = self._stream, self._stream.time_base
+        self._show(group, ending)
+        self._decoder.flush_buffers()
+        group.end()
+
+    def _is_needed(self, group: Group) -> bool:
+        """Whether a tap looks at anything of what is left of a group, as far as that is known."""
+        if group.stop is None or group.start is None:
+            return True
+        if group.first is not None:
+            return any(consumer.needs_any(group.stop) for consumer in group.consumers.values())
+        return any(
+            isinstance(tap, ThumbnailTap) or _looks_between(group.start, group.stop, tap) for tap in self._taps.values()
+        )
+
+    def _show(self, group: Group, packet: av.Packet[Any]) -> None:
+        import av
+
+        try:
+            frames = self._decoder.decode(packet)
+        except av.FFmpegError:
+            self._miss()
+            return
+        for frame in frames:
+            seconds = self._seconds(group, frame)
+            if seconds is None:
+                self._miss()
+                continue
+            if group.first is None:
+                # The very first frame of a video is also on screen before its time.
+                group.begin(seconds, self._consumers(seconds if group.follows_a_frame() else None))
+            group.last = seconds
+            self._feed(group, frame, seconds)
+
+    def _miss(self) -> None:
+        with self._desk.lock:
+            self._desk.damaged += 1
+
+    def _seconds(self, group: Group, frame: av.VideoFrame) -> Fraction | None:
+        """A frame's time from time zero; `None` for one that is damaged, undated or out of order."""
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is None or frame.time_base is None:
+            return None
+        seconds: Fraction = stamp * Fraction(frame.time_base) - self._start
+        if group.last is not None and (frame.is_corrupt or seconds <= group.last):
+            return None
+        return seconds
+
+    def _consumers(self, since: Fraction | None) -> dict[str, FramePicker | ThumbnailMaker]:
+        return {
+            name: FramePicker(tap, self._source, since) if isinstance(tap, FrameTap) else ThumbnailMaker(tap)
+            for name, tap in self._taps.items()
+        }
+
+    @staticmethod
+    def _feed(group: Group, frame: av.VideoFrame, seconds: Fraction) -> None:
+        for name, consumer in group.consumers.items():
+            item: Frame | Thumbnail
+            for item in consumer.push(frame, seconds):
+                group.hand_over(name, item, item.image.nbytes)
+
+
+def _looks_between(start: Fraction, stop: Fraction, tap: FrameTap) -> bool:
+    rate = Fraction(tap.frames_per_second)
+    return interval_from(start, rate) < interval_from(stop, rate)

@@ -1,0 +1,183 @@
+"""From a preset to the models it names: extractors, text encoder and scorers, opened once for many videos.
+
+Which scorer runs depends on whether there is a query. Every scorer that may run has its weights and settings checked
+when the preset is loaded; one is opened when it is first needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from typing import Any, TypeVar
+
+from highlightr.core.device import Precision, check_precision, resolve_device
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, Query, Scores, Shot
+from highlightr.extractor_loader import open_extractor, open_text_encoder, takes
+from highlightr.features import (
+    TextEncoder,
+    Weights,
+    extractor_class,
+    text_encoder_class,
+)
+from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
+from highlightr.features.opened import OpenedExtractor
+from highlightr.scorers import QueryUse, Scorer, contract_of, create_scorer
+from highlightr.scorers.label_bank import LabelBank
+from highlightr.scorers.registry import READ_LABELS
+from highlightr.selection.options import Detector
+from highlightr.zoo import Preset, ScorerChoice
+from highlightr.zoo.manifest import entry
+from highlightr.zoo.store import weights_path
+
+__all__ = ["Models", "load_models"]
+
+Opened = TypeVar("Opened")
+
+
+@dataclass
+class Models:
+    """What a preset runs on; the text encoder is opened only if a query comes, a scorer only if it is to run."""
+
+    preset: Preset
+    device: str
+    """``cpu`` or ``cuda``."""
+    opened: tuple[OpenedExtractor, ...]
+    _open_scorer: Callable[[str], Scorer]
+    _open_text: Callable[[], TextEncoder]
+
+    def scorer_for(self, query: str | None) -> Scorer:
+        """The scorer that serves this query, or `None`; opened at the first call.
+
+        Raises:
+            WeightsError: its weights do not fit its settings.
+        """
+        return self._open_scorer(self.preset.scorer_name(query))
+
+    def choice_for(self, query: str | None) -> ScorerChoice:
+        """What the preset says about that scorer."""
+        return self.preset.scorers[self.preset.scorer_name(query)]
+
+    @property
+    def text_encoder(self) -> TextEncoder:
+        """The encoder of queries; opened at the first call."""
+        return self._open_text()
+
+    @cached_property
+    def _boundary_network(self) -> OpenedExtractor:
+        from highlightr.features.lite.transnetv2 import TransNetV2
+
+        return OpenedExtractor(TransNetV2, {}, (TransNetV2.weights,), None, partial(TransNetV2, self.device))
+
+    def opened_for(self, detector: Detector) -> tuple[OpenedExtractor, ...]:
+        """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
+        return (*self.opened, self._boundary_network) if detector == "transnetv2" else self.opened
+
+    def weights_for(self, query: str | None) -> tuple[Weights, ...]:
+        """Of every model that takes part: the backbones, the text encoder and the scorer."""
+        encoder = [] if self.preset.text is None else [text_encoder_class(self.preset.text).weights]
+        name = self.choice_for(query).weights
+        scorer = [] if name is None else [_record(name)]
+        return (*(item for one in self.opened for item in one.weights), *encoder, *scorer)
+
+    def check_query(self, query: str | None) -> None:
+        """Refuse a query that cannot be used, before anything is opened.
+
+        Raises:
+            ConfigError: an empty query, or none where the scorer needs one.
+        """
+        if query is not None and not query.strip():
+            raise ConfigError("the query is empty; write what to look for, or leave --query out")
+        if query is None and self._use_of(query) == "required":
+            raise ConfigError(f"{self._named(query)} needs a query: --query 'what to look for'")
+
+    def _use_of(self, query: str | None) -> QueryUse:
+        """What the scorer that serves this query does with it; the scorer is not opened."""
+        choice = self.choice_for(query)
+        return contract_of(choice.name, choice.config).query
+
+    def _named(self, query: str | None) -> str:
+        """The preset, and the scorer where there is a choice of several."""
+        preset = f"preset {self.preset.name}"
+        chosen = f"scorer {self.preset.scorer_name(query)} of {preset}"
+        return chosen if len(self.preset.scorers) > 1 else preset
+
+    def encode(self, query: str | None) -> Query | None:
+        """Embed a query; `None` without one, or where the scorer takes none."""
+        return None if query is None or self._use_of(query) == "ignored" else self.text_encoder.encode(query)
+
+    def score(self, features: Features, query: str | None, encoded: Query | None, shots: Sequence[Shot]) -> Scores:
+        """Score every clip, and say so where a query was given that the scorer cannot use."""
+        scores = self.scorer_for(query).score(features, encoded, shots)
+        if query is not None and encoded is None:
+            note = f"The query was ignored: {self.preset.scorer_name(query)} scores without a query."
+            scores = replace(scores, notes=(*scores.notes, note))
+        return scores
+
+
+def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp32") -> Models:
+    """Find what a preset names, scorers' weights first, so that a missing file is known before any work.
+
+    Raises:
+        ConfigError: an unknown extractor, scorer, device, precision or setting.
+        WeightsError: weights that are not here or not as published.
+    """
+    place = resolve_device(device)
+    check_precision(precision, place)
+    choices = [preset.scorers[name] for name in preset.in_use]
+    for choice in choices:
+        if choice.weights is not None:
+            weights_path(choice.weights)
+    signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
+    open_text = _once(partial(_open_text, preset, place))
+    open_scorer = _once(partial(_open_scorer, preset, place, precision, open_text))
+    opened = tuple(_open_extractor(name, preset, place, precision, signals) for name in preset.extractors)
+    return Models(preset, place, opened, open_scorer, open_text)
+
+
+def _once(make: Callable[..., Opened]) -> Callable[..., Opened]:
+    """`make`, called once per arguments; also where the encoder is wanted by two threads at the same moment."""
+    kept, lock = cache(make), threading.Lock()
+
+    def get(*given: Hashable) -> Opened:
+        with lock:
+            return kept(*given)
+
+    return get
+
+
+def _open_scorer(
+    preset: Preset, device: str, precision: Precision, open_text: Callable[[], TextEncoder], name: str
+) -> Scorer:
+    choice = preset.scorers[name]
+    weights = None if choice.weights is None else weights_path(choice.weights)
+    banks = _label_banks(open_text()) if choice.name in READ_LABELS else None
+    return create_scorer(choice.name, choice.config, weights, choice.random_seed, device, precision, banks=banks)
+
+
+def _record(name: str) -> Weights:
+    item = entry(name)
+    return Weights(name, item.sha256, item.licence, item.where)
+
+
+def _open_text(preset: Preset, device: str) -> TextEncoder:
+    if preset.text is None:
+        raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
+    return open_text_encoder(preset.text, device=device)
+
+
+def _open_extractor(
+    name: str, preset: Preset, device: str, precision: Precision, signals: Collection[str]
+) -> OpenedExtractor:
+    found = extractor_class(name)
+    # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
+    options: dict[str, Any] = {"keep_signal": True} if set(found.signals) & set(signals) else {}
+    if precision != "fp32" and takes(found, "precision"):
+        options["precision"] = precision
+    return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
+
+
+def _label_banks(encoder: TextEncoder) -> Mapping[str, LabelBank]:
+    return {stream: LabelBank(label_names(stream), label_embeddings(encoder, stream)) for stream in LABELLED_STREAMS}

@@ -1,0 +1,332 @@
+"""CFSum, regularised: the paper's modules with what it takes to learn from a few thousand queries.
+
+In and out: as `CFSum`, and one more input, `place` (batch, clips, 1), where in the video a clip lies. The scores are
+logits. What differs from the paper: a residual connection and LayerNorm after every block, attention among clips after
+the interaction, a linear path from clips to query, dropout on the inputs, scores averaged over neighbouring clips, and
+members that are averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from highlightr.scorers.attention import Attention, padding_mask, parameter_counts, sinusoids, zero_padding
+from highlightr.scorers.cfsum.network import OMEGA, CFSumOutput, interaction_pairs
+from highlightr.scorers.configs import CFSumConfig
+
+__all__ = ["PLACE_WIDTH", "CFSumMembers", "CFSumRegularised", "place_waves"]
+
+_PLACE_WAVES = 8
+PLACE_WIDTH = 2 * _PLACE_WAVES
+"""Sines and cosines of π p, 2π p, … 8π p, where p in (0, 1) is the clip's middle over the video's length."""
+
+_SIMILARITY_GAIN = 5.0
+"""Where the linear path's weight starts: similarities lie in [-1, 1], logits in about ±5."""
+
+Rows = dict[str, Tensor]
+Padding = Mapping[str, Tensor | None]
+
+
+def place_waves(place: Tensor) -> Tensor:
+    """(B, N, 1) places in [0, 1] to (B, N, `PLACE_WIDTH`)."""
+    waves = torch.arange(1, _PLACE_WAVES + 1, device=place.device, dtype=place.dtype) * math.pi
+    angles = place * waves
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def smoothed(values: Tensor, deviation: float, padding: Tensor | None) -> Tensor:
+    """(B, N) averaged over neighbouring clips with Gaussian weights; padded clips take no part and get 0.
+
+    Args:
+        values: (B, N).
+        deviation: of the Gaussian, in clips.
+        padding: (B, N), True where padded, or `None`.
+    """
+    reach = math.ceil(3 * deviation)
+    steps = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
+    weights = torch.exp(-0.5 * (steps / deviation) ** 2)[None, None]
+    valid = torch.ones_like(values) if padding is None else (~padding).to(values.dtype)
+    total = functional.conv1d((values * valid)[:, None], weights, padding=reach)[:, 0]
+    share = functional.conv1d(valid[:, None], weights, padding=reach)[:, 0]
+    return valid * total / share.clamp_min(torch.finfo(share.dtype).tiny)
+
+
+def _positions(rows: Tensor) -> Tensor:
+    return sinusoids(rows.shape[1], rows.shape[2], rows)
+
+
+def _mask(rows: Tensor, padding: Tensor | None) -> Tensor:
+    return rows.new_zeros(rows.shape[:2], dtype=torch.bool) if padding is None else padding
+
+
+class _Input(nn.Module):
+    """LayerNorm, dropout and a linear map to the common width; clips also learn from their place in the video."""
+
+    def __init__(self, width_in: int, config: CFSumConfig, *, placed: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width_in)
+        self.dropout = nn.Dropout(config.input_dropout)
+        self.linear = nn.Linear(width_in, config.width)
+        self.place = nn.Linear(PLACE_WIDTH, config.width, bias=False) if placed else None
+
+    def forward(self, values: Tensor, place: Tensor | None) -> Tensor:
+        """(B, rows, width_in) to (B, rows, width)."""
+        rows: Tensor = self.linear(self.dropout(self.norm(values)))
+        if self.place is None or place is None:
+            return rows
+        located: Tensor = rows + self.place(place_waves(place))
+        return located
+
+
+class _Attend(nn.Module):
+    """x ← LN(x + dropout(attention of x to others)), sinusoidal positions on queries and keys."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.width, config.heads, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(
+        self,
+        rows: Tensor,
+        others: Tensor,
+        padding: Tensor | None,
+        positions: tuple[Tensor, Tensor] | None = None,
+        explain: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, M, width) and (B, L, width) to (B, M, width) and, explained, weights (B, M, L)."""
+        places = positions or (_positions(rows), _positions(others))
+        attended, weights = self.attention(rows, others, places, padding, explain)
+        return self.norm(rows + self.dropout(attended)), weights
+
+
+class _Feed(nn.Module):
+    """x ← LN(x + dropout(MLP(x))), twice the width inside."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        width, dropout = config.width, config.dropout
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(B, rows, width) to the same shape."""
+        out: Tensor = self.norm(rows + self.dropout(self.mlp(rows)))
+        return out
+
+
+class _Layer(nn.Module):
+    """Attention among the rows of one modality, then the MLP: the autoencoder, and the refinement."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.attend, self.feed = _Attend(config), _Feed(config)
+
+    def forward(self, rows: Tensor, padding: Tensor | None) -> Tensor:
+        """(B, rows, width) to the same shape."""
+        attended, _ = self.attend(rows, rows, padding)
+        out: Tensor = self.feed(attended)
+        return out
+
+
+class _Layers(nn.Module):
+    """The refinement: `refinement_layers` layers among the clips, one after another."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.refinement_layers))
+
+    def forward(self, rows: Tensor, padding: Tensor | None) -> Tensor:
+        """(B, N, width) to the same shape."""
+        for layer in self.layers:
+            rows = layer(rows, padding)
+        return rows
+
+
+class _Fusion(nn.Module):
+    """Attention over all modalities' rows together, then an MLP per modality; positions count within each."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.attend = _Attend(config)
+        self.feed = nn.ModuleDict({name: _Feed(config) for name in config.modalities})
+
+    def forward(self, rows: Rows, padding: Padding) -> Rows:
+        """Fuse the modalities that are present."""
+        joined = torch.cat(list(rows.values()), dim=1)
+        places = torch.cat([_positions(part) for part in rows.values()])
+        masks = [_mask(part, padding[name]) for name, part in rows.items()]
+        fused, _ = self.attend(joined, joined, torch.cat(masks, dim=1), (places, places))
+        split = fused.split([part.shape[1] for part in rows.values()], dim=1)
+        return {name: self.feed[name](part) for name, part in zip(rows, split, strict=True)}
+
+
+class _Similarity(nn.Module):
+    """gain · cos(A clip, B mean of tokens): a path that has no layer to overfit with."""
+
+    def __init__(self, clip_width: int, text_width: int, config: CFSumConfig) -> None:
+        super().__init__()
+        self.clip_norm, self.text_norm = nn.LayerNorm(clip_width), nn.LayerNorm(text_width)
+        self.dropout = nn.Dropout(config.input_dropout)
+        self.clip = nn.Linear(clip_width, config.similarity_width)
+        self.text = nn.Linear(text_width, config.similarity_width)
+        self.gain = nn.Parameter(torch.tensor(_SIMILARITY_GAIN))
+
+    def forward(self, clips: Tensor, tokens: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, N), unit vectors of clips (B, N, D) and of queries (B, D)."""
+        kept = zero_padding(self.text_norm(tokens), padding)
+        count = tokens.shape[1] if padding is None else (~padding).sum(1, keepdim=True)
+        query = functional.normalize(self.text(self.dropout(kept.sum(1) / count)), dim=-1)
+        clip = functional.normalize(self.clip(self.dropout(self.clip_norm(clips))), dim=-1)
+        return self.gain * torch.einsum("bnd,bd->bn", clip, query), clip, query
+
+
+class CFSumRegularised(nn.Module):
+    """CFSum's modules, each with a residual connection and LayerNorm, and a linear path beside them.
+
+    s = w · Σ_m ω_m z_m + b + Σ_m similarity_m over the clip modalities m, where z_m is refined by attention among the
+    clips. The paper's ablation switches work on this variant too.
+
+    Source: CFSum (Guo et al. 2025), eq. 1-8, with the deviations that the module's docstring names. Why each: without
+    residuals the cross-attention alone must carry what a clip shows; the similarity is what a linear map from CLIP to
+    sentence vectors can learn, which on small data is half of what there is to learn; the score of a single clip is
+    noisy, and what a query describes lasts for seconds.
+    """
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        clips = [name for name in OMEGA if name in widths]
+        self.inputs = nn.ModuleDict({name: _Input(size, config, placed=name in clips) for name, size in widths.items()})
+        self.autoencoders = nn.ModuleDict({name: _Layer(config) for name in (widths if config.autoencoder else ())})
+        self.fusion = _Fusion(config) if config.fusion else None
+        pairs = interaction_pairs(config.modalities) if config.interaction else ()
+        self.interactions = nn.ModuleDict({"-".join(pair): _Attend(config) for pair in pairs})
+        self.refinement = nn.ModuleDict({name: _Layers(config) for name in clips})
+        linear = clips if "text" in widths and config.similarity_width else []
+        self.similarities = nn.ModuleDict({m: _Similarity(widths[m], config.text_width, config) for m in linear})
+        self.omega = nn.ParameterDict({name: nn.Parameter(torch.tensor(OMEGA[name])) for name in clips})
+        self.head = nn.Linear(config.width, 1)
+        nn.init.zeros_(self.head.bias)
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """The blocks that parameters are reported for; together they hold every parameter."""
+        names = ("inputs", "autoencoders", "fusion", "interactions", "refinement", "similarities", "omega", "head")
+        found = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        clip_lengths: Tensor | None = None,
+        token_lengths: Tensor | None = None,
+        *,
+        explain: bool = False,
+    ) -> CFSumOutput:
+        """Score clips; see `CFSum.forward`. Without `place` among `inputs` clips do not know where they lie.
+
+        Raises:
+            ValueError: neither video nor audio is given.
+        """
+        names = [name for name in self.config.widths if name in inputs]
+        if not set(OMEGA) & set(names):
+            raise ValueError(f"CFSum needs video or audio among its inputs, got {sorted(inputs)}")
+        rows: Rows = {name: self.inputs[name](inputs[name], inputs.get("place")) for name in names}
+        lengths = {"video": clip_lengths, "audio": clip_lengths, "text": token_lengths}
+        padding = {name: padding_mask(lengths[name], part.shape[1]) for name, part in rows.items()}
+        for name in rows if self.autoencoders else ():
+            rows[name] = self.autoencoders[name](rows[name], padding[name])
+        if self.fusion is not None:
+            rows = self.fusion(rows, padding)
+        terms, attention = self._interact(rows, padding, explain)
+        similar = self._compare(inputs, padding)
+        return self._score(terms, {name: each[0] for name, each in similar.items()}, attention, padding, similar)
+
+    def _interact(self, rows: Rows, padding: Padding, explain: bool) -> tuple[Rows, Rows]:
+        """Term name to ω z (B, N, width), and to attention (B, N, rows)."""
+        terms: Rows = {}
+        attention: Rows = {}
+        asks = dict(interaction_pairs(self.config.modalities))
+        for name in (name for name in OMEGA if name in rows):
+            asked, term, z = asks.get(name), name, rows[name]
+            if asked in rows and f"{name}-{asked}" in self.interactions:
+                term = f"{name}-{asked}"
+                z, weights = self.interactions[term](z, rows[asked], padding[asked], None, explain)
+                if weights is not None:
+                    attention[term] = weights
+            z = self.refinement[name](z, padding[name])
+            terms[term] = self.omega[name] * z
+        return terms, attention
+
+    def _compare(self, inputs: Mapping[str, Tensor], padding: Padding) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+        if "text" not in inputs:
+            return {}
+        present = [name for name in self.similarities if name in inputs]
+        return {
+            f"{name}-text similarity": self.similarities[name](inputs[name], inputs["text"], padding["text"])
+            for name in present
+        }
+
+    def _score(
+        self,
+        terms: Rows,
+        linear: Rows,
+        attention: Rows,
+        padding: Padding,
+        similar: Mapping[str, tuple[Tensor, Tensor, Tensor]],
+    ) -> CFSumOutput:
+        """The head is linear, so each term's share of the score is the head applied to that term."""
+        mask = next(padding[name] for name in OMEGA if name in padding)
+        shares = {name: (z @ self.head.weight.T).squeeze(-1) for name, z in terms.items()} | linear
+        first = next(iter(shares.values()))
+        shares["bias"] = self.head.bias.expand_as(first)
+        if mask is not None:
+            shares = {name: share.masked_fill(mask, 0.0) for name, share in shares.items()}
+        deviation = self.config.smoothing_seconds / self.config.clip_seconds
+        if deviation:
+            shares = {name: smoothed(share, deviation, mask) for name, share in shares.items()}
+        vectors = {name: (clip, query) for name, (_, clip, query) in similar.items()}
+        return CFSumOutput(torch.stack(list(shares.values())).sum(0), shares, attention, vectors)
+
+
+class CFSumMembers(nn.Module):
+    """Several networks of one configuration, trained from different seeds; scores, terms and attention are averaged."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.members = nn.ModuleList(CFSumRegularised(config) for _ in range(config.members))
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """The blocks of every member."""
+        parts = [(i, member.blocks()) for i, member in enumerate(self.members)]  # type: ignore[operator]
+        return {f"member {i} {name}": block for i, blocks in parts for name, block in blocks.items()}
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        clip_lengths: Tensor | None = None,
+        token_lengths: Tensor | None = None,
+        *,
+        explain: bool = False,
+    ) -> CFSumOutput:
+        """The mean of the members' outputs; see `CFSumRegularised.forward`."""
+        found = [member(inputs, clip_lengths, token_lengths, explain=explain) for member in self.members]
+        first = found[0]
+        terms = {name: _mean([each.terms[name] for each in found]) for name in first.terms}
+        attention = {name: _mean([each.attention[name] for each in found]) for name in first.attention}
+        return CFSumOutput(_mean([each.scores for each in found]), terms, attention)
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean(0)

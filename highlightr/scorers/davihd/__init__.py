@@ -1,0 +1,1 @@
+"""DAViHD: network, scorer and the authors' checkpoints."""

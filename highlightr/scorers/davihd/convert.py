@@ -1,0 +1,214 @@
+"""DAViHD checkpoints in the authors' layout, and back: a renaming of tensors that loses nothing.
+
+In: a state dict as the authors' training writes it. Out: the same tensors under this package's names, and the other
+way round. The one tensor without a counterpart is their table of positions, a constant: it is checked and left out,
+and made again on the way back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from highlightr.core.errors import OutputError, WeightsError
+from highlightr.scorers.attention import sinusoids
+from highlightr.scorers.configs import DAViHDConfig
+
+__all__ = [
+    "convert_davihd",
+    "davihd_config_of",
+    "davihd_from_authors",
+    "davihd_to_authors",
+    "read_checkpoint",
+    "write_weights",
+]
+
+_POSITIONS = "dynamic_audio_encoder.positional_encoding.pe"
+_POSITION_ROWS = 5000
+
+_CONVOLUTIONS = "audio_encoder.dynamics.convolutions"
+_AUTHORS_CONVOLUTIONS = "dynamic_audio_encoder.tfd_conv.cnn"
+
+_PREFIXES = (
+    ("visual_encoder.attention.", "visual_encoder.attn."),
+    ("visual_encoder.feed_forward.", "visual_encoder.ffn."),
+    ("visual_encoder.attention_norm.", "visual_encoder.norm1."),
+    ("visual_encoder.feed_forward_norm.", "visual_encoder.norm2."),
+    ("audio_encoder.semantic.attention.", "semantic_audio_encoder.attn."),
+    ("audio_encoder.semantic.feed_forward.", "semantic_audio_encoder.ffn."),
+    ("audio_encoder.semantic.attention_norm.", "semantic_audio_encoder.norm1."),
+    ("audio_encoder.semantic.feed_forward_norm.", "semantic_audio_encoder.norm2."),
+    ("audio_encoder.dynamics.projection.", "dynamic_audio_encoder.feature_projection."),
+    ("audio_encoder.dynamics.transformer.", "dynamic_audio_encoder.transformer_encoder."),
+    *(
+        (f"{ours}.{part}.", f"cross_{ours}.{theirs}.")
+        for ours in ("audio_to_visual", "visual_to_audio")
+        for part, theirs in (("query", "q_proj"), ("key", "k_proj"), ("value", "v_proj"), ("attention", "attn"))
+    ),
+    ("head.", "fusion_mlp."),
+)
+"""Names that differ only in their beginning, ours first."""
+
+_IN_A_CONVOLUTION = (
+    ("convolution.attention.saliency_gate.", "attention.time_pool.xforward."),
+    ("convolution.attention.velocity.", "attention.time_pool.attention."),
+    ("convolution.attention.time.", "attention.time_pool.attention2."),
+    ("convolution.attention.squeeze.", "attention.conv1d1."),
+    ("convolution.attention.squeeze_norm.", "attention.bn."),
+    ("convolution.attention.expand.", "attention.conv1d2."),
+    ("convolution.kernels", "weight"),
+)
+"""Names within a frequency-dynamic convolution, ours first."""
+
+
+def _to_ours(name: str) -> str | None:
+    found = re.fullmatch(rf"{re.escape(_AUTHORS_CONVOLUTIONS)}\.(conv|batchnorm)(\d+)\.(.+)", name)
+    if found is None:
+        return _swap(name, [(theirs, ours) for ours, theirs in _PREFIXES])
+    kind, layer, rest = found.groups()
+    if kind == "batchnorm":
+        return f"{_CONVOLUTIONS}.{layer}.norm.{rest}"
+    if layer == "0":
+        return f"{_CONVOLUTIONS}.0.convolution.{rest}"
+    inside = _swap(rest, [(theirs, ours) for ours, theirs in _IN_A_CONVOLUTION])
+    return None if inside is None else f"{_CONVOLUTIONS}.{layer}.{inside}"
+
+
+def _to_theirs(name: str) -> str | None:
+    found = re.fullmatch(rf"{re.escape(_CONVOLUTIONS)}\.(\d+)\.(.+)", name)
+    if found is None:
+        return _swap(name, _PREFIXES)
+    layer, rest = found.groups()
+    if rest.startswith("norm."):
+        return f"{_AUTHORS_CONVOLUTIONS}.batchnorm{layer}.{rest.removeprefix('norm.')}"
+    inside = rest.removeprefix("convolution.") if layer == "0" else _swap(rest, _IN_A_CONVOLUTION)
+    return None if inside is None else f"{_AUTHORS_CONVOLUTIONS}.conv{layer}.{inside}"
+
+
+def _swap(name: str, prefixes: Any) -> str | None:
+    return next((new + name.removeprefix(old) for old, new in prefixes if name.startswith(old)), None)
+
+
+def convert_davihd(source: Path, target: Path, *, overwrite: bool = False) -> DAViHDConfig:
+    """Turn a `.pt` checkpoint of the authors into safetensors for the scorer `davihd`.
+
+    Returns:
+        The configuration that runs it, with the authors' own pooling of the log-mel rows.
+
+    Raises:
+        WeightsError: a file that needs code to be read, or another network's.
+        OutputError: the target exists and `overwrite` is not set, or it cannot be written.
+    """
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already; choose another place or --overwrite")
+    state = read_checkpoint(source)
+    write_weights(davihd_from_authors(state), target)
+    return davihd_config_of(state)
+
+
+def davihd_config_of(state: Mapping[str, Tensor]) -> DAViHDConfig:
+    """The configuration of a checkpoint in the authors' layout: TVSum's or Mr.HiSum's.
+
+    Raises:
+        WeightsError: a visual width that neither of the two published models has.
+    """
+    name = "visual_encoder.norm1.weight"
+    width = len(state[name]) if name in state else None
+    if width == 512:
+        return DAViHDConfig(mel_pooling="authors-62")
+    if width == 1024:
+        streams = {"inception-imagenet": 1024}
+        return DAViHDConfig(visual_streams=streams, visual_width=1024, mel_pooling="authors-62")
+    raise WeightsError(f"not a DAViHD checkpoint in the authors' layout: visual width {width}, expected 512 or 1024")
+
+
+def davihd_from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of the authors' checkpoint to this package's names and check them against the network.
+
+    Raises:
+        WeightsError: a tensor that the network does not have, lacks, or has in another shape; other positions.
+    """
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if name == _POSITIONS:
+            _check_positions(tensor)
+            continue
+        ours = _to_ours(name)
+        if ours is None:
+            raise WeightsError(f"not a DAViHD checkpoint in the authors' layout: it holds {name!r}")
+        renamed[ours] = tensor
+    _check_shapes(renamed, davihd_config_of(state))
+    return renamed
+
+
+def davihd_to_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `davihd_from_authors`.
+
+    Raises:
+        WeightsError: a tensor that the authors' network has no name for.
+    """
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        theirs = _to_theirs(name)
+        if theirs is None:
+            raise WeightsError(f"the authors' layout has no tensor for {name!r}")
+        renamed[theirs] = tensor
+    width = len(renamed["semantic_audio_encoder.norm1.weight"])
+    return {**renamed, _POSITIONS: sinusoids(_POSITION_ROWS, width, torch.empty(0))[:, None]}
+
+
+def _check_positions(table: Tensor) -> None:
+    expected = sinusoids(table.shape[0], table.shape[-1], torch.empty(0))[:, None]
+    if table.shape != expected.shape or not torch.allclose(table.float(), expected, atol=1e-3):
+        raise WeightsError(f"{_POSITIONS!r} is not the usual sinusoids, so this checkpoint is of another network")
+
+
+def _check_shapes(state: Mapping[str, Tensor], config: DAViHDConfig) -> None:
+    from highlightr.scorers.davihd.network import DAViHD
+    from highlightr.scorers.weights import misfit
+
+    with torch.device("meta"):
+        expected = {name: value.shape for name, value in DAViHD(config).state_dict().items()}
+    problem = misfit(expected, {name: value.shape for name, value in state.items()})
+    if problem:
+        raise WeightsError(f"the checkpoint does not fit DAViHD: {problem}")
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read a `.pt` state dict without running any code that it may hold.
+
+    Raises:
+        WeightsError: no such file, anything but tensors by name in it, or a damaged file.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Hostile bytes may make it fail in any way, and every way means the same: not accepted.
+        raise WeightsError(f"{path} is refused: not a plain file of tensors ({type(error).__name__})") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path} does not hold tensors by name; give the state dict alone")
+    return dict(state)
+
+
+def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write safetensors: beside the target first, then renamed, so that no half file is ever seen.
+
+    Raises:
+        OutputError: the target cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        save_file({name: tensor.contiguous().clone() for name, tensor in sorted(state.items())}, beside)
+        beside.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {' '.join(str(error).split())}; choose another place") from error
+    finally:
+        beside.unlink(missing_ok=True)

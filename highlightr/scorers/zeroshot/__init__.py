@@ -1,0 +1,1 @@
+"""The scorer that needs no training."""

@@ -1,0 +1,226 @@
+"""The scorer that needs no training, with a query and without.
+
+In: class scores of pictures and sounds, sound dynamics, motion and novelty on the grid. Out: one score per clip in
+[0, 1]. With a query the score is absolute (how much the clip resembles the query); without one it is relative to the
+video. Queries are English: the label names and the sentence encoder are, and words for what neither ImageNet's 1000
+classes nor AudioSet's 521 can hint at (a name, a written word, a count) find nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
+from highlightr.scorers.base import Contract, Scorer
+from highlightr.scorers.label_bank import Evidence, IndexArray, LabelBank, LabelMatch
+from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
+from highlightr.scorers.zeroshot.salience import salience
+
+__all__ = [
+    "NOT_ENGLISH",
+    "WEAK_MATCH",
+    "WEAK_MATCH_BELOW",
+    "ZeroShotConfig",
+    "ZeroShotScorer",
+    "label_match",
+    "label_reasons",
+    "not_english",
+]
+
+WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
+"""Note given when the best clip scores below `WEAK_MATCH_BELOW`."""
+
+WEAK_MATCH_BELOW = 0.10
+"""Best score under which a query counts as not answered. Measured on the captioned benchmark (592 captions, videos of
+eight clips): it flags 9 % of the captions of the video's own parts and 18 % of those of another video. That is a weak
+sign, because a video of eight things holds something near most sentences; so it is a note and never an error."""
+
+NOT_ENGLISH = "The query holds no Latin letters; this scorer understands English only."
+"""Note given when a query cannot be English."""
+
+_QUERY_STREAMS = {"visual": "imagenet", "audio": "yamnet"}
+"""Part of the scores to the class stream it comes from."""
+
+_LEAST_REASON = 0.01
+"""Labels that contribute less are not worth naming."""
+
+_NEAREST_SHARE = 0.02
+"""Share of the labels that a clip shows that is all about the query: 20 of ImageNet's, 10 of AudioSet's."""
+
+_LEAST_EVIDENCE = 1e-6
+"""Evidence below this share of chance is none."""
+
+_MOST_STEPS = 50.0
+"""Further from the middle the score is 0 or 1 anyway, and the exponential would overflow."""
+
+_LEAST_SPAN = 1e-3
+"""Keeps the scale finite where all labels are equally near."""
+
+Reasons = tuple[tuple[Reason, ...], ...]
+Parts = dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class ZeroShotConfig:
+    """How the evidence is gathered; defaults were chosen on the tuning half of benchmarks/captioned_retrieval."""
+
+    top_labels: int = 200
+    """Classes kept per clip."""
+    posterior_power: float = 0.4
+    """Exponent on the class scores; below 1 flattens them."""
+    sharpness: float = 8.0
+    """How steeply evidence rises with a label's similarity to the query."""
+    hub_correction: float = 0.2
+    """How much of a label's nearness to other labels is taken off its similarity, in [0, 1]."""
+    hub_neighbours: int = 10
+    """Nearest labels that make up that nearness."""
+    audio_share: float = 0.35
+    """Weight of what is heard beside what is seen when a query is given and both are there, in [0, 1]."""
+    scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
+    """Mean lengths of the scenes that a query's evidence is pooled over, each with weight 1."""
+    shot_weight: float = 0.5
+    """Weight of the mean over the shot."""
+    clip_exponent: float = 0.05
+    """Say of the clip itself, with its neighbours, in [0, 1]: it finds the place inside a long shot. It works as an
+    exponent, because evidence is steep and one lucky clip would outweigh the scene it lies in."""
+    smooth_clips: int = 3
+    """Clips averaged around each, for `clip_exponent` and without a query."""
+    middle_match: float = 0.3
+    """Degree of match (see `_absolute`) that scores 0.5."""
+    match_width: float = 0.1
+    """Steepness of the score around it."""
+
+
+class ZeroShotScorer(Scorer):
+    """From features (and a query) to scores, without training."""
+
+    contract = Contract(streams={"imagenet": 1000, "yamnet": 521, "audio_dynamics": 4, "motion": 2, "novelty": 1})
+
+    def __init__(self, imagenet: LabelBank, audioset: LabelBank, config: ZeroShotConfig | None = None) -> None:
+        self.config = config or ZeroShotConfig()
+        self._banks = {"visual": imagenet, "audio": audioset}
+
+    def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
+        """Score every clip; see `Scorer.score`.
+
+        Returns:
+            Scores whose `parts` add up to `values`: with a query ``visual`` and ``audio``, without one ``sounds``,
+            ``dynamics``, ``motion`` and ``novelty``. A modality that the video lacks is an absent part.
+
+        Raises:
+            ConfigError: no stream to score from, or a stream or query of another width than the label banks.
+        """
+        if query is None:
+            parts, reasons = salience(features, self._banks["audio"].names)
+            index = shot_index(features.grid, shots)
+            parts = {name: self._calm(values, index) for name, values in parts.items()}
+            return Scores(features.grid, _total(parts), parts, reasons)
+        parts, reasons = self._answer(features, query, shots)
+        values = _total(parts)
+        return Scores(features.grid, values, parts, reasons, self._notes(query, float(values.max())))
+
+    def _answer(self, features: Features, query: Query, shots: Sequence[Shot]) -> tuple[Parts, Reasons]:
+        """Pool each modality's evidence, add them up, and turn the sum into a score that they divide."""
+        streams = {kind: features.streams[name] for kind, name in _QUERY_STREAMS.items() if name in features.streams}
+        if not streams:
+            raise ConfigError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
+        weights = {"visual": 1 - self.config.audio_share, "audio": self.config.audio_share}
+        total_weight = sum(weights[kind] for kind in streams)
+        evidence = {kind: self._match(kind).evidence(scores, query) for kind, scores in streams.items()}
+        seen = streams.get("visual", next(iter(streams.values())))
+        scenes = scene_indices(seen, features.grid.clip_seconds, self.config.scene_seconds)
+        groups = [*((1.0, index) for index in scenes), (self.config.shot_weight, shot_index(features.grid, shots))]
+        pooled = {
+            kind: weights[kind] / total_weight * self._pool(found.values, groups) for kind, found in evidence.items()
+        }
+        together = np.sum(list(pooled.values()), axis=0)
+        scales = [self._scale(kind, query, weights[kind] / total_weight) for kind in streams]
+        values = self._absolute(together, sum(chance for chance, _ in scales), max(best for _, best in scales))
+        parts = {
+            kind: np.asarray(values * part / np.maximum(together, 1e-9), dtype=np.float32)
+            for kind, part in pooled.items()
+        }
+        return parts, label_reasons(evidence, parts)
+
+    def _match(self, kind: str) -> LabelMatch:
+        return label_match(self._banks[kind], self.config)
+
+    def _pool(self, values: FloatArray, groups: Sequence[tuple[float, IndexArray]]) -> FloatArray:
+        """Mean over shot and scenes, bent towards the clip's own evidence (a weighted geometric mean)."""
+        own = moving_average(values, self.config.smooth_clips)
+        total = sum(weight for weight, _ in groups)
+        if not total:
+            return own
+        pooled = np.sum([weight / total * average_over(values, index) for weight, index in groups], axis=0)
+        exponent = self.config.clip_exponent
+        return np.asarray(pooled ** (1 - exponent) * np.maximum(own, 0) ** exponent, dtype=np.float32)
+
+    def _scale(self, kind: str, query: Query, weight: float) -> tuple[float, float]:
+        """Evidence of a clip that is all labels equally, and of one that is only those nearest the query."""
+        gain = np.sort(self._match(kind).gain(query))
+        nearest = max(1, round(_NEAREST_SHARE * len(gain)))
+        return weight * float(gain.mean()), weight * float(gain[-nearest:].mean())
+
+    def _absolute(self, evidence: FloatArray, chance: float, best: float) -> FloatArray:
+        """Evidence as a score in (0, 1), by its degree of match: 0 is a clip of chance, 1 one of the nearest labels.
+
+        Evidence is exponential in similarity, so the degree is measured on its logarithm. Without this scale scores
+        of different queries could not be compared: some sentences lie near all labels, some near none.
+        """
+        span = max(math.log(best / chance), _LEAST_SPAN)
+        degree = np.log(np.maximum(evidence, chance * _LEAST_EVIDENCE) / chance) / span
+        steps = np.clip((self.config.middle_match - degree) / self.config.match_width, -_MOST_STEPS, _MOST_STEPS)
+        score = 1 / (1 + np.exp(steps))
+        return np.asarray(score, dtype=np.float32)
+
+    def _calm(self, values: FloatArray, index: IndexArray) -> FloatArray:
+        """Without a query: half the clip with its neighbours, half its shot."""
+        calm = (moving_average(values, self.config.smooth_clips) + average_over(values, index)) / 2
+        return np.asarray(calm, dtype=np.float32)
+
+    def _notes(self, query: Query, best: float) -> tuple[str, ...]:
+        notes = (NOT_ENGLISH,) if not_english(query) else ()
+        return (*notes, WEAK_MATCH) if best < WEAK_MATCH_BELOW else notes
+
+
+def label_match(bank: LabelBank, config: ZeroShotConfig) -> LabelMatch:
+    """How a query meets the labels of a bank under these settings."""
+    return LabelMatch(
+        bank,
+        config.top_labels,
+        config.posterior_power,
+        config.sharpness,
+        config.hub_correction,
+        config.hub_neighbours,
+    )
+
+
+def not_english(query: Query) -> bool:
+    """Whether the query holds no Latin letter, so that an encoder of English cannot know it."""
+    return not any("a" <= letter <= "z" for letter in query.text.lower())
+
+
+def _total(parts: Mapping[str, FloatArray]) -> FloatArray:
+    return np.asarray(np.clip(np.sum(list(parts.values()), axis=0), 0, 1), dtype=np.float32)
+
+
+def label_reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArray]) -> Reasons:
+    """Per clip the labels that speak most for the query, strongest first; weight is the share of all that speaks."""
+    together = np.maximum(np.sum(list(parts.values()), axis=0), _LEAST_EVIDENCE)
+    weights = {kind: found.weights * (parts[kind] / together)[:, None] for kind, found in evidence.items()}
+    return tuple(_clip_reasons(clip, evidence, weights) for clip in range(len(together)))
+
+
+def _clip_reasons(clip: int, evidence: Mapping[str, Evidence], weights: Mapping[str, FloatArray]) -> tuple[Reason, ...]:
+    found = [
+        Reason(kind, item.names[label], min(1.0, float(weight)))
+        for kind, item in evidence.items()
+        for label, weight in zip(item.labels[clip], weights[kind][clip], strict=True)
+        if weight >= _LEAST_REASON
+    ]
+    return tuple(sorted(found, key=lambda reason: -reason.weight))

@@ -1,0 +1,196 @@
+"""Weights into the store: from the network, or from a file that the user fetched by hand.
+
+A file is taken only if its hash is the one of the manifest or, where none is published, of the first pull; its tensors
+are converted to safetensors and the original is not kept. `HIGHLIGHTR_OFFLINE=1` forbids the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.progress import ProgressHook, silent
+from highlightr.zoo.checksums import Digests, digests, mismatch
+from highlightr.zoo.convert import write_tensors
+from highlightr.zoo.fetch import Patience, discard, download
+from highlightr.zoo.manifest import WeightsEntry, entry
+from highlightr.zoo.records import Pin, Receipt, lock, pin, pins, pins_file, read_receipt, weights_folder, write_receipt
+from highlightr.zoo.store import by_hand, inspect, origin, stored_file
+
+__all__ = ["Pulled", "import_file", "is_offline", "pull"]
+
+_SPARE_BYTES = 64 << 20
+"""Left free on the disk after a download and its conversion."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull or an import came to."""
+
+    name: str
+    path: Path
+    source: str
+    """URL or file it was made from; `installation` for embedded weights."""
+    sha256: str
+    """Of the source as published."""
+    fetched: bool
+    """False where it was there already."""
+    newly_pinned: bool
+    """No full hash is published; this pull pinned `sha256`, and later pulls must match it."""
+
+
+def is_offline() -> bool:
+    """Whether `HIGHLIGHTR_OFFLINE` forbids the network."""
+    return os.environ.get("HIGHLIGHTR_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def pull(
+    names: Iterable[str], progress: ProgressHook | None = None, patience: Patience | None = None
+) -> tuple[Pulled, ...]:
+    """Make sure that each of the weights is there and whole, fetching what is not.
+
+    `progress` is called with the stages `download NAME` and `check NAME`, in bytes.
+
+    Raises:
+        ConfigError: an unknown name, before anything is fetched.
+        WeightsError: offline, no address gives the right file, no space, or contents that are refused.
+    """
+    items = [entry(name) for name in names]
+    return tuple(_pull_one(item, progress or silent, patience or Patience()) for item in items)
+
+
+def import_file(file: Path, name: str, progress: ProgressHook | None = None) -> Pulled:
+    """Take a checkpoint that the user fetched by hand; it must be the one that the manifest means.
+
+    Raises:
+        ConfigError: no such file, an unknown name, or weights that come with the installation.
+        WeightsError: the file has another hash, or its contents are refused.
+    """
+    item = entry(name)
+    if item.embedded:
+        raise ConfigError(f"{item.name} comes with the installation ({origin(item)}); there is nothing to import")
+    if not file.is_file():
+        raise ConfigError(f"no file at {file}")
+    with lock(item.name):
+        try:
+            return _install(item, file, str(file), _named(progress or silent, item))
+        except WeightsError as error:
+            raise WeightsError(f"{file} is not accepted as {item.name}: {error}") from error
+
+
+def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) -> Pulled:
+    hook = _named(progress, item)
+    if item.embedded:
+        if there := _there(item, hook):
+            return there
+        raise WeightsError(inspect(item, lambda path: _sha256(path, silent)).detail)
+    with lock(item.name):
+        # Only under the lock: another process may have fetched it while this one waited.
+        if there := _there(item, hook):
+            return there
+        _check_reachable(item)
+        _check_space(item)
+        reasons = []
+        for url in item.urls:
+            try:
+                return _fetch(item, url, hook, patience)
+            except WeightsError as error:
+                reasons.append(f"{url}: {error}")
+    raise WeightsError(f"the weights {item.name} could not be fetched ({'; '.join(reasons)}); {by_hand(item)}")
+
+
+def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
+    found, receipt = inspect(item, lambda path: _sha256(path, hook)), read_receipt(item.name)
+    if found.path is None or found.state != "ok":
+        return None
+    made_of = (
+        (receipt.source, receipt.source_sha256) if receipt and not item.embedded else ("installation", item.sha256)
+    )
+    return Pulled(item.name, found.path, *made_of, fetched=False, newly_pinned=False)
+
+
+def _check_reachable(item: WeightsEntry) -> None:
+    if not item.urls:
+        raise WeightsError(f"the weights {item.name} have no address that a program may fetch; {by_hand(item)}")
+    if is_offline():
+        raise WeightsError(f"HIGHLIGHTR_OFFLINE forbids to fetch the weights {item.name}; {by_hand(item)}")
+
+
+def _check_space(item: WeightsEntry) -> None:
+    folder = weights_folder(item.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"cannot write {folder}: {error.strerror}; set HIGHLIGHTR_HOME elsewhere") from error
+    held = sum(part.stat().st_size for part in folder.glob(".*.part"))
+    # Twice: the download and its conversion lie side by side for a moment.
+    needed = 2 * item.size_bytes - held + _SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise WeightsError(
+            f"{item.name} needs {needed / 1e6:.0f} MB and {folder} has {free / 1e6:.0f} MB left; "
+            "free some space or set HIGHLIGHTR_HOME elsewhere"
+        )
+
+
+def _fetch(item: WeightsEntry, url: str, hook: ProgressHook, patience: Patience) -> Pulled:
+    part = weights_folder(item.name) / f".{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
+    sizes = {"size_bytes": item.size_bytes, "limit_bytes": item.limit_bytes}
+    resumed = download(url, part, **sizes, patience=patience, progress=hook)
+    try:
+        return _install(item, part, url, hook)
+    except WeightsError:
+        discard(part)
+        if not resumed:
+            raise
+    # The beginning may have been of another version than the server admitted: once more, from the start.
+    download(url, part, **sizes, patience=patience, progress=hook)
+    try:
+        return _install(item, part, url, hook)
+    except WeightsError:
+        discard(part)
+        raise
+
+
+def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: ProgressHook) -> Pulled:
+    """Check, convert, pin, and leave the receipt: in this order, so that nothing unchecked is ever believed."""
+    found = digests(source, md5=bool(item.md5), git_blob_sha1=bool(item.git_blob_sha1), progress=hook)
+    pinned = pins().get(item.name) if not item.sha256 and not item.train else None
+    _refuse(item, found, pinned)
+    target = stored_file(item)
+    note = {"name": item.name, "source": item.where, "source_sha256": found.sha256, "licence": item.licence}
+    made = write_tensors(source, target, item, note)
+    new = not item.sha256 and not item.train and pinned is None
+    if new:
+        pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))
+    stored = (item.file, found.sha256, found.size_bytes, origin_of_source, target.name, made.sha256, made.size_bytes)
+    write_receipt(Receipt(item.name, *stored))
+    _sweep(item)
+    return Pulled(item.name, target, origin_of_source, found.sha256, fetched=True, newly_pinned=new)
+
+
+def _refuse(item: WeightsEntry, found: Digests, pinned: Pin | None) -> None:
+    why = mismatch(item, found, pinned.sha256 if pinned else None)
+    if why and pinned and found.sha256 != pinned.sha256:
+        why += f" ({pins_file()}; delete its line only if you know that the publisher changed the file)"
+    if why:
+        raise WeightsError(f"not the file that is meant: {why}")
+
+
+def _sweep(item: WeightsEntry) -> None:
+    """Remove what broken-off pulls left; the lock is held, so nobody is using it."""
+    for left in weights_folder(item.name).glob(".*"):
+        left.unlink(missing_ok=True)
+
+
+def _sha256(path: Path, hook: ProgressHook) -> str:
+    return digests(path, progress=hook).sha256
+
+
+def _named(progress: ProgressHook, item: WeightsEntry) -> ProgressHook:
+    return lambda stage, completed, total: progress(f"{stage} {item.name}", completed, total)

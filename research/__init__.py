@@ -1,0 +1,1 @@
+"""What fitted the shipped weights; not part of the package."""

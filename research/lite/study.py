@@ -1,0 +1,216 @@
+"""What the linear CFSum of the lite preset is worth on clips that it never saw, and what each part of it adds.
+
+In: takes with their embedded sentences. Out: rows of figures by cross-validation over clips, a learning curve, the
+calibration and how reliable it is. Every fold fits everything anew on the other folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from highlightr.core.types import FloatArray, Query
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.configs import CFSumLiteConfig
+from highlightr.scorers.label_bank import LabelBank
+from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
+from research.lite.clips import Take
+from research.lite.fitting import FitSettings, fit_calibration, fit_tensors
+from research.lite.judging import (
+    Answer,
+    Judged,
+    Method,
+    answers,
+    by_linear,
+    by_zeroshot,
+    folds_of,
+    videos_of,
+)
+from research.lite.stitching import Mixed
+
+__all__ = ["Calibration", "Material", "Study", "calibrate", "fitted", "reliability", "study"]
+
+FULL = "cfsum-lite"
+
+CONFIG_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "without the linear path": {"gain": 1e-6},
+    "without ordinary sentences": {"common_share": 0.0},
+    "without attention in scenes": {"scene_strength": 50.0},
+}
+"""Rows that need no other fit."""
+
+FIT_ROWS: Mapping[str, Mapping[str, Any]] = {"without an evened text space": {"evening": 0.0}}
+
+CURVE_TAKES = (150, 300)
+"""Training takes of the learning curve; the last point is all of a fold's."""
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is studied."""
+
+    takes: Sequence[Take]
+    queries: Sequence[Query]
+    """One per take."""
+    imagenet: LabelBank
+    audioset: LabelBank
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How log evidence becomes a score, and how far to trust it."""
+
+    slope: float
+    offset: float
+    weak_match: float
+    """Best score that 5 % of the queries which do have an answer stay below."""
+    absent_flagged: float
+    """Share of queries without an answer in the video that stay below it, in percent."""
+    bins: Sequence[Mapping[str, float]]
+    """Per decile of the score: `score`, `observed` share of clips that answer, `clips`; on the other half of the
+    videos than the fit's."""
+
+
+@dataclass
+class Study:
+    """All figures of one cross-validation."""
+
+    folds: int
+    seed: int
+    rows: dict[str, Judged] = field(default_factory=dict)
+    calibration: Calibration | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+
+def fitted(
+    material: Material, chosen: Sequence[int], config: CFSumLiteConfig, settings: FitSettings, seed: int
+) -> dict[str, FloatArray]:
+    """Tensors from some of the takes."""
+    takes = [material.takes[i] for i in chosen]
+    return fit_tensors(takes, [material.queries[i] for i in chosen], config, settings, seed)
+
+
+def study(
+    material: Material,
+    config: CFSumLiteConfig,
+    settings: FitSettings,
+    folds: int,
+    seed: int,
+    told: Callable[[str], None],
+) -> Study:
+    """Cross-validate every row.
+
+    Args:
+        material: takes, sentences and class names.
+        config: of the full method; its calibration is not used.
+        settings: of the fit.
+        folds: every take is tested once.
+        seed: of folds, deals and fits.
+        told: called with a line per fold.
+    """
+    found: dict[str, list[Answer]] = {}
+    best: list[tuple[float, float]] = []
+    for fold, held_out in enumerate(folds_of(len(material.takes), folds, seed)):
+        rest = sorted(set(range(len(material.takes))) - set(held_out))
+        videos = list(videos_of(material.takes, held_out, np.random.default_rng([seed, fold])))
+        methods = _methods(material, rest, config, settings, seed)
+        for name, method in methods.items():
+            found.setdefault(name, []).extend(answers(videos, material.queries, method))
+        best += _best_scores(videos, material.queries, methods[FULL])
+        told(f"fold {fold + 1} of {folds}: " + _line(Judged.of(found[FULL])))
+    rows = {name: Judged.of(each) for name, each in found.items()}
+    return Study(folds, seed, rows, calibrate(found[FULL], np.array(best)))
+
+
+def _line(judged: Judged) -> str:
+    return f"HIT@1 {judged.hit_at_1:.1f}, mAP {judged.mean_ap:.1f} after {judged.queries} queries"
+
+
+def _methods(
+    material: Material, rest: Sequence[int], config: CFSumLiteConfig, settings: FitSettings, seed: int
+) -> dict[str, Method]:
+    banks = (material.imagenet, material.audioset)
+
+    def linear(tensors: Mapping[str, FloatArray], changed: CFSumLiteConfig = config) -> Method:
+        return by_linear(CFSumLiteScorer(*banks, LinearWeights.from_tensors(tensors, changed, "the fit"), changed))
+
+    tensors = fitted(material, rest, config, settings, seed)
+    rng = np.random.default_rng(seed)
+    methods: dict[str, Method] = {
+        "random": lambda video, asked: [rng.random(len(video.owner)).astype(np.float32) for _ in asked],
+        "zeroshot": by_zeroshot(ZeroShotScorer(*banks)),
+        FULL: linear(tensors),
+    }
+    methods |= {name: linear(tensors, replace(config, **change)) for name, change in CONFIG_ROWS.items()}
+    for name, change in FIT_ROWS.items():
+        methods[name] = linear(fitted(material, rest, config, replace(settings, **change), seed))
+    order = rng.permutation(rest)
+    for count in CURVE_TAKES:
+        if count < len(rest):
+            methods[f"{FULL} from {count} clips"] = linear(
+                fitted(material, order[:count].tolist(), config, settings, seed)
+            )
+    weights = LinearWeights.from_tensors(tensors, config, "the fit")
+    nameless = CFSumLiteScorer(_nameless(material.imagenet), _nameless(material.audioset), weights, config)
+    return methods | {"without class names": by_linear(nameless)}
+
+
+def _nameless(bank: LabelBank) -> LabelBank:
+    """All classes lie at the same place, so that none speaks for a query."""
+    return LabelBank(bank.names, np.repeat(bank.vectors[:1], len(bank.names), axis=0))
+
+
+def _best_scores(videos: Sequence[Mixed], queries: Sequence[Query], method: Method) -> list[tuple[float, float]]:
+    """For each sentence the best value in its own video, and in the next video, which does not show it."""
+    pairs = []
+    for video, other in zip(videos, [*videos[1:], videos[0]], strict=True):
+        asked = [queries[part.take] for part in video.parts]
+        own, foreign = method(video, asked), method(other, asked)
+        pairs += [(float(here.max()), float(there.max())) for here, there in zip(own, foreign, strict=True)]
+    return pairs
+
+
+def calibrate(found: Sequence[Answer], best: FloatArray) -> Calibration:
+    """Fit the sigmoid on all held-out answers, and check a fit of half the videos on the other half.
+
+    Args:
+        found: log evidence and labels of held-out videos.
+        best: (queries, 2) best log evidence in the video that shows the answer, and in one that does not.
+    """
+    slope, offset = fit_calibration(*_joined(found))
+    halves = [found[index::2] for index in (0, 1)]
+    bins = reliability(*_joined(halves[1]), *fit_calibration(*_joined(halves[0])))
+    scores = _sigmoid(slope * best + offset)
+    weak = float(np.floor(1000 * np.percentile(scores[:, 0], 5)) / 1000)
+    return Calibration(slope, offset, weak, float(100 * (scores[:, 1] < weak).mean()), bins)
+
+
+def _joined(found: Sequence[Answer]) -> tuple[FloatArray, FloatArray]:
+    return np.concatenate([each.values for each in found]), np.concatenate([each.labels for each in found])
+
+
+def _sigmoid(values: FloatArray) -> FloatArray:
+    return np.asarray((1 + np.tanh(values / 2)) / 2)
+
+
+def reliability(values: FloatArray, labels: FloatArray, slope: float, offset: float) -> list[dict[str, float]]:
+    """Clips by tenths of their score: mean score, share that answers the query, and how many."""
+    scores = _sigmoid(slope * values + offset)
+    index = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    return [
+        {
+            "score": float(scores[index == each].mean()),
+            "observed": float(labels[index == each].mean()),
+            "clips": int((index == each).sum()),
+        }
+        for each in range(BINS)
+        if (index == each).any()
+    ]

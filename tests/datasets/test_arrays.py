@@ -1,0 +1,94 @@
+"""Feature files: rows by time, signals, and files that are damaged or attack."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr.core.errors import ConfigError
+from highlightr.datasets import Layout, charades
+from highlightr.datasets.arrays import LARGEST_ELEMENTS, NumpySource, safe_name
+from tests.training.files import charades_folder, lines, rows, save
+
+
+def test_dated_rows_are_put_on_the_grid_by_time(tmp_path: Path) -> None:
+    root = charades_folder(tmp_path)
+    times = np.arange(0, 5.2, 0.4)  # 2.5 frames per second: the row on screen at each clip's center
+    values = times[:, None].astype(np.float32)
+    save(root / "features/AMT7R.npz", values, "image_embeddings", frame_timestamps=times)
+    clips = charades(root)[0].streams["clip"][:, 0]
+    np.testing.assert_allclose(clips, [0.4, 1.2, 2.4, 3.2, 4.4, 4.8], atol=1e-6)
+
+
+def test_dated_rows_that_end_early_cut_the_example(tmp_path: Path) -> None:
+    root = charades_folder(tmp_path)
+    save(root / "features/AMT7R.npz", rows(3, 9), "image_embeddings", frame_timestamps=np.arange(3.0))
+    dataset = charades(root)
+    assert [example.num_clips for example in dataset] == [3, 3]
+    assert "cut from 6 to 3 clips" in dataset.problems[-1].reason
+
+
+@pytest.mark.parametrize("times", [[0, 2, 1, 3, 4, 5], [0, 1, 2], [0, 1, 2, 3, 4, float("nan")]])
+def test_times_must_rise_with_the_rows(tmp_path: Path, times: list[float]) -> None:
+    save(tmp_path / "a.npz", rows(6, 9), "image_embeddings", frame_timestamps=np.array(times))
+    with pytest.raises(ConfigError, match="one per row, finite and rising"):
+        NumpySource(tmp_path / "a.npz").times()
+
+
+def test_signals_keep_their_own_times(tmp_path: Path) -> None:
+    root = charades_folder(tmp_path)
+    save(root / "mel/AMT7R.npz", rows(300, 16), "values", times_seconds=np.arange(300) * 0.016)
+    layout = Layout("moments.jsonl", {"clip": "features/{video}.npz"}, signals={"logmel": "mel/{video}.npz"})
+    features = charades(root, layout)[0].features()
+    assert features.signals["logmel"].values.shape == (300, 16)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "a\\b", "..", "", "a\0b", "x" * 300])
+def test_names_that_lead_out_are_problems(tmp_path: Path, name: str) -> None:
+    assert not safe_name(name)
+    record = {"qid": 1, "vid": name or "..", "query": "q", "duration": 4, "window": [1, 2]}
+    lines(tmp_path / "moments.jsonl", [record])
+    with pytest.raises(ConfigError, match="cannot be part of a file name"):
+        charades(tmp_path)
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "a.npy", tmp_path / "a.npz"):
+        save(path, np.array([[{"evil": 1}]], dtype=object))
+        with pytest.raises(ConfigError, match="of object"):
+            NumpySource(path).shape()
+
+
+def test_a_header_that_promises_too_much_is_refused_before_reading(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (LARGEST_ELEMENTS, 4)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(ConfigError, match="must hold 1 to"):
+        NumpySource(path).shape()
+
+
+def test_truncated_and_odd_files_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "cut.npy", rows(50, 50))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:-100])
+    with pytest.raises(ConfigError, match=r"cut\.npy: damaged"):
+        NumpySource(tmp_path / "cut.npy").read()
+    save(tmp_path / "flat.npy", rows(3, 3).ravel())
+    with pytest.raises(ConfigError, match="2 axes, got shape"):
+        NumpySource(tmp_path / "flat.npy").shape()
+    save(tmp_path / "nan.npz", np.full((2, 2), np.nan))
+    with pytest.raises(ConfigError, match="not finite"):
+        NumpySource(tmp_path / "nan.npz").read()
+    np.savez(tmp_path / "two.npz", left=rows(1, 1), right=rows(1, 1))
+    with pytest.raises(ConfigError, match="holds no array named"):
+        NumpySource(tmp_path / "two.npz").shape()
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(ConfigError, match="holds no array named"):
+        NumpySource(tmp_path / "text.npz").shape()
+    (tmp_path / "junk.npz").write_bytes(b"junk")
+    with pytest.raises(ConfigError, match=r"junk\.npz: cannot be read"):
+        NumpySource(tmp_path / "junk.npz").shape()

