@@ -42,7 +42,7 @@ from benchmarks.running import (
 from highlightr import Highlighter
 from highlightr.core.types import Segment, Source, Summary
 from highlightr.media import probe
-from highlightr.media._cut.encode import CRF, PRESET
+from highlightr.media._cut.codecs import CRF, PRESET
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.sampling import FrameTap
 

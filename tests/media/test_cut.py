@@ -19,6 +19,7 @@ from PIL import Image
 from highlightr.core.errors import ConfigError, CutError, OutputError
 from highlightr.core.types import Segment
 from highlightr.media import AudioTap, CutResult, cut_clips, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._cut import codecs as _codecs
 from highlightr.media._cut import encode as _encode
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.stills import Stills
@@ -422,7 +423,7 @@ def test_a_failed_run_leaves_nothing_behind(tmp_path: Path) -> None:
     output.write_bytes(b"earlier")
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch, pytest.raises(CutError, match="ffmpeg failed with status"):
-        patch.setattr(_encode, "CRF", "not a number")
+        patch.setattr(_codecs, "CRF", "not a number")
         cut_summary(source, segments((0, 1)), output, overwrite=True)
     assert output.read_bytes() == b"earlier"
     assert names_in(tmp_path) == ["cut.mp4", "source.mp4"]

@@ -53,7 +53,7 @@ def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Pie
             begin, end = float(start), source.duration_seconds if stop is None else float(stop)
             if pieces and pieces[-1].wanted_stop_seconds <= wanted_start:
                 begin = max(begin, pieces[-1].stop_seconds)
-            piece = Piece(wanted_start, wanted_stop, begin, max(begin, end), offset)
+            piece = Piece(wanted_start, wanted_stop, begin, max(begin, end), offset, "copied")
             offset += piece.seconds
             pieces.append(piece)
     return tuple(pieces)

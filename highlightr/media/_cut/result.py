@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["CutResult", "Piece"]
+__all__ = ["CutResult", "Method", "Piece"]
+
+Method = Literal["encoded", "copied", "smart"]
+"""How a piece was written: every frame encoded anew, packets copied, or encoded only where a boundary asks for it."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Piece:
     """Where it really ends in the source."""
     output_start_seconds: float
     """Where it begins in the output."""
+    method: Method = "encoded"
 
     @property
     def seconds(self) -> float:
@@ -46,6 +51,8 @@ class CutResult:
     """One per segment, in the order of the output."""
     stills: tuple[bytes, ...] = ()
     """If asked for, a JPEG of the frame in the middle of each piece; empty bytes where none can be decoded."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what was changed, left out or doubted."""
 
     @property
     def seconds(self) -> float:

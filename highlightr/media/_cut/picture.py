@@ -1,0 +1,49 @@
+"""The filters of the picture: each piece's frames are kept by time, dated on the output's own time line, and merged.
+
+In: pieces as planned. Out: the text of a filter graph for one ffmpeg run. Frames are merged by date, because the concat
+filter would guess where a piece ends from its mean frame rate, which is wrong for variable rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from highlightr.core.types import Source
+from highlightr.media._cut.appearance import appearance
+from highlightr.media._cut.plan import Take
+from highlightr.media._cut.stills import STILLS, Stills
+from highlightr.media._cut.ticks import AIM_SECONDS, GUARD_SECONDS, TICKS, ticks
+
+
+def middles(takes: Sequence[Take]) -> list[int]:
+    """Just before the frame in the middle of each piece, in ticks of one run."""
+    first = takes[0].offset
+    return [ticks(take.offset - first + take.middle - take.start - GUARD_SECONDS) for take in takes]
+
+
+def picture_graph(source: Source, takes: Sequence[Take], began: Fraction, stills: Stills | None) -> str:
+    """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
+
+    Args:
+        source: what `probe` returned.
+        takes: the pieces of the run, each an input of its own.
+        began: where the run begins in the output.
+        stills: what they look like.
+    """
+    filters = [_picture_filter(source, take, number, began) for number, take in enumerate(takes)]
+    inputs = "".join(f"[v{k}]" for k in range(len(takes)))
+    together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
+    if stills is None:
+        return ";".join([*filters, f"{together}[v]"])
+    return ";".join([*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes))}[{STILLS}]"])
+
+
+def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
+    """Date the frames on the output's time line; the first is on screen from the piece's very start."""
+    # Frames come dated from where seeking aimed.
+    lead, offset = ticks(take.start - take.shown - AIM_SECONDS), ticks(take.offset - began)
+    first, end = ticks(-AIM_SECONDS - GUARD_SECONDS), ticks(take.stop - take.shown - AIM_SECONDS - GUARD_SECONDS)
+    kept = f"settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
+    dated = f"setpts='if(eq(N,0),0,PTS-{lead})+{offset}'"
+    return f"[{number}:{source.video.index}]{kept},{dated}{appearance(source)}[v{number}]"
