@@ -14,7 +14,7 @@ from highlightr.cli.batch_progress import board_watch, show_result
 from highlightr.cli.choices import CacheChoice
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import DEFAULT_RATIO, SelectionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def batch(
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for in every video.")] = None,
     queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULTS.preset,
-    ratio: Annotated[float | None, typer.Option(help=f"Share to keep, by default {SELECTION.ratio}.")] = None,
+    ratio: Annotated[float | None, typer.Option(help=f"Share to keep, by default {DEFAULT_RATIO}.")] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds to keep of each, instead of a ratio.")] = None,
     mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,
     detector: Annotated[str, typer.Option(help="`cheap` or `transnetv2`.")] = SELECTION.detector,

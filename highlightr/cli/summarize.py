@@ -12,7 +12,7 @@ from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
 from highlightr.core.device import check_precision
 from highlightr.options import SummarizeOptions
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import DEFAULT_RATIO, SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
 __all__ = ["summarize"]
@@ -30,7 +30,7 @@ def summarize(
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
     ratio: Annotated[
-        float | None, typer.Option(help=f"Share of the video to keep, in (0, 1] (by default {SELECTION.ratio}).")
+        float | None, typer.Option(help=f"Share of the video to keep, in (0, 1] (by default {DEFAULT_RATIO}).")
     ] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds to keep, instead of a ratio.")] = None,
     mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,

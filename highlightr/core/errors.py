@@ -12,6 +12,7 @@ __all__ = [
     "DecodeError",
     "HighlightrError",
     "MediaError",
+    "NoMatchError",
     "OutputError",
     "WeightsError",
 ]
@@ -21,6 +22,9 @@ BAD_INPUT = 2
 
 FAILURE = 1
 """Exit code when the input was acceptable but the work failed."""
+
+NO_MATCH = 3
+"""Exit code when the query is not in the video and nothing was to be written then."""
 
 
 class HighlightrError(Exception):
@@ -57,3 +61,9 @@ class OutputError(HighlightrError):
 
 class CutError(HighlightrError):
     """ffmpeg is missing or failed while it wrote the summary; its own words are part of the message."""
+
+
+class NoMatchError(HighlightrError):
+    """The query is not in the video, and `strict` asked for nothing in that case: ask for something else."""
+
+    exit_code = NO_MATCH

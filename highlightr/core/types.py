@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from highlightr.core.errors import ConfigError
 __all__ = [
     "AudioStream",
     "Features",
+    "Match",
     "Query",
     "Reason",
     "Scores",
@@ -31,6 +33,7 @@ __all__ = [
     "Source",
     "Summary",
     "TimeGrid",
+    "Verdict",
     "VideoStream",
 ]
 
@@ -205,6 +208,19 @@ class Reason:
     """How much it contributed, in [0, 1]."""
 
 
+Verdict = Literal["strong", "weak", "none"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Whether the video shows what the query asks for."""
+
+    verdict: Verdict
+    """``strong``: it does; ``weak``: it may; ``none``: most likely it does not, and what is chosen is a guess."""
+    probability: float
+    """Chance in [0, 1] that something in the video answers the query."""
+
+
 @dataclass(frozen=True)
 class Scores:
     """One saliency score per clip, and the parts that made it."""
@@ -217,7 +233,9 @@ class Scores:
     reasons: tuple[tuple[Reason, ...], ...] = ()
     """Per clip, the strongest reasons first; empty, or one tuple per clip."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user about the whole result, such as that the query matched weakly."""
+    """Sentences for the user about the whole result, such as that the query is not English."""
+    match: Match | None = None
+    """How well the video answers the query; `None` without a query, and where the scorer cannot tell."""
 
     def __post_init__(self) -> None:
         expected = (self.grid.num_clips,)
@@ -256,6 +274,8 @@ class Segment:
     """Mean saliency of the clips it covers, weighted by overlap, in [0, 1]."""
     reasons: tuple[Reason, ...] = ()
     """Why it was chosen, strongest first."""
+    rank: int = 1
+    """1 for the best of the summary."""
 
     @property
     def seconds(self) -> float:

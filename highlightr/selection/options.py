@@ -1,4 +1,4 @@
-"""What a caller may choose about the summary: how long, how many pieces, how they are picked.
+"""What a caller may choose about the summary: how long, how many moments, from where, how they are picked.
 
 In: numbers from the command line, Python or a preset. Out: `SelectionOptions`, checked, and the budget in seconds.
 All lengths are seconds of the source video. The command line reads its defaults and help from here.
@@ -12,57 +12,86 @@ from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["Detector", "Mode", "SelectionOptions"]
+__all__ = ["DEFAULT_RATIO", "SHORTEST_SUMMARY_SECONDS", "Detector", "Mode", "Order", "SelectionOptions"]
 
 Mode = Literal["moments", "knapsack"]
 Detector = Literal["cheap", "transnetv2"]
+Order = Literal["time", "score"]
+
+DEFAULT_RATIO = 0.15
+"""Share of the video that is kept where nothing else is asked for: the budget of SumMe and TVSum."""
+
+SHORTEST_SUMMARY_SECONDS = 6.0
+"""The default budget is no shorter, or a clip of 14 s would become one of 2.1 s; a ratio that is asked for is kept."""
+
+Spans = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class SelectionOptions:
     """How scores become segments.
 
-    The default mode is ``moments``, with and without a query. A viewer asked to see the best part: moments spend the
-    budget on the strongest spans first, so a query about one shot is answered from that shot. The knapsack of the
-    literature maximises a sum over shots, in which many short middling shots outweigh the one that was asked for; it
-    is here to compare with published figures.
+    With a query the budget is a ceiling: what does not answer the query is left out. Without one it is filled.
+    The default mode is ``moments``: the strongest spans first, so a query about one shot is answered from that shot.
+    The knapsack of the literature maximises a sum over shots, in which many short middling shots outweigh the one
+    that was asked for; it is here to compare with published figures, and always fills the budget.
 
     Raises:
         ConfigError: a value outside its range.
     """
 
-    ratio: float = 0.15
-    """Length of the summary over length of the video, in (0, 1]; 0.15 is the budget of SumMe and TVSum."""
+    ratio: float | None = None
+    """Length of the summary over length of the video, in (0, 1]; `None`: 0.15, and at least 6 s of a short video."""
     duration_seconds: float | None = None
     """Length of the summary; takes the place of `ratio`."""
+    fill: bool = False
+    """Spend the whole budget with a query too, on the best of what is left."""
+    threshold: float | None = None
+    """Score in [0, 1] below which no moment is delivered; `None`: by what the query finds in this video."""
+    strict: bool = False
+    """Deliver nothing where the query is not in the video, instead of the best guess."""
     mode: Mode = "moments"
     """``moments``: strongest spans first; ``knapsack``: the best-valued set of whole shots."""
     min_seconds: float = 2.0
-    """A moment is no shorter, unless the budget or the video is; moments only."""
-    max_seconds: float = 10.0
-    """A moment grows no longer; moments that touch are joined afterwards, so a strong stretch may play longer.
-    In knapsack mode, a shot that exceeds the budget is split into pieces no longer than this."""
+    """A moment is no shorter, unless the budget, the video or the shot that answers is; moments only."""
+    max_seconds: float = 20.0
+    """A moment is no longer. In knapsack mode, a shot that exceeds the budget is split into pieces no longer than
+    this."""
+    margin: tuple[float, float] = (0.0, 0.0)
+    """Seconds added before and after each moment, across shot boundaries too; they count in the budget."""
+    range: Spans = ()
+    """Only what lies inside these ``(from, to)`` is chosen; empty: the whole video."""
+    exclude: Spans = ()
+    """What lies inside these ``(from, to)`` is never chosen."""
     merge_gap_seconds: float = 1.0
-    """Moments nearer than this are joined if the budget allows: a jump of under a second looks like a fault."""
+    """Moments of one scene nearer than this are joined if the budget allows: a jump of under a second looks wrong."""
     snap_seconds: float = 1.0
     """A moment's edge this near to a shot boundary moves out to it; 0 keeps the clip edges."""
     max_clips: int | None = None
     """At most so many segments; `None`: as many as the budget holds."""
+    order: Order = "time"
+    """How segments follow each other in the summary: by ``time``, or by ``score``, the best first."""
     detector: Detector = "cheap"
     """How shot boundaries are found: ``cheap`` from frame changes, or the ``transnetv2`` network (slower)."""
 
     def __post_init__(self) -> None:
-        self._check("ratio", 0.0 < self.ratio <= 1.0, "a number in (0, 1]", "0.15 keeps 15 % of the video")
-        seconds = self.duration_seconds
+        ratio, seconds = self.ratio, self.duration_seconds
+        self._check("ratio", ratio is None or 0.0 < ratio <= 1.0, "a number in (0, 1]", "0.15 keeps 15 % of the video")
         self._check("duration_seconds", seconds is None or _positive(seconds), "a positive number", "30 keeps 30 s")
-        self._check("mode", self.mode in get_args(Mode), " or ".join(get_args(Mode)), "moments is the default")
-        self._check("detector", self.detector in get_args(Detector), " or ".join(get_args(Detector)), "try cheap")
+        within = self.threshold is None or 0.0 <= self.threshold <= 1.0
+        self._check("threshold", within, "a score in [0, 1]", "leave it out to let the query decide")
+        for name, known in (("mode", Mode), ("order", Order), ("detector", Detector)):
+            self._check(name, getattr(self, name) in get_args(known), " or ".join(get_args(known)))
         for name in ("min_seconds", "max_seconds"):
             self._check(name, _positive(getattr(self, name)), "a positive number", "leave it out for the default")
         self._check("max_seconds", self.max_seconds >= self.min_seconds, f"at least min_seconds ({self.min_seconds:g})")
         for name in ("merge_gap_seconds", "snap_seconds"):
-            value = getattr(self, name)
-            self._check(name, math.isfinite(value) and value >= 0, "zero or a positive number", "0 switches it off")
+            self._check(name, _not_negative(getattr(self, name)), "zero or a positive number", "0 switches it off")
+        two = len(self.margin) == 2 and all(_not_negative(each) for each in self.margin)
+        self._check("margin", two, "seconds before and after, zero or positive", "1,2 adds 1 s before and 2 s after")
+        for name in ("range", "exclude"):
+            ordered = all(_not_negative(start) and start < stop for start, stop in getattr(self, name))
+            self._check(name, ordered, "spans that begin before they end", "write FROM-TO, such as 1:20-2:00")
         clips = self.max_clips
         self._check(
             "max_clips", clips is None or clips >= 1, "a whole number of at least 1", "leave it out for no limit"
@@ -70,8 +99,11 @@ class SelectionOptions:
 
     def budget_seconds(self, video_seconds: float) -> float:
         """The longest that the summary of a video of this length may be, at most the video itself."""
-        wanted = self.ratio * video_seconds if self.duration_seconds is None else self.duration_seconds
-        return min(wanted, video_seconds)
+        if self.duration_seconds is not None:
+            return min(self.duration_seconds, video_seconds)
+        if self.ratio is not None:
+            return self.ratio * video_seconds
+        return min(max(DEFAULT_RATIO * video_seconds, SHORTEST_SUMMARY_SECONDS), video_seconds)
 
     def _check(self, name: str, accepted: bool, range_words: str, advice: str = "") -> None:
         if not accepted:
@@ -81,3 +113,7 @@ class SelectionOptions:
 
 def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
+
+
+def _not_negative(value: float) -> bool:
+    return math.isfinite(value) and value >= 0

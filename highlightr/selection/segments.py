@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,7 +45,16 @@ def select_segments(
         return (_segment(scores, Span(0.0, duration)),)
     pieces = cut_into_pieces(scores, shots)
     choose = select_moments if options.mode == "moments" else select_shots
-    return tuple(_segment(scores, span) for span in choose(pieces, options, budget))
+    return _ranked([_segment(scores, span) for span in choose(pieces, options, budget)], options)
+
+
+def _ranked(segments: Sequence[Segment], options: SelectionOptions) -> tuple[Segment, ...]:
+    """Numbered by score, in the order that was asked for; equal scores in order of time."""
+    best_first = sorted(segments, key=lambda segment: (-segment.score, segment.start_seconds))
+    numbered = [replace(segment, rank=rank) for rank, segment in enumerate(best_first, start=1)]
+    if options.order == "time":
+        numbered.sort(key=lambda segment: segment.start_seconds)
+    return tuple(numbered)
 
 
 def _segment(scores: Scores, span: Span) -> Segment:

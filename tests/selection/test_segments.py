@@ -155,7 +155,9 @@ def test_a_short_video_is_kept_whole(mode: Mode) -> None:
 
 
 def test_no_shots_counts_as_one() -> None:
-    assert spans(select_segments(scores_of([0.0] * 10 + [1.0, 1.0] + [0.0] * 8), ())) == [(9.0, 12.0)]
+    assert spans(select_segments(scores_of([0.0] * 10 + [1.0, 1.0] + [0.0] * 8), (), SelectionOptions(ratio=0.15))) == [
+        (9.0, 12.0)
+    ]
 
 
 def test_knapsack_takes_whole_shots() -> None:
