@@ -67,13 +67,16 @@ class VideoStream:
 
 @dataclass(frozen=True)
 class AudioStream:
-    """The audio stream that is decoded."""
+    """An audio track."""
 
     index: int
+    """Index among all streams of the container."""
     codec: str
     sample_rate: int
     """Samples per second, as stored."""
     channels: int
+    layout: str = ""
+    """FFmpeg's name of what the channels are, such as ``5.1(side)``; empty: what is usual for so many."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,13 @@ class Source:
     size_bytes: int
     video: VideoStream
     audio: AudioStream | None = None
+    """The audio track that a player would choose."""
+    audio_tracks: tuple[AudioStream, ...] = ()
+    """The audio tracks that are heard together, in the file's order; by default `audio` alone."""
+
+    def __post_init__(self) -> None:
+        if self.audio is not None and not self.audio_tracks:
+            object.__setattr__(self, "audio_tracks", (self.audio,))
 
 
 @dataclass(frozen=True)

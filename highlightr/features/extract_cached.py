@@ -61,8 +61,10 @@ def extract_cached(
 
 def _about(source: Source, grid: TimeGrid, one: OpenedExtractor, device: str) -> Mapping[str, Any]:
     """What decides the numbers. Names and folders do not: a file that was moved is the same video."""
+    hears = {"audio_tracks": [track.index for track in source.audio_tracks]} if one.kind.modality == "audio" else {}
     return {
         "video": _content(source),
+        **hears,
         "duration_seconds": grid.duration_seconds,
         "clip_seconds": grid.clip_seconds,
         "extractor": one.kind.name,

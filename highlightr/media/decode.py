@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
-from highlightr.media._decode.audio import Soundtrack
 from highlightr.media._decode.gop_decoder import Groups
 from highlightr.media._decode.packet_filter import Sieve, looks_of
+from highlightr.media._decode.sound import Sound
 from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap, ThumbnailTap
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def decode(
     """Read a file once and hand every tap its items.
 
     Every `FrameTap` gets exactly ``ceil(duration * frames_per_second)`` frames and every `AudioTap` exactly
-    ``ceil(duration * sample_rate)`` samples. A video without (readable) sound gives an `AudioTap` nothing.
+    ``ceil(duration * sample_rate)`` samples, the sum of all tracks that are heard. A video without (readable) sound
+    gives an `AudioTap` nothing.
     Damaged stretches are passed over with a warning; the last good frame stays on screen.
 
     Args:
@@ -70,22 +71,24 @@ class _Pass:
         pictures = {name: tap for name, tap in taps.items() if isinstance(tap, FrameTap | ThumbnailTap)}
         sounds = {name: tap for name, tap in taps.items() if isinstance(tap, AudioTap)}
         self._video, self._groups, self._sieve = None, None, None
-        self._audio, self._sound = None, None
+        self._sound: Sound | None = None
         if pictures:
             self._video = self._stream(source.video.index, "video")
             self._groups = Groups(container, source, pictures, threads)
             rates = [Fraction(tap.frames_per_second) for tap in taps.values() if isinstance(tap, FrameTap)]
             self._sieve = None if every_frame else Sieve(self._video, self._start, looks_of(rates))
         if sounds and source.audio is not None:
-            self._audio = self._stream(source.audio.index, "audio")
-            self._sound = Soundtrack(sounds, source.audio.sample_rate, source.duration_seconds)
-        self._damaged_sound = 0
+            self._sound = Sound(source, sounds, self._start)
 
     def run(self) -> Iterator[tuple[str, Item]]:
         """Read to the end, then let every consumer finish."""
-        wanted = [stream for stream in (self._video, self._audio) if stream is not None]
+        wanted = [] if self._video is None else [self._video]
+        wanted += [self._stream(index, "audio") for index in (self._sound.indices if self._sound else ())]
         for packet in packets(self._container, *wanted) if wanted else ():
-            yield from self._see(packet) if packet.stream is self._video else self._hear(packet)
+            if packet.stream is self._video:
+                yield from self._see(packet)
+            elif self._sound is not None:
+                yield from self._sound.push(packet)
         if self._groups is not None:
             yield from self._groups.finish()
         if self._sound is not None:
@@ -96,6 +99,8 @@ class _Pass:
         """End what runs beside the caller."""
         if self._groups is not None:
             self._groups.stop()
+        if self._sound is not None:
+            self._sound.stop()
 
     def _see(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
         if self._groups is not None:
@@ -108,21 +113,6 @@ class _Pass:
             return self._sieve.finish() if self._sieve is not None else iter(())
         return self._sieve.push(packet) if self._sieve is not None else iter((packet,))
 
-    def _hear(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
-        if self._sound is None:
-            return
-        for frame in self._decoded(packet):
-            yield from self._sound.push(frame, self._start)
-
-    def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
-        import av
-
-        try:
-            return list(packet.decode())
-        except av.FFmpegError:
-            self._damaged_sound += 1
-            return []
-
     def _stream(self, index: int, kind: str) -> Any:
         streams = self._container.streams
         if index >= len(streams) or streams[index].type != kind or streams[index].codec_context is None:
@@ -130,7 +120,10 @@ class _Pass:
         return streams[index]
 
     def _report(self) -> None:
-        damaged = {"video": 0 if self._groups is None else self._groups.damaged, "audio": self._damaged_sound}
+        damaged = {
+            "video": 0 if self._groups is None else self._groups.damaged,
+            "audio": 0 if self._sound is None else self._sound.damaged,
+        }
         for kind, count in damaged.items():
             if count:
                 _logger.warning("%s: %d damaged %s packets or frames were left out", self._source.path, count, kind)

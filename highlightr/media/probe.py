@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from highlightr.core.errors import DecodeError, MediaError
-from highlightr.core.types import AudioStream, Source, VideoStream
+from highlightr.core.types import Source, VideoStream
 from highlightr.media._container.limits import check_length, check_picture
-from highlightr.media._container.opening import best_audio, best_video, packets, reading, start_seconds
+from highlightr.media._container.opening import best_video, packets, reading, start_seconds
+from highlightr.media._container.tracks import AudioChoice, heard_tracks
 
 if TYPE_CHECKING:
     import av
@@ -38,10 +39,15 @@ _WIDEST_PIXEL = 10
 """A sample aspect ratio beyond this (or below its inverse) is damage, not anamorphic video."""
 
 
-def probe(path: Path) -> Source:
+def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
     """Open a video file and describe the streams that will be used.
 
+    Args:
+        path: of the file.
+        audio_track: which audio tracks are heard: one by its number from 1, or all of them together.
+
     Raises:
+        ConfigError: there is no audio track of that number.
         MediaError: the path is missing, a directory, unreadable, empty or no media file; it has no video stream; its
             picture or its length is beyond what is handled, or more than so few bytes can hold.
         DecodeError: not one frame can be decoded.
@@ -49,7 +55,7 @@ def probe(path: Path) -> Source:
     path = Path(path)
     with reading(path) as container:
         stream = best_video(container, path)
-        audio = best_audio(container)
+        audio, tracks = heard_tracks(container, audio_track, path)
         if audio is None and container.streams.audio:
             _logger.warning("%s: the sound cannot be read and is left out", path)
         frame = _first_frame(container, stream, path)
@@ -64,8 +70,8 @@ def probe(path: Path) -> Source:
             container=container.format.name,
             size_bytes=size_bytes,
             video=video,
-            audio=audio
-            and AudioStream(audio.index, audio.codec_context.codec.canonical_name, audio.sample_rate, audio.channels),
+            audio=audio,
+            audio_tracks=tracks,
         )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from highlightr.core.errors import MediaError
 
@@ -22,7 +21,6 @@ __all__ = [
     "check_picture",
     "decoders",
     "frame_threads",
-    "is_readable_sound",
 ]
 
 LARGEST_PIXELS = 8192 * 8192
@@ -90,12 +88,6 @@ def check_length(path: Path, seconds: float, size_bytes: int) -> None:
             f"{path}: lasts {seconds / 60:.0f} minutes by its timestamps, which {size_bytes} bytes cannot hold; "
             f"they are damaged: remux or convert it"
         )
-
-
-def is_readable_sound(stream: Any) -> bool:
-    """Whether a sound stream has a decoder and a believable rate."""
-    context = stream.codec_context
-    return context is not None and context.sample_rate in SAMPLE_RATES and stream.channels > 0
 
 
 def frame_threads(width: int, height: int, wanted: int = 0) -> int:

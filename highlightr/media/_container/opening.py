@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.media._container.boxes import check_tables
-from highlightr.media._container.limits import DECODER_OPTIONS, check_picture, is_readable_sound
+from highlightr.media._container.limits import DECODER_OPTIONS, check_picture
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["DEMUXERS", "best_audio", "best_video", "file_url", "open_container", "packets", "reading", "start_seconds"]
+__all__ = ["DEMUXERS", "best_video", "file_url", "open_container", "packets", "reading", "start_seconds"]
 
 DEMUXERS = (
     "mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,gif,apng,rm,mxf,gxf,nut,dv,nsv,wtv,swf,ivf,obu,av1,"
@@ -117,16 +117,6 @@ def best_video(container: InputContainer, path: Path) -> Any:
     best = max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & av.stream.Disposition.default)))
     check_picture(path, best.width, best.height)
     return best
-
-
-def best_audio(container: InputContainer) -> Any | None:
-    """The sound that ffmpeg would choose too: the default stream first, then the most channels, then the first."""
-    import av
-
-    readable = [stream for stream in container.streams.audio if is_readable_sound(stream)]
-    if not readable:
-        return None
-    return max(readable, key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.channels))
 
 
 def start_seconds(container: InputContainer) -> Fraction:

@@ -45,6 +45,20 @@ class Soundtrack:
         self._started = False
         self._outlets = {name: _Outlet(tap.sample_rate, sample_rate, duration_seconds) for name, tap in taps.items()}
 
+    @property
+    def seconds(self) -> float:
+        """How far it has come."""
+        return self._position / self._rate
+
+    def push_samples(self, samples: Samples) -> Iterator[tuple[str, AudioBlock]]:
+        """Take what follows without a gap: (n,) float32 mono at the stored rate."""
+        self._started |= len(samples) > 0
+        yield from self._append(samples)
+
+    def fill(self, seconds: float) -> Iterator[tuple[str, AudioBlock]]:
+        """Silence until a time; what comes later and belongs before it is left out."""
+        yield from self._silence_until(round(seconds * self._rate))
+
     def push(self, frame: av.AudioFrame, start: Fraction) -> Iterator[tuple[str, AudioBlock]]:
         """Take the next decoded frame; `start` is the container's time zero."""
         samples = self._mix(frame)

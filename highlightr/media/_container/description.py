@@ -1,0 +1,119 @@
+"""What FFmpeg's own listing of an open file says and PyAV does not, or not safely.
+
+In: an open container. Out: a `StreamText` per stream: channel layouts, side data, the siting of colour. PyAV frees a
+custom channel layout twice, which ends the process, so neither a layout nor a channel count may be asked of it; the
+listing is text that FFmpeg itself makes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_LISTING = threading.Lock()
+"""FFmpeg has one log for the whole process."""
+
+_STREAM = re.compile(r"  Stream #0:(\d+).*: (?:Audio|Video|Subtitle|Data|Attachment|Unknown): (.*)")
+"""Only at the margin: the lines of metadata, which a file may word as it likes, are indented further. The language,
+which it may word as well, stands before the stream's type."""
+
+_SIDE_DATA = re.compile(r"      (\S.*?): ?(.*)")
+_LAYOUT = re.compile(r"\d+ Hz, ([^,]+)")
+_COUNTED = re.compile(r"(\d+) channels?\b")
+_AMBISONIC = re.compile(r"ambisonic (\d+)(?:\+(.+))?")
+_MOST_CHANNELS = 1024
+
+_LOCATIONS = ("left", "center", "topleft", "top", "bottomleft", "bottom")
+
+
+@dataclass(frozen=True)
+class StreamText:
+    """One stream in FFmpeg's words."""
+
+    codec: str
+    """Codec, format and sizes, such as ``pcm_s16le, 48000 Hz, 2 channels (FR+FL), s16``."""
+    side_data: Mapping[str, str]
+    """Such as ``Spherical Mapping`` to ``equirectangular``."""
+
+    @property
+    def layout(self) -> str:
+        """Channel layout, such as ``5.1(side)``, ``ambisonic 1`` or ``2 channels (FR+FL)``; empty if not told."""
+        match = _LAYOUT.search(self.codec)
+        return match[1] if match else ""
+
+    @property
+    def chroma_location(self) -> str | None:
+        """Where samples of colour lie between those of brightness, in FFmpeg's word; `None` if not told."""
+        words = re.findall(r"[(,] ?(\w+)(?=[,)])", self.codec)
+        return next((word for word in words if word in _LOCATIONS), None)
+
+
+def describe(container: InputContainer) -> dict[int, StreamText]:
+    """Read the listing; index of a stream to what it says."""
+    found: dict[int, StreamText] = {}
+    side_data: dict[str, str] = {}
+    is_side_data = False
+    for line in _listing(container).splitlines():
+        stream = _STREAM.match(line)
+        if stream:
+            side_data, is_side_data = {}, False
+            index = int(stream[1])
+            # Told twice: one of the two is forged. A stream that is not known is handled with care.
+            found[index] = StreamText("", {}) if index in found else StreamText(stream[2], side_data)
+        elif line.startswith("    ") and not line.startswith("     "):
+            is_side_data = line.strip() == "Side data:"
+        elif is_side_data and (entry := _SIDE_DATA.match(line)):
+            side_data.setdefault(entry[1], entry[2].strip())
+    return found
+
+
+def is_plain(layout: str) -> bool:
+    """Whether a layout is one of the usual ones, which PyAV handles and every encoder can be given."""
+    return bool(layout) and not _COUNTED.match(layout) and not layout.startswith("ambisonic")
+
+
+def num_channels(layout: str) -> int:
+    """How many channels a layout has; 0 if it cannot be told.
+
+    Source: an ambisonic layout of order n has (n + 1)^2 components (libavutil/channel_layout.h).
+    """
+    counted, ambisonic = _COUNTED.match(layout), _AMBISONIC.match(layout)
+    if counted:
+        count = int(counted[1])
+    elif ambisonic:
+        count = (int(ambisonic[1]) + 1) ** 2 + (num_channels(ambisonic[2]) if ambisonic[2] else 0)
+    else:
+        count = _named_channels(layout)
+    return count if count <= _MOST_CHANNELS else 0
+
+
+def _named_channels(layout: str) -> int:
+    import av
+
+    try:
+        return av.AudioLayout(layout).nb_channels if layout else 0
+    except ValueError:
+        return 0
+
+
+def _listing(container: InputContainer) -> str:
+    """What ``ffmpeg -i`` prints, siting of colour included; FFmpeg's log is on for no longer than that."""
+    import av.logging as log
+
+    with _LISTING:
+        log.set_skip_repeated(False)
+        log.set_libav_level(log.VERBOSE)
+        log.set_level(log.INFO)
+        try:
+            opened: Any = container
+            return str(opened.dumps_format())
+        finally:
+            log.set_level(None)
+            log.set_libav_level(log.INFO)
+            log.set_skip_repeated(True)

@@ -1,0 +1,105 @@
+"""How the channels of a track become those that are scored or written.
+
+In: FFmpeg's name of a channel layout. Out: filters for ffmpeg, and the layout that comes out of them. Usual layouts
+need no filter; channels in an order of their own, without positions, or of a sound field (ambisonic) are told to ffmpeg
+one by one, because it refuses to guess.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from highlightr.core.types import AudioStream
+from highlightr.media._container.description import is_plain
+
+_WRITTEN = {
+    1: "mono",
+    2: "stereo",
+    3: "3.0",
+    4: "4.0",
+    5: "5.0",
+    6: "5.1",
+    8: "7.1",
+}
+"""What AAC holds, by number of channels."""
+
+_RELABELLED = {"downmix": "stereo", "5.0(side)": "5.0", "5.1(side)": "5.1"}
+"""The same channels under another name."""
+
+_ORDERS = {
+    frozenset({"FC"}): "mono",
+    frozenset({"FL", "FR"}): "stereo",
+    frozenset({"FL", "FR", "FC", "LFE", "BL", "BR"}): "5.1",
+    frozenset({"FL", "FR", "FC", "LFE", "SL", "SR"}): "5.1(side)",
+}
+_NAMES = re.compile(r"\d+ channels? \((.+)\)")
+_LEFT, _RIGHT = re.compile(r"[A-Z]*L[CF]?"), re.compile(r"[A-Z]*R[CF]?")
+_MOST_MIXED = 64
+"""Channels that ffmpeg's ``pan`` filter takes."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """How a track is written."""
+
+    layout: str
+    """Of the output."""
+    filter: str = ""
+    """Comes before all others; empty where ffmpeg needs no help."""
+    change: str = ""
+    """What happens to the channels, as the end of a sentence; empty if they stay as they are."""
+
+
+def mono_filter(audio: AudioStream) -> str:
+    """A ``pan`` filter that mixes any channels to one: a sound field's omnidirectional one, otherwise the mean."""
+    if audio.layout.startswith("ambisonic"):
+        return "pan=mono|c0=c0"
+    return "pan=mono|c0=" + _mean(range(min(audio.channels, _MOST_MIXED)))
+
+
+def written_channels(audio: AudioStream) -> Channels:
+    """How a track's channels are written: as they are where AAC holds them, otherwise mixed to fewer."""
+    layout = audio.layout or _WRITTEN.get(audio.channels, "")
+    if layout.startswith("ambisonic"):
+        # Two cardioids to the sides. Source: ambiX, components in the order W, Y, Z, X.
+        stereo = "pan=stereo|FL=0.5*c0+0.5*c1|FR=0.5*c0-0.5*c1"
+        return Channels("stereo", stereo, "ambisonic sound, mixed to stereo")
+    names = _NAMES.fullmatch(layout)
+    if names:
+        return _named(names[1].split("+"))
+    if not is_plain(layout):
+        return _unnamed(audio.channels)
+    layout = _RELABELLED.get(layout, layout)
+    if layout in _WRITTEN.values():
+        return Channels(layout)
+    if audio.channels == 8:
+        return Channels("7.1", change=f"{layout} sound, written as 7.1")
+    return Channels("stereo", change=f"{layout} sound ({audio.channels} channels), mixed to stereo")
+
+
+def _named(names: list[str]) -> Channels:
+    """Channels whose positions are told, in an order of their own."""
+    order = _ORDERS.get(frozenset(names)) if len(set(names)) == len(names) else None
+    if order is not None:
+        pairs = "|".join(f"{name}=c{number}" for number, name in enumerate(names))
+        return Channels(_RELABELLED.get(order, order), f"pan={order}|{pairs}")
+    left = [k for k, name in enumerate(names[:_MOST_MIXED]) if not _RIGHT.fullmatch(name)]
+    right = [k for k, name in enumerate(names[:_MOST_MIXED]) if not _LEFT.fullmatch(name)]
+    if not (left and right):
+        return _unnamed(len(names))
+    change = f"channels {'+'.join(names)}, mixed to stereo"
+    return Channels("stereo", f"pan=stereo|FL={_mean(left)}|FR={_mean(right)}", change)
+
+
+def _unnamed(channels: int) -> Channels:
+    if channels == 1:
+        return Channels("mono", "pan=mono|c0=c0")
+    if channels == 2:
+        return Channels("stereo", "pan=stereo|FL=c0|FR=c1")
+    mixed = _mean(range(min(channels, _MOST_MIXED)))
+    return Channels("mono", f"pan=mono|c0={mixed}", f"{channels} channels without positions, mixed to mono")
+
+
+def _mean(numbers: list[int] | range) -> str:
+    return "+".join(f"{1 / len(numbers):.6f}*c{number}" for number in numbers)

@@ -1,0 +1,147 @@
+"""Everything that is heard of a video: one track as it is, or several summed to one.
+
+In: packets of every audio track, in file order. Out: the `AudioBlock`s that the audio taps asked for. Memory is
+bounded: a track that lies far behind the others in the file is silent where it is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from highlightr.core.types import Source
+from highlightr.media._container.description import is_plain
+from highlightr.media._decode.audio import Soundtrack
+from highlightr.media._decode.piped_sound import PipedSound
+from highlightr.media.sampling import AudioBlock, AudioTap
+
+if TYPE_CHECKING:
+    import av
+
+_logger = logging.getLogger(__name__)
+
+_LARGEST_LAG_SECONDS = 30.0
+"""Tracks of one file lie closer together than this."""
+
+_PIPED_SECONDS = 1.0
+"""What is read from a pipe at once."""
+
+Blocks = Iterator[tuple[str, AudioBlock]]
+
+
+class Sound:
+    """The tracks of one pass.
+
+    Args:
+        source: what `probe` returned.
+        taps: name to tap.
+        start: the container's first timestamp, which is time zero.
+    """
+
+    def __init__(self, source: Source, taps: Mapping[str, AudioTap], start: Fraction) -> None:
+        self._source, self._start = source, start
+        self._tracks = {
+            one.index: Soundtrack(taps, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
+        }
+        self._sums = {name: _Sum(self._tracks) for name in taps} if len(self._tracks) > 1 else None
+        self._open = ExitStack()
+        self._pipes: dict[int, PipedSound] = {}
+        for one in source.audio_tracks:
+            if one.layout and not is_plain(one.layout):
+                self._pipes[one.index] = self._open.enter_context(PipedSound(source, one))
+        self.damaged = 0
+        """Packets that were left out so far."""
+
+    @property
+    def indices(self) -> list[int]:
+        """The streams whose packets are wanted."""
+        return [index for index in self._tracks if index not in self._pipes]
+
+    def push(self, packet: av.Packet[Any]) -> Blocks:
+        """Take the next packet."""
+        index = packet.stream.index
+        for frame in self._decoded(packet):
+            yield from self._heard(index, self._tracks[index].push(frame, self._start))
+        if self._sums is not None:
+            yield from self._keep_together()
+
+    def finish(self) -> Blocks:
+        """After the last packet."""
+        yield from self._drain()
+        for index, track in self._tracks.items():
+            yield from self._heard(index, track.finish())
+        for name, total in (self._sums or {}).items():
+            yield from ((name, block) for block in total.finish())
+        if any(pipe.has_failed() for pipe in self._pipes.values()):
+            _logger.warning("%s: a track with unusual channels cannot be decoded to its end", self._source.path)
+
+    def stop(self) -> None:
+        """End the programs that decode."""
+        self._open.close()
+
+    def _heard(self, index: int, blocks: Blocks) -> Blocks:
+        if self._sums is None:
+            yield from blocks
+            return
+        for name, block in blocks:
+            yield from ((name, summed) for summed in self._sums[name].add(index, block))
+
+    def _keep_together(self) -> Blocks:
+        """Read pipes as far as the other tracks have come; do not wait for one that lies too far behind."""
+        reached = max(track.seconds for track in self._tracks.values())
+        for index, track in self._tracks.items():
+            if index in self._pipes:
+                yield from self._heard(index, track.push_samples(self._pipes[index].read_until(reached)))
+            if track.seconds < reached - _LARGEST_LAG_SECONDS:
+                yield from self._heard(index, track.fill(reached - _LARGEST_LAG_SECONDS))
+
+    def _drain(self) -> Blocks:
+        """Read all pipes to their ends, side by side."""
+        seconds, length = 0.0, self._source.duration_seconds
+        while self._pipes and seconds < length:
+            seconds = min(seconds + _PIPED_SECONDS, length)
+            for index, pipe in self._pipes.items():
+                yield from self._heard(index, self._tracks[index].push_samples(pipe.read_until(seconds)))
+
+    def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
+        import av
+
+        try:
+            return list(packet.decode())
+        except av.FFmpegError:
+            self.damaged += 1
+            return []
+
+
+class _Sum:
+    """Adds up what several tracks have for one tap; what all of them have reached is complete."""
+
+    def __init__(self, tracks: Mapping[int, object]) -> None:
+        self._begin = 0
+        self._samples = np.zeros(0, np.float32)
+        self._reached = dict.fromkeys(tracks, 0)
+
+    def add(self, index: int, block: AudioBlock) -> Iterator[AudioBlock]:
+        """Take the next block of a track."""
+        first = block.start_sample - self._begin
+        missing = first + len(block.samples) - len(self._samples)
+        if missing > 0:
+            self._samples = np.concatenate([self._samples, np.zeros(missing, np.float32)])
+        self._samples[first : first + len(block.samples)] += block.samples
+        self._reached[index] = block.start_sample + len(block.samples)
+        yield from self._take(min(self._reached.values()))
+
+    def finish(self) -> Iterator[AudioBlock]:
+        """What is left; a track that has ended earlier is silent."""
+        yield from self._take(self._begin + len(self._samples))
+
+    def _take(self, until: int) -> Iterator[AudioBlock]:
+        count = until - self._begin
+        if count > 0:
+            yield AudioBlock(self._begin, np.clip(self._samples[:count], -1.0, 1.0))
+            self._begin, self._samples = until, self._samples[count:].copy()

@@ -1,0 +1,148 @@
+"""Which tracks are heard: several summed, unusual channel layouts survived."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import AudioStream, Source
+from highlightr.media import AudioTap, decode, probe
+from highlightr.media._container.layouts import mono_filter, written_channels
+from highlightr.media.ffmpeg import run_ffmpeg
+from tests.mediamaker import made
+
+RATE = 16_000
+LAYOUTS = {
+    "swapped": "pan=FR+FL|FR=c0|FL=c0",
+    "front and back": "pan=BC+FC+FL|BC=c0|FC=c0|FL=c0",
+    "without positions": "pan=3c|c0=c0|c1=c0|c2=c0",
+    "quad": "pan=quad|c0=c0|c1=c0|c2=c0|c3=c0",
+}
+
+
+def with_tone(path: Path, *tones: str, seconds: float = 4.0) -> Path:
+    """The plain video with a track per ``frequency:filter``."""
+    inputs = ["-i", f"file:{made('plain.mp4')}"]
+    maps = ["-map", "0:v"]
+    for number, tone in enumerate(tones):
+        frequency, _, filters = tone.partition(":")
+        inputs += ["-f", "lavfi", "-i", f"sine=f={frequency}:r=48000:d={seconds},volume=4"]
+        maps += ["-map", f"{number + 1}:a", f"-filter:a:{number}", filters or "anull"]
+    run_ffmpeg([*inputs, *maps, "-c:v", "copy", "-c:a", "pcm_s16le", "-y", f"file:{path}"])
+    return path
+
+
+def heard(source: Source, rate: int = RATE) -> npt.NDArray[np.float32]:
+    blocks = [item for _, item in decode(source, {"sound": AudioTap(rate)})]
+    starts = [block.start_sample for block in blocks]  # type: ignore[union-attr]
+    samples = [block.samples for block in blocks]  # type: ignore[union-attr]
+    assert starts == [0, *np.cumsum([len(one) for one in samples])[:-1]]
+    return np.concatenate(samples)
+
+
+def loudness(samples: npt.NDArray[np.float32], frequency: float, rate: int = RATE) -> float:
+    """Amplitude of a tone."""
+    times = np.arange(len(samples)) / rate
+    return float(2 * np.abs((samples * np.exp(-2j * np.pi * frequency * times)).mean()))
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".nut", ".mkv"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_channel_layout_ends_the_process(layout: str, suffix: str, tmp_path: Path) -> None:
+    path = with_tone(tmp_path / f"odd{suffix}", f"1000:{LAYOUTS[layout]}")
+    source = probe(path)
+    assert source.audio is not None
+    assert source.audio.channels == {"swapped": 2, "quad": 4}.get(layout, 3)
+    samples = heard(source)
+    assert len(samples) == pytest.approx(4 * RATE, abs=2)
+    assert 0.3 < loudness(samples, 1000) < 1.2
+
+
+def test_ambisonic_sound_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "field.mkv"
+    field = "pan=ambisonic 1|c0=c0|c1=c0|c2=c0|c3=c0"
+    inputs = ["-i", f"file:{made('plain.mp4')}", "-f", "lavfi", "-i", "sine=f=1000:r=48000:d=4,volume=4"]
+    codec = ["-c:a", "libopus", "-mapping_family", "2"]
+    run_ffmpeg([*inputs, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-af", field, *codec, f"file:{path}"])
+    source = probe(path)
+    assert source.audio is not None
+    assert (source.audio.channels, source.audio.layout) == (4, "ambisonic 1")
+    assert loudness(heard(source), 1000) == pytest.approx(0.5, abs=0.1)
+
+
+def test_all_tracks_are_heard_and_one_can_be_chosen(tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "three.mkv", "300", "700", f"1100:{LAYOUTS['swapped']}")
+    loud = {choice: heard(probe(path, choice)) for choice in ("all", 1, 2, 3)}
+    for number, frequency in enumerate((300, 700, 1100), start=1):
+        assert loudness(loud["all"], frequency) > 0.3
+        others = {loudness(loud[other], frequency) > 0.3 for other in {1, 2, 3} - {number}}
+        assert loudness(loud[number], frequency) == pytest.approx(0.5, abs=0.1)
+        assert others == {False}
+
+
+def test_a_track_that_ends_early_or_lies_apart_is_silent_there(tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "two.mkv", "300", "700:atrim=end=1")
+    samples = heard(probe(path))
+    assert loudness(samples[:RATE], 700) == pytest.approx(0.5, abs=0.1)
+    assert loudness(samples[RATE + 500 :], 700) < 0.01
+    assert loudness(samples[RATE:], 300) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("number", [0, 2, -1])
+def test_a_track_that_is_not_there(number: int) -> None:
+    with pytest.raises(ConfigError, match=rf"has 1 audio track, so --audio-track {number} is none of them"):
+        probe(made("plain.mp4"), number)
+
+
+def test_a_forged_language_hides_no_layout(tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "one.mkv", f"1000:{LAYOUTS['swapped']}")
+    forged = "x\n  Stream #0:1: Audio: aac, 48000 Hz, stereo, fltp"
+    for stream in ("v:0", "a:0"):
+        output = tmp_path / f"forged-{stream[0]}.mkv"
+        language = [f"-metadata:s:{stream}", f"language={forged}"]
+        run_ffmpeg(["-i", f"file:{path}", "-map", "0", "-c", "copy", *language, f"file:{output}"])
+        source = probe(output)
+        assert source.audio is None or source.audio.layout.startswith("2 channels")
+
+
+def test_sound_that_breaks_off_in_the_program_ends_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = probe(with_tone(tmp_path / "odd.mov", f"1000:{LAYOUTS['swapped']}"))
+    crashing = tmp_path / "ffmpeg"
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
+    crashing.chmod(0o755)
+    monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(crashing))
+    with caplog.at_level(logging.WARNING):
+        assert list(decode(source, {"sound": AudioTap(RATE)})) == []
+    assert "cannot be decoded to its end" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("layout", "channels", "written", "change"),
+    [
+        ("", 1, "mono", ""),
+        ("5.1(side)", 6, "5.1", ""),
+        ("7.1(wide)", 8, "7.1", "7.1(wide) sound, written as 7.1"),
+        ("quad", 4, "stereo", "quad sound (4 channels), mixed to stereo"),
+        ("2 channels (FR+FL)", 2, "stereo", ""),
+        ("2 channels", 2, "stereo", ""),
+        ("4 channels", 4, "mono", "4 channels without positions, mixed to mono"),
+        ("3 channels (BC+FC+FL)", 3, "stereo", "channels BC+FC+FL, mixed to stereo"),
+        ("ambisonic 2", 9, "stereo", "ambisonic sound, mixed to stereo"),
+    ],
+)
+def test_how_channels_are_written(layout: str, channels: int, written: str, change: str) -> None:
+    result = written_channels(AudioStream(1, "pcm_s16le", 48_000, channels, layout))
+    assert (result.layout, result.change) == (written, change)
+
+
+def test_a_swapped_pair_is_put_right() -> None:
+    result = written_channels(AudioStream(1, "pcm_s16le", 48_000, 2, "2 channels (FR+FL)"))
+    assert result.filter == "pan=stereo|FR=c0|FL=c1"
+    assert mono_filter(AudioStream(1, "pcm_s16le", 48_000, 2, "2 channels (FR+FL)")).endswith("0.500000*c0+0.500000*c1")
