@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.scorers.davihd.convert import write_weights
+from highlightr.core.tensors import write_tensors
 from research.calibration import Platt, fold_in
 
 __all__ = ["join_members", "write_members"]
@@ -58,7 +58,7 @@ def write_members(
     joined = join_members([_read(path) for path in weights])
     joined = joined if platt is None else fold_in(joined, platt)
     kind = _TYPES[precision]
-    write_weights({name: value.to(kind) if value.is_floating_point() else value for name, value in joined.items()}, out)
+    write_tensors(out, {name: value.to(kind) if value.is_floating_point() else value for name, value in joined.items()})
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from highlightr.core.device import cuda_device_count, resolve_device
+from highlightr.core.device import core_count, cuda_device_count, resolve_device
 
-__all__ = ["Placement", "core_count", "place_workers"]
+__all__ = ["Placement", "place_workers"]
 
 CORES_PER_WORKER = 2
 """Decoding and the models of one video keep about two cores busy."""
@@ -50,11 +50,6 @@ def place_workers(device: str, workers: int | None, visible: str | None = None) 
     names = _device_names(visible)
     chosen = [(index % len(names)) for index in range(workers or len(names))]
     return tuple(Placement("cuda", f"cuda:{index}", {"CUDA_VISIBLE_DEVICES": names[index]}) for index in chosen)
-
-
-def core_count() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _device_names(visible: str | None) -> list[str]:

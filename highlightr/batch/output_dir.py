@@ -18,8 +18,7 @@ from typing import Any
 
 from highlightr.batch.jobs import Job
 from highlightr.core.errors import OutputError
-from highlightr.core.locks import claimed
-from highlightr.export.files import write_whole
+from highlightr.core.files import file_lock, remove_abandoned, write_whole
 
 __all__ = ["INDEX_NAME", "OUTPUT_NAMES", "RESULTS_NAME", "STATE_FOLDER", "OutputPlace", "Record"]
 
@@ -113,7 +112,7 @@ class OutputPlace:
 
         What a dead process left of it is removed first.
         """
-        with claimed(self._state / "locks" / job.id) as mine:
+        with file_lock(self._state / "locks" / job.id) as mine:
             if mine:
                 self._sweep(job.id, job.folder)
             yield mine
@@ -185,16 +184,14 @@ class OutputPlace:
             folder = self._read_mark(began).get("folder")
             if folder is None:
                 continue
-            with claimed(self._state / "locks" / began.name) as mine:
+            with file_lock(self._state / "locks" / began.name) as mine:
                 if mine:
                     self._sweep(began.name, folder)
 
     def _sweep(self, job_id: str, folder: str) -> None:
         place = self.root / folder
-        for left in place.glob(".highlightr-*.partial"):
-            shutil.rmtree(left, ignore_errors=True)
-        for part in (*place.glob(".summary.*.part"), *self._state.glob(f"*/.{job_id}.*.part")):
-            part.unlink(missing_ok=True)
+        for written in (place, self._began(job_id).parent, self._done(job_id).parent):
+            remove_abandoned(written)
         shutil.rmtree(self._state / "fetched" / job_id, ignore_errors=True)
         began = self._began(job_id)
         if began.exists() and not self._done(job_id).exists():

@@ -18,8 +18,7 @@ from highlightr.batch.jobs import Outcome
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputPlace
 from highlightr.batch.remote import shown_address
 from highlightr.core.errors import OutputError
-from highlightr.core.locks import claimed
-from highlightr.export.files import write_whole
+from highlightr.core.files import file_lock, write_whole
 from highlightr.export.index import IndexEntry, write_index
 
 __all__ = ["Results", "result_line"]
@@ -46,7 +45,7 @@ class Results:
         self._unwritten.append(result_line(outcome))
         try:
             self._append()
-        except OSError:
+        except (OSError, OutputError):
             return
 
     def close(self) -> None:
@@ -93,7 +92,7 @@ class Results:
     def _locked(self) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
-            with claimed(self._place.results_lock) as mine:
+            with file_lock(self._place.results_lock) as mine:
                 if mine:
                     yield
                     return

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.core.device import cuda_device_count
+from highlightr.core.device import core_count, cuda_device_count
 from highlightr.core.errors import FAILURE, HighlightrError
 from highlightr.core.files import home_folder
 from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version
@@ -81,8 +81,7 @@ def _home() -> Finding:
 
 def _device() -> Finding:
     count = cuda_device_count()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("device", f"cuda ({count} found)" if count else f"cpu ({cores} cores; no CUDA driver)")
+    return Finding("device", f"cuda ({count} found)" if count else f"cpu ({core_count()} cores; no CUDA driver)")
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
-
-__all__ = ["DEVICES", "PRECISIONS", "Precision", "check_precision", "cuda_device_count", "resolve_device"]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -29,6 +28,11 @@ def check_precision(precision: str, device: str) -> Precision:
     if found == "fp16" and device == "cpu":
         raise ConfigError("fp16 needs a CUDA device; on a CPU use fp32 or bf16")
     return found
+
+
+def core_count() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cuda_device_count() -> int:

@@ -1,134 +1,255 @@
-"""Where highlightr keeps what outlives a run (weights, compiled models, caches), and how files get there whole.
+"""How files get to their places whole, where highlightr keeps its own, and locks between processes.
 
-`home_folder` names the place and creates nothing. A sealed file is a payload followed by its SHA-256, so that a damaged
-one is noticed and can be made again; what lies in a folder of them is listed, dated and removed here.
+In: a wanted path. Out: a name to write to in a staging folder beside it; on a clean exit it becomes the wanted one, on
+an error it is removed. A staging folder has an unpredictable name, is open to its owner alone, and is locked while its
+writer lives, so that what a killed process left is told from what another is writing, and removed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
+import shutil
+import stat
 import tempfile
-import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
-__all__ = [
-    "SealedFile",
-    "home_folder",
-    "is_sealed",
-    "mark_used",
-    "read_sealed",
-    "remove_file",
-    "sealed_files",
-    "sweep",
-    "write_sealed",
-]
+from filelock import FileLock, Timeout
+
+from highlightr.core.errors import OutputError
 
 logger = logging.getLogger(__name__)
 
-ABANDONED_SECONDS = 24 * 3600.0
-"""A file of a writer that was killed is removed once it is this old."""
+_PREFIX, _SUFFIX = ".highlightr-", ".partial"
+"""Around the random part of a staging folder's name."""
 
-_SEAL_BYTES = hashlib.sha256().digest_size
-_BLOCK_BYTES = 2**20
+_LOCK_NAME = "lock"
+"""Inside a staging folder: held by its writer."""
 
 
 def home_folder() -> Path:
-    """`$HIGHLIGHTR_HOME`, else `$XDG_CACHE_HOME/highlightr`, else `~/.cache/highlightr`.
+    """Where weights, compiled models and caches are kept.
 
+    `$HIGHLIGHTR_HOME`, else `$XDG_CACHE_HOME/highlightr`, else `~/.cache/highlightr`.
     Absolute; it need not exist yet. An empty variable counts as unset.
     """
     if chosen := os.environ.get("HIGHLIGHTR_HOME"):
         return Path(chosen).expanduser().absolute()
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache).expanduser().absolute() / "highlightr"
+    if cache_root := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache_root).expanduser().absolute() / "highlightr"
     return Path.home() / ".cache" / "highlightr"
 
 
-def read_sealed(path: Path) -> bytes | None:
-    """The payload of a sealed file, or `None` if the file is absent, unreadable or damaged."""
-    try:
-        sealed = path.read_bytes()
-    except OSError:
-        return None
-    payload, seal = sealed[:-_SEAL_BYTES], sealed[-_SEAL_BYTES:]
-    return payload if hashlib.sha256(payload).digest() == seal else None
-
-
-def is_sealed(path: Path) -> bool:
-    """Whether a sealed file is there and whole, told without holding it in memory."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            left = path.stat().st_size - _SEAL_BYTES
-            while left > 0 and (block := file.read(min(left, _BLOCK_BYTES))):
-                digest.update(block)
-                left -= len(block)
-            return left == 0 and file.read() == digest.digest()
-    except OSError:
-        return False
-
-
-def write_sealed(path: Path, payload: bytes) -> None:
-    """Write beside, then rename: a reader, or a second writer, never sees half a file.
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, if need be; `home_folder` itself is made for its owner alone (mode 0700).
 
     Raises:
-        OSError: the folder cannot be made or written.
+        OutputError: it cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    home = home_folder()
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(payload)
-            stream.write(hashlib.sha256(payload).digest())
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-
-
-@dataclass(frozen=True)
-class SealedFile:
-    """One sealed file of a folder."""
-
-    path: Path
-    size_bytes: int
-    used_at: float
-    """When it was last written or marked as used, seconds since 1970."""
-
-
-def sealed_files(folder: Path, suffix: str) -> list[SealedFile]:
-    """The files that end with a suffix, most recently used first, without what another process removes meanwhile."""
-    found = []
-    for path in folder.glob(f"*{suffix}"):
-        with suppress(OSError):
-            status = path.stat()
-            found.append(SealedFile(path, status.st_size, status.st_mtime))
-    return sorted(found, key=lambda each: -each.used_at)
-
-
-def mark_used(path: Path) -> None:
-    """Date a file to now."""
-    try:
-        os.utime(path)
-    except OSError:
-        logger.debug("%s was read, but its time of use cannot be set", path)
-
-
-def remove_file(path: Path) -> None:
-    """Remove a file that may be gone already; one that cannot be removed costs only a note in the log."""
-    try:
-        path.unlink(missing_ok=True)
+        if folder.is_relative_to(home) and not home.exists():
+            home.parent.mkdir(parents=True, exist_ok=True)
+            home.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        logger.info("%s cannot be removed: %s", path, error.strerror or error)
+        raise _unwritable(folder, error) from error
 
 
-def sweep(folder: Path, suffix: str, older_than_seconds: float = ABANDONED_SECONDS) -> None:
-    """Remove what killed writers of files with this suffix left half-written."""
-    for path in folder.glob(f".*{suffix}.*"):
-        with suppress(OSError):  # Another process removes it, too.
-            if time.time() - path.stat().st_mtime >= older_than_seconds:
-                remove_file(path)
+@contextmanager
+def file_lock(path: Path, wait_seconds: float = 0.0) -> Iterator[bool]:
+    """Lock the file at `path` against other processes, made if need be; the value says whether it is held.
+
+    The system frees it when its holder ends, however it ends. The file stays: removing it would let two processes lock
+    two files of one name.
+
+    Raises:
+        OutputError: the file cannot be made or locked.
+    """
+    make_folder(path.parent)
+    lock = FileLock(path, timeout=wait_seconds)
+    held = True
+    try:
+        lock.acquire()
+    except Timeout:
+        held = False
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield held
+    finally:
+        lock.release()
+
+
+@contextmanager
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder inside `folder`, on the same file system, that is gone afterwards.
+
+    The first one in a folder removes what killed processes left there.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    _sweep_once(folder)
+    staging, lock = _locked_staging(folder)
+    try:
+        yield staging
+    finally:
+        lock.release()
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _locked_staging(folder: Path) -> tuple[Path, FileLock]:
+    while True:
+        try:
+            staging = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        lock = FileLock(staging / _LOCK_NAME, timeout=0)
+        try:
+            lock.acquire()
+        except (Timeout, FileNotFoundError):
+            continue  # Another process took it for abandoned before it was locked, and removes it.
+        except OSError as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise _unwritable(folder, error) from error
+        return staging, lock
+
+
+@lru_cache(maxsize=1024)
+def _sweep_once(folder: Path) -> None:
+    remove_abandoned(folder)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the staging folders whose writers are dead; those of living ones, and other users', stay."""
+    for staging in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        try:
+            if not _is_own_folder(staging):
+                continue
+            with file_lock(staging / _LOCK_NAME) as abandoned:
+                if abandoned:
+                    shutil.rmtree(staging, ignore_errors=True)
+        except (OSError, OutputError) as error:
+            logger.info("%s cannot be removed: %s", staging, error)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Whether it is a folder, not a link to one, that belongs to this user."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and (not hasattr(os, "geteuid") or status.st_uid == os.geteuid())
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A name in the same folder to write to; it becomes `path` on a clean exit and is removed on an error.
+
+    Raises:
+        OutputError: the folder cannot be written, or the file has appeared meanwhile and `overwrite` is false.
+    """
+    with staging_folder(path.absolute().parent) as staging:
+        # Short, because `path` may have the longest name that there can be.
+        partial = staging / f"output{path.suffix.lower()[:16]}"
+        yield partial
+        if not overwrite and path.exists():
+            raise OutputError(f"{path}: has appeared meanwhile; choose another output or --overwrite")
+        move(partial, path)
+
+
+def write_whole(path: Path, *contents: str | bytes) -> None:
+    """Write bytes, or text as UTF-8, one after the other; a reader sees the old file or the new one, never a part.
+
+    The folder is made if need be.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    make_folder(path.absolute().parent)
+    with whole_file(path, overwrite=True) as partial:
+        try:
+            with partial.open("xb") as file:
+                for content in contents:
+                    file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+
+@contextmanager
+def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder to fill; its files move into `folder` on a clean exit, or none does.
+
+    Raises:
+        OutputError: `folder` is a file or cannot be written, or holds a file of the same name.
+    """
+    check_folder_output(folder)
+    with staging_folder(folder.absolute().parent) as staging:
+        filled = staging / "clips"
+        make_folder(filled)
+        yield filled
+        if not folder.exists():
+            move(filled, folder)
+            return
+        names = sorted(path.name for path in filled.iterdir())
+        taken = [folder / name for name in names if (folder / name).exists()]
+        if taken and not overwrite:
+            raise OutputError(f"{taken[0]}: exists already; choose another folder or --overwrite")
+        for name in names:
+            move(filled / name, folder / name)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a finished file or folder to its final name, in one step.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    try:
+        source.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
+    """Make sure, before any work, that a file can be written.
+
+    Raises:
+        OutputError: it is the `source` video itself (also through a link), exists and may not be replaced, is a
+            directory, or its folder is missing or cannot be written.
+    """
+    if path.exists() and source.exists() and path.samefile(source):
+        raise OutputError(f"{path}: this is the source video itself; choose another output")
+    if path.is_dir():
+        raise OutputError(f"{path}: a directory; name a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another output or --overwrite")
+    _check_folder(path.absolute().parent)
+
+
+def check_folder_output(folder: Path) -> None:
+    """Make sure, before any work, that a folder can be made or filled.
+
+    Raises:
+        OutputError: it is a file, or its place is missing or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: not a directory; choose another folder")
+    _check_folder(folder.absolute() if folder.exists() else folder.absolute().parent)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: no such folder; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: no permission to write here; choose another place")
+
+
+def printable(path: Path) -> str:
+    """A path as text that UTF-8 can hold: bytes of a name that are not UTF-8 show as a replacement character."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place")

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from highlightr.core.errors import MediaError
 
-__all__ = ["SAMPLED", "WHOLE", "code_digest", "content_hash"]
-
 WHOLE = "sha256"
 """SHA-256 of the whole file, as `sha256sum` prints it."""
 
@@ -44,6 +42,15 @@ def content_hash(path: Path) -> tuple[str, str]:
         raise MediaError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a whole file, of any size; one that did not change is read once per process.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return _sha256(path.absolute(), _version(path.stat()))
+
+
 def code_digest(*folders: str) -> str:
     """Digest of these folders' code, part of the name of what it makes: what other code made is not used again."""
     return hashlib.sha256("".join(map(_folder_digest, folders)).encode()).hexdigest()
@@ -65,15 +72,23 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _digest(path: Path, version: tuple[int, ...]) -> tuple[str, str]:
+def _sha256(path: Path, version: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         if _version(os.fstat(file.fileno())) != version:
             raise OSError("it is being written to")
-        size = version[2]
-        if size <= LARGEST_WHOLE_BYTES:
-            return WHOLE, hashlib.file_digest(file, "sha256").hexdigest()
-        digest = hashlib.sha256(size.to_bytes(8, "little"))
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, version: tuple[int, ...]) -> tuple[str, str]:
+    size = version[2]
+    if size <= LARGEST_WHOLE_BYTES:
+        return WHOLE, _sha256(path, version)
+    digest = hashlib.sha256(size.to_bytes(8, "little"))
+    with path.open("rb") as file:
+        if _version(os.fstat(file.fileno())) != version:
+            raise OSError("it is being written to")
         for index in range(SAMPLE_COUNT):
             file.seek((size - SAMPLE_BYTES) * index // (SAMPLE_COUNT - 1))
             digest.update(file.read(SAMPLE_BYTES))
-        return SAMPLED, digest.hexdigest()
+    return SAMPLED, digest.hexdigest()

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from highlightr import __version__
+from highlightr.core.files import write_whole
 from highlightr.export.curve import clock
-from highlightr.export.files import write_whole
 from highlightr.export.report import packaged, policy_hash, template
 
 __all__ = ["IndexEntry", "render_index", "write_index"]

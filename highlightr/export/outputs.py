@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from highlightr.core.files import check_folder_output, check_output, move, staging_folder
 from highlightr.core.types import Source
-from highlightr.media import check_folder_output, check_output, check_suffix, move, staging_folder
+from highlightr.media import check_suffix
 
 __all__ = ["Outputs", "plan_outputs", "staged"]
 
@@ -33,7 +34,7 @@ def plan_outputs(source: Source, output: Path | None, clips: Path | None, *, ove
     check_suffix(video)
     outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"))
     for path in (outputs.video, outputs.receipt, outputs.report):
-        check_output(path, source, overwrite=overwrite)
+        check_output(path, source.path, overwrite=overwrite)
     if clips is not None:
         check_folder_output(clips)
     return outputs

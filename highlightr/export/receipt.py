@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from highlightr import __version__
+from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
 from highlightr.core.types import FloatArray, Reason, Segment, Source, Summary
-from highlightr.export.files import printable, write_whole
 from highlightr.features.base import Weights
 from highlightr.media import CutResult, Piece
 

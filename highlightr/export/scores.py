@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import OutputError
+from highlightr.core.files import whole_file
 from highlightr.core.types import Scores, Source
-from highlightr.media.outputs import whole_file
 
 __all__ = ["SUFFIXES", "Scored", "check_scores_path", "scores_document", "write_scores"]
 

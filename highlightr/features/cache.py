@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError
-from highlightr.core.files import home_folder, mark_used, read_sealed, remove_file, sealed_files, sweep, write_sealed
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.files import home_folder, remove_abandoned
+from highlightr.core.sealed import mark_used, read_sealed, remove_file, sealed_files, write_sealed
 from highlightr.core.types import Signal
 from highlightr.features.base import Extracted
 
@@ -87,8 +88,8 @@ class FeatureCache:
         try:
             write_sealed(self._place(about), payload)
             self._make_room()
-        except OSError as error:
-            logger.info("features cannot be kept in %s: %s", self.folder, error.strerror or error)
+        except OutputError as error:
+            logger.info("features cannot be kept: %s", error)
 
     def entries(self) -> list[Entry]:
         """Everything that is kept, most recently used first."""
@@ -103,7 +104,7 @@ class FeatureCache:
         gone = self.entries()
         for entry in gone:
             remove_file(entry.path)
-        sweep(self.folder, _SUFFIX, older_than_seconds=0.0)
+        remove_abandoned(self.folder)
         return len(gone), sum(entry.size_bytes for entry in gone)
 
     def _place(self, about: Mapping[str, Any]) -> Path:
@@ -111,7 +112,7 @@ class FeatureCache:
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}{_SUFFIX}"
 
     def _make_room(self) -> None:
-        sweep(self.folder, _SUFFIX)
+        remove_abandoned(self.folder)
         kept = 0
         for each in sealed_files(self.folder, _SUFFIX):
             kept += each.size_bytes

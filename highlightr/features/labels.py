@@ -16,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
-from highlightr.core.files import home_folder, read_sealed, write_sealed
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
+from highlightr.core.files import home_folder
+from highlightr.core.sealed import read_sealed, write_sealed
+from highlightr.core.tensors import read_metadata, read_tensor
 from highlightr.core.types import FloatArray
 from highlightr.features.base import TextEncoder
 from highlightr.features.lite.packaged import packaged_file
@@ -84,7 +86,7 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     vectors = _embed(encoder, stream)
     try:
         write_sealed(path, vectors.astype("<f4").tobytes())
-    except OSError as error:
+    except OutputError as error:
         logger.info("the embedded names cannot be kept for next time: %s", error)
     return vectors
 
@@ -103,14 +105,11 @@ def _key(encoder: TextEncoder, stream: str) -> str:
 
 def _shipped(stream: str, key: str) -> FloatArray | None:
     """The vectors that came with the package, or `None` if they are absent, damaged or of other weights or names."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(str(SHIPPED), framework="numpy") as file:
-            if (file.metadata() or {}).get(stream) != key:
-                return None
-            rows = file.get_tensor(stream).astype(np.float32)
-    except (OSError, SafetensorError) as error:
+        if read_metadata(SHIPPED).get(stream) != key:
+            return None
+        rows = read_tensor(SHIPPED, stream).astype(np.float32)
+    except WeightsError as error:
         logger.debug("the vectors that came with the package cannot be read: %s", error)
         return None
     unit: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.decode import decode
-from highlightr.media.outputs import check_folder_output, check_output, check_suffix, move, staging_folder
+from highlightr.media.outputs import check_suffix
 from highlightr.media.probe import probe
 from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item, Tap, Thumbnail, ThumbnailTap
 from highlightr.media.thumbnails import grab_thumbnails
@@ -18,14 +18,10 @@ __all__ = [
     "Tap",
     "Thumbnail",
     "ThumbnailTap",
-    "check_folder_output",
-    "check_output",
     "check_suffix",
     "cut_clips",
     "cut_summary",
     "decode",
     "grab_thumbnails",
-    "move",
     "probe",
-    "staging_folder",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.types import Segment, Source
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.copy import copy_pieces, plan_copy
@@ -18,7 +19,7 @@ from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.stills import plan_stills
-from highlightr.media.outputs import check_output, check_suffix, whole_file, whole_folder
+from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = ["CutProgress", "CutResult", "Piece", "cut_clips", "cut_summary"]
@@ -57,7 +58,7 @@ def cut_summary(
         CutError: ffmpeg is missing or failed; nothing was written.
     """
     check_suffix(output)
-    check_output(output, source, overwrite=overwrite)
+    check_output(output, source.path, overwrite=overwrite)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial:
         pieces, stills = _write(source, spans, partial, copy=copy, still_width=still_width, progress=progress)
@@ -84,7 +85,7 @@ def cut_clips(
     spans = _spans(source, segments)
     check_suffix(Path(f"clip{suffix}"))
     for name in names if folder.exists() else ():
-        check_output(folder / name, source, overwrite=overwrite)
+        check_output(folder / name, source.path, overwrite=overwrite)
     total, done, results = sum(b - a for a, b in spans), 0.0, []
     with whole_folder(folder, overwrite=overwrite) as filling:
         for name, span in zip(names, spans, strict=True):

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer
 from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
 from highlightr.scorers.sliding_window import Execution, Precision, apply_windows
-from highlightr.scorers.weights import misfit, read_tensors
+from highlightr.scorers.weights import misfit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
 from highlightr.evaluation import Row
-from highlightr.export.files import write_whole
 from highlightr.features import create_text_encoder
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config

@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
+from highlightr.core.tensors import write_tensors
 from highlightr.evaluation import find_protocol
-from highlightr.export.files import write_whole
-from highlightr.scorers.davihd.convert import write_weights
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import EpochOrder, Store, epoch_loader
 from highlightr.training.config import TrainConfig
@@ -152,9 +152,9 @@ class _Loop(lightning.LightningModule):
 
     def _write(self) -> None:
         weights = {name: value.cpu() for name, value in self.judged.state_dict().items()}
-        write_weights(weights, self.folder / LAST)
+        write_tensors(self.folder / LAST, weights)
         if best_epoch(self.history, self.config) == len(self.history) - 1:
-            write_weights(weights, self.folder / BEST)
+            write_tensors(self.folder / BEST, weights)
         write_whole(self.folder / METRICS, _table(self.history))
         write_whole(self.folder / CURVES, curves_svg(self.history, self.config.name))
 

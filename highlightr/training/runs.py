@@ -19,11 +19,11 @@ import yaml
 
 from highlightr import __version__
 from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
 from highlightr.datasets import Dataset
 from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
-from highlightr.export.files import write_whole
 from highlightr.features import create_text_encoder
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, Store

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -17,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
+from highlightr.core.tensors import read_metadata, read_tensors, write_tensors
 from highlightr.zoo.archives import as_torch, read_graphdef_archive, read_npy_archive
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry
 from highlightr.zoo.manifest import entry as manifest_entry
 from highlightr.zoo.torchscript import read_torchscript
-
-__all__ = ["PROVENANCE_KEY", "Converted", "convert", "provenance", "write_tensors"]
 
 PROVENANCE_KEY = "highlightr"
 """The one metadata key of a converted file; safetensors keeps several keys in no fixed order."""
@@ -64,10 +62,10 @@ def convert(source: Path, target: Path, name: str | None = None, *, overwrite: b
     reading = manifest_entry(name) if name else _recognised(source)
     found = digests(source)
     note = {"name": reading.name, "source_sha256": found.sha256, "source": source.name}
-    return write_tensors(source, target, reading, note)
+    return write_converted(source, target, reading, note)
 
 
-def write_tensors(source: Path, target: Path, reading: WeightsEntry, note: Mapping[str, str]) -> Converted:
+def write_converted(source: Path, target: Path, reading: WeightsEntry, note: Mapping[str, str]) -> Converted:
     """Read `source` as `reading` says and write `target` in one step; `note` goes into the file.
 
     Raises:
@@ -77,7 +75,7 @@ def write_tensors(source: Path, target: Path, reading: WeightsEntry, note: Mappi
     tensors, dropped = _read(source, reading)
     if not tensors:
         raise WeightsError(f"{source.name} holds no tensors")
-    _save(tensors, target, {PROVENANCE_KEY: json.dumps(dict(note), sort_keys=True)})
+    write_tensors(target, tensors, {PROVENANCE_KEY: json.dumps(dict(note), sort_keys=True)})
     made = digests(target)
     values = sum(tensor.numel() for tensor in tensors.values())
     return Converted(target, made.sha256, made.size_bytes, len(tensors), values, dropped)
@@ -89,36 +87,22 @@ def provenance(path: Path) -> Mapping[str, str]:
     Raises:
         WeightsError: not a safetensors file.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="np") as file:
-            text = (file.metadata() or {}).get(PROVENANCE_KEY, "{}")
-        return dict(json.loads(text))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is not a safetensors file: {error}; pull or convert it again") from error
+        return dict(json.loads(read_metadata(path).get(PROVENANCE_KEY, "{}")))
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{path} has a damaged note of its origin: {error}; pull or convert it again") from error
 
 
 def _read(source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[str, ...]]:
     if reading.format == "safetensors":
-        return _safetensors(source), ()
+        return read_tensors(source, "torch"), ()
     if reading.format == "npy-archive":
         return as_torch(read_npy_archive(source, reading.members)), ()
     if reading.format == "graphdef-archive":
         return as_torch(read_graphdef_archive(source, reading.members)), ()
     if reading.format == "torchscript":
-        return {name: tensor.clone() for name, tensor in read_torchscript(source).items()}, ()
+        return read_torchscript(source), ()
     return _state(_checkpoint(source, reading.numpy_objects), source, reading)
-
-
-def _safetensors(source: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return dict(load_file(source))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{source.name} is not a safetensors file: {error}") from error
 
 
 def _checkpoint(source: Path, numpy_objects: bool) -> Any:
@@ -178,8 +162,7 @@ def _state(loaded: Any, source: Path, reading: WeightsEntry) -> tuple[dict[str, 
         if not isinstance(key, str) or not isinstance(value, torch.Tensor) or value.layout != torch.strided:
             dropped.append(str(key))
             continue
-        # A copy of its own: safetensors stores no tensor that shares memory with another.
-        tensors[key.removeprefix(reading.strip_prefix)] = value.detach().contiguous().clone()
+        tensors[key.removeprefix(reading.strip_prefix)] = value
     return tensors, tuple(dropped)
 
 
@@ -196,22 +179,6 @@ def _state_dict(loaded: Any, source: Path, state_key: str) -> Mapping[Any, Any]:
         keys = () if any(isinstance(value, torch.Tensor) for value in loaded.values()) else _STATE_KEYS
     inner = next((loaded[key] for key in keys if isinstance(loaded.get(key), Mapping)), loaded)
     return inner if isinstance(inner, Mapping) else loaded
-
-
-def _save(tensors: Mapping[str, Any], target: Path, metadata: Mapping[str, str]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save_file({name: tensors[name] for name in sorted(tensors)}, beside, metadata=dict(metadata))
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {target}: {error}; choose another place") from error
 
 
 def _recognised(source: Path) -> WeightsEntry:

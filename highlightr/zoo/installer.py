@@ -16,7 +16,7 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.checksums import Digests, digests, mismatch
-from highlightr.zoo.convert import write_tensors
+from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import Patience, discard, download
 from highlightr.zoo.manifest import WeightsEntry, entry
 from highlightr.zoo.records import Pin, Receipt, lock, pin, pins, pins_file, read_receipt, weights_folder, write_receipt
@@ -164,7 +164,7 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     _refuse(item, found, pinned)
     target = stored_file(item)
     note = {"name": item.name, "source": item.where, "source_sha256": found.sha256, "licence": item.licence}
-    made = write_tensors(source, target, item, note)
+    made = write_converted(source, target, item, note)
     new = not item.sha256 and not item.train and pinned is None
     if new:
         pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))

@@ -7,9 +7,6 @@ stored weights and says what they were made from. Files are written beside and r
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import WeightsError
-from highlightr.core.files import home_folder
-from highlightr.core.locks import try_lock
+from highlightr.core.files import file_lock, home_folder, write_whole
 
 __all__ = ["Pin", "Receipt", "lock", "pin", "pins", "pins_file", "read_receipt", "weights_folder", "write_receipt"]
 
 LOCK_TIMEOUT_SECONDS = 3600.0
-LOCK_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -102,16 +97,7 @@ def write_receipt(receipt: Receipt) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace a JSON file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=2, sort_keys=True)
-            file.write("\n")
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 @contextmanager
@@ -122,13 +108,9 @@ def lock(name: str, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[N
         WeightsError: another process held it for `timeout_seconds`.
     """
     path = weights_folder() / ".locks" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + timeout_seconds
-    with path.open("a") as file:
-        while not try_lock(file.fileno()):
-            if time.monotonic() >= deadline:
-                raise WeightsError(f"another process has been busy with {name} for {timeout_seconds:g} s ({path})")
-            time.sleep(LOCK_POLL_SECONDS)
+    with file_lock(path, timeout_seconds) as held:
+        if not held:
+            raise WeightsError(f"another process has been busy with {name} for {timeout_seconds:g} s ({path})")
         yield
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from highlightr.core.errors import WeightsError
+from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
@@ -93,7 +93,7 @@ def weights_path(name: str) -> Path:
         ConfigError: an unknown name.
         WeightsError: missing or damaged, with the command that gets them.
     """
-    found = inspect(entry(name), _sha256)
+    found = inspect(entry(name), file_sha256)
     if found.path is None or found.state != "ok":
         raise WeightsError(found.detail)
     return found.path
@@ -187,14 +187,3 @@ def _reader(item: WeightsEntry, progress: ProgressHook) -> Callable[[Path], str]
         progress(f"{stage} {item.name}", completed, total)
 
     return lambda path: digests(path, progress=tell).sha256
-
-
-def _sha256(path: Path) -> str:
-    status = path.stat()
-    return _sha256_once(path, status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-@lru_cache(maxsize=64)
-def _sha256_once(path: Path, size_bytes: int, mtime_ns: int, inode: int) -> str:  # noqa: ARG001  (they are the key)
-    # A server asks for the same weights again and again; within a process an untouched file is hashed once.
-    return digests(path).sha256

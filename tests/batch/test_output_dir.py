@@ -103,11 +103,10 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(place: OutputPlace) 
         folder = place.folder(job)
         (folder / ".highlightr-abc.partial").mkdir(parents=True)
         (folder / ".highlightr-abc.partial" / "output.mp4").write_text("half")
-        (folder / ".summary.html.77.part").write_text("half")
         (folder / "summary.mp4").write_text("of the dead")
         (folder / "notes.txt").write_text("the user's")
         (state / "began" / job.id).write_text(json.dumps({"folder": job.folder}))
-        (state / "done" / f".{job.id}.77.part").write_text("half")
+        (state / "done" / ".highlightr-def.partial").mkdir(exist_ok=True)
         (state / "fetched" / job.id).mkdir(parents=True)
         (state / "fetched" / job.id / "v.mp4").write_text("half")
     with place.claim(other):  # This one is alive.
@@ -115,7 +114,7 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(place: OutputPlace) 
         OutputPlace(place.root).sweep()
         assert (place.folder(other) / ".highlightr-new.partial").is_dir()
     assert [path.name for path in place.folder(JOB).iterdir()] == ["notes.txt"]
-    assert not (state / "done" / f".{JOB.id}.77.part").exists()
+    assert not (state / "done" / ".highlightr-def.partial").exists()
     assert not (state / "fetched" / JOB.id).exists()
 
 

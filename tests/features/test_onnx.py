@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.core.files import write_sealed
+from highlightr.core.files import staging_folder
+from highlightr.core.sealed import write_sealed
 from highlightr.features.base import Weights
 from highlightr.features.engines import compiled
 from highlightr.features.engines.compiled import clear_compiled, compiled_files
@@ -106,15 +107,11 @@ def test_a_place_that_cannot_be_taken_only_costs_time(caplog: pytest.LogCaptureF
 
 def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not() -> None:
     folder = place().parent
-    folder.mkdir(parents=True)
-    abandoned = [folder / f".{place().name}.1-2", folder / f"..{place().name}.1-2.abc"]
-    fresh = folder / f".{place().name}.3-4"
-    for path in (*abandoned, fresh):
-        path.write_bytes(b"half")
-    for path in abandoned:
-        os.utime(path, (0, 0))
-    open_model(recipe())
-    assert sorted(folder.iterdir()) == sorted([fresh, place()])
+    (folder / ".highlightr-dead.partial").mkdir(parents=True)
+    with staging_folder(folder) as living:
+        (folder / ".highlightr-dead.partial").mkdir(exist_ok=True)
+        open_model(recipe())
+        assert sorted(folder.iterdir()) == sorted([living, place()])
 
 
 def test_what_nothing_used_for_a_month_goes_when_another_comes() -> None:
@@ -134,12 +131,10 @@ def test_clearing_removes_every_model_and_says_how_many(home: Path) -> None:
     assert clear_compiled() == (0, 0)
     open_model(recipe())
     size = place().stat().st_size
-    abandoned, fresh = (place().parent / f".{place().name}.{writer}" for writer in ("1-2", "3-4"))
-    for path in (abandoned, fresh):
-        path.write_bytes(b"half")
-    os.utime(abandoned, (0, 0))
-    assert clear_compiled() == (1, size)
-    assert list((home / "compiled").iterdir()) == [fresh], "another process is at it"
+    (place().parent / ".highlightr-dead.partial").mkdir()
+    with staging_folder(home / "compiled") as living:
+        assert clear_compiled() == (1, size)
+        assert list((home / "compiled").iterdir()) == [living], "another process is at it"
     check(open_model(recipe()))
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.files import check_output
 from highlightr.core.types import Segment, Source
-from highlightr.media import check_output, check_suffix, cut_summary, probe
-from highlightr.media.outputs import whole_file, whole_folder
+from highlightr.media import check_suffix, cut_summary, probe
 from tests.mediamaker import made
 
 
@@ -26,15 +26,15 @@ def source(tmp_path: Path) -> Source:
 
 
 def test_a_new_file_is_fine(source: Source, tmp_path: Path) -> None:
-    check_output(tmp_path / "new.mp4", source, overwrite=False)
+    check_output(tmp_path / "new.mp4", source.path, overwrite=False)
     assert names_in(tmp_path) == ["video.mp4"]
 
 
 def test_an_existing_file_needs_overwrite(source: Source, tmp_path: Path) -> None:
     (tmp_path / "old.mp4").touch()
     with pytest.raises(OutputError, match=r"old\.mp4: exists already; choose another output or --overwrite"):
-        check_output(tmp_path / "old.mp4", source, overwrite=False)
-    check_output(tmp_path / "old.mp4", source, overwrite=True)
+        check_output(tmp_path / "old.mp4", source.path, overwrite=False)
+    check_output(tmp_path / "old.mp4", source.path, overwrite=True)
 
 
 @pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "dots"])
@@ -56,18 +56,18 @@ def test_the_source_is_never_overwritten(way: str, source: Source, tmp_path: Pat
 def test_a_directory(source: Source, tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(OutputError, match="a directory; name a file"):
-        check_output(tmp_path / "folder.mp4", source, overwrite=True)
+        check_output(tmp_path / "folder.mp4", source.path, overwrite=True)
 
 
 def test_a_missing_folder(source: Source, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no such folder; create it first"):
-        check_output(tmp_path / "gone" / "new.mp4", source, overwrite=False)
+        check_output(tmp_path / "gone" / "new.mp4", source.path, overwrite=False)
 
 
 def test_a_folder_that_cannot_be_written(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
     with pytest.raises(OutputError, match="no permission to write here"):
-        check_output(tmp_path / "new.mp4", source, overwrite=False)
+        check_output(tmp_path / "new.mp4", source.path, overwrite=False)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.MOV", "a.mkv", "a.m4v"])
@@ -79,34 +79,3 @@ def test_known_suffixes(name: str) -> None:
 def test_other_suffixes(name: str, source: Source, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot write a video with the suffix .*; use \.mp4"):
         cut_summary(source, [Segment(0, 1, 0.5)], tmp_path / name)
-
-
-def test_a_file_appears_whole(tmp_path: Path) -> None:
-    final = tmp_path / "final.txt"
-    with whole_file(final, overwrite=False) as partial:
-        partial.write_text("whole", encoding="utf-8")
-        assert partial.parent.parent == tmp_path
-        assert not final.exists()
-    assert final.read_text(encoding="utf-8") == "whole"
-    assert names_in(tmp_path) == ["final.txt"]
-
-
-def test_a_file_that_fails_does_not_appear(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "final.txt", overwrite=False) as partial:
-        partial.write_text("half", encoding="utf-8")
-        raise KeyboardInterrupt
-    assert names_in(tmp_path) == []
-
-
-def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
-    final = tmp_path / "final.txt"
-    with pytest.raises(OutputError, match="appeared meanwhile"), whole_file(final, overwrite=False) as partial:
-        partial.write_text("ours", encoding="utf-8")
-        final.write_text("theirs", encoding="utf-8")
-    assert final.read_text(encoding="utf-8") == "theirs"
-
-
-def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "clips").touch()
-    with pytest.raises(OutputError, match="not a directory"), whole_folder(tmp_path / "clips", overwrite=True):
-        pass

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from highlightr.core.errors import OutputError, WeightsError
+from highlightr.core.tensors import write_tensors
 from highlightr.scorers.davihd.convert import (
     convert_davihd,
     davihd_config_of,
     davihd_from_authors,
     davihd_to_authors,
     read_checkpoint,
-    write_weights,
 )
 from highlightr.scorers.davihd.network import DAViHD
 from highlightr.scorers.davihd.scorer import DAViHDScorer
@@ -179,15 +179,15 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 def test_files_are_whole_or_absent(tmp_path: Path) -> None:
     target = tmp_path / "out.safetensors"
-    write_weights({"b": torch.ones(2), "a": torch.zeros(3)}, target)
+    write_tensors(target, {"b": torch.ones(2), "a": torch.zeros(3)})
     first = target.read_bytes()
-    write_weights({"a": torch.zeros(3), "b": torch.ones(2)}, target)
+    write_tensors(target, {"a": torch.zeros(3), "b": torch.ones(2)})
     assert target.read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == ["out.safetensors"]
     with pytest.raises(OutputError, match="exists already"):
         convert_davihd(tmp_path / "any.pt", target)
-    with pytest.raises(OutputError, match="cannot write"):
-        write_weights({"a": torch.zeros(3)}, tmp_path / "no" / "such" / "folder.safetensors")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_tensors(target / "no" / "folder.safetensors", {"a": torch.zeros(3)})
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.zoo import manifest
-from highlightr.zoo.convert import convert, provenance, write_tensors
+from highlightr.zoo.convert import convert, provenance, write_converted
 from highlightr.zoo.manifest import WeightsEntry
 
 READING = WeightsEntry(name="net", title="t", file="net.pth", licence="MIT", citation="c")
@@ -67,10 +67,10 @@ def test_the_manifest_says_which_key_and_prefix(tmp_path: Path) -> None:
     reading = replace(READING, state_key="ema", strip_prefix="module.")
     inner = {f"module.{name}": tensor for name, tensor in state().items()}
     path = saved(tmp_path / "in.pth", {"ema": inner, "state_dict": {"x": torch.ones(1)}})
-    write_tensors(path, tmp_path / "out", reading, {})
+    write_converted(path, tmp_path / "out", reading, {})
     assert set(load_file(tmp_path / "out")) == {"b.weight", "a.count"}
     with pytest.raises(WeightsError, match=r"in\.pth has no 'other'; it has ema, state_dict"):
-        write_tensors(path, tmp_path / "out", replace(READING, state_key="other"), {})
+        write_converted(path, tmp_path / "out", replace(READING, state_key="other"), {})
 
 
 def test_shared_and_strided_tensors_are_stored_whole(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_numpy_objects_pass_only_where_the_manifest_lets_them(tmp_path: Path) ->
     path = saved(tmp_path / "in.pth", value)
     with pytest.raises(WeightsError, match=r"needs the code of numpy"):
         convert(path, tmp_path / "out")
-    assert write_tensors(path, tmp_path / "out", replace(READING, numpy_objects=True), {}).num_tensors == 2
+    assert write_converted(path, tmp_path / "out", replace(READING, numpy_objects=True), {}).num_tensors == 2
 
 
 def test_numpy_one_names_are_understood(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_numpy_one_names_are_understood(tmp_path: Path) -> None:
     with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as new:
         for item in old.infolist():
             new.writestr(item.filename, old.read(item).replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
-    assert write_tensors(path, tmp_path / "out", replace(READING, numpy_objects=True), {}).num_tensors == 2
+    assert write_converted(path, tmp_path / "out", replace(READING, numpy_objects=True), {}).num_tensors == 2
 
 
 def test_numpy_objects_do_not_open_the_door(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_numpy_objects_do_not_open_the_door(tmp_path: Path) -> None:
     hidden[0] = Canary(canary)
     path = saved(tmp_path / "in.pth", {"model": state(), "array": hidden})
     with pytest.raises(WeightsError, match="refused"):
-        write_tensors(path, tmp_path / "out", replace(READING, numpy_objects=True), {})
+        write_converted(path, tmp_path / "out", replace(READING, numpy_objects=True), {})
     assert not canary.exists()
 
 
@@ -182,9 +182,9 @@ def test_safetensors_files_pass_and_carry_no_foreign_note(tmp_path: Path) -> Non
     again = convert(tmp_path / "one.safetensors", tmp_path / "two.safetensors")
     assert again.num_tensors == 2
     (tmp_path / "bad.safetensors").write_bytes(b"\xff" * 40)
-    with pytest.raises(WeightsError, match=r"bad\.safetensors is not a safetensors file"):
+    with pytest.raises(WeightsError, match=r"bad\.safetensors cannot be read as safetensors"):
         convert(tmp_path / "bad.safetensors", tmp_path / "three")
-    with pytest.raises(WeightsError, match="not a safetensors file"):
+    with pytest.raises(WeightsError, match="cannot be read as safetensors"):
         provenance(tmp_path / "bad.safetensors")
 
 
@@ -201,7 +201,7 @@ def test_a_target_is_not_overwritten_unasked(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     path = saved(tmp_path / "in.pth", state())
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         convert(path, tmp_path / "file" / "out")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "in.pth"]
 

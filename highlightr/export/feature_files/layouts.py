@@ -8,17 +8,15 @@ group per video with ``features``) and ``safetensors``. Signals keep their times
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError
 
-__all__ = ["FORMATS", "array_bytes", "data_path", "metadata_path", "write_whole"]
+__all__ = ["FORMATS", "array_bytes", "data_path", "metadata_path"]
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -75,21 +73,3 @@ def array_bytes(path: Path, arrays: Arrays) -> bytes:
     else:
         np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader never sees half a file.
-
-    Raises:
-        OutputError: the place cannot be written.
-    """
-    # The name beside is short, because the video's may already be as long as a name can be.
-    beside = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)

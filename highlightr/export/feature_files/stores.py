@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, write_whole
+from highlightr.core.files import whole_file, write_whole
+from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path
 from highlightr.export.feature_files.metadata import read_json, same
 
 __all__ = ["Store", "open_store"]
@@ -150,19 +151,16 @@ class _Hdf5(Store):
         shutil.rmtree(self._out / PENDING, ignore_errors=True)
 
     def _merge(self, path: Path, notes: list[Path]) -> None:
-        beside = path.with_name(f".{path.name}.part")
         try:
-            if path.exists():
-                shutil.copyfile(path, beside)
-            with self._h5py.File(beside, "a") as file:
-                for note in notes:
-                    _put_group(file, note)
-                about = {video: json.loads(group.attrs[ATTRIBUTE]) for video, group in file.items()}
-            beside.replace(path)
+            with whole_file(path, overwrite=True) as partial:
+                if path.exists():
+                    shutil.copyfile(path, partial)
+                with self._h5py.File(partial, "a") as file:
+                    for note in notes:
+                        _put_group(file, note)
+                    about = {video: json.loads(group.attrs[ATTRIBUTE]) for video, group in file.items()}
         except (OSError, KeyError, ValueError) as error:
             raise OutputError(f"cannot write {path}: {error}; the new videos stay in {self._out / PENDING}") from error
-        finally:
-            beside.unlink(missing_ok=True)
         write_whole(metadata_path(path), _json(about))
 
 

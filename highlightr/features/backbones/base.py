@@ -21,12 +21,12 @@ import numpy.typing as npt
 
 from highlightr.core.device import Precision, check_precision
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.hashing import file_sha256
+from highlightr.core.tensors import read_tensor, read_tensors
 from highlightr.features.backbones.checkpoint import (
     State,
     drawing_from,
-    file_digest,
     fill,
-    load_tensors,
     randomise,
     without_initialisation,
 )
@@ -113,16 +113,7 @@ class NetworkSource:
         Raises:
             WeightsError: it is not there.
         """
-        from safetensors import SafetensorError, safe_open
-
-        if self._weights is None:
-            return random
-        path = self.path(checkpoint)
-        try:
-            with safe_open(path, framework="numpy") as file:
-                return float(file.get_tensor(tensor))
-        except (SafetensorError, OSError, ValueError, TypeError) as error:
-            raise WeightsError(f"cannot read {tensor} from the weights at {path}: {error}") from error
+        return random if self._weights is None else float(read_tensor(self.path(checkpoint), tensor))
 
     def backend(self, name: str) -> Backend:
         """What runs a network of `FASTEST_ON_CPU` here."""
@@ -135,7 +126,7 @@ class NetworkSource:
         shape = [size for axis, size in enumerate(blueprint.example.shape) if axis and axis not in blueprint.varying]
         digest = hashlib.sha256(f"{shape}{settings}".encode())
         for checkpoint in checkpoints:
-            digest.update(file_digest(self.path(checkpoint)).encode())
+            digest.update(file_sha256(self.path(checkpoint)).encode())
         return Weights(blueprint.name, digest.hexdigest(), "as its weights", "its weights")
 
     def open(
@@ -156,7 +147,7 @@ class NetworkSource:
         if self._seed is not None:
             randomise(network, self._seed)
         else:
-            state: State = load_tensors(self.path(checkpoint))
+            state: State = read_tensors(self.path(checkpoint), "torch")
             fill(network, checkpoint, adapt(state) if adapt else state)
         return self._ready(network)
 

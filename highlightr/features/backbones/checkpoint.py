@@ -6,12 +6,9 @@ parameters, or one line that says what does not fit.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import WeightsError
@@ -19,24 +16,7 @@ from highlightr.core.errors import WeightsError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["State", "drawing_from", "file_digest", "fill", "load_tensors", "randomise", "without_initialisation"]
-
 State = Mapping[str, "torch.Tensor"]
-
-
-def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of a safetensors file.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
 
 
 def randomise(network: torch.nn.Module, seed: int) -> None:
@@ -103,23 +83,3 @@ def fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:
                 f"the weights {checkpoint} do not fit the network: they {kind} {names[0]} ({len(names)} in all); "
                 f"import the right file with `highlightr models import FILE --as {checkpoint}`"
             )
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a weights file; of one that several networks are opened from it is computed once.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    try:
-        status = path.stat()
-        return _digest(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
-
-
-@cache
-def _digest(path: Path, size_bytes: int, modified_ns: int) -> str:
-    del size_bytes, modified_ns  # Only what a known digest holds for.
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

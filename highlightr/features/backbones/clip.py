@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
+from highlightr.core.hashing import file_sha256
 from highlightr.core.types import FloatArray, Query, TimeGrid
 from highlightr.features.backbones.base import Backbone, NetworkSource, require
-from highlightr.features.backbones.checkpoint import State, file_digest
+from highlightr.features.backbones.checkpoint import State
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction, TextEncoder, Weights
@@ -285,7 +286,7 @@ def _tensors(state: State) -> State:
 def _opened_weights(published: Weights, path: Path | None, seed: int | None) -> Weights:
     if path is None:
         return Weights(f"{published.name}, random", f"random, seed {seed}", "none", "a seed")
-    return replace(published, sha256=file_digest(path))
+    return replace(published, sha256=file_sha256(path))
 
 
 @cache

@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.files import home_folder, read_sealed, write_sealed
+from highlightr.core.errors import OutputError
+from highlightr.core.files import home_folder
+from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.clip import LAION, ClipLaion, ClipTextLaion
@@ -59,7 +61,7 @@ def class_vectors(encoder: ClipTextLaion) -> FloatArray:
     vectors = encoder.vectors(prompts)
     try:
         write_sealed(path, vectors.astype("<f4").tobytes())
-    except OSError:
+    except OutputError:
         # Without a place to keep them they are made again next time.
         return vectors
     return vectors

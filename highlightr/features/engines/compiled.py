@@ -7,24 +7,15 @@ themselves. Other weights, or other code, lead to another file; what was not ope
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from highlightr.core.files import (
-    SealedFile,
-    home_folder,
-    is_sealed,
-    mark_used,
-    remove_file,
-    sealed_files,
-    sweep,
-    write_sealed,
-)
+from highlightr.core.errors import OutputError
+from highlightr.core.files import home_folder, make_folder, move, remove_abandoned, staging_folder
 from highlightr.core.hashing import code_digest
+from highlightr.core.sealed import SealedFile, is_sealed, mark_used, remove_file, sealed_files, write_sealed
 
 __all__ = ["clear_compiled", "compiled_files", "keeping", "kept_model", "place_of"]
 
@@ -54,16 +45,20 @@ def kept_model(path: Path) -> Path | None:
 def keeping(path: Path, graph: bytes) -> Iterator[Path | None]:
     """A file of this thread's own with the model in it, kept at the end unless an error came; `None` where nothing can
     be written, which costs only a note in the log."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    written = _written(beside, graph)
-    del graph  # Up to 300 MB, not needed beside the model that is opened meanwhile.
-    try:
-        yield beside if written else None
-        if written:
-            _keep(beside, path)
-    finally:
-        if written:
-            beside.unlink(missing_ok=True)
+    with ExitStack() as staging:
+        partial: Path | None = None
+        try:
+            make_folder(_folder())
+            _make_room()
+            partial = staging.enter_context(staging_folder(_folder())) / path.name
+            write_sealed(partial, graph + _SEAL_FIELD)
+            del graph  # Up to 300 MB, not needed beside the model that is opened meanwhile.
+        except OutputError as error:
+            logger.info("%s cannot be kept for next time: %s", path.name, error)
+            partial = None
+        yield partial
+        if partial is not None:
+            _keep(partial, path)
 
 
 def compiled_files() -> list[SealedFile]:
@@ -76,7 +71,7 @@ def clear_compiled() -> tuple[int, int]:
     gone = compiled_files()
     for each in gone:
         remove_file(each.path)
-    sweep(_folder(), _SUFFIX)
+    remove_abandoned(_folder())
     return len(gone), sum(each.size_bytes for each in gone)
 
 
@@ -84,26 +79,16 @@ def _folder() -> Path:
     return home_folder() / "compiled"
 
 
-def _written(beside: Path, graph: bytes) -> bool:
+def _keep(partial: Path, path: Path) -> None:
     try:
-        _make_room()
-        write_sealed(beside, graph + _SEAL_FIELD)
-    except OSError as error:
-        logger.info("%s cannot be kept for next time: %s", beside.name.lstrip("."), error)
-        return False
-    return True
-
-
-def _keep(beside: Path, path: Path) -> None:
-    try:
-        beside.replace(path)
-    except OSError as error:
+        move(partial, path)
+    except OutputError as error:
         logger.info("%s cannot be kept for next time: %s", path.name, error)
 
 
 def _make_room() -> None:
     """Remove what nothing uses any more: other weights', an older version's."""
-    sweep(_folder(), _SUFFIX)
+    remove_abandoned(_folder())
     for each in compiled_files():
         if time.time() - each.used_at > _UNUSED_SECONDS:
             remove_file(each.path)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision
+from highlightr.core.device import Precision, core_count
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray
 from highlightr.features.base import Weights
@@ -122,7 +122,7 @@ def compiled_path(recipe: Recipe) -> Path | None:
 
 def default_threads() -> int:
     """How many cores this process may use: those it is bound to, and no more than ``OMP_NUM_THREADS`` says."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = core_count()
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores, max(1, int(wanted))) if wanted.isdecimal() else cores
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
+from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor, Weights
 from highlightr.features.clip_pooling import ClipMeans, overlaps
@@ -157,8 +158,7 @@ def _probabilities(session: Any, patch: FloatArray) -> FloatArray:
     codes = np.clip(np.rint(patch / _INPUT_SCALE) + _INPUT_ZERO, 0, 255).astype(np.uint8)
     (outputs,) = session.run(None, {"audio": codes[None, None]})
     logits = (outputs[0].astype(np.float32) - _OUTPUT_ZERO) * np.float32(_OUTPUT_SCALE)
-    probabilities: FloatArray = 1.0 / (1.0 + np.exp(-logits.clip(-60.0, 60.0)))
-    return probabilities
+    return sigmoid(logits)
 
 
 def _session() -> Any:

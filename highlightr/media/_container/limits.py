@@ -7,10 +7,10 @@ the file's size.
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
+from highlightr.core.device import core_count
 from highlightr.core.errors import MediaError
 
 __all__ = [
@@ -92,7 +92,7 @@ def check_length(path: Path, seconds: float, size_bytes: int) -> None:
 
 def frame_threads(width: int, height: int, wanted: int = 0) -> int:
     """How many threads decode: `wanted`, or one per core; fewer where each holds a large picture (4 bytes a pixel)."""
-    chosen = wanted or min(_MOST_THREADS, os.cpu_count() or 1)
+    chosen = wanted or min(_MOST_THREADS, core_count())
     return max(1, min(chosen, _FRAMES_BYTES // max(1, width * height * 4)))
 
 

@@ -6,10 +6,10 @@ the piece (`picture`, `sound`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from highlightr.core.device import core_count
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import DEMUXERS, file_url
@@ -99,7 +99,7 @@ def _encode_arguments(source: Source, takes: Sequence[Take], stills: Stills | No
 
 def _decoder_threads() -> int:
     """A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it."""
-    return max(1, (os.cpu_count() or 1) // 4)
+    return max(1, core_count() // 4)
 
 
 def _join(source: Source, parts: Sequence[tuple[Path, float]], output: Path) -> None:

@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.numeric import sigmoid
+from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, check_query
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank, strongest_labels
-from highlightr.scorers.weights import misfit, read_tensors
+from highlightr.scorers.weights import misfit
 from highlightr.scorers.zeroshot.scorer import (
     NOT_ENGLISH,
     WEAK_MATCH,
@@ -132,7 +134,7 @@ class CFSumLiteScorer(Scorer):
         Raises:
             WeightsError: no such file, not safetensors, or tensors that do not fit.
         """
-        tensors = read_tensors(weights, "numpy")
+        tensors = read_tensors(weights)
         return cls(imagenet, audioset, LinearWeights.from_tensors(tensors, config, str(weights)), config)
 
     @staticmethod
@@ -223,7 +225,7 @@ class CFSumLiteScorer(Scorer):
 
     def _calibrated(self, log_evidence: FloatArray) -> FloatArray:
         logits = self.config.slope * log_evidence + self.config.offset
-        return np.asarray((1 + np.tanh(logits / 2)) / 2, dtype=np.float32)
+        return sigmoid(logits)
 
     def _check(self, features: Features, query: Query) -> None:
         for name, width in self.contract.streams.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Shot, TimeGrid
 from highlightr.scorers.smoothing import clip_looks, join_steps, mean_look, shot_index
 
@@ -151,7 +152,7 @@ class SceneBorders:
         rows = (facts - self.mean) / self.scale
         hidden = np.maximum(rows @ self.hidden_weight.T + self.hidden_bias, 0)
         logits = hidden @ self.out_weight + self.out_bias[0]
-        return np.asarray((1 + np.tanh(logits / 2)) / 2, dtype=np.float32)
+        return sigmoid(logits)
 
 
 def scene_average(values: FloatArray, chances: FloatArray, strength: float) -> FloatArray:

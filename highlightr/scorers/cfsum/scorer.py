@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, TimeGrid
 from highlightr.scorers.base import Contract, check_query
 from highlightr.scorers.configs import CFSumConfig
@@ -113,8 +114,7 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
     def _unit(self, scores: FloatArray) -> FloatArray:
         if self.config.output == "labels":
             return np.clip(scores, 0, 1)
-        # expit without overflow: tanh saturates instead.
-        return np.asarray((1 + np.tanh(scores / 2)) / 2, dtype=np.float32)
+        return sigmoid(scores)
 
     def _remarks(self, features: Features, query: Query | None) -> tuple[str, ...]:
         remarks = []

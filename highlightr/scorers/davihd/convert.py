@@ -16,17 +16,9 @@ import torch
 from torch import Tensor
 
 from highlightr.core.errors import OutputError, WeightsError
+from highlightr.core.tensors import write_tensors
 from highlightr.scorers.attention import sinusoids
 from highlightr.scorers.configs import DAViHDConfig
-
-__all__ = [
-    "convert_davihd",
-    "davihd_config_of",
-    "davihd_from_authors",
-    "davihd_to_authors",
-    "read_checkpoint",
-    "write_weights",
-]
 
 _POSITIONS = "dynamic_audio_encoder.positional_encoding.pe"
 _POSITION_ROWS = 5000
@@ -107,7 +99,7 @@ def convert_davihd(source: Path, target: Path, *, overwrite: bool = False) -> DA
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another place or --overwrite")
     state = read_checkpoint(source)
-    write_weights(davihd_from_authors(state), target)
+    write_tensors(target, davihd_from_authors(state))
     return davihd_config_of(state)
 
 
@@ -193,22 +185,3 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} does not hold tensors by name; give the state dict alone")
     return dict(state)
-
-
-def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
-    """Write safetensors: beside the target first, then renamed, so that no half file is ever seen.
-
-    Raises:
-        OutputError: the target cannot be written.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        save_file({name: tensor.contiguous().clone() for name, tensor in sorted(state.items())}, beside)
-        beside.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {path}: {' '.join(str(error).split())}; choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.core.files import read_sealed, write_sealed
+from highlightr.core.errors import OutputError
+from highlightr.core.sealed import read_sealed, write_sealed
 
 
 @pytest.mark.parametrize("payload", [b"", b"x", bytes(range(256)) * 100])
@@ -47,7 +48,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     def refuse(self: Path, target: Path) -> None:
         raise OSError("no")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="no"):
+    with monkeypatch.context() as patch, pytest.raises(OutputError, match="no"):
         patch.setattr(Path, "replace", refuse)
         write_sealed(path, b"new")
     assert read_sealed(path) == b"old"

@@ -1,0 +1,89 @@
+"""Sealed files: a payload followed by its SHA-256, so that a damaged one is noticed and can be made again.
+
+In: a path and a payload. Out: the payload, or `None`. What lies in a folder of them is listed, dated and removed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from highlightr.core.files import write_whole
+
+logger = logging.getLogger(__name__)
+
+_SEAL_BYTES = hashlib.sha256().digest_size
+_BLOCK_BYTES = 2**20
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """The payload of a sealed file, or `None` if the file is absent, unreadable or damaged."""
+    try:
+        sealed = path.read_bytes()
+    except OSError:
+        return None
+    payload, seal = sealed[:-_SEAL_BYTES], sealed[-_SEAL_BYTES:]
+    return payload if hashlib.sha256(payload).digest() == seal else None
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a sealed file is there and whole, told without holding it in memory."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            left = path.stat().st_size - _SEAL_BYTES
+            while left > 0 and (block := file.read(min(left, _BLOCK_BYTES))):
+                digest.update(block)
+                left -= len(block)
+            return left == 0 and file.read() == digest.digest()
+    except OSError:
+        return False
+
+
+def write_sealed(path: Path, payload: bytes) -> None:
+    """Write a payload and its seal; a reader, or a second writer, never sees half a file.
+
+    Raises:
+        OutputError: the folder cannot be made or written.
+    """
+    write_whole(path, payload, hashlib.sha256(payload).digest())
+
+
+@dataclass(frozen=True)
+class SealedFile:
+    """One sealed file of a folder."""
+
+    path: Path
+    size_bytes: int
+    used_at: float
+    """When it was last written or marked as used, seconds since 1970."""
+
+
+def sealed_files(folder: Path, suffix: str) -> list[SealedFile]:
+    """The files that end with a suffix, most recently used first, without what another process removes meanwhile."""
+    found = []
+    for path in folder.glob(f"*{suffix}"):
+        with suppress(OSError):
+            status = path.stat()
+            found.append(SealedFile(path, status.st_size, status.st_mtime))
+    return sorted(found, key=lambda each: -each.used_at)
+
+
+def mark_used(path: Path) -> None:
+    """Date a file to now."""
+    try:
+        os.utime(path)
+    except OSError:
+        logger.debug("%s was read, but its time of use cannot be set", path)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that may be gone already; one that cannot be removed costs only a note in the log."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.info("%s cannot be removed: %s", path, error.strerror or error)
