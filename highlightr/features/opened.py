@@ -44,6 +44,6 @@ class OpenedExtractor:
 
     @property
     def names(self) -> Mapping[str, int]:
-        """Every stream and signal that it makes as it was opened, name to width."""
-        signals = self.kind.signals if self.options.get("keep_signal") else {}
+        """What it makes to be kept, name to width: its streams, and signals that were asked for or are all it makes."""
+        signals = self.kind.signals if self.options.get("keep_signal") or not self.kind.streams else {}
         return {**self.kind.streams, **signals}

@@ -11,7 +11,7 @@ from typing import Any
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.features.base import Extractor, TextEncoder, Weights
-from highlightr.features.lite.packaged import packaged_file, verified_bytes
+from highlightr.features.lite.packaged import bundled_file, packaged_file, verified_bytes
 
 __all__ = [
     "EMBEDDED",
@@ -44,6 +44,7 @@ EXTRACTORS: dict[str, str] = {
     "motion": "highlightr.features.lite.motion:Motion",
     "r3d34": "highlightr.features.backbones.kinetics:R3D34",
     "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",
+    "silero-vad": "highlightr.features.lite.speech:SileroVad",
     "slowfast": "highlightr.features.backbones.kinetics:SlowFast",
     "yamnet": "highlightr.features.lite.yamnet:YamNet",
 }
@@ -56,8 +57,8 @@ TEXT_ENCODERS: dict[str, str] = {
 }
 """Text encoder name to ``module:class``."""
 
-EMBEDDED = ("efficientnet_lite0", "yamnet", "minilm")
-"""Those whose weights come inside Python packages and need no download."""
+EMBEDDED = ("efficientnet_lite0", "yamnet", "silero-vad", "minilm")
+"""Those whose weights come with highlightr or inside other Python packages, and need no download."""
 
 
 def extractor_class(name: str) -> type[Extractor]:
@@ -117,8 +118,9 @@ def embedded_weights_state(name: str) -> tuple[str, bool]:
     """One line on the weights of a member of `EMBEDDED`, and whether they are there and as published."""
     module = import_module({**EXTRACTORS, **TEXT_ENCODERS}[name].partition(":")[0])
     weights: Weights = module.WEIGHTS
+    place: str | tuple[str, str] = module.WEIGHTS_FILE
     try:
-        verified_bytes(packaged_file(*module.WEIGHTS_FILE), weights)
+        verified_bytes(bundled_file(place) if isinstance(place, str) else packaged_file(*place), weights)
     except WeightsError as error:
         return str(error), False
     return f"{weights.name}, SHA-256 {weights.sha256[:12]}… as published, from {weights.source}", True

@@ -15,8 +15,8 @@ from typing import Any, Literal, Self
 import yaml
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.resources import model_files
 from highlightr.datasets import DATASETS
-from highlightr.zoo.resources import model_files
 
 __all__ = ["Augment", "DataChoice", "ModelChoice", "Optimiser", "TrainConfig", "config_names", "load_config"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from highlightr.core.lazy_imports import loaded_on_demand
+from highlightr.core.resources import model_files
 from highlightr.zoo.manifest import WeightsEntry, load_manifest
 from highlightr.zoo.presets import DEFAULT_PRESET, Preset, ScorerChoice, ScorerUse, load_preset, preset_names
-from highlightr.zoo.resources import model_files
 from highlightr.zoo.store import Verified, WeightsState, list_weights, verify, weights_path
 
 if TYPE_CHECKING:

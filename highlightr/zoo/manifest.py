@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.zoo.resources import model_files
+from highlightr.core.resources import model_files
 
 __all__ = ["FORMATS", "MANIFEST_FILE", "WeightsEntry", "entry", "load_manifest", "parse_manifest"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from highlightr.core.errors import ConfigError
-from highlightr.zoo.resources import model_files
+from highlightr.core.resources import model_files
 
 __all__ = ["DEFAULT_PRESET", "Preset", "ScorerChoice", "ScorerUse", "load_preset", "parse_preset", "preset_names"]
 

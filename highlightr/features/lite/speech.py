@@ -1,0 +1,129 @@
+"""Silero VAD: where somebody speaks.
+
+In: 16 kHz mono sound. Out: the signal `speech`, (T, 1) in [0, 1]: row j is the probability of speech in
+``[j * FRAME_SECONDS, (j + 1) * FRAME_SECONDS)``. Pauses between sentences are seen in it, so it has its own rate and is
+not put on the grid. The state of the network goes on from block to block; memory is that of a block and of the rows.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from highlightr.core.types import FloatArray, Signal, TimeGrid
+from highlightr.features.base import Extracted, Extraction, Extractor, Weights
+from highlightr.features.engines.onnx import open_session
+from highlightr.features.lite.packaged import bundled_file, verified_bytes
+from highlightr.media.sampling import AudioBlock, AudioTap, Item
+
+__all__ = ["FRAME_SECONDS", "SPEECH", "SileroVad"]
+
+SPEECH = "speech"
+"""Name of the signal."""
+
+WEIGHTS = Weights(
+    name="Silero VAD",
+    sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+    licence="MIT",
+    source="highlightr",
+)
+WEIGHTS_FILE = "weights/silero_vad_16k_sequence.onnx"
+
+SAMPLE_RATE = 16_000
+
+FRAME_SAMPLES = 512
+"""What the network was trained on at this rate."""
+
+FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+"""32 ms: how finely speech is told."""
+
+_CONTEXT_SAMPLES = 64
+"""Each frame is read with so much of the sound before it."""
+
+_BLOCK_FRAMES = 125
+"""Frames read by one call, 4 s: longer blocks are hardly faster."""
+
+_STATE_SHAPE = (1, 1, 128)
+
+
+class SileroVad(Extractor):
+    """Probability of speech, every 32 ms.
+
+    Source: Silero Team, Silero VAD (2024), its ONNX export that takes sequences (package silero-vad 6.2.3); frames, the
+    context before them and the state between them as in the package's `SileroVADSequence`.
+    """
+
+    name: ClassVar[str] = "silero-vad"
+    modality: ClassVar[str] = "audio"
+    streams: ClassVar[Mapping[str, int]] = {}
+    signals: ClassVar[Mapping[str, int]] = {SPEECH: 1}
+    weights: ClassVar[Weights | None] = WEIGHTS
+
+    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
+        # Frames are too short for a GPU to be worth it, and they do not depend on the clips.
+        del clip_seconds, device
+        # One thread leaves the other core to the decoder.
+        self._session = open_session(verified_bytes(bundled_file(WEIGHTS_FILE), WEIGHTS), threads=1)
+
+    @property
+    def tap(self) -> AudioTap:
+        """The whole soundtrack at 16 kHz."""
+        return AudioTap(SAMPLE_RATE)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video; frames keep their own times."""
+        del grid
+        return _Extraction(self._session)
+
+
+class _Extraction(Extraction):
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._context = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
+        self._hidden = self._cell = np.zeros(_STATE_SHAPE, dtype=np.float32)
+        self._block = np.zeros(_BLOCK_FRAMES * FRAME_SAMPLES, dtype=np.float32)
+        self._filled = 0
+        self._probabilities = array("f")
+
+    def push(self, item: Item) -> None:
+        """Take the next block of sound."""
+        if not isinstance(item, AudioBlock):
+            raise TypeError(f"silero-vad takes sound, got {type(item).__name__}")
+        samples = item.samples
+        while len(samples):
+            taken = min(len(samples), len(self._block) - self._filled)
+            self._block[self._filled : self._filled + taken] = samples[:taken]
+            self._filled += taken
+            samples = samples[taken:]
+            if self._filled == len(self._block):
+                self._read()
+
+    def finish(self) -> Extracted:
+        """Return the signal, the last frame filled up with silence; no signal if there was no sound."""
+        if self._filled:
+            self._read()
+        if not self._probabilities:
+            return Extracted()
+        times = np.arange(len(self._probabilities), dtype=np.float64) * FRAME_SECONDS
+        values = np.array(self._probabilities, dtype=np.float32)
+        return Extracted(signals={SPEECH: Signal(times, values[:, None])})
+
+    def _read(self) -> None:
+        """Hear what the block holds, and empty it."""
+        self._block[self._filled :] = 0
+        frames = self._block[: -(-self._filled // FRAME_SAMPLES) * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+        probabilities, self._hidden, self._cell = self._session.run(
+            ["speech_probs", "hn", "cn"], {"input": self._with_context(frames), "h": self._hidden, "c": self._cell}
+        )
+        self._probabilities.extend(probabilities.ravel().tolist())
+        self._filled = 0
+
+    def _with_context(self, frames: FloatArray) -> FloatArray:
+        """(n, 576): each frame after the end of the one before it."""
+        ends = frames[:, -_CONTEXT_SAMPLES:]
+        before = np.concatenate([self._context[None], ends[:-1]])
+        self._context = ends[-1].copy()
+        return np.concatenate([before, frames], axis=1)
