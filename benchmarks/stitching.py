@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+import highlightr.datasets  # noqa: F401 - evaluation cannot be imported before it
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
 from highlightr.evaluation.moments import moment_labels
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
@@ -74,33 +75,46 @@ def deal(clips: Sequence[Captioned], per_video: int, seed: int) -> list[list[Cap
     return [[clips[index] for index in group] for group in groups if len(group) == per_video]
 
 
-def stitch(clips: Sequence[Captioned], output: Path, picture: Picture) -> tuple[tuple[float, float], ...]:
+def stitch(
+    clips: Sequence[Captioned],
+    output: Path,
+    picture: Picture,
+    stretches: Sequence[tuple[float, float]] | None = None,
+) -> tuple[tuple[float, float], ...]:
     """Write the clips one after the other into `output`; parts without sound are silent.
 
+    Args:
+        clips: what is joined.
+        output: the file.
+        picture: what it looks like.
+        stretches: (start, seconds) of each clip that is taken; by default the clip as long as it is.
+
     Returns:
-        Where each part lies: its pictures and its sound are cut or padded to the probed length of the clip.
+        Where each part lies: its pictures and its sound are cut or padded to its length.
     """
     sources = [probe(clip.path) for clip in clips]
+    taken = stretches or [(0.0, source.duration_seconds) for source in sources]
     arguments, chains = [], []
     heard = any(source.audio is not None for source in sources)
     for index, source in enumerate(sources):
         arguments += ["-i", str(source.path)]
-        seconds = source.duration_seconds
+        start, seconds = taken[index]
+        span = f"start={start:.6f}:duration={seconds:.6f}"
         chains.append(
             f"[{index}:v:0]scale={picture.width}:{picture.height},setsar=1,fps={picture.frames_per_second},"
-            f"tpad=stop=-1:stop_mode=clone,trim=duration={seconds:.6f},setpts=PTS-STARTPTS,format=yuv420p[v{index}]"
+            f"tpad=stop=-1:stop_mode=clone,trim={span},setpts=PTS-STARTPTS,format=yuv420p[v{index}]"
         )
         if heard:
             sound = f"[{index}:a:0]aformat=sample_rates=44100:channel_layouts=mono,apad"
             sound = sound if source.audio is not None else "anullsrc=r=44100:cl=mono"
-            chains.append(f"{sound},atrim=duration={seconds:.6f},asetpts=PTS-STARTPTS[a{index}]")
+            chains.append(f"{sound},atrim={span},asetpts=PTS-STARTPTS[a{index}]")
     inputs = "".join(f"[v{index}][a{index}]" if heard else f"[v{index}]" for index in range(len(clips)))
     outputs = "[v][a]" if heard else "[v]"
     chains.append(f"{inputs}concat=n={len(clips)}:v=1:a={int(heard)}{outputs}")
     maps = ["-map", "[v]", *(["-map", "[a]", "-c:a", "aac"] if heard else [])]
     codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18"]
     run_ffmpeg([*arguments, "-filter_complex", ";".join(chains), *maps, *codec, "-y", str(output)])
-    edges = np.concatenate([[0.0], np.cumsum([source.duration_seconds for source in sources])])
+    edges = np.concatenate([[0.0], np.cumsum([seconds for _, seconds in taken])])
     return tuple((float(start), float(stop)) for start, stop in pairwise(edges))
 
 

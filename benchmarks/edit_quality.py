@@ -1,0 +1,475 @@
+"""Is the summary what a person would keep? Real clips joined to videos with known parts, through the whole pipeline.
+
+    python -m benchmarks.edit_quality --data ../shared/data --features DIR [--half report] [--sets mixed talk] \
+        [--json OUT] [--beside EARLIER.json]
+
+Per set, in percent, at the default options: *right* (share of the delivered seconds inside what was asked for: median
+and mean over queries), *kept* (share of the wanted seconds delivered, at most the budget), *edges* (moments with at
+most 0.5 s of another part), *absent* (noted among queries for what is not there), *falsely* (noted among true ones),
+*area* (under the curve of the match's probability), *inside* (edges inside a sentence), and how many segments of what
+mean length. `several` are queries with two or three right parts. Settings are chosen on `--half tuning` and reported
+on the other. Captioned clips are asked with weights refitted without the clips of the video (folds of lite_training);
+`events2` alone runs on the shipped weights. `--beside` prints an earlier run's rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from benchmarks.edit_videos import (
+    Asked,
+    EditPlan,
+    Span,
+    draw_plan,
+    loudest,
+    place_events,
+    read_sound,
+    speak,
+    write_plan,
+    write_with_sound,
+)
+from benchmarks.stitching import Captioned, Picture, read_captions
+from highlightr import Highlighter
+from highlightr.core.types import Features, Match, Segment, Shot
+from highlightr.features import create_text_encoder
+from highlightr.features.labels import label_embeddings, label_names
+from highlightr.media import probe
+from highlightr.model_loader import load_models
+from highlightr.scorers import Scorer
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.configs import CFSumLiteConfig
+from highlightr.scorers.label_bank import LabelBank
+from highlightr.selection import SelectionOptions, select_segments
+from highlightr.zoo import load_preset
+from research.lite.clips import read_analysis, read_takes, write_analysis
+from research.lite.fitting import FitSettings
+from research.lite.judging import folds_of
+from research.lite.study import Material, fitted
+
+FOLDS = 5
+HALVES = {"tuning": (0, 1), "report": (2, 3, 4)}
+"""Folds of the captioned clips whose videos belong to each half."""
+
+SILENT = Picture(width=298, height=224, frames_per_second=3)
+SOUNDING = Picture(width=320, height=240, frames_per_second=25)
+
+NEIGHBOUR_SECONDS = 0.5
+"""A moment may hold so much of another part."""
+
+EVENT_SECONDS = 3.0
+
+SENTENCES = (
+    "Good morning everybody, and thank you for coming to this presentation.",
+    "Today I would like to tell you about a journey along the river.",
+    "We left the village before sunrise, when the fields were still white with frost.",
+    "Nobody had slept well.",
+    "The guide carried a map that was older than any of us.",
+    "After two hours we reached the bridge, which the flood had damaged in the spring.",
+    "It took a while to find another way across.",
+    "In the afternoon the weather changed, and we could hear thunder behind the hills.",
+    "My brother wanted to turn back.",
+    "Instead we built a small shelter from branches and waited for the rain to pass.",
+    "That evening we cooked beans over the fire and talked about our families.",
+    "I remember the smell of the wet wood.",
+    "The next day brought sunshine, and everything looked new.",
+    "We counted eleven different kinds of birds before breakfast.",
+    "Are there any questions so far?",
+    "Let me show you the photographs that we took at the end.",
+)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A video as the pipeline sees it, and what is true about it."""
+
+    name: str
+    features: Features
+    shots: tuple[Shot, ...]
+    spans: tuple[Span, ...]
+    """Its parts."""
+    asked: tuple[Asked, ...]
+    scorer: str
+    """``fold N`` or ``shipped``: whose weights answer."""
+    sentences: tuple[Span, ...] = ()
+    events: tuple[Span, ...] = ()
+
+
+@dataclass
+class Figures:
+    """What is collected over the queries of a set."""
+
+    right: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+    several_right: list[float] = field(default_factory=list)
+    several_kept: list[float] = field(default_factory=list)
+    clean: list[bool] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    there: list[tuple[bool, float]] = field(default_factory=list)
+    """Noted, and the match's probability, of true queries."""
+    absent: list[tuple[bool, float]] = field(default_factory=list)
+    inside: list[bool] = field(default_factory=list)
+    found: list[bool] = field(default_factory=list)
+    led: list[bool] = field(default_factory=list)
+    ended: list[bool] = field(default_factory=list)
+
+    def row(self) -> dict[str, float]:
+        """The columns of the table; what was not measured is left out."""
+        shares = {
+            "right": np.median(self.right) if self.right else None,
+            "mean": _mean(self.right),
+            "kept": _mean(self.kept),
+            "several right": _mean(self.several_right),
+            "several kept": _mean(self.several_kept),
+            "edges": _mean(self.clean),
+            "absent": _mean([noted for noted, _ in self.absent]),
+            "falsely": _mean([noted for noted, _ in self.there]),
+            "area": _area(self.there, self.absent),
+            "inside": _mean(self.inside),
+            "found": _mean(self.found),
+            "led": _mean(self.led),
+            "ended": _mean(self.ended),
+        }
+        row = {name: 100 * float(value) for name, value in shares.items() if value is not None}
+        return row | {"segments": float(np.mean(self.counts)), "seconds": float(np.mean(self.seconds))}
+
+
+def _mean(values: Sequence[float] | Sequence[bool]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _area(there: Sequence[tuple[bool, float]], absent: Sequence[tuple[bool, float]]) -> float | None:
+    """Chance that a true query's probability exceeds an absent one's; equal ones count half."""
+    if not there or not absent:
+        return None
+    high, low = (np.array([chance for _, chance in each]) for each in (there, absent))
+    return float(np.mean((high[:, None] > low) + 0.5 * (high[:, None] == low)))
+
+
+def covered(segments: Sequence[Segment], spans: Sequence[Span]) -> float:
+    """Seconds of the segments that lie inside the spans."""
+    pairs = ((segment, span) for segment in segments for span in spans)
+    return sum(max(0.0, min(a.stop_seconds, stop) - max(a.start_seconds, start)) for a, (start, stop) in pairs)
+
+
+def is_clean(segment: Segment, parts: Sequence[Span]) -> bool:
+    """Whether all but `NEIGHBOUR_SECONDS` of a segment lies in one part."""
+    return segment.seconds - max(covered([segment], [part]) for part in parts) <= NEIGHBOUR_SECONDS + 1e-6
+
+
+def edges_inside(segments: Sequence[Segment], sentences: Sequence[Span], duration: float) -> list[bool]:
+    """For each edge that is a cut, whether it lies inside a sentence."""
+    edges = [edge for each in segments for edge in (each.start_seconds, each.stop_seconds)]
+    return [
+        any(start + 0.05 < edge < stop - 0.05 for start, stop in sentences)
+        for edge in edges
+        if 0.01 < edge < duration - 0.01
+    ]
+
+
+Answer = Callable[["Watched", Asked | None], tuple[Sequence[Segment], Match | None]]
+"""What a method delivers for a query (`None`: without one), and its verdict."""
+
+
+def judge(videos: Sequence[Watched], answer: Answer) -> Figures:
+    """Ask everything of every video."""
+    figures = Figures()
+    for video in videos:
+        queries: Sequence[Asked | None] = video.asked or [None]
+        for asked in queries:
+            segments, match = answer(video, asked)
+            noted = match is not None and match.verdict == "none", match.probability if match else 1.0
+            if asked is not None and not asked.parts:
+                figures.absent.append(noted)
+                continue
+            _add_shape(figures, video, segments)
+            if asked is not None:
+                figures.there.append(noted)
+                _add_share(figures, video, asked, segments)
+    return figures
+
+
+def _add_shape(figures: Figures, video: Watched, segments: Sequence[Segment]) -> None:
+    figures.counts.append(len(segments))
+    figures.seconds += [segment.seconds for segment in segments]
+    figures.clean += [is_clean(segment, video.spans) for segment in segments]
+    figures.inside += edges_inside(segments, video.sentences, video.features.grid.duration_seconds)
+    for start, stop in video.events:
+        near = [each for each in segments if covered([each], [(start, stop)]) > (stop - start) / 2]
+        figures.found.append(bool(near))
+        if near:
+            figures.led.append(near[0].start_seconds <= start - 0.3)
+            figures.ended.append(near[-1].stop_seconds >= stop + 0.3)
+
+
+def _add_share(figures: Figures, video: Watched, asked: Asked, segments: Sequence[Segment]) -> None:
+    wanted = [video.spans[part] for part in asked.parts]
+    inside = covered(segments, wanted)
+    budget = SelectionOptions().budget_seconds(video.features.grid.duration_seconds)
+    right = inside / max(sum(segment.seconds for segment in segments), 1e-9)
+    kept = inside / min(sum(stop - start for start, stop in wanted), budget)
+    figures.right.append(right)
+    figures.kept.append(kept)
+    if len(wanted) > 1:
+        figures.several_right.append(right)
+        figures.several_kept.append(kept)
+
+
+class Answers:
+    """The methods: the pipeline's own, one that guesses, one that knows."""
+
+    def __init__(self, scorers: Callable[[str], Scorer]) -> None:
+        self._scorers = scorers
+        self._encode = cache(create_text_encoder("minilm").encode)
+        self._rng = np.random.default_rng(0)
+        self._without_query = load_models(load_preset("lite"), "cpu").scorer_for(None)
+
+    def pipeline(self, video: Watched, asked: Asked | None) -> tuple[Sequence[Segment], Match | None]:
+        """What `summarize` would deliver."""
+        query = None if asked is None else self._encode(asked.text)
+        scorer = self._without_query if query is None else self._scorers(video.scorer)
+        scores = scorer.score(video.features, query, video.shots)
+        return select_segments(scores, video.shots, SelectionOptions()), scores.match
+
+    def random(self, video: Watched, asked: Asked | None) -> tuple[Sequence[Segment], Match | None]:
+        """Spans of five seconds anywhere until the budget is spent; a verdict by lot."""
+        del asked
+        duration = video.features.grid.duration_seconds
+        count = max(1, int(SelectionOptions().budget_seconds(duration) / 5))
+        starts = sorted(self._rng.choice(int(duration / 5), count, replace=False) * 5.0)
+        chance = float(self._rng.random())
+        return [Segment(start, start + 5.0, 0.5) for start in starts], Match("none" if chance < 0.1 else "weak", chance)
+
+    def oracle(self, video: Watched, asked: Asked | None) -> tuple[Sequence[Segment], Match | None]:
+        """The right parts, the earliest first, until the budget is spent; events with a second around them."""
+        wanted = [(start - 1, stop + 1) for start, stop in video.events] or [video.spans[0]]
+        if asked is not None:
+            wanted = [video.spans[part] for part in asked.parts]
+        rest, segments = SelectionOptions().budget_seconds(video.features.grid.duration_seconds), []
+        for start, stop in wanted:
+            if rest > 0.1:
+                segments.append(Segment(start, min(stop, start + rest), 1.0))
+                rest -= segments[-1].seconds
+        return segments, Match("strong", 1.0) if wanted else Match("none", 0.0)
+
+
+class Studio:
+    """Makes videos and analyses them once; refits weights once per fold."""
+
+    def __init__(self, data: Path, features: Path, seed: int) -> None:
+        self._data, self._features, self._seed = data, features, seed
+        self._highlighter = Highlighter.from_preset("lite", cache=False)
+        self._captioned = read_captions(data / "captioned")
+        self.folds = folds_of(len(self._captioned), FOLDS, 0)
+        features.mkdir(parents=True, exist_ok=True)
+
+    def captioned(self, fold: int) -> list[Captioned]:
+        """The silent clips of a fold."""
+        return [self._captioned[index] for index in self.folds[fold]]
+
+    def sounding(self, half: str, folders: Sequence[str] = ("events", "events2")) -> list[Captioned]:
+        """Half of the clips with sound, and of the silent footage among them."""
+        clips = [clip for name in folders for clip in read_captions(self._data / name)]
+        order = np.random.default_rng(99).permutation(len(clips))
+        return [clips[index] for index in (order[::2] if half == "tuning" else order[1::2])]
+
+    def watch(
+        self,
+        name: str,
+        plan: EditPlan,
+        scorer: str,
+        write: Callable[[EditPlan, Path], None] = write_plan,
+        **truth: tuple[Span, ...],
+    ) -> Watched:
+        """Join and analyse, or take what an earlier run kept."""
+        facts = repr((name, [(each.clip.path.name, each.start_seconds, each.seconds) for each in plan.stretches]))
+        kept = self._features / f"{name.replace(' ', '-')}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.npz"
+        if not kept.exists():
+            with tempfile.TemporaryDirectory() as scratch:
+                write(plan, Path(scratch) / "joined.mp4")
+                analysis = self._highlighter.analyse(Path(scratch) / "joined.mp4")
+            write_analysis(kept, analysis.features, analysis.shots)
+        features, shots = read_analysis(kept)
+        return Watched(name, features, shots, tuple(plan.spans), plan.asked, scorer, **truth)
+
+    def scorer(self, name: str) -> Scorer:
+        """The shipped scorer, or one whose weights know nothing of a fold."""
+        shipped = load_models(load_preset("lite"), "cpu").scorer_for("a query")
+        if name == "shipped":
+            return shipped
+        assert isinstance(shipped, CFSumLiteScorer)
+        weights = LinearWeights.from_tensors(self._refitted(int(name.split()[1])), shipped.config, name)
+        return CFSumLiteScorer(self._banks["imagenet"], self._banks["yamnet"], weights, shipped.config)
+
+    @property
+    def _banks(self) -> Mapping[str, LabelBank]:
+        encoder = create_text_encoder("minilm")
+        return {name: LabelBank(label_names(name), label_embeddings(encoder, name)) for name in ("imagenet", "yamnet")}
+
+    def _refitted(self, fold: int) -> Mapping[str, np.ndarray]:
+        file = self._features / f"without-fold-{fold}.safetensors"
+        if not file.exists():
+            takes = read_takes(self._data / "captioned", self._features / "takes")
+            encoder = create_text_encoder("minilm")
+            material = Material(takes, [encoder.encode(take.caption) for take in takes], *self._banks.values())
+            rest = sorted(set(range(len(takes))) - set(self.folds[fold]))
+            tensors = fitted(material, rest, CFSumLiteConfig(), FitSettings(), 0)
+            save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, file)
+        return load_file(file)
+
+
+def _pick(clips: Sequence[Captioned], count: int, rng: np.random.Generator) -> list[Captioned]:
+    return [clips[index] for index in rng.choice(len(clips), min(count, len(clips)), replace=False)]
+
+
+def captioned(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Silent, about four minutes."""
+    for fold in HALVES[half]:
+        for number in range(3):
+            clips = studio.captioned(fold)
+            chosen = _pick(clips, 15, rng)
+            plan = draw_plan(chosen, [clip for clip in clips if clip not in chosen], SILENT, rng)
+            yield studio.watch(f"captioned {fold} {number}", plan, f"fold {fold}")
+
+
+def mixed(studio: Studio, half: str, rng: np.random.Generator, parts: int = 15, videos: int = 3) -> Iterator[Watched]:
+    """Silent and sounding parts, three to four minutes."""
+    for fold in HALVES[half]:
+        for number in range(videos):
+            silent, sounding = studio.captioned(fold), studio.sounding(half)
+            heard = _pick(sounding, min(parts // 2, 24), rng)
+            seen = _pick(silent, parts - len(heard), rng)
+            chosen = [[*heard, *seen][index] for index in rng.permutation(parts)]
+            elsewhere = [clip for clip in [*silent, *sounding] if clip not in chosen]
+            yield studio.watch(
+                f"mixed {parts} {fold} {number}", draw_plan(chosen, elsewhere, SOUNDING, rng), f"fold {fold}"
+            )
+
+
+def short(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Two minutes."""
+    return mixed(studio, half, rng, 9, 2)
+
+
+def long(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """About fifteen minutes."""
+    return mixed(studio, half, rng, 72, 1)
+
+
+def events2(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Two to three minutes of clips that no weights were fitted on, asked with the shipped weights."""
+    clips = studio.sounding(half, ("events2",))
+    for number in range(6):
+        chosen = _pick(clips, 12, rng)
+        others = [clip for clip in clips if clip not in chosen]
+        yield studio.watch(f"events2 {half} {number}", draw_plan(chosen, others, SOUNDING, rng), "shipped")
+
+
+def talk(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """A voice over footage, with queries about the footage and without one."""
+    for fold in HALVES[half]:
+        clips = studio.captioned(fold)
+        plan = draw_plan(_pick(clips, 12, rng), clips, SILENT, rng)
+        sound, sentences = speak([SENTENCES[at] for at in rng.permutation(len(SENTENCES))], plan.spans[-1][1], rng)
+        there = tuple(asked for asked in plan.asked if asked.parts)[:4]
+        for asked in ((), there):
+            told = EditPlan(plan.stretches, asked, plan.picture)
+            yield studio.watch(
+                f"talk {fold}",
+                told,
+                f"fold {fold}",
+                lambda plan, path, s=sound: write_with_sound(plan, s, path),
+                sentences=tuple(sentences),
+            )
+
+
+def calm(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Events that are only heard, over calm footage, without a query."""
+    for fold in HALVES[half]:
+        clips = [clip for clip in _pick(studio.sounding(half), 24, rng) if probe(clip.path).audio is not None]
+        plan = draw_plan(_pick(studio.captioned(fold), 20, rng), studio.captioned(fold), SILENT, rng)
+        sounds = [loudest(read_sound(clip.path), EVENT_SECONDS) for clip in clips]
+        track, events = place_events(sounds, plan.spans, 5, rng)
+        yield studio.watch(
+            f"calm {fold}",
+            EditPlan(plan.stretches, (), plan.picture),
+            "shipped",
+            lambda plan, path, track=track: write_with_sound(plan, track, path),
+            events=tuple(events),
+        )
+
+
+SETS: Mapping[str, Callable[[Studio, str, np.random.Generator], Iterator[Watched]]] = {
+    "captioned": captioned,
+    "mixed": mixed,
+    "short": short,
+    "long": long,
+    "events2": events2,
+    "talk": talk,
+    "calm": calm,
+}
+
+
+def curve(figures: Figures) -> list[dict[str, float]]:
+    """Absent noted at each rate of falsely noted."""
+    there, absent = (np.array([chance for _, chance in each]) for each in (figures.there, figures.absent))
+    if not len(there) or not len(absent):
+        return []
+    rates = (1, 2, 5, 8, 10, 15, 20, 30, 50)
+    points = [(rate, np.percentile(there, rate)) for rate in rates]
+    return [{"falsely": rate, "below": float(at), "absent": 100 * float((absent < at).mean())} for rate, at in points]
+
+
+def main() -> None:
+    """Parse, join, analyse, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--features", type=Path, required=True, help="analysed videos are kept here between runs")
+    parser.add_argument("--half", choices=tuple(HALVES), default="report")
+    parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=list(SETS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--beside", type=Path, help="print the rows of an earlier run too")
+    options = parser.parse_args()
+    studio = Studio(options.data, options.features, options.seed)
+    answers = Answers(cache(studio.scorer))
+    rows: dict[str, dict[str, float]] = {}
+    curves = {}
+    for name in options.sets:
+        videos = list(SETS[name](studio, options.half, np.random.default_rng(options.seed)))
+        methods = {"random": answers.random, "oracle": answers.oracle, "highlightr": answers.pipeline}
+        for method, answer in methods.items():
+            figures = judge(videos, answer)
+            rows[f"{name}, {method}"] = figures.row()
+        curves[name] = curve(figures)
+        print(f"{name}: {len(videos)} videos, {len(figures.there)} true queries, {len(figures.absent)} absent")
+    if options.beside:
+        earlier = json.loads(options.beside.read_text(encoding="utf-8"))["rows"]
+        rows |= {f"{name}, earlier": row for name, row in earlier.items() if name.endswith("highlightr")}
+    print_table(rows)
+    if options.json:
+        facts = {"half": options.half, "seed": options.seed, "rows": rows, "curves": curves}
+        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def print_table(rows: Mapping[str, Mapping[str, float]]) -> None:
+    """One row per set and method; what a set does not measure stays empty."""
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    print(f"{'':28}" + "".join(f"{name:>14}" for name in columns))
+    for name, row in rows.items():
+        cells = (f"{row[column]:14.1f}" if column in row else " " * 14 for column in columns)
+        print(f"{name:28}" + "".join(cells))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The measures of edit_quality, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.edit_quality import Asked, Watched, covered, curve, edges_inside, is_clean, judge
+from benchmarks.edit_videos import SAMPLE_RATE, loudest, place_events
+from highlightr.core.types import Features, Match, Segment, TimeGrid
+
+PARTS = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0))
+
+
+def video(*asked: Asked, events: tuple[tuple[float, float], ...] = ()) -> Watched:
+    return Watched("made", Features(TimeGrid(40.0, 1.0), {}), (), PARTS, asked, "shipped", events=events)
+
+
+def test_a_moment_is_clean_if_all_but_half_a_second_lies_in_one_part() -> None:
+    assert is_clean(Segment(9.5, 20.0, 1.0), PARTS)
+    assert not is_clean(Segment(9.4, 20.0, 1.0), PARTS)
+    assert not is_clean(Segment(9.7, 20.3, 1.0), PARTS)
+
+
+def test_right_and_kept_are_shares_of_seconds() -> None:
+    found = judge([video(Asked("a dog", (1,)))], lambda *_: ([Segment(8.0, 14.0, 1.0)], Match("weak", 0.5)))
+    assert covered([Segment(8.0, 14.0, 1.0)], [PARTS[1]]) == 4.0
+    assert found.right == [pytest.approx(4 / 6)]
+    assert found.kept == [pytest.approx(4 / 6)]  # The budget of 40 s is 6 s; the part is longer.
+
+
+def test_absent_and_true_queries_are_counted_apart() -> None:
+    chances = {"there": 0.8, "gone": 0.1, "gone too": 0.9}
+
+    def answer(_: Watched, asked: Asked | None) -> tuple[list[Segment], Match]:
+        assert asked is not None
+        chance = chances[asked.text]
+        return [Segment(0.0, 5.0, 1.0)], Match("none" if chance < 0.5 else "strong", chance)
+
+    found = judge([video(Asked("there", (0,)), Asked("gone", ()), Asked("gone too", ()))], answer)
+    row = found.row()
+    assert (row["absent"], row["falsely"], row["area"]) == (50.0, 0.0, 50.0)
+    assert curve(found)[0]["absent"] == 50.0
+
+
+def test_edges_in_sentences_and_events_with_air_around_them() -> None:
+    segments = [Segment(0.0, 5.0, 1.0), Segment(7.0, 11.0, 1.0)]
+    assert edges_inside(segments, [(4.0, 6.0), (7.0, 9.0)], 40.0) == [True, False, False]
+    found = judge([video(events=((8.0, 10.0), (30.0, 33.0)))], lambda *_: (segments, None))
+    assert (found.found, found.led, found.ended) == ([True, False], [True], [True])
+
+
+def test_events_lie_in_the_middle_of_their_parts_and_are_equally_loud() -> None:
+    sound = loudest(np.concatenate([np.zeros(SAMPLE_RATE), np.ones(2 * SAMPLE_RATE)]).astype(np.float32), 2.0)
+    assert np.sqrt(np.mean(sound**2)) == pytest.approx(0.1, rel=0.02)
+    track, events = place_events([sound], PARTS, 3, np.random.default_rng(0))
+    assert events == [(14.0, 16.0)]
+    assert np.abs(track[15 * SAMPLE_RATE]) > 0.05 > np.abs(track[12 * SAMPLE_RATE])
