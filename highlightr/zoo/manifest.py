@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.resources import model_files
-
-__all__ = ["FORMATS", "MANIFEST_FILE", "WeightsEntry", "entry", "load_manifest", "parse_manifest"]
 
 MANIFEST_FILE = "weights.toml"
 
@@ -108,8 +107,8 @@ def parse_manifest(text: str, origin: str) -> Mapping[str, WeightsEntry]:
     """
     try:
         tables = tomllib.loads(text).get("weights", {})
-        entries = [_entry(name, table) for name, table in tables.items()]
-    except (tomllib.TOMLDecodeError, TypeError, ValueError, AttributeError) as error:
+        entries = [_entry(name, table, f"{origin}: {name}") for name, table in tables.items()]
+    except (tomllib.TOMLDecodeError, ConfigError, AttributeError) as error:
         raise WeightsError(f"{origin} is not a manifest of weights: {error}; reinstall highlightr") from error
     return {_key(item.name): item for item in entries}
 
@@ -147,47 +146,40 @@ def _key(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def _entry(name: str, table: Mapping[str, Any]) -> WeightsEntry:
-    known = {item.name: item for item in fields(WeightsEntry)}
-    values: dict[str, Any] = {"name": name}
-    for key, value in table.items():
-        if key not in known or key == "name":
-            raise ValueError(f"{name} has an unknown key {key!r}")
-        values[key] = tuple(value) if isinstance(value, list) else value
-        expected = str(known[key].type).partition("[")[0]
-        if type(values[key]).__name__ != expected:
-            raise ValueError(f"{name}.{key} must be of type {expected}, got {value!r}")
-    made = WeightsEntry(**values)
-    _check_source(made)
-    _check_hashes(made)
-    return made
+def _entry(name: str, table: Any, where: str) -> WeightsEntry:
+    if isinstance(table, dict) and "name" in table:
+        raise ConfigError(f"{where} has no key 'name'")
+    item = from_plain(WeightsEntry, {"name": name, **table} if isinstance(table, dict) else table, where)
+    _check_source(item)
+    _check_hashes(item)
+    return item
 
 
 def _check_source(item: WeightsEntry) -> None:
     if not _NAME.fullmatch(item.name):
-        raise ValueError(f"{item.name!r} is not a name of lower-case letters, digits, - and _")
+        raise ConfigError(f"{item.name!r} is not a name of lower-case letters, digits, - and _")
     if item.format not in FORMATS:
-        raise ValueError(f"{item.name}.format is {item.format!r}; known are {', '.join(FORMATS)}")
+        raise ConfigError(f"{item.name}.format is {item.format!r}; known are {', '.join(FORMATS)}")
     if not item.embedded and not item.where and not item.train:
-        raise ValueError(f"{item.name} has neither url, page, package, bundled nor train")
+        raise ConfigError(f"{item.name} has neither url, page, package, bundled nor train")
     if item.embedded != (item.format == "as-is"):
-        raise ValueError(f"{item.name}: `as-is` is for what a package or this repository carries, and only that")
+        raise ConfigError(f"{item.name}: `as-is` is for what a package or this repository carries, and only that")
     parts = item.file.split("/")
     if not item.file or ".." in parts or "" in parts or (len(parts) > 1 and not item.embedded):
-        raise ValueError(f"{item.name}.file {item.file!r} is not a plain file name")
+        raise ConfigError(f"{item.name}.file {item.file!r} is not a plain file name")
     for url in item.urls:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise ValueError(f"{item.name}: {url!r} is not an http(s) address")
+            raise ConfigError(f"{item.name}: {url!r} is not an http(s) address")
 
 
 def _check_hashes(item: WeightsEntry) -> None:
     for key, length in _HEX.items():
         value = getattr(item, key)
         if value and not re.fullmatch(rf"[0-9a-f]{{{length}}}", value):
-            raise ValueError(f"{item.name}.{key} must be {length} lower-case hex digits, got {value!r}")
+            raise ConfigError(f"{item.name}.{key} must be {length} lower-case hex digits, got {value!r}")
     if item.sha256_prefix and not re.fullmatch(r"[0-9a-f]{1,64}", item.sha256_prefix):
-        raise ValueError(f"{item.name}.sha256_prefix must be hex digits, got {item.sha256_prefix!r}")
+        raise ConfigError(f"{item.name}.sha256_prefix must be hex digits, got {item.sha256_prefix!r}")
     if item.embedded and not item.sha256:
-        raise ValueError(f"{item.name} is embedded and must have its sha256")
+        raise ConfigError(f"{item.name} is embedded and must have its sha256")
     if item.size_bytes < 0 or item.max_bytes <= 0:
-        raise ValueError(f"{item.name}: sizes must be positive")
+        raise ConfigError(f"{item.name}: sizes must be positive")

@@ -1,22 +1,20 @@
 """Presets: which extractors, text encoder and scorers work together, read from `models/*.yaml`.
 
-A preset is data. It names one `scorer`, or several `scorers` and which of them serves a `use`: a query, or none.
+A preset is data. It names one `scorer`, or several `scorers` and which of them to `use` with a query and without.
 Loading one checks its shape and names; it does not load a model or look for weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
-
-__all__ = ["DEFAULT_PRESET", "Preset", "ScorerChoice", "ScorerUse", "load_preset", "parse_preset", "preset_names"]
 
 DEFAULT_PRESET = "lite"
 
@@ -37,17 +35,17 @@ class ScorerChoice:
 
 @dataclass(frozen=True)
 class ScorerUse:
-    """Which of a preset's scorers serves whom, by their names in the preset."""
+    """Which of a preset's scorers runs, by their names in the preset."""
 
     query: str
-    """Runs where the user asked for something."""
+    """With a query."""
     no_query: str
-    """Runs where nothing was asked for."""
+    """Without one."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One named way from a video to scores."""
+    """Which models turn a video into scores."""
 
     name: str
     summary: str
@@ -68,12 +66,12 @@ class Preset:
 
     @property
     def in_use(self) -> tuple[str, ...]:
-        """Names of the scorers that serve somebody, that of queries first."""
+        """Names of the active scorers, the query's first."""
         return tuple(dict.fromkeys((self.use.query, self.use.no_query)))
 
     @property
     def scorer(self) -> ScorerChoice:
-        """The scorer of a preset that has one in use for all.
+        """The scorer of a preset that has one active scorer.
 
         Raises:
             ConfigError: it has one for queries and another without.
@@ -83,11 +81,11 @@ class Preset:
         return self.scorers[self.use.query]
 
     def scorer_name(self, query: str | None) -> str:
-        """Name of the scorer that serves this query, or `None`."""
+        """Name of the scorer that runs with this query, or without one if it is `None`."""
         return self.use.no_query if query is None else self.use.query
 
     def with_scorer(self, name: str) -> Preset:
-        """The same preset with one of its scorers serving everybody.
+        """The same preset with one of its scorers active, with a query and without.
 
         Raises:
             ConfigError: a name that the preset does not list.
@@ -111,10 +109,7 @@ def load_preset(name: str | Path) -> Preset:
     """
     text = str(name)
     if text.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigError(f"no preset file at {path}")
-        return parse_preset(path.read_text(encoding="utf-8"), str(path))
+        return _preset(read_yaml(Path(name)), text)
     known = preset_names()
     if text not in known:
         raise ConfigError(f"no preset named {text!r}; there are {', '.join(known)}, or give a .yaml file")
@@ -127,37 +122,41 @@ def parse_preset(text: str, origin: str) -> Preset:
     Raises:
         ConfigError: YAML that does not parse, an unknown or missing key, a value of the wrong type.
     """
-    try:
-        data = yaml.safe_load(text)
-        scorers, use = _scorers(data)
-        preset = Preset(**{**data, "extractors": tuple(data["extractors"]), "scorers": scorers, "use": use})
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from error
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"{origin} is not a preset: {error}; compare it with models/lite.yaml") from error
+    return _preset(parse_yaml(text, origin), origin)
+
+
+def _preset(values: Any, origin: str) -> Preset:
+    preset = from_plain(Preset, _spelled_out(values, origin) if isinstance(values, dict) else values, origin)
     _check(preset, origin)
     return preset
 
 
-def _scorers(data: dict[str, Any]) -> tuple[dict[str, ScorerChoice], ScorerUse]:
-    """The scorers of a preset's mapping; the key `scorer` is short for one that serves everybody."""
-    if "scorer" in data and {"scorers", "use"} & set(data):
-        raise TypeError("it names scorer, and scorers or use as well")
-    if "scorer" in data:
-        only = ScorerChoice(**data.pop("scorer"))
-        return {only.name: only}, ScorerUse(only.name, only.name)
-    named = {name: ScorerChoice(**{"name": name, **(choice or {})}) for name, choice in data.pop("scorers").items()}
-    return named, ScorerUse(**data.pop("use"))
+def _spelled_out(values: dict[str, Any], origin: str) -> dict[str, Any]:
+    """The mapping with `scorers` and `use`, and every scorer with its name.
+
+    The key `scorer` is short for one scorer that is used with a query and without; a scorer's name is by default the
+    one it has in the preset.
+    """
+    spelled = dict(values)
+    if "scorer" in spelled:
+        if {"scorers", "use"} & set(spelled):
+            raise ConfigError(f"{origin} names scorer, and scorers or use as well; give one of them")
+        only = from_plain(ScorerChoice, spelled.pop("scorer"), f"{origin}: scorer")
+        return spelled | {"scorers": {only.name: asdict(only)}, "use": {"query": only.name, "no_query": only.name}}
+    if isinstance(scorers := spelled.get("scorers"), dict):
+        # Also where nothing follows the name, which YAML reads as null.
+        named = {name: {} if choice is None else choice for name, choice in scorers.items()}
+        spelled["scorers"] = {
+            name: {"name": name, **choice} if isinstance(choice, dict) else choice for name, choice in named.items()
+        }
+    return spelled
 
 
 def _check(preset: Preset, origin: str) -> None:
-    if not isinstance(preset.clip_seconds, int | float) or not preset.clip_seconds > 0:
+    if not 0 < preset.clip_seconds < math.inf:
         raise ConfigError(f"{origin}: clip_seconds must be a positive number, got {preset.clip_seconds!r}")
-    if not preset.extractors or not all(isinstance(name, str) for name in preset.extractors):
-        raise ConfigError(f"{origin}: extractors must be a list of names, got {preset.extractors!r}")
-    for name, choice in preset.scorers.items():
-        if not isinstance(choice.config, Mapping):
-            raise ConfigError(f"{origin}: the config of scorer {name} must be a mapping, got {choice.config!r}")
+    if not preset.extractors:
+        raise ConfigError(f"{origin}: extractors must name at least one")
     for name in preset.in_use:
         if name not in preset.scorers:
             raise ConfigError(f"{origin}: use names the scorer {name!r}; there are {', '.join(preset.scorers)}")

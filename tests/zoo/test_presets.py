@@ -50,9 +50,9 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     ("change", "message"),
     [
         (("clip_seconds: 2.0", "clip_seconds: -1"), "clip_seconds must be a positive number, got -1"),
-        (("extractors: [motion]", "extractors: []"), "extractors must be a list of names"),
-        (("name: mine", "nam: mine"), "is not a preset: .*nam"),
-        (("{name: debug,", "{name: debug, colour: red,"), "is not a preset: .*colour"),
+        (("extractors: [motion]", "extractors: []"), "extractors must name at least one"),
+        (("name: mine", "nam: mine"), "has no key 'nam'; it knows name,"),
+        (("{name: debug,", "{name: debug, colour: red,"), "has no key 'colour'; it knows name, config"),
         (("name: mine", "name: [unclosed"), "is not valid YAML"),
     ],
 )
@@ -89,10 +89,10 @@ def test_one_scorer_can_be_chosen_for_all() -> None:
     ("change", "message"),
     [
         (("no_query: calm", "no_query: gone"), "use names the scorer 'gone'; there are debug, calm, other"),
-        (("no_query: calm", "without: calm"), "is not a preset: .*without"),
-        ((", no_query: calm", ""), "is not a preset: .*no_query"),
-        (("calm: {name: zeroshot}", "calm: {config: [1]}"), r"the config of scorer calm must be a mapping, got \[1\]"),
-        (("scorers:", "scorer: {name: debug}\nscorers:"), "is not a preset: it names scorer, and scorers"),
+        (("no_query: calm", "without: calm"), "has no key 'without'"),
+        ((", no_query: calm", ""), "use: no_query is missing"),
+        (("calm: {name: zeroshot}", "calm: {config: [1]}"), r"mine.yaml: scorers.*: expected `object`, got `array`"),
+        (("scorers:", "scorer: {name: debug}\nscorers:"), "mine.yaml names scorer, and scorers or use as well"),
     ],
 )
 def test_scorers_and_uses_that_do_not_fit_are_named(change: tuple[str, str], message: str) -> None:
