@@ -91,6 +91,8 @@ def from_plain(kind: type[Made], values: Any, where: str) -> Made:
     _refuse_unknown_keys(kind, values, where)
     try:
         return msgspec.convert(values, kind)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
         raise ConfigError(f"{where}: {_in_words(kind, values, str(error))}") from error
 

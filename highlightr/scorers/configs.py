@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
+from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
 
 __all__ = ["CFSumConfig", "CFSumLiteConfig", "DAViHDConfig", "MelPooling"]
@@ -31,14 +32,7 @@ class _FromMapping:
         Raises:
             ConfigError: an unknown key, or a value that the configuration refuses.
         """
-        known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ConfigError(f"{cls.__name__} has no option {unknown[0]!r}; it knows {', '.join(known)}")
-        try:
-            return cls(**{name: tuple(item) if isinstance(item, list) else item for name, item in values.items()})
-        except (TypeError, AttributeError, ValueError) as error:
-            raise ConfigError(f"{cls.__name__}: a value has the wrong type ({error})") from error
+        return from_plain(cls, values, cls.__name__)
 
     def to_mapping(self) -> dict[str, Any]:
         """The configuration as the plain types of a YAML or JSON file; `from_mapping` reads it back."""

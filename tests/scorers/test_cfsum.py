@@ -173,5 +173,5 @@ def test_a_configuration_survives_a_file() -> None:
     plain = config.to_mapping()
     assert plain["modalities"] == ["video", "text"]
     assert CFSumConfig.from_mapping(plain) == config
-    with pytest.raises(ConfigError, match="no option 'depth'"):
+    with pytest.raises(ConfigError, match="no key 'depth'"):
         CFSumConfig.from_mapping({"depth": 3})

@@ -208,7 +208,7 @@ def test_a_query_of_another_encoder_is_refused() -> None:
         ("best", {}, "no scorer named 'best'; there are zeroshot, cfsum, cfsum-lite, davihd, debug"),
         ("cfsum", {}, "exactly one of them; neither was given"),
         ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
-        ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no option 'depth'"),
+        ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no key 'depth'"),
         ("cfsum", {"random_seed": 0, "config": {"width": "wide"}}, "wrong type"),
         ("zeroshot", {}, "needs the label banks"),
         ("cfsum-lite", {}, "runs on trained weights, and none were given"),
