@@ -85,7 +85,7 @@ def measure(video: Path, minutes: float, query: str | None) -> Row:
         receipt = json.loads(output.with_suffix(".json").read_text())
         own, ffmpeg = json.loads((Path(name) / "peaks.json").read_text())
     del peak
-    return Row(minutes, seconds, own, ffmpeg, decode_seconds, receipt["timings_seconds"])
+    return Row(minutes, seconds, own, ffmpeg, decode_seconds, receipt["timings"])
 
 
 def _with_children(folder: Path) -> list[str]:

@@ -123,7 +123,8 @@ class Highlighter:
             (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, stages)
         with stages("select"):
             segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
-        summary = Summary(source, segments, analysis.scores, analysis.shots, self.preset.name, query)
+        scores, shots = analysis.scores, analysis.shots
+        summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=scores.notes)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
         return deliver(summary, outputs, wanted, self._models, stages)
 

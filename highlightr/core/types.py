@@ -8,7 +8,7 @@ zero that ffmpeg seeks from, so a time found here can be cut without conversion.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -215,7 +215,11 @@ class Reason:
     label: str
     """What was found: a class name, a sound, a query token."""
     weight: float
-    """How much it contributed, in [0, 1]."""
+    """The share of the score that it made, in [0, 1]."""
+    start_seconds: float | None = None
+    """Of a segment's reason: where in the source it was found first; `None` for a clip's, which is all of the clip."""
+    stop_seconds: float | None = None
+    """The end of that span, half-open."""
 
 
 Verdict = Literal["strong", "weak", "none"]
@@ -286,6 +290,10 @@ class Segment:
     """Why it was chosen, strongest first."""
     rank: int = 1
     """1 for the best of the summary."""
+    title: str = ""
+    """A few words made of the evidence; empty where there is none."""
+    quotes: tuple[str, ...] = ()
+    """What is said in it, where a transcript tells."""
 
     @property
     def seconds(self) -> float:
@@ -299,11 +307,13 @@ class Summary:
 
     source: Source
     segments: tuple[Segment, ...]
-    """In order of time, not overlapping."""
+    """In the order in which they play, not overlapping."""
     scores: Scores
     shots: tuple[Shot, ...]
     preset: str
     query: str | None
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: all that was dropped, changed or doubted."""
     outputs: Mapping[str, Path] = field(default_factory=dict)
     """``video``, ``receipt``, ``report``, ``clips``: what was written and where; empty if nothing was."""
     timings_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -312,14 +322,14 @@ class Summary:
     """The receipt as it was (or would be) written: plain JSON types."""
 
     @property
+    def match(self) -> Match | None:
+        """How well the video answers the query, where that is known."""
+        return self.scores.match
+
+    @property
     def seconds(self) -> float:
         """Length of the summary."""
         return sum(segment.seconds for segment in self.segments)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Sentences for the user about the whole result."""
-        return self.scores.notes
 
     def __repr__(self) -> str:
         return (

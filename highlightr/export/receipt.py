@@ -19,14 +19,14 @@ from typing import Any
 from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
-from highlightr.core.types import FloatArray, Reason, Segment, Source, Summary
+from highlightr.core.types import FloatArray, Match, Reason, Segment, Source, Summary
 from highlightr.features.base import Weights
 from highlightr.media import CutResult, Piece
 
 __all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "software_versions", "write_receipt"]
 
-SCHEMA_VERSION = "1.0"
-"""The first number changes when a reader of the old schema would be misled, the second when fields are added."""
+SCHEMA_VERSION = 2
+"""Grows when a reader of the old schema would be misled; optional keys may be added without."""
 
 SECONDS_DIGITS = 6
 SCORE_DIGITS = 4
@@ -43,7 +43,6 @@ def build_receipt(
     weights: Sequence[Weights] = (),
     versions: Mapping[str, str] | None = None,
     cut: CutResult | None = None,
-    copied: bool = False,
 ) -> dict[str, Any]:
     """Everything about one summary as plain JSON types.
 
@@ -56,13 +55,13 @@ def build_receipt(
         weights: of every model that took part.
         versions: of further software, such as the ``ffmpeg`` that cut.
         cut: how the summary was cut, where one was.
-        copied: whether it was cut without re-encoding.
 
     Raises:
         MediaError: the source can no longer be read for its hash.
     """
-    scores = summary.scores
-    made = {} if cut is None else {"cut": {"copied": copied, "pieces": [_piece(piece) for piece in cut.pieces]}}
+    scores, match = summary.scores, summary.match
+    known = {} if match is None else {"match": _match(match)}
+    made = {} if cut is None else {"cut": {"pieces": [_piece(piece) for piece in cut.pieces]}}
     return {
         "schema_version": SCHEMA_VERSION,
         "source": _source(summary.source),
@@ -72,6 +71,7 @@ def build_receipt(
         "versions": {**software_versions(), **(versions or {})},
         "weights": [asdict(item) for item in weights],
         "query": summary.query,
+        **known,
         "clip_seconds": _seconds(scores.grid.clip_seconds),
         "scores": _numbers(scores.values),
         "parts": {name: _numbers(values) for name, values in sorted(scores.parts.items())},
@@ -82,7 +82,7 @@ def build_receipt(
         "settings": _plain(settings or {}),
         "notes": list(summary.notes),
         "outputs": {name: printable(path) for name, path in summary.outputs.items()},
-        "timings_seconds": {name: round(value, TIMING_DIGITS) for name, value in summary.timings_seconds.items()},
+        "timings": {name: round(value, TIMING_DIGITS) for name, value in summary.timings_seconds.items()},
         **made,
     }
 
@@ -143,18 +143,28 @@ def _segment(segment: Segment) -> dict[str, Any]:
     return {
         **_span(segment.start_seconds, segment.stop_seconds),
         "score": round(segment.score, SCORE_DIGITS),
+        "rank": segment.rank,
+        **({"title": segment.title} if segment.title else {}),
         "reasons": [_reason(reason) for reason in segment.reasons],
+        **({"quotes": list(segment.quotes)} if segment.quotes else {}),
     }
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
-    return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS)}
+    start, stop = reason.start_seconds, reason.stop_seconds
+    where = {} if start is None or stop is None else _span(start, stop)
+    return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS), **where}
 
 
-def _piece(piece: Piece) -> dict[str, float]:
+def _match(match: Match) -> dict[str, Any]:
+    return {"verdict": match.verdict, "probability": round(match.probability, SCORE_DIGITS)}
+
+
+def _piece(piece: Piece) -> dict[str, Any]:
     return {
         **_span(piece.start_seconds, piece.stop_seconds),
         "output_start_seconds": _seconds(piece.output_start_seconds),
+        "method": piece.method,
         "start_moved_seconds": _seconds(piece.start_moved_seconds),
         "stop_moved_seconds": _seconds(piece.stop_moved_seconds),
     }

@@ -70,5 +70,4 @@ def _receipt(summary: Summary, wanted: SummarizeOptions, models: Models, cut: Cu
         weights=models.weights_for(summary.query),
         versions={"ffmpeg": ffmpeg_version()},
         cut=cut,
-        copied=wanted.copy,
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, Query
 
-__all__ = ["Evidence", "IndexArray", "LabelBank", "LabelMatch", "strongest", "strongest_labels"]
+__all__ = ["Evidence", "IndexArray", "LabelBank", "LabelMatch", "first_name", "strongest", "strongest_labels"]
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -24,6 +24,11 @@ _CHUNK_CLIPS = 1024
 
 _KEPT_LABELS = 3
 """Labels kept per clip as reasons; more would not be shown."""
+
+
+def first_name(name: str) -> str:
+    """The first of a class's synonyms, which is what a viewer reads: ``German shepherd``."""
+    return name.split(",")[0].strip() or name
 
 
 @dataclass(frozen=True)

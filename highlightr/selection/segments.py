@@ -6,22 +6,19 @@ the budget, each with its mean score and the reasons of the clips it covers.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from highlightr.core.types import Reason, Scores, Segment, Shot
+from highlightr.core.types import Scores, Segment, Shot
 from highlightr.selection.budget import select_shots
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SelectionOptions
+from highlightr.selection.reasons import segment_reasons, title_of
 from highlightr.selection.spans import EPSILON_SECONDS, Span, clip_overlaps, cut_into_pieces
 
 __all__ = ["select_segments"]
-
-MOST_REASONS = 4
-"""More than this is not read."""
 
 
 def select_segments(
@@ -61,20 +58,5 @@ def _segment(scores: Scores, span: Span) -> Segment:
     first, overlaps = clip_overlaps(scores.grid, span)
     values = scores.values[first : first + len(overlaps)].astype(np.float64)
     mean = float(np.dot(values, overlaps) / overlaps.sum())
-    reasons = _merge_reasons(scores, first, overlaps * values) if scores.reasons else ()
-    return Segment(span.start, span.stop, min(max(mean, 0.0), 1.0), reasons)
-
-
-def _merge_reasons(
-    scores: Scores, first: int, shares: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> tuple[Reason, ...]:
-    """The strongest reasons of the covered clips, each clip speaking with its share of the segment's score."""
-    total = float(shares.sum())
-    if total <= 0:  # Nothing scored: nothing was a reason.
-        return ()
-    weights: dict[tuple[str, str], float] = defaultdict(float)
-    for offset, share in enumerate(shares.tolist()):
-        for reason in scores.reasons[first + offset]:
-            weights[reason.kind, reason.label] += reason.weight * share / total
-    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(Reason(kind, label, min(weight, 1.0)) for (kind, label), weight in ranked[:MOST_REASONS] if weight > 0)
+    reasons = segment_reasons(scores, span)
+    return Segment(span.start, span.stop, min(max(mean, 0.0), 1.0), reasons, title=title_of(reasons))

@@ -34,4 +34,4 @@ __all__ = [
 ]
 
 # Their module brings HTTP and TLS along, which a run on embedded weights never needs.
-__getattr__ = loaded_on_demand(__name__, dict.fromkeys(("Pulled", "import_file", "pull"), "intake"))
+__getattr__ = loaded_on_demand(__name__, dict.fromkeys(("Pulled", "import_file", "pull"), "installer"))

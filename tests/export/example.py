@@ -9,6 +9,7 @@ import numpy as np
 
 from highlightr.core.types import (
     AudioStream,
+    Match,
     Reason,
     Scores,
     Segment,
@@ -29,9 +30,9 @@ def example(path: Path, *, label: str = "tabby cat", query: str | None = "a cat"
         grid,
         (visual * 0.9).astype(np.float32),
         parts={"visual": visual * 0.6, "audio": visual[::-1] * 0.3},
-        notes=() if note is None else (note,),
+        match=None if query is None else Match("strong", 0.98765),
     )
-    reasons = (Reason("visual", label, 0.81), Reason("audio", "Meow", 0.345678))
+    reasons = (Reason("visual", label, 0.81, 9.0, 12.5), Reason("audio", "Meow", 0.345678, 10.0, 14.0))
     source = Source(
         path=path,
         duration_seconds=60.0,
@@ -43,11 +44,15 @@ def example(path: Path, *, label: str = "tabby cat", query: str | None = "a cat"
     )
     return Summary(
         source=source,
-        segments=(Segment(9.0, 14.0, 0.87654321, reasons), Segment(30.123456789, 34.0, 0.7, reasons[1:])),
+        segments=(
+            Segment(9.0, 14.0, 0.87654321, reasons, title=f"{label}, meow"),
+            Segment(30.123456789, 34.0, 0.7, rank=2),
+        ),
         scores=scores,
         shots=(Shot(0.0, 8.5), Shot(8.5, 30.0), Shot(30.0, 60.0)),
         preset="lite",
         query=query,
+        notes=() if note is None else (note,),
         outputs={"video": path.with_suffix(".summary.mp4"), "receipt": path.with_suffix(".summary.json")},
         timings_seconds={"decode": 1.23456, "select": 0.01},
     )

@@ -61,8 +61,8 @@ def test_nothing_comes_from_outside() -> None:
 def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
     write_index(tmp_path / "index.html", [entry()])
     assert (tmp_path / "index.html").read_text() == render_index([entry()])
-    with pytest.raises(OutputError, match="cannot write"):
-        write_index(tmp_path / "gone" / "index.html", [])
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_index(tmp_path / "index.html" / "index.html", [])
 
 
 def test_a_page_of_nothing_is_a_page() -> None:

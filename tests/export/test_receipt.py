@@ -13,6 +13,7 @@ import pytest
 from highlightr.core.errors import MediaError, OutputError
 from highlightr.export import build_receipt, receipt_schema, write_receipt
 from highlightr.features.base import Weights
+from highlightr.media import CutResult, Piece
 from highlightr.selection import SelectionOptions
 from tests.export.example import example
 
@@ -39,10 +40,21 @@ def test_a_receipt_satisfies_the_schema(tmp_path: Path) -> None:
     assert receipt["query"] == "a cat"
     assert len(receipt["scores"]) == 60
     assert receipt["segments"][1]["start_seconds"] == 30.123457
-    assert receipt["segments"][0]["reasons"][1] == {"kind": "audio", "label": "Meow", "weight": 0.3457}
+    assert receipt["segments"][0]["reasons"][1] == {
+        "kind": "audio",
+        "label": "Meow",
+        "weight": 0.3457,
+        "start_seconds": 10.0,
+        "stop_seconds": 14.0,
+    }
+    assert [(segment["rank"], segment.get("title")) for segment in receipt["segments"]] == [
+        (1, "tabby cat, meow"),
+        (2, None),
+    ]
+    assert receipt["match"] == {"verdict": "strong", "probability": 0.9877}
     assert receipt["options"]["output"] == str(tmp_path)
     assert receipt["versions"]["ffmpeg"] == "7.0"
-    assert receipt["timings_seconds"] == {"decode": 1.235, "select": 0.01}
+    assert receipt["timings"] == {"decode": 1.235, "select": 0.01}
     assert receipt["marks"] == ["random weights"]
 
 
@@ -53,11 +65,37 @@ def test_no_query_and_no_sound_satisfy_the_schema(tmp_path: Path) -> None:
     VALIDATOR.validate(receipt)
     assert receipt["source"]["audio"] is None
     assert receipt["query"] is None
+    assert "match" not in receipt
+
+
+def test_how_each_piece_was_cut_is_told(tmp_path: Path) -> None:
+    pieces = (Piece(9.0, 14.0, 8.5, 14.5, 0.0, "copied"), Piece(30.0, 34.0, 30.0, 34.0, 6.0))
+    cut = CutResult(tmp_path / "out.mp4", pieces)
+    receipt = build_receipt(example(tmp_path / "in.mp4"), scorer="zeroshot", cut=cut)
+    VALIDATOR.validate(receipt)
+    assert receipt["cut"]["pieces"][0] == {
+        "start_seconds": 8.5,
+        "stop_seconds": 14.5,
+        "output_start_seconds": 0.0,
+        "method": "copied",
+        "start_moved_seconds": -0.5,
+        "stop_moved_seconds": 0.5,
+    }
+    assert receipt["cut"]["pieces"][1]["method"] == "encoded"
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("schema_version", "2.0"), ("scores", []), ("scores", [1.5]), ("segments", [{}]), ("query", 3), ("more", 1)],
+    [
+        ("schema_version", "1.0"),
+        ("schema_version", 3),
+        ("match", {"verdict": "maybe"}),
+        ("scores", []),
+        ("scores", [1.5]),
+        ("segments", [{}]),
+        ("query", 3),
+        ("more", 1),
+    ],
 )
 def test_the_schema_refuses_what_is_not_a_receipt(tmp_path: Path, field: str, value: object) -> None:
     receipt = build_receipt(example(tmp_path / "in.mp4"), scorer="zeroshot")
@@ -82,8 +120,10 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
 
 
 def test_an_unwritable_place_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot write .*no/such/out\.json: No such file or directory"):
-        write_receipt(tmp_path / "no/such/out.json", {})
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file: cannot be written \(File exists\)"):
+        write_receipt(tmp_path / "file" / "out.json", {})
+    (tmp_path / "file").unlink()
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(OutputError, match="Is a directory"):
         write_receipt(tmp_path / "folder.json", {})

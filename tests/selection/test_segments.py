@@ -193,6 +193,15 @@ def test_reasons_are_merged_by_the_share_of_the_score() -> None:
     assert segment.score == pytest.approx(0.6)
 
 
+def test_ranks_follow_the_scores() -> None:
+    values = [0.5] * 4 + [0.9] * 4 + [0.5] * 4
+    segments = select_segments(scores_of(values), shots_of(0, 4, 8, 12), SelectionOptions(ratio=1.0, max_seconds=4))
+    assert [segment.rank for segment in segments] == [1]
+    options = SelectionOptions(duration_seconds=6, min_seconds=2, max_seconds=2, snap_seconds=0)
+    segments = select_segments(scores_of([0.1, 0.1, 0.8, 0.8, *[0.1] * 8, 0.9, 0.9]), (), options)
+    assert [segment.rank for segment in segments][-2:] == [2, 1]
+
+
 def test_at_most_four_reasons() -> None:
     many = tuple(Reason("audio", f"sound {i}", 0.1 * (9 - i)) for i in range(9))
     scores = Scores(TimeGrid(1.0, 1.0), np.asarray([0.5], np.float32), reasons=(many,))

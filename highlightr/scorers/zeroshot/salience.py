@@ -13,7 +13,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Reason
-from highlightr.scorers.label_bank import Evidence, strongest
+from highlightr.scorers.label_bank import Evidence, first_name, strongest
 
 __all__ = ["PART_WEIGHTS", "SALIENT_SOUNDS", "salience", "salient_sounds", "standing_out"]
 
@@ -144,21 +144,22 @@ def salient_sounds(class_scores: FloatArray, names: tuple[str, ...]) -> Evidence
 
 
 def _reasons(parts: Mapping[str, FloatArray], sounds: Evidence | None) -> Reasons:
-    """Per clip what stands out, strongest first; weight is the contribution to the score."""
+    """Per clip what stands out, strongest first; weight is the share of the score that it made."""
     return tuple(_clip_reasons(clip, parts, sounds) for clip in range(len(next(iter(parts.values())))))
 
 
 def _clip_reasons(clip: int, parts: Mapping[str, FloatArray], sounds: Evidence | None) -> tuple[Reason, ...]:
+    total = max(sum(float(part[clip]) for part in parts.values()), 1e-6)
     found = [
-        Reason(name, _LABELLED[name], float(part[clip]))
+        Reason(name, _LABELLED[name], float(part[clip]) / total)
         for name, part in parts.items()
         if name in _LABELLED and part[clip] > 0
     ]
     if "dynamics" in parts:
-        found.append(Reason("audio", "sudden sound", float(parts["dynamics"][clip])))
+        found.append(Reason("audio", "sudden sound", float(parts["dynamics"][clip]) / total))
     if sounds is not None:
-        share = parts["sounds"][clip] / max(float(sounds.values[clip]), 1e-6)
+        share = parts["sounds"][clip] / max(float(sounds.values[clip]), 1e-6) / total
         pairs = zip(sounds.labels[clip], sounds.weights[clip], strict=True)
-        found += [Reason("audio", sounds.names[label], float(share * weight)) for label, weight in pairs]
+        found += [Reason("audio", first_name(sounds.names[label]), float(share * weight)) for label, weight in pairs]
     told = [reason for reason in found if reason.weight >= _LEAST_REASON]
     return tuple(sorted(told, key=lambda reason: -reason.weight))

@@ -17,7 +17,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.label_bank import Evidence, IndexArray, LabelBank, LabelMatch
+from highlightr.scorers.label_bank import Evidence, IndexArray, LabelBank, LabelMatch, first_name
 from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
 from highlightr.scorers.zeroshot.salience import salience
 
@@ -218,7 +218,7 @@ def label_reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArr
 
 def _clip_reasons(clip: int, evidence: Mapping[str, Evidence], weights: Mapping[str, FloatArray]) -> tuple[Reason, ...]:
     found = [
-        Reason(kind, item.names[label], min(1.0, float(weight)))
+        Reason(kind, first_name(item.names[label]), min(1.0, float(weight)))
         for kind, item in evidence.items()
         for label, weight in zip(item.labels[clip], weights[kind][clip], strict=True)
         if weight >= _LEAST_REASON
