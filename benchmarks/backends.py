@@ -24,10 +24,10 @@ from benchmarks.networks import Network, listening, text_network
 from benchmarks.running import machine, write_json
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Source, TimeGrid
-from highlightr.extractor_loader import open_extractor
 from highlightr.features import create_text_encoder, extract
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.media import probe
+from highlightr.model_loader import open_extractor
 
 NETWORKS = ("efficientnet_lite0", "yamnet", "minilm", "cnn14", "inception-yt8m", "clip-laion", "r3d34")
 SLOW_TO_OPEN = ("torch, compiled",)

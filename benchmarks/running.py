@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from highlightr.core.errors import WeightsError
 from highlightr.features import Extractor
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.model_loader import Models
+from highlightr.scorers import ScorerContext
 from highlightr.zoo.store import weights_path
 
 __all__ = [
@@ -140,11 +141,9 @@ def _stand_ins() -> dict[str, Any]:
         except WeightsError:
             return real[kind](*given, **named, random_seed=0)
 
-    def create_scorer(
-        name: str, config: Any, weights: Any = None, random_seed: Any = None, *rest: Any, **named: Any
-    ) -> Any:
-        weights, random_seed = (None, 0) if weights is _MISSING else (weights, random_seed)
-        return real["create_scorer"](name, config, weights, random_seed, *rest, **named)
+    def create_scorer(name: str, config: Any, context: ScorerContext) -> Any:
+        absent = context.weights is _MISSING
+        return real["create_scorer"](name, config, replace(context, weights=None, random_seed=0) if absent else context)
 
     return {
         "weights_path": found,

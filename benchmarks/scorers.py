@@ -23,7 +23,7 @@ from collections.abc import Callable
 import numpy as np
 
 from highlightr.core.types import Features, Query, Signal, TimeGrid
-from highlightr.scorers import create_scorer, describe
+from highlightr.scorers import ScorerContext, create_scorer, describe
 from highlightr.scorers.sliding_window import apply_windows
 from highlightr.zoo.presets import load_preset
 
@@ -46,7 +46,7 @@ def made_features(preset: str, clips: int) -> tuple[Features, Query | None]:
 
 def scorer_case(preset: str, clips: int, device: str) -> tuple[Callable[[], object], int]:
     chosen = load_preset(preset).scorer
-    scorer = create_scorer(chosen.name, chosen.config, random_seed=0, device=device)
+    scorer = create_scorer(chosen.name, chosen.config, ScorerContext(random_seed=0, device=device))
     features, query = made_features(preset, clips)
     check_against_the_network_alone(scorer, preset, device)
     return lambda: scorer.score(features, query, ()), describe(chosen.name, chosen.config)["total"]

@@ -18,7 +18,7 @@ import numpy as np
 
 import highlightr.datasets  # noqa: F401 - evaluation cannot be imported before it
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
-from highlightr.evaluation.moments import moment_labels
+from highlightr.datasets.items import moment_labels
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
 from highlightr.features import Extractor, create_extractor, create_text_encoder, extract
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names

@@ -6,8 +6,9 @@ when the preset is loaded; one is opened when it is first needed.
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Any, TypeVar
@@ -15,24 +16,24 @@ from typing import Any, TypeVar
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Query, Scores, Shot
-from highlightr.extractor_loader import open_extractor, open_text_encoder, takes
 from highlightr.features import (
+    Extractor,
     TextEncoder,
     Weights,
+    create_extractor,
+    create_text_encoder,
     extractor_class,
     text_encoder_class,
 )
-from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
+from highlightr.features.labels import label_embeddings, label_names
 from highlightr.features.opened import OpenedExtractor
-from highlightr.scorers import QueryUse, Scorer, contract_of, create_scorer
+from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.label_bank import LabelBank
-from highlightr.scorers.registry import READ_LABELS
 from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.manifest import entry
+from highlightr.zoo.records import read_receipt
 from highlightr.zoo.store import weights_path
-
-__all__ = ["Models", "load_models"]
 
 Opened = TypeVar("Opened")
 
@@ -153,8 +154,10 @@ def _open_scorer(
 ) -> Scorer:
     choice = preset.scorers[name]
     weights = None if choice.weights is None else weights_path(choice.weights)
-    banks = _label_banks(open_text()) if choice.name in READ_LABELS else None
-    return create_scorer(choice.name, choice.config, weights, choice.random_seed, device, precision, banks=banks)
+    context = ScorerContext(
+        weights, choice.random_seed, device, precision, lambda stream: label_bank(open_text(), stream)
+    )
+    return create_scorer(choice.name, choice.config, context)
 
 
 def _record(name: str) -> Weights:
@@ -179,5 +182,60 @@ def _open_extractor(
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
 
 
-def _label_banks(encoder: TextEncoder) -> Mapping[str, LabelBank]:
-    return {stream: LabelBank(label_names(stream), label_embeddings(encoder, stream)) for stream in LABELLED_STREAMS}
+def label_bank(encoder: TextEncoder, stream: str) -> LabelBank:
+    """The classes of a stream in the encoder's space."""
+    return LabelBank(label_names(stream), label_embeddings(encoder, stream))
+
+
+def open_extractor(
+    name: str, *, clip_seconds: float, device: str = "cpu", random_seed: int | None = None, **options: Any
+) -> OpenedExtractor:
+    """Find an extractor and its weights from the store, or at random; the network is opened on first use.
+
+    Args:
+        name: a key of `EXTRACTORS`.
+        clip_seconds: clip length of the grids it will be started on.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        random_seed: run those whose weights are fetched on random weights; the others run on theirs all the same.
+        options: further keywords of the class.
+
+    Raises:
+        ConfigError: an unknown name.
+        WeightsError: weights that are missing, with the command that gets them.
+    """
+    found = extractor_class(name)
+    given, random = _weights(found.checkpoints, random_seed)
+    create = partial(create_extractor, name, clip_seconds=clip_seconds, device=device, **given, **options)
+    return OpenedExtractor(
+        found, options, _records(found, () if random is not None else found.checkpoints), random, create
+    )
+
+
+def takes(kind: type[Extractor], option: str) -> bool:
+    """Whether an extractor's class knows this keyword, such as ``precision``."""
+    return option in inspect.signature(kind).parameters
+
+
+def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None) -> TextEncoder:
+    """Open a text encoder; arguments and errors as for `open_extractor`."""
+    given, _ = _weights(text_encoder_class(name).checkpoints, random_seed)
+    return create_text_encoder(name, device=device, **given)
+
+
+def _weights(checkpoints: Iterable[str], random_seed: int | None) -> tuple[dict[str, Any], int | None]:
+    """Keywords for a class that fetches its weights, and the seed if they are random."""
+    names = tuple(checkpoints)
+    if not names:
+        return {}, None
+    if random_seed is not None:
+        return {"random_seed": random_seed}, random_seed
+    return {"weights": {each: weights_path(each) for each in names}}, None
+
+
+def _records(extractor: type[Extractor], checkpoints: Iterable[str]) -> tuple[Weights, ...]:
+    records = [] if extractor.weights is None else [extractor.weights]
+    for name in checkpoints:
+        item, receipt = entry(name), read_receipt(name)
+        digest = receipt.source_sha256 if receipt else item.sha256
+        records.append(Weights(name, digest, item.licence, item.where))
+    return tuple(records)

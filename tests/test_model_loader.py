@@ -122,7 +122,7 @@ def test_weights_and_settings_are_checked_before_anything_is_opened(two: Preset)
     absent = TWO.replace("{name: debug}", "{name: cfsum, weights: cfsum-tvsum}")
     with pytest.raises(WeightsError, match="the weights cfsum-tvsum are missing"):
         load_models(parse_preset(absent, "two.yaml"), "cpu")
-    with pytest.raises(ConfigError, match="has no option 'depth'"):
+    with pytest.raises(ConfigError, match="has no key 'depth'"):
         load_models(parse_preset(TWO.replace("width: 32", "depth: 2"), "two.yaml"), "cpu")
     unused = TWO.replace("  plain:", "  unused: {name: cfsum, weights: cfsum-tvsum}\n  plain:")
     load_models(parse_preset(unused, "two.yaml"), "cpu")

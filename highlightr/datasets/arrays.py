@@ -22,11 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets.hdf5 import LARGEST_ELEMENTS, dataset_shape, member, open_hdf5, read_array
-
-__all__ = ["Hdf5Source", "NumpySource", "Source", "locate", "safe_name"]
-
-HDF5_SUFFIXES = (".h5", ".hdf5")
+from highlightr.datasets.hdf5 import HDF5_SUFFIXES, LARGEST_ELEMENTS, dataset_shape, member, open_hdf5, read_array
 
 MEMBERS = ("features", "image_embeddings", "last_hidden_state", "token", "values")
 """Where the array lies in an archive or group, in the order of looking: QVHighlights and Mr.HiSum; CLIP embeddings

@@ -15,9 +15,6 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Signal, TimeGrid
 from highlightr.datasets.arrays import Source
-from highlightr.evaluation import Case
-
-__all__ = ["Dataset", "Entry", "Example", "Item", "Layout", "Problem"]
 
 
 @dataclass(frozen=True)
@@ -99,12 +96,6 @@ class Example:
         same = full.num_clips == self.num_clips
         grid = full if same else TimeGrid(self.num_clips * full.clip_seconds, full.clip_seconds)
         return Features(grid, self.streams, self.signals)
-
-    def case(self, scores: npt.ArrayLike) -> Case:
-        """Scores (num_clips,) for this example as the data set's protocol judges them."""
-        item = self.item
-        values = np.asarray(scores, dtype=np.float64)
-        return Case(item.key, item.video, values, item.ratings, item.group, item.change_points, item.summary)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {values.shape}" for name, values in self.streams.items())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["LARGEST_ELEMENTS", "dataset_shape", "member", "open_hdf5", "read_array"]
+HDF5_SUFFIXES = (".h5", ".hdf5")
 
 LARGEST_ELEMENTS = 2**28
 """Numbers in one array: a day of 2,048 features a second is 1.8e8."""

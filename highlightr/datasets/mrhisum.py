@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import Rejected, build, read_items
-from highlightr.datasets.hdf5 import member, open_hdf5
-from highlightr.evaluation.mrhisum_protocol import truth_from_group
-
-__all__ = ["MRHISUM", "SPLITS", "mrhisum"]
+from highlightr.datasets.hdf5 import member, open_hdf5, read_array
 
 SPLITS = ("train", "val", "test")
 
@@ -38,6 +36,66 @@ MRHISUM = Layout(
     split_file="mr_hisum_split.json",
 )
 """The release, with the YouTube-8M features added by its ``preprocess.py``."""
+
+
+_NAMES = {
+    "gtscore": ("gtscore", "gt_score"),
+    "change_points": ("change_points",),
+    "gt_summary": ("gt_summary", "gtsummary"),
+}
+"""Field to its names in the releases of MR.HiSum and TripleSumm."""
+
+Array = npt.NDArray[np.float64]
+Truth = tuple[Array, npt.NDArray[np.int64] | None, npt.NDArray[np.bool_] | None]
+"""Frame scores (num_frames,), change points (num_shots, 2), summary (num_frames,); the last two where annotated."""
+
+
+def read_truth(get: Callable[[str, int], Array | None], where: str) -> Truth:
+    """Check the annotation of one video.
+
+    Args:
+        get: from a field's name and its number of axes to the array, `None` where absent.
+        where: starts every error message.
+
+    Raises:
+        ConfigError: no frame scores; change points that are no spans of frames in order.
+    """
+    scores, points, summary = (
+        get(name, ndim) for name, ndim in (("gtscore", 1), ("change_points", 2), ("gt_summary", 1))
+    )
+    if scores is None:
+        raise ConfigError(f"{where}: no 'gtscore'")
+    shots = None if points is None else points.astype(np.int64)
+    if shots is not None and not _are_shots(shots, len(scores)):
+        raise ConfigError(
+            f"{where}: 'change_points' must be (num_shots, 2) spans within {len(scores)} frames, in order"
+        )
+    return scores, shots, None if summary is None else summary > 0
+
+
+def _are_shots(shots: npt.NDArray[np.int64], num_frames: int) -> bool:
+    if shots.shape[1] != 2:
+        return False
+    starts, stops = shots.T
+    in_order = (starts[1:] >= stops[:-1]).all()
+    return bool(
+        in_order
+        and (starts >= 0).all()
+        and (starts < num_frames).all()
+        and (stops >= starts).all()
+        and stops[-1] <= num_frames
+    )
+
+
+def truth_from_group(group: Any) -> Truth:
+    """The annotation of one video from its HDF5 group."""
+    where = f"{group.file.filename}: {group.name}"
+
+    def get(name: str, ndim: int) -> Array | None:
+        found = next((item for item in (member(group, alias) for alias in _NAMES[name]) if item is not None), None)
+        return None if found is None else read_array(found, f"{where}/{name}", ndim)
+
+    return read_truth(get, where)
 
 
 def _keys(root: Path, layout: Layout) -> list[str]:

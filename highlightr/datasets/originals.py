@@ -20,10 +20,8 @@ from highlightr.core.errors import ConfigError
 from highlightr.datasets.base import Item
 from highlightr.datasets.building import Rejected, read_items
 from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
+from highlightr.datasets.items import UMT_CLIP_SECONDS, tvsum_item, youtube_item
 from highlightr.datasets.json_lines import matrix, vector
-from highlightr.datasets.jsonl import UMT_CLIP_SECONDS, tvsum_item, youtube_item
-
-__all__ = ["clip_ratings", "match_label_items", "tvsum_mat_items"]
 
 LARGEST_LABEL_BYTES = 16 * 2**20
 

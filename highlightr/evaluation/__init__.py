@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from highlightr.evaluation.base import Case, Protocol, Report, Row
-from highlightr.evaluation.moments import moment_case, moment_labels
+from highlightr.evaluation.moments import moment_case
 from highlightr.evaluation.protocols import PROTOCOLS, evaluate_cases, evaluate_files, find_protocol
 
 __all__ = [
@@ -19,5 +19,4 @@ __all__ = [
     "evaluate_files",
     "find_protocol",
     "moment_case",
-    "moment_labels",
 ]

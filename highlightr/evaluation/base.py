@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Case", "Metrics", "Protocol", "Report", "Row", "mean_percent"]
+from highlightr.datasets.base import Item
 
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float]
@@ -51,6 +51,12 @@ class Case:
     def relevance(self) -> Array:
         """(num_clips,) mean rating of each clip: what the oracle answers."""
         return np.asarray(self.ratings.mean(axis=1), dtype=np.float64)
+
+    @classmethod
+    def of(cls, item: Item, scores: npt.ArrayLike) -> Case:
+        """An item of a data set and the scores (num_scores,) that are judged on it."""
+        values = np.asarray(scores, dtype=np.float64)
+        return cls(item.key, item.video, values, item.ratings, item.group, item.change_points, item.summary)
 
     def scored(self, scores: npt.ArrayLike) -> Case:
         """The same case with other scores."""

@@ -16,42 +16,16 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, matrix, read_keyed, read_predictions
+from highlightr.datasets.items import Window, moment_labels, read_windows
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
 from highlightr.evaluation.base import Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
-
-__all__ = ["Moments", "moment_case", "moment_labels", "read_windows"]
-
-Window = tuple[float, float]
-
-
-def moment_labels(grid: TimeGrid, windows: Iterable[Window]) -> npt.NDArray[np.bool_]:
-    """(num_clips,) whether the center of each clip lies in any window ``[start_seconds, stop_seconds)``."""
-    centers = grid.centers()
-    inside = np.zeros(grid.num_clips, dtype=np.bool_)
-    for start_seconds, stop_seconds in windows:
-        inside |= (centers >= start_seconds) & (centers < stop_seconds)
-    return inside
 
 
 def moment_case(key: str, video: str, scores: npt.ArrayLike, grid: TimeGrid, windows: Iterable[Window]) -> Case:
     """A case of this protocol from arrays: (num_clips,) scores on the grid, and the windows of the query."""
     labels = moment_labels(grid, windows).astype(np.float64)
     return Case(key, video, np.asarray(scores, dtype=np.float64), labels[:, None])
-
-
-def read_windows(record: Record) -> tuple[Window, ...]:
-    """``window`` [start, stop] or ``relevant_windows`` [[start, stop], …], in seconds.
-
-    Raises:
-        ConfigError: neither, or windows that do not stop after they start.
-    """
-    name = "relevant_windows" if record.fields.get("window") is None else "window"
-    value = record.get(name)
-    spans = matrix([value] if name == "window" else value, f"{record.where}: {name!r}")
-    if spans.shape[1] != 2 or (spans[:, 0] >= spans[:, 1]).any() or (spans < 0).any():
-        raise ConfigError(f"{record.where}: {name!r} must hold [start, stop] in seconds with 0 <= start < stop")
-    return tuple((float(start), float(stop)) for start, stop in spans)
 
 
 def _read_case(record: Record, prediction: Record) -> Case:

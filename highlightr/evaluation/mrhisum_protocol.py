@@ -6,16 +6,16 @@ F1, ``change_points`` (num_shots, 2) and ``gt_summary`` (num_frames,), as in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets.hdf5 import member, open_hdf5, read_array
+from highlightr.datasets.hdf5 import HDF5_SUFFIXES, member, open_hdf5
 from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
+from highlightr.datasets.mrhisum import Truth, read_truth, truth_from_group
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.mrhisum import (
     VARIANTS,
@@ -27,57 +27,6 @@ from highlightr.evaluation.mrhisum import (
 )
 from highlightr.evaluation.ranking import kendall, spearman
 
-__all__ = ["HDF5_SUFFIXES", "MrHiSum", "MrHiSumDAViHD", "MrHiSumTripleSumm", "Truth", "read_truth", "truth_from_group"]
-
-HDF5_SUFFIXES = (".h5", ".hdf5")
-
-_NAMES = {
-    "gtscore": ("gtscore", "gt_score"),
-    "change_points": ("change_points",),
-    "gt_summary": ("gt_summary", "gtsummary"),
-}
-"""Field to its names in the releases of MR.HiSum and TripleSumm."""
-
-Truth = tuple[Array, npt.NDArray[np.int64] | None, npt.NDArray[np.bool_] | None]
-"""Frame scores (num_frames,), change points (num_shots, 2), summary (num_frames,); the last two where annotated."""
-
-
-def read_truth(get: Callable[[str, int], Array | None], where: str) -> Truth:
-    """Check the annotation of one video.
-
-    Args:
-        get: from a field's name and its number of axes to the array, `None` where absent.
-        where: starts every error message.
-
-    Raises:
-        ConfigError: no frame scores; change points that are no spans of frames in order.
-    """
-    scores, points, summary = (
-        get(name, ndim) for name, ndim in (("gtscore", 1), ("change_points", 2), ("gt_summary", 1))
-    )
-    if scores is None:
-        raise ConfigError(f"{where}: no 'gtscore'")
-    shots = None if points is None else points.astype(np.int64)
-    if shots is not None and not _are_shots(shots, len(scores)):
-        raise ConfigError(
-            f"{where}: 'change_points' must be (num_shots, 2) spans within {len(scores)} frames, in order"
-        )
-    return scores, shots, None if summary is None else summary > 0
-
-
-def _are_shots(shots: npt.NDArray[np.int64], num_frames: int) -> bool:
-    if shots.shape[1] != 2:
-        return False
-    starts, stops = shots.T
-    in_order = (starts[1:] >= stops[:-1]).all()
-    return bool(
-        in_order
-        and (starts >= 0).all()
-        and (starts < num_frames).all()
-        and (stops >= starts).all()
-        and stops[-1] <= num_frames
-    )
-
 
 def _from_record(record: Record) -> Truth:
     def get(name: str, ndim: int) -> Array | None:
@@ -86,17 +35,6 @@ def _from_record(record: Record) -> Truth:
         return record.vector(name) if ndim == 1 else record.matrix(name)
 
     return read_truth(get, record.where)
-
-
-def truth_from_group(group: Any) -> Truth:
-    """The annotation of one video from its HDF5 group."""
-    where = f"{group.file.filename}: {group.name}"
-
-    def get(name: str, ndim: int) -> Array | None:
-        found = next((item for item in (member(group, alias) for alias in _NAMES[name]) if item is not None), None)
-        return None if found is None else read_array(found, f"{where}/{name}", ndim)
-
-    return read_truth(get, where)
 
 
 def _case(prediction: Record, truth: Truth) -> Case:

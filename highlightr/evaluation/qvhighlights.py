@@ -12,20 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
+from highlightr.datasets.items import full_ratings
+from highlightr.datasets.json_lines import SCORES_FIELD, join, read_keyed, read_predictions
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import hit_at_1, interpolated_average_precision
-
-__all__ = ["CLIP_SECONDS", "LEVELS", "QVHighlights", "full_ratings", "highlight_hit_at_1", "highlight_map"]
-
-CLIP_SECONDS = 2
-"""Length of the rated clips."""
-
-NUM_WORKERS = 3
-
-LONGEST_SECONDS = 24 * 3600
-"""A duration beyond this is taken for an error before memory is set aside for it."""
 
 LEVELS = {"fair": 2, "good": 3, "very_good": 4}
 """Name of a level to the lowest rating that counts as positive."""
@@ -61,31 +51,6 @@ def highlight_hit_at_1(scores: Array, ratings: Array, lowest_positive: float) ->
     Source: Moment-DETR, standalone_eval ``compute_hl_hit1``. A best clip past the rated ones is a miss.
     """
     return hit_at_1((ratings >= lowest_positive).any(axis=1), scores)
-
-
-def full_ratings(record: Record) -> Array:
-    """(num_clips, 3) ratings of the whole video, 0 for clips outside the annotated moments.
-
-    Raises:
-        ConfigError: clips outside the video, or not three ratings for each annotated clip.
-    """
-    duration = record.number("duration", positive=True)
-    num_clips = int(duration / CLIP_SECONDS)
-    if not 1 <= num_clips <= LONGEST_SECONDS / CLIP_SECONDS:
-        raise ConfigError(
-            f"{record.where}: 'duration' of {duration} s holds no clip of 2 s, or more than a day of them"
-        )
-    clips = record.vector("relevant_clip_ids")
-    given = record.matrix("saliency_scores")
-    if given.shape != (len(clips), NUM_WORKERS):
-        raise ConfigError(
-            f"{record.where}: 'saliency_scores' must be 3 ratings for each of {len(clips)} clips, got {given.shape}"
-        )
-    if (clips != np.floor(clips)).any() or clips.min() < 0 or clips.max() >= num_clips:
-        raise ConfigError(f"{record.where}: 'relevant_clip_ids' must be integers from 0 to {num_clips - 1}")
-    ratings = np.zeros((num_clips, NUM_WORKERS))
-    ratings[clips.astype(np.int64)] = given
-    return ratings
 
 
 class QVHighlights(Protocol):

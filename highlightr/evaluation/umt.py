@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.datasets.items import youtube_labels
 from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, group_means
 from highlightr.evaluation.ranking import ranked, trapezoid_average_precision
-
-__all__ = ["TVSum", "YouTubeHighlights", "above_lower_median", "tvsum_top5_ap", "youtube_ap", "youtube_labels"]
 
 TOP = 5
 """Clips that the TVSum protocol looks at."""
@@ -55,14 +53,6 @@ def tvsum_top5_ap(scores: Array, ratings: Array) -> float:
     labels = np.stack([above_lower_median(annotator) for annotator in ratings.T], axis=1)[:num_clips]
     order = np.argsort(-scores[:num_clips], kind="stable")[:TOP]
     return float(np.mean([trapezoid_average_precision(annotator[order]) for annotator in labels.T]))
-
-
-def youtube_labels(match: npt.ArrayLike) -> Array:
-    """1 where a clip was matched (1), 0 where it was not (-1) or is doubtful (0).
-
-    Source: UMT, ``YouTubeHighlights.get_saliency``.
-    """
-    return (np.asarray(match) > 0).astype(np.float64)
 
 
 def youtube_ap(scores: Array, match: Array) -> float:

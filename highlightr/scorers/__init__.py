@@ -5,7 +5,7 @@ In: `Features` on the grid. Out: `Scores`. Made by name with `create_scorer`; im
 
 from __future__ import annotations
 
-from highlightr.scorers.base import Contract, QueryUse, Scorer
+from highlightr.scorers.base import Contract, QueryUse, Scorer, ScorerContext
 from highlightr.scorers.registry import SCORERS, contract_of, create_scorer, describe
 
-__all__ = ["SCORERS", "Contract", "QueryUse", "Scorer", "contract_of", "create_scorer", "describe"]
+__all__ = ["SCORERS", "Contract", "QueryUse", "Scorer", "ScorerContext", "contract_of", "create_scorer", "describe"]

@@ -6,14 +6,15 @@ Scorers know tensors and arrays. They never read videos, decode, or know which e
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
+from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Query, Scores, Shot
-
-__all__ = ["Contract", "QueryUse", "Scorer", "check_query"]
+from highlightr.scorers.label_bank import LabelBank
 
 QueryUse = Literal["optional", "required", "ignored"]
 
@@ -38,10 +39,71 @@ class Contract:
     score_range: tuple[float, float] = (0.0, 1.0)
 
 
+@dataclass(frozen=True)
+class ScorerContext:
+    """What a scorer is opened with beside its settings; a scorer refuses what it cannot use."""
+
+    weights: Path | None = None
+    """A safetensors file, checked when it was fetched."""
+    random_seed: int | None = None
+    """Instead of weights; the results say that they mean nothing."""
+    device: str = "cpu"
+    """``cpu``, ``cuda`` or ``cuda:N``, for scorers that run in torch."""
+    precision: Precision = "fp32"
+    label_bank: Callable[[str], LabelBank] | None = None
+    """From a stream of class scores to its classes in the query's space; a text encoder is opened at the first call."""
+
+    def bank(self, scorer: str, stream: str) -> LabelBank:
+        """The label bank of a stream of class scores.
+
+        Raises:
+            ConfigError: there are none, because nothing embeds the names.
+        """
+        if self.label_bank is None:
+            raise ConfigError(f"{scorer} needs the label bank {stream!r}: name a text encoder in the preset")
+        return self.label_bank(stream)
+
+    def refuse_weights(self, scorer: str) -> None:
+        """Stop a scorer that has nothing trained from being given a weights file.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if self.weights is not None:
+            raise ConfigError(f"{scorer} runs without weights, got {self.weights}")
+
+
 class Scorer(ABC):
     """From features (and a query) to scores."""
 
+    name: ClassVar[str]
+    """Key in the registry."""
     contract: Contract
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> Self:
+        """Open the scorer that a preset's settings, plain types, describe.
+
+        Raises:
+            ConfigError: an unknown setting or a value that is refused; weights and seed both or neither where one is
+                needed; a device or precision that cannot be had.
+            WeightsError: weights that cannot be read or do not fit the settings.
+        """
+
+    @classmethod
+    @abstractmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """The contract that a scorer of these settings would have, without opening it.
+
+        Raises:
+            ConfigError: as `from_config` for the settings.
+        """
+
+    @classmethod
+    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:  # noqa: ARG003  most have none
+        """Block to number of parameters, told without taking memory for them; empty for a scorer without any."""
+        return {}
 
     @abstractmethod
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:

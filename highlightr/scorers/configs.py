@@ -15,14 +15,12 @@ from typing import Any, Literal, Self
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
 
-__all__ = ["CFSumConfig", "CFSumLiteConfig", "DAViHDConfig", "MelPooling"]
-
 MelPooling = Literal["grid", "authors-62"]
 
 _LOGMEL_WIDTH = 128
 
 
-class _FromMapping:
+class FromMapping:
     """Build a frozen dataclass from the plain types of a YAML file, refusing what it does not know."""
 
     @classmethod
@@ -72,7 +70,7 @@ def _divides(heads: int, width: int, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class CFSumConfig(_FromMapping):
+class CFSumConfig(FromMapping):
     """One CFSum model. The defaults are the paper's QVHighlights model.
 
     Raises:
@@ -160,7 +158,7 @@ class CFSumConfig(_FromMapping):
 
 
 @dataclass(frozen=True)
-class CFSumLiteConfig(_FromMapping):
+class CFSumLiteConfig(FromMapping):
     """The linear CFSum of the lite preset: widths of its weights, and the few numbers that are not weights.
 
     Raises:
@@ -206,7 +204,7 @@ class CFSumLiteConfig(_FromMapping):
 
 
 @dataclass(frozen=True)
-class DAViHDConfig(_FromMapping):
+class DAViHDConfig(FromMapping):
     """One DAViHD model. The defaults are the paper's TVSum model.
 
     Raises:

@@ -7,16 +7,15 @@ nothing. It is public so that the command line and tests can run offline in no t
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.neural import RANDOM_WEIGHTS_NOTE
-
-__all__ = ["DebugScorer"]
+from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.notes import RANDOM_WEIGHTS
 
 _MIDDLE = 0.5
 
@@ -27,10 +26,25 @@ class DebugScorer(Scorer):
     `Scores.parts` are the streams and `baseline`; they sum to the score.
     """
 
+    name: ClassVar[str] = "debug"
     contract = Contract(streams={}, query="optional")
 
     def __init__(self, random_seed: int = 0) -> None:
         self.random_seed = random_seed
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> DebugScorer:
+        """See `Scorer.from_config`; the seed is 0 if none is given."""
+        cls.contract_of(config)
+        context.refuse_weights(cls.name)
+        return cls(context.random_seed or 0)
+
+    @classmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """Always the same; there is nothing to set."""
+        if config:
+            raise ConfigError(f"debug has no settings, got {sorted(config)[0]!r}")
+        return cls.contract
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
         """Score every clip; see `Scorer.score`.
@@ -49,7 +63,7 @@ class DebugScorer(Scorer):
         parts["baseline"] = np.full(features.grid.num_clips, _MIDDLE, dtype=np.float32)
         values = np.clip(np.sum(list(parts.values()), axis=0), 0, 1).astype(np.float32)
         reasons = tuple((Reason("visual", "random weights", float(value)),) for value in values)
-        return Scores(features.grid, values, parts, reasons, (RANDOM_WEIGHTS_NOTE,))
+        return Scores(features.grid, values, parts, reasons, (RANDOM_WEIGHTS,))
 
     def _direction(self, stream: str, width: int, text: str) -> FloatArray:
         seed = [self.random_seed, zlib.crc32(f"{stream}\0{text}".encode())]

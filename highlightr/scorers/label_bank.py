@@ -6,6 +6,7 @@ clip, and the labels that made it. Convention: label vectors and the query come 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,14 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import FloatArray, Query
-
-__all__ = ["Evidence", "IndexArray", "LabelBank", "LabelMatch", "first_name", "strongest", "strongest_labels"]
+from highlightr.core.types import FloatArray, Query, Reason
+from highlightr.scorers.configs import FromMapping
 
 IndexArray = npt.NDArray[np.int64]
 
 _CHUNK_CLIPS = 1024
 """Clips handled at once: 1024 x 1000 float32 is 4 MiB, whatever the length of the video."""
+
+_LEAST_REASON = 0.01
+"""Labels that contribute less are not worth naming."""
+
+_LEAST_EVIDENCE = 1e-6
+"""Evidence below this share of chance is none."""
+
+Reasons = tuple[tuple[Reason, ...], ...]
+"""Per clip, strongest first."""
 
 _KEPT_LABELS = 3
 """Labels kept per clip as reasons; more would not be shown."""
@@ -117,6 +126,22 @@ def _shares(values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
+class MatchConfig(FromMapping):
+    """How a query meets the labels of a classifier; the defaults are those of the `lite` preset."""
+
+    top_labels: int = 200
+    """Classes kept per clip."""
+    posterior_power: float = 0.4
+    """Exponent on the class scores; below 1 flattens them."""
+    sharpness: float = 8.0
+    """How steeply evidence rises with a label's similarity to the query."""
+    hub_correction: float = 0.2
+    """How much of a label's nearness to other labels is taken off its similarity, in [0, 1]."""
+    hub_neighbours: int = 10
+    """Nearest labels that make up that nearness."""
+
+
+@dataclass(frozen=True)
 class LabelMatch:
     """How a query meets the labels of one classifier.
 
@@ -132,15 +157,15 @@ class LabelMatch:
     """
 
     bank: LabelBank
-    top: int
-    power: float
-    sharpness: float
-    hub_correction: float
-    hub_neighbours: int
+    config: MatchConfig
 
     def __post_init__(self) -> None:
         # The bank keeps it: worked out now, while a video may still be read, it does not delay the first scores.
-        self.bank.crowding(self.hub_neighbours)
+        self.bank.crowding(self.config.hub_neighbours)
+
+    def shares(self, class_scores: FloatArray) -> FloatArray:
+        """`strongest_labels` of these settings."""
+        return strongest_labels(class_scores, self.config.top_labels, self.config.posterior_power)
 
     def evidence(self, class_scores: FloatArray, query: Query) -> Evidence:
         """Evidence per clip for the query; 0 where no class scores at all.
@@ -151,7 +176,7 @@ class LabelMatch:
         self._check(class_scores, query)
         gain = self.gain(query)
         chunks = [
-            strongest(strongest_labels(class_scores[first : first + _CHUNK_CLIPS], self.top, self.power) * gain, ())
+            strongest(self.shares(class_scores[first : first + _CHUNK_CLIPS]) * gain, ())
             for first in range(0, class_scores.shape[0], _CHUNK_CLIPS)
         ]
         return Evidence(
@@ -167,8 +192,8 @@ class LabelMatch:
 
     def gains(self, vectors: FloatArray) -> FloatArray:
         """(Q, L) float32: `gain` of several queries, given by their vectors (Q, D)."""
-        crowding = self.hub_correction * self.bank.crowding(self.hub_neighbours)
-        return np.asarray(np.exp(self.sharpness * (vectors @ self.bank.vectors.T - crowding)), dtype=np.float32)
+        crowding = self.config.hub_correction * self.bank.crowding(self.config.hub_neighbours)
+        return np.asarray(np.exp(self.config.sharpness * (vectors @ self.bank.vectors.T - crowding)), dtype=np.float32)
 
     def _check(self, class_scores: FloatArray, query: Query) -> None:
         labels, width = self.bank.vectors.shape
@@ -176,3 +201,20 @@ class LabelMatch:
             raise ConfigError(f"the label bank names {labels} classes, but the stream has {class_scores.shape[1]}")
         if query.vector.shape != (width,):
             raise ConfigError(f"the query's vector must be ({width},) like the labels', got {query.vector.shape}")
+
+
+def label_reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArray]) -> Reasons:
+    """Per clip the labels that speak most for the query, strongest first; weight is the share of all that speaks."""
+    together = np.maximum(np.sum(list(parts.values()), axis=0), _LEAST_EVIDENCE)
+    weights = {kind: found.weights * (parts[kind] / together)[:, None] for kind, found in evidence.items()}
+    return tuple(_clip_reasons(clip, evidence, weights) for clip in range(len(together)))
+
+
+def _clip_reasons(clip: int, evidence: Mapping[str, Evidence], weights: Mapping[str, FloatArray]) -> tuple[Reason, ...]:
+    found = [
+        Reason(kind, first_name(item.names[label]), min(1.0, float(weight)))
+        for kind, item in evidence.items()
+        for label, weight in zip(item.labels[clip], weights[kind][clip], strict=True)
+        if weight >= _LEAST_REASON
+    ]
+    return tuple(sorted(found, key=lambda reason: -reason.weight))

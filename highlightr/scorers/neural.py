@@ -9,31 +9,21 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer
+from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
+from highlightr.scorers.notes import RANDOM_WEIGHTS
 from highlightr.scorers.sliding_window import Execution, Precision, apply_windows
 from highlightr.scorers.weights import misfit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-__all__ = [
-    "RANDOM_WEIGHTS_NOTE",
-    "NeuralScorer",
-    "build_network",
-    "load_weights",
-    "reasons_of",
-]
-
-RANDOM_WEIGHTS_NOTE = "Random weights: the scores mean nothing."
-"""Note on every result of a network whose weights were drawn and not trained."""
 
 ConfigT = TypeVar("ConfigT", CFSumConfig, DAViHDConfig)
 
@@ -52,7 +42,6 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         WeightsError: a file that is not safetensors or does not fit the configuration.
     """
 
-    name: ClassVar[str]
     config_class: ClassVar[type[CFSumConfig] | type[DAViHDConfig]]
 
     def __init__(
@@ -64,14 +53,36 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         precision: Precision = "fp32",
     ) -> None:
         self.config: ConfigT = config
-        self.contract = self.contract_of(config)
+        self.contract = self._contract(config)
         self.execution = Execution(device, precision)
         self.network = build_network(self.network_class(), config, self.name, weights, random_seed).to(device)
-        self._notes = () if weights is not None else (RANDOM_WEIGHTS_NOTE,)
+        self._notes = () if weights is not None else (RANDOM_WEIGHTS,)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> Self:
+        """See `Scorer.from_config`."""
+        settings: Any = cls.config_class.from_mapping(config)
+        return cls(settings, context.weights, context.random_seed, context.device, context.precision)
+
+    @classmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """See `Scorer.contract_of`."""
+        return cls._contract(cls.config_class.from_mapping(config))
+
+    @classmethod
+    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
+        """Per block of the network."""
+        import torch
+
+        from highlightr.scorers.attention import parameter_counts
+
+        with torch.device("meta"):
+            network: Any = cls.network_class()(cls.config_class.from_mapping(config))
+        return parameter_counts(network.blocks())
 
     @staticmethod
     @abstractmethod
-    def contract_of(config: Any) -> Contract:
+    def _contract(config: Any) -> Contract:
         """What a scorer of this configuration needs and promises."""
 
     @staticmethod

@@ -20,8 +20,7 @@ from highlightr.datasets import Example, Layout, open_dataset
 from highlightr.evaluation.base import Case, Report
 from highlightr.evaluation.protocols import evaluate_cases, find_protocol
 from highlightr.features import TextEncoder, create_text_encoder
-from highlightr.scorers import Scorer, create_scorer
-from highlightr.scorers.registry import READ_LABELS
+from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.zoo import Preset, load_preset, weights_path
 
 __all__ = ["DATASET_OF", "evaluate_preset"]
@@ -74,7 +73,7 @@ def evaluate_preset(
     for index, example in enumerate(data_set):
         scorer = scorers[chosen.scorer_name(example.item.query)]
         scores = scorer.score(example.features(), _query(scorer, example, encode), ())
-        cases.append(example.case(scores.values))
+        cases.append(Case.of(example.item, scores.values))
         (progress or silent)("score", index + 1, len(data_set))
     report = evaluate_cases(judge, cases, seeds)
     return replace(report, notes=(*report.notes, *_remarks(data_set.problems)))
@@ -82,10 +81,10 @@ def evaluate_preset(
 
 def _scorer(preset: Preset, name: str, device: str) -> Scorer:
     choice = preset.scorers[name]
-    if choice.name in READ_LABELS:
+    if choice.name in ("zeroshot", "cfsum-lite"):
         raise ConfigError(f"preset {preset.name} scores labelled streams, which no folder of features holds")
     weights = None if choice.weights is None else weights_path(choice.weights)
-    return create_scorer(choice.name, choice.config, weights, choice.random_seed, device)
+    return create_scorer(choice.name, choice.config, ScorerContext(weights, choice.random_seed, device))
 
 
 def _encoder(preset: Preset, device: str) -> Callable[[str], Query]:

@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, Query
 from highlightr.datasets import Example
-from highlightr.scorers import create_scorer
+from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.neural import NeuralScorer
 from highlightr.training.objectives import Outcome
 from highlightr.training.plain_transformer import PlainTransformer
@@ -73,7 +73,7 @@ class Learner(ABC):
     network: nn.Module
 
     def __init__(self, config: Mapping[str, Any], seed: int) -> None:
-        made = create_scorer(self.scorer_name, config, random_seed=seed)
+        made = create_scorer(self.scorer_name, config, ScorerContext(random_seed=seed))
         if not isinstance(made, NeuralScorer):
             raise ConfigError(f"{self.scorer_name} has nothing to train")
         self.scorer = made

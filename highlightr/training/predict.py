@@ -38,7 +38,7 @@ def predict(learner: Learner, network: nn.Module, store: Store) -> list[Case]:
     finally:
         network.train(trained)
         learner.scorer.network = before
-    return [store.example(i)[0].case(scores[i]) for i in range(len(store))]
+    return [Case.of(item, scores[i]) for i, item in enumerate(store.items)]
 
 
 def _batched(learner: Learner, network: nn.Module, store: Store) -> dict[int, FloatArray]:

@@ -93,9 +93,4 @@ def unscored_cases(parts: Parts) -> list[Case]:
     """The test part's cases with zeros for scores, for rows that need no features."""
     if parts.test is None:
         return []
-    items = parts.test.items
-    flat = [np.zeros(len(item.ratings)) for item in items]
-    return [
-        Case(item.key, item.video, zeros, item.ratings, item.group, item.change_points, item.summary)
-        for item, zeros in zip(items, flat, strict=True)
-    ]
+    return [Case.of(item, np.zeros(len(item.ratings))) for item in parts.test.items]

@@ -14,7 +14,7 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets import DATASETS, Layout, charades, open_dataset
-from highlightr.evaluation import evaluate_cases, find_protocol
+from highlightr.evaluation import Case, evaluate_cases, find_protocol
 from tests.training.files import charades_folder, lines, mrhisum_folder, qvhighlights_folder, rows, save, umt_features
 
 
@@ -39,7 +39,9 @@ def test_qvhighlights(tmp_path: Path) -> None:
 def test_examples_feed_the_scorers_and_the_protocol(tmp_path: Path) -> None:
     dataset = open_dataset("qvhighlights", qvhighlights_folder(tmp_path))
     assert dataset[0].features().grid == TimeGrid(10.0, 2.0)
-    report = evaluate_cases(find_protocol("qvhighlights"), [example.case(example.labels) for example in dataset])
+    report = evaluate_cases(
+        find_protocol("qvhighlights"), [Case.of(example.item, example.labels) for example in dataset]
+    )
     assert report.metrics["very_good_map"] == 100
 
 

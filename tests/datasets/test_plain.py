@@ -10,6 +10,7 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, TimeGrid
 from highlightr.datasets import plain
+from highlightr.evaluation import Case
 from tests.training.files import rows
 
 
@@ -67,7 +68,7 @@ def test_plain_items_take_extracted_features(tmp_path: Path) -> None:
     example = plain(folder).items[0].example(features)
     assert example.labels.tolist() == [0, 1, 1, 0]
     assert example.features().grid == features.grid
-    assert example.case(example.labels).ratings.shape == (4, 1)
+    assert Case.of(example.item, example.labels).ratings.shape == (4, 1)
 
 
 @pytest.mark.parametrize(

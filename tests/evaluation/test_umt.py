@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from highlightr.evaluation.umt import above_lower_median, tvsum_top5_ap, youtube_ap, youtube_labels
+from highlightr.datasets.items import youtube_labels
+from highlightr.evaluation.umt import above_lower_median, tvsum_top5_ap, youtube_ap
 
 
 def test_median_of_an_even_number_is_the_lower_middle() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from highlightr.core.types import Features, Query, Signal, TimeGrid
-from highlightr.scorers import Scorer, contract_of, create_scorer
+from highlightr.scorers import Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
@@ -74,11 +74,11 @@ def settings(name: str) -> dict[str, object]:
 def scorer(name: str, seed: int = 0) -> Scorer:
     banks = {"imagenet": bank(1000, 1), "yamnet": bank(521, 2)}
     if name == "zeroshot":
-        return create_scorer(name, {}, banks=banks)
+        return create_scorer(name, {}, ScorerContext(label_bank=banks.__getitem__))
     if name == "cfsum-lite":
         weights = LinearWeights.from_tensors(linear_tensors(seed), CFSumLiteConfig(), "the test")
         return CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)
-    return create_scorer(name, settings(name), random_seed=seed)
+    return create_scorer(name, settings(name), ScorerContext(random_seed=seed))
 
 
 def query_for(name: str) -> Query | None:

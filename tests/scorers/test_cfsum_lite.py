@@ -13,13 +13,14 @@ from safetensors.numpy import save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Features, Shot, TimeGrid
-from highlightr.scorers import create_scorer
+from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.cfsum import lite as cfsum_lite
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.cfsum.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import strongest_labels
-from highlightr.scorers.zeroshot.scorer import WEAK_MATCH, ZeroShotConfig
+from highlightr.scorers.notes import WEAK_MATCH
+from highlightr.scorers.zeroshot.scorer import ZeroShotConfig
 from tests.scorers import factories
 
 BANKS = {"imagenet": factories.bank(1000, 1), "yamnet": factories.bank(521, 2)}
@@ -185,7 +186,7 @@ class TestWeights:
 
     def load(self, tensors: dict[str, np.ndarray], folder: Path) -> CFSumLiteScorer:
         save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / "w.safetensors")
-        found = create_scorer("cfsum-lite", {}, folder / "w.safetensors", banks=BANKS)
+        found = create_scorer("cfsum-lite", {}, ScorerContext(folder / "w.safetensors", label_bank=BANKS.__getitem__))
         assert isinstance(found, CFSumLiteScorer)
         return found
 
@@ -211,7 +212,7 @@ class TestWeights:
         (tmp_path / "text").write_text("no weights")
         for name in ("text", "absent"):
             with pytest.raises(WeightsError, match="cannot be read as safetensors"):
-                create_scorer("cfsum-lite", {}, tmp_path / name, banks=BANKS)
+                create_scorer("cfsum-lite", {}, ScorerContext(tmp_path / name, label_bank=BANKS.__getitem__))
 
 
 @pytest.mark.parametrize("change", [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"weak_match": -0.1}])

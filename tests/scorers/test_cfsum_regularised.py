@@ -10,7 +10,7 @@ import torch
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Query, TimeGrid
-from highlightr.scorers import create_scorer
+from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.cfsum.regularised import (
     PLACE_WIDTH,
@@ -153,7 +153,7 @@ def test_members_are_averaged() -> None:
 
 def test_the_scorer_gives_probabilities_of_the_logits_and_names_every_part() -> None:
     settings = small(modalities=("video", "text"), video_streams={"v": 24}, clip_seconds=1.0, members=2).to_mapping()
-    scorer = create_scorer("cfsum", settings, random_seed=0)
+    scorer = create_scorer("cfsum", settings, ScorerContext(random_seed=0))
     rng = np.random.default_rng(0)
     features = Features(TimeGrid(200.0, 1.0), {"v": rng.standard_normal((200, 24), dtype=np.float32)})
     tokens = rng.standard_normal((4, 14), dtype=np.float32)

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Features, Query, Scores, Shot, Signal, TimeGrid
-from highlightr.scorers import SCORERS, Scorer, contract_of, create_scorer, describe
+from highlightr.scorers import SCORERS, Scorer, ScorerContext, contract_of, create_scorer, describe
 from highlightr.scorers.cfsum.scorer import CFSumScorer
 from highlightr.scorers.davihd.scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_logmel, pool_logmel_authors
-from highlightr.scorers.neural import RANDOM_WEIGHTS_NOTE
-from highlightr.scorers.registry import READ_LABELS, scorer_class
+from highlightr.scorers.notes import RANDOM_WEIGHTS
+from highlightr.scorers.registry import scorer_class
 from highlightr.zoo.presets import load_preset
 from tests.scorers import factories
 
@@ -106,7 +106,7 @@ class TestContract:
 
     def test_random_weights_say_so(self, name: str) -> None:
         notes = self.score(name, factories.features(10), factories.query()).notes
-        assert (RANDOM_WEIGHTS_NOTE in notes) == (name not in READ_LABELS)
+        assert (RANDOM_WEIGHTS in notes) == (name not in ("zeroshot", "cfsum-lite"))
 
     def test_the_contract_is_known_without_making_the_scorer(self, name: str) -> None:
         assert contract_of(name, factories.settings(name)) == factories.scorer(name).contract
@@ -151,16 +151,18 @@ def test_torch_is_not_loaded_to_know_a_scorer() -> None:
 
 def test_an_ignored_query_is_said() -> None:
     scorer, features = factories.scorer("davihd"), factories.features(10)
-    assert scorer.score(features, factories.query(), ()).notes == (RANDOM_WEIGHTS_NOTE, QUERY_IGNORED_NOTE)
-    assert scorer.score(features, None, ()).notes == (RANDOM_WEIGHTS_NOTE,)
+    assert scorer.score(features, factories.query(), ()).notes == (RANDOM_WEIGHTS, QUERY_IGNORED_NOTE)
+    assert scorer.score(features, None, ()).notes == (RANDOM_WEIGHTS,)
     assert QUERY_IGNORED_NOTE == "The query was ignored: davihd scores without a query."
-    assert RANDOM_WEIGHTS_NOTE == "Random weights: the scores mean nothing."
+    assert RANDOM_WEIGHTS == "Random weights: the scores mean nothing."
 
 
 def test_cfsum_without_text_needs_no_query_and_says_what_it_ignored() -> None:
-    made = create_scorer("cfsum", {**factories.settings("cfsum"), "modalities": ["video", "audio"]}, random_seed=0)
+    made = create_scorer(
+        "cfsum", {**factories.settings("cfsum"), "modalities": ["video", "audio"]}, ScorerContext(random_seed=0)
+    )
     features = factories.features(10)
-    assert made.score(features, None, ()).notes == (RANDOM_WEIGHTS_NOTE,)
+    assert made.score(features, None, ()).notes == (RANDOM_WEIGHTS,)
     found = made.score(features, factories.query(), ())
     assert found.notes[1] == "The query was ignored: this cfsum scores without a query."
     assert set(found.parts) == {"video-audio", "audio-video", "bias"}
@@ -210,16 +212,17 @@ def test_a_query_of_another_encoder_is_refused() -> None:
         ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
         ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no key 'depth'"),
         ("cfsum", {"random_seed": 0, "config": {"width": "wide"}}, "wrong type"),
-        ("zeroshot", {}, "needs the label banks"),
+        ("zeroshot", {}, "needs the label bank"),
         ("cfsum-lite", {}, "runs on trained weights, and none were given"),
-        ("cfsum-lite", {"weights": Path("x")}, "needs the label banks"),
+        ("cfsum-lite", {"weights": Path("x")}, "needs the label bank"),
         ("zeroshot", {"weights": Path("x")}, "runs without weights"),
         ("debug", {"config": {"depth": 2}}, "has no settings"),
     ],
 )
 def test_a_scorer_that_cannot_be_made_says_why(name: str, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        create_scorer(name, **{"config": {}, **arguments})  # type: ignore[arg-type]
+        config: dict[str, object] = arguments.pop("config", {})  # type: ignore[assignment]
+        create_scorer(name, config, ScorerContext(**arguments))  # type: ignore[arg-type]
 
 
 class TestWeights:
@@ -237,7 +240,7 @@ class TestWeights:
         return made
 
     def load(self, path: Path) -> Scorer:
-        return create_scorer("cfsum", factories.settings("cfsum"), path)
+        return create_scorer("cfsum", factories.settings("cfsum"), ScorerContext(path))
 
     def test_a_round_trip_scores_the_same_and_is_not_marked(self, tmp_path: Path) -> None:
         features, query = factories.features(20), factories.query()
@@ -302,7 +305,9 @@ class TestLogMelPooling:
     def test_the_choice_reaches_the_network(self) -> None:
         features = factories.features(200)
         scores = [
-            create_scorer("davihd", {**factories.settings("davihd"), "mel_pooling": pooling}, random_seed=0)
+            create_scorer(
+                "davihd", {**factories.settings("davihd"), "mel_pooling": pooling}, ScorerContext(random_seed=0)
+            )
             .score(features, None, ())
             .values
             for pooling in ("grid", "authors-62")

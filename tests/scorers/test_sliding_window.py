@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from highlightr.core.errors import ConfigError
-from highlightr.scorers import create_scorer
+from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.sliding_window import PHASE_TOLERANCE, Execution, apply_windows, blend_weights, window_starts
 from tests.scorers import factories
 
@@ -153,7 +153,9 @@ def test_the_same_input_gives_the_same_bits(name: str) -> None:
 def test_bf16_stays_near_fp32(name: str) -> None:
     features, query = factories.features(90), factories.query_for(name)
     exact = factories.scorer(name).score(features, query, ()).values
-    short = create_scorer(name, factories.settings(name), random_seed=0, precision="bf16").score(features, query, ())
+    short = create_scorer(name, factories.settings(name), ScorerContext(random_seed=0, precision="bf16")).score(
+        features, query, ()
+    )
     np.testing.assert_allclose(short.values, exact, atol=0.02)
     assert not np.array_equal(short.values, exact)
 
@@ -177,7 +179,9 @@ def test_a_place_to_run_that_cannot_be_had_is_refused(arguments: dict[str, str],
 def test_a_gpu_agrees_with_the_cpu(name: str, precision: str) -> None:
     features, query = factories.features(200), factories.query_for(name)
     exact = factories.scorer(name).score(features, query, ()).values
-    made = create_scorer(name, factories.settings(name), random_seed=0, device="cuda", precision=precision)  # type: ignore[arg-type]
+    made = create_scorer(
+        name, factories.settings(name), ScorerContext(random_seed=0, device="cuda", precision=precision)
+    )  # type: ignore[arg-type]
     found = [made.score(features, query, ()).values for _ in range(2)]
     np.testing.assert_allclose(found[0], exact, atol=2e-3 if precision == "fp32" else 0.02)
     assert np.array_equal(found[0], found[1])

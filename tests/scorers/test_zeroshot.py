@@ -9,7 +9,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
-from highlightr.scorers.label_bank import LabelBank, LabelMatch, strongest_labels
+from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, strongest_labels
+from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH
 from highlightr.scorers.smoothing import (
     average_over,
     join_steps,
@@ -18,7 +19,7 @@ from highlightr.scorers.smoothing import (
     shot_index,
 )
 from highlightr.scorers.zeroshot.salience import PART_WEIGHTS, SALIENT_SOUNDS, salient_sounds, standing_out
-from highlightr.scorers.zeroshot.scorer import NOT_ENGLISH, WEAK_MATCH, ZeroShotConfig, ZeroShotScorer
+from highlightr.scorers.zeroshot.scorer import ZeroShotConfig, ZeroShotScorer
 
 SEEN = ("cat", "car", "tree", "cup")
 HEARD = ("Speech", "Bark", "Cheering", "Engine")
@@ -95,7 +96,7 @@ def test_evidence_matches_its_formula() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     labels = LabelBank(tuple("abcdef"), vectors.astype(np.float32))
     scores, asked = rng.random((5, 6)), query(2)
-    found = LabelMatch(labels, 3, 0.5, 7.0, 0.3, 2).evidence(scores.astype(np.float32), asked)
+    found = LabelMatch(labels, MatchConfig(3, 0.5, 7.0, 0.3, 2)).evidence(scores.astype(np.float32), asked)
     for clip in range(5):
         kept = np.argsort(-scores[clip])[:3]
         shares = np.sqrt(scores[clip, kept]) / np.sqrt(scores[clip, kept]).sum()
@@ -113,7 +114,7 @@ def test_only_the_strongest_labels_are_kept() -> None:
 
 def test_long_videos_are_scored_in_pieces_without_a_seam() -> None:
     scores = np.random.default_rng(1).random((9000, 4)).astype(np.float32)
-    match = LabelMatch(bank(SEEN), 4, 1.0, 8.0, 0.0, 1)
+    match = LabelMatch(bank(SEEN), MatchConfig(4, 1.0, 8.0, 0.0, 1))
     whole, piece = match.evidence(scores, query(1)), match.evidence(scores[4000:4200], query(1))
     np.testing.assert_array_equal(whole.values[4000:4200], piece.values)
     np.testing.assert_array_equal(whole.labels[4000:4200], piece.labels)

@@ -9,8 +9,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets import open_dataset
-from highlightr.evaluation import evaluate_cases, find_protocol
-from highlightr.scorers import create_scorer
+from highlightr.evaluation import Case, evaluate_cases, find_protocol
+from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.training import evaluate_preset as preset
 from highlightr.training.evaluate_preset import evaluate_preset
 from highlightr.zoo import Preset, ScorerChoice, ScorerUse
@@ -29,10 +29,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_figures_are_those_of_the_scorer(data: Path) -> None:
     told: list[tuple[float, float]] = []
     report = evaluate_preset(SMALL, data, progress=lambda stage, done, total: told.append((done, total)))
-    scorer = create_scorer("cfsum", CHOICE.config, random_seed=3)
+    scorer = create_scorer("cfsum", CHOICE.config, ScorerContext(random_seed=3))
     encoder = moments.FakeText()
     cases = [
-        example.case(scorer.score(example.features(), encoder.encode(str(example.item.query)), ()).values)
+        Case.of(example.item, scorer.score(example.features(), encoder.encode(str(example.item.query)), ()).values)
         for example in open_dataset("charades", data)
     ]
     assert report.metrics == evaluate_cases(find_protocol("moments"), cases).metrics

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import evaluate_files
-from highlightr.scorers import create_scorer
+from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.training import TrainConfig, train
 from highlightr.training import loop as loop_module
 from highlightr.training.batches import Store
@@ -87,7 +87,7 @@ def test_the_scorer_of_the_saved_weights_scores_as_training_did(data: Path, tmp_
     """One preparation of features for both paths: the figures of a run are those of its file."""
     chosen = moments.config()
     (run,) = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries()).runs
-    scorer = create_scorer("cfsum", chosen.scorer.config, run.weights)
+    scorer = create_scorer("cfsum", chosen.scorer.config, ScorerContext(run.weights))
     written = [json.loads(line) for line in (run.folder / "predictions.jsonl").read_text().splitlines()]
     examples = {example.item.key: example for example in open_dataset("charades", data)}
     for line in written:

@@ -18,11 +18,11 @@ from highlightr.core.types import Features, Source, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays
 from highlightr.export.feature_files.metadata import describe_video, stream_metadata
 from highlightr.export.feature_files.stores import Store, open_store
-from highlightr.extractor_loader import open_extractor, takes
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
 from highlightr.features.opened import OpenedExtractor
 from highlightr.media import probe
+from highlightr.model_loader import open_extractor, takes
 
 __all__ = ["VIDEO_SUFFIXES", "ExtractOptions", "VideoResult", "extract_to_files", "videos_in"]
 

@@ -8,9 +8,10 @@ card has the rows). Only NumPy and a few megabytes, so that nothing heavy is loa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +20,12 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer, check_query
+from highlightr.scorers.base import Contract, Scorer, ScorerContext, check_query
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
-from highlightr.scorers.label_bank import LabelBank, strongest_labels
+from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
+from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
 from highlightr.scorers.weights import misfit
-from highlightr.scorers.zeroshot.scorer import (
-    NOT_ENGLISH,
-    WEAK_MATCH,
-    ZeroShotConfig,
-    label_match,
-    label_reasons,
-    not_english,
-)
-
-__all__ = ["CFSumLiteScorer", "LinearWeights", "linear_shapes", "unit_rows"]
 
 _CLASSES = {"visual": "imagenet", "audio": "yamnet"}
 _BORDERS = "borders."
@@ -112,6 +104,8 @@ class CFSumLiteScorer(Scorer):
     with an exponent below 1; the attention within scenes is `scene_average`.
     """
 
+    name: ClassVar[str] = "cfsum-lite"
+
     def __init__(
         self,
         imagenet: LabelBank,
@@ -120,25 +114,33 @@ class CFSumLiteScorer(Scorer):
         config: CFSumLiteConfig | None = None,
     ) -> None:
         self.config = config or CFSumLiteConfig()
-        self.contract = self.contract_of(self.config)
+        self.contract = self._contract(self.config)
         self._weights = weights
-        matching = ZeroShotConfig()
-        self._matches = {
-            kind: label_match(bank, matching) for kind, bank in (("visual", imagenet), ("audio", audioset))
-        }
+        self._matches = {"visual": LabelMatch(imagenet, MatchConfig()), "audio": LabelMatch(audioset, MatchConfig())}
 
     @classmethod
-    def load(cls, weights: Path, imagenet: LabelBank, audioset: LabelBank, config: CFSumLiteConfig) -> CFSumLiteScorer:
-        """Open the scorer on a safetensors file.
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> CFSumLiteScorer:
+        """See `Scorer.from_config`; it runs on trained weights and label banks."""
+        settings = CFSumLiteConfig.from_mapping(config)
+        if context.weights is None:
+            raise ConfigError("cfsum-lite runs on trained weights, and none were given")
+        imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
+        weights = LinearWeights.from_tensors(read_tensors(context.weights), settings, str(context.weights))
+        return cls(imagenet, audioset, weights, settings)
 
-        Raises:
-            WeightsError: no such file, not safetensors, or tensors that do not fit.
-        """
-        tensors = read_tensors(weights)
-        return cls(imagenet, audioset, LinearWeights.from_tensors(tensors, config, str(weights)), config)
+    @classmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """See `Scorer.contract_of`."""
+        return cls._contract(CFSumLiteConfig.from_mapping(config))
+
+    @classmethod
+    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
+        """Per tensor of the weights file."""
+        shapes = linear_shapes(CFSumLiteConfig.from_mapping(config))
+        return {name: math.prod(shape) for name, shape in shapes.items()}
 
     @staticmethod
-    def contract_of(config: CFSumLiteConfig) -> Contract:
+    def _contract(config: CFSumLiteConfig) -> Contract:
         """Pictures are required; sound may be absent."""
         return Contract(
             streams={config.pooled_stream: config.pooled_width, "imagenet": 1000, "yamnet": 521},
@@ -206,7 +208,7 @@ class CFSumLiteScorer(Scorer):
     def _log_evidence(self, kind: str, classes: FloatArray, pooled: FloatArray | None, texts: FloatArray) -> FloatArray:
         """(num_clips, texts)."""
         match = self._matches[kind]
-        shares = strongest_labels(classes, match.top, match.power)
+        shares = match.shares(classes)
         found = np.log(np.maximum(shares @ match.gains(texts).T, _LEAST_EVIDENCE))
         if pooled is None:
             return np.asarray(found, dtype=np.float32)

@@ -22,8 +22,6 @@ from highlightr.scorers.neural import NeuralScorer, reasons_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["CFSumScorer"]
-
 _KIND = {"video": "visual", "audio": "audio"}
 _TOKENS_SHOWN = 2
 _ATTENTION = "attention"
@@ -40,7 +38,7 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
     config_class = CFSumConfig
 
     @staticmethod
-    def contract_of(config: CFSumConfig) -> Contract:
+    def _contract(config: CFSumConfig) -> Contract:
         """Video is required where it is used; audio may be absent beside it."""
         video, audio = config.streams("video"), config.streams("audio")
         text = "text" in config.modalities

@@ -21,8 +21,6 @@ from highlightr.scorers.neural import NeuralScorer, reasons_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["QUERY_IGNORED_NOTE", "DAViHDScorer", "pool_logmel", "pool_logmel_authors"]
-
 QUERY_IGNORED_NOTE = "The query was ignored: davihd scores without a query."
 
 _SILENCE = math.log(1e-8)
@@ -65,7 +63,7 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
     config_class = DAViHDConfig
 
     @staticmethod
-    def contract_of(config: DAViHDConfig) -> Contract:
+    def _contract(config: DAViHDConfig) -> Contract:
         """Every configured pathway is required: the network has no other way for a video that lacks one."""
         return Contract(
             streams=config.streams,

@@ -11,43 +11,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer
-from highlightr.scorers.label_bank import Evidence, IndexArray, LabelBank, LabelMatch, first_name
+from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
+from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
+from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
 from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
 from highlightr.scorers.zeroshot.salience import salience
-
-__all__ = [
-    "NOT_ENGLISH",
-    "WEAK_MATCH",
-    "WEAK_MATCH_BELOW",
-    "ZeroShotConfig",
-    "ZeroShotScorer",
-    "label_match",
-    "label_reasons",
-    "not_english",
-]
-
-WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
-"""Note given when the best clip scores below `WEAK_MATCH_BELOW`."""
 
 WEAK_MATCH_BELOW = 0.10
 """Best score under which a query counts as not answered. Measured on the captioned benchmark (592 captions, videos of
 eight clips): it flags 9 % of the captions of the video's own parts and 18 % of those of another video. That is a weak
 sign, because a video of eight things holds something near most sentences; so it is a note and never an error."""
 
-NOT_ENGLISH = "The query holds no Latin letters; this scorer understands English only."
-"""Note given when a query cannot be English."""
-
 _QUERY_STREAMS = {"visual": "imagenet", "audio": "yamnet"}
 """Part of the scores to the class stream it comes from."""
-
-_LEAST_REASON = 0.01
-"""Labels that contribute less are not worth naming."""
 
 _NEAREST_SHARE = 0.02
 """Share of the labels that a clip shows that is all about the query: 20 of ImageNet's, 10 of AudioSet's."""
@@ -61,24 +43,13 @@ _MOST_STEPS = 50.0
 _LEAST_SPAN = 1e-3
 """Keeps the scale finite where all labels are equally near."""
 
-Reasons = tuple[tuple[Reason, ...], ...]
 Parts = dict[str, FloatArray]
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig:
+class ZeroShotConfig(MatchConfig):
     """How the evidence is gathered; defaults were chosen on the tuning half of benchmarks/captioned_retrieval."""
 
-    top_labels: int = 200
-    """Classes kept per clip."""
-    posterior_power: float = 0.4
-    """Exponent on the class scores; below 1 flattens them."""
-    sharpness: float = 8.0
-    """How steeply evidence rises with a label's similarity to the query."""
-    hub_correction: float = 0.2
-    """How much of a label's nearness to other labels is taken off its similarity, in [0, 1]."""
-    hub_neighbours: int = 10
-    """Nearest labels that make up that nearness."""
     audio_share: float = 0.35
     """Weight of what is heard beside what is seen when a query is given and both are there, in [0, 1]."""
     scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
@@ -99,11 +70,25 @@ class ZeroShotConfig:
 class ZeroShotScorer(Scorer):
     """From features (and a query) to scores, without training."""
 
+    name: ClassVar[str] = "zeroshot"
     contract = Contract(streams={"imagenet": 1000, "yamnet": 521, "audio_dynamics": 4, "motion": 2, "novelty": 1})
 
     def __init__(self, imagenet: LabelBank, audioset: LabelBank, config: ZeroShotConfig | None = None) -> None:
         self.config = config or ZeroShotConfig()
         self._banks = {"visual": imagenet, "audio": audioset}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> ZeroShotScorer:
+        """See `Scorer.from_config`; it runs without weights, on label banks."""
+        context.refuse_weights(cls.name)
+        settings = ZeroShotConfig.from_mapping(config)
+        return cls(context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet"), settings)
+
+    @classmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """The same whatever the settings, which are checked."""
+        ZeroShotConfig.from_mapping(config)
+        return cls.contract
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
         """Score every clip; see `Scorer.score`.
@@ -148,7 +133,7 @@ class ZeroShotScorer(Scorer):
         return parts, label_reasons(evidence, parts)
 
     def _match(self, kind: str) -> LabelMatch:
-        return label_match(self._banks[kind], self.config)
+        return LabelMatch(self._banks[kind], self.config)
 
     def _pool(self, values: FloatArray, groups: Sequence[tuple[float, IndexArray]]) -> FloatArray:
         """Mean over shot and scenes, bent towards the clip's own evidence (a weighted geometric mean)."""
@@ -188,39 +173,5 @@ class ZeroShotScorer(Scorer):
         return (*notes, WEAK_MATCH) if best < WEAK_MATCH_BELOW else notes
 
 
-def label_match(bank: LabelBank, config: ZeroShotConfig) -> LabelMatch:
-    """How a query meets the labels of a bank under these settings."""
-    return LabelMatch(
-        bank,
-        config.top_labels,
-        config.posterior_power,
-        config.sharpness,
-        config.hub_correction,
-        config.hub_neighbours,
-    )
-
-
-def not_english(query: Query) -> bool:
-    """Whether the query holds no Latin letter, so that an encoder of English cannot know it."""
-    return not any("a" <= letter <= "z" for letter in query.text.lower())
-
-
 def _total(parts: Mapping[str, FloatArray]) -> FloatArray:
     return np.asarray(np.clip(np.sum(list(parts.values()), axis=0), 0, 1), dtype=np.float32)
-
-
-def label_reasons(evidence: Mapping[str, Evidence], parts: Mapping[str, FloatArray]) -> Reasons:
-    """Per clip the labels that speak most for the query, strongest first; weight is the share of all that speaks."""
-    together = np.maximum(np.sum(list(parts.values()), axis=0), _LEAST_EVIDENCE)
-    weights = {kind: found.weights * (parts[kind] / together)[:, None] for kind, found in evidence.items()}
-    return tuple(_clip_reasons(clip, evidence, weights) for clip in range(len(together)))
-
-
-def _clip_reasons(clip: int, evidence: Mapping[str, Evidence], weights: Mapping[str, FloatArray]) -> tuple[Reason, ...]:
-    found = [
-        Reason(kind, first_name(item.names[label]), min(1.0, float(weight)))
-        for kind, item in evidence.items()
-        for label, weight in zip(item.labels[clip], weights[kind][clip], strict=True)
-        if weight >= _LEAST_REASON
-    ]
-    return tuple(sorted(found, key=lambda reason: -reason.weight))

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from highlightr.core.types import Features, Source, TimeGrid
-from highlightr.extractor_loader import open_extractor
 from highlightr.features import extract
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract_cached import extract_cached
 from highlightr.features.opened import OpenedExtractor
 from highlightr.media import probe
+from highlightr.model_loader import open_extractor
 from tests.mediamaker import make_video
 
 NAMES = ("yamnet", "logmel", "motion")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,9 @@ import pytest
 
 from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
-from highlightr.extractor_loader import open_text_encoder
-from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.features.registry import EXTRACTORS, extractor_class
-from highlightr.scorers import create_scorer
-from highlightr.scorers.label_bank import LabelBank
-from highlightr.scorers.registry import READ_LABELS, contract_of
+from highlightr.model_loader import label_bank, open_text_encoder
+from highlightr.scorers import ScorerContext, contract_of, create_scorer
 from highlightr.zoo import load_preset, preset_names, weights_path
 from highlightr.zoo.manifest import entry
 
@@ -64,14 +62,10 @@ def test_every_preset_runs_from_mp4_to_scores(name: str, tmp_path: Path, monkeyp
     encoder = None if preset.text is None else open_text_encoder(preset.text, random_seed=0)
     query = None if encoder is None else encoder.encode("a flash of light")
     for choice in preset.scorers.values():
-        banks = None
-        if choice.name in READ_LABELS:
-            assert encoder is not None
-            banks = {each: LabelBank(label_names(each), label_embeddings(encoder, each)) for each in LABELLED_STREAMS}
         # Weights that have to be fetched or trained are drawn; those that come with highlightr are used.
         own = weights_path(choice.weights) if choice.weights and entry(choice.weights).bundled else None
-        seed = None if own or choice.name in READ_LABELS else 0
-        scorer = create_scorer(choice.name, choice.config, own, seed, banks=banks)
+        bank = None if encoder is None else partial(label_bank, encoder)
+        scorer = create_scorer(choice.name, choice.config, ScorerContext(own, None if own else 0, label_bank=bank))
         scores = scorer.score(features, query, [Shot(0.0, features.grid.duration_seconds)])
         check(scores, features.grid.num_clips, round(SECONDS / preset.clip_seconds))
 
