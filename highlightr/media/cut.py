@@ -111,10 +111,11 @@ def _write(
         copy_pieces(source, pieces, path, progress)
     else:
         with reading(source.path) as container:
-            takes = plan_encode(container, source, spans)
+            plan = plan_encode(container, source, spans)
             looks = None if still_width is None else plan_stills(container, source, still_width)
-        pieces = tuple(take.piece for take in takes)
-        stills = encode_pieces(source, takes, path, progress, looks)
+        pieces = plan.pieces
+        stills = encode_pieces(source, plan.takes, path, progress, looks)
+        stills = None if stills is None else [stills[number] for number in plan.main_takes]
     if still_width is not None and stills is None:
         middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in pieces]
         stills = grab_thumbnails(source, middles, width=still_width)

@@ -21,8 +21,8 @@ from highlightr.core.errors import CutError
 
 __all__ = ["FfmpegProgress", "ffmpeg_path", "ffmpeg_version", "run_ffmpeg"]
 
-FfmpegProgress = Callable[[float], None]
-"""Called with the seconds of output written so far."""
+FfmpegProgress = Callable[[int], None]
+"""Called with the number of frames written so far."""
 
 _OLDEST = (5, 1)
 """The first release with ``-fps_mode``."""
@@ -64,7 +64,7 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
 
     Args:
         arguments: everything after the global options; a file is named by its ``file:`` URL.
-        progress: told the seconds of output written, about twice a second.
+        progress: told the number of frames written, about twice a second.
 
     Raises:
         CutError: ffmpeg is missing, cannot start, or ends with an error; the message holds its last words. Or there is
@@ -121,8 +121,8 @@ def _follow(process: subprocess.Popen[str], progress: FfmpegProgress | None) -> 
     with process.stdout as reports:
         for line in reports:
             key, _, value = line.strip().partition("=")
-            if progress is not None and key == "out_time_us" and value.lstrip("-").isdigit():
-                progress(max(0.0, int(value) / 1_000_000))
+            if progress is not None and key == "frame" and value.strip().isdigit():
+                progress(int(value))
     process.wait()
 
 

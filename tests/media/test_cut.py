@@ -154,8 +154,8 @@ def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
     monkeypatch.setattr(_encode, "run_ffmpeg", lambda arguments, **_: given.extend(arguments))
     with av.open(str(source.path)) as container:
         keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
-        takes = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
-        _encode.encode_pieces(source, takes, tmp_path / "cut.mp4", None)
+        plan = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
+        _encode.encode_pieces(source, plan.takes, tmp_path / "cut.mp4", None)
         aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
         for key, aim in zip(keys, aims, strict=True):
             container.seek(round(aim * av.time_base))

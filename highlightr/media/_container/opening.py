@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["DEMUXERS", "best_video", "file_url", "open_container", "packets", "reading", "start_seconds"]
-
 DEMUXERS = (
     "mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,gif,apng,rm,mxf,gxf,nut,dv,nsv,wtv,swf,ivf,obu,av1,"
     "h261,h263,h264,hevc,vvc,m4v,vc1,yuv4mpegpipe,y4m,bink,smk,roq,flic,film_cpk,ty,pva,live_flv,kux,dhav,nuv,"
@@ -31,6 +29,8 @@ DEMUXERS = (
 )
 """Demuxers that read a single self-contained file; playlists (hls, dash, concat, imf…) are left out on purpose.
 The sound-only ones are allowed so that such a file gets the message that it holds no video."""
+
+RANGE_PROTOCOLS = "file,subfile"
 
 _PLAYLIST_HEADS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 
@@ -66,6 +66,28 @@ def open_container(path: Path) -> InputContainer:
         if stream.codec_context is not None:
             stream.codec_context.options = dict(DECODER_OPTIONS)
     return container
+
+
+def range_url(path: Path, span: tuple[int, int]) -> str:
+    """The bytes of a file from the first up to the second, as a file of its own; needs the protocol ``subfile``."""
+    return f"subfile,,start,{span[0]},end,{span[1]},,:{file_url(path)}"
+
+
+@contextmanager
+def open_range(path: Path, span: tuple[int, int], format_name: str) -> Iterator[InputContainer]:
+    """Open some bytes of a media file that was opened whole before.
+
+    Raises:
+        MediaError: nothing can be read from there.
+    """
+    import av
+
+    options = {"protocol_whitelist": RANGE_PROTOCOLS, "format_whitelist": DEMUXERS, **DECODER_OPTIONS}
+    try:
+        with av.open(range_url(path, span), format=format_name, options=options, metadata_errors="replace") as part:
+            yield part
+    except av.FFmpegError as error:
+        raise MediaError(f"{path}: cannot be read from byte {span[0]} on ({_words(error)}); remux it") from error
 
 
 @contextmanager

@@ -10,23 +10,29 @@ from pathlib import Path
 
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
-from highlightr.media._cut.ticks import decimal
+from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.outputs import MUXERS, check_suffix
 
 PRESET = "superfast"
 CRF = "20"
 
 
-def picture_codec(source: Source) -> list[str]:
-    """The encoder of the picture; its frames keep their dates."""
+def picture_codec(source: Source, last_shown: Fraction, seconds: Fraction) -> list[str]:
+    """The encoder of the picture; its frames keep their dates.
+
+    Args:
+        source: what `probe` returned.
+        last_shown: when the last frame appears.
+        seconds: length of the output: the last frame lasts until then.
+    """
     arguments = ["-c:v", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt", "yuv420p"]
-    # FLV and transport streams do not say how long a frame lasts; without that a player leaves out the very last one.
-    lasting = f"setts=pts=PTS:dts=DTS:duration='if(gt(DURATION,0),DURATION,1/TB*{decimal(_frame_seconds(source))})'"
+    # What a frame lasted in the source says nothing of a piece that ends before it does, and some sources do not say.
+    rest = f"({decimal(seconds)}-PTS*TB)/TB"
+    known = (
+        f"if(gt(DURATION,0),min(DURATION,{rest}),{decimal(1 / (source.video.frames_per_second or Fraction(25)))}/TB)"
+    )
+    lasting = f"setts=pts=PTS:dts=DTS:duration='if(gte(PTS*TB,{decimal(last_shown - GUARD_SECONDS)}),{rest},{known})'"
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-bsf:v", lasting]
-
-
-def _frame_seconds(source: Source) -> Fraction:
-    return 1 / (source.video.frames_per_second or Fraction(25))
 
 
 def sound_codec(source: Source) -> list[str]:

@@ -12,13 +12,14 @@ from pathlib import Path
 from highlightr.core.device import core_count
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
-from highlightr.media._container.opening import DEMUXERS, file_url
+from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
 from highlightr.media._cut.codecs import container, picture_codec, sound_codec
+from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.picture import middles, picture_graph
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.sound import sound_graph
 from highlightr.media._cut.stills import Stills
-from highlightr.media._cut.ticks import AIM_SECONDS, decimal
+from highlightr.media._cut.ticks import decimal
 from highlightr.media.ffmpeg import run_ffmpeg
 
 _MEMORY_BYTES = 320 << 20
@@ -57,7 +58,7 @@ def encode_pieces(
         codec = sound_codec(source) if part == output else ["-c:a", "pcm_s16le"] if source.audio else []
         raw = output.with_name("stills.rgb")
         pictures = [] if stills is None else stills.output(raw)
-        report = None if progress is None else _shifted(progress, float(batch[0].offset), total)
+        report = None if progress is None else _in_seconds(progress, batch, total)
         run_ffmpeg([*_encode_arguments(source, batch, stills), *codec, *container(part), *pictures], progress=report)
         parts.append(part)
         if stills is not None and made is not None:
@@ -69,8 +70,11 @@ def encode_pieces(
     return made
 
 
-def _shifted(progress: Callable[[float, float], None], began: float, total: float) -> Callable[[float], None]:
-    return lambda seconds: progress(min(began + seconds, total), total)
+def _in_seconds(progress: Callable[[float, float], None], batch: Sequence[Take], total: float) -> Callable[[int], None]:
+    """The hook for the frames of one run: told as seconds of the whole output."""
+    began, frames = float(batch[0].offset), max(1, sum(len(take.frames) for take in batch))
+    seconds = float(batch[-1].offset + batch[-1].stop - batch[-1].start) - began
+    return lambda frame: progress(began + seconds * min(1.0, frame / frames), total)
 
 
 def _batches(source: Source, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
@@ -82,19 +86,33 @@ def _batches(source: Source, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
 
 def _encode_arguments(source: Source, takes: Sequence[Take], stills: Stills | None) -> list[str]:
     """Inputs, filters and the video codec."""
-    arguments: list[str] = []
+    # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
+    arguments = ["-copyts"]
     began = takes[0].offset
     for take in takes:
-        arguments += ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
-        arguments += ["-threads", str(_decoder_threads())]
-        arguments += ["-noaccurate_seek", "-ss", decimal(take.shown + AIM_SECONDS), "-i", file_url(source.path)]
+        arguments += ["-format_whitelist", DEMUXERS, "-threads", str(_decoder_threads())]
+        arguments += _input(source, take.reach)
     arguments += ["-filter_complex", picture_graph(source, takes, began, stills), "-map", "[v]"]
     if source.audio:
         # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
         arguments += ["-filter_complex", sound_graph(source, takes, began), "-map", "[a]"]
         arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     arguments += ["-map_chapters", "-1"]
-    return [*arguments, *picture_codec(source)]
+    shown = max((time for take in takes for time in take.shown), default=began)
+    return [
+        *arguments,
+        *picture_codec(source, shown - began, takes[-1].offset + takes[-1].stop - takes[-1].start - began),
+    ]
+
+
+def _input(source: Source, reach: Reach) -> list[str]:
+    """The file, the time that is sought in it or the bytes that are read of it."""
+    if reach.span is not None and reach.format is not None:
+        return ["-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.format, "-i", range_url(source.path, reach.span)]
+    arguments = ["-protocol_whitelist", "file"]
+    if reach.seek_seconds is not None:
+        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.seek_seconds)]
+    return [*arguments, "-i", file_url(source.path)]
 
 
 def _decoder_threads() -> int:

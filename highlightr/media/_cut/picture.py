@@ -13,13 +13,12 @@ from highlightr.core.types import Source
 from highlightr.media._cut.appearance import appearance
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.stills import STILLS, Stills
-from highlightr.media._cut.ticks import AIM_SECONDS, GUARD_SECONDS, TICKS, ticks
+from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, ticks
 
 
 def middles(takes: Sequence[Take]) -> list[int]:
     """Just before the frame in the middle of each piece, in ticks of one run."""
-    first = takes[0].offset
-    return [ticks(take.offset - first + take.middle - take.start - GUARD_SECONDS) for take in takes]
+    return [ticks(take.middle - takes[0].offset - GUARD_SECONDS) for take in takes]
 
 
 def picture_graph(source: Source, takes: Sequence[Take], began: Fraction, stills: Stills | None) -> str:
@@ -41,9 +40,11 @@ def picture_graph(source: Source, takes: Sequence[Take], began: Fraction, stills
 
 def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
     """Date the frames on the output's time line; the first is on screen from the piece's very start."""
-    # Frames come dated from where seeking aimed.
-    lead, offset = ticks(take.start - take.shown - AIM_SECONDS), ticks(take.offset - began)
-    first, end = ticks(-AIM_SECONDS - GUARD_SECONDS), ticks(take.stop - take.shown - AIM_SECONDS - GUARD_SECONDS)
+    lead, offset = ticks(take.raw_start), ticks(take.offset - began)
+    first = ticks(take.reach.clock + take.first_frame - GUARD_SECONDS)
+    end = ticks(take.reach.clock + take.stop - GUARD_SECONDS)
     kept = f"settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
-    dated = f"setpts='if(eq(N,0),0,PTS-{lead})+{offset}'"
-    return f"[{number}:{source.video.index}]{kept},{dated}{appearance(source)}[v{number}]"
+    # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
+    relative = f"if(eq(N,0),0,PTS-{lead})" if take.is_shown_at_once else f"PTS-{lead}"
+    dated = f"setpts='{relative}+{offset}'"
+    return f"{take.input(number, source.video.index)}{kept},{dated}{appearance(source)}[v{number}]"

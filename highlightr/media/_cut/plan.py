@@ -1,24 +1,27 @@
 """Where to cut by re-encoding: each boundary moved to a frame.
 
-In: spans in seconds from time zero. Out: `Take`s, in exact seconds (`Fraction`).
+In: spans in seconds from time zero. Out: a `CutPlan`, in exact seconds (`Fraction`): which frames are shown when, and
+how each is reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import best_video
+from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
 from highlightr.media._cut.result import Piece
-from highlightr.media._decode.timestamps import Stamps
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-
-__all__ = ["Take", "plan_encode"]
 
 _LONGEST_FRAME_SECONDS = Fraction(1, 10)
 """A boundary inside a frame shown longer than this is cut there; otherwise it moves to the nearer end of the frame."""
@@ -26,50 +29,129 @@ _LONGEST_FRAME_SECONDS = Fraction(1, 10)
 
 @dataclass(frozen=True)
 class Take:
-    """One piece and how to reach it."""
+    """What ffmpeg reads and writes at once: a piece, or the part of one that lies in one recording."""
 
-    piece: Piece
-    shown: Fraction
-    """When the frame appeared that is on screen at the start."""
+    reach: Reach
     start: Fraction
     stop: Fraction
     offset: Fraction
-    """Where the piece begins in the output."""
-    middle: Fraction
-    """When the frame appeared that is on screen in its middle."""
+    """Where it begins in the output."""
+    frames: tuple[Fraction, ...]
+    """When the frames appeared that are on screen during it; the first may have done so before its start."""
+
+    @property
+    def raw_start(self) -> Fraction:
+        """Its start as ffmpeg dates it."""
+        return self.reach.clock + self.start
+
+    @property
+    def first_frame(self) -> Fraction:
+        """When the first frame appeared; its start, where it has none."""
+        return self.frames[0] if self.frames else self.start
+
+    @property
+    def is_shown_at_once(self) -> bool:
+        """Whether a frame is on screen from its very start."""
+        return bool(self.frames) and self.frames[0] <= self.start
+
+    @property
+    def shown(self) -> list[Fraction]:
+        """When its frames appear in the output."""
+        return [self.offset + max(frame - self.start, Fraction(0)) for frame in self.frames]
+
+    @property
+    def middle(self) -> Fraction:
+        """When the frame appears in the output that is on screen in its middle."""
+        shown = self.shown or [self.offset]
+        return shown[max(0, bisect_right(shown, self.offset + (self.stop - self.start) / 2) - 1)]
+
+    def input(self, number: int, index: int) -> str:
+        """What a filter graph calls a stream (by its index in the source) of the run's input of this number."""
+        ids = self.reach.ids
+        return f"[{number}:i:{ids[index]}]" if ids else f"[{number}:{index}]"
 
 
-def plan_encode(container: InputContainer, source: Source, spans: Sequence[tuple[float, float]]) -> list[Take]:
-    """Move each boundary to a frame, and find the frames to seek to and to show in a still.
+@dataclass(frozen=True)
+class CutPlan:
+    """What is to be written."""
+
+    pieces: tuple[Piece, ...]
+    """One per span."""
+    takes: tuple[Take, ...]
+    """In the order of the output."""
+    main_takes: tuple[int, ...]
+    """For each piece, the number of its longest take."""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the output."""
+        return self.takes[-1].offset + self.takes[-1].stop - self.takes[-1].start
+
+    @property
+    def shown(self) -> list[Fraction]:
+        """When each frame appears in the output."""
+        return [time for take in self.takes for time in take.shown]
+
+
+def plan_encode(
+    container: InputContainer, source: Source, spans: Sequence[tuple[float, float]], caution: int = 0
+) -> CutPlan:
+    """Move each boundary to a frame, and find all frames between and how to reach them.
 
     Args:
         container: the source, open.
         source: what `probe` returned.
         spans: half-open, in seconds.
+        caution: how many of the faster ways to reach each frame are passed over.
+
+    Raises:
+        CutError: no span has a picture.
     """
-    takes = []
+    times = frame_times(container, source, best_video(container, source.path))
+    pieces, main_takes = [], []
+    takes: list[Take] = []
     offset = Fraction(0)
-    stamps = Stamps(container, best_video(container, source.path))
     for wanted_start, wanted_stop in spans:
-        start, shown = _snap(stamps, wanted_start, source)
-        stop, _ = _snap(stamps, wanted_stop, source)
-        if stop <= start:
-            stop = stamps.moment(start).stop or Fraction(source.duration_seconds)
-        piece = Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset))
-        middle = max(start, stamps.moment((start + stop) / 2).start or start)
-        takes.append(Take(piece, shown, start, stop, offset, middle))
+        start, stop = _snapped(times, Fraction(wanted_start), Fraction(wanted_stop), Fraction(source.duration_seconds))
+        some = list(_takes(times, start, stop, offset, caution))
+        longest = max(range(len(some)), key=lambda number: some[number].stop - some[number].start)
+        main_takes.append(len(takes) + longest)
+        pieces.append(Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset)))
+        takes += some
         offset += stop - start
-    return takes
+    if not any(take.frames for take in takes):
+        raise CutError(f"{source.path}: has no picture in any chosen span, only sound; choose other moments")
+    return CutPlan(tuple(pieces), tuple(takes), tuple(main_takes))
 
 
-def _snap(stamps: Stamps, seconds: float, source: Source) -> tuple[Fraction, Fraction]:
-    """The boundary to cut at, and when the frame that is on screen there appeared."""
-    time, end = Fraction(seconds), Fraction(source.duration_seconds)
+def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:
+    """The boundaries to cut at; at least one frame lies between."""
+    frames = times.around(start, stop)
+    first, last = _snap(frames, start, end), _snap(frames, stop, end)
+    if last <= first:
+        following = bisect_right(frames, first)
+        last = frames[following] if following < len(frames) else end
+    return first, max(first, last)
+
+
+def _snap(frames: Sequence[Fraction], time: Fraction, end: Fraction) -> Fraction:
+    """The nearer end of the frame on screen, unless that lies too far away."""
     if time >= end:
-        return end, end
-    moment = stamps.moment(time)
-    first, after = moment.start or Fraction(0), moment.stop or end
-    if after - first > _LONGEST_FRAME_SECONDS:
-        return time, min(first, time)
-    nearest = first if time - first <= after - time else after
-    return nearest, nearest
+        return end
+    following = bisect_right(frames, time)
+    after = frames[following] if following < len(frames) else end
+    if following == 0:
+        return after if after - time <= _LONGEST_FRAME_SECONDS else time
+    before = frames[following - 1]
+    if after - before > _LONGEST_FRAME_SECONDS:
+        return time
+    return before if time - before <= after - time else after
+
+
+def _takes(times: FrameTimes, start: Fraction, stop: Fraction, offset: Fraction, caution: int) -> Iterator[Take]:
+    """One take for each recording that the piece touches."""
+    for first, last in times.recordings(start, stop):
+        begin, end = max(start, first), min(stop, last)
+        frames = tuple(time for time in times.around(begin, end) if first <= time < end)
+        ways = islice(times.reach(frames[0] if frames else begin), caution + 1)
+        yield Take(deque(ways, maxlen=1)[0], begin, end, offset + begin - start, frames)

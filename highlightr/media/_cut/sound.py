@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from highlightr.core.types import Source
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.ticks import AIM_SECONDS, GUARD_SECONDS, decimal
+from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 
 FADE_SECONDS = Fraction(1, 100)
 """Fade of the sound at both ends of a piece: without it a join may click."""
@@ -34,12 +34,12 @@ def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> s
     offset = take.offset - began
     count = max(1, round((offset + take.stop - take.start) * rate) - round(offset * rate))
     lead = round(GUARD_SECONDS * rate)
-    first = take.start - take.shown - AIM_SECONDS - GUARD_SECONDS
+    first = take.raw_start - GUARD_SECONDS
     end = first + take.stop - take.start + 2 * GUARD_SECONDS
     fade = min(round(FADE_SECONDS * rate), count // 2)
     faded = f",afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}" if fade else ""
     return (
-        f"[{number}:{source.audio.index}]atrim=start={decimal(first)}:end={decimal(end)},"
+        f"{take.input(number, source.audio.index)}atrim=start={decimal(first)}:end={decimal(end)},"
         f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts={round(first * rate)},"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
         f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{number}];"

@@ -3,11 +3,13 @@
 A packet comes in; whether it begins afresh (an IDR picture) or may be left out, and the parameter sets that it brings
 along go out. Every other codec gets the safe answer.
 
-Source: ITU-T H.264, 7.4.1 (nal_ref_idc, nal_unit_type); ITU-T H.265, 7.4.2.2 (nal_unit_type, TemporalId).
+Source: ITU-T H.264, 7.4.1 (nal_ref_idc, nal_unit_type), D.2.8 (recovery point); ITU-T H.265, 7.4.2.2 (nal_unit_type,
+TemporalId).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +20,12 @@ _H264_IDR = 5
 _HEVC_PICTURES = range(32)
 _H264_PARAMETER_SETS = frozenset({7, 8, 13, 15})
 _HEVC_IDR = (19, 20)
+_HEVC_RANDOM_ACCESS = range(16, 22)
+"""BLA, IDR and CRA pictures."""
+_H264_SEI = 6
+_RECOVERY_POINT = 6
+_SEI_BYTES = 64
+"""A recovery point has a few bytes and stands among the first messages of its unit."""
 _HEVC_PARAMETER_SETS = frozenset({32, 33, 34})
 _HEVC_UNREFERENCED = frozenset(range(0, 15, 2))
 """TRAIL_N, TSA_N, STSA_N, RADL_N, RASL_N and reserved: not referred to by pictures of their own temporal layer."""
@@ -64,6 +72,47 @@ class NalReader:
         if self._codec == "h264":
             return any(header[0] & 31 == _H264_IDR for header in self._headers(packet))
         return any(header[0] >> 1 & 63 in _HEVC_IDR for header in self._headers(packet))
+
+    def frames_to_recover(self, packet: Any) -> int | None:
+        """How many pictures after this one are to be decoded before all that are shown later come out right.
+
+        0 for IDR pictures, CRA pictures and plain recovery points, more where a stream is refreshed bit by bit; `None`
+        where decoding cannot begin. In other codecs every keyframe counts as 0.
+        """
+        if not packet.is_keyframe:
+            return None
+        if self._codec == "hevc":
+            return 0 if any(header[0] >> 1 & 63 in _HEVC_RANDOM_ACCESS for header in self._headers(packet)) else None
+        if self._codec != "h264" or self.begins_afresh(packet):
+            return 0
+        counts = [self._recovery_count(unit) for unit in self._messages(packet)]
+        return next((count for count in counts if count is not None), None)
+
+    def _messages(self, packet: Any) -> Iterator[bytes]:
+        """The first bytes of every unit of supplemental messages, behind its header."""
+        data = memoryview(packet)
+        if self.is_described:
+            starts = [start for start, _ in self._units(data)]
+        else:
+            starts = [match.end() for match in re.finditer(b"\0\0\1", data)]
+        for start in starts:
+            if start < len(data) and data[start] & 31 == _H264_SEI:
+                yield bytes(data[start + 1 : start + 1 + _SEI_BYTES]).replace(b"\0\0\3", b"\0\0")
+
+    @staticmethod
+    def _recovery_count(messages: bytes) -> int | None:
+        """recovery_frame_cnt of the recovery point among these messages, if there is one."""
+        position = 0
+        while position + 2 < len(messages):
+            kind, size = messages[position], messages[position + 1]
+            if kind == _RECOVERY_POINT:
+                bits = int.from_bytes(messages[position + 2 : position + 10].ljust(8, b"\0"), "big")
+                zeros = 64 - bits.bit_length()
+                return (bits >> (63 - 2 * zeros)) - 1 if zeros < 32 else None
+            if 255 in (kind, size):
+                return None
+            position += 2 + size
+        return None
 
     def can_be_left_out(self, packet: Any) -> bool:
         """Whether no other picture needs this one to be decoded (FFmpeg's own mark of it is not reliable)."""

@@ -69,6 +69,18 @@ class Stamps:
                 return stamp.shown
         return None
 
+    def shown_from(self, seconds: Fraction, stop: Fraction) -> list[Fraction]:
+        """When frames are shown, in order: from a keyframe near a time on, up to the first one at or after `stop`."""
+        shown: set[Fraction] = set()
+        after: Fraction | None = None
+        for stamp in self._read(seconds):
+            if after is not None and stamp.decoded >= after:
+                break
+            shown.add(stamp.shown)
+            if stamp.shown >= stop:
+                after = stamp.shown if after is None else min(after, stamp.shown)
+        return sorted(shown)
+
     def seek(self, seconds: Fraction) -> None:
         """Go to a keyframe at or before a time, or to the beginning."""
         import av
@@ -92,7 +104,10 @@ class Stamps:
         return before, after
 
     def _from(self, seconds: Fraction, back: int) -> Iterator[_Stamp]:
-        self.seek(seconds - back)
+        return self._read(seconds - back)
+
+    def _read(self, seconds: Fraction) -> Iterator[_Stamp]:
+        self.seek(seconds)
         for packet in packets(self._container, self._stream):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None or packet.is_discard:
