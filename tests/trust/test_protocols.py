@@ -16,8 +16,9 @@ import pytest
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
 from highlightr.core.types import Segment, Source
-from highlightr.media import FrameTap, Piece, ThumbnailTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media import FrameTap, ThumbnailTap, cut_summary, decode, grab_thumbnails, probe
 from highlightr.media._cut import encode as _encode
+from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.plan import Take
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
@@ -135,7 +136,7 @@ def test_samples_at_an_address_are_not_fetched(light: Highlighter, tmp_path: Pat
 
 def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]]:
     """Everything that opens a file again after it was probed."""
-    take = Take(Piece(0.0, 1.0, 0.0, 1.0, 0.0), Fraction(0), Fraction(0), Fraction(1), Fraction(0), Fraction(1, 2))
+    take = Take(Reach(Fraction(0)), Fraction(0), Fraction(1), Fraction(0), (Fraction(0),))
     return [
         lambda: list(decode(source, {"frames": FrameTap(2.0), "all": ThumbnailTap()})),
         lambda: grab_thumbnails(source, [0.5]),
@@ -217,9 +218,9 @@ def test_files_are_opened_in_one_place_only() -> None:
     """A new call of `av.open` or ffmpeg would have to bring its own fence: use the existing one."""
     package = Path(highlightr.__file__).parent
     opens = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_av_open)}
-    assert opens == {"media/_container.py", "media/_copy.py"}  # The latter opens for writing.
+    assert opens == {"media/_container/opening.py", "media/_cut/copy.py"}  # The latter opens for writing.
     runs = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_run_ffmpeg)}
-    assert runs == {"media/_encode.py"}
+    assert runs == {"media/_cut/encode.py"}
 
 
 def _is_av_open(call: ast.Call) -> bool:
