@@ -22,9 +22,10 @@ from highlightr.datasets import open_dataset
 from highlightr.evaluation import Case, Protocol, Row, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.features import create_text_encoder
-from highlightr.training import TrainConfig, load_config, train
 from highlightr.training.ablation import markdown_table
 from highlightr.training.batches import Queries
+from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.runs import train
 
 CONFIG = "cfsum-charades"
 FOLDS = range(4)

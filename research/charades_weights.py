@@ -21,8 +21,9 @@ import torch
 from benchmarks import charades
 from highlightr.evaluation import Case
 from highlightr.features import create_text_encoder
-from highlightr.training import TrainConfig, load_config, train
 from highlightr.training.batches import Queries
+from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.runs import train
 from research.calibration import Bin, expected_error, fit_platt, reliability, reliability_svg
 from research.members import write_members
 
