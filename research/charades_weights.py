@@ -20,7 +20,7 @@ import torch
 
 from benchmarks import charades
 from highlightr.evaluation import Case
-from highlightr.features import create_text_encoder
+from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.runs import train
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     config = load_config(NAME)
-    queries = Queries(create_text_encoder(config.text or ""))
+    queries = Queries(open_text_encoder(config.text or ""))
     charades.make(config, asked.data, asked.out, queries, charades.plan(NAME))
     runs = charades.scored(asked.out, NAME, charades.FOLDS, charades.held_out(asked.data))
     cases = charades.together(runs)

@@ -45,7 +45,7 @@ def weights_of(preset: Preset) -> tuple[str, ...]:
     """Names in the manifest of all weights that a preset runs on, those of its scorers last."""
     named: list[str] = []
     for kind in (*map(extractor_class, preset.extractors), *([text_encoder_class(preset.text)] if preset.text else ())):
-        named += kind.checkpoints or ([kind.name] if kind.weights else [])
+        named += kind.checkpoints
     scorers = [preset.scorers[name].weights for name in preset.in_use]
     return tuple(dict.fromkeys([*named, *(name for name in scorers if name is not None)]))
 
