@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,9 @@ from highlightr.cli.choices import PrecisionChoice
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import check_precision
 from highlightr.core.errors import FAILURE
-from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files, videos_in
+
+if TYPE_CHECKING:
+    from highlightr.export.feature_files.extract import VideoResult
 
 __all__ = ["extract"]
 
@@ -41,6 +43,7 @@ def extract(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
+    from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files, videos_in
 
     show_log(quiet=quiet, debug=debug)
     options = ExtractOptions(

@@ -63,6 +63,8 @@ class VideoStream:
     """Nominal rate; `None` where the container does not tell. Never used to date a frame."""
     mirrored: bool = False
     """Whether the picture must be mirrored left to right after that rotation."""
+    interlaced: bool = False
+    """Whether the first picture holds two moments, in alternate lines."""
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.types import Segment, Source
 from highlightr.media._container.opening import reading
+from highlightr.media._cut.colour import HdrChoice
 from highlightr.media._cut.copy import copy_pieces, plan_copy
 from highlightr.media._cut.encode import encode_pieces
+from highlightr.media._cut.kept import not_kept
+from highlightr.media._cut.output_plan import plan_copied, plan_output
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.stills import plan_stills
@@ -35,13 +39,16 @@ def cut_summary(
     *,
     overwrite: bool = False,
     copy: bool = False,
+    hdr: HdrChoice | None = None,
+    mix_audio: bool = False,
     still_width: int | None = None,
     progress: CutProgress | None = None,
 ) -> CutResult:
     """Write the segments one after the other into one file.
 
     Re-encoding is exact to the frame and keeps size, pixel shape and frame times; rotation is baked in. Copying
-    keeps whole groups of pictures between keyframes, so boundaries move outwards; the result says how far.
+    keeps whole groups of pictures between keyframes, so boundaries move outwards; the result says how far. Audio
+    tracks, text subtitles, chapters, titles and tags come along; the result's notes name what cannot.
 
     Args:
         source: what `probe` returned.
@@ -49,6 +56,8 @@ def cut_summary(
         output: an .mp4, .m4v, .mov or .mkv file.
         overwrite: replace the file if it exists.
         copy: copy packets instead of re-encoding.
+        hdr: ``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can.
+        mix_audio: write one audio track, the sum of all that are heard.
         still_width: also take a still of each piece, this many pixels wide.
         progress: told how much is written.
 
@@ -59,10 +68,11 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
+    how = _How(copy, hdr, mix_audio)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial:
-        pieces, stills = _write(source, spans, partial, copy=copy, still_width=still_width, progress=progress)
-    return CutResult(output, pieces, stills)
+        pieces, stills, notes = _write(source, spans, partial, how, still_width=still_width, progress=progress)
+    return CutResult(output, pieces, stills, notes)
 
 
 def cut_clips(
@@ -73,6 +83,8 @@ def cut_clips(
     suffix: str = ".mp4",
     overwrite: bool = False,
     copy: bool = False,
+    hdr: HdrChoice | None = None,
+    mix_audio: bool = False,
     progress: CutProgress | None = None,
 ) -> tuple[CutResult, ...]:
     """Write each segment as a file of its own, ``NAME.001.mp4`` and so on; all of them appear, or none.
@@ -80,6 +92,7 @@ def cut_clips(
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
+    how = _How(copy, hdr, mix_audio)
     digits = max(3, len(str(len(segments))))
     names = [f"{source.path.stem}.{k + 1:0{digits}d}{suffix}" for k in range(len(segments))]
     spans = _spans(source, segments)
@@ -89,37 +102,56 @@ def cut_clips(
     total, done, results = sum(b - a for a, b in spans), 0.0, []
     with whole_folder(folder, overwrite=overwrite) as filling:
         for name, span in zip(names, spans, strict=True):
-            pieces, _ = _write(source, [span], filling / name, copy=copy, progress=_after(progress, done, total))
-            results.append(CutResult(folder / name, pieces))
+            told = _after(progress, done, total)
+            pieces, _, notes = _write(source, [span], filling / name, how, progress=told)
+            results.append(CutResult(folder / name, pieces, notes=notes))
             done += span[1] - span[0]
     return tuple(results)
+
+
+@dataclass(frozen=True)
+class _How:
+    """What the caller chose."""
+
+    copy: bool
+    hdr: HdrChoice | None
+    mix_audio: bool
+
+    def __post_init__(self) -> None:
+        if self.copy and self.hdr == "sdr":
+            raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
+        if self.copy and self.mix_audio:
+            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 
 
 def _write(
     source: Source,
     spans: list[tuple[float, float]],
     path: Path,
+    how: _How,
     *,
-    copy: bool,
     still_width: int | None = None,
     progress: CutProgress | None,
-) -> tuple[tuple[Piece, ...], tuple[bytes, ...]]:
-    """The pieces as they were cut, and their stills."""
+) -> tuple[tuple[Piece, ...], tuple[bytes, ...], tuple[str, ...]]:
+    """The pieces as they were cut, their stills, and notes."""
     stills: Sequence[bytes] | None = None
-    if copy:
+    if how.copy:
         pieces = plan_copy(source, spans)
-        copy_pieces(source, pieces, path, progress)
+        with reading(source.path) as container:
+            plan = plan_copied(container, source)
+        copy_pieces(source, plan, pieces, path, progress)
     else:
         with reading(source.path) as container:
-            plan = plan_encode(container, source, spans)
+            cut = plan_encode(container, source, spans)
+            plan = plan_output(container, source, cut.takes, how.hdr, mix=how.mix_audio)
             looks = None if still_width is None else plan_stills(container, source, still_width)
-        pieces = plan.pieces
-        stills = encode_pieces(source, plan.takes, path, progress, looks)
-        stills = None if stills is None else [stills[number] for number in plan.main_takes]
+        pieces = cut.pieces
+        stills = encode_pieces(source, plan, cut.takes, pieces, path, progress, looks)
+        stills = None if stills is None else [stills[number] for number in cut.main_takes]
     if still_width is not None and stills is None:
         middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in pieces]
         stills = grab_thumbnails(source, middles, width=still_width)
-    return pieces, tuple(stills or ())
+    return pieces, tuple(stills or ()), (*plan.notes, *not_kept(source, plan, pieces, path))
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

@@ -19,7 +19,7 @@ from typing import IO
 
 from highlightr.core.errors import CutError
 
-__all__ = ["FfmpegProgress", "ffmpeg_path", "ffmpeg_version", "run_ffmpeg"]
+__all__ = ["FfmpegProgress", "ffmpeg_path", "ffmpeg_version", "has_encoder", "has_filter", "run_ffmpeg"]
 
 FfmpegProgress = Callable[[int], None]
 """Called with the number of frames written so far."""
@@ -57,6 +57,16 @@ def ffmpeg_version() -> str:
         CutError: there is none, or it does not run.
     """
     return _version(ffmpeg_path())
+
+
+def has_encoder(name: str) -> bool:
+    """Whether the program that runs encodes with this, such as ``libx265``."""
+    return f" {name} " in _asked(ffmpeg_path(), "-encoders")
+
+
+def has_filter(name: str) -> bool:
+    """Whether the program that runs has a filter of this name."""
+    return f" {name} " in _asked(ffmpeg_path(), "-filters")
 
 
 def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = None) -> None:
@@ -153,6 +163,7 @@ def _is_capable(program: str) -> bool:
         return False
 
 
+@cache
 def _asked(program: str, question: str) -> str:
     try:
         run = subprocess.run(

@@ -20,7 +20,7 @@ import numpy as np
 
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.types import Source, VideoStream
-from highlightr.media._container.limits import check_length, check_picture
+from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._container.tracks import AudioChoice, heard_tracks
 
@@ -34,9 +34,6 @@ _logger = logging.getLogger(__name__)
 
 _FASTEST_RATE = 500
 """Frames per second beyond which a stated rate or duration is a placeholder (FLV and Matroska write 1000)."""
-
-_WIDEST_PIXEL = 10
-"""A sample aspect ratio beyond this (or below its inverse) is damage, not anamorphic video."""
 
 
 def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
@@ -123,8 +120,9 @@ def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
         height=frame.height,
         rotation_degrees=rotation,
         mirrored=mirrored,
-        sample_aspect_ratio=aspect if 1 / _WIDEST_PIXEL <= aspect <= _WIDEST_PIXEL else Fraction(1),
+        sample_aspect_ratio=aspect if 1 / Fraction(WIDEST_PIXEL) <= aspect <= WIDEST_PIXEL else Fraction(1),
         frames_per_second=Fraction(rate) if rate and 0 < rate <= _FASTEST_RATE else None,
+        interlaced=frame.interlaced_frame,
     )
 
 

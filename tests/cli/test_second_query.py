@@ -23,11 +23,13 @@ print(" ".join(sys.modules), file=sys.stderr)
 NOT_NEEDED = {"torch", "torchvision", "onnxruntime", "timm", "transformers", "scipy", "PIL", "jinja2", "rich"} | {
     f"highlightr.{name}"
     for name in (
-        "export.feature_files",
+        "delivery",
         "export.report",
-        "export.summary",
+        "extraction.files",
         "features.backbones",
         "scorers.neural",
+        "selection.budget",
+        "selection.transnet",
     )
 }
 

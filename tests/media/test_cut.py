@@ -21,6 +21,7 @@ from highlightr.core.types import Segment
 from highlightr.media import AudioTap, CutResult, cut_clips, cut_summary, decode, grab_thumbnails, probe
 from highlightr.media._cut import codecs as _codecs
 from highlightr.media._cut import encode as _encode
+from highlightr.media._cut.output_plan import plan_output
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.stills import Stills
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
@@ -154,8 +155,9 @@ def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
     monkeypatch.setattr(_encode, "run_ffmpeg", lambda arguments, **_: given.extend(arguments))
     with av.open(str(source.path)) as container:
         keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
-        plan = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
-        _encode.encode_pieces(source, plan.takes, tmp_path / "cut.mp4", None)
+        cut = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
+        plan = plan_output(container, source, cut.takes, None, mix=False)
+        _encode.encode_pieces(source, plan, cut.takes, cut.pieces, tmp_path / "cut.mp4", None)
         aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
         for key, aim in zip(keys, aims, strict=True):
             container.seek(round(aim * av.time_base))
@@ -375,7 +377,7 @@ def test_clips_appear_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
 
     def fail_on_the_second(arguments: list[str], **_: Any) -> None:
         calls.append(arguments)
-        Path(arguments[-1].removeprefix("file:")).write_bytes(b"clip")
+        Path(arguments[-1].removeprefix("file:")).write_bytes(source.path.read_bytes())
         if len(calls) == 2:
             raise CutError("ffmpeg failed")
 

@@ -16,9 +16,12 @@ import pytest
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
 from highlightr.core.types import Segment, Source
-from highlightr.media import FrameTap, ThumbnailTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media import FrameTap, Piece, ThumbnailTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._container.contents import Contents
+from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import encode as _encode
 from highlightr.media._cut.frame_times import Reach
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
@@ -137,11 +140,14 @@ def test_samples_at_an_address_are_not_fetched(light: Highlighter, tmp_path: Pat
 def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]]:
     """Everything that opens a file again after it was probed."""
     take = Take(Reach(Fraction(0)), Fraction(0), Fraction(1), Fraction(0), (Fraction(0),))
+    plan = OutputPlan(Contents(PictureFormat()))
     return [
         lambda: list(decode(source, {"frames": FrameTap(2.0), "all": ThumbnailTap()})),
         lambda: grab_thumbnails(source, [0.5]),
         lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, copy=copy),
-        lambda: _encode.encode_pieces(source, [take], output, None),  # Straight to ffmpeg.
+        lambda: _encode.encode_pieces(
+            source, plan, [take], [Piece(0, 1, 0, 1, 0)], output, None
+        ),  # Straight to ffmpeg.
     ]
 
 
@@ -220,7 +226,7 @@ def test_files_are_opened_in_one_place_only() -> None:
     opens = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_av_open)}
     assert opens == {"media/_container/opening.py", "media/_cut/copy.py"}  # The latter opens for writing.
     runs = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_run_ffmpeg)}
-    assert runs == {"media/_cut/encode.py"}
+    assert runs == {"media/_cut/encode.py", "media/_cut/copy.py", "media/_cut/extras.py"}
 
 
 def _is_av_open(call: ast.Call) -> bool:

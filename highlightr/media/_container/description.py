@@ -24,6 +24,7 @@ _STREAM = re.compile(r"  Stream #0:(\d+).*: (?:Audio|Video|Subtitle|Data|Attachm
 which it may word as well, stands before the stream's type."""
 
 _SIDE_DATA = re.compile(r"      (\S.*?): ?(.*)")
+_TAG = re.compile(r"\((\S+) / 0x[0-9A-F]+\)")
 _LAYOUT = re.compile(r"\d+ Hz, ([^,]+)")
 _COUNTED = re.compile(r"(\d+) channels?\b")
 _AMBISONIC = re.compile(r"ambisonic (\d+)(?:\+(.+))?")
@@ -40,6 +41,17 @@ class StreamText:
     """Codec, format and sizes, such as ``pcm_s16le, 48000 Hz, 2 channels (FR+FL), s16``."""
     side_data: Mapping[str, str]
     """Such as ``Spherical Mapping`` to ``equirectangular``."""
+
+    @property
+    def codec_name(self) -> str:
+        """FFmpeg's name of the codec."""
+        return self.codec.partition(" ")[0].rstrip(",") or "unknown"
+
+    @property
+    def tag(self) -> str:
+        """The container's four letters for the codec, such as ``tmcd``; empty if not told."""
+        match = _TAG.search(self.codec)
+        return match[1] if match else ""
 
     @property
     def layout(self) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "DECODER_OPTIONS",
     "LARGEST_PIXELS",
     "LONGEST_SECONDS",
+    "WIDEST_PIXEL",
     "check_length",
     "check_picture",
     "decoders",
@@ -31,6 +32,9 @@ DECODER_OPTIONS = {"max_pixels": str(LARGEST_PIXELS)}
 
 LONGEST_SIDE_RATIO = 64
 """A strip thinner than this is damage: scaled to a usable short side, its long side would take gigabytes."""
+
+WIDEST_PIXEL = 10
+"""A sample aspect ratio beyond this (or below its inverse) is damage, not anamorphic video."""
 
 LONGEST_SECONDS = 48 * 3600.0
 

@@ -1,16 +1,30 @@
-"""What the filters change about how a picture looks: its size, so far.
+"""What the filters change about how a picture looks: its size, its colours.
 
-In: a probed source. Out: filters, each with a leading comma, that follow those that choose and date the frames.
+In: a probed source and the plan of the output. Out: filters, each with a leading comma, that follow those that choose
+and date the frames.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 from highlightr.core.types import Source
+from highlightr.media._cut.colour import ColourPlan
+from highlightr.media._cut.shapes import Shape, canvas
 
 
-def appearance(source: Source) -> str:
-    """Filters for every frame of a piece."""
-    return _even(source)
+def appearance(source: Source, colour: ColourPlan, shapes: Sequence[Shape], shift: Fraction) -> str:
+    """Filters for every frame of a piece.
+
+    Args:
+        source: what `probe` returned.
+        colour: what happens to its colours.
+        shapes: those within the piece; none where it is all of the first size.
+        shift: what the filters' time is beside that of the source, in seconds.
+    """
+    framed = f",{canvas(source.video, shapes, shift)}" if shapes else ""
+    return "".join([framed, _even(source), *(f",{each}" for each in colour.filters)])
 
 
 def _even(source: Source) -> str:

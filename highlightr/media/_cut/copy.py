@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, packets, reading, start_seconds
+from highlightr.media._cut.codecs import HVC1, container, frame_rate
+from highlightr.media._cut.extras import extras_folder, make_extras
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import Stamps
+from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
 
 if TYPE_CHECKING:
@@ -60,21 +64,42 @@ def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Pie
 
 
 def copy_pieces(
-    source: Source, pieces: Sequence[Piece], output: Path, progress: Callable[[float, float], None] | None
+    source: Source,
+    plan: OutputPlan,
+    pieces: Sequence[Piece],
+    output: Path,
+    progress: Callable[[float, float], None] | None,
 ) -> None:
-    """Copy the packets of every piece.
+    """Copy the packets of every piece, then add tags, chapters and subtitles.
 
     Raises:
         CutError: the container cannot hold this codec, or writing failed.
     """
+    with extras_folder(output) as folder:
+        packets_file = folder / f"packets{output.suffix}"
+        _copy_packets(source, pieces, packets_file, output, progress)
+        extras = make_extras(source, plan, pieces, output, folder, 1)
+        reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
+        mapped = ["-map", "0:v", *(["-map", "0:a"] if source.audio_tracks else []), "-c", "copy", *frame_rate(source)]
+        is_tagged = source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"]
+        run_ffmpeg([*reading, *mapped, *(HVC1 if is_tagged else ()), *extras.outputs, *container(output)])
+
+
+def _copy_packets(
+    source: Source,
+    pieces: Sequence[Piece],
+    packets_file: Path,
+    output: Path,
+    progress: Callable[[float, float], None] | None,
+) -> None:
+    """Pictures and sound alone."""
     import av
 
     muxer = check_suffix(output)
-    options = {} if muxer == MUXERS[".mkv"] else {"movflags": "+faststart"}
     total = sum(piece.seconds for piece in pieces)
     with reading(source.path) as container:
         try:
-            with av.open(file_url(output), "w", format=muxer, options=options) as writing:
+            with av.open(file_url(packets_file), "w", format=muxer, options={"strict": "unofficial"}) as writing:
                 copier = _Copier(source, container, writing)
                 for run in _runs(pieces):
                     copier.copy(run)
@@ -109,7 +134,7 @@ class _Copier:
     """Copies spans of one open file to another and keeps decode times in order."""
 
     def __init__(self, source: Source, container: InputContainer, writing: Any) -> None:
-        indices = [source.video.index, *([source.audio.index] if source.audio else [])]
+        indices = [source.video.index, *(track.index for track in source.audio_tracks)]
         self._container = container
         self._streams = [container.streams[index] for index in indices]
         self._outlets = {

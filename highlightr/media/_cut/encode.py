@@ -13,14 +13,18 @@ from highlightr.core.device import core_count
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
-from highlightr.media._cut.codecs import container, picture_codec, sound_codec
+from highlightr.media._cut.codecs import HVC1, container, frame_rate, picture_codec, sound_codec
+from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
 from highlightr.media._cut.frame_times import Reach
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import middles, picture_graph
 from highlightr.media._cut.plan import Take
+from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound import sound_graph
 from highlightr.media._cut.stills import Stills
 from highlightr.media._cut.ticks import decimal
 from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.media.outputs import MUXERS, check_suffix
 
 _MEMORY_BYTES = 320 << 20
 _FRAMES_HELD = 16
@@ -35,7 +39,9 @@ know that there is none."""
 
 def encode_pieces(
     source: Source,
+    plan: OutputPlan,
     takes: Sequence[Take],
+    pieces: Sequence[Piece],
     output: Path,
     progress: Callable[[float, float], None] | None,
     stills: Stills | None = None,
@@ -49,24 +55,26 @@ def encode_pieces(
         CutError: ffmpeg failed.
     """
     total = float(sum(take.stop - take.start for take in takes))
-    batches = list(_batches(source, takes))
-    parts: list[Path] = []
+    batches = list(_batches(source, plan, takes))
+    parts: list[tuple[Path, float]] = []
     made: list[bytes] | None = None if stills is None else []
-    for number, batch in enumerate(batches):
-        # PCM in between: an AAC stream would gain its encoder's padding at every join.
-        part = output if len(batches) == 1 else output.with_name(f"part{number:05d}.mov")
-        codec = sound_codec(source) if part == output else ["-c:a", "pcm_s16le"] if source.audio else []
-        raw = output.with_name("stills.rgb")
-        pictures = [] if stills is None else stills.output(raw)
-        report = None if progress is None else _in_seconds(progress, batch, total)
-        run_ffmpeg([*_encode_arguments(source, batch, stills), *codec, *container(part), *pictures], progress=report)
-        parts.append(part)
-        if stills is not None and made is not None:
-            some = stills.take(raw, middles(batch))
-            made = None if some is None else made + some
-    if parts != [output]:
-        lengths = [batch[-1].offset + batch[-1].stop - batch[-1].start - batch[0].offset for batch in batches]
-        _join(source, list(zip(parts, map(float, lengths), strict=True)), output)
+    with extras_folder(output) as folder:
+        is_whole = len(batches) == 1 and not counts_frames(source, plan, pieces, output)
+        count = len(takes) if is_whole else 1
+        extras = make_extras(source, plan, pieces, output, folder, count)
+        for number, batch in enumerate(batches):
+            part = output if is_whole else output.with_name(f"part{number:05d}.mov")
+            raw = output.with_name("stills.rgb")
+            pictures = [] if stills is None else stills.output(raw)
+            report = None if progress is None else _in_seconds(progress, batch, total)
+            arguments = _encode_arguments(source, plan, batch, part, stills, extras if is_whole else None)
+            run_ffmpeg([*arguments, *pictures], progress=report)
+            parts.append((part, float(batch[-1].offset + batch[-1].stop - batch[-1].start - batch[0].offset)))
+            if stills is not None and made is not None:
+                some = stills.take(raw, middles(batch))
+                made = None if some is None else made + some
+        if not is_whole:
+            _join(source, plan, parts, output, extras)
     return made
 
 
@@ -77,32 +85,38 @@ def _in_seconds(progress: Callable[[float, float], None], batch: Sequence[Take],
     return lambda frame: progress(began + seconds * min(1.0, frame / frames), total)
 
 
-def _batches(source: Source, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
-    frame_bytes = source.video.width * source.video.height * 3 // 2
+def _batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
+    frame_bytes = source.video.width * source.video.height * 3 // 2 * (1 if plan.contents.picture.bits <= 8 else 2)
     size = max(1, min(_MOST_INPUTS, _MEMORY_BYTES // (frame_bytes * _FRAMES_HELD)))
     for first in range(0, len(takes), size):
         yield takes[first : first + size]
 
 
-def _encode_arguments(source: Source, takes: Sequence[Take], stills: Stills | None) -> list[str]:
-    """Inputs, filters and the video codec."""
+def _encode_arguments(
+    source: Source, plan: OutputPlan, takes: Sequence[Take], part: Path, stills: Stills | None, extras: Extras | None
+) -> list[str]:
+    """One run; a part that is still to be joined (`extras` is `None`) holds pictures and sound alone."""
     # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
     arguments = ["-copyts"]
     began = takes[0].offset
     for take in takes:
         arguments += ["-format_whitelist", DEMUXERS, "-threads", str(_decoder_threads())]
+        arguments += ["-reinit_filter", "0"] if plan.shapes_of(take) else []
         arguments += _input(source, take.reach)
-    arguments += ["-filter_complex", picture_graph(source, takes, began, stills), "-map", "[v]"]
-    if source.audio:
+    arguments += extras.inputs if extras is not None else ()
+    arguments += ["-filter_complex", picture_graph(source, plan, takes, began, stills), "-map", "[v]"]
+    if plan.sound:
         # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
-        arguments += ["-filter_complex", sound_graph(source, takes, began), "-map", "[a]"]
+        arguments += ["-filter_complex", sound_graph(plan.sound, takes, began)]
+        arguments += [part for number in range(len(plan.sound)) for part in ("-map", f"[a{number}]")]
         arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
-    arguments += ["-map_chapters", "-1"]
-    shown = max((time for take in takes for time in take.shown), default=began)
-    return [
-        *arguments,
-        *picture_codec(source, shown - began, takes[-1].offset + takes[-1].stop - takes[-1].start - began),
-    ]
+    shown = max((time for take in takes for time in take.shown), default=began) - began
+    seconds = takes[-1].offset + takes[-1].stop - takes[-1].start - began
+    arguments += picture_codec(source, plan.colour, part, shown, seconds)
+    if extras is None:
+        # PCM in between: an AAC stream would gain its encoder's padding at every join.
+        return [*arguments, "-map_chapters", "-1", *(["-c:a", "pcm_s16le"] if plan.sound else []), *container(part)]
+    return [*arguments, *sound_codec(plan.sound), *extras.outputs, *container(part)]
 
 
 def _input(source: Source, reach: Reach) -> list[str]:
@@ -120,7 +134,7 @@ def _decoder_threads() -> int:
     return max(1, core_count() // 4)
 
 
-def _join(source: Source, parts: Sequence[tuple[Path, float]], output: Path) -> None:
+def _join(source: Source, plan: OutputPlan, parts: Sequence[tuple[Path, float]], output: Path, extras: Extras) -> None:
     """Join encoded parts: the video is copied, the sound encoded once."""
     folder = output.parent
     listing = folder / "parts.txt"
@@ -129,7 +143,10 @@ def _join(source: Source, parts: Sequence[tuple[Path, float]], output: Path) -> 
         listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
     except OSError as error:
         raise CutError(f"{folder}: cannot be written ({error.strerror})") from error
-    reading = ["-protocol_whitelist", "file", "-f", "concat", "-i", file_url(listing)]
-    run_ffmpeg([*reading, "-map", "0", "-c:v", "copy", *sound_codec(source), *container(output)])
+    reading = ["-protocol_whitelist", "file", "-f", "concat", "-i", file_url(listing), *extras.inputs]
+    mapped = ["-map", "0:v", *(["-map", "0:a"] if plan.sound else [])]
+    codecs = ["-c:v:0", "copy", *frame_rate(source), *sound_codec(plan.sound)]
+    is_tagged = plan.colour.is_hdr and check_suffix(output) != MUXERS[".mkv"]
+    run_ffmpeg([*reading, *mapped, *codecs, *(HVC1 if is_tagged else ()), *extras.outputs, *container(output)])
     for path in (listing, *(part for part, _ in parts)):
         path.unlink()

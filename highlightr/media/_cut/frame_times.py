@@ -203,7 +203,7 @@ class _ByteTimes(_IndexedTimes):
     def __init__(self, container: InputContainer, path: Path, stream: Any, index: FrameIndex) -> None:
         super().__init__(container, stream, index)
         self._path = path
-        self._ids = [one.id for one in container.streams]
+        self._ids = tuple(one.id for one in container.streams)
 
     def reach(self, shown: Fraction) -> Iterator[Reach]:
         """The keyframe before the frame, earlier ones, then the beginning of the recording."""

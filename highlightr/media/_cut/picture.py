@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from highlightr.core.types import Source
 from highlightr.media._cut.appearance import appearance
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.stills import STILLS, Stills
 from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, ticks
@@ -21,16 +22,19 @@ def middles(takes: Sequence[Take]) -> list[int]:
     return [ticks(take.middle - takes[0].offset - GUARD_SECONDS) for take in takes]
 
 
-def picture_graph(source: Source, takes: Sequence[Take], began: Fraction, stills: Stills | None) -> str:
+def picture_graph(
+    source: Source, plan: OutputPlan, takes: Sequence[Take], began: Fraction, stills: Stills | None
+) -> str:
     """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
 
     Args:
         source: what `probe` returned.
+        plan: of the output.
         takes: the pieces of the run, each an input of its own.
         began: where the run begins in the output.
         stills: what they look like.
     """
-    filters = [_picture_filter(source, take, number, began) for number, take in enumerate(takes)]
+    filters = [_picture_filter(source, plan, take, number, began) for number, take in enumerate(takes)]
     inputs = "".join(f"[v{k}]" for k in range(len(takes)))
     together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
     if stills is None:
@@ -38,13 +42,15 @@ def picture_graph(source: Source, takes: Sequence[Take], began: Fraction, stills
     return ";".join([*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes))}[{STILLS}]"])
 
 
-def _picture_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
+def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, began: Fraction) -> str:
     """Date the frames on the output's time line; the first is on screen from the piece's very start."""
     lead, offset = ticks(take.raw_start), ticks(take.offset - began)
     first = ticks(take.reach.clock + take.first_frame - GUARD_SECONDS)
     end = ticks(take.reach.clock + take.stop - GUARD_SECONDS)
-    kept = f"settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
+    whole = f"{plan.colour.deinterlace}," if plan.colour.deinterlace else ""
+    looks = appearance(source, plan.colour, plan.shapes_of(take), take.offset - began - take.start)
+    kept = f"{whole}settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
     relative = f"if(eq(N,0),0,PTS-{lead})" if take.is_shown_at_once else f"PTS-{lead}"
     dated = f"setpts='{relative}+{offset}'"
-    return f"{take.input(number, source.video.index)}{kept},{dated}{appearance(source)}[v{number}]"
+    return f"{take.input(number, source.video.index)}{kept},{dated}{looks}[v{number}]"

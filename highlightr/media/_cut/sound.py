@@ -1,14 +1,17 @@
 """The filters of the sound: cut to the sample, gaps filled with silence, faded at both ends of a piece.
 
-In: pieces as planned. Out: the text of a filter graph for one ffmpeg run. No error adds up from piece to piece.
+In: pieces as planned, and the tracks to write. Out: the text of a filter graph for one ffmpeg run. No error adds up
+from piece to piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
-from highlightr.core.types import Source
+from highlightr.core.types import AudioStream, Source
+from highlightr.media._container.layouts import Channels, written_channels
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 
@@ -16,21 +19,62 @@ FADE_SECONDS = Fraction(1, 100)
 """Fade of the sound at both ends of a piece: without it a join may click."""
 
 _LARGEST_SAMPLE_RATE = 48_000
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+_CHANNELS = {"mono": 1, "stereo": 2, "3.0": 3, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
 
 
-def sound_graph(source: Source, takes: Sequence[Take], began: Fraction) -> str:
-    """All pieces of a run, one after the other as ``[a]``; `began` is where the run begins in the output."""
-    filters = [_sound_filter(source, take, number, began) for number, take in enumerate(takes)]
-    inputs = "".join(f"[a{k}]" for k in range(len(takes)))
-    return ";".join([*filters, f"{inputs}concat=n={len(takes)}:v=0:a=1[a]"])
+@dataclass(frozen=True)
+class SoundTrack:
+    """One audio track of the output."""
+
+    inputs: tuple[AudioStream, ...]
+    """The source's tracks that are summed to it; most often one."""
+    layout: str
+    sample_rate: int
+
+    @property
+    def channels(self) -> int:
+        """How many it has."""
+        return _CHANNELS[self.layout]
 
 
-def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> str:
+def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
+    """A track for each that is heard, or one for all of them."""
+    tracks = [SoundTrack((one,), written_channels(one).layout, _rate(one)) for one in source.audio_tracks]
+    if not mix or len(tracks) < 2:
+        return tuple(tracks)
+    widest = max(tracks, key=lambda track: track.channels)
+    return (SoundTrack(source.audio_tracks, widest.layout, max(track.sample_rate for track in tracks)),)
+
+
+def sound_graph(tracks: Sequence[SoundTrack], takes: Sequence[Take], began: Fraction) -> str:
+    """All pieces of a run, one after the other: track k as ``[ak]``; `began` is where the run begins in the output."""
+    return ";".join(_track_graph(track, f"a{number}", takes, began) for number, track in enumerate(tracks))
+
+
+def _track_graph(track: SoundTrack, name: str, takes: Sequence[Take], began: Fraction) -> str:
+    parts = []
+    for which, audio in enumerate(track.inputs):
+        label = f"{name}i{which}"
+        parts += [_piece(track, audio, take, number, f"{label}p", began) for number, take in enumerate(takes)]
+        pieces = "".join(f"[{label}p{k}]" for k in range(len(takes)))
+        parts.append(f"{pieces}concat=n={len(takes)}:v=0:a=1[{label if len(track.inputs) > 1 else name}]")
+    if len(track.inputs) > 1:
+        inputs = "".join(f"[{name}i{which}]" for which in range(len(track.inputs)))
+        # A sum as loud as its parts; only its peaks are held back.
+        summed = f"amix=inputs={len(track.inputs)}:normalize=0,alimiter=limit=1:level=0:latency=1"
+        parts.append(f"{inputs}{summed}[{name}]")
+    return ";".join(parts)
+
+
+def _rate(audio: AudioStream) -> int:
+    return min(audio.sample_rate, _LARGEST_SAMPLE_RATE)
+
+
+def _piece(track: SoundTrack, audio: AudioStream, take: Take, number: int, label: str, began: Fraction) -> str:
     """Cut the sound to the sample, fill what is missing with silence, fade both ends."""
-    assert source.audio is not None
-    rate = min(source.audio.sample_rate, _LARGEST_SAMPLE_RATE)
-    layout = _LAYOUTS.get(source.audio.channels, "stereo")
+    rate, layout = track.sample_rate, track.layout
+    channels: Channels = written_channels(audio)
+    placed = f"{channels.filter}," if channels.filter else ""
     offset = take.offset - began
     count = max(1, round((offset + take.stop - take.start) * rate) - round(offset * rate))
     lead = round(GUARD_SECONDS * rate)
@@ -39,11 +83,11 @@ def _sound_filter(source: Source, take: Take, number: int, began: Fraction) -> s
     fade = min(round(FADE_SECONDS * rate), count // 2)
     faded = f",afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}" if fade else ""
     return (
-        f"{take.input(number, source.audio.index)}atrim=start={decimal(first)}:end={decimal(end)},"
+        f"{take.input(number, audio.index)}{placed}atrim=start={decimal(first)}:end={decimal(end)},"
         f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts={round(first * rate)},"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
-        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{number}];"
+        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{label}{number}];"
         # Silence follows, for a span whose sound is short or missing (apad fails where there is none at all).
-        f"anullsrc=r={rate}:cl={layout},aformat=sample_fmts=fltp,atrim=end_sample={count}[n{number}];"
-        f"[s{number}][n{number}]concat=n=2:v=0:a=1,atrim=end_sample={count}{faded}[a{number}]"
+        f"anullsrc=r={rate}:cl={layout},aformat=sample_fmts=fltp,atrim=end_sample={count}[n{label}{number}];"
+        f"[s{label}{number}][n{label}{number}]concat=n=2:v=0:a=1,atrim=end_sample={count}{faded}[{label}{number}]"
     )

@@ -27,6 +27,7 @@ _RECOVERY_POINT = 6
 _SEI_BYTES = 64
 """A recovery point has a few bytes and stands among the first messages of its unit."""
 _HEVC_PARAMETER_SETS = frozenset({32, 33, 34})
+_SEQUENCE_SETS = {"h264": 7, "hevc": 33}
 _HEVC_UNREFERENCED = frozenset(range(0, 15, 2))
 """TRAIL_N, TSA_N, STSA_N, RADL_N, RASL_N and reserved: not referred to by pictures of their own temporal layer."""
 
@@ -59,6 +60,20 @@ class NalReader:
             return frozenset()
         data = memoryview(packet)
         return frozenset(bytes(data[start:stop]) for start, stop in self._units(data) if self._is_set(data[start]))
+
+    def sequence_sets(self, packet: Any) -> frozenset[bytes]:
+        """Sequence parameter sets, whole, that a packet of a stream without description brings along."""
+        data, wanted = bytes(packet), _SEQUENCE_SETS.get(self._codec or "")
+        begins = [3 + position for position in _start_codes(data)]
+        ends = [*(begin - 3 for begin in begins[1:]), len(data)]
+        return frozenset(
+            data[begin:end].rstrip(b"\0")
+            for begin, end in zip(begins, ends, strict=True)
+            if begin < len(data) and self._unit_type(data[begin]) == wanted
+        )
+
+    def _unit_type(self, header: int) -> int:
+        return header & 31 if self._codec == "h264" else header >> 1 & 63
 
     def _is_set(self, header: int) -> bool:
         if self._codec == "h264":
@@ -145,7 +160,12 @@ class NalReader:
 
     @staticmethod
     def _by_start_code(data: bytes) -> Iterator[bytes]:
-        position = data.find(b"\0\0\1")
-        while 0 <= position < len(data) - 4:
-            yield data[position + 3 : position + 5]
-            position = data.find(b"\0\0\1", position + 3)
+        return (data[position + 3 : position + 5] for position in _start_codes(data) if position < len(data) - 4)
+
+
+def _start_codes(data: bytes) -> Iterator[int]:
+    """Where each begins."""
+    position = data.find(b"\0\0\1")
+    while position >= 0:
+        yield position
+        position = data.find(b"\0\0\1", position + 3)

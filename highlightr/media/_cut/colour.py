@@ -1,0 +1,191 @@
+"""What happens to colour, range and scan when a picture is encoded anew.
+
+In: what the source's pictures are, and what the installed ffmpeg can do. Out: filters and an encoder, and sentences
+about what changes. No file is touched. The rules: what is written always states its matrix; standard dynamic range
+becomes H.264 with 8 bits; high dynamic range is either HEVC with 10 bits and its labels, or tone-mapped to BT.709.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from highlightr.core.errors import CutError
+from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, assumed_matrix
+
+HdrChoice = Literal["keep", "sdr"]
+
+_SWSCALE_MATRICES = {"smpte170m": "smpte170m", "bt709": "bt709", "bt2020nc": "bt2020"}
+"""As the scale filter names what it converts to."""
+
+_BASE_LAYER_PROFILES = frozenset({7, 8})
+"""Dolby Vision profiles whose picture is a complete HDR10, HLG or BT.709 one without Dolby's metadata."""
+
+_DEEP_BITS = 8
+_DYNAMIC_METADATA = (
+    "MASTERING_DISPLAY_METADATA",
+    "CONTENT_LIGHT_LEVEL",
+    "DYNAMIC_HDR_PLUS",
+    "DOVI_METADATA",
+    "DOVI_RPU_BUFFER",
+)
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What the installed ffmpeg can do for high dynamic range."""
+
+    encodes_hdr: bool = True
+    """It has libx265."""
+    maps_tones: bool = True
+    """It has the filters zscale and tonemap."""
+
+
+@dataclass(frozen=True)
+class ColourPlan:
+    """How pictures are converted and encoded."""
+
+    deinterlace: str = ""
+    """A filter for whole frames, before any of them is left out; empty where none is needed."""
+    filters: tuple[str, ...] = ()
+    """For the frames that are kept, in order."""
+    is_hdr: bool = False
+    """Whether HEVC with 10 bits is written, and not H.264 with 8."""
+    chroma_location: str | None = None
+    x265_parameters: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plan_colour(
+    picture: PictureFormat, height: int, choice: HdrChoice | None, abilities: Abilities, metadata: HdrMetadata
+) -> ColourPlan:
+    """Decide.
+
+    Args:
+        picture: of the source.
+        height: stored lines of the source.
+        choice: what the caller wants done with high dynamic range; `None`: keep it where that is possible.
+        abilities: of the installed ffmpeg.
+        metadata: of high dynamic range.
+
+    Raises:
+        CutError: the picture's colours are Dolby's own, or ffmpeg can do nothing with high dynamic range.
+    """
+    if picture.dolby_vision is not None and picture.dolby_vision not in _BASE_LAYER_PROFILES:
+        raise CutError(
+            f"its Dolby Vision picture (profile {picture.dolby_vision}) has colours that only Dolby's decoders know; "
+            f"use --copy, which leaves it as it is"
+        )
+    if picture.hdr is None:
+        filters, notes = _standard(picture, height)
+        plan = ColourPlan(filters=filters, notes=notes)
+    elif choice == "sdr" or (choice is None and not abilities.encodes_hdr):
+        plan = _tone_mapped(picture, abilities)
+    else:
+        plan = _kept(picture, abilities, metadata)
+    deinterlace, said = _scan(picture)
+    siting = None if picture.is_rgb else picture.chroma_location
+    return ColourPlan(
+        deinterlace, plan.filters, plan.is_hdr, siting, plan.x265_parameters, (*_dolby(picture), *plan.notes, *said)
+    )
+
+
+def _standard(picture: PictureFormat, height: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    matrix = picture.matrix or assumed_matrix(height)
+    notes = _simplified(picture)
+    if picture.is_rgb:
+        name = _SWSCALE_MATRICES[assumed_matrix(height)]
+        converted = f"scale=out_color_matrix={name}:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int"
+        return (converted, "format=yuv420p", _labels(picture, assumed_matrix(height), full_range=False)), notes
+    full_range = bool(picture.full_range) or picture.pixels.startswith("yuvj")
+    if picture.pixels in ("yuv420p", "yuvj420p"):
+        return (_labels(picture, matrix, full_range=full_range),), notes
+    levels = "pc" if full_range else "tv"
+    # Grey has no range of its own here: swscale takes it for a full one.
+    given = "" if picture.pixels.startswith("gray") else f"in_range={levels}:"
+    converted = f"scale={given}out_range={levels}:flags=bicubic+accurate_rnd"
+    return (converted, "format=yuv420p", _labels(picture, matrix, full_range=full_range)), notes
+
+
+def _simplified(picture: PictureFormat) -> tuple[str, ...]:
+    """What 8 bits with halved colour cannot hold."""
+    notes = []
+    if picture.bits > _DEEP_BITS and not picture.pixels.startswith("gray"):
+        notes.append(f"its {picture.bits} bits per sample are written as 8")
+    if picture.has_alpha:
+        notes.append("its transparency is not kept")
+    return tuple(notes)
+
+
+def _labels(picture: PictureFormat, matrix: str, *, full_range: bool) -> str:
+    labels = [f"range={'pc' if full_range else 'tv'}", f"colorspace={matrix}"]
+    if picture.primaries is not None:
+        labels.append(f"color_primaries={picture.primaries}")
+    if picture.transfer is not None:
+        labels.append(f"color_trc={picture.transfer}")
+    return f"setparams={':'.join(labels)}"
+
+
+def _kept(picture: PictureFormat, abilities: Abilities, metadata: HdrMetadata) -> ColourPlan:
+    if not abilities.encodes_hdr:
+        raise CutError(f"keeping {picture.hdr} needs an ffmpeg with libx265; use --hdr sdr, or --copy")
+    full_range = bool(picture.full_range) and not picture.is_rgb
+    matrix = picture.matrix if picture.matrix and not picture.is_rgb else "bt2020nc"
+    labels = PictureFormat(primaries=picture.primaries or "bt2020", transfer=picture.transfer)
+    levels = "pc" if full_range else "tv"
+    given = f"out_color_matrix=bt2020:out_range={levels}" if picture.is_rgb else f"in_range={levels}:out_range={levels}"
+    converted = f"scale={given}:flags=bicubic+accurate_rnd,format=yuv420p10le"
+    parameters = [f"range={'full' if full_range else 'limited'}", f"colorprim={labels.primaries}"]
+    parameters += [f"transfer={labels.transfer}", f"colormatrix={matrix}"]
+    if metadata.master_display:
+        parameters.append(f"master-display={metadata.master_display}")
+    if metadata.max_cll:
+        parameters.append(f"max-cll={metadata.max_cll}")
+    return ColourPlan(
+        filters=(converted, _labels(labels, matrix, full_range=full_range)),
+        is_hdr=True,
+        x265_parameters=tuple(parameters),
+        notes=("its transparency is not kept",) if picture.has_alpha else (),
+    )
+
+
+def _tone_mapped(picture: PictureFormat, abilities: Abilities) -> ColourPlan:
+    if not abilities.maps_tones:
+        remedy = "use --hdr keep, or --copy" if abilities.encodes_hdr else "install another ffmpeg, or use --copy"
+        raise CutError(f"mapping {picture.hdr} to BT.709 needs an ffmpeg with zscale and tonemap; {remedy}")
+    deleted = [f"sidedata=mode=delete:type={kind}" for kind in _DYNAMIC_METADATA]
+    notes = (f"its {picture.hdr} picture is tone-mapped to standard dynamic range (BT.709)",)
+    alpha = ("its transparency is not kept",) if picture.has_alpha else ()
+    return ColourPlan(filters=(*tone_mapping(picture), *deleted), notes=(*notes, *alpha))
+
+
+def tone_mapping(picture: PictureFormat) -> tuple[str, ...]:
+    """Filters from high dynamic range to limited-range BT.709 with 8 bits.
+
+    Source: the Hable curve of FFmpeg's tonemap filter, on linear light where 1.0 is 100 candela per square metre.
+    """
+    matrix = "gbr" if picture.is_rgb else picture.matrix or "bt2020nc"
+    given = f"tin={picture.transfer}:pin={picture.primaries or 'bt2020'}:min={matrix}"
+    levels = "full" if picture.full_range or picture.is_rgb else "limited"
+    return (
+        f"zscale={given}:rin={levels}:t=linear:npl=100",
+        "format=gbrpf32le",
+        "zscale=p=bt709",
+        "tonemap=hable:desat=0",
+        "zscale=t=bt709:m=bt709:r=limited",
+        "format=yuv420p",
+        "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
+    )
+
+
+def _scan(picture: PictureFormat) -> tuple[str, tuple[str, ...]]:
+    if not picture.interlaced:
+        return "", ()
+    which = "interlaced" if picture.marks_fields else "all"
+    return f"bwdif=mode=send_frame:parity=auto:deint={which}", ("its interlaced picture is deinterlaced",)
+
+
+def _dolby(picture: PictureFormat) -> tuple[str, ...]:
+    if picture.dolby_vision is None:
+        return ()
+    return (f"its Dolby Vision metadata is not kept; it plays as {picture.hdr or 'standard dynamic range'}",)

@@ -1,0 +1,49 @@
+"""What of a source's tags, chapters and titles did not reach the file that was written.
+
+In: the plan and the finished file. Out: sentences. The file is read back: each container holds other tags, and drops
+the rest without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from highlightr.core.types import Source
+from highlightr.media._container.contents import Contents, read_contents
+from highlightr.media._container.opening import best_video, reading
+from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.result import Piece
+from highlightr.media._cut.tags import cut_chapters
+
+_SIDE_DATA = {"Spherical Mapping": "its 360 degree projection", "Stereo 3D": "its stereo format"}
+
+
+def not_kept(source: Source, plan: OutputPlan, pieces: Sequence[Piece], output: Path) -> tuple[str, ...]:
+    """One sentence that names what is missing in the output, or none."""
+    with reading(output) as container:
+        held = read_contents(container, best_video(container, output).index)
+        tracks = [stream.index for stream in container.streams.audio]
+    missing = list(_missing(source, plan, pieces, held, tracks))
+    return (f"Not kept in {output.suffix}: {'; '.join(missing)}.",) if missing else ()
+
+
+def _missing(
+    source: Source, plan: OutputPlan, pieces: Sequence[Piece], held: Contents, tracks: Sequence[int]
+) -> Iterator[str]:
+    wanted = plan.contents
+    tags = [name for name in wanted.tags if name not in held.tags]
+    if tags:
+        yield f"the tags {', '.join(tags)}"
+    if len(held.chapters) < len(cut_chapters(wanted.chapters, pieces)):
+        yield "its chapters"
+    if wanted.timecode is not None and held.timecode is None:
+        yield "its timecode"
+    for kind, words in _SIDE_DATA.items():
+        if kind in wanted.side_data and kind not in held.side_data:
+            yield words
+    pairs = zip(source.audio_tracks, tracks, strict=False)
+    for number, (before, after) in enumerate(pairs, start=1):
+        for name, value in plan.track(before.index).tags.items():
+            if len(plan.sound) != 1 and name not in held.tracks[after].tags:
+                yield f"the {name} of audio track {number} ({value})"

@@ -1,0 +1,121 @@
+"""What a summary or clip is made of, decided before anything is written.
+
+In: the open source, the pieces, and what the caller chose. Out: an `OutputPlan` that the encoder and the copier follow,
+with a sentence for everything that is changed or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import Source
+from highlightr.media._container.contents import Contents, Track, read_contents
+from highlightr.media._container.layouts import written_channels
+from highlightr.media._cut.colour import Abilities, ColourPlan, HdrChoice, plan_colour
+from highlightr.media._cut.plan import Take
+from highlightr.media._cut.shapes import Shape, find_shapes
+from highlightr.media._cut.sound import SoundTrack, plan_sound
+from highlightr.media.ffmpeg import has_encoder, has_filter
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """How pictures and sound are converted, and what comes along."""
+
+    contents: Contents
+    colour: ColourPlan = field(default_factory=ColourPlan)
+    sound: tuple[SoundTrack, ...] = ()
+    shapes: Mapping[Take, tuple[Shape, ...]] = field(default_factory=dict)
+    """Of each piece that is not all of the first size."""
+    notes: tuple[str, ...] = field(default=())
+
+    def shapes_of(self, take: Take) -> tuple[Shape, ...]:
+        """The shapes within a piece."""
+        return self.shapes.get(take, ())
+
+    def track(self, index: int) -> Track:
+        """What is said of a stream of the source."""
+        return self.contents.tracks.get(index, Track(index, "unknown"))
+
+
+def plan_output(
+    container: InputContainer, source: Source, takes: Sequence[Take], hdr: HdrChoice | None, *, mix: bool
+) -> OutputPlan:
+    """Decide how the pieces are encoded.
+
+    Args:
+        container: the source, open.
+        source: what `probe` returned.
+        takes: the pieces.
+        hdr: what is done with high dynamic range.
+        mix: one audio track for all that are heard.
+
+    Raises:
+        CutError: the colours cannot be converted.
+    """
+    contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
+    abilities = _abilities() if contents.picture.hdr else Abilities()
+    try:
+        colour = plan_colour(contents.picture, source.video.height, hdr, abilities, contents.hdr)
+    except CutError as error:
+        raise CutError(f"{source.path}: {error}") from error
+    shapes = find_shapes(container, source, takes)
+    notes = [
+        *colour.notes,
+        *_shape_notes(source, shapes.values()),
+        *_sound_notes(source, mix=mix),
+        *_left_out(contents),
+    ]
+    return OutputPlan(contents, colour, plan_sound(source, mix=mix), shapes, tuple(map(_sentence, notes)))
+
+
+def plan_copied(container: InputContainer, source: Source) -> OutputPlan:
+    """What comes along where packets are copied."""
+    contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
+    tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
+    return OutputPlan(contents, sound=tracks, notes=tuple(map(_sentence, _left_out(contents))))
+
+
+def _abilities() -> Abilities:
+    return Abilities(has_encoder("libx265"), has_filter("zscale") and has_filter("tonemap"))
+
+
+def _shape_notes(source: Source, shapes: Iterable[Sequence[Shape]]) -> list[str]:
+    video = source.video
+    first = (video.width, video.height, video.sample_aspect_ratio)
+    others = {shape.looks for piece in shapes for shape in piece} - {first}
+    if not others:
+        return []
+    sizes = ", ".join(f"{width} x {height}{_pixel(aspect)}" for width, height, aspect in sorted(others))
+    return [
+        f"its picture changes to {sizes}; it is shown between bars in {video.width} x {video.height}{_pixel(first[2])}"
+    ]
+
+
+def _pixel(aspect: Fraction) -> str:
+    return "" if aspect == 1 else f" (pixels {aspect.numerator}:{aspect.denominator})"
+
+
+def _sound_notes(source: Source, *, mix: bool) -> list[str]:
+    count = len(source.audio_tracks)
+    notes = [f"its {count} audio tracks are mixed to one"] if mix and count > 1 else []
+    for number, track in enumerate(source.audio_tracks, start=1):
+        change = written_channels(track).change
+        if change:
+            notes.append(f"audio track {number}: {change}")
+    return notes
+
+
+def _left_out(contents: Contents) -> list[str]:
+    return [f"left out: {'; '.join(contents.left_out)}"] if contents.left_out else []
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,212 @@
+"""Pictures whose size or aspect changes in the middle of a stream, and the filters that put them on one canvas.
+
+In: pieces as planned, and the open source. Out: a `Shape` for each change within a piece, and filters that scale what
+is not of the canvas's shape into it, between bars. H.264, HEVC and MPEG-2 say by their headers that nothing changes; of
+other codecs, and where headers differ, keyframes are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.types import Source, VideoStream
+from highlightr.media._container.limits import WIDEST_PIXEL
+from highlightr.media._container.opening import open_range, packets, start_seconds
+from highlightr.media._cut.plan import Take
+from highlightr.media._decode.nal import NalReader
+from highlightr.media._decode.timestamps import Stamps
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+_SEQUENCE_HEADER = b"\0\0\1\xb3"
+_SEQUENCE_BYTES = 4
+"""Of an MPEG-1 or MPEG-2 sequence header: 12 bits of width, 12 of height, 4 of aspect."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What pictures look like from some time on."""
+
+    start: Fraction
+    """Seconds from time zero."""
+    width: int
+    height: int
+    aspect: Fraction
+    """Width of a pixel over its height."""
+
+    @property
+    def looks(self) -> tuple[int, int, Fraction]:
+        """All but the time."""
+        return self.width, self.height, self.aspect
+
+
+def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]) -> dict[Take, tuple[Shape, ...]]:
+    """The shapes within each piece, the first one from before its start; none for those that are all as at first.
+
+    Args:
+        container: the source, open.
+        source: what `probe` returned.
+        takes: the pieces, and how each is reached.
+    """
+    video = source.video
+    stream = container.streams[video.index]
+    first = (video.width, video.height, video.sample_aspect_ratio)
+    headers, found = _Headers(stream), {}
+    aspect = video.sample_aspect_ratio if _tells_aspect(container) else None
+    for take in takes:
+        with _reached(container, source, take) as (part, same):
+            keyframes = list(_keyframes(part, same, take))
+            if all(headers.is_unchanged(packet) for _, packet in keyframes):
+                continue
+            shapes = tuple(_changes(same, keyframes, aspect))
+        if any(shape.looks != first for shape in shapes):
+            found[take] = shapes
+    return found
+
+
+@contextmanager
+def _reached(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[InputContainer, Any]]:
+    """The file or a part of it, at the place from which a piece is read, and its video."""
+    reach, stream = take.reach, container.streams[source.video.index]
+    if reach.span is not None and reach.format is not None:
+        with open_range(source.path, reach.span, reach.format) as part:
+            yield part, next((one for one in part.streams.video if one.id == stream.id), None)
+        return
+    zero = start_seconds(container)
+    Stamps(container, stream).seek(Fraction(0) if reach.seek_seconds is None else reach.seek_seconds - zero)
+    yield container, stream
+
+
+def _tells_aspect(container: InputContainer) -> bool:
+    """Whether the container's word on the aspect counts, and not that of each picture."""
+    return any(name in container.format.name for name in ("mov", "matroska", "nut", "mxf"))
+
+
+def canvas(video: VideoStream, shapes: Sequence[Shape], shift: Fraction) -> str:
+    """Filters that put every picture of a piece on a canvas of the first size.
+
+    Args:
+        video: what the source's first pictures are.
+        shapes: of the piece.
+        shift: what the filters' time of a picture is beside its time in the source, in seconds.
+    """
+    turned = video.rotation_degrees % 180 != 0
+    width, height = (video.height, video.width) if turned else (video.width, video.height)
+    aspect = 1 / video.sample_aspect_ratio if turned else video.sample_aspect_ratio
+    sizes = [_fitted(shape, width, height, aspect, turned=turned) for shape in shapes]
+    conditions = _conditions(shapes, shift, turned=turned)
+    across = _chosen(conditions, [size[0] for size in sizes])
+    down = _chosen(conditions, [size[1] for size in sizes])
+    # Dates that go back (joined recordings) would be refused by the encoder.
+    forward = "select='eq(n,0)+gt(pts,prev_selected_pts)'"
+    scaled = f"scale=w='{across}':h='{down}':eval=frame:flags=bicubic"
+    ratio = f"{aspect.numerator}/{aspect.denominator}"
+    return f"{forward},{scaled},pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar={ratio}"
+
+
+def _fitted(shape: Shape, width: int, height: int, aspect: Fraction, *, turned: bool) -> tuple[int, int]:
+    """Size in stored pixels of the canvas, even because colour is halved."""
+    own = Fraction(shape.width, shape.height) * shape.aspect
+    ratio = (1 / own if turned else own) / aspect
+    across, down = min(Fraction(width), height * ratio), min(Fraction(height), width / ratio)
+    return max(2, min(width, 2 * round(across / 2))), max(2, min(height, 2 * round(down / 2)))
+
+
+def _conditions(shapes: Sequence[Shape], shift: Fraction, *, turned: bool) -> list[str]:
+    """When each shape holds: for pictures of its size, or (the filters do not see aspects) from its time on."""
+    sizes = {(shape.width, shape.height) for shape in shapes}
+    if len(sizes) < len({shape.looks for shape in shapes}):
+        return [f"gte(t,{float(shape.start + shift) - 0.0005:.6f})" for shape in shapes]
+    return [
+        f"eq(iw,{shape.height if turned else shape.width})*eq(ih,{shape.width if turned else shape.height})"
+        for shape in shapes
+    ]
+
+
+def _chosen(conditions: Sequence[str], values: Sequence[int]) -> str:
+    """An expression: the value of the last condition that holds, otherwise the first."""
+    text = str(values[0])
+    for condition, value in zip(conditions[1:], values[1:], strict=True):
+        text = f"if({condition},{value},{text})"
+    return text
+
+
+class _Headers:
+    """Tells what a keyframe's own header says of the size, beside the file's."""
+
+    def __init__(self, stream: Any) -> None:
+        self._codec = stream.codec_context.codec.canonical_name
+        self._of_file = bytes(stream.codec_context.extradata or b"")
+        self._nal = NalReader(self._codec, self._of_file)
+
+    def is_unchanged(self, packet: av.Packet[Any]) -> bool:
+        """Whether a keyframe's header, if it has one, is that of the file; `False` also where that is not known."""
+        if packet.has_sidedata("new_extradata"):
+            return False
+        if self._codec in ("h264", "hevc"):
+            brought = self._nal.parameter_sets(packet) if self._nal.is_described else self._nal.sequence_sets(packet)
+            return all(each in self._of_file for each in brought)
+        if self._codec in ("mpeg1video", "mpeg2video"):
+            header = _sequence_header(bytes(packet))
+            return header is None or header == _sequence_header(self._of_file)
+        return False
+
+
+def _sequence_header(data: bytes) -> bytes | None:
+    begin = data.find(_SEQUENCE_HEADER) + len(_SEQUENCE_HEADER)
+    header = data[begin : begin + _SEQUENCE_BYTES]
+    if begin < len(_SEQUENCE_HEADER) or len(header) < _SEQUENCE_BYTES:
+        return None
+    return header[:3] + bytes([header[3] & 0xF0])
+
+
+def _keyframes(container: InputContainer, stream: Any, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    """Time and packet of every keyframe that a piece needs."""
+    for packet in packets(container, stream) if stream is not None else ():
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.is_discard:
+            continue
+        shown = stamp * packet.time_base - take.reach.clock
+        if packet.dts is not None and packet.dts * packet.time_base - take.reach.clock >= take.stop:
+            return
+        if packet.is_keyframe and shown < take.stop:
+            yield shown, packet
+
+
+def _changes(
+    stream: Any, keyframes: Sequence[tuple[Fraction, av.Packet[Any]]], aspect: Fraction | None
+) -> Iterator[Shape]:
+    """The shape at the first keyframe, and each that differs from the one before; `aspect`: of all of them."""
+    last: Shape | None = None
+    decoder = stream.codec_context
+    for shown, packet in keyframes:
+        frame = _decoded(decoder, packet)
+        if frame is None:
+            continue
+        shape = Shape(shown, frame.width, frame.height, aspect or _believable(decoder.sample_aspect_ratio))
+        if last is None or shape.looks != last.looks:
+            last = shape
+            yield shape
+
+
+def _believable(ratio: Fraction | None) -> Fraction:
+    ratio = Fraction(ratio or 1)
+    return ratio if 1 / Fraction(WIDEST_PIXEL) <= ratio <= WIDEST_PIXEL else Fraction(1)
+
+
+def _decoded(decoder: Any, packet: av.Packet[Any]) -> av.VideoFrame | None:
+    """The picture of a keyframe alone."""
+    import av
+
+    try:
+        frames = [*decoder.decode(packet), *decoder.decode(None)]
+    except av.FFmpegError:
+        frames = []
+    decoder.flush_buffers()
+    return frames[0] if frames else None

@@ -1,0 +1,154 @@
+"""Text subtitles: read, cut to pieces of a video and retimed, written.
+
+In: a subtitle file, or cues (such as a transcript's). Out: `Subtitles` on the time line of the source or of a summary,
+and files in SubRip (.srt), WebVTT (.vtt), Advanced SubStation Alpha (.ass) and whatever else pysubs2 writes. Styles
+stay with formats that have them. Times are in seconds, spans half-open; files hold milliseconds, .ass hundredths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from highlightr.core.errors import MediaError, OutputError
+
+if TYPE_CHECKING:
+    from pysubs2 import SSAEvent, SSAFile
+
+__all__ = ["Cue", "Subtitles", "read_subtitles"]
+
+LARGEST_BYTES = 64 << 20
+"""Of a subtitle file; ten hours of dense speech have one."""
+
+_SHORTEST_MS = 20
+"""A cue of which less than half a frame is left at a cut is left out."""
+
+_ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
+"""Tried in turn; the last one reads anything that Windows wrote in the West."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """What is shown or said in ``[start_seconds, stop_seconds)``."""
+
+    start_seconds: float
+    stop_seconds: float
+    text: str
+    """Plain text, lines separated by a line feed."""
+
+
+class Subtitles:
+    """Cues with their styles, in order of time."""
+
+    def __init__(self, document: SSAFile) -> None:
+        self._document = document
+
+    @classmethod
+    def from_cues(cls, cues: Iterable[Cue]) -> Subtitles:
+        """Make subtitles of plain cues, such as those of a transcript."""
+        import pysubs2
+
+        document = pysubs2.SSAFile()
+        for cue in cues:
+            event = pysubs2.SSAEvent(round(cue.start_seconds * 1000), round(cue.stop_seconds * 1000))
+            event.plaintext = cue.text
+            document.append(event)
+        document.sort()
+        return cls(document)
+
+    @property
+    def cues(self) -> tuple[Cue, ...]:
+        """Every cue as plain text; comments and drawings, which show no text, are left out."""
+        return tuple(
+            Cue(event.start / 1000, event.end / 1000, text)
+            for event in self._document
+            if event.is_text and (text := event.plaintext.strip())
+        )
+
+    def cut(self, pieces: Sequence[tuple[float, float, float]]) -> Subtitles:
+        """Keep what is shown during pieces of the source, on the time line of the output.
+
+        Args:
+            pieces: start and stop in the source, and start in the output, all in seconds, in order of the output. Where
+                a piece goes on with what the one before ended with, a cue across the join stays one cue.
+        """
+        import pysubs2
+
+        document = pysubs2.SSAFile()
+        document.info, document.styles = self._document.info.copy(), self._document.styles.copy()
+        for start, stop, output_start in _joined(pieces):
+            begin_ms, end_ms, shift_ms = round(start * 1000), round(stop * 1000), round((output_start - start) * 1000)
+            for event in self._document:
+                if kept := _clipped(event, begin_ms, end_ms, shift_ms):
+                    document.append(kept)
+        document.sort()
+        return Subtitles(document)
+
+    def save(self, path: Path) -> None:
+        """Write a file in the format of its suffix, as UTF-8.
+
+        Raises:
+            OutputError: the suffix is none of a subtitle format, or the place cannot be written.
+        """
+        import pysubs2
+
+        try:
+            self._document.save(str(path), encoding="utf-8")
+        except pysubs2.Pysubs2Error as error:
+            raise OutputError(f"{path}: no subtitle format of this name; use .srt, .vtt or .ass") from error
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def read_subtitles(path: Path) -> Subtitles:
+    """Read a subtitle file of any format that pysubs2 knows, by its content.
+
+    Raises:
+        MediaError: it is missing, too large, or holds no subtitles.
+    """
+    import pysubs2
+
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise MediaError(f"{path}: more than {LARGEST_BYTES >> 20} MiB, too large for subtitles")
+        data = path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    try:
+        return Subtitles(pysubs2.SSAFile.from_string(_text(data)))
+    except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
+        raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
+
+
+def _text(data: bytes) -> str:
+    for encoding in _ENCODINGS[:-1]:
+        if encoding == "utf-16" and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            continue
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode(_ENCODINGS[-1], "replace")
+
+
+def _joined(pieces: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Pieces that follow each other in the source without a gap become one."""
+    joined: list[tuple[float, float, float]] = []
+    for start, stop, output_start in pieces:
+        if joined and abs(joined[-1][1] - start) * 1000 < 1:
+            joined[-1] = (joined[-1][0], stop, joined[-1][2])
+        else:
+            joined.append((start, stop, output_start))
+    return joined
+
+
+def _clipped(event: SSAEvent, begin_ms: int, end_ms: int, shift_ms: int) -> SSAEvent | None:
+    start, end = max(event.start, begin_ms), min(event.end, end_ms)
+    whole = (start, end) == (event.start, event.end)
+    if end <= start or (end - start < _SHORTEST_MS and not whole):
+        return None
+    kept = event.copy()
+    kept.start, kept.end = start + shift_ms, end + shift_ms
+    return kept
