@@ -39,8 +39,6 @@ EXTRACTORS: dict[str, str] = {
     "inception-imagenet": "highlightr.features.backbones.inception:InceptionImageNet",
     "inception-yt8m": "highlightr.features.backbones.inception:InceptionYT8M",
     "logmel": "highlightr.features.lite.logmel:LogMel",
-    "logmel-authors62": "highlightr.features.lite.logmel_clips:LogMelAuthors62",
-    "logmel-grid": "highlightr.features.lite.logmel_clips:LogMelGrid",
     "motion": "highlightr.features.lite.motion:Motion",
     "r3d34": "highlightr.features.backbones.kinetics:R3D34",
     "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",

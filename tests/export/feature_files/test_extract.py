@@ -18,7 +18,7 @@ from highlightr.export.feature_files.layouts import FORMATS, data_path
 
 from .conftest import write_video
 
-NAMES = ["motion", "logmel", "logmel-grid"]
+NAMES = ["motion", "logmel"]
 """Extractors without weights: a signal and streams, from pictures and sound."""
 
 
@@ -43,24 +43,24 @@ def contents(path: Path, video: str) -> dict[str, FloatArray]:
 def test_streams_and_signals_are_written_and_read_back(tmp_path: Path, video: Path, format: str) -> None:
     (result,) = run([video], tmp_path / "out", format=format)
     assert (result.state, result.num_clips, result.error) == ("written", 5, None)
-    assert {"motion", "novelty", "audio_dynamics", "logmel", "logmel_grid"} <= set(result.written)
-    mel = contents(result.written["logmel_grid"], video.stem)
-    assert mel["features"].shape == (5, 128)
+    assert {"motion", "novelty", "audio_dynamics", "logmel"} <= set(result.written)
+    mel = contents(result.written["audio_dynamics"], video.stem)
+    assert mel["features"].shape == (5, 4)
     assert mel["features"].dtype == np.float32
-    assert mel["features"].mean(axis=1).argmax() == 2
+    assert mel["features"][:, 0].argmax() == 2
     signal = contents(result.written["logmel"], video.stem)
     assert signal["values"].shape == (len(signal["times_seconds"]), 128)
 
 
 @pytest.mark.parametrize(("format", "pattern"), [
-    ("npz", "logmel_grid_features/{video}.npz"), ("npy", "logmel_grid/{video}.npy"), ("h5", "logmel_grid.h5")
+    ("npz", "audio_dynamics_features/{video}.npz"), ("npy", "audio_dynamics/{video}.npy"), ("h5", "audio_dynamics.h5")
 ])  # fmt: skip
 def test_the_trainers_reader_takes_them(tmp_path: Path, video: Path, format: str, pattern: str) -> None:
-    (result,) = run([video], tmp_path, ["logmel-grid"], format=format)
+    (result,) = run([video], tmp_path, ["logmel"], format=format)
     names = {"video": video.stem, "key": video.stem}
     source = locate(tmp_path, pattern, names)
-    assert source.shape() == (5, 128)
-    np.testing.assert_array_equal(source.read(), contents(result.written["logmel_grid"], video.stem)["features"])
+    assert source.shape() == (5, 4)
+    np.testing.assert_array_equal(source.read(), contents(result.written["audio_dynamics"], video.stem)["features"])
 
 
 def test_the_trainers_reader_takes_a_signal(tmp_path: Path, video: Path) -> None:
@@ -138,21 +138,21 @@ class TestSkipping:
         (again,) = run([video], tmp_path / "out", ["motion"], format=format)
         assert again.state == "skipped"
         assert set(again.kept) >= {"motion", "novelty"}
-        (more,) = run([video], tmp_path / "out", ["motion", "logmel-grid"], format=format)
-        assert decodes == [["motion"], ["logmel-grid"]]
-        assert set(more.written) == {"logmel_grid"}
+        (more,) = run([video], tmp_path / "out", ["motion", "logmel"], format=format)
+        assert decodes == [["motion"], ["logmel"]]
+        assert set(more.written) == {"audio_dynamics", "logmel"}
         (forced,) = run([video], tmp_path / "out", ["motion"], format=format, overwrite=True)
         assert forced.state == "written"
 
     def test_what_was_made_otherwise_is_made_anew(
         self, tmp_path: Path, video: Path, format: str, decodes: list[list[str]]
     ) -> None:
-        run([video], tmp_path / "out", ["logmel-grid"], format=format)
-        (longer,) = run([video], tmp_path / "out", ["logmel-grid"], format=format, clip_seconds=2.0)
+        run([video], tmp_path / "out", ["logmel"], format=format)
+        (longer,) = run([video], tmp_path / "out", ["logmel"], format=format, clip_seconds=2.0)
         assert longer.num_clips == 3
-        assert contents(longer.written["logmel_grid"], video.stem)["features"].shape == (3, 128)
+        assert contents(longer.written["audio_dynamics"], video.stem)["features"].shape == (3, 4)
         write_video(video, seconds=4)
-        (other,) = run([video], tmp_path / "out", ["logmel-grid"], format=format, clip_seconds=2.0)
+        (other,) = run([video], tmp_path / "out", ["logmel"], format=format, clip_seconds=2.0)
         assert other.state == "written"
         assert len(decodes) == 3
 
@@ -166,30 +166,30 @@ class TestSkipping:
     def test_what_lacks_sound_is_on_record(
         self, tmp_path: Path, silent: Path, format: str, decodes: list[list[str]]
     ) -> None:
-        (result,) = run([silent], tmp_path / "out", ["motion", "logmel-grid"], format=format)
-        assert result.absent == ("logmel_grid",)
-        assert "logmel_grid" not in result.written
-        (again,) = run([silent], tmp_path / "out", ["motion", "logmel-grid"], format=format)
+        (result,) = run([silent], tmp_path / "out", ["motion", "logmel"], format=format)
+        assert result.absent == ("audio_dynamics", "logmel")
+        assert "audio_dynamics" not in result.written
+        (again,) = run([silent], tmp_path / "out", ["motion", "logmel"], format=format)
         assert again.state == "skipped"
         assert len(decodes) == 1
 
 
 @pytest.mark.parametrize("format", ["npz", "npy", "safetensors"])
 def test_a_damaged_file_is_made_again(tmp_path: Path, video: Path, format: str) -> None:
-    (result,) = run([video], tmp_path / "out", ["logmel-grid"], format=format)
-    path = result.written["logmel_grid"]
+    (result,) = run([video], tmp_path / "out", ["logmel"], format=format)
+    path = result.written["audio_dynamics"]
     good = path.read_bytes()
     path.write_bytes(good[:-9])
-    (again,) = run([video], tmp_path / "out", ["logmel-grid"], format=format)
+    (again,) = run([video], tmp_path / "out", ["logmel"], format=format)
     assert again.state == "written"
     assert path.read_bytes() == good
 
 
 def test_damaged_metadata_only_mean_work(tmp_path: Path, video: Path) -> None:
-    (result,) = run([video], tmp_path / "out", ["logmel-grid"])
-    note = result.written["logmel_grid"].with_name(result.written["logmel_grid"].name + ".json")
+    (result,) = run([video], tmp_path / "out", ["logmel"])
+    note = result.written["audio_dynamics"].with_name(result.written["audio_dynamics"].name + ".json")
     note.write_text("[" * 5000)
-    assert run([video], tmp_path / "out", ["logmel-grid"])[0].state == "written"
+    assert run([video], tmp_path / "out", ["logmel"])[0].state == "written"
 
 
 def test_h5_keeps_earlier_videos_and_merges_what_a_crash_left(

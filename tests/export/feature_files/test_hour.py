@@ -21,7 +21,7 @@ EVENTS = (1, 3599)
 FRAMES_PER_SECOND = 2
 RATE = 16_000
 PICTURES = ("clip", "inception-yt8m", "r3d34")
-SOUNDS = ("cnn14", "cnn14-16k", "logmel-grid")
+SOUNDS = ("cnn14", "cnn14-16k", "logmel")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def brightness(extractor: Any, pixels: npt.NDArray[np.generic]) -> dict[str, Flo
 
 
 def opened(name: str, monkeypatch: pytest.MonkeyPatch) -> Extractor:
-    if name == "logmel-grid":
+    if name == "logmel":
         return create_extractor(name)
     extractor = create_extractor(name, clip_seconds=1.0, random_seed=0)
     if not isinstance(extractor, Cnn14):
