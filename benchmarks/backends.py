@@ -24,10 +24,10 @@ from benchmarks.networks import Network, listening, text_network
 from benchmarks.running import machine, write_json
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Source, TimeGrid
-from highlightr.features import create_text_encoder, extract
+from highlightr.features import extract
 from highlightr.features.backbones.base import NetworkSource
 from highlightr.media import probe
-from highlightr.model_loader import open_extractor
+from highlightr.model_loader import open_extractor, open_text_encoder
 
 NETWORKS = ("efficientnet_lite0", "yamnet", "minilm", "cnn14", "inception-yt8m", "clip-laion", "r3d34")
 SLOW_TO_OPEN = ("torch, compiled",)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def heard(name: str, source: Source) -> tuple[Network, bool]:
     """A backbone after it saw the video (or encoded some texts), and whether its weights are random."""
     if name == "minilm":
-        return text_network(create_text_encoder(name), TEXTS), False
+        return text_network(open_text_encoder(name), TEXTS), False
     try:
         opened = open_extractor(name, clip_seconds=1.0)
     except WeightsError:

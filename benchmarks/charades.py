@@ -21,10 +21,11 @@ import torch
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import Case, Protocol, Row, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
-from highlightr.features import create_text_encoder
-from highlightr.training import TrainConfig, load_config, train
+from highlightr.model_loader import open_text_encoder
 from highlightr.training.ablation import markdown_table
 from highlightr.training.batches import Queries
+from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.runs import train
 
 CONFIG = "cfsum-charades"
 FOLDS = range(4)
@@ -143,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     config = load_config(CONFIG)
     rows = all_rows(config)
-    queries = Queries(create_text_encoder(config.text or ""))
+    queries = Queries(open_text_encoder(config.text or ""))
     for name in rows if asked.rows is None else asked.rows:
         make(rows[name], asked.data, asked.out, queries, plan(name))
     write_tables(asked.out, asked.data, config)

@@ -199,9 +199,9 @@ def forget() -> None:
 def _onnxruntime(network: Network, convert: Callable[[bytes, Array], bytes] | None = None) -> Run | None:
     """onnxruntime on every core, the graph as it is or converted."""
     if network.graph is not None and convert is None:
-        data = np.frombuffer(network.graph[1], dtype=np.uint8)
-        session = open_session(network.graph[0], external={"model.data": data})
-        return lambda batch: np.concatenate([session.run(None, {"audio": each[None]})[0] for each in batch])
+        session = open_session(network.graph)
+        (given,) = session.get_inputs()
+        return lambda batch: session.run(None, {given.name: np.ascontiguousarray(batch)})[0]
     if network.module is None or (convert is not None and find_spec("onnx") is None):
         return None
     graph = _graph(network) if convert is None else convert(_graph(network), network.sample)
@@ -265,14 +265,10 @@ def _openvino(network: Network, streams: int = 1, precision: Precision = "fp32")
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        path.write_bytes(_graph(network) if network.graph is None else network.graph[0])
-        if network.graph is not None:
-            (Path(folder) / "model.data").write_bytes(network.graph[1])
+        path.write_bytes(_graph(network) if network.graph is None else network.graph)
         compiled = open_network(path, default_threads(), streams, precision)
     if streams > 1:
         return partial(_side_by_side, openvino.AsyncInferQueue(compiled, streams))
-    if network.graph is not None:
-        return lambda batch: np.concatenate([compiled(each[None])[0] for each in batch])
     return lambda batch: compiled(np.ascontiguousarray(batch))[0].copy()
 
 

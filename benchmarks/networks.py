@@ -6,9 +6,7 @@ graph, a sample of the very inputs it was given, how many there were, and what t
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.features.base import Extractor
+from highlightr.zoo import weights_path
 
 __all__ = ["Array", "Network", "Run", "ScorerCalls", "listening", "listening_to_scorer", "text_network"]
 
@@ -40,8 +39,8 @@ class Network:
     """The pipeline's own way to run it, batch by batch."""
     module: Any = None
     """`torch.nn.Module` from (batch, ...) to (batch, width); `None` for a network that runs in its own way only."""
-    graph: tuple[bytes, bytes] | None = None
-    """An ONNX graph and its weights beside it, for a network that comes as one; it takes one input at a time."""
+    graph: bytes | None = None
+    """An ONNX graph, for a network that comes as one; the pipeline gives it one input at a time."""
     own_batch: int = 1
     """The pipeline's largest batch."""
     thread_seconds: float = 0.0
@@ -107,47 +106,27 @@ def _patch(place: Any, attribute: str, value: Any, stack: ExitStack) -> None:
     stack.callback(lambda: setattr(place, attribute, before) if mine else delattr(place, attribute))
 
 
-def _efficientnet(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
-    from highlightr.features.lite import efficientnet
+def _shipped(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network | None:
+    """A graph that comes with highlightr, with one input; what it was made from in torch, where there is that."""
+    if extractor.name not in ("efficientnet_lite0", "yamnet"):
+        return None
+    graph = getattr(place, attribute)
+    given = "images" if extractor.name == "efficientnet_lite0" else "log_mels"
+    network = Network(extractor.name, lambda batch: np.hstack(graph({given: batch})))
+    if extractor.name == "yamnet":
+        network.graph = weights_path("yamnet").read_bytes()
+    else:
+        from research.efficientnet_network import efficientnet_module
 
-    model = getattr(place, attribute)
-    network = Network(extractor.name, lambda images: np.hstack(model({"images": images})))
-    network.module = _wrapped(efficientnet._build(), lambda net, images: _torch().cat(list(net(images)), dim=1))
+        network.module = _wrapped(efficientnet_module(), lambda net, images: _torch().cat(list(net(images)), dim=1))
 
     def listen(inputs: Any) -> Any:
-        made = network.timed(lambda: model(inputs))
-        network.heard(inputs["images"], np.hstack(made))
+        made = network.timed(lambda: graph(inputs))
+        network.heard(inputs[given], np.hstack(made))
         return made
 
     _patch(place, attribute, listen, stack)
     return network
-
-
-def _yamnet(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
-    session = getattr(place, attribute)
-
-    def own(codes: Array) -> Array:
-        return np.concatenate([session.run(None, {"audio": code[None]})[0] for code in codes])
-
-    network = Network(extractor.name, own, graph=_yamnet_graph())
-
-    class Listener:
-        def run(self, outputs: Any, inputs: Any) -> Any:
-            made = network.timed(lambda: session.run(outputs, inputs))
-            network.heard(inputs["audio"], made[0])
-            return made
-
-    _patch(place, attribute, Listener(), stack)
-    return network
-
-
-def _yamnet_graph() -> tuple[bytes, bytes]:
-    from highlightr.features.lite import yamnet
-    from highlightr.features.lite.packaged import packaged_file
-
-    with zipfile.ZipFile(io.BytesIO(packaged_file(*yamnet.WEIGHTS_FILE).read_bytes())) as archive:
-        parts = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
-    return parts["model.onnx"], parts["model.data"]
 
 
 def _rows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
@@ -179,34 +158,35 @@ def _windows(extractor: Any, place: Any, _: str, stack: ExitStack) -> Network:
     return network
 
 
-_LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network]] = {
+_LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network | None]] = {
     "_rows": _rows,
     "_flow": _windows,
     "_rgb": _rows,
-    "_session": _yamnet,
-    "_model": _efficientnet,
+    "_graph": _shipped,
 }
 """What an extractor calls its network by, in the order in which it is looked for."""
 
 
 def text_network(encoder: Any, texts: Sequence[str]) -> Network:
     """MiniLM's network after it encoded these texts, padded: (n, 2, length) ids and mask to token means."""
-    from benchmarks.torch_bert import minilm_module
-    from highlightr.features.lite import minilm
+    from research.sources import source_bytes, source_file
+    from research.torch_bert import minilm_module
 
-    model = encoder._network
-    encoded = minilm._tokenizer().encode_batch(list(texts))
+    graph = encoder._graph
+    encoded = encoder._tokenizer.encode_batch(list(texts))
     given = np.asarray([[each.ids, each.attention_mask] for each in encoded], dtype=np.int64)
 
     def means(tokens: Any, mask: Any) -> Any:
         return (tokens * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]
 
     def own(batch: Array) -> Array:
-        made: Array = means(model(batch[:, 0], batch[:, 1]), batch[:, 1].astype(np.float32))
+        (tokens,) = graph({"ids": batch[:, 0], "mask": batch[:, 1]})
+        made: Array = means(tokens, batch[:, 1].astype(np.float32))
         return made
 
     network = Network(encoder.name, own)
-    network.module = _wrapped(minilm_module(), lambda net, both: means(net(both[:, 0], both[:, 1]), both[:, 1].float()))
+    published = minilm_module(source_file("minilm"), source_bytes("minilm"))
+    network.module = _wrapped(published, lambda net, both: means(net(both[:, 0], both[:, 1]), both[:, 1].float()))
     network.heard(given, own(given))
     return network
 

@@ -6,8 +6,6 @@ Weights, the clips' rules and the scaling of what a network sees are the extract
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -20,9 +18,9 @@ from highlightr.core.types import FloatArray, TimeGrid, VideoStream
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.backbones.windows import window_indices
 from highlightr.features.lite import efficientnet, logmel, motion, yamnet
-from highlightr.features.lite.packaged import packaged_file
 from highlightr.media._decode.frame_converter import Painter, ThumbnailMaker, num_frames
 from highlightr.media.sampling import FrameTap
+from highlightr.zoo import weights_path
 
 __all__ = ["PlainPictures", "PlainSound", "PlainThumbnails", "PlainWindows", "plain_flow", "plain_model"]
 
@@ -227,13 +225,7 @@ def _yamnet(grid: TimeGrid) -> Callable[[FloatArray], Streams]:
     """A session with onnxruntime's defaults; one call per patch of 0.96 s every 0.48 s."""
     import onnxruntime
 
-    with zipfile.ZipFile(io.BytesIO(packaged_file(*yamnet.WEIGHTS_FILE).read_bytes())) as archive:
-        parts = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    data = parts["model.data"]
-    options.add_external_initializers_from_files_in_memory(["model.data"], [data], [len(data)])
-    session = onnxruntime.InferenceSession(parts["model.onnx"], options)
+    session = onnxruntime.InferenceSession(weights_path("yamnet"))
 
     def measure(samples: FloatArray) -> Streams:
         missing = max(240, 95 * 160 + 400 - len(samples))
@@ -244,7 +236,7 @@ def _yamnet(grid: TimeGrid) -> Callable[[FloatArray], Streams]:
             starts.append(len(rows) - 96)
         sums, weights = np.zeros((grid.num_clips, 521)), np.zeros(grid.num_clips)
         for start in starts:
-            probabilities = yamnet._probabilities(session, rows[start : start + 96])
+            ((probabilities,),) = session.run(None, {"log_mels": rows[None, start : start + 96]})
             for clip in range(grid.num_clips):
                 begin, end = clip * grid.clip_seconds, (clip + 1) * grid.clip_seconds
                 shared = min(end, start * 0.01 + 0.96) - max(begin, start * 0.01)

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
+
 from benchmarks.stitching import Picture, deal, read_captions
 from highlightr.core.types import Shot, TimeGrid
 from highlightr.features.base import Extraction
-from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
 from highlightr.media import Thumbnail, ThumbnailTap, decode, probe
 from highlightr.media.change import FrameChange
 from highlightr.media.ffmpeg import run_ffmpeg

@@ -20,10 +20,11 @@ import highlightr.datasets  # noqa: F401 - evaluation cannot be imported before 
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
 from highlightr.datasets.items import moment_labels
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
-from highlightr.features import Extractor, create_extractor, create_text_encoder, extract
+from highlightr.features import Extractor, extract
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.model_loader import open_extractor, open_text_encoder
 from highlightr.scorers import Scorer
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotConfig, ZeroShotScorer
@@ -122,8 +123,10 @@ class Pipeline:
     """The stages of the `lite` preset from a file to features and shots, and its scorer."""
 
     def __init__(self) -> None:
-        self.encoder = create_text_encoder("minilm")
-        self.extractors: list[Extractor] = [create_extractor(name, clip_seconds=CLIP_SECONDS) for name in EXTRACTORS]
+        self.encoder = open_text_encoder("minilm")
+        self.extractors: list[Extractor] = [
+            open_extractor(name, clip_seconds=CLIP_SECONDS).extractor for name in EXTRACTORS
+        ]
         self.banks = {
             name: LabelBank(label_names(name), label_embeddings(self.encoder, name)) for name in LABELLED_STREAMS
         }

@@ -68,9 +68,7 @@ class Models:
 
     @cached_property
     def _boundary_network(self) -> OpenedExtractor:
-        from highlightr.features.lite.transnetv2 import TransNetV2
-
-        return OpenedExtractor(TransNetV2, {}, (TransNetV2.weights,), None, partial(TransNetV2, self.device))
+        return open_extractor("transnetv2", clip_seconds=self.preset.clip_seconds, device=self.device)
 
     def opened_for(self, detector: Detector) -> tuple[OpenedExtractor, ...]:
         """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
@@ -78,9 +76,9 @@ class Models:
 
     def weights_for(self, query: str | None) -> tuple[Weights, ...]:
         """Of every model that takes part: the backbones, the text encoder and the scorer."""
-        encoder = [] if self.preset.text is None else [text_encoder_class(self.preset.text).weights]
+        encoder = () if self.preset.text is None else records(text_encoder_class(self.preset.text).checkpoints)
         name = self.choice_for(query).weights
-        scorer = [] if name is None else [_record(name)]
+        scorer = () if name is None else records([name])
         return (*(item for one in self.opened for item in one.weights), *encoder, *scorer)
 
     def check_query(self, query: str | None) -> None:
@@ -160,11 +158,6 @@ def _open_scorer(
     return create_scorer(choice.name, choice.config, context)
 
 
-def _record(name: str) -> Weights:
-    item = entry(name)
-    return Weights(name, item.sha256, item.licence, item.where)
-
-
 def _open_text(preset: Preset, device: str) -> TextEncoder:
     if preset.text is None:
         raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
@@ -206,9 +199,7 @@ def open_extractor(
     found = extractor_class(name)
     given, random = _weights(found.checkpoints, random_seed)
     create = partial(create_extractor, name, clip_seconds=clip_seconds, device=device, **given, **options)
-    return OpenedExtractor(
-        found, options, _records(found, () if random is not None else found.checkpoints), random, create
-    )
+    return OpenedExtractor(found, options, () if random is not None else records(found.checkpoints), random, create)
 
 
 def takes(kind: type[Extractor], option: str) -> bool:
@@ -227,15 +218,16 @@ def _weights(checkpoints: Iterable[str], random_seed: int | None) -> tuple[dict[
     names = tuple(checkpoints)
     if not names:
         return {}, None
-    if random_seed is not None:
+    if random_seed is not None and not all(entry(each).embedded for each in names):
         return {"random_seed": random_seed}, random_seed
     return {"weights": {each: weights_path(each) for each in names}}, None
 
 
-def _records(extractor: type[Extractor], checkpoints: Iterable[str]) -> tuple[Weights, ...]:
-    records = [] if extractor.weights is None else [extractor.weights]
+def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:
+    """What receipts say about these weights; of fetched ones, the hash of the file as it was published."""
+    made = []
     for name in checkpoints:
         item, receipt = entry(name), read_receipt(name)
         digest = receipt.source_sha256 if receipt else item.sha256
-        records.append(Weights(name, digest, item.licence, item.where))
-    return tuple(records)
+        made.append(Weights(name, digest, item.licence, item.where))
+    return tuple(made)

@@ -20,9 +20,10 @@ import torch
 
 from benchmarks import charades
 from highlightr.evaluation import Case
-from highlightr.features import create_text_encoder
-from highlightr.training import TrainConfig, load_config, train
+from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
+from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.runs import train
 from research.calibration import Bin, expected_error, fit_platt, reliability, reliability_svg
 from research.members import write_members
 
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     config = load_config(NAME)
-    queries = Queries(create_text_encoder(config.text or ""))
+    queries = Queries(open_text_encoder(config.text or ""))
     charades.make(config, asked.data, asked.out, queries, charades.plan(NAME))
     runs = charades.scored(asked.out, NAME, charades.FOLDS, charades.held_out(asked.data))
     cases = charades.together(runs)

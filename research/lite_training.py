@@ -22,8 +22,9 @@ from safetensors.numpy import save
 
 from benchmarks.captioned_retrieval import PICTURE
 from benchmarks.stitching import Captioned, stitch
-from highlightr.features import TextEncoder, create_text_encoder
+from highlightr.features import TextEncoder
 from highlightr.features.labels import label_embeddings, label_names
+from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
@@ -124,7 +125,7 @@ def main() -> None:
     parser.add_argument("--stitched", type=int, default=1, help="folds that are also stitched into files")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    encoder = create_text_encoder("minilm")
+    encoder = open_text_encoder("minilm")
     found = material(read_takes(options.data / "captioned", options.features), encoder)
     events = material(read_takes(options.data / "events", options.features), encoder)
     config = CFSumLiteConfig()

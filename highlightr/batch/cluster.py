@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import socket
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -145,8 +146,6 @@ def _resources(ray: Any, device: str) -> tuple[str, dict[str, float]]:
 def _do(root: str, settings: str, device: str, token: str, job: Mapping[str, Any]) -> dict[str, Any]:
     """One job, on whichever node Ray chose."""
     if not OutputPlace(Path(root)).shows(token):
-        import socket
-
         node = socket.gethostname()
         words = f"the node {node} does not see the output folder {root}; choose one that all nodes share"
         return {"unusable": words, "error_class": "ConfigError"}

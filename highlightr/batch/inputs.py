@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
+from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
 
 __all__ = ["Found", "find_videos", "is_address", "read_list"]
 
@@ -116,8 +117,6 @@ def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_r
 
 
 def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[Found]:
-    from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
-
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
     count = 0

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from highlightr.core.errors import ConfigError, HighlightrError, MediaError
 from highlightr.core.progress import ProgressHook
+from highlightr.zoo.fetch import download
 
 __all__ = ["SCHEMES", "check_address", "fetched", "shown_address"]
 
@@ -71,9 +72,6 @@ def fetched(address: str, target: Path, limit_bytes: int, progress: ProgressHook
 
 
 def _from_web(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> None:
-    # It brings HTTP and TLS along, which a batch of local files never needs.
-    from highlightr.zoo.fetch import download
-
     def tell(stage: str, completed: float, total: float) -> None:
         progress("fetch" if stage == "download" else stage, completed, total)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.local import run_locally
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputPlace
 from highlightr.batch.progress import Board, Listener, Watch
@@ -82,11 +83,10 @@ _Engine = Callable[[Sequence[Job], OutputPlace, BatchOptions, Listener], None]
 
 def _engine(options: BatchOptions) -> _Engine:
     if options.engine == "ray":
+        # Here, because it loads in this process what a local batch loads in its workers alone.
         from highlightr.batch.cluster import run_on_ray
 
         return run_on_ray
-    from highlightr.batch.local import run_locally
-
     return run_locally
 
 

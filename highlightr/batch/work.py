@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,10 +29,8 @@ from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import FloatArray, Summary
 from highlightr.options import SummarizeOptions
+from highlightr.pipeline import Highlighter
 from highlightr.zoo import load_preset
-
-if TYPE_CHECKING:
-    from highlightr.pipeline import Highlighter
 
 __all__ = ["UnusableError", "VideoWork"]
 
@@ -89,9 +87,6 @@ class VideoWork:
 
     def _loaded(self) -> Highlighter:
         if self._highlighter is None:
-            # Only here, because it brings the models' libraries along.
-            from highlightr.pipeline import Highlighter
-
             self._progress("load", 0.0, 1.0)
             try:
                 self._highlighter = Highlighter.from_preset(

@@ -22,6 +22,7 @@ from typing import IO, Any
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputPlace
+from highlightr.batch.work import UnusableError, VideoWork
 
 __all__ = ["main"]
 
@@ -93,8 +94,6 @@ class _Speaker:
 
 
 def _serve(settings: Mapping[str, Any], lines: Lines, speak: _Speaker) -> None:
-    from highlightr.batch.work import UnusableError, VideoWork
-
     options = BatchOptions(**settings["options"])
     place = OutputPlace(Path(settings["output"]))
     work = VideoWork(place, options, device=settings["device"], progress=speak.progress)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
+from highlightr.batch.jobs import Job
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import board_watch, show_result
 from highlightr.cli.choices import CacheChoice
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE
 from highlightr.selection.options import DEFAULT_RATIO, SelectionOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from highlightr.batch.jobs import Job
 
 __all__ = ["batch"]
 

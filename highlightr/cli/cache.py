@@ -11,6 +11,8 @@ import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.terminal import print_table
+from highlightr.features.cache import LIMIT_VARIABLE, FeatureCache
+from highlightr.features.engines.compiled import clear_compiled, compiled_files
 
 __all__ = ["app"]
 
@@ -27,8 +29,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("show")
 def show(as_json: Json = False) -> None:
     """Where the cache lies, how large it is, its limit, and what it holds, video by video."""
-    from highlightr.features.cache import LIMIT_VARIABLE, FeatureCache
-    from highlightr.features.engines.compiled import compiled_files
 
     cache, compiled = FeatureCache(), compiled_files()
     videos = _by_video(cache)
@@ -55,8 +55,6 @@ def clear(
     as_json: Json = False,
 ) -> None:
     """Remove the features that are kept; they are made again when they are needed."""
-    from highlightr.features.cache import FeatureCache
-    from highlightr.features.engines.compiled import clear_compiled
 
     entries, size = FeatureCache().clear()
     prepared, more = clear_compiled() if models else (0, 0)

@@ -19,8 +19,11 @@ from highlightr.zoo.store import list_weights
 
 __all__ = ["Finding", "doctor", "examine"]
 
-LIBRARIES = ("av", "numpy", "onnxruntime", "tokenizers", "torch", "torchvision", "torchaudio", "timm", "safetensors")
-OPTIONAL = {"openvino": "fetched networks run faster with it on a CPU: pip install 'highlightr[backbones]'"}
+LIBRARIES = ("av", "numpy", "onnxruntime", "tokenizers", "safetensors")
+OPTIONAL = {
+    "torch": "presets other than lite need it: pip install 'highlightr[backbones]'",
+    "openvino": "fetched networks run faster with it on a CPU: pip install 'highlightr[backbones]'",
+}
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from highlightr.cli.terminal import print_table, progress_hook, show_log
+from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from highlightr.evaluation import Report, Row
+from highlightr.evaluation import Report, Row, evaluate_files
 
 __all__ = ["evaluate", "show_rows"]
 
@@ -36,15 +35,12 @@ def evaluate(
     """Measure scores by the field's protocols, beside random scores, a position prior and the oracle."""
     show_log(quiet=as_json, debug=debug)
     if preset is not None and data is not None and predictions is None and annotations is None:
-        from highlightr.core.device import resolve_device
         from highlightr.training.evaluate_preset import evaluate_preset
 
         with progress_hook(quiet=as_json) as progress:
             place = resolve_device(device)
             report = evaluate_preset(preset, data, protocol or "moments", device=place, progress=progress)
     elif protocol is not None and predictions is not None and annotations is not None and preset is None:
-        from highlightr.evaluation import evaluate_files
-
         report = evaluate_files(protocol, predictions, annotations)
     else:
         raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,7 @@ from highlightr.cli.choices import PrecisionChoice
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import check_precision
 from highlightr.core.errors import FAILURE
-
-if TYPE_CHECKING:
-    from highlightr.export.feature_files.extract import VideoResult
+from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files, videos_in
 
 __all__ = ["extract"]
 
@@ -43,7 +41,6 @@ def extract(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
-    from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files, videos_in
 
     show_log(quiet=quiet, debug=debug)
     options = ExtractOptions(

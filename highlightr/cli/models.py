@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
-from highlightr.cli.terminal import print_table
+from highlightr.cli.terminal import print_table, progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
-from highlightr.zoo import load_preset
+from highlightr.scorers import describe as describe_scorer
+from highlightr.zoo import installer, load_preset, store
+from highlightr.zoo.convert import convert as rewrite
 
 __all__ = ["app"]
 
@@ -29,9 +31,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """Every set of weights: where it comes from, how large it is, whether it is here."""
-    from highlightr.zoo.store import list_weights
 
-    states = list_weights()
+    states = store.list_weights()
     if as_json:
         typer.echo(json.dumps([_row(state) for state in states], indent=2))
         return
@@ -45,11 +46,8 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def pull(names: Names) -> None:
     """Fetch weights, check them, and keep them as tensors only; what is here already is left as it is."""
-    from highlightr.cli.terminal import progress_hook
-    from highlightr.zoo.installer import pull as fetch
-
     with progress_hook(quiet=False) as progress:
-        pulled = fetch(names, progress)
+        pulled = installer.pull(names, progress)
     for item in pulled:
         typer.echo(f"{item.name}: {item.path}{'' if item.fetched else ' (was there already)'}")
         if item.newly_pinned:
@@ -61,9 +59,8 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="All that are here, if none is named.")] = None,
 ) -> None:
     """Read weights and compare their hashes; exit code 1 if one is damaged or missing."""
-    from highlightr.zoo.store import verify as check
 
-    results = check(names or None)
+    results = store.verify(names or None)
     for result in results:
         typer.echo(f"{result.state:<8} {result.name}  {result.detail}".rstrip())
     if any(result.state != "ok" for result in results):
@@ -73,9 +70,8 @@ def verify(
 @app.command()
 def path(name: Annotated[str, typer.Argument(help="A name from `highlightr models list`.")]) -> None:
     """Print where weights lie."""
-    from highlightr.zoo.store import weights_path
 
-    typer.echo(weights_path(name))
+    typer.echo(store.weights_path(name))
 
 
 @app.command("import")
@@ -84,9 +80,7 @@ def import_(
     name: Annotated[str, typer.Option("--as", help="Which weights it is.")],
 ) -> None:
     """Take a checkpoint from a file instead of the network."""
-    from highlightr.zoo.installer import import_file
-
-    typer.echo(import_file(file, name).path)
+    typer.echo(installer.import_file(file, name).path)
 
 
 @app.command()
@@ -104,8 +98,6 @@ def convert(
 
         convert_davihd(source, target, overwrite=overwrite)
     elif layout == "plain":
-        from highlightr.zoo.convert import convert as rewrite
-
         rewrite(source, target, overwrite=overwrite)
     else:
         raise ConfigError(f"no layout {layout!r}; there are plain and davihd")
@@ -118,7 +110,6 @@ def describe(
     as_json: Json = False,
 ) -> None:
     """Streams and widths, clip length, longest input, and parameters per block of a preset's scorers."""
-    from highlightr.scorers import describe as describe_scorer
 
     chosen = load_preset(preset)
     serves = {chosen.use.query: "a query", chosen.use.no_query: "no query"}

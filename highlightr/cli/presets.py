@@ -5,24 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from highlightr.cli.terminal import print_table
 from highlightr.features.registry import extractor_class, text_encoder_class
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset, preset_names
-
-if TYPE_CHECKING:
-    from highlightr.zoo.store import WeightsState
+from highlightr.zoo.store import WeightsState, list_weights
 
 __all__ = ["presets", "weights_of"]
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the presets: what each is for, what it needs, what is here, what it costs, how it was measured."""
-    from highlightr.zoo.store import list_weights
-
     states = {state.entry.name: state for state in list_weights()}
     found = [load_preset(name) for name in preset_names()]
     if as_json:
@@ -49,7 +45,7 @@ def weights_of(preset: Preset) -> tuple[str, ...]:
     """Names in the manifest of all weights that a preset runs on, those of its scorers last."""
     named: list[str] = []
     for kind in (*map(extractor_class, preset.extractors), *([text_encoder_class(preset.text)] if preset.text else ())):
-        named += kind.checkpoints or ([kind.name] if kind.weights else [])
+        named += kind.checkpoints
     scorers = [preset.scorers[name].weights for name in preset.in_use]
     return tuple(dict.fromkeys([*named, *(name for name in scorers if name is not None)]))
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import print_columns, progress_hook, show_log, timecode
 from highlightr.core.device import check_precision
+from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
+from highlightr.pipeline import Highlighter
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from highlightr.export.scores import Scored
 
 __all__ = ["score"]
 
@@ -44,8 +42,6 @@ def score(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Score every clip of a video, for one query, for many, or for none."""
-    from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
-    from highlightr.pipeline import Highlighter
 
     show_log(quiet=quiet, debug=debug)
     chosen = SelectionOptions(detector=detector).detector  # type: ignore[arg-type]

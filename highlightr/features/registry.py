@@ -9,17 +9,14 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.features.base import Extractor, TextEncoder, Weights
-from highlightr.features.lite.packaged import bundled_file, packaged_file, verified_bytes
+from highlightr.core.errors import ConfigError
+from highlightr.features.base import Extractor, TextEncoder
 
 __all__ = [
-    "EMBEDDED",
     "EXTRACTORS",
     "TEXT_ENCODERS",
     "create_extractor",
     "create_text_encoder",
-    "embedded_weights_state",
     "extractor_class",
     "text_encoder_class",
 ]
@@ -44,6 +41,7 @@ EXTRACTORS: dict[str, str] = {
     "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",
     "silero-vad": "highlightr.features.lite.speech:SileroVad",
     "slowfast": "highlightr.features.backbones.kinetics:SlowFast",
+    "transnetv2": "highlightr.features.backbones.transnetv2:TransNetV2",
     "yamnet": "highlightr.features.lite.yamnet:YamNet",
 }
 """Extractor name to ``module:class``."""
@@ -54,9 +52,6 @@ TEXT_ENCODERS: dict[str, str] = {
     "minilm": "highlightr.features.lite.minilm:MiniLM",
 }
 """Text encoder name to ``module:class``."""
-
-EMBEDDED = ("efficientnet_lite0", "yamnet", "silero-vad", "minilm")
-"""Those whose weights come with highlightr or inside other Python packages, and need no download."""
 
 
 def extractor_class(name: str) -> type[Extractor]:
@@ -76,7 +71,8 @@ def create_extractor(name: str, *, clip_seconds: float = 1.0, device: str = "cpu
         name: a key of `EXTRACTORS`.
         clip_seconds: clip length of the grids it will be started on.
         device: ``cpu``, ``cuda`` or ``cuda:N``; extractors without a torch model run on the CPU whatever it says.
-        options: further keywords of the class, such as ``keep_signal`` of `logmel`.
+        options: further keywords of the class, such as ``keep_signal`` of `logmel`, or ``weights``: the checked file of
+            each of its checkpoints (`highlightr.model_loader` finds them).
 
     Raises:
         ConfigError: an unknown name, option or device.
@@ -102,7 +98,7 @@ def create_text_encoder(name: str, *, device: str = "cpu", **options: Any) -> Te
     Args:
         name: a key of `TEXT_ENCODERS`.
         device: as for `create_extractor`.
-        options: further keywords of the class, such as the `weights` of one that is fetched.
+        options: further keywords of the class, such as ``weights``.
 
     Raises:
         ConfigError: an unknown name or device.
@@ -110,18 +106,6 @@ def create_text_encoder(name: str, *, device: str = "cpu", **options: Any) -> Te
     """
     opened: TextEncoder = _create(text_encoder_class(name), name, device=device, **options)
     return opened
-
-
-def embedded_weights_state(name: str) -> tuple[str, bool]:
-    """One line on the weights of a member of `EMBEDDED`, and whether they are there and as published."""
-    module = import_module({**EXTRACTORS, **TEXT_ENCODERS}[name].partition(":")[0])
-    weights: Weights = module.WEIGHTS
-    place: str | tuple[str, str] = module.WEIGHTS_FILE
-    try:
-        verified_bytes(bundled_file(place) if isinstance(place, str) else packaged_file(*place), weights)
-    except WeightsError as error:
-        return str(error), False
-    return f"{weights.name}, SHA-256 {weights.sha256[:12]}… as published, from {weights.source}", True
 
 
 def _load(table: Mapping[str, str], name: str, kind: str) -> Any:

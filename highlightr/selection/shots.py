@@ -52,7 +52,7 @@ Values = npt.NDArray[np.float64]
 def find_shots(features: Features, detector: Detector) -> tuple[Shot, ...]:
     """The shots of a video by the detector whose signal was extracted."""
     if detector == "transnetv2":
-        from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY
+        from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY
 
         return shots_from_probability(features.signals[BOUNDARY_PROBABILITY], features.grid.duration_seconds)
     return detect_shots(features.signals[FRAME_CHANGE], features.grid.duration_seconds)

@@ -16,7 +16,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
 from highlightr.evaluation import Row
-from highlightr.features import create_text_encoder
+from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.runs import fresh_folder, train
@@ -78,7 +78,7 @@ def ablate(
     chosen = config if isinstance(config, TrainConfig) else load_config(config)
     rows = _rows(chosen, tables)  # every row is checked before the first is run
     folder = fresh_folder(out, f"{chosen.name}-ablation")
-    queries = Queries(create_text_encoder(chosen.text) if chosen.text else None)
+    queries = Queries(open_text_encoder(chosen.text) if chosen.text else None)
 
     def run(each: TrainConfig) -> tuple[Row, tuple[Row, ...]]:
         found = train(each, data, folder, seeds=seeds, folds=folds, device=device, queries=queries, progress=progress)

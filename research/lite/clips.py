@@ -18,10 +18,12 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Shot, Signal, TimeGrid
-from highlightr.features import Extractor, create_extractor, extract, extractor_class
+from highlightr.features import Extractor, extract, extractor_class
 from highlightr.media import probe
 from highlightr.media.change import FRAME_CHANGE
+from highlightr.model_loader import open_extractor
 from highlightr.selection import detect_shots
+from highlightr.zoo.manifest import entry
 
 __all__ = ["CLIP_SECONDS", "EXTRACTORS", "Take", "analyse", "open_extractors", "read_takes"]
 
@@ -69,7 +71,7 @@ def read_takes(folder: Path, kept: Path) -> list[Take]:
 def open_extractors() -> list[Extractor]:
     """The lite preset's extractors; the spectrogram is kept."""
     kept: dict[str, dict[str, Any]] = {"logmel": {"keep_signal": True}}
-    return [create_extractor(name, clip_seconds=CLIP_SECONDS, **kept.get(name, {})) for name in EXTRACTORS]
+    return [open_extractor(name, clip_seconds=CLIP_SECONDS, **kept.get(name, {})).extractor for name in EXTRACTORS]
 
 
 def analyse(path: Path, extractors: Sequence[Extractor]) -> tuple[Features, tuple[Shot, ...]]:
@@ -88,8 +90,7 @@ def _table(path: Path) -> list[tuple[str, str]]:
 
 
 def _key(video: Path) -> str:
-    weights = [extractor_class(name).weights for name in EXTRACTORS]
-    made_by = [None if found is None else found.sha256 for found in weights]
+    made_by = [entry(weights).sha256 for name in EXTRACTORS for weights in extractor_class(name).checkpoints]
     try:
         facts = repr((video.name, video.stat().st_size, CLIP_SECONDS, EXTRACTORS, made_by))
     except OSError as error:

@@ -58,7 +58,7 @@ def test_the_key_does_not_change_with_what_makes_no_difference(
         key(place, options, Job("/elsewhere/b.mp4", None, "b.mp4")),
         key(place, {**options, "preset": str(same_preset)}),
         key(place, {**options, "workers": 7, "retries": 3, "cache": True, "stall_seconds": 5.0}),
-        key(place, {**options, "summarize": {"ratio": 0.15, "mode": "moments", "detector": "cheap"}}),
+        key(place, {**options, "summarize": {"min_seconds": 2.0, "mode": "moments", "detector": "cheap"}}),
     } == {key(place, options)}
 
 

@@ -14,8 +14,8 @@ from benchmarks import backends
 from benchmarks.backends import backends_table, chosen, heard
 from benchmarks.forwards import BACKENDS, Trial, best, by_turns, trials
 from benchmarks.networks import Network, text_network
-from highlightr.features import create_text_encoder
 from highlightr.media import probe
+from tests import opened
 from tests.mediamaker import CLOSED_GOP, made
 
 QUICK = [name for name in BACKENDS if name != "torch, compiled"]
@@ -86,7 +86,7 @@ def test_turns_replace_the_times_and_leave_the_rest() -> None:
 def test_yamnet_and_minilm_run_in_onnxruntime_as_in_the_pipeline() -> None:
     sound, random = heard("yamnet", probe(made("backends.mp4", **CLOSED_GOP, seconds=2.0)))
     assert not random
-    texts = text_network(create_text_encoder("minilm"), ["a cat", "a cup of coffee on the table"])
+    texts = text_network(opened.text_encoder("minilm"), ["a cat", "a cup of coffee on the table"])
     assert texts.sample.shape[:2] == (2, 2)
     for network in (sound, texts):
         assert all(each.worst < 1e-4 for each in trials(network, ["onnxruntime"], 1))

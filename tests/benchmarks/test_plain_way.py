@@ -17,6 +17,7 @@ from highlightr.features import create_extractor, extract
 from highlightr.features.backbones.windows import WindowProtocol
 from highlightr.media import AudioBlock, AudioTap, decode, probe
 from highlightr.media.ffmpeg import run_ffmpeg
+from tests import opened
 from tests.mediamaker import CLOSED_GOP, made, variable_times
 
 
@@ -31,7 +32,7 @@ def _both(video: Path, extractors: list[Any], clip_seconds: float = 1.0) -> tupl
 
 @pytest.mark.parametrize("how", [{"seconds": 3.4}, {"times": variable_times(3.0)}], ids=["constant", "variable"])
 def test_lite_has_the_same_features(how: dict[str, Any]) -> None:
-    extractors = [create_extractor(name) for name in ("efficientnet_lite0", "yamnet", "logmel", "motion")]
+    extractors = [opened.extractor(name) for name in ("efficientnet_lite0", "yamnet", "logmel", "motion")]
     own, plain = _both(made("plain.mp4", **CLOSED_GOP, **how), extractors)
     assert set(own) == {"efficientnet_lite0", "imagenet", "yamnet", "audio_dynamics", "motion", "novelty"}
     for name in ("efficientnet_lite0", "imagenet", "motion", "novelty"):
@@ -86,6 +87,6 @@ def test_sound_beyond_full_scale_and_late_sound_are_the_same(delay: float, tmp_p
         assert max(np.abs(frame.to_ndarray()).max() for frame in container.decode(audio=0)) > 1.02
     blocks = [item.samples for _, item in decode(source, {"sound": AudioTap(16000)}) if isinstance(item, AudioBlock)]
     np.testing.assert_array_equal(plain_way.load_sound(source, 16000), np.concatenate(blocks))
-    own, plain = _both(source.path, [create_extractor("yamnet")])
+    own, plain = _both(source.path, [opened.extractor("yamnet")])
     assert own["yamnet"].shape == (3, 521)
     np.testing.assert_allclose(plain["yamnet"], own["yamnet"], atol=1e-5)

@@ -51,12 +51,10 @@ def test_what_lite_needs_must_be_there(call: Run, without: Callable[[str], None]
     assert "BAD tokenizers                 missing: pip install tokenizers" in outcome.out
 
 
-def test_what_only_makes_networks_faster_may_be_missing(call: Run, without: Callable[[str], None]) -> None:
-    (name,) = command.OPTIONAL
+@pytest.mark.parametrize("name", command.OPTIONAL)
+def test_what_other_presets_need_may_be_missing(call: Run, without: Callable[[str], None], name: str) -> None:
     without(name)
     outcome = call("doctor")
     assert outcome.code == 0
-    assert (
-        "not installed; fetched networks run faster with it on a CPU: pip install 'highlightr[backbones]'"
-        in outcome.out
-    )
+    assert f"not installed; {command.OPTIONAL[name]}" in outcome.out
+    assert "pip install 'highlightr[backbones]'" in outcome.out

@@ -32,7 +32,7 @@ def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
     )
     for asked in ("--help", "--version"):
         printed = subprocess.run([sys.executable, "-c", program, asked], capture_output=True, text=True, check=True)
-        assert "LOADED [] ['highlightr.core.errors']" in printed.stdout
+        assert "LOADED [] ['highlightr.core', 'highlightr.core.errors']" in printed.stdout
         assert "highlightr" in printed.stdout
 
 

@@ -23,13 +23,11 @@ print(" ".join(sys.modules), file=sys.stderr)
 NOT_NEEDED = {"torch", "torchvision", "onnxruntime", "timm", "transformers", "scipy", "PIL", "jinja2", "rich"} | {
     f"highlightr.{name}"
     for name in (
-        "delivery",
+        "export.feature_files",
         "export.report",
-        "extraction.files",
+        "export.summary",
         "features.backbones",
         "scorers.neural",
-        "selection.budget",
-        "selection.transnet",
     )
 }
 

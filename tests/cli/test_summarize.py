@@ -9,7 +9,7 @@ import av
 import jsonschema
 import pytest
 
-from highlightr.export import receipt_schema
+from highlightr.export.receipt import receipt_schema
 from tests.cli.run import run
 from tests.mediamaker import make_video
 

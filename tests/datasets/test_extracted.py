@@ -10,7 +10,7 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets import Layout, open_dataset
-from highlightr.training import train
+from highlightr.training.runs import train
 from tests.training import moments
 from tests.training.files import rows, save
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.export import IndexEntry, render_index, write_index
+from highlightr.export.index import IndexEntry, render_index, write_index
 from tests.export.test_report import PAYLOAD, Page
 
 OUTPUTS = {name: f"a b/{PAYLOAD}/summary.{suffix}" for name, suffix in (("video", "mp4"), ("report", "html"))}

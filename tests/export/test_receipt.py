@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from highlightr.core.errors import MediaError, OutputError
-from highlightr.export import build_receipt, receipt_schema, write_receipt
+from highlightr.export.receipt import build_receipt, receipt_schema, write_receipt
 from highlightr.features.base import Weights
 from highlightr.media import CutResult, Piece
 from highlightr.selection import SelectionOptions

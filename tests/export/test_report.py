@@ -17,8 +17,9 @@ import pytest
 
 from highlightr.core.errors import OutputError
 from highlightr.core.types import Shot, Summary, TimeGrid
-from highlightr.export import build_receipt, render_report, write_report
 from highlightr.export.curve import clock, columns, line_path, shot_path, time_ticks
+from highlightr.export.receipt import build_receipt
+from highlightr.export.report import render_report, write_report
 from tests.export.example import example
 
 PAYLOAD = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>'\"`{{7*7}}"

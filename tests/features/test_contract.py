@@ -7,8 +7,10 @@ import pytest
 
 from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extractor
-from highlightr.features.registry import EXTRACTORS, create_extractor, extractor_class
+from highlightr.features.registry import EXTRACTORS, extractor_class
 from highlightr.media.sampling import AudioBlock, Frame, Thumbnail
+from highlightr.zoo.manifest import entry
+from tests import opened as opening
 
 from .items import run
 
@@ -28,7 +30,7 @@ def opened() -> dict[tuple[str, float], Extractor]:
 def open_once(opened: dict[tuple[str, float], Extractor], name: str, clip_seconds: float = 1.0) -> Extractor:
     key = (name, clip_seconds)
     if key not in opened:
-        opened[key] = create_extractor(name, clip_seconds=clip_seconds)
+        opened[key] = opening.extractor(name, clip_seconds=clip_seconds)
     return opened[key]
 
 
@@ -94,4 +96,4 @@ class TestEveryExtractor:
         found = extractor_class(name)
         assert found.name == name
         assert found.modality in {"visual", "audio"}
-        assert found.weights is None or len(found.weights.sha256) == 64
+        assert all(len(entry(each).sha256) == 64 for each in found.checkpoints)

@@ -5,19 +5,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.labels import label_names
 from highlightr.features.lite.efficientnet import EfficientNetLite0, preprocess
 from highlightr.media.sampling import Frame
+from tests import opened
 
 data = pytest.importorskip("skimage.data")
 
 
 @pytest.fixture(scope="module")
 def extractor() -> EfficientNetLite0:
-    return EfficientNetLite0()
+    return opened.extractor("efficientnet_lite0")  # type: ignore[no-any-return]
 
 
 def streams(extractor: EfficientNetLite0, images: list[Any], num_clips: int = 1) -> dict[str, FloatArray]:
@@ -47,18 +49,29 @@ def test_photographs_are_what_they_show(extractor: EfficientNetLite0, picture: s
     assert share > 0.4
 
 
-def test_compiled_model_equals_torch(extractor: EfficientNetLite0) -> None:
-    images = [data.chelsea(), data.coffee()]
-    compiled = streams(extractor, images, 2)
-    in_torch = streams(EfficientNetLite0(device="torch"), images, 2)
-    for name, values in in_torch.items():
-        np.testing.assert_allclose(compiled[name], values, atol=1e-4 * np.abs(values).max())
+def test_shipped_weights_make_what_the_published_ones_make(extractor: EfficientNetLite0) -> None:
+    from research.efficientnet_network import efficientnet_module
+
+    images = [data.chelsea(), data.coffee(), data.rocket(), data.astronaut()]
+    made = streams(extractor, images, 4)
+    with torch.inference_mode():
+        wanted = efficientnet_module()(torch.from_numpy(np.stack([preprocess(image) for image in images])))
+    pooled, posteriors = (each.numpy() for each in wanted)
+    lengths = np.linalg.norm(pooled, axis=1) * np.linalg.norm(made["efficientnet_lite0"], axis=1)
+    assert ((pooled * made["efficientnet_lite0"]).sum(axis=1) / lengths).min() > 0.9995
+    assert np.abs(posteriors - made["imagenet"]).max() < 0.02
+    assert (posteriors.argmax(axis=1) == made["imagenet"].argmax(axis=1)).all()
+
+
+def test_without_weights_it_says_so() -> None:
+    with pytest.raises(WeightsError, match="efficientnet_lite0 was opened without the weights efficientnet_lite0"):
+        EfficientNetLite0()
 
 
 def test_frames_of_a_clip_are_averaged(extractor: EfficientNetLite0) -> None:
     images = [data.chelsea(), data.coffee()]
     apart = streams(extractor, images, 2)["imagenet"]
-    together = EfficientNetLite0(frames_per_clip=2)
+    together = opened.extractor("efficientnet_lite0", frames_per_clip=2)
     assert together.tap.frames_per_second == 2.0
     np.testing.assert_allclose(streams(together, images)["imagenet"][0], apart.mean(axis=0), atol=1e-6)
 

@@ -10,11 +10,11 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioStream, Source, TimeGrid, VideoStream
-from highlightr.features import create_extractor
 from highlightr.features import extract as extract_function
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.extract import extract
 from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap
+from tests import opened
 
 from .items import items
 
@@ -83,7 +83,7 @@ def decoding(monkeypatch: pytest.MonkeyPatch) -> Decoding:
 
 
 def all_of_lite() -> Sequence[Extractor]:
-    return [create_extractor(name) for name in ("efficientnet_lite0", "yamnet", "logmel", "motion")]
+    return [opened.extractor(name) for name in ("efficientnet_lite0", "yamnet", "logmel", "motion")]
 
 
 def test_one_pass_makes_every_stream(decoding: Decoding) -> None:

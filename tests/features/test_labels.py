@@ -9,9 +9,10 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, Query
 from highlightr.features import labels
-from highlightr.features.base import TextEncoder, Weights
+from highlightr.features.base import TextEncoder
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names, label_texts
 from highlightr.features.lite.minilm import MiniLM
+from tests import opened
 
 
 class Counting(TextEncoder):
@@ -20,7 +21,8 @@ class Counting(TextEncoder):
     name = "counting"
     width = 2
     longest_tokens = 8
-    weights = Weights("counting", "0" * 64, "none", "nowhere")
+    checkpoints = ()
+    sha256 = "0" * 64
     calls = 0
 
     def encode(self, text: str) -> Query:
@@ -85,9 +87,9 @@ def test_an_unwritable_home_only_costs_time(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("stream", LABELLED_STREAMS)
 def test_shipped_vectors_are_the_encoders_own(home: Path, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(home))
-    vectors: FloatArray = label_embeddings(MiniLM(), stream)
+    vectors: FloatArray = label_embeddings(opened.text_encoder("minilm"), stream)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
-    middle = np.mean([MiniLM().vectors(texts[::20]) for texts in label_texts(stream)], axis=0)
+    middle = np.mean([opened.text_encoder("minilm").vectors(texts[::20]) for texts in label_texts(stream)], axis=0)
     unit = middle / np.linalg.norm(middle, axis=1, keepdims=True)
     np.testing.assert_allclose(vectors[::20], unit, atol=2e-4)
 
@@ -105,7 +107,7 @@ def test_shipped_vectors_need_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the names were embedded again")
 
     monkeypatch.setattr(MiniLM, "vectors", refuse)
-    assert label_embeddings(MiniLM(), "imagenet").shape == (1000, 384)
+    assert label_embeddings(opened.text_encoder("minilm"), "imagenet").shape == (1000, 384)
 
 
 def test_writing_and_reading_the_shipped_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +135,7 @@ def test_a_damaged_shipped_file_only_costs_time(
 
 def test_near_names_answer_a_text(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(home))
-    encoder = MiniLM()
+    encoder: MiniLM = opened.text_encoder("minilm")
     names, vectors = label_names("yamnet"), label_embeddings(encoder, "yamnet")
     dog = vectors @ encoder.encode("a dog barks").vector
     assert {names[index] for index in dog.argsort()[-3:]} & {"Bark", "Dog", "Bow-wow"}

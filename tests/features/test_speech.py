@@ -10,9 +10,10 @@ import pytest
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features import extract
 from highlightr.features.engines.onnx import open_session
-from highlightr.features.lite.packaged import bundled_file
-from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SPEECH, WEIGHTS_FILE, SileroVad
+from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SPEECH, SileroVad
 from highlightr.media import AudioBlock, AudioTap, decode, probe
+from highlightr.zoo import weights_path
+from tests import opened
 
 TALK = ("events/mdn_friday.mp4", "events2/ligw_ave_0lFf-HP86Q0.mp4")
 NO_TALK = (
@@ -27,7 +28,7 @@ NO_TALK = (
 
 @pytest.fixture(scope="module")
 def extractor() -> SileroVad:
-    return SileroVad()
+    return opened.extractor("silero-vad")  # type: ignore[no-any-return]
 
 
 def speech(extractor: SileroVad, samples: FloatArray, block: int = 1024) -> Signal:
@@ -51,7 +52,7 @@ def vowels(seconds: float) -> FloatArray:
 
 def frame_by_frame(samples: FloatArray) -> FloatArray:
     """How the package runs it on live sound: one frame, the 64 samples before it, and the state it left."""
-    session = open_session(bundled_file(WEIGHTS_FILE), threads=1)
+    session = open_session(weights_path("silero-vad"), threads=1)
     padded = np.concatenate([np.zeros(64), samples, np.zeros(-len(samples) % FRAME_SAMPLES)]).astype(np.float32)
     state = np.zeros((2, 1, 1, 128), dtype=np.float32)
     found = []

@@ -10,6 +10,7 @@ from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.labels import label_names
 from highlightr.features.lite.yamnet import YamNet, log_mel_rows
 from highlightr.media.sampling import AudioBlock
+from tests import opened
 
 from .items import run
 
@@ -18,7 +19,7 @@ SILENCE = 494
 
 @pytest.fixture(scope="module")
 def extractor() -> YamNet:
-    return YamNet()
+    return opened.extractor("yamnet")  # type: ignore[no-any-return]
 
 
 def scores(extractor: YamNet, samples: FloatArray, clip_seconds: float = 1.0) -> FloatArray:

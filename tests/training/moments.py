@@ -9,8 +9,8 @@ import numpy as np
 
 from highlightr.core.types import Query
 from highlightr.features.base import TextEncoder, Weights
-from highlightr.training import TrainConfig
 from highlightr.training.batches import Queries
+from highlightr.training.config import TrainConfig
 from tests.training.files import lines, save
 
 WIDTH, TEXT_WIDTH, TOPICS = 12, 8, 4

@@ -9,8 +9,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.evaluation import Row
-from highlightr.training import ablate, ablation
-from highlightr.training.ablation import markdown_table
+from highlightr.training import ablation
+from highlightr.training.ablation import ablate, markdown_table
 from tests.training import moments
 
 TABLES = {

@@ -10,7 +10,7 @@ import yaml
 from highlightr.core.errors import ConfigError
 from highlightr.evaluation import find_protocol
 from highlightr.scorers import contract_of
-from highlightr.training import config_names, load_config
+from highlightr.training.config import config_names, load_config
 from highlightr.training.learners import LEARNERS
 from highlightr.zoo import load_preset, preset_names
 from tests.training import moments

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highlightr.training import load_config, train
+from highlightr.training.config import load_config
+from highlightr.training.runs import train
 from tests.training.files import lines, save
 
 CLIPS, MELS = 12, 128

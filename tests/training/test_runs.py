@@ -15,12 +15,13 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import evaluate_files
 from highlightr.scorers import ScorerContext, create_scorer
-from highlightr.training import TrainConfig, train
 from highlightr.training import loop as loop_module
 from highlightr.training.batches import Store
+from highlightr.training.config import TrainConfig
 from highlightr.training.learners import Batch, CFSumLearner, create_learner
 from highlightr.training.objectives import Outcome
 from highlightr.training.predict import predict
+from highlightr.training.runs import train
 from highlightr.training.splits import open_parts
 from tests.training import moments
 

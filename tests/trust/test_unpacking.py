@@ -33,10 +33,11 @@ SAFE_WITH = {
     "numpy.load": ("allow_pickle", "False"),
     "np.save": ("allow_pickle", "False"),
     "np.lib.format.read_array": ("allow_pickle", "False"),
+    "yaml.load": ("Loader", "_PlainLoader"),
 }
 """What runs code from a file unless it is told not to."""
 
-NEVER = {"pickle.load", "pickle.loads", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec", "os.system"}
+NEVER = {"pickle.load", "pickle.loads", "yaml.unsafe_load", "yaml.full_load", "eval", "exec", "os.system"}
 NEVER |= {"os.popen", "joblib.load", "dill.load", "marshal.load", "marshal.loads", "shelve.open", "torch.jit.load"}
 
 

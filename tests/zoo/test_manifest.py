@@ -42,16 +42,14 @@ def test_every_card_belongs_to_an_entry_or_a_preset() -> None:
 
 def test_the_embedded_weights_are_whole() -> None:
     assert [(each.name, each.state) for each in verify(EMBEDDED)] == [(name, "ok") for name in EMBEDDED]
-    assert weights_path("MiniLM").name == "model.safetensors"
+    assert weights_path("MiniLM").name == "minilm.onnx"
 
 
-def test_the_extractors_expect_the_same_files() -> None:
-    from highlightr.features.lite import efficientnet, minilm, speech, yamnet
-
-    assert efficientnet.WEIGHTS.sha256 == entry("efficientnet-lite0").sha256
-    assert minilm.WEIGHTS.sha256 == entry("minilm").sha256
-    assert speech.WEIGHTS.sha256 == entry("silero-vad").sha256
-    assert yamnet.WEIGHTS.sha256 == entry("yamnet").sha256
+def test_what_lies_in_the_wheel_is_small() -> None:
+    folder = Path(str(model_files()))
+    there = {path.relative_to(folder).as_posix() for path in (folder / "weights").iterdir()}
+    assert {item.file for item in load_manifest().values() if item.bundled} <= there
+    assert sum(path.stat().st_size for path in (folder / "weights").iterdir()) <= 45_000_000
 
 
 def test_no_entry_is_accepted_on_trust_alone_without_saying_so() -> None:

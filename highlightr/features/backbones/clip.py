@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +25,7 @@ from highlightr.features.backbones.base import Backbone, NetworkSource, require
 from highlightr.features.backbones.checkpoint import State
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
-from highlightr.features.base import Extraction, TextEncoder, Weights
+from highlightr.features.base import Extraction, TextEncoder
 from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
@@ -150,13 +149,6 @@ class ClipText(TextEncoder):
     longest_tokens: ClassVar[int] = 77
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
     default_model: ClassVar[str] = OPENAI_MODEL
-    weights: ClassVar[Weights] = Weights(
-        name="CLIP ViT-B/32, OpenAI",
-        sha256="40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
-        licence="MIT",
-        source="https://github.com/openai/CLIP",
-    )
-    """Of the class; an instance publishes the file that it was opened with."""
 
     def __init__(
         self,
@@ -171,8 +163,9 @@ class ClipText(TextEncoder):
         self._source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
         self._device = self._source.device
         # Label vectors are kept under the hash of the encoder that made them.
-        path = None if weights is None else self._source.path(self.checkpoints[0])
-        vars(self)["weights"] = _opened_weights(type(self).weights, path, random_seed)
+        self.sha256 = (
+            f"random, seed {random_seed}" if weights is None else file_sha256(self._source.path(self.checkpoints[0]))
+        )
 
     @cached_property
     def _network(self) -> Any:
@@ -228,13 +221,6 @@ class ClipTextLaion(ClipText):
     name: ClassVar[str] = "clip-laion"
     checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
     default_model: ClassVar[str] = LAION_MODEL
-    weights: ClassVar[Weights] = Weights(
-        name="CLIP ViT-B/32, LAION-2B",
-        sha256="",
-        licence="MIT",
-        source="https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-    )
-    """No hash is published: an instance has that of its file."""
 
 
 def model_config(model: str) -> dict[str, Any]:
@@ -281,12 +267,6 @@ def _tensors(state: State) -> State:
     """In single precision, without the three numbers that OpenAI's archive keeps beside the tensors."""
     beside = ("input_resolution", "context_length", "vocab_size")
     return {name: tensor.float() for name, tensor in state.items() if name not in beside}
-
-
-def _opened_weights(published: Weights, path: Path | None, seed: int | None) -> Weights:
-    if path is None:
-        return Weights(f"{published.name}, random", f"random, seed {seed}", "none", "a seed")
-    return replace(published, sha256=file_sha256(path))
 
 
 @cache

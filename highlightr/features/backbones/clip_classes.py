@@ -53,7 +53,7 @@ class ClipClasses(ClipLaion):
 def class_vectors(encoder: ClipTextLaion) -> FloatArray:
     """(1000, 512) float32 unit vectors of the prompts; made once per encoder and kept in `home_folder()`."""
     prompts = [PROMPT.format(name.partition(",")[0]) for name in label_names("imagenet")]
-    key = hashlib.sha256("\n".join((encoder.weights.sha256, *prompts)).encode()).hexdigest()
+    key = hashlib.sha256("\n".join((encoder.sha256, *prompts)).encode()).hexdigest()
     path = home_folder() / "labels" / f"prompts-{encoder.name}-{key[:12]}.sealed"
     kept = read_sealed(path)
     if kept is not None and len(kept) == 4 * len(prompts) * encoder.width:

@@ -39,6 +39,7 @@ __all__ = [
     "Recipe",
     "compiled_path",
     "default_threads",
+    "open_graph",
     "open_model",
     "open_network",
     "open_session",
@@ -127,13 +128,12 @@ def default_threads() -> int:
     return min(cores, max(1, int(wanted))) if wanted.isdecimal() else cores
 
 
-def open_session(model: bytes | Path, threads: int | None = None, external: Arrays | None = None) -> Any:
+def open_session(model: bytes | Path, threads: int | None = None) -> Any:
     """An onnxruntime session for a serialised model.
 
     Args:
         model: the ONNX protobuf, or the file that it is in.
         threads: `None` takes every core this process may use.
-        external: file name to (n,) uint8 content, for a model whose weights lie in files of their own.
     """
     import onnxruntime
 
@@ -143,13 +143,25 @@ def open_session(model: bytes | Path, threads: int | None = None, external: Arra
     # Threads that spin while waiting would take the cores away from the decoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # onnxruntime reads these buffers while the session is made, and does not hold them itself.
-    parts = {name: part.tobytes() for name, part in (external or {}).items()}
-    if parts:
-        sizes = [len(part) for part in parts.values()]
-        options.add_external_initializers_from_files_in_memory(list(parts), list(parts.values()), sizes)
     given = str(model) if isinstance(model, Path) else model
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+
+
+def open_graph(path: Path, threads: int | None = None) -> Model:
+    """A graph that comes with highlightr, in onnxruntime on the CPU.
+
+    Args:
+        path: the ONNX file, already checked.
+        threads: as for `open_session`.
+
+    Raises:
+        WeightsError: onnxruntime cannot read it.
+    """
+    try:
+        session = open_session(path, threads)
+    except Exception as error:  # onnxruntime raises classes of its own
+        raise WeightsError(f"onnxruntime cannot open {path}: {error}; reinstall highlightr") from error
+    return lambda inputs: list(session.run(None, dict(inputs)))
 
 
 _Graph = bytes | Path

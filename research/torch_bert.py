@@ -10,15 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import nn
-
-from highlightr.features.lite import minilm
-from highlightr.features.lite.packaged import packaged_file
-
-__all__ = ["BertEncoder", "minilm_module"]
 
 _MASKED = -1e9
 """Added to the attention to padding: no weight is left after the softmax, and no row of only -inf can arise."""
@@ -131,10 +127,14 @@ def _their_key(key: str, names: Mapping[str, str]) -> str:
     return f"{names[module]}.{kind}"
 
 
-def minilm_module() -> BertEncoder:
-    """MiniLM: (batch, length) ids and mask to (batch, length, 384) token rows."""
-    path = packaged_file(*minilm.WEIGHTS_FILE)
-    config = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+def minilm_module(config_beside: Path, content: bytes) -> BertEncoder:
+    """MiniLM: (batch, length) ids and mask to (batch, length, 384) token rows.
+
+    Args:
+        config_beside: the weights file, whose folder has the `config.json`.
+        content: of the weights file, in safetensors.
+    """
+    config = json.loads((config_beside.parent / "config.json").read_text(encoding="utf-8"))
     encoder = BertEncoder(
         layers=config["num_hidden_layers"],
         width=config["hidden_size"],
@@ -144,5 +144,5 @@ def minilm_module() -> BertEncoder:
         positions=config["max_position_embeddings"],
         norm_epsilon=config["layer_norm_eps"],
     )
-    encoder.load_bert(safetensors.torch.load_file(path))
+    encoder.load_bert(safetensors.torch.load(content))
     return encoder.eval()
