@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.types import AudioChoice, HdrChoice
 from highlightr.selection.options import SelectionOptions
 
 __all__ = ["SummarizeOptions"]
@@ -22,10 +23,29 @@ class SummarizeOptions:
     """A folder for one file per segment; by default none is written."""
     copy: bool = False
     """Cut at keyframes without re-encoding: fast, and boundaries move; the receipt says how far."""
+    hdr: HdrChoice | None = None
+    """High dynamic range: ``keep`` it (HEVC, 10 bits), or map it to standard range (``sdr``); by default it is kept
+    where ffmpeg can encode it."""
+    audio_track: AudioChoice = "all"
+    """Which audio tracks are heard and written: all, one by its number from 1 (also as text), all as one (``mix``)."""
     overwrite: bool = False
     """Replace outputs that exist."""
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     """Budget and the rules of choosing."""
+
+    def __post_init__(self) -> None:
+        if self.hdr not in (None, *get_args(HdrChoice)):
+            raise ConfigError(f"hdr must be {' or '.join(get_args(HdrChoice))}, got {self.hdr!r}")
+        track = self.audio_track
+        if isinstance(track, str) and track.isdecimal():
+            track = int(track)
+            object.__setattr__(self, "audio_track", track)
+        if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
+            raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
+        if self.copy and self.hdr == "sdr":
+            raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
+        if self.copy and track == "mix":
+            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 
     @classmethod
     def from_keywords(cls, **keywords: Any) -> SummarizeOptions:

@@ -118,7 +118,7 @@ class Highlighter:
         stages = Stages(self._progress)
         with self._encoding(Path(video), [query]) as encoding:
             with stages("probe"):
-                source = probe(Path(video))
+                source = probe(Path(video), wanted.audio_track)
                 outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
             (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, stages)
         with stages("select"):

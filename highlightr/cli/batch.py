@@ -13,7 +13,7 @@ from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
 from highlightr.batch.jobs import Job
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import board_watch, show_result
-from highlightr.cli.choices import CacheChoice
+from highlightr.cli.choices import AudioTrackChoice, CacheChoice, HdrOption
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE
 from highlightr.selection.options import DEFAULT_RATIO, SelectionOptions
@@ -46,6 +46,8 @@ def batch(
     detector: Annotated[str, typer.Option(help="`cheap` or `transnetv2`.")] = SELECTION.detector,
     max_clips: Annotated[int | None, typer.Option(help="At most this many segments each.")] = SELECTION.max_clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = False,
+    hdr: HdrOption = None,
+    audio_track: AudioTrackChoice = "all",
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
     precision: Annotated[
         str, typer.Option(help="`fp32`; `bf16` or `fp16` on a GPU; `bf16` also on a CPU that has it.")
@@ -75,7 +77,7 @@ def batch(
     """Summarise many videos; goes on past failures, and where it was stopped."""
     show_log(quiet=quiet, debug=debug)
     summary = {"ratio": ratio, "duration_seconds": duration, "mode": mode, "detector": detector}
-    summary |= {"max_clips": max_clips, "copy": copy}
+    summary |= {"max_clips": max_clips, "copy": copy, "hdr": hdr, "audio_track": audio_track}
     options = BatchOptions(
         preset=preset,
         device=device,

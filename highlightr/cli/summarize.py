@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.choices import AudioTrackChoice, CacheChoice, HdrOption, PrecisionChoice, ScorerChoice
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
 from highlightr.core.device import check_precision
 from highlightr.options import SummarizeOptions
@@ -41,6 +41,8 @@ def summarize(
     max_clips: Annotated[int | None, typer.Option(help="At most this many segments.")] = SELECTION.max_clips,
     clips: Annotated[Path | None, typer.Option(help="Also write each segment as a file here.")] = DEFAULTS.clips,
     copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = DEFAULTS.copy,
+    hdr: HdrOption = DEFAULTS.hdr,
+    audio_track: AudioTrackChoice = str(DEFAULTS.audio_track),
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
@@ -56,6 +58,8 @@ def summarize(
         "output": output,
         "clips": clips,
         "copy": copy,
+        "hdr": hdr,
+        "audio_track": audio_track,
         "overwrite": overwrite,
         "mode": mode,
         "detector": detector,

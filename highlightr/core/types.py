@@ -21,8 +21,10 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 
 __all__ = [
+    "AudioChoice",
     "AudioStream",
     "Features",
+    "HdrChoice",
     "Match",
     "Query",
     "Reason",
@@ -36,6 +38,12 @@ __all__ = [
     "Verdict",
     "VideoStream",
 ]
+
+AudioChoice = int | Literal["all", "mix"]
+"""Which audio tracks are heard: one by its number from 1, all of them, or all of them mixed to one."""
+
+HdrChoice = Literal["keep", "sdr"]
+"""What is done with high dynamic range."""
 
 FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]

@@ -39,11 +39,11 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
                 segments,
                 places.video,
                 overwrite=True,
-                copy=wanted.copy,
+                **_cutting(wanted),
                 still_width=STILL_WIDTH,
                 progress=advance,
             )
-        summary = replace(summary, outputs=_named(outputs, wanted))
+        summary = replace(summary, outputs=_named(outputs, wanted), notes=(*summary.notes, *cut.notes))
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
             summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))
@@ -51,8 +51,13 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
             write_receipt(places.receipt, summary.receipt)
         if wanted.clips is not None:
             with stages("clips"):
-                cut_clips(source, segments, wanted.clips, overwrite=wanted.overwrite, copy=wanted.copy)
+                cut_clips(source, segments, wanted.clips, overwrite=wanted.overwrite, **_cutting(wanted))
     return replace(summary, timings_seconds=stages.timings_seconds)
+
+
+def _cutting(wanted: SummarizeOptions) -> dict[str, Any]:
+    """How pieces are written."""
+    return {"copy": wanted.copy, "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
 
 
 def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:

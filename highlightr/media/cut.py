@@ -13,9 +13,8 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_output, whole_file, whole_folder
-from highlightr.core.types import Segment, Source
+from highlightr.core.types import HdrChoice, Segment, Source
 from highlightr.media._container.opening import reading
-from highlightr.media._cut.colour import HdrChoice
 from highlightr.media._cut.copy import copy_pieces, plan_copy
 from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.kept import not_kept

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from highlightr.core.errors import DecodeError, MediaError
-from highlightr.core.types import Source, VideoStream
+from highlightr.core.types import AudioChoice, Source, VideoStream
 from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
-from highlightr.media._container.tracks import AudioChoice, heard_tracks
+from highlightr.media._container.tracks import heard_tracks
 
 if TYPE_CHECKING:
     import av

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioStream
+from highlightr.core.types import AudioChoice, AudioStream
 from highlightr.media._container.description import describe, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-
-AudioChoice = int | Literal["all", "mix"]
-"""A track by its number from 1, all of them, or all of them mixed to one."""
 
 
 def audio_tracks(container: InputContainer) -> list[AudioStream]:

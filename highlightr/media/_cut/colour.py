@@ -8,12 +8,10 @@ becomes H.264 with 8 bits; high dynamic range is either HEVC with 10 bits and it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from highlightr.core.errors import CutError
+from highlightr.core.types import HdrChoice
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, assumed_matrix
-
-HdrChoice = Literal["keep", "sdr"]
 
 _SWSCALE_MATRICES = {"smpte170m": "smpte170m", "bt709": "bt709", "bt2020nc": "bt2020"}
 """As the scale filter names what it converts to."""

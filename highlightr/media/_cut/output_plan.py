@@ -12,10 +12,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Source
+from highlightr.core.types import HdrChoice, Source
 from highlightr.media._container.contents import Contents, Track, read_contents
 from highlightr.media._container.layouts import written_channels
-from highlightr.media._cut.colour import Abilities, ColourPlan, HdrChoice, plan_colour
+from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
 from highlightr.media._cut.sound import SoundTrack, plan_sound
