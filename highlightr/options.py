@@ -1,72 +1,220 @@
-"""What a caller may ask of `summarize`: one set of names and defaults for Python, the command line and configs."""
+"""What a caller may ask of `summarize`: one set of names, defaults and help for Python, the command line and presets.
+
+In: keywords with plain values, or the texts in which people write spans and margins. Out: `SummarizeOptions`, checked.
+The fields here and in `SelectionOptions` are the options; the command line makes its flags and its help from them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import ast
+import inspect
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
+from highlightr.core.clock import parse_clock
+from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioChoice, HdrChoice
 from highlightr.selection.options import SelectionOptions
 
-__all__ = ["SummarizeOptions"]
+__all__ = ["Cut", "SummarizeOptions", "Transition", "option_help", "parse_margin", "parse_spans"]
+
+logger = logging.getLogger(__name__)
+
+Cut = Literal["exact", "copy"]
+Transition = Literal["none"]
+
+ALIASES: Mapping[str, str] = {"duration": "duration_seconds"}
+"""Other names that are accepted for an option."""
+
+BUDGETS = ("ratio", "duration_seconds")
+"""Options of which one at most is given."""
+
+PLACES = ("output", "clips", "thumbnails", "overwrite")
+"""Options that say where files go; a preset cannot."""
 
 
 @dataclass(frozen=True)
 class SummarizeOptions:
-    """How a summary is chosen and where it goes."""
+    """How a summary is chosen, how it is cut, and where it goes.
+
+    Raises:
+        ConfigError: a value that its option does not accept.
+    """
 
     output: Path | None = None
-    """The summary video; by default `NAME.summary.mp4` beside the source. Receipt and report lie beside it."""
+    """The summary video; by default NAME.summary.mp4 beside the source. Receipt and report lie beside it."""
     clips: Path | None = None
-    """A folder for one file per segment; by default none is written."""
-    copy: bool = False
-    """Cut at keyframes without re-encoding: fast, and boundaries move; the receipt says how far."""
+    """Also write each segment as a file into this folder, named by rank, time and title."""
+    thumbnails: Path | None = None
+    """Also write a picture of each segment into this folder, named as `clips` are."""
+    cut: Cut = "exact"
+    """How pieces are written: `exact` to the frame, or `copy` at keyframes, fast and without re-encoding."""
     hdr: HdrChoice | None = None
-    """High dynamic range: ``keep`` it (HEVC, 10 bits), or map it to standard range (``sdr``); by default it is kept
-    where ffmpeg can encode it."""
+    """High dynamic range: `keep` it (HEVC, 10 bits), or map it to standard range (`sdr`); by default kept where ffmpeg
+    can encode it."""
     audio_track: AudioChoice = "all"
-    """Which audio tracks are heard and written: all, one by its number from 1 (also as text), all as one (``mix``)."""
+    """Audio tracks that are heard and written: `all`, one by its number from 1, or `mix`, all as one."""
+    transition: Transition = "none"
+    """What is between two pieces: `none` is a plain cut."""
     overwrite: bool = False
     """Replace outputs that exist."""
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     """Budget and the rules of choosing."""
 
     def __post_init__(self) -> None:
-        if self.hdr not in (None, *get_args(HdrChoice)):
-            raise ConfigError(f"hdr must be {' or '.join(get_args(HdrChoice))}, got {self.hdr!r}")
+        for name, known in (("cut", Cut), ("transition", Transition), ("hdr", HdrChoice)):
+            value = getattr(self, name)
+            if value not in get_args(known) and (name, value) != ("hdr", None):
+                raise ConfigError(f"{name} must be {' or '.join(get_args(known))}, got {value!r}")
         track = self.audio_track
-        if isinstance(track, str) and track.isdecimal():
-            track = int(track)
-            object.__setattr__(self, "audio_track", track)
         if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
-        if self.copy and self.hdr == "sdr":
+        if self.cut == "copy" and self.hdr == "sdr":
             raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
-        if self.copy and track == "mix":
+        if self.cut == "copy" and track == "mix":
             raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 
     @classmethod
-    def from_keywords(cls, **keywords: Any) -> SummarizeOptions:
+    def from_keywords(cls, defaults: Mapping[str, Any] | None = None, /, **keywords: Any) -> SummarizeOptions:
         """Build from flat keywords: this class's fields and those of `SelectionOptions`.
+
+        A preset's `defaults` hold where a keyword is absent.
+
+        Spans and margins may be texts (``range="1:20-2:00"``, ``margin="1,0.5"``); ``copy=True`` is ``cut="copy"``.
 
         Raises:
             ConfigError: an unknown keyword, or a value that its option does not accept.
         """
-        own = {item.name for item in fields(cls)}
+        wanted = _canonical(keywords)
+        kept = _canonical(defaults or {})
+        if any(wanted.get(name) is not None for name in BUDGETS):
+            kept = {name: value for name, value in kept.items() if name not in BUDGETS}
+        wanted = {**kept, **wanted}
+        own = {item.name for item in fields(cls)} - {"selection"}
         selecting = {item.name for item in fields(SelectionOptions)}
-        unknown = sorted(set(keywords) - own - selecting)
+        unknown = sorted(set(wanted) - own - selecting - {"selection"})
         if unknown:
-            known = ", ".join(sorted((own | selecting) - {"selection"}))
-            raise ConfigError(f"no option named {unknown[0]!r}; there are {known}")
-        if {"ratio", "duration_seconds"} <= set(keywords):
+            raise ConfigError(f"no option named {unknown[0]!r}; there are {', '.join(sorted(own | selecting))}")
+        if all(wanted.get(name) is not None for name in BUDGETS):
             raise ConfigError("a budget is a ratio (--ratio) or seconds (--duration); give one of them")
-        chosen = {name: value for name, value in keywords.items() if name in selecting}
+        chosen = {name: value for name, value in wanted.items() if name in selecting}
+        mine = {name: value for name, value in wanted.items() if name not in selecting}
         if chosen:
-            keywords["selection"] = SelectionOptions(**chosen)
-        mine = {name: value for name, value in keywords.items() if name in own}
-        for name in ("output", "clips"):
-            if mine.get(name) is not None:
-                mine[name] = Path(mine[name])
+            mine["selection"] = _selection(chosen)
         return cls(**mine)
+
+    @classmethod
+    def check_defaults(cls, defaults: Mapping[str, Any], where: str) -> None:
+        """Refuse defaults that a preset cannot set; `where` names it.
+
+        Raises:
+            ConfigError: an option that says where files go, an unknown one, or a value that is not accepted.
+        """
+        for name in PLACES:
+            if name in defaults:
+                raise ConfigError(f"{where}: {name} says where files go, which a preset cannot")
+        try:
+            cls.from_keywords(defaults)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+
+    def as_flat(self) -> dict[str, Any]:
+        """Every option by its name, those of `selection` beside the others; `from_keywords` is the way back."""
+        flat = asdict(self)
+        selection: dict[str, Any] = flat.pop("selection")
+        return flat | selection
+
+
+def _selection(values: Mapping[str, Any]) -> SelectionOptions:
+    where = "options"
+    try:
+        return from_plain(SelectionOptions, values, where)
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix(f"{where}: ")) from error
+
+
+def _canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords by their options' names, texts turned into values."""
+    wanted = {ALIASES.get(name, name): value for name, value in keywords.items()}
+    if wanted.pop("copy", False):
+        wanted["cut"] = "copy"
+    return {name: _READERS[name](value) if name in _READERS else value for name, value in wanted.items()}
+
+
+def parse_margin(value: str | float | Sequence[float]) -> tuple[float, float]:
+    """Seconds before and after from ``1``, ``1,0.5``, a number or a pair.
+
+    Raises:
+        ConfigError: something else.
+    """
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else (value,)
+    try:
+        seconds = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        seconds = ()
+    if len(seconds) not in (1, 2):
+        raise ConfigError(f"margin must be BEFORE or BEFORE,AFTER in seconds, such as 1,0.5; got {value!r}")
+    return seconds[0], seconds[-1]
+
+
+def parse_spans(value: str | Sequence[Any]) -> tuple[tuple[float, float], ...]:
+    """Spans in seconds from ``FROM-TO``, a list of such texts or of pairs, or one pair.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if isinstance(value, str) or (len(value) == 2 and not any(isinstance(each, str | Sequence) for each in value)):
+        value = [value]
+    return tuple(_parse_span(each) for each in value)
+
+
+def _parse_span(value: str | Sequence[Any]) -> tuple[float, float]:
+    parts = value.replace("\u2013", "-").split("-") if isinstance(value, str) else value
+    if isinstance(parts, str | bytes) or not isinstance(parts, Sequence) or len(parts) != 2:
+        raise ConfigError(f"a span is FROM-TO, such as 1:20-2:00; got {value!r}")
+    start, stop = (parse_clock(part) if isinstance(part, str) else part for part in parts)
+    return start, stop
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _track(value: str | int) -> str | int:
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "audio_track": _track,
+    "margin": parse_margin,
+    "range": parse_spans,
+    "exclude": parse_spans,
+    **dict.fromkeys(("output", "clips", "thumbnails"), _path),
+}
+
+
+@cache
+def option_help(kind: type) -> dict[str, str]:
+    """What each field of an options class means: the first sentence of the text under it, in the source."""
+    try:
+        tree = ast.parse(inspect.getsource(inspect.getmodule(kind) or kind))
+    except (OSError, TypeError):
+        logger.debug("the source of %s is not here; its options have no help", kind.__name__)
+        return {}
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+    found = {}
+    for before, after in itertools.pairwise(body):
+        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            found[ast.unparse(before.target)] = _first_sentence(str(after.value.value))
+    return found
+
+
+def _first_sentence(text: str) -> str:
+    words = " ".join(text.replace("``", "`").split())
+    return words.split(". ")[0].rstrip(".") + "."

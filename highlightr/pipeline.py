@@ -81,6 +81,10 @@ class Highlighter:
             WeightsError: weights that the preset needs are not here; the message says how to get them.
         """
         preset = load_preset(name)
+        if preset.summarize:
+            from highlightr.options import SummarizeOptions
+
+            SummarizeOptions.check_defaults(preset.summarize, f"preset {preset.name}: summarize")
         preset = preset if scorer is None else preset.with_scorer(scorer)
         kept = FeatureCache() if cache else None
         return cls(preset, load_models(preset, device, precision), kept, progress)
@@ -105,6 +109,7 @@ class Highlighter:
         Raises:
             ConfigError: an option or the query is not acceptable.
             MediaError: the video cannot be read.
+            NoMatchError: with `strict`, the query is not in the video; nothing was written.
             OutputError: an output exists or cannot be written; raised before any work is done.
             CutError: ffmpeg failed; nothing was written.
         """
@@ -112,19 +117,22 @@ class Highlighter:
         from highlightr.export.outputs import plan_outputs
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
+        from highlightr.selection.match import selection_notes
         from highlightr.selection.segments import select_segments
 
-        wanted = SummarizeOptions.from_keywords(**options)
+        wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         stages = Stages(self._progress)
         with self._encoding(Path(video), [query]) as encoding:
             with stages("probe"):
                 source = probe(Path(video), wanted.audio_track)
-                outputs = plan_outputs(source, wanted.output, wanted.clips, overwrite=wanted.overwrite)
+                outputs = plan_outputs(source, wanted)
             (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, stages)
-        with stages("select"):
-            segments = select_segments(analysis.scores, analysis.shots, wanted.selection)
         scores, shots = analysis.scores, analysis.shots
-        summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=scores.notes)
+        with stages("select"):
+            remarks = selection_notes(wanted.selection, query, scores.match)
+            segments = select_segments(scores, shots, wanted.selection)
+        notes = (*scores.notes, *remarks)
+        summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=notes)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
         return deliver(summary, outputs, wanted, self._models, stages)
 

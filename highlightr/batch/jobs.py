@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 __all__ = ["Job", "Outcome", "State"]
 
-State = Literal["done", "kept", "failed", "busy"]
-"""``done``: made now; ``kept``: made before in the same way; ``busy``: another run is at it, try again later."""
+State = Literal["done", "kept", "no_match", "failed", "busy"]
+"""``done``: made now; ``kept``: made before in the same way; ``no_match``: with `strict`, the query is not in the
+video, and nothing was written; ``busy``: another run is at it, try again later."""
 
 
 @dataclass(frozen=True)

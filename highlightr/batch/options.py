@@ -18,7 +18,7 @@ __all__ = ["OWN_OUTPUTS", "BatchOptions", "Engine"]
 
 Engine = Literal["local", "ray"]
 
-OWN_OUTPUTS = ("output", "clips", "overwrite")
+OWN_OUTPUTS = ("output", "clips", "thumbnails", "overwrite")
 """Options of one summary that a batch decides itself."""
 
 

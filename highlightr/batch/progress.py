@@ -54,7 +54,7 @@ class Board:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.done = self.kept = self.failed = 0
+        self.done = self.kept = self.no_match = self.failed = 0
         self.last: Outcome | None = None
         """The outcome that was told last."""
         self.running: dict[str, Running] = {}
@@ -78,13 +78,14 @@ class Board:
         self.running.pop(outcome.job.id, None)
         self.done += outcome.state == "done"
         self.kept += outcome.state == "kept"
+        self.no_match += outcome.state == "no_match"
         self.failed += outcome.state == "failed"
         self.video_seconds += outcome.video_seconds if outcome.state == "done" else 0.0
 
     @property
     def finished(self) -> int:
         """Jobs that ended, however."""
-        return self.done + self.kept + self.failed
+        return self.done + self.kept + self.no_match + self.failed
 
     @property
     def seconds(self) -> float:
@@ -99,7 +100,7 @@ class Board:
     @property
     def seconds_left(self) -> float | None:
         """If the rest takes as long per job as those that were worked on; `None` before the first is done."""
-        worked = self.done + self.failed
+        worked = self.done + self.no_match + self.failed
         return self.seconds / worked * (self.total - self.finished) if worked else None
 
 

@@ -113,6 +113,7 @@ class Results:
             name=str(line["folder"]),
             query=line.get("query"),
             error=line.get("error"),
+            no_match=line["state"] == "no_match",
             video_seconds=float(line.get("video_seconds", 0.0)),
             summary_seconds=float(line.get("summary_seconds", 0.0)),
             segments=int(line.get("segments", 0)),

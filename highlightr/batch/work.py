@@ -24,7 +24,7 @@ from highlightr.batch.jobs import Job, Outcome
 from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
 from highlightr.batch.output_dir import OutputPlace, Record
 from highlightr.batch.remote import fetched
-from highlightr.core.errors import HighlightrError
+from highlightr.core.errors import HighlightrError, NoMatchError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import FloatArray, Summary
@@ -63,6 +63,8 @@ class VideoWork:
         try:
             with self._place.claim(job) as mine:
                 outcome = self._claimed(job) if mine else Outcome(job, "busy")
+        except NoMatchError as error:
+            outcome = Outcome(job, "no_match", notes=(" ".join(str(error).split()),))
         except HighlightrError as error:
             outcome = Outcome(job, "failed", error=" ".join(str(error).split()))
         except OSError as error:
@@ -117,7 +119,7 @@ class VideoWork:
     def _key(self, job: Job, kind: str, digest: str) -> str:
         preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}
         # All of them, so that a default that was spelled out makes no difference.
-        chosen = asdict(SummarizeOptions.from_keywords(**self._options.summarize))
+        chosen = SummarizeOptions.from_keywords(**self._options.summarize).as_flat()
         options = {name: value for name, value in chosen.items() if name not in OWN_OUTPUTS}
         made_from = {
             "version": __version__,

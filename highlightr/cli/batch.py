@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,20 +11,24 @@ import typer
 
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
 from highlightr.batch.jobs import Job
+from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import board_watch, show_result
-from highlightr.cli.choices import AudioTrackChoice, CacheChoice, HdrOption
+from highlightr.cli.choices import CacheChoice, CopyChoice
+from highlightr.cli.option_flags import with_flags
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE
-from highlightr.selection.options import DEFAULT_RATIO, SelectionOptions
+from highlightr.options import SummarizeOptions
+from highlightr.selection.options import SelectionOptions
 
 __all__ = ["batch"]
 
 DEFAULTS = BatchOptions()
-SELECTION = SelectionOptions()
 
 
+@with_flags(SummarizeOptions, SelectionOptions, leave_out=(*OWN_OUTPUTS, "selection"))
 def batch(
+    *,
     places: Annotated[
         list[str],
         typer.Argument(
@@ -40,14 +44,8 @@ def batch(
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for in every video.")] = None,
     queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULTS.preset,
-    ratio: Annotated[float | None, typer.Option(help=f"Share to keep, by default {DEFAULT_RATIO}.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds to keep of each, instead of a ratio.")] = None,
-    mode: Annotated[str, typer.Option(help="`moments` or `knapsack`.")] = SELECTION.mode,
-    detector: Annotated[str, typer.Option(help="`cheap` or `transnetv2`.")] = SELECTION.detector,
-    max_clips: Annotated[int | None, typer.Option(help="At most this many segments each.")] = SELECTION.max_clips,
-    copy: Annotated[bool, typer.Option("--copy", help="Cut at keyframes, without re-encoding.")] = False,
-    hdr: HdrOption = None,
-    audio_track: AudioTrackChoice = "all",
+    options: Mapping[str, Any],
+    copy: CopyChoice = False,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
     precision: Annotated[
         str, typer.Option(help="`fp32`; `bf16` or `fp16` on a GPU; `bf16` also on a CPU that has it.")
@@ -76,9 +74,7 @@ def batch(
 ) -> None:
     """Summarise many videos; goes on past failures, and where it was stopped."""
     show_log(quiet=quiet, debug=debug)
-    summary = {"ratio": ratio, "duration_seconds": duration, "mode": mode, "detector": detector}
-    summary |= {"max_clips": max_clips, "copy": copy, "hdr": hdr, "audio_track": audio_track}
-    options = BatchOptions(
+    wanted = BatchOptions(
         preset=preset,
         device=device,
         precision=precision,  # type: ignore[arg-type]  # Checked there.
@@ -88,7 +84,7 @@ def batch(
         time_limit_seconds=time_limit,
         stall_seconds=stall_limit,
         retries=retries,
-        summarize={name: value for name, value in summary.items() if value is not None},
+        summarize={**options, **({"copy": True} if copy else {})},
         overwrite=overwrite,
         engine=engine,  # type: ignore[arg-type]  # Checked there.
         address=address,
@@ -103,7 +99,7 @@ def batch(
         queries=queries,
         allow_remote=allow_remote,
     )
-    _run(jobs, output, options, quiet=quiet, as_json=as_json)
+    _run(jobs, output, wanted, quiet=quiet, as_json=as_json)
 
 
 def _run(jobs: Sequence[Job], output: Path, options: BatchOptions, *, quiet: bool, as_json: bool) -> None:

@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from highlightr.batch import BatchResult, Board, Outcome, Running, Watch
-from highlightr.cli.terminal import STAGE_WORDS, timecode
+from highlightr.cli.terminal import STAGE_WORDS
+from highlightr.core.clock import clock
 
 __all__ = ["board_watch", "show_result"]
 
@@ -79,17 +80,18 @@ def status_line(board: Board) -> str:
     """Where a batch stands, in one line."""
     left = board.seconds_left
     counts = [f"{board.finished} of {board.total}"]
-    counts += [f"{number} {word}" for number, word in ((board.kept, "kept"), (board.failed, "failed")) if number]
+    told = ((board.kept, "kept"), (board.no_match, "no match"), (board.failed, "failed"))
+    counts += [f"{number} {word}" for number, word in told if number]
     counts += [f"{len(board.running)} running"] if board.running else []
     counts += [f"{board.speed:.1f} x real time"] if board.done else []
-    counts += [f"{timecode(left)} left"] if left and board.finished < board.total else []
+    counts += [f"{clock(left, tenths=True)} left"] if left and board.finished < board.total else []
     return ", ".join(counts)
 
 
 def _running(one: Running) -> tuple[Text, Text, Text, Text]:
     words = BATCH_STAGES.get(one.stage) or STAGE_WORDS.get(one.stage, one.stage)
     share = f"{100 * one.share:.0f} %" if one.share else ""
-    return Text(_name(one.job.folder)), Text(f"{words} {share}"), Text(one.where), Text(timecode(_since(one)))
+    return Text(_name(one.job.folder)), Text(f"{words} {share}"), Text(one.where), Text(clock(_since(one), tenths=True))
 
 
 def _since(one: Running) -> float:
@@ -110,18 +112,23 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
         table.add_row(*map(Text, _row(outcome)))
     console = Console()
     console.print(table)
-    counts = {state: sum(one.state == state for one in result.outcomes) for state in ("done", "kept", "failed")}
-    words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    console.print(f"{words} in {timecode(result.seconds)}", highlight=False)
+    states = ("done", "kept", "no_match", "failed")
+    counts = {state: sum(one.state == state for one in result.outcomes) for state in states}
+    words = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count)
+    console.print(f"{words} in {clock(result.seconds, tenths=True)}", highlight=False)
     for path in (result.results, result.index):
         console.print(Text(str(path)), soft_wrap=True)
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    kept = f"{timecode(outcome.summary_seconds)} of {timecode(outcome.video_seconds)}" if outcome.error is None else "-"
+    kept = (
+        f"{clock(outcome.summary_seconds, tenths=True)} of {clock(outcome.video_seconds, tenths=True)}"
+        if outcome.state in ("done", "kept")
+        else "-"
+    )
     return (
         _name(outcome.job.folder),
-        outcome.state,
+        outcome.state.replace("_", " "),
         kept,
         f"{outcome.seconds:.1f}",
         outcome.error or " ".join(outcome.notes),

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
-from highlightr.cli.terminal import print_columns, progress_hook, show_log, timecode
+from highlightr.cli.terminal import print_columns, progress_hook, show_log
+from highlightr.core.clock import clock
 from highlightr.core.device import check_precision
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 from highlightr.pipeline import Highlighter
@@ -68,7 +69,7 @@ def _show(results: Sequence[Scored]) -> None:
     rows = []
     for index, (start, stop) in enumerate(zip(grid.starts(), grid.stops(), strict=True)):
         values = [f"{each.scores.values[index]:.2f}" for each in results]
-        rows.append((timecode(float(start)), timecode(float(stop)), *values))
+        rows.append((clock(float(start), tenths=True), clock(float(stop), tenths=True), *values))
     print_columns(("from", "to", *(" ".join((each.query or "saliency").split()) for each in results)), rows)
     for note in dict.fromkeys(note for each in results for note in each.scores.notes):
         typer.echo(f"Note: {note}")

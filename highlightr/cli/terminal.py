@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from highlightr.core.clock import clock
 from highlightr.core.progress import ProgressHook, silent
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from highlightr.core.types import Reason, Summary
 
-__all__ = ["error_console", "print_columns", "print_table", "progress_hook", "show_log", "show_summary", "timecode"]
+__all__ = ["error_console", "print_columns", "print_table", "progress_hook", "show_log", "show_summary"]
 
 STAGE_WORDS = {
     "probe": "Looking at the file",
@@ -33,15 +34,6 @@ STAGE_WORDS = {
     "clips": "Cutting the clips",
     "report": "Writing the report",
 }
-
-
-def timecode(seconds: float) -> str:
-    """``1:02:03.4`` or ``2:03.4``."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes}:{rest / 10:04.1f}"
-    return f"{hours}:{clock.zfill(7)}" if hours else clock
 
 
 @cache
@@ -120,7 +112,7 @@ def show_summary(summary: Summary) -> None:
     for heading, justify in (("", "right"), ("from", "right"), ("to", "right"), ("score", "right"), ("why", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for number, segment in enumerate(summary.segments, start=1):
-        span = (timecode(segment.start_seconds), timecode(segment.stop_seconds))
+        span = (clock(segment.start_seconds, tenths=True), clock(segment.stop_seconds, tenths=True))
         table.add_row(str(number), *span, f"{segment.score:.2f}", Text(_reasons(segment.reasons)))
     console.print(table)
     kept = f"{summary.seconds:.1f} of {summary.source.duration_seconds:.1f} s in {len(summary.segments)} segments"

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from highlightr.core.clock import clock
 from highlightr.core.types import FloatArray, Shot, TimeGrid
 
-__all__ = ["Tick", "clock", "columns", "line_path", "shot_path", "time_ticks"]
+__all__ = ["Tick", "columns", "line_path", "shot_path", "time_ticks"]
 
 WIDTH = 1000
 HEIGHT = 100
@@ -68,13 +69,3 @@ def time_ticks(duration_seconds: float) -> list[Tick]:
     step = fitting[0] if fitting else duration_seconds / _MOST_TICKS
     times = np.arange(0, duration_seconds * 0.97, step).tolist()
     return [Tick(round(100 * time / duration_seconds, 3), clock(time, tenths=step < 1)) for time in times]
-
-
-def clock(seconds: float, *, tenths: bool = False) -> str:
-    """``m:ss``, ``h:mm:ss`` from an hour on, with tenths of a second if wanted."""
-    units = round(seconds * 10) if tenths else round(seconds) * 10
-    whole, tenth = divmod(units, 10)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-    return f"{text}.{tenth}" if tenths else text

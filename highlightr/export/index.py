@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from highlightr import __version__
+from highlightr.core.clock import clock
 from highlightr.core.files import write_whole
-from highlightr.export.curve import clock
 from highlightr.export.report import packaged, policy_hash, template
 
 __all__ = ["IndexEntry", "render_index", "write_index"]
@@ -36,6 +36,8 @@ class IndexEntry:
     query: str | None = None
     error: str | None = None
     """Why there is no summary."""
+    no_match: bool = False
+    """There is none because the query is not in the video; the first note says so."""
     video_seconds: float = 0.0
     summary_seconds: float = 0.0
     segments: int = 0
@@ -65,12 +67,13 @@ def render_index(entries: Sequence[IndexEntry]) -> str:
     from markupsafe import Markup
 
     style = packaged("index.css")
-    made = [one for one in entries if one.error is None]
+    made = [one for one in entries if one.error is None and not one.no_match]
     return template("index.html.j2").render(
         # Packaged text, not input: it is inlined as it is, and the policy names its hash.
         style=Markup(style),  # noqa: S704
         style_hash=policy_hash(style),
         failed=[{"name": one.name, "query": one.query, "error": one.error} for one in entries if one.error is not None],
+        absent=[{"name": one.name, "query": one.query, "note": " ".join(one.notes)} for one in entries if one.no_match],
         cards=[_card(one) for one in made],
         video_seconds=sum(one.video_seconds for one in made),
         summary_seconds=sum(one.summary_seconds for one in made),

@@ -10,6 +10,7 @@ from pathlib import Path
 from highlightr.core.files import check_folder_output, check_output, move, staging_folder
 from highlightr.core.types import Source
 from highlightr.media import check_suffix
+from highlightr.options import SummarizeOptions
 
 __all__ = ["Outputs", "plan_outputs", "staged"]
 
@@ -23,20 +24,21 @@ class Outputs:
     report: Path
 
 
-def plan_outputs(source: Source, output: Path | None, clips: Path | None, *, overwrite: bool) -> Outputs:
-    """Name the outputs and make sure that they, and a folder of clips, can be written.
+def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
+    """Name the outputs and make sure that they, and the folders of clips and thumbnails, can be written.
 
     Raises:
-        OutputError: one of them exists and `overwrite` is false, is the source itself, or cannot be written.
+        OutputError: one of them exists and `overwrite` was not asked for, is the source itself, or cannot be written.
         ConfigError: a suffix that the cutter does not write.
     """
-    video = output or source.path.with_name(f"{source.path.stem}.summary.mp4")
+    video = wanted.output or source.path.with_name(f"{source.path.stem}.summary.mp4")
     check_suffix(video)
     outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"))
     for path in (outputs.video, outputs.receipt, outputs.report):
-        check_output(path, source.path, overwrite=overwrite)
-    if clips is not None:
-        check_folder_output(clips)
+        check_output(path, source.path, overwrite=wanted.overwrite)
+    for folder in (wanted.clips, wanted.thumbnails):
+        if folder is not None:
+            check_folder_output(folder)
     return outputs
 
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from highlightr import __version__
+from highlightr.core.clock import clock
 from highlightr.core.files import printable, write_whole
 from highlightr.core.types import Segment, Summary
-from highlightr.export.curve import clock, columns, line_path, shot_path, time_ticks
+from highlightr.export.curve import columns, line_path, shot_path, time_ticks
 
 if TYPE_CHECKING:
     from jinja2 import Template

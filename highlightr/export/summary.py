@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from highlightr.core.types import Summary
 from highlightr.export.outputs import Outputs, staged
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.report import write_report
+from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.media import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.model_loader import Models
@@ -43,7 +44,11 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
                 still_width=STILL_WIDTH,
                 progress=advance,
             )
-        summary = replace(summary, outputs=_named(outputs, wanted), notes=(*summary.notes, *cut.notes))
+        notes = cut.notes
+        if wanted.thumbnails is not None:
+            with stages("thumbnails"):
+                notes += write_thumbnails(source, segments, wanted.thumbnails, overwrite=wanted.overwrite)
+        summary = replace(summary, outputs=_named(outputs, wanted), notes=(*summary.notes, *notes))
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
             summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))
@@ -51,18 +56,21 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
             write_receipt(places.receipt, summary.receipt)
         if wanted.clips is not None:
             with stages("clips"):
-                cut_clips(source, segments, wanted.clips, overwrite=wanted.overwrite, **_cutting(wanted))
+                names, suffix = segment_names(segments), outputs.video.suffix
+                files: dict[str, Any] = {"suffix": suffix, "names": names, "overwrite": wanted.overwrite}
+                cut_clips(source, segments, wanted.clips, **files, **_cutting(wanted))
     return replace(summary, timings_seconds=stages.timings_seconds)
 
 
 def _cutting(wanted: SummarizeOptions) -> dict[str, Any]:
     """How pieces are written."""
-    return {"copy": wanted.copy, "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
+    return {"copy": wanted.cut == "copy", "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
 
 
 def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
     named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
-    return named if wanted.clips is None else {**named, "clips": wanted.clips}
+    folders = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
+    return named | {name: folder for name, folder in folders.items() if folder is not None}
 
 
 def _receipt(summary: Summary, wanted: SummarizeOptions, models: Models, cut: CutResult) -> dict[str, Any]:
@@ -71,7 +79,7 @@ def _receipt(summary: Summary, wanted: SummarizeOptions, models: Models, cut: Cu
     return build_receipt(
         summary,
         scorer=models.preset.scorer_name(summary.query),
-        options=asdict(wanted),
+        options=wanted.as_flat(),
         settings={"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
         marks=() if seed is None else ("random weights",),
         weights=models.weights_for(summary.query),

@@ -1,5 +1,6 @@
 """Reading and writing media: probe, decode in one pass, cut with ffmpeg."""
 
+from highlightr.media._decode.frame_converter import shown_size
 from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.decode import decode
 from highlightr.media.outputs import check_suffix
@@ -24,4 +25,5 @@ __all__ = [
     "decode",
     "grab_thumbnails",
     "probe",
+    "shown_size",
 ]

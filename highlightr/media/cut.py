@@ -80,27 +80,41 @@ def cut_clips(
     folder: Path,
     *,
     suffix: str = ".mp4",
+    names: Sequence[str] | None = None,
     overwrite: bool = False,
     copy: bool = False,
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
     progress: CutProgress | None = None,
 ) -> tuple[CutResult, ...]:
-    """Write each segment as a file of its own, ``NAME.001.mp4`` and so on; all of them appear, or none.
+    """Write each segment as a file of its own; all of them appear, or none.
+
+    Args:
+        source: what `probe` returned.
+        segments: one per file.
+        folder: made if it is not there.
+        suffix: of the files.
+        names: their names without suffix; by default ``NAME.001`` and so on.
+        overwrite: replace files that exist.
+        copy: copy packets instead of re-encoding.
+        hdr: as for `cut_summary`.
+        mix_audio: as for `cut_summary`.
+        progress: told how much is written.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
     how = _How(copy, hdr, mix_audio)
     digits = max(3, len(str(len(segments))))
-    names = [f"{source.path.stem}.{k + 1:0{digits}d}{suffix}" for k in range(len(segments))]
+    stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
+    files = [f"{stem}{suffix}" for stem in stems]
     spans = _spans(source, segments)
     check_suffix(Path(f"clip{suffix}"))
-    for name in names if folder.exists() else ():
+    for name in files if folder.exists() else ():
         check_output(folder / name, source.path, overwrite=overwrite)
     total, done, results = sum(b - a for a, b in spans), 0.0, []
     with whole_folder(folder, overwrite=overwrite) as filling:
-        for name, span in zip(names, spans, strict=True):
+        for name, span in zip(files, spans, strict=True):
             told = _after(progress, done, total)
             pieces, _, notes = _write(source, [span], filling / name, how, progress=told)
             results.append(CutResult(folder / name, pieces, notes=notes))

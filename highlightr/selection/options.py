@@ -60,9 +60,9 @@ class SelectionOptions:
     margin: tuple[float, float] = (0.0, 0.0)
     """Seconds added before and after each moment, across shot boundaries too; they count in the budget."""
     range: Spans = ()
-    """Only what lies inside these ``(from, to)`` is chosen; empty: the whole video."""
+    """Only what lies inside these spans of seconds is chosen; empty: the whole video."""
     exclude: Spans = ()
-    """What lies inside these ``(from, to)`` is never chosen."""
+    """What lies inside these spans of seconds is never chosen."""
     merge_gap_seconds: float = 1.0
     """Moments of one scene nearer than this are joined if the budget allows: a jump of under a second looks wrong."""
     snap_seconds: float = 1.0

@@ -59,6 +59,8 @@ class Preset:
     scorers: Mapping[str, ScorerChoice]
     """Name in this preset to scorer: what can be chosen, in the order of the file."""
     use: ScorerUse
+    summarize: Mapping[str, Any] = field(default_factory=dict)
+    """Options of `summarize` by name, which hold where a caller gives none."""
     cost: str | None = None
     """What it takes to run, as measured: time per second of video, memory; `None` if it was not."""
     measured: str | None = None

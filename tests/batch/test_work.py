@@ -13,6 +13,7 @@ import pytest
 from highlightr.batch import BatchOptions, Job, plan_jobs, work
 from highlightr.batch.output_dir import OutputPlace
 from highlightr.batch.work import VideoWork
+from highlightr.core.errors import NoMatchError
 
 JOB = Job("/videos/a.mp4", None, "a.mp4")
 
@@ -110,3 +111,17 @@ def test_a_worker_that_hangs_without_a_parent_ends_itself() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "Timeout" in done.stderr
+
+
+def test_what_strict_does_not_find_is_no_failure(
+    place: OutputPlace, options: Any, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: object) -> tuple[str, ...]:
+        raise NoMatchError("nothing in this video seems to be 'a zebra'")
+
+    monkeypatch.setattr("highlightr.selection.match.selection_notes", absent)
+    (job,) = plan_jobs([videos / "a.mp4"], place.root)
+    result = VideoWork(place, BatchOptions(**options))(job)
+    assert (result.state, result.error) == ("no_match", None)
+    assert result.notes == ("nothing in this video seems to be 'a zebra'",)
+    assert not list(place.root.rglob("summary.*"))

@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_summarised(
         (["--ratio", "nan"], ["ratio must be a number in (0, 1]"]),
         (["--duration", "-3"], ["duration_seconds must be a positive number", "got -3"]),
         (["--max-clips", "0"], ["max_clips must be", "got 0"]),
-        (["--mode", "best"], ["mode must be moments or knapsack", "'best'"]),
+        (["--mode", "best"], ["mode must be one of moments, knapsack", "'best'"]),
         (["--preset", "light"], ["no preset named 'light'", "lite"]),
         (["--device", "tpu"], ["no device 'tpu'", "cpu"]),
         (["--output", "film.gif"], [".gif", ".mp4"]),

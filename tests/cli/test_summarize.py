@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import jsonschema
 import pytest
 
+from highlightr.core.types import Match
 from highlightr.export.receipt import receipt_schema
+from highlightr.model_loader import Models
 from tests.cli.run import run
 from tests.mediamaker import make_video
 
@@ -66,7 +69,21 @@ def test_a_person_sees_what_was_chosen_and_where_it_is(
     for word in ("score", "video.summary.mp4", "video.summary.json", "video.summary.html", "of 4.0 s"):
         assert word in outcome.out
     assert "Watching and listening" in outcome.err
-    assert list((tmp_path / "clips").glob("*.mp4"))
+    names = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert names[0].startswith("01 0-0")
+    assert all(name.endswith(".mp4") for name in names)
+
+
+def test_strict_leaves_with_3_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = make_video(tmp_path / "video.mp4", seconds=4.0)
+    score = Models.score
+    monkeypatch.setattr(Models, "score", lambda *given: replace(score(*given), match=Match("none", 0.02)))
+    outcome = run(capsys, monkeypatch, "summarize", video, "-q", "a zebra", "--strict", "--clips", tmp_path / "clips")
+    assert outcome.code == 3
+    assert "nothing in this video seems to be 'a zebra'" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
 
 
 @pytest.mark.parametrize("sound", [True, False], ids=["sound", "silent"])

@@ -40,6 +40,15 @@ def test_failures_are_listed_with_their_reason() -> None:
     assert "0:09 kept of 1:00" in text
 
 
+def test_what_was_not_found_is_listed_apart() -> None:
+    absent = IndexEntry("b.mp4", query="a zebra", no_match=True, notes=["nothing in this video seems to be a zebra"])
+    text = render_index([entry(), absent])
+    assert "1 without a match" in text
+    assert "nothing in this video seems to be a zebra" in text
+    assert "1 summary" in text
+    assert "failed" not in Page(text).texts["a"]
+
+
 def test_nothing_in_names_or_queries_becomes_markup() -> None:
     hostile = entry(name=PAYLOAD, query=PAYLOAD, notes=[PAYLOAD])
     text = render_index([hostile, IndexEntry(PAYLOAD, query=PAYLOAD, error=PAYLOAD)])

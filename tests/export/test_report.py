@@ -17,7 +17,7 @@ import pytest
 
 from highlightr.core.errors import OutputError
 from highlightr.core.types import Shot, Summary, TimeGrid
-from highlightr.export.curve import clock, columns, line_path, shot_path, time_ticks
+from highlightr.export.curve import columns, line_path, shot_path, time_ticks
 from highlightr.export.receipt import build_receipt
 from highlightr.export.report import render_report, write_report
 from tests.export.example import example
@@ -167,11 +167,6 @@ def test_shots_and_ticks() -> None:
     assert [tick.label for tick in time_ticks(60.0)] == ["0:00", "0:10", "0:20", "0:30", "0:40", "0:50"]
     assert [tick.label for tick in time_ticks(0.4)][:3] == ["0:00.0", "0:00.1", "0:00.2"]
     assert all(0 < len(time_ticks(seconds)) <= 8 for seconds in (0.04, 1, 59, 3600, 40_000, 900_000))
-
-
-def test_clock() -> None:
-    assert [clock(59.96, tenths=True), clock(0.04, tenths=True), clock(59.6)] == ["1:00.0", "0:00.0", "1:00"]
-    assert [clock(3661), clock(36_000.26, tenths=True)] == ["1:01:01", "10:00:00.3"]
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium to open the report in")

@@ -1,0 +1,102 @@
+"""Flags of a command made from the fields of an options class, so that names, ranges and help are worded once.
+
+In: a command with a parameter `options`, and dataclasses. Out: the same command for Typer, with a flag per
+field; what was given on the command line reaches it as a mapping. What was not given is absent: a preset may decide it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import Field, fields
+from functools import wraps
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import typer
+
+from highlightr.options import option_help
+
+__all__ = ["with_flags"]
+
+FLAGS = {"output": ("--output", "-o"), "duration_seconds": ("--duration",), "overwrite": ("--overwrite",)}
+"""Where a flag is not the field's name with dashes, or has no opposite."""
+
+METAVARS = {"margin": "BEFORE[,AFTER]", "range": "FROM-TO", "exclude": "FROM-TO"}
+"""Options whose text is read by `highlightr.options`."""
+
+REPEATED = ("range", "exclude")
+
+PANEL = "What is kept, and how"
+
+
+def with_flags(*kinds: type, leave_out: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command: its parameter `options` becomes one flag per field of these classes, in their order."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters
+        made = [_parameter(item, kind) for kind in kinds for item in fields(kind) if item.name not in leave_out]
+        names = [parameter.name for parameter in made]
+
+        @wraps(command)
+        def call(**values: Any) -> None:
+            given = {name: values.pop(name) for name in names}
+            command(**values, options={name: value for name, value in given.items() if value not in (None, [])})
+
+        kept = [parameter for name, parameter in own.items() if name != "options"]
+        at = list(own).index("options")
+        call.__signature__ = inspect.Signature([*kept[:at], *made, *kept[at:]])  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in [*kept, *made]}
+        return call
+
+    return decorate
+
+
+def _parameter(item: Field[Any], kind: type) -> inspect.Parameter:
+    """A flag that is `None` unless it is given; its default is told in its help."""
+    accepted = _without_none(get_type_hints(kind)[item.name])
+    names = FLAGS.get(item.name, (_flag(item.name, accepted),))
+    option = typer.Option(*names, help=_help(item, kind), show_default=False, metavar=_metavar(item.name, accepted))
+    wanted: Any = list[str] if item.name in REPEATED else _type(accepted)
+    return inspect.Parameter(
+        item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[wanted | None, option]
+    )
+
+
+def _flag(name: str, accepted: Any) -> str:
+    words = name.replace("_", "-")
+    return f"--{words}/--no-{words}" if accepted is bool else f"--{words}"
+
+
+def _help(item: Field[Any], kind: type) -> str:
+    text = (
+        option_help(kind)
+        .get(item.name, "")
+        .replace("; `None`: ", "; by default ")
+        .replace("; empty: ", "; by default ")
+    )
+    default = item.default
+    if default in (None, (), False) or not isinstance(default, int | float | str):
+        return text
+    return f"{text.rstrip('.')} (by default {default:g})." if isinstance(default, float) else _with_word(text, default)
+
+
+def _with_word(text: str, default: int | str) -> str:
+    return f"{text.rstrip('.')} (by default `{default}`)."
+
+
+def _without_none(accepted: Any) -> Any:
+    if get_origin(accepted) not in (Union, UnionType):
+        return accepted
+    kinds = [kind for kind in get_args(accepted) if kind is not NoneType]
+    return kinds[0] if len(kinds) == 1 else str  # What is one of several kinds is read from its text.
+
+
+def _metavar(name: str, accepted: Any) -> str | None:
+    return "|".join(get_args(accepted)) if get_origin(accepted) is Literal else METAVARS.get(name)
+
+
+def _type(accepted: Any) -> type:
+    """What Typer reads the text as; words and compound values are checked by the options class."""
+    return accepted if accepted in (bool, int, float, Path) else str

@@ -1,0 +1,64 @@
+"""Names of clips and thumbnails: readable, safe, distinct; pictures that are whole or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from highlightr.core.errors import OutputError
+from highlightr.core.types import Segment
+from highlightr.export.segment_files import segment_names, write_thumbnails
+from highlightr.media import probe
+from tests.mediamaker import make_video
+
+
+def _segment(title: str, rank: int = 1, start: float = 38.2) -> Segment:
+    return Segment(start, start + 2, 0.5, rank=rank, title=title)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Dog, bark", "01 0-38 Dog bark"),
+        ("", "01 0-38"),
+        ('a/b\\c:d*e?f"g<h>i|j\x00k\n', "01 0-38 a b c d e f g h i j k"),
+        ("../../etc/passwd", "01 0-38 .. .. etc passwd"),
+        ("собака 犬 🐕", "01 0-38 собака 犬"),
+        ("$(touch x) `y` 100%", "01 0-38 (touch x) y 100"),
+        ("ends in a dot.", "01 0-38 ends in a dot"),
+    ],
+)
+def test_a_name_says_rank_time_and_title(title: str, name: str) -> None:
+    assert segment_names([_segment(title)]) == [name]
+
+
+def test_names_sort_by_rank_and_stay_short() -> None:
+    names = segment_names([_segment("x" * 400, rank, 3700.0 * rank) for rank in range(1, 121)])
+    assert names[0].startswith("001 1-01-40 xxx")
+    assert sorted(names) == names
+    assert len(set(names)) == 120
+    assert max(len(name.encode()) for name in names) <= 120
+    (long,) = segment_names([_segment("ы" * 200)])
+    assert len(long.encode()) <= 120
+
+
+def test_thumbnails_are_pictures(tmp_path: Path) -> None:
+    source = probe(make_video(tmp_path / "v.mp4", seconds=3.0, size=(320, 180)))
+    segments = [_segment("Dog", 2, 0.0), _segment("Cat", 1, 1.0)]
+    assert write_thumbnails(source, segments, tmp_path / "t", overwrite=False) == ()
+    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["01 0-01 Cat.jpg", "02 0-00 Dog.jpg"]
+    with Image.open(tmp_path / "t" / "01 0-01 Cat.jpg") as picture:
+        assert picture.size == (320, 180)
+    with pytest.raises(OutputError, match="exists already"):
+        write_thumbnails(source, segments, tmp_path / "t", overwrite=False)
+
+
+def test_a_segment_without_a_picture_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = probe(make_video(tmp_path / "v.mp4", seconds=3.0))
+    monkeypatch.setattr("highlightr.export.segment_files.grab_thumbnails", lambda *_, **__: [b"", b"\xff\xd8"])
+    segments = [_segment("Dog", 2, 0.0), _segment("Cat", 1, 1.0)]
+    notes = write_thumbnails(source, segments, tmp_path / "t", overwrite=False)
+    assert notes == ("No picture could be decoded for 02 0-00 Dog.",)
+    assert [path.name for path in (tmp_path / "t").iterdir()] == ["01 0-01 Cat.jpg"]
