@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
+from highlightr.core.extras import need
 from highlightr.core.types import Features, Query, Scores, Shot
 from highlightr.features import (
     Extractor,
@@ -29,6 +30,7 @@ from highlightr.features.labels import label_embeddings, label_names
 from highlightr.features.opened import OpenedExtractor
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.label_bank import LabelBank
+from highlightr.scorers.registry import runnable_class
 from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.manifest import entry
@@ -120,13 +122,16 @@ def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp
     """Find what a preset names, scorers' weights first, so that a missing file is known before any work.
 
     Raises:
-        ConfigError: an unknown extractor, scorer, device, precision or setting.
+        ConfigError: an unknown extractor, scorer, device, precision or setting; a package that is not installed.
         WeightsError: weights that are not here or not as published.
     """
     place = resolve_device(device)
     check_precision(precision, place)
     choices = [preset.scorers[name] for name in preset.in_use]
+    for name in preset.extractors:
+        need(f"preset {preset.name}", *extractor_class(name).packages)
     for choice in choices:
+        runnable_class(choice.name)
         if choice.weights is not None:
             weights_path(choice.weights)
     signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
@@ -193,10 +198,11 @@ def open_extractor(
         options: further keywords of the class.
 
     Raises:
-        ConfigError: an unknown name.
+        ConfigError: an unknown name, or a package that is not installed.
         WeightsError: weights that are missing, with the command that gets them.
     """
     found = extractor_class(name)
+    need(name, *found.packages)
     given, random = _weights(found.checkpoints, random_seed)
     create = partial(create_extractor, name, clip_seconds=clip_seconds, device=device, **given, **options)
     return OpenedExtractor(found, options, () if random is not None else records(found.checkpoints), random, create)
@@ -209,7 +215,9 @@ def takes(kind: type[Extractor], option: str) -> bool:
 
 def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None) -> TextEncoder:
     """Open a text encoder; arguments and errors as for `open_extractor`."""
-    given, _ = _weights(text_encoder_class(name).checkpoints, random_seed)
+    found = text_encoder_class(name)
+    need(f"text encoder {name}", *found.packages)
+    given, _ = _weights(found.checkpoints, random_seed)
     return create_text_encoder(name, device=device, **given)
 
 

@@ -16,7 +16,8 @@ from highlightr import __version__
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
 from highlightr.cli.signals import Stopped, stopped_by_signals
-from highlightr.core.errors import FAILURE, HighlightrError
+from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
+from highlightr.core.extras import EXTRA_OF, missing
 
 __all__ = ["app", "main"]
 
@@ -109,6 +110,11 @@ def main() -> None:
             app()
     except HighlightrError as error:
         _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF:
+            raise
+        _fail(missing("this", package), BAD_INPUT)
     except KeyboardInterrupt:
         typer.echo("highlightr: interrupted; nothing half-written was left", err=True)
         sys.exit(INTERRUPTED)

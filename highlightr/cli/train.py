@@ -10,6 +10,7 @@ import typer
 
 from highlightr.cli.evaluate import show_rows
 from highlightr.cli.terminal import progress_hook, show_log
+from highlightr.core.extras import need
 
 __all__ = ["ablate", "train"]
 
@@ -36,6 +37,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
+    need("training", "torch", "lightning", extra="train")
     from highlightr.training.runs import train as run
 
     show_log(quiet=as_json, debug=debug)
@@ -71,6 +73,7 @@ def ablate(
     debug: Debug = False,
 ) -> None:
     """Run the ablation tables of a config."""
+    need("training", "torch", "lightning", extra="train")
     from highlightr.training.ablation import ablate as run
 
     show_log(quiet=as_json, debug=debug)

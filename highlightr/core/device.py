@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
@@ -41,7 +42,7 @@ def cuda_device_count() -> int:
     The driver is asked directly: importing torch for the same answer takes seconds on a machine without a GPU.
     """
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         return 0
     count = ctypes.c_int(0)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.extras import need
+
 __all__ = [
     "average_precision",
     "expected_hit_at_1",
@@ -143,6 +145,7 @@ def kendall(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
 
 
 def _correlation(name: str, scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    need("rank correlation", "scipy")
     from scipy import stats  # costs most of a second, and only the Mr.HiSum protocols need it
 
     left, right = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)

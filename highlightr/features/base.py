@@ -67,6 +67,8 @@ class Extractor(ABC):
     """Signal name to width."""
     checkpoints: ClassVar[tuple[str, ...]] = ()
     """Entries of the weights manifest that are opened with it; empty for one that computes without a model."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages of an extra that it cannot run without."""
 
     @property
     @abstractmethod
@@ -95,6 +97,8 @@ class TextEncoder(ABC):
     """Longer queries are cut to this many tokens."""
     checkpoints: ClassVar[tuple[str, ...]]
     """Entries of the weights manifest that are opened with it, the network's first."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages of an extra that it cannot run without."""
     sha256: str
     """Of the network's file; vectors that are kept for later runs carry it in their name."""
 

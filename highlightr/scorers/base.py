@@ -78,6 +78,8 @@ class Scorer(ABC):
 
     name: ClassVar[str]
     """Key in the registry."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages of an extra that it cannot run without."""
     contract: Contract
 
     @classmethod

@@ -42,6 +42,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         WeightsError: a file that is not safetensors or does not fit the configuration.
     """
 
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
     config_class: ClassVar[type[CFSumConfig] | type[DAViHDConfig]]
 
     def __init__(

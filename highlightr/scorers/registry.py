@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.extras import need
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 
 SCORERS: dict[str, str] = {
@@ -36,14 +37,25 @@ def scorer_class(name: str) -> type[Scorer]:
     return found
 
 
+def runnable_class(name: str) -> type[Scorer]:
+    """The class of a scorer whose packages are here.
+
+    Raises:
+        ConfigError: an unknown name, or a package that is not installed.
+    """
+    found = scorer_class(name)
+    need(f"scorer {name}", *found.packages)
+    return found
+
+
 def create_scorer(name: str, config: Mapping[str, Any], context: ScorerContext | None = None) -> Scorer:
     """Open a scorer by name; see `Scorer.from_config`.
 
     Raises:
-        ConfigError: an unknown name, or as `Scorer.from_config`.
+        ConfigError: an unknown name, a package that is not installed, or as `Scorer.from_config`.
         WeightsError: as `Scorer.from_config`.
     """
-    return scorer_class(name).from_config(config, context or ScorerContext())
+    return runnable_class(name).from_config(config, context or ScorerContext())
 
 
 def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
@@ -63,10 +75,10 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         `score_range`, `parameters` (block to number) and `total`.
 
     Raises:
-        ConfigError: an unknown name or setting.
+        ConfigError: an unknown name or setting, or a package that is not installed.
     """
     contract = contract_of(name, config)
-    parameters = scorer_class(name).parameter_counts(config)
+    parameters = runnable_class(name).parameter_counts(config)
     return {
         "scorer": name,
         "streams": dict(contract.streams),

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.errors import OutputError
+from highlightr.core.extras import need
 from highlightr.core.files import whole_file, write_whole
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path
 from highlightr.export.feature_files.metadata import read_json, same
@@ -114,10 +115,9 @@ class _Hdf5(Store):
 
     def __init__(self, out: Path) -> None:
         super().__init__(out)
-        try:
-            import h5py
-        except ImportError as error:
-            raise ConfigError("format h5 needs the package h5py: run `pip install 'highlightr[backbones]'`") from error
+        need("format h5", "h5py", extra="backbones")
+        import h5py
+
         self._h5py: Any = h5py
         self._pending = _Files(out / PENDING, "npz")
 

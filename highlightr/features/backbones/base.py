@@ -221,6 +221,8 @@ class Backbone(Extractor):
         WeightsError: weights that cannot be read or do not fit.
     """
 
+    packages: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
+
     def __init__(
         self,
         *,

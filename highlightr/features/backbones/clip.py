@@ -63,6 +63,7 @@ class Clip(Backbone):
     modality: ClassVar[str] = "visual"
     streams: ClassVar[Mapping[str, int]] = {"clip": 512}
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
+    packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "open_clip")
     default_model: ClassVar[str] = OPENAI_MODEL
 
     def __init__(
@@ -148,6 +149,7 @@ class ClipText(TextEncoder):
     width: ClassVar[int] = 512
     longest_tokens: ClassVar[int] = 77
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
+    packages: ClassVar[tuple[str, ...]] = Clip.packages
     default_model: ClassVar[str] = OPENAI_MODEL
 
     def __init__(

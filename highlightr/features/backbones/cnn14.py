@@ -48,6 +48,7 @@ class Cnn14(Backbone):
     modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"cnn14": WIDTH}
     checkpoints: ClassVar[tuple[str, ...]] = ("cnn14-32k",)
+    packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "panns_inference")
     sample_rate: ClassVar[int] = 32_000
     window: ClassVar[int] = 1024
     hop: ClassVar[int] = 320

