@@ -14,7 +14,7 @@ import typer
 from highlightr.core.device import core_count, cuda_device_count
 from highlightr.core.errors import FAILURE, HighlightrError
 from highlightr.core.files import home_folder
-from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version
+from highlightr.media.ffmpeg import av_generation, ffmpeg_generation, ffmpeg_path, ffmpeg_version
 from highlightr.zoo.store import list_weights
 
 __all__ = ["Finding", "doctor", "examine"]
@@ -43,7 +43,7 @@ def examine() -> list[Finding]:
         Finding("python", platform.python_version()),
         *(_library(name) for name in LIBRARIES),
         *(_optional(name, use) for name, use in OPTIONAL.items()),
-        _ffmpeg(),
+        *_ffmpeg(),
         *_weights(),
         _home(),
         _device(),
@@ -62,11 +62,19 @@ def _optional(name: str, use: str) -> Finding:
     return found if found.good else Finding(name, f"not installed; {use}")
 
 
-def _ffmpeg() -> Finding:
+def _ffmpeg() -> list[Finding]:
+    """The program that cuts, and the libraries that plan: both should be of one generation."""
+    import av
+
+    planning = Finding("libav", f"{av.ffmpeg_version_info}, libavformat {av_generation()}, inside PyAV")
     try:
-        return Finding("ffmpeg", f"{ffmpeg_version()} at {ffmpeg_path()}")
+        generation = ffmpeg_generation()
+        told = f"{ffmpeg_version()}, libavformat {generation or 'unknown'}, at {ffmpeg_path()}"
     except HighlightrError as error:
-        return Finding("ffmpeg", str(error), good=False)
+        return [planning, Finding("ffmpeg", str(error), good=False)]
+    if (generation or 0) < av_generation():
+        told += "; older than what plans: pip install -U imageio-ffmpeg"
+    return [planning, Finding("ffmpeg", told)]
 
 
 def _weights() -> list[Finding]:

@@ -19,19 +19,26 @@ from typing import IO
 
 from highlightr.core.errors import CutError
 
-__all__ = ["FfmpegProgress", "ffmpeg_path", "ffmpeg_version", "has_encoder", "has_filter", "run_ffmpeg"]
-
 FfmpegProgress = Callable[[int], None]
 """Called with the number of frames written so far."""
 
-_OLDEST = (5, 1)
-"""The first release with ``-fps_mode``."""
+_WRITING_FAILED = (
+    "Error writing trailer",
+    "Error submitting a packet to the muxer",
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+)
+"""What ffmpeg says of an output that is not whole; some releases end with status 0 even so."""
 
 _TAIL_LINES = 4
 
 
 def ffmpeg_path() -> str:
-    """The program to run: HIGHLIGHTR_FFMPEG, else the system's if it is recent and has libx264, else imageio-ffmpeg's.
+    """The program to run: HIGHLIGHTR_FFMPEG, else the system's, else imageio-ffmpeg's.
+
+    What plans a cut and what cuts must read a file alike, so the system's is passed over if it is older than the
+    libraries inside PyAV, and the one of imageio-ffmpeg is not older than it; or if it cannot encode H.264.
 
     Raises:
         CutError: there is none.
@@ -41,13 +48,31 @@ def ffmpeg_path() -> str:
         if not shutil.which(named):
             raise CutError(f"HIGHLIGHTR_FFMPEG names {named}, which is not a program; correct or unset it")
         return named
-    system = shutil.which("ffmpeg")
-    if system and _is_capable(system):
+    system, bundled = shutil.which("ffmpeg"), _bundled()
+    generation = _generation(system) if system else None
+    if system and generation and (generation >= av_generation() or not bundled):
         return system
-    bundled = _bundled()
     if bundled is None:
-        raise CutError("no usable ffmpeg (5.1 or later with libx264); install ffmpeg or the imageio-ffmpeg package")
+        raise CutError("no usable ffmpeg with libx264; install ffmpeg or the imageio-ffmpeg package")
+    if system and generation and generation > (_generation(bundled) or 0):
+        return system
     return bundled
+
+
+def av_generation() -> int:
+    """Major version of the libavformat inside PyAV, which probes and plans."""
+    import av
+
+    return int(av.library_versions["libavformat"][0])
+
+
+def ffmpeg_generation() -> int | None:
+    """The same of the program that cuts; `None` if it does not tell.
+
+    Raises:
+        CutError: there is none.
+    """
+    return _generation(ffmpeg_path())
 
 
 def ffmpeg_version() -> str:
@@ -77,8 +102,8 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
         progress: told the number of frames written, about twice a second.
 
     Raises:
-        CutError: ffmpeg is missing, cannot start, or ends with an error; the message holds its last words. Or there is
-            no room for a temporary file.
+        CutError: ffmpeg is missing, cannot start, ends with an error or says that it could not write; the message
+            holds its last words. Or there is no room for a temporary file.
     """
     command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", *arguments]
     with _transcript() as said:
@@ -89,8 +114,8 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
             process.kill()
             process.wait()
             raise
-        if process.returncode != 0:
-            words = _tail(said)
+        words = _tail(said)
+        if process.returncode != 0 or any(phrase in words for phrase in _WRITING_FAILED):
             failure = subprocess.CalledProcessError(process.returncode, command, stderr=words)
             raise CutError(f"ffmpeg failed with status {process.returncode}: {words}") from failure
 
@@ -153,14 +178,13 @@ def _version(program: str) -> str:
 
 
 @cache
-def _is_capable(program: str) -> bool:
-    """Whether it is recent enough and encodes H.264; a development build without a number counts as recent."""
+def _generation(program: str) -> int | None:
+    """Major version of its libavformat, if it encodes H.264."""
     try:
-        number = re.match(r"n?(\d+)\.(\d+)", _version(program))
-        recent = number is None or (int(number[1]), int(number[2])) >= _OLDEST
-        return recent and " libx264 " in _asked(program, "-encoders")
+        match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
+        return int(match[1]) if match and " libx264 " in _asked(program, "-encoders") else None
     except CutError:
-        return False
+        return None
 
 
 @cache

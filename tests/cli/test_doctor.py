@@ -40,7 +40,7 @@ def test_everything_is_found(call: Run) -> None:
     outcome = call("doctor", "--json")
     found = {each["part"]: each for each in json.loads(outcome.out)}
     assert outcome.code == 0
-    assert {"highlightr", "python", "ffmpeg", "weights efficientnet_lite0", "cache", "device"} <= set(found)
+    assert {"highlightr", "python", "libav", "ffmpeg", "weights efficientnet_lite0", "cache", "device"} <= set(found)
     assert all(each["good"] for each in found.values())
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from highlightr.core.errors import CutError
 from highlightr.media import ffmpeg
-from highlightr.media.ffmpeg import ffmpeg_path, ffmpeg_version, run_ffmpeg
+from highlightr.media.ffmpeg import av_generation, ffmpeg_path, ffmpeg_version, run_ffmpeg
 from tests.signals import as_in_a_terminal
 
 SOURCE = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=25"]
@@ -43,24 +43,56 @@ def test_a_wrong_environment_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ffmpeg_path()
 
 
+def _fake(path: Path, generation: int | None, encoders: str = " V....D libx264 x") -> Path:
+    """A program that says which libavformat it has."""
+    library = "" if generation is None else f"libavformat {generation}. 1.100 / {generation}. 1.100"
+    body = f"""case "$2" in -version) echo "ffmpeg version 1 C"; echo "{library}";; *) echo "{encoders}";; esac"""
+    return _program(path, body)
+
+
 @pytest.mark.parametrize(
-    ("version", "encoders", "taken"),
+    ("system", "bundled", "taken"),
     [
-        ("7.1.1", " V....D libx264 x", True),
-        ("n5.1-2-g1", " V....D libx264 x", True),
-        ("N-12345-gabc", " V....D libx264 x", True),
-        ("4.4.2-0ubuntu0", " V....D libx264 x", False),
-        ("7.1.1", " V....D libopenh264 x", False),
+        (0, 1, "system"),
+        (1, 0, "system"),
+        (-3, 1, "bundled"),
+        (-3, None, "system"),
+        (-1, -2, "system"),
+        (-2, -1, "bundled"),
+        (None, 0, "bundled"),
     ],
 )
-def test_the_system_s_is_taken_if_it_can_do_the_work(
-    version: str, encoders: str, taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_what_cuts_is_no_older_than_what_plans(
+    system: int | None, bundled: int | None, taken: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    body = f'case "$2" in -version) echo "ffmpeg version {version} Copyright";; *) echo "{encoders}";; esac'
-    program = _program(tmp_path / "ffmpeg", body)
+    """Numbers are generations from that of the libraries inside PyAV on; a program without one does not tell it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    programs = {"system": _fake(folder / "ffmpeg", None if system is None else av_generation() + system)}
+    if bundled is not None:
+        programs["bundled"] = _fake(tmp_path / "bundled", av_generation() + bundled)
+    monkeypatch.delenv("HIGHLIGHTR_FFMPEG", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(ffmpeg, "_bundled", lambda: str(programs["bundled"]) if "bundled" in programs else None)
+    assert ffmpeg_path() == str(programs[taken])
+
+
+def test_a_program_that_cannot_encode_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = _fake(tmp_path / "ffmpeg", av_generation() + 1, " V....D libopenh264 x")
     monkeypatch.delenv("HIGHLIGHTR_FFMPEG", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert (ffmpeg_path() == str(program)) is taken
+    assert ffmpeg_path() != str(program)
+
+
+@pytest.mark.parametrize(
+    "words", ["[out#0/mp4 @ 0x5] Error writing trailer: No space left on device", "x.mp4: Disk quota exceeded"]
+)
+def test_an_output_that_is_not_whole_is_a_failure_whatever_the_status(
+    words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(_program(tmp_path / "lying", f"echo '{words}' >&2; exit 0")))
+    with pytest.raises(CutError, match=f"status 0: .*{words[-10:]}"):
+        run_ffmpeg(["-i", "x", "y"])
 
 
 def test_none_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
