@@ -73,6 +73,8 @@ class VideoStream:
     """Whether the picture must be mirrored left to right after that rotation."""
     interlaced: bool = False
     """Whether the first picture holds two moments, in alternate lines."""
+    dated_when_decoded: bool = False
+    """Whether the file has no display times, so that a frame's time is that at which it leaves the decoder."""
 
 
 @dataclass(frozen=True)

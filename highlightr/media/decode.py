@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._decode.frame_index import has_own_index, on_one_time_line, read_frame_index
 from highlightr.media._decode.gop_decoder import Groups
 from highlightr.media._decode.packet_filter import Sieve, looks_of
 from highlightr.media._decode.sound import Sound
@@ -76,7 +77,8 @@ class _Pass:
             self._video = self._stream(source.video.index, "video")
             self._groups = Groups(container, source, pictures, threads)
             rates = [Fraction(tap.frames_per_second) for tap in taps.values() if isinstance(tap, FrameTap)]
-            self._sieve = None if every_frame else Sieve(self._video, self._start, looks_of(rates))
+            keep_all = every_frame or source.video.dated_when_decoded
+            self._sieve = None if keep_all else Sieve(self._video, self._start, looks_of(rates))
         if sounds and source.audio is not None:
             self._sound = Sound(source, sounds, self._start)
 
@@ -84,7 +86,7 @@ class _Pass:
         """Read to the end, then let every consumer finish."""
         wanted = [] if self._video is None else [self._video]
         wanted += [self._stream(index, "audio") for index in (self._sound.indices if self._sound else ())]
-        for packet in packets(self._container, *wanted) if wanted else ():
+        for packet in self._packets(wanted) if wanted else ():
             if packet.stream is self._video:
                 yield from self._see(packet)
             elif self._sound is not None:
@@ -94,6 +96,13 @@ class _Pass:
         if self._sound is not None:
             yield from self._sound.finish()
         self._report()
+
+    def _packets(self, wanted: list[Any]) -> Iterator[av.Packet[Any]]:
+        """All packets, dated on one time line."""
+        read = packets(self._container, *wanted)
+        if has_own_index(self._source.container):
+            return read
+        return on_one_time_line(read_frame_index(self._source.path), self._container, read)
 
     def stop(self) -> None:
         """End what runs beside the caller."""

@@ -1,7 +1,8 @@
 """Finding out what a video file holds, before any of it is decoded in earnest.
 
 A path comes in, a `Source` goes out. Time zero is the container's first timestamp. The duration is read from
-the packets at the end of the video stream, because headers may be missing, false, or count trailing sound.
+the packets at the end of the video stream, because headers may be missing, false, or count trailing sound; a file
+whose container has no index to trust is read as a whole.
 One frame is decoded: it proves that the codec can be read and carries the rotation.
 """
 
@@ -12,6 +13,7 @@ import logging
 import math
 import statistics
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ from highlightr.core.types import AudioChoice, Source, VideoStream
 from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._container.tracks import heard_tracks
+from highlightr.media._decode.frame_index import has_own_index, read_frame_index
 
 if TYPE_CHECKING:
     import av
@@ -58,7 +61,8 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         frame = _first_frame(container, stream, path)
         start, video, size_bytes = start_seconds(container), _video_stream(stream, frame), path.stat().st_size
         check_picture(path, video.width, video.height, video.sample_aspect_ratio)
-        duration_seconds = _video_seconds(container, stream, start, path)
+        index = None if has_own_index(container.format.name) else read_frame_index(path)
+        duration_seconds = _video_seconds(container, stream, start, path) if index is None else float(index.seconds)
         check_length(path, duration_seconds, size_bytes)
         return Source(
             path=path,
@@ -66,7 +70,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
             start_seconds=float(start),
             container=container.format.name,
             size_bytes=size_bytes,
-            video=video,
+            video=video if index is None or index.delay is None else replace(video, dated_when_decoded=True),
             audio=audio,
             audio_tracks=tracks,
         )

@@ -99,7 +99,8 @@ class Worker:
 
     def _seconds(self, group: Group, frame: av.VideoFrame) -> Fraction | None:
         """A frame's time from time zero; `None` for one that is damaged, undated or out of order."""
-        stamp = frame.pts if frame.pts is not None else frame.dts
+        by_decoding = frame.pts is None or self._source.video.dated_when_decoded
+        stamp = frame.dts if by_decoding and frame.dts is not None else frame.pts
         if stamp is None or frame.time_base is None:
             return None
         seconds: Fraction = stamp * Fraction(frame.time_base) - self._start
