@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.types import HdrChoice, Segment, Source
-from highlightr.media._container.opening import reading
-from highlightr.media._cut.copy import copy_pieces, plan_copy
-from highlightr.media._cut.encode import encode_pieces
-from highlightr.media._cut.kept import not_kept
-from highlightr.media._cut.output_plan import plan_copied, plan_output
-from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.result import CutResult, Piece
-from highlightr.media._cut.stills import plan_stills
+from highlightr.media._cut.verified import CutChoices, Written, write_copied, write_encoded
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
@@ -67,11 +61,11 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    how = _How(copy, hdr, mix_audio)
+    how = CutChoices(copy, hdr, mix_audio)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial:
-        pieces, stills, notes = _write(source, spans, partial, how, still_width=still_width, progress=progress)
-    return CutResult(output, pieces, stills, notes)
+        written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
+    return CutResult(output, written.pieces, tuple(written.stills or ()), written.notes)
 
 
 def cut_clips(
@@ -104,7 +98,7 @@ def cut_clips(
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    how = _How(copy, hdr, mix_audio)
+    how = CutChoices(copy, hdr, mix_audio)
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
     files = [f"{stem}{suffix}" for stem in stems]
@@ -116,55 +110,30 @@ def cut_clips(
     with whole_folder(folder, overwrite=overwrite) as filling:
         for name, span in zip(files, spans, strict=True):
             told = _after(progress, done, total)
-            pieces, _, notes = _write(source, [span], filling / name, how, progress=told)
-            results.append(CutResult(folder / name, pieces, notes=notes))
+            written = _write(source, [span], filling / name, how, progress=told)
+            results.append(CutResult(folder / name, written.pieces, notes=written.notes))
             done += span[1] - span[0]
     return tuple(results)
-
-
-@dataclass(frozen=True)
-class _How:
-    """What the caller chose."""
-
-    copy: bool
-    hdr: HdrChoice | None
-    mix_audio: bool
-
-    def __post_init__(self) -> None:
-        if self.copy and self.hdr == "sdr":
-            raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
-        if self.copy and self.mix_audio:
-            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 
 
 def _write(
     source: Source,
     spans: list[tuple[float, float]],
     path: Path,
-    how: _How,
+    how: CutChoices,
     *,
     still_width: int | None = None,
     progress: CutProgress | None,
-) -> tuple[tuple[Piece, ...], tuple[bytes, ...], tuple[str, ...]]:
-    """The pieces as they were cut, their stills, and notes."""
-    stills: Sequence[bytes] | None = None
+) -> Written:
+    """Write one file and verify it."""
     if how.copy:
-        pieces = plan_copy(source, spans)
-        with reading(source.path) as container:
-            plan = plan_copied(container, source)
-        copy_pieces(source, plan, pieces, path, progress)
+        written = write_copied(source, spans, path, progress)
     else:
-        with reading(source.path) as container:
-            cut = plan_encode(container, source, spans)
-            plan = plan_output(container, source, cut.takes, how.hdr, mix=how.mix_audio)
-            looks = None if still_width is None else plan_stills(container, source, still_width)
-        pieces = cut.pieces
-        stills = encode_pieces(source, plan, cut.takes, pieces, path, progress, looks)
-        stills = None if stills is None else [stills[number] for number in cut.main_takes]
-    if still_width is not None and stills is None:
-        middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in pieces]
-        stills = grab_thumbnails(source, middles, width=still_width)
-    return pieces, tuple(stills or ()), (*plan.notes, *not_kept(source, plan, pieces, path))
+        written = write_encoded(source, spans, path, how, progress, still_width)
+    if still_width is not None and written.stills is None:
+        middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in written.pieces]
+        written = replace(written, stills=grab_thumbnails(source, middles, width=still_width))
+    return written
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

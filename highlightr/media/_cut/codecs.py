@@ -56,7 +56,18 @@ def _h264() -> list[str]:
 def _hevc(colour: ColourPlan, output: Path) -> list[str]:
     parameters = ":".join(["log-level=error", *colour.x265_parameters])
     tagged = () if check_suffix(output) == MUXERS[".mkv"] else HVC1
-    codec = ["-c:v:0", "libx265", "-preset", PRESET, "-crf", HEVC_CRF, "-pix_fmt:v:0", "yuv420p10le"]
+    codec = [
+        "-c:v:0",
+        "libx265",
+        "-forced-idr",
+        "1",
+        "-preset",
+        PRESET,
+        "-crf",
+        HEVC_CRF,
+        "-pix_fmt:v:0",
+        "yuv420p10le",
+    ]
     return [*codec, "-x265-params", parameters, *tagged]
 
 

@@ -7,6 +7,7 @@ the piece (`picture`, `sound`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from highlightr.core.device import core_count
@@ -22,7 +23,7 @@ from highlightr.media._cut.plan import Take
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound import sound_graph
 from highlightr.media._cut.stills import Stills
-from highlightr.media._cut.ticks import decimal
+from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
 
@@ -112,11 +113,18 @@ def _encode_arguments(
         arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began
     seconds = takes[-1].offset + takes[-1].stop - takes[-1].start - began
+    arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
     arguments += picture_codec(source, plan.colour, part, shown, seconds)
     if extras is None:
         # PCM in between: an AAC stream would gain its encoder's padding at every join.
         return [*arguments, "-map_chapters", "-1", *(["-c:a", "pcm_s16le"] if plan.sound else []), *container(part)]
     return [*arguments, *sound_codec(plan.sound), *extras.outputs, *container(part)]
+
+
+def _keyframes(takes: Sequence[Take]) -> list[Fraction]:
+    """The first and the last frame of each piece: players go there at once, and both are decoded to verify the file."""
+    ends = {take.shown[number] for take in takes if take.frames for number in (0, -1)}
+    return [time - takes[0].offset - GUARD_SECONDS for time in sorted(ends)]
 
 
 def _input(source: Source, reach: Reach) -> list[str]:

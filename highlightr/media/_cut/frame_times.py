@@ -7,7 +7,7 @@ that come from there hold a keyframe after which the wanted frame is right, and 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -49,7 +49,7 @@ class Reach:
     """The bytes that are read; `None`: the whole file."""
     format: str | None = None
     """The container's format, where a span of bytes cannot tell it."""
-    ids: Sequence[int] = ()
+    ids: tuple[int, ...] = ()
     """What the container calls each stream (by its index in the source), where the order of streams may differ."""
 
 

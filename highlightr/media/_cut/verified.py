@@ -1,0 +1,144 @@
+"""Cutting by re-encoding, verified: what was written is compared with the plan, and written again by a safer way.
+
+In: a probed source and spans. Out: a file that is as planned, or a `CutError`. Pictures that no way can decode are
+missing in it; then the one before stays on screen, and a note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError, CutError
+from highlightr.core.types import HdrChoice, Source
+from highlightr.media._container.opening import reading
+from highlightr.media._cut.copy import copy_pieces, plan_copy
+from highlightr.media._cut.encode import encode_pieces
+from highlightr.media._cut.kept import not_kept
+from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output
+from highlightr.media._cut.plan import CutPlan, plan_encode
+from highlightr.media._cut.result import Piece
+from highlightr.media._cut.stills import Stills, plan_stills
+from highlightr.media.verify import Planned, Verdict, check_video
+
+Progress = Callable[[float, float], None]
+"""Called with (seconds written, seconds to write)."""
+
+_SAFEST = 99
+"""Every way to reach a frame is passed over but the last, which reads from the beginning."""
+
+_MOST_MISSING = 0.5
+"""Share of the planned pictures that may be missing."""
+
+
+@dataclass(frozen=True)
+class CutChoices:
+    """What the caller chose."""
+
+    copy: bool
+    hdr: HdrChoice | None
+    mix_audio: bool
+
+    def __post_init__(self) -> None:
+        if self.copy and self.hdr == "sdr":
+            raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
+        if self.copy and self.mix_audio:
+            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written."""
+
+    pieces: tuple[Piece, ...]
+    stills: list[bytes] | None
+    """One per piece if asked for; `None` if not all could be had."""
+    notes: tuple[str, ...] = ()
+
+
+def write_encoded(
+    source: Source,
+    spans: Sequence[tuple[float, float]],
+    output: Path,
+    choices: CutChoices,
+    progress: Progress | None,
+    still_width: int | None = None,
+) -> Written:
+    """Encode the spans into a file and make sure that it holds them.
+
+    Raises:
+        CutError: ffmpeg failed, or what it wrote is not what was planned whatever the way.
+    """
+    before: tuple[CutPlan, Verdict] | None = None
+    for caution in (0, _SAFEST):
+        cut, plan, looks = _planned(source, spans, choices, caution, still_width)
+        if before is not None and before[0] == cut:
+            break
+        stills = encode_pieces(source, plan, cut.takes, cut.pieces, output, progress, looks)
+        verdict = check_video(output, _expected(cut, plan))
+        if verdict.is_as_planned or (before is not None and before[1] == verdict):
+            break
+        before = cut, verdict
+    if verdict.fault:
+        raise CutError(
+            f"{source.path}: what was cut is not what was planned: {verdict.fault}; remux or convert the video"
+        )
+    missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
+    notes = (*missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
+    return Written(cut.pieces, None if stills is None else [stills[number] for number in cut.main_takes], notes)
+
+
+def write_copied(
+    source: Source, spans: Sequence[tuple[float, float]], output: Path, progress: Progress | None
+) -> Written:
+    """Copy the packets of the spans into a file and make sure that it holds them.
+
+    Raises:
+        CutError: the container cannot hold this codec, writing failed, or the file does not hold the pieces.
+    """
+    pieces = plan_copy(source, spans)
+    with reading(source.path) as container:
+        plan = plan_copied(container, source)
+    copy_pieces(source, plan, pieces, output, progress)
+    starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
+    fault = check_video(output, Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound))).fault
+    if fault:
+        raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
+    return Written(pieces, None, (*plan.notes, *not_kept(source, plan, pieces, output)))
+
+
+def _planned(
+    source: Source,
+    spans: Sequence[tuple[float, float]],
+    choices: CutChoices,
+    caution: int,
+    still_width: int | None,
+) -> tuple[CutPlan, OutputPlan, Stills | None]:
+    with reading(source.path) as container:
+        cut = plan_encode(container, source, spans, caution)
+        plan = plan_output(container, source, cut.takes, choices.hdr, mix=choices.mix_audio)
+        return cut, plan, None if still_width is None else plan_stills(container, source, still_width)
+
+
+def _expected(cut: CutPlan, plan: OutputPlan) -> Planned:
+    """What the file should hold."""
+    starts = [float(take.offset) for take in cut.takes if take.frames]
+    return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown])
+
+
+def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:
+    """The note about them.
+
+    Raises:
+        CutError: they are too many.
+    """
+    total, missing = len(plan.shown), len(verdict.missing)
+    if missing > _MOST_MISSING * total:
+        raise CutError(
+            f"{source.path}: {missing} of {total} pictures in the chosen spans cannot be decoded; choose other moments"
+        )
+    return (
+        f"{missing} of {total} pictures cannot be decoded, the first one at {verdict.missing[0]:.1f} s of the summary; "
+        f"the one before stays on screen."
+    )

@@ -1,0 +1,213 @@
+"""Whether a written video is what was planned, found out from its packets and a few of its frames.
+
+In: a file and what it should hold. Out: a `Verdict`. It costs little: packets are read once, and of each piece only the
+pictures from the last keyframe to the end, and the first one, are decoded.
+"""
+
+from __future__ import annotations
+
+import statistics
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import HighlightrError
+from highlightr.media._container.opening import packets, reading, start_seconds
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+_SAME_SECONDS = 0.002
+"""Containers round timestamps: to a millisecond (Matroska), or finer."""
+
+_LEAST_FRAME_SECONDS = 0.04
+"""Lengths may differ by a frame: by one of this length at least."""
+
+_SOUND_SECONDS = 0.1
+"""By how much sound may begin late or end early: blocks of a codec, and its delay."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a written video should hold; times in seconds of the output."""
+
+    seconds: float
+    starts: Sequence[float]
+    """Where each piece begins."""
+    num_sounds: int
+    """Audio streams."""
+    shown: Sequence[float] | None = None
+    """When each frame appears; `None` if only the packets could tell."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found."""
+
+    fault: str = ""
+    """Why the file must not be delivered; empty if it may be."""
+    missing: tuple[float, ...] = ()
+    """When planned frames should have appeared that are not there: the one before stays on screen."""
+
+    @property
+    def is_as_planned(self) -> bool:
+        """Whether nothing differs."""
+        return not self.fault and not self.missing
+
+
+def check_video(path: Path, planned: Planned) -> Verdict:
+    """Reopen a written video and compare it with its plan."""
+    try:
+        with reading(path) as container:
+            return _checked(container, planned)
+    except HighlightrError as error:
+        return Verdict(f"it cannot be opened again ({error})")
+
+
+@dataclass
+class _Seen:
+    """What the packets of a file say; seconds."""
+
+    shown: list[float] = field(default_factory=list)
+    latest: float = 0.0
+    end: float = 0.0
+    sounds: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Audio stream to its first and last moment."""
+    undecoded: list[float] = field(default_factory=list)
+    """Where pieces begin of which a picture that was tried did not decode."""
+
+
+def _checked(container: InputContainer, planned: Planned) -> Verdict:
+    if not _pictures(container):
+        return Verdict("it has no picture")
+    count = len(container.streams.audio)
+    if count != planned.num_sounds:
+        return Verdict(f"it has {count} audio streams instead of {planned.num_sounds}")
+    seen = _read(container, planned)
+    fault = _fault(seen, planned)
+    if fault or planned.shown is None:
+        return Verdict(fault)
+    missing, extra = _differences(planned.shown, sorted(seen.shown))
+    if extra:
+        return Verdict(f"{len(extra)} of its pictures were not planned, the first one at {extra[0]:.3f} s")
+    return Verdict(missing=tuple(missing))
+
+
+def _pictures(container: InputContainer) -> list[Any]:
+    """Streams of moving pictures."""
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
+
+
+def _fault(seen: _Seen, planned: Planned) -> str:
+    """What is wrong whatever frames were planned."""
+    if not seen.shown:
+        return "it has no picture"
+    steps = [b - a for a, b in pairwise(sorted(seen.shown))]
+    frame = max(_LEAST_FRAME_SECONDS, statistics.median(steps) if steps else 0.0)
+    if abs(seen.end - planned.seconds) > frame + _SAME_SECONDS:
+        return f"its picture lasts {seen.end:.3f} s instead of {planned.seconds:.3f} s"
+    # Copied sound has the gaps that it has in the source; encoded sound has none.
+    for begin, end in seen.sounds.values() if planned.shown is not None else ():
+        if begin > _SOUND_SECONDS or end < planned.seconds - _SOUND_SECONDS:
+            return f"its sound lasts from {begin:.3f} to {end:.3f} s of {planned.seconds:.3f} s"
+    if planned.shown is not None and len(seen.sounds) < planned.num_sounds:
+        return "an audio stream is empty"
+    if seen.undecoded:
+        return f"the piece that begins at {seen.undecoded[0]:.3f} s cannot be decoded"
+    return ""
+
+
+def _read(container: InputContainer, planned: Planned) -> _Seen:
+    """Go through all packets once."""
+    video, seen = _pictures(container)[0], _Seen()
+    zero = float(start_seconds(container))
+    trial = _Trial(video, planned, seen.undecoded)
+    for packet in packets(container, video, *container.streams.audio):
+        if packet.pts is None or packet.size == 0:
+            continue
+        begin = float(packet.pts * packet.time_base) - zero
+        end = begin + float((packet.duration or 0) * packet.time_base)
+        if packet.stream is video:
+            trial.push(packet, begin)
+            if not packet.is_discard:
+                # The last one shown tells the end: others may say how long until the next one is decoded.
+                seen.end = end if begin >= seen.latest else seen.end
+                seen.latest = max(seen.latest, begin)
+                seen.shown.append(begin)
+        else:
+            first, last = seen.sounds.get(packet.stream.index, (begin, end))
+            seen.sounds[packet.stream.index] = (min(first, begin), max(last, end))
+    trial.finish()
+    if video.duration:
+        # As the header of an MP4 file has it: that is what players believe.
+        seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
+    return seen
+
+
+class _Trial:
+    """Decodes the first picture of each piece, and those from its last keyframe on.
+
+    Args:
+        stream: of the packets.
+        planned: where pieces begin, and whether all their frames are known.
+        undecoded: takes the starts of those that do not decode.
+    """
+
+    def __init__(self, stream: Any, planned: Planned, undecoded: list[float]) -> None:
+        self._decoder: Any = stream.codec_context
+        self._decoder.thread_count = 1
+        self._starts, self._undecoded = sorted(planned.starts), undecoded
+        # Pictures that follow a copied keyframe may need those before it, and are left out.
+        self._needs_all = planned.shown is not None
+        self._piece = -1
+        self._group: list[av.Packet[Any]] = []
+
+    def push(self, packet: av.Packet[Any], shown: float) -> None:
+        """Take the next packet of the file."""
+        piece = bisect_right(self._starts, shown + _SAME_SECONDS) - 1
+        if packet.is_keyframe:
+            if piece > self._piece:
+                self.finish()
+                self._piece = piece
+                self._try([packet])
+            self._group = []
+        self._group.append(packet)
+
+    def finish(self) -> None:
+        """The piece is at its end."""
+        if self._group:
+            self._try(self._group)
+
+    def _try(self, group: Sequence[av.Packet[Any]]) -> None:
+        import av
+
+        try:
+            frames = [frame for packet in group for frame in self._decoder.decode(packet)]
+            frames += self._decoder.decode(None)
+        except av.FFmpegError:
+            frames = []
+        self._decoder.flush_buffers()
+        if len(frames) < (len(group) if self._needs_all else 1):
+            self._undecoded.append(self._starts[max(0, self._piece)])
+
+
+def _differences(planned: Sequence[float], shown: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Planned times without a frame, and frames without a planned time; both in order."""
+    missing, extra, position = [], [], 0
+    for time in shown:
+        while position < len(planned) and planned[position] < time - _SAME_SECONDS:
+            missing.append(planned[position])
+            position += 1
+        if position < len(planned) and planned[position] <= time + _SAME_SECONDS:
+            position += 1
+        else:
+            extra.append(time)
+    return [*missing, *planned[position:]], extra
