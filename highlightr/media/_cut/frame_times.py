@@ -33,9 +33,6 @@ _KEYFRAMES_BACK = (1, 2, 4, 8)
 _SOUND_LEAD_SECONDS = Fraction(1, 2)
 """Reading begins before sound of this much before the frame: decoders need a few packets to begin, too."""
 
-_WRAP_SECONDS = Fraction(1 << 33, 90_000)
-"""Transport and program streams count time in 33 bits; after a wrap it depends on where reading began."""
-
 
 @dataclass(frozen=True)
 class Reach:
@@ -153,10 +150,7 @@ class _IndexedTimes:
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Looked up."""
-        ticks, unit = self._index.ticks, self._index.time_base
-        first = max(0, bisect_right(ticks, start / unit) - 1)
-        last = bisect_left(ticks, stop / unit)
-        return [tick * unit for tick in ticks[first : last + 1]]
+        return self._index.shown(start, stop)
 
     def recordings(self, start: Fraction, stop: Fraction) -> list[tuple[Fraction, Fraction]]:
         """Those that overlap the piece; at least one."""
@@ -174,27 +168,32 @@ class _IndexedTimes:
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
         self._stamps.seek(aim)
-        yield from self._true(packets(self._container, self._stream), lambda _: self._zero)
+        yield from self._true(packets(self._container, self._stream), self._index.recordings[0], lambda _: 0)
 
     def _true(
-        self, read: Iterator[av.Packet[Any]], clock: Callable[[Fraction], Fraction]
+        self, read: Iterator[av.Packet[Any]], recording: Recording, turns: Callable[[int], int]
     ) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-        """Packets with their times, from the first keyframe on, for as long as they are what the whole file holds."""
-        unit, begun = self._index.time_base, False
+        """Packets with their times, from the first keyframe on, for as long as they are what the whole file holds.
+
+        Args:
+            read: packets of one recording.
+            recording: that one.
+            turns: how many times the clock is ahead of the file's by 33 bits, told the first timestamp.
+        """
+        begun = False
         for packet in read:
             stamp = packet.pts if self._index.delay is None else packet.dts
             if stamp is None or not packet.size:
                 continue
-            raw = (stamp + (self._index.delay or 0)) * packet.time_base
-            tick = (raw - clock(raw)) / unit
-            place = bisect_left(self._index.ticks, tick)
-            known = place < len(self._index.ticks) and self._index.ticks[place] == tick
-            if known and self._index.sizes[place] == packet.size:
+            true = stamp + (self._index.delay or 0) - (turns(stamp) << 33)
+            place = bisect_left(recording.stamps, true)
+            known = place < len(recording.stamps) and recording.stamps[place] == true
+            if known and recording.sizes[place] == packet.size:
                 begun = begun or packet.is_keyframe
             elif begun:
                 return
             if begun:
-                yield tick * unit, packet
+                yield true * self._index.time_base - recording.clock, packet
 
 
 class _ByteTimes(_IndexedTimes):
@@ -214,11 +213,8 @@ class _ByteTimes(_IndexedTimes):
                 first = max(recording.first_byte, min(keys[-back].position, self._sound_position(shown)))
                 yield from self._tried(recording, first, shown)
         yield from self._tried(recording, recording.first_byte, shown)
-        if recording.first_byte == 0:
-            yield Reach(recording.clock, ids=self._ids)
-        else:
-            name = self._container.format.name
-            yield Reach(recording.clock, None, (recording.first_byte, recording.stop_byte), name, self._ids)
+        span = (recording.first_byte, recording.stop_byte)
+        yield Reach(recording.clock, None, span, self._container.format.name, self._ids)
 
     def _sound_position(self, shown: Fraction) -> int:
         """Where to read from for the sound at a time."""
@@ -228,20 +224,19 @@ class _ByteTimes(_IndexedTimes):
 
     def _tried(self, recording: Recording, first: int, shown: Fraction) -> Iterator[Reach]:
         """The bytes from here on, if they hold the wanted frame and what it needs, with true timestamps."""
-        span = (first, recording.stop_byte)
-        clocks: list[Fraction] = []
+        span, name = (first, recording.stop_byte), self._container.format.name
+        ahead: list[int] = []
 
-        def clock(raw: Fraction) -> Fraction:
-            if not clocks:
-                turns = round((raw - recording.clock - shown) / _WRAP_SECONDS)
-                clocks.append(recording.clock + turns * _WRAP_SECONDS)
-            return clocks[0]
+        def turns(stamp: int) -> int:
+            if not ahead:
+                ahead.append(round((stamp - (recording.clock + shown) / self._index.time_base) / (1 << 33)))
+            return ahead[0]
 
-        name = self._container.format.name
         with open_range(self._path, span, name) as part:
             same = next((one for one in part.streams.video if one.id == self._stream.id), None)
-            if same is not None and self._judge.accepts(self._true(packets(part, same), clock), shown):
-                yield Reach(clocks[0], None, span, name, self._ids)
+            if same is not None and self._judge.accepts(self._true(packets(part, same), recording, turns), shown):
+                clock = recording.clock + (ahead[0] << 33) * self._index.time_base
+                yield Reach(clock, None, span, name, self._ids)
 
 
 def _on_screen(times: list[Fraction], start: Fraction, stop: Fraction) -> list[Fraction]:

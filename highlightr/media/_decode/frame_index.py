@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import statistics
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -55,6 +55,10 @@ class Recording:
     """Seconds from zero."""
     stop: Fraction
     """The end of its last frame."""
+    stamps: array[int]
+    """The file's timestamp of each frame, in order of display and units of the stream's time base."""
+    sizes: array[int]
+    """Bytes of each frame, in the same order: with its timestamp, a frame's mark."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,6 @@ class FrameIndex:
 
     recordings: tuple[Recording, ...]
     time_base: Fraction
-    ticks: array[int]
-    """When each frame is shown, in order, in units of `time_base`."""
-    sizes: array[int]
-    """Bytes of each frame, in the same order: with its time, a frame's mark."""
     delay: int | None
     """Where the container has no display times: a frame leaves the decoder this many ticks after its decode time."""
     keyframes: tuple[Keyframe, ...]
@@ -89,6 +89,16 @@ class FrameIndex:
     def seconds(self) -> Fraction:
         """From zero to the end of the last frame."""
         return self.recordings[-1].stop
+
+    def shown(self, start: Fraction, stop: Fraction) -> list[Fraction]:
+        """When frames are shown that are on screen during ``[start, stop)``, and the first one at or after `stop`."""
+        times: list[Fraction] = []
+        for one in self.recordings:
+            first = max(0, bisect_right(one.stamps, (start + one.clock) / self.time_base) - 1)
+            last = bisect_left(one.stamps, (stop + one.clock) / self.time_base) + 1
+            times += [stamp * self.time_base - one.clock for stamp in one.stamps[first:last]]
+        earlier = max(0, bisect_right(times, start) - 1)
+        return times[earlier : bisect_left(times, stop) + 1]
 
     def recording_at(self, seconds: Fraction) -> Recording:
         """The one that a time from zero lies in."""
@@ -250,29 +260,28 @@ class _Stretches:
         stretches = [one for one in self._stretches if one.sizes]
         if not stretches:
             raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
-        recordings = list(_in_a_row(stretches, zero, self._time_base, size_bytes))
-        ticks, sizes = array("q"), array("q")
-        keyframes, sound = [], []
-        for stretch, recording in zip(stretches, recordings, strict=True):
-            moved = round(recording.clock / self._time_base)
-            ticks.extend(stamp - moved for stamp in sorted(stretch.sizes))
-            sizes.extend(stretch.sizes[stamp] for stamp in sorted(stretch.sizes))
-            keys = [((stamp - moved) * self._time_base, position, wait) for stamp, position, wait in stretch.keyframes]
-            keyframes += [Keyframe(*key) for key in sorted(keys, key=lambda key: key[0])]
-            sound += [(shown - recording.clock, position) for shown, position in stretch.sound]
-        return FrameIndex(tuple(recordings), self._time_base, ticks, sizes, self._delay, tuple(keyframes), tuple(sound))
+        unit, recordings = self._time_base, list[Recording]()
+        keyframes, sound = list[Keyframe](), list[tuple[Fraction, int]]()
+        for number, stretch in enumerate(stretches):
+            stop_byte = stretches[number + 1].first_byte if number + 1 < len(stretches) else size_bytes
+            one = _after(stretch, recordings, zero, unit, stop_byte)
+            recordings.append(one)
+            keys = [Keyframe(stamp * unit - one.clock, position, wait) for stamp, position, wait in stretch.keyframes]
+            keyframes += sorted(keys, key=lambda key: key.shown)
+            sound += [(shown - one.clock, position) for shown, position in stretch.sound]
+        return FrameIndex(tuple(recordings), unit, self._delay, tuple(keyframes), tuple(sound))
 
 
-def _in_a_row(stretches: list[_Stretch], zero: Fraction, time_base: Fraction, size_bytes: int) -> Iterator[Recording]:
-    """Each recording begins where the picture of the one before ends."""
-    start = Fraction(0)
-    for number, stretch in enumerate(stretches):
-        first = zero if number == 0 else stretch.earliest
-        clock = first - start
-        stop_byte = stretches[number + 1].first_byte if number + 1 < len(stretches) else size_bytes
-        stop = max(start, stretch.stop(time_base) - clock)
-        yield Recording(0 if number == 0 else stretch.first_byte, stop_byte, clock, start, stop)
-        start = stop
+def _after(
+    stretch: _Stretch, before: Sequence[Recording], zero: Fraction, time_base: Fraction, stop_byte: int
+) -> Recording:
+    """A recording that begins where the picture of the one before ends; the first one at the container's zero."""
+    start = before[-1].stop if before else Fraction(0)
+    first_byte = stretch.first_byte if before else 0
+    clock = (stretch.earliest if before else zero) - start
+    stamps = array("q", sorted(stretch.sizes))
+    sizes = array("q", [stretch.sizes[stamp] for stamp in stamps])
+    return Recording(first_byte, stop_byte, clock, start, max(start, stretch.stop(time_base) - clock), stamps, sizes)
 
 
 def on_one_time_line(
