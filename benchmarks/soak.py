@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.batch import BatchOptions, Job
-from highlightr.batch.output_dir import OutputPlace
-from highlightr.batch.work import VideoWork
+from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.work import JobRunner
 from tests.mediamaker import made
 
 DISTINCT = 8
@@ -51,9 +51,9 @@ class Soak:
 
 def soak(folder: Path, count: int, preset: str, query: str | None) -> Soak:
     """Summarise `count` videos, one after the other, with the models of one load."""
-    place = OutputPlace(folder)
+    place = OutputDir(folder)
     place.prepare()
-    work = VideoWork(place, BatchOptions(preset=preset, cache=False, overwrite=True), device="cpu")
+    work = JobRunner(place, BatchOptions(preset=preset, cache=False, overwrite=True), device="cpu")
     videos = [made("short.mp4", seconds=2.0 + number / 4, size=(320, 240)) for number in range(DISTINCT)]
     seen = Soak()
     for number in range(count):

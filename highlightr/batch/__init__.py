@@ -7,20 +7,20 @@ result = run_batch(jobs, "out", BatchOptions(workers=2))
 
 from __future__ import annotations
 
-from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.plan import plan_jobs
-from highlightr.batch.progress import Board, Running, Watch
+from highlightr.batch.progress import BatchProgress, BatchProgressHook, RunningJob
 from highlightr.batch.run import BatchResult, run_batch
 
 __all__ = [
     "BatchOptions",
+    "BatchProgress",
+    "BatchProgressHook",
     "BatchResult",
-    "Board",
     "Job",
-    "Outcome",
-    "Running",
-    "Watch",
+    "JobResult",
+    "RunningJob",
     "plan_jobs",
     "run_batch",
 ]

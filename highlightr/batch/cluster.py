@@ -6,7 +6,6 @@ when its own is lost. The output folder has to be one that every node sees, whic
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import socket
 import time
@@ -18,21 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.batch.devices import CORES_PER_WORKER
-from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.output_dir import OutputPlace
-from highlightr.batch.progress import Listener
-from highlightr.batch.work import UnusableError, VideoWork
+from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.progress import JobListener
+from highlightr.batch.time_limit import TimeLimit
+from highlightr.batch.work import JobRunner, ModelsUnusableError
 from highlightr.core import errors
 from highlightr.core.errors import ConfigError, HighlightrError
-
-__all__ = ["run_on_ray"]
 
 TICK_SECONDS = 0.5
 BUSY_SECONDS = 1.0
 
 
-def run_on_ray(jobs: Sequence[Job], place: OutputPlace, options: BatchOptions, listener: Listener) -> None:
+def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
     """Do all jobs on a Ray cluster: the one at `options.address`, else the one that Ray finds, else a local one.
 
     Raises:
@@ -48,7 +46,7 @@ def run_on_ray(jobs: Sequence[Job], place: OutputPlace, options: BatchOptions, l
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigError(f"no Ray cluster at {options.address or 'hand'}: {error}") from error
     try:
-        _Cluster(ray, place, options, listener).run(jobs)
+        _Cluster(ray, output_dir, options, listener).run(jobs)
     finally:
         if ours:
             ray.shutdown()
@@ -72,19 +70,19 @@ class _Try:
 class _Cluster:
     """One batch on one cluster."""
 
-    def __init__(self, ray: Any, place: OutputPlace, options: BatchOptions, listener: Listener) -> None:
+    def __init__(self, ray: Any, output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
         self._ray, self._options, self._listener = ray, options, listener
         self._device, resources = _resources(ray, options.device)
         self._settings = json.dumps(asdict(options))
         self._task = ray.remote(_do).options(max_retries=options.retries, **resources)
-        self._place = place
+        self._output_dir = output_dir
         self._running: dict[Any, _Try] = {}
 
     def run(self, jobs: Sequence[Job]) -> None:
         waiting = deque(_Try(job) for job in jobs)
         # All are submitted at once unless the caller limits them: a cluster that grows on demand sees the demand.
         most = self._options.workers or len(jobs)
-        token = self._place.token()
+        token = self._output_dir.token()
         while waiting or self._running:
             while waiting and len(self._running) < most and waiting[0].not_before <= time.monotonic():
                 self._submit(waiting.popleft(), token)
@@ -97,7 +95,7 @@ class _Cluster:
             self._listener.ticked()
 
     def _submit(self, one: _Try, token: str) -> None:
-        reference = self._task.remote(str(self._place.root), self._settings, self._device, token, asdict(one.job))
+        reference = self._task.remote(str(self._output_dir.root), self._settings, self._device, token, asdict(one.job))
         self._running[reference] = one
 
     def _take(self, reference: Any, one: _Try) -> list[_Try]:
@@ -113,7 +111,7 @@ class _Cluster:
             return []
         if "unusable" in answer:
             raise getattr(errors, answer["error_class"], HighlightrError)(answer["unusable"])
-        outcome = Outcome.from_json(answer)
+        outcome = JobResult.from_json(answer)
         if outcome.state == "busy":
             return [replace(one, not_before=time.monotonic() + BUSY_SECONDS)]
         self._listener.finished(replace(outcome, attempts=one.attempt))
@@ -126,8 +124,8 @@ class _Cluster:
         return []
 
     def _fail(self, one: _Try, why: str) -> None:
-        self._place.sweep()
-        self._listener.finished(Outcome(one.job, "failed", error=why, attempts=one.attempt))
+        self._output_dir.sweep()
+        self._listener.finished(JobResult(one.job, "failed", error=why, attempts=one.attempt))
 
 
 def _resources(ray: Any, device: str) -> tuple[str, dict[str, float]]:
@@ -145,43 +143,41 @@ def _resources(ray: Any, device: str) -> tuple[str, dict[str, float]]:
 
 def _do(root: str, settings: str, device: str, token: str, job: Mapping[str, Any]) -> dict[str, Any]:
     """One job, on whichever node Ray chose."""
-    if not OutputPlace(Path(root)).shows(token):
+    if not OutputDir(Path(root)).shows(token):
         node = socket.gethostname()
         words = f"the node {node} does not see the output folder {root}; choose one that all nodes share"
         return {"unusable": words, "error_class": "ConfigError"}
     work = _work(root, settings, device)
     try:
         return work(Job(**job)).as_json()
-    except UnusableError as error:
+    except ModelsUnusableError as error:
         return {"unusable": str(error.__cause__), "error_class": type(error.__cause__).__name__}
     except Exception:
         # Nothing of what was in memory is to be trusted: the next task loads the models again.
         _work.cache_clear()
         raise
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        TimeLimit.cancel()
 
 
 @cache
-def _work(root: str, settings: str, device: str) -> _TimedWork:
+def _work(root: str, settings: str, device: str) -> _TimedRunner:
     """What does jobs in this Ray worker, made once."""
-    return _TimedWork(OutputPlace(Path(root)), BatchOptions(**json.loads(settings)), device)
+    return _TimedRunner(OutputDir(Path(root)), BatchOptions(**json.loads(settings)), device)
 
 
-class _TimedWork:
-    """Work that ends its process when it hangs or has had its time; Ray sees a dead worker."""
+class _TimedRunner:
+    """Does jobs, and ends its process when one hangs or has had its time; Ray sees a dead worker."""
 
-    def __init__(self, place: OutputPlace, options: BatchOptions, device: str) -> None:
-        self._options = options
-        self._began = 0.0
-        self._work = VideoWork(place, options, device=device, progress=self._sign)
+    def __init__(self, output_dir: OutputDir, options: BatchOptions, device: str) -> None:
+        self._time_limit = TimeLimit.of(options)
+        self._runner = JobRunner(output_dir, options, device=device, progress=self._progress)
 
-    def __call__(self, job: Job) -> Outcome:
-        self._began = time.monotonic()
-        self._sign("", 0.0, 1.0)
-        return self._work(job)
+    def __call__(self, job: Job) -> JobResult:
+        self._time_limit.start()
+        self._time_limit.end_process_when_exceeded()
+        return self._runner(job)
 
-    def _sign(self, stage: str, completed: float, total: float) -> None:  # noqa: ARG002  (a progress hook)
-        limit, stall = self._options.time_limit_seconds, self._options.stall_seconds
-        left = stall if limit is None else min(stall, self._began + limit - time.monotonic())
-        faulthandler.dump_traceback_later(max(left, 0.01), exit=True, file=2)
+    def _progress(self, stage: str, completed: float, total: float) -> None:  # noqa: ARG002  (a progress hook)
+        self._time_limit.progressed()
+        self._time_limit.end_process_when_exceeded()

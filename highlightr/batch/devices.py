@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 
 from highlightr.core.device import core_count, cuda_device_count, resolve_device
 
-__all__ = ["Placement", "place_workers"]
-
 CORES_PER_WORKER = 2
 """Decoding and the models of one video keep about two cores busy."""
 

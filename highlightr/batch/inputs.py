@@ -19,17 +19,15 @@ from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
 
-__all__ = ["Found", "find_videos", "is_address", "read_list"]
-
 RESERVED = (STATE_FOLDER, INDEX_NAME, RESULTS_NAME)
 """Names in the output folder that are the batch's own."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)*://")
-_MOST_NAME_BYTES = 160
+_MAX_NAME_BYTES = 160
 
 
 @dataclass(frozen=True)
-class Found:
+class InputVideo:
     """One video."""
 
     video: str
@@ -51,7 +49,7 @@ def find_videos(
     lists: Sequence[Path] = (),
     pattern: str | None = None,
     allow_remote: bool = False,
-) -> tuple[Found, ...]:
+) -> tuple[InputVideo, ...]:
     """Every video that is meant, each once, in the order given; folders are walked through, sorted by name.
 
     Args:
@@ -70,7 +68,7 @@ def find_videos(
         places += _lines(Path(text[1:])) if listed else [(text, None)]
     for one in lists:
         places += _lines(one)
-    videos: dict[str, Found] = {}
+    videos: dict[str, InputVideo] = {}
     names: set[str] = {name.casefold() for name in RESERVED}
     for text, below in places:
         for found in _at(text, below, output.absolute(), pattern, allow_remote):
@@ -98,11 +96,11 @@ def _lines(path: Path) -> list[tuple[str, str | None]]:
     return [(line, str(path.absolute().parent)) for line in read_list(path)]
 
 
-def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool) -> Iterator[Found]:
+def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool) -> Iterator[InputVideo]:
     """The videos at one place; `below` is the folder of the list that named it."""
     if is_address(text):
         check_address(text, allowed=allow_remote)
-        yield Found(text, _address_name(text), remote=True)
+        yield InputVideo(text, _address_name(text), remote=True)
         return
     path = Path(text) if below is None else Path(below) / text
     if path.is_dir():
@@ -113,34 +111,34 @@ def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_r
         # A line of a list whose file is missing fails alone: the rest of a long list is still worth doing.
         inner = PurePosixPath(text)
         plain = below is not None and not inner.is_absolute() and ".." not in inner.parts
-        yield Found(os.path.abspath(path), str(inner) if plain else path.name)  # noqa: PTH100  (drops `..` too)
+        yield InputVideo(os.path.abspath(path), str(inner) if plain else path.name)  # noqa: PTH100  (drops `..` too)
 
 
-def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[Found]:
+def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[InputVideo]:
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
     count = 0
-    for place, folders, files in os.walk(folder):
-        here = Path(place)
+    for folder_name, folders, files in os.walk(folder):
+        here = Path(folder_name)
         folders[:] = sorted(n for n in folders if not n.startswith(".") and (here / n).resolve() != output.resolve())
         for name in sorted(files):
             usual = not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
             if usual if pattern is None else fnmatch(name, pattern):
                 count += 1
-                yield Found(str(here / name), (here / name).relative_to(folder).as_posix())
+                yield InputVideo(str(here / name), (here / name).relative_to(folder).as_posix())
     if not count:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")
 
 
-def _named(found: Found, taken: set[str]) -> Found:
+def _named(found: InputVideo, taken: set[str]) -> InputVideo:
     """With a name that no other has, also where letters of both cases are one; the first of two keeps its own."""
     name = found.name
     if name.casefold() in taken:
         digest = hashlib.sha256(found.video.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         name = f"{name}~{digest}"
     taken.add(name.casefold())
-    return Found(found.video, name, found.remote)
+    return InputVideo(found.video, name, found.remote)
 
 
 def _address_name(address: str) -> str:
@@ -148,5 +146,5 @@ def _address_name(address: str) -> str:
     last = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2]
     clean = re.sub(r"[^\w.() -]", "_", last).lstrip(".")
     stem, suffix = os.path.splitext(clean)  # noqa: PTH122  (a string, not a path)
-    short = stem.encode("utf-8")[:_MOST_NAME_BYTES].decode("utf-8", "ignore") + suffix[:16]
+    short = stem.encode("utf-8")[:_MAX_NAME_BYTES].decode("utf-8", "ignore") + suffix[:16]
     return short or "video"

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Job", "Outcome", "State"]
-
-State = Literal["done", "kept", "no_match", "failed", "busy"]
+JobState = Literal["done", "kept", "no_match", "failed", "busy"]
 """``done``: made now; ``kept``: made before in the same way; ``no_match``: with `strict`, the query is not in the
 video, and nothing was written; ``busy``: another run is at it, try again later."""
 
@@ -36,11 +34,11 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobResult:
     """What became of one job."""
 
     job: Job
-    state: State
+    state: JobState
     seconds: float = 0.0
     """Wall time of the work, tries that failed included."""
     video_seconds: float = 0.0
@@ -63,7 +61,7 @@ class Outcome:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Outcome:
+    def from_json(cls, value: Mapping[str, Any]) -> JobResult:
         """The outcome that `as_json` described.
 
         Raises:

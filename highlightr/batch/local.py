@@ -14,25 +14,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from highlightr.batch.devices import Placement, place_workers
-from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.output_dir import OutputPlace
+from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.process import Inbox, Message, WorkerProcess
-from highlightr.batch.progress import Listener
+from highlightr.batch.progress import JobListener
+from highlightr.batch.time_limit import TimeLimit
 from highlightr.core import errors
 from highlightr.core.errors import HighlightrError
-
-__all__ = ["run_locally"]
 
 TICK_SECONDS = 0.25
 BUSY_SECONDS = 1.0
 """How long a job that another run is at rests before it is asked for again."""
 
-MOST_STILLBORN = 3
+MAX_STARTUP_FAILURES = 3
 """So many workers in a row that end before they could say a word: there is no use in more."""
 
 
-def run_locally(jobs: Sequence[Job], place: OutputPlace, options: BatchOptions, listener: Listener) -> None:
+def run_locally(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
     """Do all jobs; errors of one of them are its outcome.
 
     Raises:
@@ -40,7 +39,7 @@ def run_locally(jobs: Sequence[Job], place: OutputPlace, options: BatchOptions, 
         HighlightrError: no worker can be started.
     """
     placements = place_workers(options.device, options.workers)[: max(1, len(jobs))]
-    pool = _Pool(jobs, placements, place, options, listener)
+    pool = _WorkerPool(jobs, placements, output_dir, options, listener)
     try:
         pool.run()
     finally:
@@ -57,33 +56,32 @@ class _Try:
 
 
 @dataclass
-class _Slot:
-    """One place for a worker, and what the worker in it is doing."""
+class _WorkerSlot:
+    """One output_dir for a worker, and what the worker in it is doing."""
 
     placement: Placement
+    time_limit: TimeLimit
     worker: WorkerProcess | None = None
     spoke: bool = False
     doing: _Try | None = None
-    began: float = 0.0
-    last_sign: float = 0.0
     ended_for: str = field(default="")
     """Why we ended the worker ourselves."""
 
 
-class _Pool:
+class _WorkerPool:
     def __init__(
         self,
         jobs: Sequence[Job],
         placements: Sequence[Placement],
-        place: OutputPlace,
+        output_dir: OutputDir,
         options: BatchOptions,
-        listener: Listener,
+        listener: JobListener,
     ) -> None:
-        self._place, self._options, self._listener = place, options, listener
+        self._output_dir, self._options, self._listener = output_dir, options, listener
         self._waiting = deque(_Try(job) for job in jobs)
-        self._slots = [_Slot(placement) for placement in placements]
+        self._slots = [_WorkerSlot(placement, TimeLimit.of(options)) for placement in placements]
         self._inbox: Inbox = queue.Queue()
-        self._stillborn = 0
+        self._startup_failures = 0
 
     def run(self) -> None:
         while self._waiting or any(slot.doing for slot in self._slots):
@@ -101,19 +99,19 @@ class _Pool:
             if slot.worker is not None:
                 slot.worker.end()
         if any(slot.doing for slot in self._slots):
-            self._place.sweep()
+            self._output_dir.sweep()
 
-    def _fill(self, slot: _Slot) -> None:
+    def _fill(self, slot: _WorkerSlot) -> None:
         """Give the next job to a worker that has none."""
         ready = next((one for one in self._waiting if one.not_before <= time.monotonic()), None)
         if slot.doing is not None or ready is None:
             return
         if slot.worker is None:
-            slot.worker = WorkerProcess(slot.placement, self._place, self._options, self._inbox)
+            slot.worker = WorkerProcess(slot.placement, self._output_dir, self._options, self._inbox)
             slot.spoke = False
         self._waiting.remove(ready)
         slot.doing, slot.ended_for = ready, ""
-        slot.began = slot.last_sign = time.monotonic()
+        slot.time_limit.start()
         slot.worker.give(ready.job)
         self._listener.started(ready.job, slot.placement.name, slot.worker.pid)
 
@@ -124,66 +122,60 @@ class _Pool:
         if message is None:
             self._ended(slot, worker)
             return
-        slot.spoke, slot.last_sign, self._stillborn = True, time.monotonic(), 0
-        if message["kind"] == "stage" and slot.doing:
-            self._listener.advanced(slot.doing.job, message["stage"], message["completed"], message["total"])
+        slot.spoke, self._startup_failures = True, 0
+        slot.time_limit.progressed()
+        if message["kind"] == "progress" and slot.doing:
+            self._listener.progressed(slot.doing.job, message["stage"], message["completed"], message["total"])
         elif message["kind"] == "outcome" and slot.doing:
-            self._answered(slot, Outcome.from_json(message["outcome"]))
+            self._answered(slot, JobResult.from_json(message["outcome"]))
         elif message["kind"] == "crash":
             slot.ended_for = message["error"]
         elif message["kind"] == "unusable":
             raise getattr(errors, message["error_class"], HighlightrError)(message["error"])
 
-    def _answered(self, slot: _Slot, outcome: Outcome) -> None:
+    def _answered(self, slot: _WorkerSlot, outcome: JobResult) -> None:
         done, slot.doing = slot.doing, None
         assert done is not None
         if outcome.state == "busy":
-            self._listener.waits(done.job)
+            self._listener.requeued(done.job)
             self._waiting.append(replace(done, not_before=time.monotonic() + BUSY_SECONDS))
             return
         seconds = round(outcome.seconds + done.seconds, 3)
         self._listener.finished(replace(outcome, attempts=done.attempt, seconds=seconds))
 
-    def _ended(self, slot: _Slot, worker: WorkerProcess) -> None:
+    def _ended(self, slot: _WorkerSlot, worker: WorkerProcess) -> None:
         """A worker has ended, by itself or because we ended it."""
-        why = slot.ended_for or worker.why_it_ended()
+        why = slot.ended_for or worker.exit_reason()
         worker.end()  # Its children may live on.
-        self._stillborn += not slot.spoke
+        self._startup_failures += not slot.spoke
         slot.worker = None
-        if self._stillborn >= MOST_STILLBORN:
+        if self._startup_failures >= MAX_STARTUP_FAILURES:
             raise HighlightrError(f"no worker can be started: {why}")
         lost, slot.doing = slot.doing, None
         if lost is not None:
-            self._lost(lost, why, time.monotonic() - slot.began)
+            self._lost(lost, why, time.monotonic() - slot.time_limit.began)
 
     def _lost(self, lost: _Try, why: str, seconds: float) -> None:
         """A job lost its worker: it is tried again in another, or has failed."""
         spent = lost.seconds + seconds
         if lost.attempt <= self._options.retries:
-            self._listener.waits(lost.job)
+            self._listener.requeued(lost.job)
             self._waiting.append(_Try(lost.job, lost.attempt + 1, spent))
             return
         tries = f" (tried {lost.attempt} times)" if lost.attempt > 1 else ""
         self._fail(lost, f"{why}{tries}", spent)
 
     def _fail(self, lost: _Try, why: str, seconds: float) -> None:
-        self._place.sweep()
+        self._output_dir.sweep()
         self._listener.finished(
-            Outcome(lost.job, "failed", seconds=round(seconds, 3), error=why, attempts=lost.attempt)
+            JobResult(lost.job, "failed", seconds=round(seconds, 3), error=why, attempts=lost.attempt)
         )
 
-    def _check_time(self, slot: _Slot) -> None:
+    def _check_time(self, slot: _WorkerSlot) -> None:
         """End a worker that hangs or has had its time; such a video is not tried again."""
-        late, now = slot.doing, time.monotonic()
-        if late is None or slot.worker is None:
-            return
-        limit, stall = self._options.time_limit_seconds, self._options.stall_seconds
-        if limit is not None and now - slot.began > limit:
-            why = f"not done within {limit:g} s; raise --time-limit, or leave this video out"
-        elif now - slot.last_sign > stall:
-            why = f"no progress for {stall:g} s: it hangs; leave this video out"
-        else:
+        late = slot.doing
+        if late is None or slot.worker is None or (reason := slot.time_limit.exceeded()) is None:
             return
         slot.worker.end()
         slot.worker, slot.doing = None, None
-        self._fail(late, why, late.seconds + now - slot.began)
+        self._fail(late, reason, late.seconds + time.monotonic() - slot.time_limit.began)

@@ -14,8 +14,6 @@ from highlightr.core.device import PRECISIONS, Precision
 from highlightr.core.errors import ConfigError
 from highlightr.options import SummarizeOptions
 
-__all__ = ["OWN_OUTPUTS", "BatchOptions", "Engine"]
-
 Engine = Literal["local", "ray"]
 
 OWN_OUTPUTS = ("output", "clips", "thumbnails", "overwrite")

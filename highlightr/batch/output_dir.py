@@ -2,7 +2,7 @@
 
 Each job has a folder with its outputs. The hidden folder `.highlightr` keeps a lock per job that dies with its holder,
 a mark that work began, and a record that it was finished: a job is done if its record has the wanted key and its
-outputs are whole. Every file is written beside its place and renamed.
+outputs are whole. Every file is written beside its output_dir and renamed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from highlightr.batch.jobs import Job
 from highlightr.core.errors import OutputError
 from highlightr.core.files import file_lock, remove_abandoned, write_whole
 
-__all__ = ["INDEX_NAME", "OUTPUT_NAMES", "RESULTS_NAME", "STATE_FOLDER", "OutputPlace", "Record"]
-
 OUTPUT_NAMES = {"video": "summary.mp4", "receipt": "summary.json", "report": "summary.html"}
 
 STATE_FOLDER = ".highlightr"
@@ -30,12 +28,12 @@ INDEX_NAME = "index.html"
 
 
 @dataclass(frozen=True)
-class Record:
+class JobRecord:
     """What is remembered of a finished job."""
 
     key: str
     outcome: Mapping[str, Any]
-    """`Outcome.as_json`."""
+    """`JobResult.as_json`."""
     sizes: Mapping[str, int]
     """Bytes of each output."""
     curve: tuple[int, ...] = ()
@@ -46,7 +44,7 @@ class Record:
     """A small JPEG in base64."""
 
 
-class OutputPlace:
+class OutputDir:
     """The output folder of a batch."""
 
     def __init__(self, root: Path) -> None:
@@ -78,6 +76,10 @@ class OutputPlace:
     def outputs(self, job: Job) -> dict[str, Path]:
         """Name to path of each output."""
         return {name: self.folder(job) / file for name, file in OUTPUT_NAMES.items()}
+
+    def relative(self, path: Path) -> str:
+        """A path inside, relative to the output folder, with ``/``."""
+        return path.relative_to(self.root).as_posix()
 
     def fetched(self, job: Job) -> Path:
         """Where a video from an address lies while it is worked on."""
@@ -145,7 +147,7 @@ class OutputPlace:
             if not done.exists():
                 self._sweep(job.id, job.folder)
 
-    def finish(self, job: Job, record: Record) -> None:
+    def finish(self, job: Job, record: JobRecord) -> None:
         """Remember that a job is done; the caller holds the claim.
 
         Raises:
@@ -154,16 +156,16 @@ class OutputPlace:
         write_whole(self._done(job.id), json.dumps(vars(record)))
         self._began(job.id).unlink(missing_ok=True)
 
-    def record(self, job_id: str) -> Record | None:
+    def record(self, job_id: str) -> JobRecord | None:
         """What is remembered of a finished job; `None` if nothing is, or nothing that can be understood."""
         try:
             value = json.loads(self._done(job_id).read_text(encoding="utf-8"))
             bands = tuple((float(start), float(length)) for start, length in value.pop("bands"))
-            return Record(**{**value, "curve": tuple(value["curve"]), "bands": bands})
+            return JobRecord(**{**value, "curve": tuple(value["curve"]), "bands": bands})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
-    def whole(self, job: Job) -> Record | None:
+    def whole(self, job: Job) -> JobRecord | None:
         """The record of a job whose outputs are all there with the sizes that were written."""
         record = self.record(job.id)
         return record if record is not None and record.sizes == self.sizes(job) else None
@@ -189,8 +191,8 @@ class OutputPlace:
                     self._sweep(began.name, folder)
 
     def _sweep(self, job_id: str, folder: str) -> None:
-        place = self.root / folder
-        for written in (place, self._began(job_id).parent, self._done(job_id).parent):
+        output_dir = self.root / folder
+        for written in (output_dir, self._began(job_id).parent, self._done(job_id).parent):
             remove_abandoned(written)
         shutil.rmtree(self._state / "fetched" / job_id, ignore_errors=True)
         began = self._began(job_id)
@@ -198,9 +200,9 @@ class OutputPlace:
             # Some of the outputs may be from before, some from after: each is whole, but they do not belong together.
             if self._read_mark(began).get("before") != self.sizes(Job("", None, folder)):
                 for name in OUTPUT_NAMES.values():
-                    (place / name).unlink(missing_ok=True)
+                    (output_dir / name).unlink(missing_ok=True)
             with suppress(OSError):  # Until one that is not empty, or was not made yet.
-                for folder_of in (place, *place.parents):
+                for folder_of in (output_dir, *output_dir.parents):
                     if folder_of == self.root:
                         break
                     folder_of.rmdir()

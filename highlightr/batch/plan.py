@@ -15,21 +15,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.batch.inputs import Found, find_videos, is_address
+from highlightr.batch.inputs import InputVideo, find_videos, is_address
 from highlightr.batch.jobs import Job
 from highlightr.core.errors import ConfigError
 
-__all__ = ["plan_jobs"]
-
 COLUMNS = ("video", "query")
-_MOST_SLUG_LETTERS = 40
+_MAX_SLUG_LETTERS = 40
 
 
 @dataclass(frozen=True)
 class _Row:
     video: str
     query: str | None
-    place: str
+    where: str
     """File and line, for errors."""
 
 
@@ -79,7 +77,7 @@ def _read_queries(path: Path) -> tuple[_Row, ...]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _json_lines(file, path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_lines(file, path)
-            return tuple(_row(values, place) for values, place in lines)
+            return tuple(_row(values, where) for values, where in lines)
     except (OSError, UnicodeError, csv.Error) as error:
         raise ConfigError(f"cannot read the queries {path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -101,16 +99,16 @@ def _json_lines(file: Iterable[str], path: Path) -> Iterator[tuple[object, str]]
                 raise ConfigError(f"{path}:{number}: not JSON: {error}") from error
 
 
-def _row(values: object, place: str) -> _Row:
+def _row(values: object, where: str) -> _Row:
     if not isinstance(values, dict) or not isinstance(values.get("video"), str) or not values["video"]:
-        raise ConfigError(f"{place}: a line needs a video and a query")
+        raise ConfigError(f"{where}: a line needs a video and a query")
     query = values.get("query")
     if query is not None and not isinstance(query, str):
-        raise ConfigError(f"{place}: the query must be text, got {query!r}")
-    return _Row(values["video"], query.strip() or None if query else None, place)
+        raise ConfigError(f"{where}: the query must be text, got {query!r}")
+    return _Row(values["video"], query.strip() or None if query else None, where)
 
 
-def _assign(rows: Iterable[_Row], found: Sequence[Found], queries: Path | None) -> dict[str, list[str | None]]:
+def _assign(rows: Iterable[_Row], found: Sequence[InputVideo], queries: Path | None) -> dict[str, list[str | None]]:
     """Video to its queries, each once."""
     by_name: dict[str, list[str]] = {}
     for one in found:
@@ -125,7 +123,7 @@ def _assign(rows: Iterable[_Row], found: Sequence[Found], queries: Path | None) 
         matches = exact or by_name.get(row.video, [])
         if len(matches) != 1:
             what = "several videos have this name; give the path" if matches else "no input is this video"
-            raise ConfigError(f"{row.place}: {row.video}: {what}")
+            raise ConfigError(f"{row.where}: {row.video}: {what}")
         texts = asked.setdefault(matches[0], [])
         if row.query not in texts:
             texts.append(row.query)
@@ -135,5 +133,5 @@ def _assign(rows: Iterable[_Row], found: Sequence[Found], queries: Path | None) 
 def _folder(name: str, query: str | None) -> str:
     if query is None:
         return name
-    slug = re.sub(r"[^a-z0-9]+", "-", query.lower())[:_MOST_SLUG_LETTERS].strip("-") or "query"
+    slug = re.sub(r"[^a-z0-9]+", "-", query.lower())[:_MAX_SLUG_LETTERS].strip("-") or "query"
     return f"{name}/{slug}-{hashlib.sha256(query.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"

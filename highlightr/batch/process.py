@@ -21,15 +21,13 @@ from typing import IO, Any
 from highlightr.batch.devices import Placement
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.output_dir import OutputPlace
-
-__all__ = ["Inbox", "Message", "WorkerProcess"]
+from highlightr.batch.output_dir import OutputDir
 
 # The parent's own search path, so that the worker runs the same highlightr however that was found; the folder in which
 # the user happens to be is not added to it.
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from highlightr.batch.worker import main; main()"
 
-PATIENCE_SECONDS = 10.0
+EXIT_WAIT_SECONDS = 10.0
 
 Message = Mapping[str, Any]
 Inbox = queue.Queue[tuple["WorkerProcess", Message | None]]
@@ -38,21 +36,21 @@ Inbox = queue.Queue[tuple["WorkerProcess", Message | None]]
 class WorkerProcess:
     """A running worker."""
 
-    def __init__(self, placement: Placement, place: OutputPlace, options: BatchOptions, inbox: Inbox) -> None:
+    def __init__(self, placement: Placement, output_dir: OutputDir, options: BatchOptions, inbox: Inbox) -> None:
         self.placement = placement
-        self._said: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the worker)
+        self._stderr: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the worker)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
             encoding="utf-8",
             env={**os.environ, **placement.environment},
             start_new_session=True,
         )
         threading.Thread(target=self._listen, args=(inbox,), daemon=True).start()
-        self._say({"output": str(place.root), "options": asdict(options), "device": placement.device})
+        self._send({"output": str(output_dir.root), "options": asdict(options), "device": placement.device})
 
     @property
     def pid(self) -> int:
@@ -61,8 +59,8 @@ class WorkerProcess:
 
     def give(self, job: Job) -> None:
         """Hand over a job; a worker that has ended meanwhile is told of by its inbox."""
-        self._said.truncate(0)
-        self._say(asdict(job))
+        self._stderr.truncate(0)
+        self._send(asdict(job))
 
     def end(self) -> None:
         """Kill the worker and its children, and wait for it a while: one that sits in a dead disk cannot end."""
@@ -71,14 +69,14 @@ class WorkerProcess:
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(PATIENCE_SECONDS)
+            self._process.wait(EXIT_WAIT_SECONDS)
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
 
-    def why_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         """How the process ended, in words; it has ended or is about to."""
-        code, last = self._process.wait(), self._last_words()
+        code, last = self._process.wait(), self._stderr_tail()
         if code >= 0:
             return f"the worker process ended with status {code}{last}"
         try:
@@ -87,7 +85,7 @@ class WorkerProcess:
             name = "unknown"
         return f"the worker process was ended by signal {-code} ({name}){last}"
 
-    def _say(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.write(json.dumps(message) + "\n")
@@ -101,7 +99,7 @@ class WorkerProcess:
                     inbox.put((self, json.loads(line)))
         inbox.put((self, None))
 
-    def _last_words(self) -> str:
-        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
-        lines = [line.strip() for line in self._said.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    def _stderr_tail(self) -> str:
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - 4096))
+        lines = [line.strip() for line in self._stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
         return f": {lines[-1][:200]}" if lines else ""

@@ -1,6 +1,6 @@
 """Where a batch stands: what is done, kept, failed and running, how fast it goes and how long it will take.
 
-In: what an engine tells. Out: a `Board` for whoever watches. Times are wall seconds unless a name says otherwise.
+In: what an engine tells. Out: a `BatchProgress`, given to a hook. Times are wall seconds unless a name says otherwise.
 """
 
 from __future__ import annotations
@@ -10,24 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from highlightr.batch.jobs import Job, Outcome
-
-__all__ = ["Board", "Listener", "Running", "Watch"]
+from highlightr.batch.jobs import Job, JobResult
 
 
-class Listener(Protocol):
+class JobListener(Protocol):
     """What an engine tells."""
 
     def started(self, job: Job, where: str, pid: int) -> None:
         """A worker took a job."""
 
-    def advanced(self, job: Job, stage: str, completed: float, total: float) -> None:
+    def progressed(self, job: Job, stage: str, completed: float, total: float) -> None:
         """A stage has done `completed` of `total`."""
 
-    def waits(self, job: Job) -> None:
+    def requeued(self, job: Job) -> None:
         """A job that was started waits again."""
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobResult) -> None:
         """A job is done, was kept or has failed."""
 
     def ticked(self) -> None:
@@ -35,7 +33,7 @@ class Listener(Protocol):
 
 
 @dataclass
-class Running:
+class RunningJob:
     """A job in the hands of a worker."""
 
     job: Job
@@ -49,22 +47,22 @@ class Running:
     since: float = field(default_factory=time.monotonic)
 
 
-class Board:
+class BatchProgress:
     """Counts what happens."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = self.kept = self.no_match = self.failed = 0
-        self.last: Outcome | None = None
+        self.last: JobResult | None = None
         """The outcome that was told last."""
-        self.running: dict[str, Running] = {}
+        self.running: dict[str, RunningJob] = {}
         self.video_seconds = 0.0
         """Length of the videos that were done now."""
         self._began = time.monotonic()
 
     def start(self, job: Job, where: str, pid: int) -> None:
         """A worker took a job."""
-        self.running[job.id] = Running(job, where, pid)
+        self.running[job.id] = RunningJob(job, where, pid)
 
     def advance(self, job: Job, stage: str, completed: float, total: float) -> None:
         """A stage of a running job went on."""
@@ -72,7 +70,7 @@ class Board:
             one = self.running[job.id]
             one.stage, one.share = stage, min(1.0, completed / total) if total > 0 else 0.0
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: JobResult) -> None:
         """A job ended."""
         self.last = outcome
         self.running.pop(outcome.job.id, None)
@@ -104,5 +102,5 @@ class Board:
         return self.seconds / worked * (self.total - self.finished) if worked else None
 
 
-Watch = Callable[[Board], None]
+BatchProgressHook = Callable[[BatchProgress], None]
 """Called whenever something happened, and a few times a second."""

@@ -1,6 +1,6 @@
 """Videos at addresses: one is fetched to a file of its own, within a size limit, and removed after use.
 
-In: an address and a place. Out: the file. http(s) goes through the same careful transport as weights; ``s3://`` and
+In: an address and a path. Out: the file. http(s) goes through the same careful transport as weights; ``s3://`` and
 ``gs://`` through fsspec and its packages. Everything else is refused, above all what would lead to local files.
 """
 
@@ -15,8 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 from highlightr.core.errors import ConfigError, HighlightrError, MediaError
 from highlightr.core.progress import ProgressHook
 from highlightr.zoo.fetch import download
-
-__all__ = ["SCHEMES", "check_address", "fetched", "shown_address"]
 
 SCHEMES = ("https", "http", "s3", "gs")
 """Addresses that are fetched."""

@@ -14,14 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from highlightr.batch.jobs import Outcome
-from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputPlace
+from highlightr.batch.jobs import JobResult
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.errors import OutputError
 from highlightr.core.files import file_lock, write_whole
 from highlightr.export.index import IndexEntry, write_index
-
-__all__ = ["Results", "result_line"]
 
 LOCK_SECONDS = 30.0
 
@@ -31,13 +29,13 @@ _FIELDS = frozenset({"id", "folder", "state"})
 class Results:
     """The lines of one output folder."""
 
-    def __init__(self, place: OutputPlace) -> None:
-        self._place = place
-        self._path = place.root / RESULTS_NAME
+    def __init__(self, output_dir: OutputDir) -> None:
+        self._output_dir = output_dir
+        self._path = output_dir.root / RESULTS_NAME
         self._known = self._read()
         self._unwritten: list[dict[str, Any]] = []
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: JobResult) -> None:
         """Append a line and wait until the disk has it; if it is full now, the line waits for the next one."""
         known = self._known.get(outcome.job.id, {})
         if outcome.state == "kept" and known.get("state") == "done" and known.get("key") == outcome.key:
@@ -61,7 +59,7 @@ class Results:
                 lines = self._read()
                 ordered = sorted(lines.values(), key=lambda line: str(line["folder"]))
                 write_whole(self._path, "".join(_text(line) for line in ordered))
-                write_index(self._place.root / INDEX_NAME, self._entries(ordered))
+                write_index(self._output_dir.root / INDEX_NAME, self._entries(ordered))
         except OSError as error:
             where = error.filename or self._path
             raise OutputError(
@@ -92,12 +90,13 @@ class Results:
     def _locked(self) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
-            with file_lock(self._place.results_lock) as mine:
+            with file_lock(self._output_dir.results_lock) as mine:
                 if mine:
                     yield
                     return
             if time.monotonic() > deadline:
-                raise OutputError(f"another run has held {self._place.results_lock} for {LOCK_SECONDS:g} s; stop it")
+                lock = self._output_dir.results_lock
+                raise OutputError(f"another run has held {lock} for {LOCK_SECONDS:g} s; stop it")
             time.sleep(0.02)
 
     def _entries(self, lines: Iterable[Mapping[str, Any]]) -> list[IndexEntry]:
@@ -108,7 +107,7 @@ class Results:
         return entries
 
     def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
-        record = self._place.record(line["id"]) if line["state"] == "done" else None
+        record = self._output_dir.record(line["id"]) if line["state"] == "done" else None
         return IndexEntry(
             name=str(line["folder"]),
             query=line.get("query"),
@@ -125,7 +124,7 @@ class Results:
         )
 
 
-def result_line(outcome: Outcome) -> dict[str, Any]:
+def result_line(outcome: JobResult) -> dict[str, Any]:
     """The line of one outcome. ``kept`` is how one run sees it; the job itself is ``done``."""
     job = outcome.job
     return {

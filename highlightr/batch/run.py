@@ -10,23 +10,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.local import run_locally
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputPlace
-from highlightr.batch.progress import Board, Listener, Watch
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
+from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobListener
 from highlightr.batch.results import Results
 from highlightr.core.errors import ConfigError
 from highlightr.zoo import load_preset
-
-__all__ = ["BatchResult", "run_batch"]
 
 
 @dataclass(frozen=True)
 class BatchResult:
     """What became of a batch."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[JobResult, ...]
     """One per job, in the order of the jobs."""
     results: Path
     """`results.jsonl`."""
@@ -36,13 +34,17 @@ class BatchResult:
     """Wall time."""
 
     @property
-    def failed(self) -> tuple[Outcome, ...]:
+    def failed(self) -> tuple[JobResult, ...]:
         """Those that failed."""
         return tuple(one for one in self.outcomes if one.state == "failed")
 
 
 def run_batch(
-    jobs: Iterable[Job], output: str | Path, options: BatchOptions | None = None, *, watch: Watch | None = None
+    jobs: Iterable[Job],
+    output: str | Path,
+    options: BatchOptions | None = None,
+    *,
+    progress: BatchProgressHook | None = None,
 ) -> BatchResult:
     """Do all jobs; those that are done already in the same way are kept.
 
@@ -50,7 +52,7 @@ def run_batch(
         jobs: what `plan_jobs` returned, or some of it.
         output: the folder, made if need be. Another run may be at work in it: each job is done by one of them.
         options: the defaults if `None`.
-        watch: told where the batch stands.
+        progress: told where the batch stands.
 
     Returns:
         The outcome of every job; a video that fails does not stop the others.
@@ -62,23 +64,23 @@ def run_batch(
     """
     todo, wanted = _distinct(jobs), options or BatchOptions()
     load_preset(wanted.preset)
-    place = OutputPlace(Path(output))
-    place.prepare()
-    place.sweep()
-    keeper = _Keeper(Results(place), Board(len(todo)), watch)
+    output_dir = OutputDir(Path(output))
+    output_dir.prepare()
+    output_dir.sweep()
+    recorder = _ResultRecorder(Results(output_dir), BatchProgress(len(todo)), progress)
     try:
-        _engine(wanted)(todo, place, wanted, keeper)
+        _engine(wanted)(todo, output_dir, wanted, recorder)
     finally:
-        keeper.results.close()
+        recorder.results.close()
     return BatchResult(
-        tuple(keeper.outcomes[job.id] for job in todo),
-        place.root / RESULTS_NAME,
-        place.root / INDEX_NAME,
-        keeper.board.seconds,
+        tuple(recorder.outcomes[job.id] for job in todo),
+        output_dir.root / RESULTS_NAME,
+        output_dir.root / INDEX_NAME,
+        recorder.progress.seconds,
     )
 
 
-_Engine = Callable[[Sequence[Job], OutputPlace, BatchOptions, Listener], None]
+_Engine = Callable[[Sequence[Job], OutputDir, BatchOptions, JobListener], None]
 
 
 def _engine(options: BatchOptions) -> _Engine:
@@ -101,32 +103,32 @@ def _distinct(jobs: Iterable[Job]) -> tuple[Job, ...]:
     return todo
 
 
-class _Keeper:
-    """Writes down what an engine tells, and shows it to the watcher."""
+class _ResultRecorder:
+    """Writes down what an engine tells, and passes it to the progress hook."""
 
-    def __init__(self, results: Results, board: Board, watch: Watch | None) -> None:
-        self.results, self.board = results, board
-        self.outcomes: dict[str, Outcome] = {}
-        self._watch = watch
+    def __init__(self, results: Results, progress: BatchProgress, hook: BatchProgressHook | None) -> None:
+        self.results, self.progress = results, progress
+        self.outcomes: dict[str, JobResult] = {}
+        self._hook = hook
 
     def started(self, job: Job, where: str, pid: int) -> None:
-        self.board.start(job, where, pid)
+        self.progress.start(job, where, pid)
         self.ticked()
 
-    def advanced(self, job: Job, stage: str, completed: float, total: float) -> None:
-        self.board.advance(job, stage, completed, total)
+    def progressed(self, job: Job, stage: str, completed: float, total: float) -> None:
+        self.progress.advance(job, stage, completed, total)
         self.ticked()
 
-    def waits(self, job: Job) -> None:
-        self.board.running.pop(job.id, None)
+    def requeued(self, job: Job) -> None:
+        self.progress.running.pop(job.id, None)
         self.ticked()
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobResult) -> None:
         self.outcomes[outcome.job.id] = outcome
         self.results.add(outcome)
-        self.board.finish(outcome)
+        self.progress.finish(outcome)
         self.ticked()
 
     def ticked(self) -> None:
-        if self._watch is not None:
-            self._watch(self.board)
+        if self._hook is not None:
+            self._hook(self.progress)

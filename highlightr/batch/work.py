@@ -1,7 +1,7 @@
 """The work on one job, the same for every engine: from a video to its outputs and the record that they are whole.
 
-In: jobs, one after the other. Out: an `Outcome` each. The models are loaded when the first job needs them and serve all
-that follow. What a user or a file can cause becomes an outcome; anything else is raised, and the process is not to be
+In: jobs, one after the other. Out: a `JobResult` each. The models are loaded when the first job needs them and serve
+all that follow. What a user or a file can cause becomes a result; anything else is raised, and the process is not to be
 trusted afterwards.
 """
 
@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from highlightr import __version__
-from highlightr.batch.jobs import Job, Outcome
+from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
-from highlightr.batch.output_dir import OutputPlace, Record
+from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.remote import fetched
 from highlightr.core.errors import HighlightrError, NoMatchError
 from highlightr.core.hashing import content_hash
@@ -32,60 +32,58 @@ from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
 from highlightr.zoo import load_preset
 
-__all__ = ["UnusableError", "VideoWork"]
-
 POSTER_WIDTH = 192
-MOST_COLUMNS = 120
+MAX_COLUMNS = 120
 
 
-class UnusableError(Exception):
+class ModelsUnusableError(Exception):
     """The models cannot be loaded, so no job can be done; the cause is what the user should read."""
 
 
-class VideoWork:
+class JobRunner:
     """Does jobs, one at a time."""
 
     def __init__(
-        self, place: OutputPlace, options: BatchOptions, *, device: str = "cpu", progress: ProgressHook | None = None
+        self, output_dir: OutputDir, options: BatchOptions, *, device: str = "cpu", progress: ProgressHook | None = None
     ) -> None:
-        self._place, self._options, self._device = place, options, device
+        self._output_dir, self._options, self._device = output_dir, options, device
         self._progress = progress or silent
         self._preset = load_preset(options.preset)
         self._highlighter: Highlighter | None = None
 
-    def __call__(self, job: Job) -> Outcome:
+    def __call__(self, job: Job) -> JobResult:
         """Do one job, unless another process is at it or it is done already.
 
         Raises:
-            UnusableError: the models cannot be loaded.
+            ModelsUnusableError: the models cannot be loaded.
         """
         clock = time.monotonic()
         try:
-            with self._place.claim(job) as mine:
-                outcome = self._claimed(job) if mine else Outcome(job, "busy")
+            with self._output_dir.claim(job) as mine:
+                outcome = self._claimed(job) if mine else JobResult(job, "busy")
         except NoMatchError as error:
-            outcome = Outcome(job, "no_match", notes=(" ".join(str(error).split()),))
+            outcome = JobResult(job, "no_match", notes=(" ".join(str(error).split()),))
         except HighlightrError as error:
-            outcome = Outcome(job, "failed", error=" ".join(str(error).split()))
+            outcome = JobResult(job, "failed", error=" ".join(str(error).split()))
         except OSError as error:
             # A disk that is full or a folder that went away while something else was at work.
             where = f"{error.filename}: " if error.filename else ""
-            outcome = Outcome(job, "failed", error=f"{where}{error.strerror or error}")
+            outcome = JobResult(job, "failed", error=f"{where}{error.strerror or error}")
         return replace(outcome, seconds=round(time.monotonic() - clock, 3))
 
-    def _claimed(self, job: Job) -> Outcome:
-        if not self._options.overwrite and (record := self._place.whole(job)) is not None:
+    def _claimed(self, job: Job) -> JobResult:
+        if not self._options.overwrite and (record := self._output_dir.whole(job)) is not None:
             self._progress("hash", 0.0, 1.0)
             if record.key == self._key(job, *self._identity(job)):
-                return replace(Outcome.from_json(record.outcome), job=job, state="kept", attempts=1)
+                return replace(JobResult.from_json(record.outcome), job=job, state="kept", attempts=1)
         highlighter = self._loaded()
-        with self._place.begun(job), self._video(job) as video:
+        with self._output_dir.begun(job), self._video(job) as video:
             wanted = dict(self._options.summarize)
-            output = self._place.outputs(job)["video"]
+            output = self._output_dir.outputs(job)["video"]
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
             record = self._recorded(job, summary)
-            self._place.finish(job, record)
-        return Outcome.from_json(record.outcome)
+            self._output_dir.finish(job, record)
+        return JobResult.from_json(record.outcome)
 
     def _loaded(self) -> Highlighter:
         if self._highlighter is None:
@@ -100,7 +98,7 @@ class VideoWork:
                     progress=self._progress,
                 )
             except HighlightrError as error:
-                raise UnusableError from error
+                raise ModelsUnusableError from error
         return self._highlighter
 
     @contextmanager
@@ -109,7 +107,7 @@ class VideoWork:
             yield Path(job.video)
             return
         limit = self._options.remote_limit_bytes
-        with fetched(job.video, self._place.fetched(job), limit, self._progress) as path:
+        with fetched(job.video, self._output_dir.fetched(job), limit, self._progress) as path:
             yield path
 
     def _identity(self, job: Job) -> tuple[str, str]:
@@ -133,24 +131,24 @@ class VideoWork:
         text = json.dumps(made_from, sort_keys=True, ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _recorded(self, job: Job, summary: Summary) -> Record:
+    def _recorded(self, job: Job, summary: Summary) -> JobRecord:
         receipt: Mapping[str, Any] = summary.receipt
         source = receipt["source"]
         identity = ("address", job.video) if job.remote else (source["hash_kind"], source["hash"])
-        outcome = Outcome(
+        outcome = JobResult(
             job,
             "done",
             video_seconds=round(summary.source.duration_seconds, 3),
             summary_seconds=round(summary.seconds, 3),
             segments=len(summary.segments),
-            outputs={name: path.relative_to(self._place.root).as_posix() for name, path in summary.outputs.items()},
+            outputs={name: self._output_dir.relative(path) for name, path in summary.outputs.items()},
             notes=_notes(receipt["marks"], summary.notes),
             key=self._key(job, *identity),
         )
         duration, scores = summary.source.duration_seconds, summary.scores.values
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
-        made = outcome.as_json(), self._place.sizes(job)
-        return Record(str(outcome.key), *made, _curve(scores), bands, _poster(summary))
+        made = outcome.as_json(), self._output_dir.sizes(job)
+        return JobRecord(str(outcome.key), *made, _curve(scores), bands, _poster(summary))
 
 
 _WORDS = ("summary", "cost", "measured")
@@ -163,8 +161,8 @@ def _notes(marks: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _curve(values: FloatArray) -> tuple[int, ...]:
-    """The largest score of each of at most `MOST_COLUMNS` equal runs of clips, in percent."""
-    edges = np.linspace(0, len(values), min(len(values), MOST_COLUMNS) + 1).astype(int)[:-1]
+    """The largest score of each of at most `MAX_COLUMNS` equal runs of clips, in percent."""
+    edges = np.linspace(0, len(values), min(len(values), MAX_COLUMNS) + 1).astype(int)[:-1]
     return tuple(round(100 * float(value)) for value in np.maximum.reduceat(values, edges))
 
 

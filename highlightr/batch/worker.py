@@ -6,7 +6,6 @@ What libraries print cannot disturb the talk: both streams are moved to descript
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import queue
@@ -21,10 +20,9 @@ from typing import IO, Any
 
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import BatchOptions
-from highlightr.batch.output_dir import OutputPlace
-from highlightr.batch.work import UnusableError, VideoWork
-
-__all__ = ["main"]
+from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.time_limit import TimeLimit
+from highlightr.batch.work import JobRunner, ModelsUnusableError
 
 TELL_SECONDS = 0.2
 """Progress is told at most so often."""
@@ -40,10 +38,10 @@ def main() -> None:
     orders, answers = _own_streams()
     lines: Lines = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, lines), daemon=True).start()
-    speak = _Speaker(answers)
-    speak(kind="hello")
+    send = _MessageWriter(answers)
+    send(kind="hello")
     try:
-        _serve(json.loads(lines.get()), lines, speak)
+        _serve(json.loads(lines.get()), lines, send)
     finally:
         # Not an ordinary exit: the listening thread sits in a read that an interpreter in its shutdown trips over.
         traceback.print_exc()
@@ -71,13 +69,13 @@ def _listen(orders: IO[str], lines: Lines) -> None:
     os._exit(0)
 
 
-class _Speaker:
+class _MessageWriter:
     """Sends messages; progress at most every `TELL_SECONDS`, and the beginning of each stage always."""
 
     def __init__(self, answers: IO[str]) -> None:
         self._answers = answers
         self._stage, self._told = "", 0.0
-        self.on_sign: Callable[[], None] = lambda: None
+        self.on_progress: Callable[[], None] = lambda: None
 
     def __call__(self, **message: Any) -> None:
         self._answers.write(json.dumps(message) + "\n")
@@ -89,31 +87,33 @@ class _Speaker:
         if stage == self._stage and now < self._told + TELL_SECONDS:
             return
         self._stage, self._told = stage, now
-        self(kind="stage", stage=stage, completed=completed, total=total)
-        self.on_sign()
+        self(kind="progress", stage=stage, completed=completed, total=total)
+        self.on_progress()
 
 
-def _serve(settings: Mapping[str, Any], lines: Lines, speak: _Speaker) -> None:
+def _serve(settings: Mapping[str, Any], lines: Lines, send: _MessageWriter) -> None:
     options = BatchOptions(**settings["options"])
-    place = OutputPlace(Path(settings["output"]))
-    work = VideoWork(place, options, device=settings["device"], progress=speak.progress)
-    speak.on_sign = lambda: _end_if_hung(options.stall_seconds + GRACE_SECONDS)
+    output_dir = OutputDir(Path(settings["output"]))
+    work = JobRunner(output_dir, options, device=settings["device"], progress=send.progress)
+    time_limit = TimeLimit.of(options)
+
+    def progressed() -> None:
+        time_limit.progressed()
+        time_limit.end_process_when_exceeded(GRACE_SECONDS)
+
+    send.on_progress = progressed
     while True:
         job = Job(**json.loads(lines.get()))
-        speak.on_sign()
+        time_limit.start()
+        progressed()
         try:
             outcome = work(job)
-        except UnusableError as error:
+        except ModelsUnusableError as error:
             cause = error.__cause__
-            speak(kind="unusable", error=str(cause), error_class=type(cause).__name__)
+            send(kind="unusable", error=str(cause), error_class=type(cause).__name__)
             return
         except Exception as error:  # noqa: BLE001  (whatever it was, the job failed and this process must end)
-            speak(kind="crash", error=" ".join(f"{type(error).__name__}: {error}".split()))
+            send(kind="crash", error=" ".join(f"{type(error).__name__}: {error}".split()))
             return
-        faulthandler.cancel_dump_traceback_later()
-        speak(kind="outcome", outcome=outcome.as_json())
-
-
-def _end_if_hung(seconds: float) -> None:
-    """End this process after some time without a sign, even if a library holds the interpreter's lock by then."""
-    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+        time_limit.cancel()
+        send(kind="outcome", outcome=outcome.as_json())

@@ -19,8 +19,6 @@ from highlightr.cli.signals import Stopped, stopped_by_signals
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
 from highlightr.core.extras import EXTRA_OF, missing
 
-__all__ = ["app", "main"]
-
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 

@@ -13,15 +13,13 @@ from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.batch.results import result_line
-from highlightr.cli.batch_progress import board_watch, show_result
+from highlightr.cli.batch_progress import batch_progress_hook, show_result
 from highlightr.cli.choices import CacheChoice, CopyChoice
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
-
-__all__ = ["batch"]
 
 DEFAULTS = BatchOptions()
 
@@ -104,8 +102,8 @@ def batch(
 
 def _run(jobs: Sequence[Job], output: Path, options: BatchOptions, *, quiet: bool, as_json: bool) -> None:
     """Run the batch, show it, and leave with 1 if a video failed."""
-    with board_watch(error_console(), quiet=quiet or as_json) as watch:
-        result = run_batch(jobs, output, options, watch=watch)
+    with batch_progress_hook(error_console(), quiet=quiet or as_json) as progress:
+        result = run_batch(jobs, output, options, progress=progress)
     if as_json:
         typer.echo(json.dumps(_as_dict(result), indent=2))
     else:

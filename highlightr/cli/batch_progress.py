@@ -1,6 +1,6 @@
 """What a person sees of a batch: a live table on a terminal, a line per video otherwise, and a table at the end.
 
-In: the `Board`, as often as something happens. Out: text on the terminal; names are shown as they are, without markup.
+In: the `BatchProgress`, as often as something happens. Out: text on the terminal; names are shown without markup.
 """
 
 from __future__ import annotations
@@ -15,86 +15,84 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from highlightr.batch import BatchResult, Board, Outcome, Running, Watch
+from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, JobResult, RunningJob
 from highlightr.cli.terminal import STAGE_WORDS
 from highlightr.core.clock import clock
 
-__all__ = ["board_watch", "show_result"]
-
 REFRESH_SECONDS = 0.25
-MOST_ROWS = 12
+MAX_ROWS = 12
 """Of running videos on the screen."""
 
 BATCH_STAGES = {"load": "Loading the models", "hash": "Looking whether it is done", "fetch": "Fetching"}
 
 
 @contextmanager
-def board_watch(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
+def batch_progress_hook(console: Console, *, quiet: bool) -> Iterator[BatchProgressHook | None]:
     """A watcher for `run_batch`."""
     if quiet:
         yield None
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield _LiveBoard(live)
+            yield _LiveTable(live)
     else:
-        yield _LineBoard(console)
+        yield _LineLog(console)
 
 
-class _LiveBoard:
+class _LiveTable:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._shown = 0.0
 
-    def __call__(self, board: Board) -> None:
+    def __call__(self, progress: BatchProgress) -> None:
         now = time.monotonic()
         if now >= self._shown + REFRESH_SECONDS:
             self._shown = now
-            self._live.update(board_table(board), refresh=True)
+            self._live.update(progress_table(progress), refresh=True)
 
 
-class _LineBoard:
+class _LineLog:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._finished = 0
 
-    def __call__(self, board: Board) -> None:
-        if board.finished > self._finished:
-            self._finished = board.finished
-            assert board.last is not None
-            words = f"{board.last.state}: {_name(board.last.job.folder)} ({status_line(board)})"
+    def __call__(self, progress: BatchProgress) -> None:
+        if progress.finished > self._finished:
+            self._finished = progress.finished
+            assert progress.last is not None
+            words = f"{progress.last.state}: {_name(progress.last.job.folder)} ({status_line(progress)})"
             self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
-def board_table(board: Board) -> Group:
+def progress_table(progress: BatchProgress) -> Group:
     """The counts, and a row per running video."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for _ in range(3):
         table.add_column(justify="right", no_wrap=True)
-    for one in list(board.running.values())[:MOST_ROWS]:
+    for one in list(progress.running.values())[:MAX_ROWS]:
         table.add_row(*_running(one))
-    return Group(Text(status_line(board), style="bold"), table)
+    return Group(Text(status_line(progress), style="bold"), table)
 
 
-def status_line(board: Board) -> str:
+def status_line(progress: BatchProgress) -> str:
     """Where a batch stands, in one line."""
-    left = board.seconds_left
-    counts = [f"{board.finished} of {board.total}"]
-    told = ((board.kept, "kept"), (board.no_match, "no match"), (board.failed, "failed"))
+    left = progress.seconds_left
+    counts = [f"{progress.finished} of {progress.total}"]
+    told = ((progress.kept, "kept"), (progress.no_match, "no match"), (progress.failed, "failed"))
     counts += [f"{number} {word}" for number, word in told if number]
-    counts += [f"{len(board.running)} running"] if board.running else []
-    counts += [f"{board.speed:.1f} x real time"] if board.done else []
-    counts += [f"{clock(left, tenths=True)} left"] if left and board.finished < board.total else []
+    counts += [f"{len(progress.running)} running"] if progress.running else []
+    counts += [f"{progress.speed:.1f} x real time"] if progress.done else []
+    counts += [f"{clock(left, tenths=True)} left"] if left and progress.finished < progress.total else []
     return ", ".join(counts)
 
 
-def _running(one: Running) -> tuple[Text, Text, Text, Text]:
+def _running(one: RunningJob) -> tuple[Text, Text, Text, Text]:
     words = BATCH_STAGES.get(one.stage) or STAGE_WORDS.get(one.stage, one.stage)
     share = f"{100 * one.share:.0f} %" if one.share else ""
     return Text(_name(one.job.folder)), Text(f"{words} {share}"), Text(one.where), Text(clock(_since(one), tenths=True))
 
 
-def _since(one: Running) -> float:
+def _since(one: RunningJob) -> float:
     return time.monotonic() - one.since
 
 
@@ -120,7 +118,7 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
         console.print(Text(str(path)), soft_wrap=True)
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
+def _row(outcome: JobResult) -> tuple[str, ...]:
     kept = (
         f"{clock(outcome.summary_seconds, tenths=True)} of {clock(outcome.video_seconds, tenths=True)}"
         if outcome.state in ("done", "kept")

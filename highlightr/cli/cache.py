@@ -14,8 +14,6 @@ from highlightr.cli.terminal import print_table
 from highlightr.features.cache import LIMIT_VARIABLE, FeatureCache
 from highlightr.features.engines.compiled import clear_compiled, compiled_files
 
-__all__ = ["app"]
-
 app = typer.Typer(
     help="Show or clear the features that are kept of videos seen before.",
     no_args_is_help=True,

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["HELP_OPTIONS", "CacheChoice", "CopyChoice", "PrecisionChoice", "ScorerChoice"]
-
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 """Context settings of every command."""
 

@@ -17,8 +17,6 @@ from highlightr.core.files import home_folder
 from highlightr.media.ffmpeg import av_generation, ffmpeg_generation, ffmpeg_path, ffmpeg_version
 from highlightr.zoo.store import list_weights
 
-__all__ = ["Finding", "doctor", "examine"]
-
 LIBRARIES = ("av", "numpy", "onnxruntime", "tokenizers", "safetensors")
 OPTIONAL = {
     "torch": "presets other than lite need it: pip install 'highlightr[backbones]'",

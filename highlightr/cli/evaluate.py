@@ -14,8 +14,6 @@ from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.evaluation import Report, Row, evaluate_files
 
-__all__ = ["evaluate", "show_rows"]
-
 
 def evaluate(
     protocol: Annotated[

@@ -15,8 +15,6 @@ from highlightr.core.device import check_precision
 from highlightr.core.errors import FAILURE
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files, videos_in
 
-__all__ = ["extract"]
-
 RANDOM_SEED = 0
 
 

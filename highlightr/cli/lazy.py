@@ -15,8 +15,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from highlightr.cli.choices import HELP_OPTIONS
 
-__all__ = ["Home", "group_of"]
-
 
 @dataclass(frozen=True)
 class Home:

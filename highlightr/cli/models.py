@@ -15,8 +15,6 @@ from highlightr.scorers import describe as describe_scorer
 from highlightr.zoo import installer, load_preset, store
 from highlightr.zoo.convert import convert as rewrite
 
-__all__ = ["app"]
-
 app = typer.Typer(
     help="List, fetch, check and convert weights; describe a preset's scorer.",
     no_args_is_help=True,

@@ -18,8 +18,6 @@ import typer
 
 from highlightr.options import option_help
 
-__all__ = ["with_flags"]
-
 FLAGS = {"output": ("--output", "-o"), "duration_seconds": ("--duration",), "overwrite": ("--overwrite",)}
 """Where a flag is not the field's name with dashes, or has no opposite."""
 

@@ -14,8 +14,6 @@ from highlightr.features.registry import extractor_class, text_encoder_class
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset, preset_names
 from highlightr.zoo.store import WeightsState, list_weights
 
-__all__ = ["presets", "weights_of"]
-
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the presets: what each is for, what it needs, what is here, what it costs, how it was measured."""

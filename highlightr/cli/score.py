@@ -18,8 +18,6 @@ from highlightr.pipeline import Highlighter
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
-__all__ = ["score"]
-
 SELECTION = SelectionOptions()
 
 

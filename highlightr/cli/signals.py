@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stopped", "stopped_by_signals"]
-
 _NAMES = ("SIGTERM", "SIGHUP")
 """The latter does not exist everywhere."""
 

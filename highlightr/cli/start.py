@@ -13,8 +13,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["main"]
-
 _COLLECT_AFTER = 100_000
 """Objects made and not freed before the collector looks for cycles among them; Python's own is 700."""
 

@@ -18,8 +18,6 @@ from highlightr.pipeline import Highlighter
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
-__all__ = ["summarize"]
-
 
 @with_flags(SummarizeOptions, SelectionOptions, leave_out=("selection",))
 def summarize(

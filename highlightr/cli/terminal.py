@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from highlightr.core.types import Reason, Summary
 
-__all__ = ["error_console", "print_columns", "print_table", "progress_hook", "show_log", "show_summary"]
-
 STAGE_WORDS = {
     "probe": "Looking at the file",
     "extract": "Watching and listening",

@@ -12,8 +12,6 @@ from highlightr.cli.evaluate import show_rows
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.extras import need
 
-__all__ = ["ablate", "train"]
-
 Config = Annotated[str, typer.Option(help="Name of one of highlightr's training configs, or a YAML file.")]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Out = Annotated[Path, typer.Option(help="Folder in which a fresh results folder is made.")]

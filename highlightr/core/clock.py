@@ -7,8 +7,6 @@ import re
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["clock", "parse_clock"]
-
 _CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d{1,12})?)s?", re.ASCII)
 
 

@@ -6,17 +6,6 @@ option, what to do. The command line prints that line and exits with `exit_code`
 
 from __future__ import annotations
 
-__all__ = [
-    "ConfigError",
-    "CutError",
-    "DecodeError",
-    "HighlightrError",
-    "MediaError",
-    "NoMatchError",
-    "OutputError",
-    "WeightsError",
-]
-
 BAD_INPUT = 2
 """Exit code when the caller's input has to change."""
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["Advance", "ProgressHook", "Stages", "silent"]
-
 
 class ProgressHook(Protocol):
     """Called as work advances."""

@@ -9,8 +9,6 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-__all__ = ["model_files"]
-
 
 def model_files() -> Traversable:
     """The folder that holds `*.yaml`, `weights.toml` and the cards.

@@ -20,25 +20,6 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 
-__all__ = [
-    "AudioChoice",
-    "AudioStream",
-    "Features",
-    "HdrChoice",
-    "Match",
-    "Query",
-    "Reason",
-    "Scores",
-    "Segment",
-    "Shot",
-    "Signal",
-    "Source",
-    "Summary",
-    "TimeGrid",
-    "Verdict",
-    "VideoStream",
-]
-
 AudioChoice = int | Literal["all", "mix"]
 """Which audio tracks are heard: one by its number from 1, all of them, or all of them mixed to one."""
 

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from highlightr.core.errors import WeightsError
 
-__all__ = ["graphdef_constants", "read_graphdef_archive", "read_members", "read_npy_archive"]
-
 MAX_ARCHIVE_BYTES = 1 << 30
 """All members of one archive, unpacked."""
 MAX_ARCHIVE_MEMBERS = 1000

@@ -12,8 +12,6 @@ from pathlib import Path
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.manifest import WeightsEntry
 
-__all__ = ["Digests", "digests", "mismatch"]
-
 CHUNK_BYTES = 1 << 20
 
 

@@ -19,8 +19,6 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.records import write_json
 from highlightr.zoo.transport import Changed, TryAgain, open_url
 
-__all__ = ["Patience", "discard", "download"]
-
 CHUNK_BYTES = 1 << 18
 _LENGTH = re.compile(r"\d{1,18}")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")

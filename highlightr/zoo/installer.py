@@ -22,8 +22,6 @@ from highlightr.zoo.manifest import WeightsEntry, entry
 from highlightr.zoo.records import Pin, Receipt, lock, pin, pins, pins_file, read_receipt, weights_folder, write_receipt
 from highlightr.zoo.store import by_hand, inspect, origin, stored_file
 
-__all__ = ["Pulled", "import_file", "is_offline", "pull"]
-
 _SPARE_BYTES = 64 << 20
 """Left free on the disk after a download and its conversion."""
 

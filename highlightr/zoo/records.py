@@ -16,8 +16,6 @@ from typing import Any
 from highlightr.core.errors import WeightsError
 from highlightr.core.files import file_lock, home_folder, write_whole
 
-__all__ = ["Pin", "Receipt", "lock", "pin", "pins", "pins_file", "read_receipt", "weights_folder", "write_receipt"]
-
 LOCK_TIMEOUT_SECONDS = 3600.0
 
 

@@ -20,18 +20,6 @@ from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder
 
-__all__ = [
-    "Verified",
-    "WeightsState",
-    "by_hand",
-    "inspect",
-    "list_weights",
-    "origin",
-    "place",
-    "verify",
-    "weights_path",
-]
-
 
 @dataclass(frozen=True)
 class WeightsState:

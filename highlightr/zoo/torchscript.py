@@ -15,8 +15,6 @@ from typing import Any
 
 from highlightr.core.errors import WeightsError
 
-__all__ = ["read_torchscript"]
-
 _STORAGES = {
     "FloatStorage": "float32",
     "HalfStorage": "float16",

@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 
 from highlightr.core.errors import WeightsError
 
-__all__ = ["Changed", "TryAgain", "open_url"]
-
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 60.0
 """A server that asks for more patience than this is given up on in the usual way."""

@@ -40,9 +40,9 @@ def options(preset: str) -> dict[str, Any]:
 def videos(tmp_path: Path) -> Path:
     """A folder with three good videos, two of one name."""
     folder = tmp_path / "videos"
-    for place, seconds in (("a.mp4", 2.0), ("b.mp4", 3.0), ("deep/a.mp4", 2.5)):
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(made("tiny.mp4", seconds=seconds, size=(160, 120)), folder / place)
+    for output_dir, seconds in (("a.mp4", 2.0), ("b.mp4", 3.0), ("deep/a.mp4", 2.5)):
+        (folder / output_dir).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(made("tiny.mp4", seconds=seconds, size=(160, 120)), folder / output_dir)
     return folder
 
 

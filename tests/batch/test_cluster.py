@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from highlightr.batch import BatchOptions, Board, Job, plan_jobs, run_batch
+from highlightr.batch import BatchOptions, BatchProgress, Job, plan_jobs, run_batch
 from highlightr.batch import cluster as engine
-from highlightr.batch.output_dir import OutputPlace
+from highlightr.batch.output_dir import OutputDir
 from highlightr.core.errors import ConfigError
 from tests.batch.conftest import leftovers, snapshot
 from tests.conftest import REPOSITORY
@@ -47,22 +47,22 @@ def test_a_task_asks_for_a_gpu_where_nodes_have_one() -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> OutputPlace:
-    made = OutputPlace(tmp_path / "out")
+def output_dir(tmp_path: Path) -> OutputDir:
+    made = OutputDir(tmp_path / "out")
     made.prepare()
     return made
 
 
-def test_a_node_that_does_not_see_the_folder_says_so(place: OutputPlace, tmp_path: Path, options: Any) -> None:
+def test_a_node_that_does_not_see_the_folder_says_so(output_dir: OutputDir, tmp_path: Path, options: Any) -> None:
     settings, job = json.dumps(asdict(BatchOptions(**options))), asdict(Job("/v.mp4", None, "v.mp4"))
-    answer = engine._do(str(tmp_path / "elsewhere"), settings, "cpu", place.token(), job)
+    answer = engine._do(str(tmp_path / "elsewhere"), settings, "cpu", output_dir.token(), job)
     assert "does not see the output folder" in answer["unusable"]
     assert answer["error_class"] == "ConfigError"
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_models_are_loaded_once_for_many_tasks(
-    place: OutputPlace, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
+    output_dir: OutputDir, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from highlightr.pipeline import Highlighter
 
@@ -70,8 +70,8 @@ def test_models_are_loaded_once_for_many_tasks(
     load = Highlighter.from_preset
     monkeypatch.setattr(Highlighter, "from_preset", lambda *a, **k: loads.append(a) or load(*a, **k))
     settings = json.dumps(asdict(BatchOptions(**options)))
-    for job in plan_jobs([videos], place.root):
-        answer = engine._do(str(place.root), settings, "cpu", place.token(), asdict(job))
+    for job in plan_jobs([videos], output_dir.root):
+        answer = engine._do(str(output_dir.root), settings, "cpu", output_dir.token(), asdict(job))
         assert answer["state"] == "done", answer
     assert len(loads) == 1
 
@@ -99,13 +99,13 @@ def test_a_lost_node_loses_nothing(videos: Path, tmp_path: Path, options: Any, t
     assert not run_batch(jobs, tmp_path / "calm", BatchOptions(**options)).failed
     boards: list[int] = []
 
-    def lose(board: Board) -> None:
-        if board.finished and not boards:
-            boards.append(board.finished)
+    def lose(progress: BatchProgress) -> None:
+        if progress.finished and not boards:
+            boards.append(progress.finished)
             two_nodes.remove_node(two_nodes.lost, allow_graceful=False)
 
     on_ray = BatchOptions(**wanted, engine="ray", address=two_nodes.address)
-    result = run_batch(jobs, tmp_path / "out", on_ray, watch=lose)
+    result = run_batch(jobs, tmp_path / "out", on_ray, progress=lose)
     assert boards
     assert [one.state for one in result.outcomes] == ["done"] * 6
     assert snapshot(tmp_path / "out") == snapshot(tmp_path / "calm")

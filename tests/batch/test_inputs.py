@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.batch.inputs import Found, find_videos
+from highlightr.batch.inputs import InputVideo, find_videos
 from highlightr.core.errors import ConfigError
 
 
@@ -17,7 +17,7 @@ def tree(root: Path, *names: str) -> Path:
     return root
 
 
-def names(found: tuple[Found, ...]) -> list[str]:
+def names(found: tuple[InputVideo, ...]) -> list[str]:
     return [one.name for one in found]
 
 
@@ -44,7 +44,7 @@ def test_a_pattern_chooses_files_of_any_suffix(tmp_path: Path) -> None:
 
 def test_videos_of_one_name_stay_apart_also_without_case(tmp_path: Path) -> None:
     tree(tmp_path, "x/v.mp4", "y/v.mp4", "z/V.MP4")
-    inputs = [str(tmp_path / place) for place in ("x", "y/v.mp4", "z")]
+    inputs = [str(tmp_path / output_dir) for output_dir in ("x", "y/v.mp4", "z")]
     found = names(find_videos(inputs, tmp_path / "out"))
     assert found[0] == "v.mp4"
     assert found[1].startswith("v.mp4~")
@@ -90,7 +90,7 @@ def test_addresses_need_permission_and_get_safe_names(tmp_path: Path) -> None:
     assert "secret" not in str(refused.value)
     assert "token" not in str(refused.value)
     (found,) = find_videos([address], tmp_path, allow_remote=True)
-    assert found == Found(address, "hidden clip.mp4", remote=True)
+    assert found == InputVideo(address, "hidden clip.mp4", remote=True)
 
 
 @pytest.mark.parametrize(

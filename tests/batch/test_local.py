@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from highlightr.batch import BatchOptions, Board, Job, plan_jobs, run_batch
+from highlightr.batch import BatchOptions, BatchProgress, Job, plan_jobs, run_batch
 from highlightr.core.errors import ConfigError, HighlightrError, WeightsError
 from tests.batch.conftest import leftovers, results, snapshot
 from tests.mediamaker import made
@@ -24,8 +24,8 @@ class Killer:
         self.name, self.what, self.times = name, what, times
         self.seen: set[int] = set()
 
-    def __call__(self, board: Board) -> None:
-        for one in board.running.values():
+    def __call__(self, progress: BatchProgress) -> None:
+        for one in progress.running.values():
             if one.job.folder == self.name and one.stage and one.pid not in self.seen and len(self.seen) < self.times:
                 self.seen.add(one.pid)
                 os.kill(one.pid, self.what)
@@ -50,7 +50,7 @@ def test_a_folder_becomes_summaries_results_and_an_index(videos: Path, tmp_path:
         plan_jobs([videos], tmp_path / "out"),
         tmp_path / "out",
         BatchOptions(**options),
-        watch=lambda board: boards.append((board.done, board.failed, len(board.running))),
+        progress=lambda progress: boards.append((progress.done, progress.failed, len(progress.running))),
     )
     assert {one.job.folder: one.state for one in result.outcomes} == {
         "a.mp4": "done",
@@ -95,7 +95,7 @@ def test_a_worker_that_was_killed_once_is_replaced(videos: Path, tmp_path: Path,
     jobs = plan_jobs([videos], tmp_path / "out")
     run_batch(jobs, tmp_path / "calm", BatchOptions(**options))
     killer = Killer("b.mp4", signal.SIGKILL)
-    result = run_batch(jobs, tmp_path / "out", BatchOptions(**options), watch=killer)
+    result = run_batch(jobs, tmp_path / "out", BatchOptions(**options), progress=killer)
     assert [(one.state, one.attempts) for one in result.outcomes] == [("done", 1), ("done", 2), ("done", 1)]
     assert snapshot(tmp_path / "out") == snapshot(tmp_path / "calm")
     assert leftovers(tmp_path / "out") == []
@@ -104,7 +104,7 @@ def test_a_worker_that_was_killed_once_is_replaced(videos: Path, tmp_path: Path,
 
 def test_a_video_that_crashes_its_worker_fails_alone(videos: Path, tmp_path: Path, options: Any) -> None:
     killer = Killer("b.mp4", signal.SIGSEGV, times=2)
-    result = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**options), watch=killer)
+    result = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**options), progress=killer)
     assert [one.state for one in result.outcomes] == ["done", "failed", "done"]
     (failed,) = result.failed
     assert "ended by signal 11 (SIGSEGV)" in str(failed.error)
@@ -112,14 +112,14 @@ def test_a_video_that_crashes_its_worker_fails_alone(videos: Path, tmp_path: Pat
     assert not (tmp_path / "out" / "b.mp4").exists()
     none = BatchOptions(**options, retries=0)
     killer = Killer("b.mp4", signal.SIGKILL)
-    (failed,) = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", none, watch=killer).failed
+    (failed,) = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", none, progress=killer).failed
     assert failed.attempts == 1
 
 
 def test_a_worker_that_hangs_is_given_up(videos: Path, tmp_path: Path, options: Any) -> None:
     killer = Killer("a.mp4", signal.SIGSTOP)
     wanted = BatchOptions(**options, stall_seconds=4.0)
-    result = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", wanted, watch=killer)
+    result = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", wanted, progress=killer)
     assert [one.state for one in result.outcomes] == ["failed", "done", "done"]
     assert "no progress for 4 s: it hangs" in str(result.failed[0].error)
     assert result.failed[0].attempts == 1
@@ -140,7 +140,7 @@ def test_two_workers_share_the_work(videos: Path, tmp_path: Path, options: Any) 
         plan_jobs([videos], tmp_path),
         tmp_path / "out",
         wanted,
-        watch=lambda board: pids.update(one.pid for one in board.running.values()),
+        progress=lambda progress: pids.update(one.pid for one in progress.running.values()),
     )
     assert not result.failed
     assert len(pids) == 2
@@ -229,23 +229,23 @@ def test_workers_that_never_start_end_the_batch(
 
 
 def test_the_work_of_another_run_is_waited_for(videos: Path, tmp_path: Path, options: Any) -> None:
-    from highlightr.batch.output_dir import OutputPlace
+    from highlightr.batch.output_dir import OutputDir
 
-    place = OutputPlace(tmp_path / "out")
-    place.prepare()
+    output_dir = OutputDir(tmp_path / "out")
+    output_dir.prepare()
     jobs = plan_jobs([videos], tmp_path / "out")
     order: list[str] = []
-    holding = place.claim(jobs[0])
+    holding = output_dir.claim(jobs[0])
     assert holding.__enter__()
 
-    def watch(board: Board) -> None:
-        for one in board.running.values():
+    def watch(progress: BatchProgress) -> None:
+        for one in progress.running.values():
             if one.job.folder not in order:
                 order.append(one.job.folder)
-        if board.done == 2:
+        if progress.done == 2:
             holding.__exit__(None, None, None)
 
-    result = run_batch(jobs, tmp_path / "out", BatchOptions(**options), watch=watch)
+    result = run_batch(jobs, tmp_path / "out", BatchOptions(**options), progress=watch)
     assert [one.state for one in result.outcomes] == ["done"] * 3
 
 

@@ -10,76 +10,79 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.batch import Job, Outcome
-from highlightr.batch.output_dir import OutputPlace
+from highlightr.batch import Job, JobResult
+from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.results import Results
 from highlightr.core.errors import OutputError
 from tests.batch.conftest import results
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> OutputPlace:
-    made = OutputPlace(tmp_path)
+def output_dir(tmp_path: Path) -> OutputDir:
+    made = OutputDir(tmp_path)
     made.prepare()
     return made
 
 
-def outcome(name: str, state: str = "done", key: str | None = "k", error: str | None = None) -> Outcome:
-    return Outcome(Job(f"/videos/{name}", None, name), state, key=key, error=error)  # type: ignore[arg-type]
+def outcome(name: str, state: str = "done", key: str | None = "k", error: str | None = None) -> JobResult:
+    return JobResult(Job(f"/videos/{name}", None, name), state, key=key, error=error)  # type: ignore[arg-type]
 
 
-def test_lines_are_there_at_once_and_one_per_job_afterwards(place: OutputPlace) -> None:
-    lines = Results(place)
+def test_lines_are_there_at_once_and_one_per_job_afterwards(output_dir: OutputDir) -> None:
+    lines = Results(output_dir)
     lines.add(outcome("b.mp4", "failed", None, "broken"))
-    assert [line["error"] for line in results(place.root)] == ["broken"]
+    assert [line["error"] for line in results(output_dir.root)] == ["broken"]
     lines.add(outcome("a.mp4"))
     lines.add(outcome("b.mp4"))
     lines.close()
-    assert [(line["folder"], line["state"]) for line in results(place.root)] == [("a.mp4", "done"), ("b.mp4", "done")]
-    assert "2 summaries" in (place.root / "index.html").read_text()
+    assert [(line["folder"], line["state"]) for line in results(output_dir.root)] == [
+        ("a.mp4", "done"),
+        ("b.mp4", "done"),
+    ]
+    assert "2 summaries" in (output_dir.root / "index.html").read_text()
 
 
 @pytest.mark.parametrize("line", ["[]", "{}", "\xff", '{"id": 3, "folder": "x", "state": "done"}', "{" * 9000])
-def test_lines_that_are_not_ours_are_passed_over(line: str, place: OutputPlace) -> None:
-    (place.root / "results.jsonl").write_text(line + "\n", encoding="latin-1")
-    lines = Results(place)
+def test_lines_that_are_not_ours_are_passed_over(line: str, output_dir: OutputDir) -> None:
+    (output_dir.root / "results.jsonl").write_text(line + "\n", encoding="latin-1")
+    lines = Results(output_dir)
     lines.add(outcome("a.mp4"))
     lines.close()
-    assert [line["folder"] for line in results(place.root)] == ["a.mp4"]
+    assert [line["folder"] for line in results(output_dir.root)] == ["a.mp4"]
 
 
-def test_a_line_with_odd_values_gets_no_card(place: OutputPlace) -> None:
-    (place.root / "results.jsonl").write_text('{"id": "1", "folder": [], "state": "done", "outputs": 3}\n')
-    Results(place).close()
-    assert "0 summaries" in (place.root / "index.html").read_text()
+def test_a_line_with_odd_values_gets_no_card(output_dir: OutputDir) -> None:
+    (output_dir.root / "results.jsonl").write_text('{"id": "1", "folder": [], "state": "done", "outputs": 3}\n')
+    Results(output_dir).close()
+    assert "0 summaries" in (output_dir.root / "index.html").read_text()
 
 
-def test_half_a_line_of_a_run_that_was_killed_costs_that_line_alone(place: OutputPlace) -> None:
-    Results(place).add(outcome("a.mp4"))
-    with (place.root / "results.jsonl").open("a") as file:
+def test_half_a_line_of_a_run_that_was_killed_costs_that_line_alone(output_dir: OutputDir) -> None:
+    Results(output_dir).add(outcome("a.mp4"))
+    with (output_dir.root / "results.jsonl").open("a") as file:
         file.write('{"id": "12')
-    lines = Results(place)
+    lines = Results(output_dir)
     lines.add(outcome("b.mp4"))
     lines.close()
-    assert [line["folder"] for line in results(place.root)] == ["a.mp4", "b.mp4"]
+    assert [line["folder"] for line in results(output_dir.root)] == ["a.mp4", "b.mp4"]
 
 
-def test_what_was_kept_is_not_written_again_unless_its_line_was_lost(place: OutputPlace) -> None:
-    first = Results(place)
+def test_what_was_kept_is_not_written_again_unless_its_line_was_lost(output_dir: OutputDir) -> None:
+    first = Results(output_dir)
     first.add(outcome("a.mp4"))
-    before = (place.root / "results.jsonl").read_text()
-    second = Results(place)
+    before = (output_dir.root / "results.jsonl").read_text()
+    second = Results(output_dir)
     second.add(outcome("a.mp4", "kept"))
-    assert (place.root / "results.jsonl").read_text() == before
+    assert (output_dir.root / "results.jsonl").read_text() == before
     second.add(outcome("b.mp4", "kept"))
     second.add(outcome("a.mp4", "kept", key="another"))
-    assert [line["key"] for line in results(place.root)] == ["k", "k", "another"]
-    assert {line["state"] for line in results(place.root)} == {"done"}
+    assert [line["key"] for line in results(output_dir.root)] == ["k", "k", "another"]
+    assert {line["state"] for line in results(output_dir.root)} == {"done"}
 
 
-def test_two_writers_lose_nothing(place: OutputPlace) -> None:
+def test_two_writers_lose_nothing(output_dir: OutputDir) -> None:
     def write(letter: str) -> None:
-        lines = Results(place)
+        lines = Results(output_dir)
         for number in range(20):
             lines.add(outcome(f"{letter}{number:02}.mp4"))
         lines.close()
@@ -89,11 +92,13 @@ def test_two_writers_lose_nothing(place: OutputPlace) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [line["folder"] for line in results(place.root)] == [f"{x}{n:02}.mp4" for x in "ab" for n in range(20)]
+    assert [line["folder"] for line in results(output_dir.root)] == [f"{x}{n:02}.mp4" for x in "ab" for n in range(20)]
 
 
-def test_a_full_disk_delays_lines_and_is_said_at_the_end(place: OutputPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = Results(place)
+def test_a_full_disk_delays_lines_and_is_said_at_the_end(
+    output_dir: OutputDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Results(output_dir)
     with monkeypatch.context() as full:
         full.setattr(os, "fsync", _refuse)
         lines.add(outcome("a.mp4"))
@@ -101,22 +106,22 @@ def test_a_full_disk_delays_lines_and_is_said_at_the_end(place: OutputPlace, mon
             lines.close()
     lines.add(outcome("b.mp4"))
     lines.close()
-    assert [line["folder"] for line in results(place.root)] == ["a.mp4", "b.mp4"]
+    assert [line["folder"] for line in results(output_dir.root)] == ["a.mp4", "b.mp4"]
 
 
 def _refuse(descriptor: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_names_and_addresses_are_readable_and_tell_no_secrets(place: OutputPlace) -> None:
-    lines = Results(place)
-    lines.add(Outcome(Job("/videos/\udcff.mp4", None, "\udcff.mp4"), "failed", error="\udcff: broken"))
+def test_names_and_addresses_are_readable_and_tell_no_secrets(output_dir: OutputDir) -> None:
+    lines = Results(output_dir)
+    lines.add(JobResult(Job("/videos/\udcff.mp4", None, "\udcff.mp4"), "failed", error="\udcff: broken"))
     address = "https://me:secret@example.org/v.mp4?signature=secret"
-    lines.add(Outcome(Job(address, None, "v.mp4", remote=True), "failed", error="x"))
+    lines.add(JobResult(Job(address, None, "v.mp4", remote=True), "failed", error="x"))
     lines.close()
-    text = (place.root / "results.jsonl").read_text()
+    text = (output_dir.root / "results.jsonl").read_text()
     assert "secret" not in text
-    assert "secret" not in (place.root / "index.html").read_text()
+    assert "secret" not in (output_dir.root / "index.html").read_text()
     assert [json.loads(line)["video"] for line in text.splitlines()] == [
         "https://example.org/v.mp4",
         "/videos/\N{REPLACEMENT CHARACTER}.mp4",

@@ -24,7 +24,7 @@ from tests.mediamaker import made
 from tests.signals import as_in_a_terminal
 
 NAMES = ("a.mp4", "b.mp4", "deep/a.mp4", "deep/c.mp4")
-PATIENCE_SECONDS = 120.0
+EXIT_WAIT_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ class Run:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Wait until something holds, or the run is over."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + EXIT_WAIT_SECONDS
         while self.process.poll() is None and not condition():
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -86,7 +86,7 @@ class Run:
 
     def end(self) -> list[dict[str, Any]]:
         """Wait for it; the jobs of its JSON."""
-        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = self.process.communicate(timeout=EXIT_WAIT_SECONDS)
         assert self.process.returncode == 0, err
         return list(json.loads(out)["jobs"])
 
@@ -104,7 +104,7 @@ def kill_and_resume(folder: Path, out: Path, preset: str, chance: random.Random)
         os.kill(victim, signal.SIGKILL)
     if victim == first.pid:
         first.process.communicate()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + EXIT_WAIT_SECONDS
         while any(map(alive, workers)):
             assert time.monotonic() < deadline, "a worker outlived its parent"
             time.sleep(0.01)
@@ -165,7 +165,7 @@ def test_stopped_by_a_signal_it_ends_cleanly(
     run.until(lambda: run.workers() and run.done())
     workers = run.workers()
     os.kill(run.pid, sent)
-    _, err = run.process.communicate(timeout=PATIENCE_SECONDS)
+    _, err = run.process.communicate(timeout=EXIT_WAIT_SECONDS)
     assert run.process.returncode == code, err
     assert "Traceback" not in err
     assert not any(map(alive, workers))

@@ -11,63 +11,63 @@ from typing import Any
 import pytest
 
 from highlightr.batch import BatchOptions, Job, plan_jobs, work
-from highlightr.batch.output_dir import OutputPlace
-from highlightr.batch.work import VideoWork
+from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.work import JobRunner
 from highlightr.core.errors import NoMatchError
 
 JOB = Job("/videos/a.mp4", None, "a.mp4")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> OutputPlace:
-    made = OutputPlace(tmp_path / "out")
+def output_dir(tmp_path: Path) -> OutputDir:
+    made = OutputDir(tmp_path / "out")
     made.prepare()
     return made
 
 
-def key(place: OutputPlace, options: dict[str, Any], job: Job = JOB, digest: str = "12") -> str:
-    return VideoWork(place, BatchOptions(**options))._key(job, "sha256", digest)
+def key(output_dir: OutputDir, options: dict[str, Any], job: Job = JOB, digest: str = "12") -> str:
+    return JobRunner(output_dir, BatchOptions(**options))._key(job, "sha256", digest)
 
 
 def test_the_key_changes_with_all_that_a_result_depends_on(
-    place: OutputPlace, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    output_dir: OutputDir, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other_preset = tmp_path / "other.yaml"
     other_preset.write_text(Path(options["preset"]).read_text().replace("clip_seconds: 1.0", "clip_seconds: 0.5"))
     keys = [
-        key(place, options),
-        key(place, options, digest="34"),
-        key(place, options, Job("/videos/a.mp4", "a cat", "a.mp4")),
-        key(place, {**options, "preset": str(other_preset)}),
-        key(place, {**options, "summarize": {"ratio": 0.2}}),
-        key(place, {**options, "summarize": {"copy": True}}),
-        key(place, {**options, "scorer": "debug"}),
-        key(place, {**options, "precision": "bf16"}),
+        key(output_dir, options),
+        key(output_dir, options, digest="34"),
+        key(output_dir, options, Job("/videos/a.mp4", "a cat", "a.mp4")),
+        key(output_dir, {**options, "preset": str(other_preset)}),
+        key(output_dir, {**options, "summarize": {"ratio": 0.2}}),
+        key(output_dir, {**options, "summarize": {"copy": True}}),
+        key(output_dir, {**options, "scorer": "debug"}),
+        key(output_dir, {**options, "precision": "bf16"}),
     ]
     monkeypatch.setattr(work, "__version__", "99")
-    keys.append(key(place, options))
+    keys.append(key(output_dir, options))
     assert len(set(keys)) == len(keys)
 
 
 def test_the_key_does_not_change_with_what_makes_no_difference(
-    place: OutputPlace, options: Any, tmp_path: Path
+    output_dir: OutputDir, options: Any, tmp_path: Path
 ) -> None:
     same_preset = tmp_path / "same.yaml"
     same_preset.write_text(Path(options["preset"]).read_text().replace("summary: ", "summary: Other words. "))
     assert {
-        key(place, options),
-        key(place, options, Job("/elsewhere/b.mp4", None, "b.mp4")),
-        key(place, {**options, "preset": str(same_preset)}),
-        key(place, {**options, "workers": 7, "retries": 3, "cache": True, "stall_seconds": 5.0}),
-        key(place, {**options, "summarize": {"min_seconds": 2.0, "mode": "moments", "detector": "cheap"}}),
-    } == {key(place, options)}
+        key(output_dir, options),
+        key(output_dir, options, Job("/elsewhere/b.mp4", None, "b.mp4")),
+        key(output_dir, {**options, "preset": str(same_preset)}),
+        key(output_dir, {**options, "workers": 7, "retries": 3, "cache": True, "stall_seconds": 5.0}),
+        key(output_dir, {**options, "summarize": {"min_seconds": 2.0, "mode": "moments", "detector": "cheap"}}),
+    } == {key(output_dir, options)}
 
 
-def test_what_the_index_shows_is_remembered(place: OutputPlace, videos: Path, options: Any) -> None:
-    (job,) = plan_jobs([videos / "b.mp4"], place.root)
-    outcome = VideoWork(place, BatchOptions(**options))(job)
+def test_what_the_index_shows_is_remembered(output_dir: OutputDir, videos: Path, options: Any) -> None:
+    (job,) = plan_jobs([videos / "b.mp4"], output_dir.root)
+    outcome = JobRunner(output_dir, BatchOptions(**options))(job)
     assert outcome.state == "done", outcome.error
-    record = place.whole(job)
+    record = output_dir.whole(job)
     assert record is not None
     assert record.key == outcome.key
     assert len(record.curve) == 3
@@ -79,7 +79,7 @@ def test_what_the_index_shows_is_remembered(place: OutputPlace, videos: Path, op
 
 
 def test_a_missing_picture_is_no_failure(
-    place: OutputPlace, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
+    output_dir: OutputDir, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from highlightr import media
     from highlightr.core.errors import DecodeError
@@ -88,9 +88,9 @@ def test_a_missing_picture_is_no_failure(
         raise DecodeError("no frame")
 
     monkeypatch.setattr(media, "grab_thumbnails", refuse)
-    (job,) = plan_jobs([videos / "b.mp4"], place.root)
-    assert VideoWork(place, BatchOptions(**options))(job).state == "done"
-    record = place.whole(job)
+    (job,) = plan_jobs([videos / "b.mp4"], output_dir.root)
+    assert JobRunner(output_dir, BatchOptions(**options))(job).state == "done"
+    record = output_dir.whole(job)
     assert record is not None
     assert record.poster == ""
 
@@ -105,7 +105,8 @@ def test_marks_that_a_note_explains_are_not_repeated() -> None:
 def test_a_worker_that_hangs_without_a_parent_ends_itself() -> None:
     # The pattern takes for ever and holds the interpreter's lock meanwhile: no thread of Python's could end it.
     program = (
-        "import re\nfrom highlightr.batch.worker import _end_if_hung\n_end_if_hung(0.5)\n"
+        "import re\nfrom highlightr.batch.time_limit import TimeLimit\n"
+        "clock = TimeLimit(None, 0.5)\nclock.start()\nclock.end_process_when_exceeded()\n"
         "re.match('(a+)+$', 'a' * 60 + 'b')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
@@ -114,14 +115,14 @@ def test_a_worker_that_hangs_without_a_parent_ends_itself() -> None:
 
 
 def test_what_strict_does_not_find_is_no_failure(
-    place: OutputPlace, options: Any, videos: Path, monkeypatch: pytest.MonkeyPatch
+    output_dir: OutputDir, options: Any, videos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(*_: object) -> tuple[str, ...]:
         raise NoMatchError("nothing in this video seems to be 'a zebra'")
 
     monkeypatch.setattr("highlightr.selection.match.selection_notes", absent)
-    (job,) = plan_jobs([videos / "a.mp4"], place.root)
-    result = VideoWork(place, BatchOptions(**options))(job)
+    (job,) = plan_jobs([videos / "a.mp4"], output_dir.root)
+    result = JobRunner(output_dir, BatchOptions(**options))(job)
     assert (result.state, result.error) == ("no_match", None)
     assert result.notes == ("nothing in this video seems to be 'a zebra'",)
-    assert not list(place.root.rglob("summary.*"))
+    assert not list(output_dir.root.rglob("summary.*"))

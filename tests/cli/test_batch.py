@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from highlightr.batch import Board, Job, Outcome
-from highlightr.cli.batch_progress import board_table, board_watch
+from highlightr.batch import BatchProgress, Job, JobResult
+from highlightr.cli.batch_progress import batch_progress_hook, progress_table
 from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
 from tests.mediamaker import made
@@ -90,11 +90,11 @@ def test_bad_input_is_one_line_and_exits_with_2(
     assert words in " ".join(said.split())
 
 
-def board() -> Board:
-    made = Board(4)
+def board() -> BatchProgress:
+    made = BatchProgress(4)
     for name, state in (("a.mp4", "done"), ("b.mp4", "failed")):
         made.start(Job(name, None, name), "cpu", 1)
-        made.finish(Outcome(Job(name, None, name), state, video_seconds=60.0))  # type: ignore[arg-type]
+        made.finish(JobResult(Job(name, None, name), state, video_seconds=60.0))  # type: ignore[arg-type]
     made.start(Job("c", None, "[red]c.mp4"), "cuda:1", 2)
     made.advance(Job("c", None, "[red]c.mp4"), "extract", 30.0, 60.0)
     return made
@@ -102,23 +102,23 @@ def board() -> Board:
 
 def test_the_live_table_shows_counts_and_what_runs() -> None:
     text = io.StringIO()
-    Console(file=text, width=100).print(board_table(board()))
+    Console(file=text, width=100).print(progress_table(board()))
     for words in ("2 of 4", "1 failed", "1 running", "x real time", "left", "[red]c.mp4", "50 %", "cuda:1"):
         assert words in text.getvalue()
 
 
 def test_a_line_per_finished_video_where_there_is_no_terminal() -> None:
     text = io.StringIO()
-    with board_watch(Console(file=text, width=100), quiet=False) as watch:
+    with batch_progress_hook(Console(file=text, width=100), quiet=False) as watch:
         assert watch is not None
         watch(board())
         watch(board())
     assert text.getvalue().startswith("failed: b.mp4 (2 of 4, 1 failed, 1 running, ")
     assert text.getvalue().count("\n") == 1
     terminal = io.StringIO()
-    with board_watch(Console(file=terminal, width=100, force_terminal=True), quiet=False) as watch:
+    with batch_progress_hook(Console(file=terminal, width=100, force_terminal=True), quiet=False) as watch:
         assert watch is not None
         watch(board())
     assert "[red]c.mp4" in terminal.getvalue()
-    with board_watch(Console(), quiet=True) as none:
+    with batch_progress_hook(Console(), quiet=True) as none:
         assert none is None
