@@ -19,6 +19,8 @@ from PIL import Image
 from highlightr.core.errors import ConfigError, CutError, OutputError
 from highlightr.core.types import Segment
 from highlightr.media import AudioTap, CutResult, cut_clips, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media._container.contents import Contents
+from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import codecs as _codecs
 from highlightr.media._cut import encode as _encode
 from highlightr.media._cut.output_plan import plan_output
@@ -156,7 +158,7 @@ def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
     with av.open(str(source.path)) as container:
         keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
         cut = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
-        plan = plan_output(container, source, cut.takes, None, mix=False)
+        plan = plan_output(container, source, Contents(PictureFormat()), cut.takes, None, mix=False)
         _encode.encode_pieces(source, plan, cut.takes, cut.pieces, tmp_path / "cut.mp4", None)
         aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
         for key, aim in zip(keys, aims, strict=True):

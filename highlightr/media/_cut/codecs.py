@@ -88,5 +88,7 @@ def sound_codec(tracks: Sequence[SoundTrack]) -> list[str]:
 def container(output: Path) -> list[str]:
     """The file that is written, in the format of its suffix."""
     muxer = check_suffix(output)
-    timescale = [] if muxer == MUXERS[".mkv"] else ["-video_track_timescale", "90000", "-movflags", "+faststart"]
+    # The time scale of the whole file that ffmpeg would choose may be too fine for chapters.
+    scales = ["-video_track_timescale", "90000", "-movie_timescale", "90000", "-movflags", "+faststart"]
+    timescale = [] if muxer == MUXERS[".mkv"] else scales
     return [*timescale, "-f", muxer, "-y", file_url(output)]

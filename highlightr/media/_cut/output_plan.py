@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import HdrChoice, Source
-from highlightr.media._container.contents import Contents, Track, read_contents
+from highlightr.media._container.contents import Contents, Track
 from highlightr.media._container.layouts import written_channels
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.plan import Take
@@ -46,13 +46,20 @@ class OutputPlan:
 
 
 def plan_output(
-    container: InputContainer, source: Source, takes: Sequence[Take], hdr: HdrChoice | None, *, mix: bool
+    container: InputContainer,
+    source: Source,
+    contents: Contents,
+    takes: Sequence[Take],
+    hdr: HdrChoice | None,
+    *,
+    mix: bool,
 ) -> OutputPlan:
     """Decide how the pieces are encoded.
 
     Args:
         container: the source, open.
         source: what `probe` returned.
+        contents: what the source holds.
         takes: the pieces.
         hdr: what is done with high dynamic range.
         mix: one audio track for all that are heard.
@@ -60,7 +67,6 @@ def plan_output(
     Raises:
         CutError: the colours cannot be converted.
     """
-    contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
     abilities = _abilities() if contents.picture.hdr else Abilities()
     try:
         colour = plan_colour(contents.picture, source.video.height, hdr, abilities, contents.hdr)
@@ -76,9 +82,8 @@ def plan_output(
     return OutputPlan(contents, colour, plan_sound(source, mix=mix), shapes, tuple(map(_sentence, notes)))
 
 
-def plan_copied(container: InputContainer, source: Source) -> OutputPlan:
+def plan_copied(source: Source, contents: Contents) -> OutputPlan:
     """What comes along where packets are copied."""
-    contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
     tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
     return OutputPlan(contents, sound=tracks, notes=tuple(map(_sentence, _left_out(contents))))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import HdrChoice, Source
+from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.copy import copy_pieces, plan_copy
 from highlightr.media._cut.encode import encode_pieces
@@ -99,7 +100,7 @@ def write_copied(
     """
     pieces = plan_copy(source, spans)
     with reading(source.path) as container:
-        plan = plan_copied(container, source)
+        plan = plan_copied(source, read_contents(container, source.video.index))
     copy_pieces(source, plan, pieces, output, progress)
     starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
     fault = check_video(output, Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound))).fault
@@ -116,8 +117,9 @@ def _planned(
     still_width: int | None,
 ) -> tuple[CutPlan, OutputPlan, Stills | None]:
     with reading(source.path) as container:
+        contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         cut = plan_encode(container, source, spans, caution)
-        plan = plan_output(container, source, cut.takes, choices.hdr, mix=choices.mix_audio)
+        plan = plan_output(container, source, contents, cut.takes, choices.hdr, mix=choices.mix_audio)
         return cut, plan, None if still_width is None else plan_stills(container, source, still_width)
 
 

@@ -1,0 +1,235 @@
+"""What comes along beside the picture: tracks, titles, subtitles, chapters, tags, timecode; on every path."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Segment
+from highlightr.media import CutResult, cut_clips, cut_summary, probe
+from highlightr.media._container.contents import Contents, read_contents
+from highlightr.media._container.opening import reading
+from highlightr.media._cut import encode
+from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.media.subtitles import read_subtitles
+from tests.media.test_audio_tracks import LAYOUTS, heard, loudness, with_tone
+from tests.mediamaker import CLOSED_GOP, made
+
+SPHERICAL = (
+    '<?xml version="1.0"?><rdf:SphericalVideo xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+    'xmlns:GSpherical="http://ns.google.com/videos/1.0/spherical/"><GSpherical:Spherical>true</GSpherical:Spherical>'
+    "<GSpherical:Stitched>true</GSpherical:Stitched>"
+    "<GSpherical:StitchingSoftware>none</GSpherical:StitchingSoftware>"
+    "<GSpherical:ProjectionType>equirectangular</GSpherical:ProjectionType></rdf:SphericalVideo>"
+)
+SPHERICAL_UUID = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
+SUBTITLES = "1\n00:00:00,500 --> 00:00:01,500\nEins\n\n2\n00:00:02,000 --> 00:00:05,000\n<i>Zwei</i>\nzwei\n\n"
+TAGS = {
+    "creation_time": "2023-07-01T10:00:00.000000Z",
+    "title": "Holiday; a=b # \\ c",
+    "location": "+48.1000+011.5000/",
+}
+CHAPTERS = ";FFMETADATA1\n" + "".join(
+    f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={stop}\ntitle={title}\n"
+    for start, stop, title in ((0, 2200, "one"), (2200, 6000, "two"), (6000, 8000, "three"))
+)
+SEGMENTS = [Segment(1.0, 3.0, 0.5), Segment(4.0, 5.0, 0.4)]
+
+
+def everything(folder: Path, suffix: str, timecode: str = "01:00:00:00") -> Path:
+    """Eight seconds with all that a file can hold."""
+    (folder / "in.srt").write_text(SUBTITLES, encoding="utf-8")
+    (folder / "chapters.txt").write_text(CHAPTERS, encoding="utf-8")
+    path = folder / f"everything{suffix}"
+    text = "subrip" if suffix == ".mkv" else "mov_text"
+    said = [("title", "Desktop"), ("language", "eng")], [("title", "Mikrofon"), ("language", "ger")]
+    tracks = [part for k, tags in enumerate(said) for tag in tags for part in (f"-metadata:s:a:{k}", "=".join(tag))]
+    tags = [part for name, value in TAGS.items() for part in ("-metadata", f"{name}={value}")]
+    inputs = ["-i", f"file:{made('long.mp4', seconds=8.0, **CLOSED_GOP)}"]
+    inputs += ["-f", "lavfi", "-i", "sine=f=700:r=44100:d=8", "-i", f"file:{folder}/in.srt"]
+    inputs += ["-f", "ffmetadata", "-i", f"file:{folder}/chapters.txt"]
+    maps = ["-map", "0:v", "-map", "0:a", "-map", "1:a", "-map", "2", "-map_chapters", "3"]
+    codecs = ["-c:v", "copy", "-c:a", "aac", "-c:s", text, "-disposition:a:1", "hearing_impaired"]
+    about = ["-metadata:s:s:0", "language=ger", "-metadata:s:s:0", "title=Deutsch", *tracks, *tags]
+    scale = [] if suffix == ".mkv" else ["-movie_timescale", "1000"]
+    run_ffmpeg([*inputs, *maps, *codecs, *about, *scale, "-timecode", timecode, f"file:{path}"])
+    return path
+
+
+@dataclass(frozen=True)
+class Held:
+    contents: Contents
+    audio: list[dict[str, str]]
+    flags: list[tuple[str, ...]]
+    cues: list[tuple[float, float, str]]
+
+
+def held(path: Path, folder: Path) -> Held:
+    with reading(path) as container:
+        contents = read_contents(container, container.streams.video[0].index)
+        audio = [contents.tracks[stream.index] for stream in container.streams.audio]
+    cues: list[tuple[float, float, str]] = []
+    if contents.subtitles:
+        text = folder / "out.srt"
+        run_ffmpeg(["-i", f"file:{path}", "-map", "0:s:0", "-c:s", "srt", "-y", f"file:{text}"])
+        cues = [(cue.start_seconds, cue.stop_seconds, cue.text) for cue in read_subtitles(text).cues]
+    return Held(contents, [dict(one.tags) for one in audio], [one.dispositions for one in audio], cues)
+
+
+def titles(tags: dict[str, str]) -> str | None:
+    return tags.get("title") or tags.get("handler_name")
+
+
+PATHS = ("one run", "joined runs", "copy", "clips")
+
+
+def cut(path: Path, folder: Path, how: str, suffix: str, monkeypatch: pytest.MonkeyPatch) -> CutResult:
+    if how == "joined runs":
+        monkeypatch.setattr(encode, "_MOST_INPUTS", 1)
+    if how == "clips":
+        return cut_clips(probe(path), SEGMENTS, folder / "clips", suffix=suffix)[0]
+    return cut_summary(probe(path), SEGMENTS, folder / f"out{suffix}", copy=how == "copy")
+
+
+@pytest.mark.parametrize("how", PATHS)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_everything_comes_along(suffix: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = cut(everything(tmp_path, ".mkv"), tmp_path, how, suffix, monkeypatch)
+    assert result.notes == ()
+    seen = held(result.path, tmp_path)
+    assert {name: seen.contents.tags[name] for name in TAGS} == TAGS
+    assert [titles(one) for one in seen.audio] == ["Desktop", "Mikrofon"]
+    assert [one["language"] for one in seen.audio] == ["eng", "ger"]
+    assert [flags for flags in seen.flags if "default" in flags] == [seen.flags[0]]
+    assert seen.contents.timecode == "01:00:01:00"
+    stops = {"clips": 2.0}.get(how, 3.0)
+    chapters = [(round(one.start_seconds, 2), round(one.stop_seconds, 2), one.title) for one in seen.contents.chapters]
+    assert chapters == [(0.0, 1.2, "one"), (1.2, stops, "two")]
+    assert seen.contents.subtitles[0].tags["language"] == "ger"
+    assert seen.contents.subtitles[0].tags.get("title") == "Deutsch"
+    expected = [(0.0, 0.5, "Eins"), (1.0, 2.0, "Zwei\nzwei"), (2.0, 3.0, "Zwei\nzwei")]
+    assert [text for *_, text in seen.cues] == [text for *_, text in expected][: 2 if how == "clips" else 3]
+    assert np.array([cue[:2] for cue in seen.cues]) == pytest.approx(
+        np.array([cue[:2] for cue in expected][: len(seen.cues)]), abs=0.011
+    )
+
+
+@pytest.mark.parametrize(("suffix", "out"), [(".mp4", ".mp4"), (".mov", ".mkv"), (".mp4", ".mov")])
+def test_between_containers(suffix: str, out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = cut(everything(tmp_path, suffix), tmp_path, "one run", out, monkeypatch)
+    seen = held(result.path, tmp_path)
+    assert result.notes == ()
+    assert {name: seen.contents.tags[name] for name in TAGS} == TAGS
+    assert seen.contents.timecode == "01:00:01:00"
+    assert len(seen.contents.chapters) == 2
+    assert [text for *_, text in seen.cues] == ["Eins", "Zwei\nzwei", "Zwei\nzwei"]
+
+
+def test_what_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "tagged.mkv"
+    tags = ["-metadata", "lens=50 mm", "-metadata", "artist=Me"]
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", "-c", "copy", *tags, f"file:{source}"])
+    for copy in (False, True):
+        result = cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mp4", copy=copy)
+        assert result.notes == ("Not kept in .mp4: the tags lens.",)
+        assert cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", copy=copy).notes == ()
+
+
+def with_sphere(path: Path) -> Path:
+    """An MP4 whose video track says that it is a sphere; its header lies at the end, so nothing has to move."""
+    data = made("plain.mp4").read_bytes()
+    uuid = SPHERICAL_UUID + SPHERICAL.encode()
+    box = struct.pack(">I4s", 8 + len(uuid), b"uuid") + uuid
+    moov = data.rindex(b"moov") - 4
+    trak = data.index(b"trak", moov) - 4
+    for begin in (moov, trak):
+        size = struct.unpack_from(">I", data, begin)[0]
+        data = data[:begin] + struct.pack(">I", size + len(box)) + data[begin + 4 :]
+    stop = trak + struct.unpack_from(">I", data, trak)[0] - len(box)
+    path.write_bytes(data[:stop] + box + data[stop:])
+    return path
+
+
+@pytest.mark.parametrize("how", PATHS)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_sphere_stays_one(suffix: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.media.test_streams.SEGMENTS", [Segment(1.0, 2.0, 0.5), Segment(3.0, 4.0, 0.5)])
+    result = cut(with_sphere(tmp_path / "sphere.mp4"), tmp_path, how, suffix, monkeypatch)
+    assert "equirectangular" in held(result.path, tmp_path).contents.side_data["Spherical Mapping"]
+    assert result.notes == ()
+
+
+def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "three.mkv", "300", "700", f"1100:{LAYOUTS['swapped']}")
+    tones = (300, 700, 1100)
+
+    def sounds(**how: Any) -> list[list[bool]]:
+        choice = how.pop("choice", "all")
+        output = tmp_path / "out.mp4"
+        cut_summary(probe(path, choice), [Segment(0.5, 2.5, 1.0)], output, overwrite=True, **how)
+        count = len(probe(output).audio_tracks)
+        tracks = [heard(probe(output, number + 1)) for number in range(count)]
+        return [[loudness(samples, tone) > 0.25 for tone in tones] for samples in tracks]
+
+    alone = [[True, False, False], [False, True, False], [False, False, True]]
+    assert sounds() == alone
+    assert sounds(choice=2) == [alone[1]]
+    assert sounds(mix_audio=True) == [[True, True, True]]
+    assert sounds(copy=True, choice=2) == [alone[1]]
+
+
+def test_a_mix_lasts_as_long_as_the_picture(tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "two.mkv", "300", "700:atrim=end=1")
+    output = tmp_path / "out.mp4"
+    cut_summary(probe(path), [Segment(0.5, 1.5, 1.0), Segment(2.0, 3.5, 1.0)], output, mix_audio=True)
+    with av.open(str(output)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples / 48_000 == pytest.approx(2.5, abs=0.03)
+
+
+@pytest.mark.parametrize("copy", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_unusual_channels_are_written(layout: str, copy: bool, tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "odd.mov", f"1000:{LAYOUTS[layout]}")
+    result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "out.mov", copy=copy)
+    assert 0.2 < loudness(heard(probe(result.path)), 1000) < 1.2
+
+
+def test_copied_packets_cannot_be_mixed_or_mapped(tmp_path: Path) -> None:
+    source = probe(made("plain.mp4"))
+    with pytest.raises(ConfigError, match="leave out --copy or --audio-track mix"):
+        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", copy=True, mix_audio=True)
+    with pytest.raises(ConfigError, match="leave out --copy or --hdr sdr"):
+        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", copy=True, hdr="sdr")
+
+
+def test_streams_that_no_summary_holds_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    attach = tmp_path / "notes.txt"
+    attach.write_text("notes", encoding="utf-8")
+    inputs = ["-i", f"file:{made('plain.mp4')}", "-i", f"file:{made('small.mp4', size=(64, 48))}"]
+    attached = ["-attach", str(attach), "-metadata:s:t", "mimetype=text/plain"]
+    run_ffmpeg([*inputs, "-map", "0", "-map", "1:v", "-c", "copy", *attached, f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / "out.mkv")
+    assert result.notes == ("Left out: another video track (h264); an attachment (notes.txt).",)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_cover_comes_along(suffix: str, tmp_path: Path) -> None:
+    path, cover = tmp_path / "covered.mp4", tmp_path / "cover.png"
+    run_ffmpeg(["-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", f"file:{cover}"])
+    inputs = ["-i", f"file:{made('plain.mp4')}", "-i", f"file:{cover}"]
+    run_ffmpeg([*inputs, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic", f"file:{path}"])
+    for copy in (False, True):
+        result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / f"{copy}{suffix}", copy=copy)
+        with reading(result.path) as container:
+            covers = read_contents(container, 0).covers
+        assert [one.data for one in covers] == [cover.read_bytes()]
+        assert result.notes == ()
