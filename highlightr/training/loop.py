@@ -6,12 +6,10 @@ own state for resuming, all in the run's folder. No line here depends on which n
 
 from __future__ import annotations
 
-import copy
 import csv
-import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from highlightr.core.errors import ConfigError, WeightsError
@@ -34,12 +32,14 @@ from highlightr.training.curves import curves_svg
 from highlightr.training.learners import Batch, Learner
 from highlightr.training.objectives import weighted_loss
 
+from highlightr.training.predict import predict
+
 try:
     import lightning
-    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
+    from lightning.pytorch.loggers import CSVLogger
 except ModuleNotFoundError as error:
     raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
-from highlightr.training.predict import predict
 
 __all__ = ["BEST", "LAST", "METRICS", "STATE", "Fitted", "fit"]
 
@@ -65,22 +65,17 @@ class Fitted:
 
 
 class _Loop(lightning.LightningModule):
-    """The network, its moving average and its curves."""
+    """One network in training, with the curves so far."""
 
     def __init__(self, learner: Learner, config: TrainConfig, stores: Sequence[Store | None], folder: Path) -> None:
         super().__init__()
         self.learner, self.config, self.folder = learner, config, folder
         # Scorers make networks in evaluation mode, and Lightning leaves modes as it finds them.
         self.network = learner.network.train()
-        self.average = copy.deepcopy(self.network).requires_grad_(False).eval() if config.average else None
         self.train_store, self.validation_store = stores
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, Tensor] = {}
-
-    @property
-    def judged(self) -> nn.Module:
-        """The weights that are evaluated and kept."""
-        return self.average or self.network
+        self._measured: dict[str, float] = {}
 
     def train_dataloader(self) -> DataLoader[Any]:
         """The batches of the current epoch."""
@@ -124,43 +119,45 @@ class _Loop(lightning.LightningModule):
             self._sums[name] = self._sums.get(name, torch.zeros_like(count)) + value.detach().float()
         return loss
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the average. Buffers, such as counts of BatchNorm, are copied."""
-        if self.average is None:
-            return
-        with torch.no_grad():
-            decay = min(self.config.average, (1 + self.global_step) / (10 + self.global_step))
-            for kept, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                kept.lerp_(now, 1 - decay)
-            for held, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                held.copy_(new)
+    def val_dataloader(self) -> DataLoader[Any]:
+        """One step: the whole part is judged at once, in the scorer's own batches and windows."""
+        return DataLoader([0])  # type: ignore[arg-type]
+
+    def validation_step(self, *_: Any) -> None:
+        """Judge the weights, or their moving average, which Lightning puts in their place meanwhile, and keep them."""
+        self._measured = {}
+        if self.validation_store is not None:
+            cases = predict(self.learner, self.network, self.validation_store)
+            self._measured = find_protocol(self.config.protocol).measure(cases)
+            if self.config.monitor not in self._measured:
+                known = ", ".join(self._measured)
+                raise ConfigError(f"{self.config.name}: monitor is {self.config.monitor!r}; there are {known}")
+        if self.trainer.is_global_zero:
+            rows = [*self.history, self._measured]
+            for name in (LAST, BEST) if best_epoch(rows, self.config) == len(self.history) else (LAST,):
+                write_tensors(self.folder / name, self.network.state_dict())
 
     def on_train_epoch_end(self) -> None:
-        """Validate, extend the curves, keep the best and the last weights, and stop where it does not get better."""
+        """Extend the curves, and tell the early stopping what was measured."""
         sums = {name: float(value) for name, value in self._sums.items()}
         self._sums = {}
-        row = {"epoch": float(self.current_epoch)}
-        row |= {name: value / sums["batches"] for name, value in sums.items() if name != "batches"}
-        if self.validation_store is not None:
-            cases = predict(self.learner, self.judged, self.validation_store)
-            row |= find_protocol(self.config.protocol).measure(cases)
-            if self.config.monitor not in row:
-                known = ", ".join(name for name in row if name != "epoch")
-                raise ConfigError(f"{self.config.name}: monitor is {self.config.monitor!r}; there are {known}")
+        losses = {name: value / sums["batches"] for name, value in sums.items() if name != "batches"}
+        row = {"epoch": float(self.current_epoch), **losses, **self._measured}
         self.history.append(row)
+        if self.config.patience:
+            self.log(self.config.monitor, row[self.config.monitor], logger=False)
         if self.trainer.is_global_zero:
-            self._write()
-        waited = len(self.history) - 1 - best_epoch(self.history, self.config)
-        if self.config.patience and waited >= self.config.patience:
-            self.trainer.should_stop = True
+            self._logged(row)
+            write_whole(self.folder / CURVES, curves_svg(self.history, self.config.name))
 
-    def _write(self) -> None:
-        weights = {name: value.cpu() for name, value in self.judged.state_dict().items()}
-        write_tensors(self.folder / LAST, weights)
-        if best_epoch(self.history, self.config) == len(self.history) - 1:
-            write_tensors(self.folder / BEST, weights)
-        write_whole(self.folder / METRICS, _table(self.history))
-        write_whole(self.folder / CURVES, curves_svg(self.history, self.config.name))
+    def on_train_start(self) -> None:
+        """The logger begins a new file, so a run that goes on gives it what it had."""
+        for row in self.history:
+            self._logged(row)
+
+    def _logged(self, row: dict[str, float]) -> None:
+        if self.logger is not None:
+            self.logger.log_metrics(row, step=int(row["epoch"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The curves so far go with the state."""
@@ -177,14 +174,6 @@ def best_epoch(history: Sequence[dict[str, float]], config: TrainConfig) -> int:
         return len(history) - 1
     values = [row[config.monitor] for row in history]
     return values.index(max(values))
-
-
-def _table(history: Sequence[dict[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()
 
 
 def fit(
@@ -249,7 +238,11 @@ def _trainer(
     saver = ModelCheckpoint(
         folder, "last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    told = [_Told(progress)] if progress else []
+    callbacks: list[Callback] = [saver] if progress is None else [saver, _Told(progress)]
+    if config.average:
+        callbacks.append(WeightAveraging(use_buffers=False, avg_fn=_moving_average(config.average)))
+    if config.patience:
+        callbacks.append(EarlyStopping(config.monitor, mode="max", patience=config.patience, check_finite=False))
     return lightning.Trainer(
         accelerator=place,
         devices=count,
@@ -261,15 +254,25 @@ def _trainer(
         gradient_clip_val=config.gradient_clip or None,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
-        callbacks=[saver, *told],
-        logger=False,
+        callbacks=callbacks,
+        # Into the folder itself: results have a fresh folder already.
+        logger=CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
 
 
-class _Told(lightning.Callback):
+def _moving_average(most: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """An average that forgets fast at first: after n steps its decay is (2 + n) / (11 + n), at most `most`."""
+
+    def mean(average: Tensor, now: Tensor, steps: Tensor) -> Tensor:
+        return average.lerp(now, 1 - ((2 + steps) / (11 + steps)).clamp(max=most).to(now.dtype))
+
+    return mean
+
+
+class _Told(Callback):
     def __init__(self, progress: ProgressHook) -> None:
         self._progress = progress
 
