@@ -25,7 +25,7 @@ from benchmarks.running import machine, write_json
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Source, TimeGrid
 from highlightr.features import extract
-from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.engines.source import NetworkSource
 from highlightr.media import probe
 from highlightr.model_loader import open_extractor, open_text_encoder
 
@@ -66,9 +66,9 @@ def heard(name: str, source: Source) -> tuple[Network, bool]:
         opened = open_extractor(name, clip_seconds=1.0, random_seed=0)
     with patch.object(NetworkSource, "random_in_torch", new=False):
         opened.load()
-    with listening([opened.extractor]) as networks:
-        extract(source, TimeGrid(source.duration_seconds, 1.0), [opened.extractor])
-    return networks[0], opened.random_seed is not None
+    with listening([opened]) as networks:
+        extract(source, TimeGrid(source.duration_seconds, 1.0), [opened])
+    return networks[0], opened.provenance.random_seed is not None
 
 
 def measured(network: Network, backends: Sequence[str], rounds: int) -> list[Trial | tuple[str, str]]:

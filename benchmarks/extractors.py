@@ -124,7 +124,7 @@ class Call:
 
 def _networks(extractor: Any) -> list[tuple[Any, str]]:
     """Where the networks of an extractor are called: object and attribute."""
-    names = ("_rows", "_rgb", "_flow", "_flow_rows")
+    names = ("_network", "_rgb", "_flow", "_flow_network")
     return [(extractor, name) for name in names if getattr(extractor, name, None) is not None]
 
 

@@ -21,10 +21,9 @@ import numpy.typing as npt
 
 from benchmarks.plain_models import plain_flow
 from benchmarks.running import Spread, by_turns, machine, write_json
-from highlightr.features.backbones import network as rows
-from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.i3d import FLOW_UPDATES, PROTOCOL
+from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource
 from highlightr.media import decode, probe
 
 BACKENDS = ("torch", "onnxruntime", "openvino")
@@ -58,7 +57,7 @@ def first_frames(video: Path, count: int) -> Pixels:
 def opened(source: NetworkSource, backend: Any, updates: int = FLOW_UPDATES) -> OpticalFlow:
     """Optical flow on one backend, whatever the table says."""
     table = dict.fromkeys(PARTS, (backend,))
-    with patch.dict(rows.FASTEST_ON_CPU, table), patch.object(NetworkSource, "random_in_torch", new=False):  # type: ignore[arg-type]
+    with patch.dict(FASTEST_ON_CPU, table), patch.object(NetworkSource, "random_in_torch", new=False):  # type: ignore[arg-type]
         return OpticalFlow(source, "raft-large", updates)
 
 

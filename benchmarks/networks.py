@@ -129,7 +129,7 @@ def _shipped(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Ne
     return network
 
 
-def _rows(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
+def _backbone(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network:
     """A published network, whichever backend runs it."""
     rows = getattr(place, attribute)
     network = Network(extractor.name, rows)
@@ -159,9 +159,9 @@ def _windows(extractor: Any, place: Any, _: str, stack: ExitStack) -> Network:
 
 
 _LISTENERS: dict[str, Callable[[Any, Any, str, ExitStack], Network | None]] = {
-    "_rows": _rows,
+    "_network": _backbone,
     "_flow": _windows,
-    "_rgb": _rows,
+    "_rgb": _backbone,
     "_graph": _shipped,
 }
 """What an extractor calls its network by, in the order in which it is looked for."""

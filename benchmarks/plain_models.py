@@ -186,7 +186,7 @@ def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
         made: dict[str, FloatArray] = {}
         if extractor._rgb is not None:
             made["i3d_rgb"] = _run(extractor._rgb.module, _central(windows, crop, axis=2))
-        made["i3d_flow"] = _run(extractor._flow_rows.module, _central(flow(windows[0]).numpy()[None], crop))
+        made["i3d_flow"] = _run(extractor._flow_network.module, _central(flow(windows[0]).numpy()[None], crop))
         return made
 
     return forward

@@ -22,7 +22,7 @@ from unittest.mock import patch
 from highlightr import model_loader as assembly
 from highlightr.core.errors import WeightsError
 from highlightr.features import Extractor
-from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.engines.source import NetworkSource
 from highlightr.model_loader import Models
 from highlightr.scorers import ScorerContext
 from highlightr.zoo.store import weights_path
@@ -108,7 +108,9 @@ def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:
 
 def extractors_of(models: Models) -> tuple[Extractor, ...]:
     """A preset's extractors, opened."""
-    return tuple(one.extractor for one in models.opened_for("cheap"))
+    for each in models.extractors:
+        each.load()
+    return models.extractors
 
 
 @contextmanager

@@ -124,9 +124,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self.encoder = open_text_encoder("minilm")
-        self.extractors: list[Extractor] = [
-            open_extractor(name, clip_seconds=CLIP_SECONDS).extractor for name in EXTRACTORS
-        ]
+        self.extractors: list[Extractor] = [open_extractor(name, clip_seconds=CLIP_SECONDS) for name in EXTRACTORS]
         self.banks = {
             name: LabelBank(label_names(name), label_embeddings(self.encoder, name)) for name in LABELLED_STREAMS
         }

@@ -27,7 +27,6 @@ from highlightr.features import (
     text_encoder_class,
 )
 from highlightr.features.labels import label_embeddings, label_names
-from highlightr.features.opened import OpenedExtractor
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.registry import runnable_class
@@ -47,7 +46,8 @@ class Models:
     preset: Preset
     device: str
     """``cpu`` or ``cuda``."""
-    opened: tuple[OpenedExtractor, ...]
+    extractors: tuple[Extractor, ...]
+    """Of the preset; their networks are loaded when a video needs them."""
     _open_scorer: Callable[[str], Scorer]
     _open_text: Callable[[], TextEncoder]
 
@@ -69,19 +69,19 @@ class Models:
         return self._open_text()
 
     @cached_property
-    def _boundary_network(self) -> OpenedExtractor:
+    def _boundary_network(self) -> Extractor:
         return open_extractor("transnetv2", clip_seconds=self.preset.clip_seconds, device=self.device)
 
-    def opened_for(self, detector: Detector) -> tuple[OpenedExtractor, ...]:
+    def extractors_for(self, detector: Detector) -> tuple[Extractor, ...]:
         """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
-        return (*self.opened, self._boundary_network) if detector == "transnetv2" else self.opened
+        return (*self.extractors, self._boundary_network) if detector == "transnetv2" else self.extractors
 
     def weights_for(self, query: str | None) -> tuple[Weights, ...]:
         """Of every model that takes part: the backbones, the text encoder and the scorer."""
         encoder = () if self.preset.text is None else records(text_encoder_class(self.preset.text).checkpoints)
         name = self.choice_for(query).weights
         scorer = () if name is None else records([name])
-        return (*(item for one in self.opened for item in one.weights), *encoder, *scorer)
+        return (*(item for each in self.extractors for item in each.provenance.weights), *encoder, *scorer)
 
     def check_query(self, query: str | None) -> None:
         """Refuse a query that cannot be used, before anything is opened.
@@ -99,6 +99,10 @@ class Models:
         choice = self.choice_for(query)
         return contract_of(choice.name, choice.config).query
 
+    def takes_query(self, query: str | None) -> bool:
+        """Whether the scorer that serves this query does anything with it."""
+        return self._use_of(query) != "ignored"
+
     def _named(self, query: str | None) -> str:
         """The preset, and the scorer where there is a choice of several."""
         preset = f"preset {self.preset.name}"
@@ -107,7 +111,7 @@ class Models:
 
     def encode(self, query: str | None) -> Query | None:
         """Embed a query; `None` without one, or where the scorer takes none."""
-        return None if query is None or self._use_of(query) == "ignored" else self.text_encoder.encode(query)
+        return None if query is None or not self.takes_query(query) else self.text_encoder.encode(query)
 
     def score(self, features: Features, query: str | None, encoded: Query | None, shots: Sequence[Shot]) -> Scores:
         """Score every clip, and say so where a query was given that the scorer cannot use."""
@@ -118,8 +122,16 @@ class Models:
         return scores
 
 
-def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp32") -> Models:
+def load_models(
+    preset: Preset, device: str = "auto", precision: Precision = "fp32", *, with_extractors: bool = True
+) -> Models:
     """Find what a preset names, scorers' weights first, so that a missing file is known before any work.
+
+    Args:
+        preset: what to run.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: of networks that run in torch.
+        with_extractors: `False` where features come from files, so that the backbones' weights need not be here.
 
     Raises:
         ConfigError: an unknown extractor, scorer, device, precision or setting; a package that is not installed.
@@ -128,7 +140,7 @@ def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp
     place = resolve_device(device)
     check_precision(precision, place)
     choices = [preset.scorers[name] for name in preset.in_use]
-    for name in preset.extractors:
+    for name in preset.extractors if with_extractors else ():
         need(f"preset {preset.name}", *extractor_class(name).packages)
     for choice in choices:
         runnable_class(choice.name)
@@ -137,8 +149,10 @@ def load_models(preset: Preset, device: str = "auto", precision: Precision = "fp
     signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
     open_text = _once(partial(_open_text, preset, place))
     open_scorer = _once(partial(_open_scorer, preset, place, precision, open_text))
-    opened = tuple(_open_extractor(name, preset, place, precision, signals) for name in preset.extractors)
-    return Models(preset, place, opened, open_scorer, open_text)
+    extractors = tuple(
+        _open_extractor(name, preset, place, precision, signals) for name in preset.extractors if with_extractors
+    )
+    return Models(preset, place, extractors, open_scorer, open_text)
 
 
 def _once(make: Callable[..., Opened]) -> Callable[..., Opened]:
@@ -171,7 +185,7 @@ def _open_text(preset: Preset, device: str) -> TextEncoder:
 
 def _open_extractor(
     name: str, preset: Preset, device: str, precision: Precision, signals: Collection[str]
-) -> OpenedExtractor:
+) -> Extractor:
     found = extractor_class(name)
     # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
     options: dict[str, Any] = {"keep_signal": True} if set(found.signals) & set(signals) else {}
@@ -187,8 +201,8 @@ def label_bank(encoder: TextEncoder, stream: str) -> LabelBank:
 
 def open_extractor(
     name: str, *, clip_seconds: float, device: str = "cpu", random_seed: int | None = None, **options: Any
-) -> OpenedExtractor:
-    """Find an extractor and its weights from the store, or at random; the network is opened on first use.
+) -> Extractor:
+    """An extractor with its weights from the store, or at random; its networks are loaded when they are needed.
 
     Args:
         name: a key of `EXTRACTORS`.
@@ -203,9 +217,11 @@ def open_extractor(
     """
     found = extractor_class(name)
     need(name, *found.packages)
-    given, random = _weights(found.checkpoints, random_seed)
-    create = partial(create_extractor, name, clip_seconds=clip_seconds, device=device, **given, **options)
-    return OpenedExtractor(found, options, () if random is not None else records(found.checkpoints), random, create)
+    given = _weights(found.checkpoints, random_seed)
+    made = create_extractor(name, clip_seconds=clip_seconds, device=device, load=False, **given, **options)
+    if "random_seed" not in given:
+        made.provenance = replace(made.provenance, weights=records(found.checkpoints))
+    return made
 
 
 def takes(kind: type[Extractor], option: str) -> bool:
@@ -217,18 +233,17 @@ def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None
     """Open a text encoder; arguments and errors as for `open_extractor`."""
     found = text_encoder_class(name)
     need(f"text encoder {name}", *found.packages)
-    given, _ = _weights(found.checkpoints, random_seed)
+    given = _weights(found.checkpoints, random_seed)
     return create_text_encoder(name, device=device, **given)
 
 
-def _weights(checkpoints: Iterable[str], random_seed: int | None) -> tuple[dict[str, Any], int | None]:
-    """Keywords for a class that fetches its weights, and the seed if they are random."""
-    names = tuple(checkpoints)
-    if not names:
-        return {}, None
-    if random_seed is not None and not all(entry(each).embedded for each in names):
-        return {"random_seed": random_seed}, random_seed
-    return {"weights": {each: weights_path(each) for each in names}}, None
+def _weights(checkpoints: Collection[str], random_seed: int | None) -> dict[str, Any]:
+    """Keywords for a class: the checked file of each checkpoint, or the seed where they would have to be fetched."""
+    if not checkpoints:
+        return {}
+    if random_seed is not None and not all(entry(each).embedded for each in checkpoints):
+        return {"random_seed": random_seed}
+    return {"weights": {each: weights_path(each) for each in checkpoints}}
 
 
 def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:

@@ -14,7 +14,7 @@ from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Features, Query, Scores, Shot, Source, Summary, TimeGrid
 from highlightr.features.cache import FeatureCache
-from highlightr.features.extract_cached import extract_cached
+from highlightr.features.extract import extract
 from highlightr.media.probe import probe
 from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import Detector
@@ -155,8 +155,8 @@ class Highlighter:
     ) -> list[Analysis]:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
         with stages("extract") as advance:
-            opened = models.opened_for(detector)
-            features = extract_cached(source, grid, opened, models.device, self._cache, progress=advance)
+            extractors = models.extractors_for(detector)
+            features = extract(source, grid, extractors, cache=self._cache, progress=advance)
         with stages("shots"):
             shots = find_shots(features, detector)
         with stages("score"):

@@ -9,7 +9,9 @@ from highlightr.model_loader import open_extractor, open_text_encoder
 
 def extractor(name: str, *, clip_seconds: float = 1.0, **options: Any) -> Any:
     """An extractor that is ready to start."""
-    return open_extractor(name, clip_seconds=clip_seconds, **options).extractor
+    made = open_extractor(name, clip_seconds=clip_seconds, **options)
+    made.load()
+    return made
 
 
 def text_encoder(name: str) -> Any:

@@ -7,6 +7,7 @@ leads out of the folder.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import zipfile
@@ -42,6 +43,15 @@ class NumpySource:
     """An array in a ``.npy`` or ``.npz`` file."""
 
     path: Path
+
+    def absent(self) -> bool:
+        """Whether `highlightr extract` put on record that the video lacks it."""
+        if self.path.exists():
+            return False
+        try:
+            return bool(json.loads(self.path.with_name(f"{self.path.name}.json").read_bytes()).get("absent"))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            return False
 
     def shape(self) -> tuple[int, ...]:
         """From the header only.
@@ -96,6 +106,11 @@ class Hdf5Source:
         if found is None:
             raise ConfigError(f"{self.path}: no features for {self.video!r}")
         return found
+
+    def absent(self) -> bool:
+        """Whether the video's group holds nothing, as `highlightr extract` leaves it where the video lacks this."""
+        found: Any = member(_shared_file(self.path, os.getpid()), self.video)
+        return hasattr(found, "keys") and not len(found)
 
     def shape(self) -> tuple[int, ...]:
         """As `NumpySource.shape`."""

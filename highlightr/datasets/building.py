@@ -16,8 +16,6 @@ from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Source, locate
 from highlightr.datasets.base import Dataset, Entry, Item, Layout, Problem
 
-__all__ = ["Rejected", "build", "read_items"]
-
 NOTICED_CLIPS = 2
 """Streams are cut to the shortest in silence up to this many clips; beyond it, the cut is a problem on record."""
 
@@ -74,10 +72,12 @@ def build(name: str, root: Path, layout: Layout, items: Iterable[Item], rejected
 
 def _entry(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> Entry:
     names = {"video": item.video, "key": item.key}
-    sources = {name: locate(root, pattern, names) for name, pattern in layout.streams.items()}
+    found = {name: locate(root, pattern, names) for name, pattern in layout.streams.items()}
+    sources = {name: source for name, source in found.items() if not source.absent()}
     shapes = {name: source.shape() for name, source in sources.items()}
     tokens = None if layout.tokens is None else locate(root, layout.tokens, names)
-    signals = {name: locate(root, pattern, names) for name, pattern in layout.signals.items()}
+    located = {name: locate(root, pattern, names) for name, pattern in layout.signals.items()}
+    signals = {name: source for name, source in located.items() if not source.absent()}
     checked = shapes | {name: source.shape() for name, source in signals.items()}
     if tokens is not None:
         checked["tokens"] = tokens.shape()

@@ -9,8 +9,10 @@ In: the folder, and a `Layout` that says where each stream lies, ``{video}`` bei
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
@@ -19,13 +21,8 @@ from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import Rejected, build, read_items
 from highlightr.datasets.plain import PlainItem, plain
 
-__all__ = ["PLAIN", "extracted"]
-
 PLAIN = Layout(annotations=".", streams={"clip": "features/clip_features/{video}.npz"})
 """One stream, as the command above writes it."""
-
-POSITIVE = 0.5
-"""Clips with this score or a higher one are what the protocol `moments` looks for."""
 
 _LARGEST_METADATA_BYTES = 2**20
 
@@ -42,21 +39,60 @@ def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
         raise ConfigError(
             "the plain format needs data.layout.streams: which features were extracted, and where they lie"
         )
-    found = plain(root / layout.annotations)
+    found = plain(root / layout.annotations, videos=False)
     rejected = Rejected(found.problems)
     records = ((item.key, partial(_item, root, layout, item)) for item in found.items)
     return build("plain", root, layout, list(read_items(records, rejected)), rejected)
 
 
+def extracted_layout(folder: Path) -> Layout | None:
+    """Where `highlightr extract` put each stream and signal, in the folder or in its ``features``.
+
+    Returns:
+        A layout for `extracted`; `None` if nothing was extracted there.
+
+    Raises:
+        ConfigError: features in a format that is not read.
+    """
+    patterns: dict[str, dict[str, str]] = {"stream": {}, "signal": {}}
+    for place in (folder, folder / "features"):
+        for path in sorted([*place.glob("*.h5.json"), *place.glob("*/*.json")]):
+            for about in _descriptions(path):
+                if about.get("kind") in patterns and not about.get("absent"):
+                    patterns[about["kind"]].setdefault(str(about.get("stream")), _pattern(folder, path, about))
+    if not patterns["stream"]:
+        return None
+    return Layout(".", streams=patterns["stream"], signals=patterns["signal"])
+
+
+def _descriptions(path: Path) -> list[dict[str, Any]]:
+    """The metadata in a file; an HDF5 file's says it per video."""
+    try:
+        found = json.loads(path.read_bytes()) if path.stat().st_size <= _LARGEST_METADATA_BYTES else {}
+    except (OSError, ValueError, RecursionError):
+        return []
+    values = list(found.values()) if path.name.endswith(".h5.json") and isinstance(found, dict) else [found]
+    return [each for each in values if isinstance(each, dict) and isinstance(each.get("video"), dict)]
+
+
+def _pattern(folder: Path, path: Path, about: Mapping[str, Any]) -> str:
+    data = path.with_suffix("").relative_to(folder).as_posix()
+    if data.endswith(".safetensors"):
+        raise ConfigError(f"{path}: features in safetensors are not read here; extract them as npz")
+    video = Path(str(about["video"].get("name"))).stem
+    head, _, name = data.rpartition("/")
+    return data if data.endswith(".h5") else f"{head}/{name.replace(video, '{video}', 1)}"
+
+
 def _item(root: Path, layout: Layout, item: PlainItem) -> Item:
     names = {"video": item.path.stem, "key": item.key}
-    source = locate(root, next(iter(layout.streams.values())), names)
+    located = [locate(root, pattern, names) for pattern in layout.streams.values()]
+    source = next((each for each in located if not each.absent()), located[0])
     rows = source.shape()[0]
     grid = _grid(source, rows, layout.clip_seconds)
     if grid.num_clips != rows:
         raise ConfigError(f"{source.path}: {rows} rows, but its metadata says {grid.num_clips} clips; extract it again")
-    labels = item.labels(grid)
-    return Item(item.key, item.path.stem, item.query, grid, labels, (labels >= POSITIVE).astype(float)[:, None])
+    return item.on(grid)
 
 
 def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:

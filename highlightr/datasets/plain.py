@@ -12,7 +12,8 @@ or ``scores.csv``, a curve; a score holds from its start until the next row of t
     match.mp4,10,0.8,
 
 ``query`` may be left out or empty; ``score`` in [0, 1] may be left out of moments and is then 1. Spans are half-open.
-An item gives the path, and makes labels for any grid; `extracted` joins them with extracted features.
+An item gives the path, and makes labels for any grid; `extracted` joins them with extracted features, for which the
+videos need not be there.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import Features, FloatArray, TimeGrid
-from highlightr.datasets.base import Example, Item, Problem
-
-__all__ = ["PlainDataset", "PlainItem", "Span", "plain"]
+from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.datasets.base import Item, Problem
 
 MOMENTS, SCORES = "moments.csv", "scores.csv"
+
+POSITIVE = 0.5
+"""Clips with this score or a higher one are what the protocol `moments` looks for."""
 
 _REQUIRED = {MOMENTS: ("file", "start_seconds", "stop_seconds"), SCORES: ("file", "start_seconds", "score")}
 _ALLOWED = ("file", "start_seconds", "stop_seconds", "score", "query")
@@ -59,12 +61,11 @@ class PlainItem:
             labels[inside] = np.maximum(labels[inside], np.float32(score))
         return labels
 
-    def example(self, features: Features, tokens: FloatArray | None = None) -> Example:
-        """The example for features that were extracted from `path`."""
-        labels = self.labels(features.grid)
-        ratings = labels.astype(np.float64)[:, None]
-        item = Item(self.key, self.path.name, self.query, features.grid, labels, ratings)
-        return Example(item, features.streams, labels, tokens, features.signals)
+    def on(self, grid: TimeGrid) -> Item:
+        """The item on a grid; positive for the protocols are clips that score `POSITIVE` or more."""
+        labels = self.labels(grid)
+        ratings = (labels >= POSITIVE).astype(np.float64)[:, None]
+        return Item(self.key, self.path.stem, self.query, grid, labels, ratings)
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ class PlainDataset:
 class _Row:
     """One row of the CSV, checked."""
 
-    def __init__(self, fields: Mapping[str, str], where: str, folder: Path, kind: str) -> None:
-        self.path = _inside(folder, fields["file"], where)
+    def __init__(self, fields: Mapping[str, str], where: str, table: Path, videos: bool) -> None:
+        kind = table.name
+        self.path = _inside(table.parent, fields["file"], where, videos)
         self.query = (fields.get("query") or "").strip() or None
         self.start = _number(fields["start_seconds"], where, "start_seconds")
         self.stop = math.inf if kind == SCORES else _number(fields["stop_seconds"], where, "stop_seconds")
@@ -102,17 +104,17 @@ def _number(text: str, where: str, name: str) -> float:
     return value
 
 
-def _inside(folder: Path, name: str, where: str) -> Path:
+def _inside(folder: Path, name: str, where: str, videos: bool) -> Path:
     """The video's path; a name may hold folders, but must not lead out. Links that the user put there are followed."""
     path = folder / name
     if not name.strip() or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ConfigError(f"{where}: {name!r} is not a file of this folder")
-    if not path.is_file():
+    if videos and not path.is_file():
         raise ConfigError(f"{where}: no video {name!r}")
     return path
 
 
-def _rows(table: Path, problems: list[Problem]) -> Iterator[_Row]:
+def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[_Row]:
     """Checked rows; the others are put on record.
 
     Raises:
@@ -123,19 +125,19 @@ def _rows(table: Path, problems: list[Problem]) -> Iterator[_Row]:
             reader = csv.DictReader(file, strict=True)
             _check_columns(table, list(reader.fieldnames or ()))
             for fields in reader:
-                row = _row(fields, f"{table.name}, line {reader.line_num}", table, problems)
+                row = _row(fields, f"{table.name}, line {reader.line_num}", table, videos, problems)
                 if row is not None:
                     yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{table}: not a readable CSV ({error})") from error
 
 
-def _row(fields: Mapping[str, str], where: str, table: Path, problems: list[Problem]) -> _Row | None:
+def _row(fields: Mapping[str, str], where: str, table: Path, videos: bool, problems: list[Problem]) -> _Row | None:
     if None in fields or None in fields.values():  # what csv makes of too many and of too few
         problems.append(Problem(where, f"{where}: not as many fields as columns"))
         return None
     try:
-        return _Row(fields, where, table.parent, table.name)
+        return _Row(fields, where, table, videos)
     except ConfigError as error:
         problems.append(Problem(where, str(error)))
         return None
@@ -155,8 +157,17 @@ def _held(spans: list[Span]) -> tuple[Span, ...]:
     return tuple((start, stop, score) for (start, _, score), stop in zip(spans, starts, strict=True) if stop > start)
 
 
-def plain(folder: Path) -> PlainDataset:
+def has_table(folder: Path) -> bool:
+    """Whether a folder is of the plain format."""
+    return any((folder / name).is_file() for name in (MOMENTS, SCORES))
+
+
+def plain(folder: Path, *, videos: bool = True) -> PlainDataset:
     """Read a folder of the plain format.
+
+    Args:
+        folder: with one of the CSVs.
+        videos: refuse rows whose video is not in the folder, and tell of videos that no row names.
 
     Raises:
         ConfigError: neither or both of the CSVs, a CSV without the columns, or no row that can be used.
@@ -166,14 +177,15 @@ def plain(folder: Path) -> PlainDataset:
         raise ConfigError(f"{folder}: needs one of {MOMENTS} and {SCORES}, found {len(tables)}")
     problems: list[Problem] = []
     spans: dict[tuple[Path, str | None], list[Span]] = {}
-    for row in _rows(tables[0], problems):
+    for row in _rows(tables[0], videos, problems):
         spans.setdefault((row.path, row.query), []).append((row.start, row.stop, row.score))
     if not spans:
         reason = problems[0].reason if problems else "it is empty"
         raise ConfigError(f"{tables[0]}: no row can be used ({len(problems)} problems; the first: {reason})")
     hold = _held if tables[0].name == SCORES else tuple
     items = tuple(_plain_item(folder, path, query, hold(sorted(given))) for (path, query), given in spans.items())
-    return PlainDataset(items, (*problems, *_unnamed(folder, {path for path, _ in spans})))
+    unnamed = _unnamed(folder, {path for path, _ in spans}) if videos else []
+    return PlainDataset(items, (*problems, *unnamed))
 
 
 def _plain_item(folder: Path, path: Path, query: str | None, spans: tuple[Span, ...]) -> PlainItem:

@@ -10,15 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
 from highlightr.media.sampling import Item, Tap
-
-__all__ = ["Compilable", "Extracted", "Extraction", "Extractor", "TextEncoder", "Weights", "given_file"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,20 @@ class Weights:
     licence: str
     source: str
     """The package or URL it comes from."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What decides an extractor's numbers, beside the video, the grid and the code."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords it was opened with, beside clip length, device and weights."""
+    weights: tuple[Weights, ...] = ()
+    """Of each checkpoint; empty without a model or on random weights."""
+    random_seed: int | None = None
+    """Set if it runs on random weights, and then its streams mean nothing."""
+    device: str = "cpu"
+    """Part of it, because rounding differs."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,10 @@ class Extractor(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     """Packages of an extra that it cannot run without."""
 
+    provenance: Provenance = Provenance()
+    """Of an instance."""
+    _loaded = False
+
     @property
     @abstractmethod
     def tap(self) -> Tap:
@@ -77,7 +93,21 @@ class Extractor(ABC):
 
     @abstractmethod
     def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video."""
+        """Open the state for one video; the networks have been loaded."""
+
+    def load(self) -> None:
+        """Open the networks, unless they are open: no work is done for an extractor whose streams are all cached.
+
+        Raises:
+            ConfigError: a package that is not installed.
+            WeightsError: weights that are damaged or do not fit.
+        """
+        if not self._loaded:
+            self._open()
+            self._loaded = True
+
+    def _open(self) -> None:  # noqa: B027  most override it
+        """Open the networks; one that computes without a model has none."""
 
 
 @runtime_checkable

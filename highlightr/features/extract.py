@@ -1,22 +1,25 @@
-"""One decode pass, every extractor.
+"""One decode pass for every extractor whose streams are not cached.
 
-In: a probed source, its grid and the extractors. Out: `Features` with the streams and signals of all of them.
-Extractors that ask for the same samples share one tap; those that hear are left out where there is no sound. Decoding
-and the taps' extractors run side by side (see `highlightr.features.workers`).
+In: a probed source, its grid and the extractors. Out: `Features` with the streams and signals of all of them, the same
+with and without a cache. Extractors that ask for the same samples share one tap; those that hear are left out where
+there is no sound. Decoding and the taps' extractors run side by side (see `highlightr.features.workers`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.hashing import SAMPLED, code_digest, content_hash
 from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
-from highlightr.features.workers import Lanes
+from highlightr.features.cache import FeatureCache
+from highlightr.features.workers import TapWorkers
 from highlightr.media.decode import decode
 from highlightr.media.sampling import AudioBlock, AudioTap, Frame, Item, Tap
-
-__all__ = ["Progress", "extract", "joined"]
 
 Progress = Callable[[float, float], None]
 """Called with (seconds of video done, seconds of video)."""
@@ -26,30 +29,80 @@ _REPORT_SECONDS = 0.5
 
 
 def extract(
-    source: Source, grid: TimeGrid, extractors: Sequence[Extractor], *, progress: Progress | None = None
+    source: Source,
+    grid: TimeGrid,
+    extractors: Sequence[Extractor],
+    *,
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
 ) -> Features:
-    """Decode the source once and compute every extractor's streams.
+    """Compute every extractor's streams, decoding the source once for all that the cache does not hold.
 
     Args:
         source: what `probe` returned.
         grid: the clips.
-        extractors: those that hear are skipped if the source has no sound; their streams are absent keys.
+        extractors: those that hear are skipped if the source has no sound; their streams are absent keys. One whose
+            features are all cached is not loaded.
+        cache: each extractor's streams are kept apart, so that presets share them; `None` keeps nothing.
         progress: told how far the decoding has come.
 
     Raises:
         ConfigError: two extractors make a stream or signal of the same name.
         MediaError: the file cannot be opened any more.
         DecodeError: not one picture can be decoded.
+        WeightsError: as for `Extractor.load`.
     """
     _check_names(extractors)
-    wanted = [one for one in extractors if source.audio is not None or not isinstance(one.tap, AudioTap)]
-    taps, listeners = _share_taps(wanted, grid)
+    wanted = [each for each in extractors if source.audio is not None or each.modality != "audio"]
+    if cache is None or not cache.limit_bytes:
+        return _decoded(source, grid, wanted, progress)
+    keys = {each.name: cache_key(source, grid, each) for each in wanted}
+    parts = {name: cache.get(key) for name, key in keys.items()}
+    missing = [each for each in wanted if parts[each.name] is None]
+    decoded = _decoded(source, grid, missing, progress) if missing else None
+    for each in missing:
+        assert decoded is not None
+        parts[each.name] = part = _part(decoded, each)
+        cache.put(keys[each.name], part)
+    if decoded is None:
+        _Report(progress, grid.duration_seconds).done()
+    return joined(grid, [part for part in parts.values() if part is not None])
+
+
+def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[str, Any]:
+    """What decides the numbers, plain JSON types. A file that was moved is the same video."""
+    kind, digest = content_hash(source.path)
+    # Samples do not see every edit of a large file; its time of change does.
+    changed = {"modified_ns": source.path.stat().st_mtime_ns} if kind == SAMPLED else {}
+    made_by = asdict(extractor.provenance)
+    return {
+        "video": {"hash_kind": kind, "hash": digest, "size_bytes": source.size_bytes, **changed},
+        "duration_seconds": grid.duration_seconds,
+        "clip_seconds": grid.clip_seconds,
+        "extractor": extractor.name,
+        **made_by,
+        "device": extractor.provenance.device.partition(":")[0],
+        "code": code_digest("features", "media"),
+    }
+
+
+def _decoded(source: Source, grid: TimeGrid, extractors: Sequence[Extractor], progress: Progress | None) -> Features:
+    """One decode pass."""
+    with ThreadPoolExecutor(max(1, len(extractors))) as beside:
+        list(beside.map(lambda each: each.load(), extractors))
+    taps, listeners = _share_taps(extractors, grid)
     report = _Report(progress, grid.duration_seconds)
-    with Lanes(listeners) as lanes:
-        made = lanes.run(decode(source, taps), lambda name, item: report.reached(_seconds(taps[name], item)))
-    features = joined(grid, made)
+    with TapWorkers(listeners) as workers:
+        parts = workers.run(decode(source, taps), lambda name, item: report.reached(_seconds(taps[name], item)))
+    features = joined(grid, parts)
     report.done()
     return features
+
+
+def _part(features: Features, extractor: Extractor) -> Extracted:
+    streams = {name: features.streams[name] for name in extractor.streams if name in features.streams}
+    signals = {name: features.signals[name] for name in extractor.signals if name in features.signals}
+    return Extracted(streams, signals)
 
 
 class _Report:

@@ -10,16 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.features.base import Extractor, TextEncoder
-
-__all__ = [
-    "EXTRACTORS",
-    "TEXT_ENCODERS",
-    "create_extractor",
-    "create_text_encoder",
-    "extractor_class",
-    "text_encoder_class",
-]
+from highlightr.features.base import Extractor, Provenance, TextEncoder
 
 EXTRACTORS: dict[str, str] = {
     "clip": "highlightr.features.backbones.clip:Clip",
@@ -64,13 +55,16 @@ def extractor_class(name: str) -> type[Extractor]:
     return found
 
 
-def create_extractor(name: str, *, clip_seconds: float = 1.0, device: str = "cpu", **options: Any) -> Extractor:
-    """Open an extractor.
+def create_extractor(
+    name: str, *, clip_seconds: float = 1.0, device: str = "cpu", load: bool = True, **options: Any
+) -> Extractor:
+    """Make an extractor.
 
     Args:
         name: a key of `EXTRACTORS`.
         clip_seconds: clip length of the grids it will be started on.
         device: ``cpu``, ``cuda`` or ``cuda:N``; extractors without a torch model run on the CPU whatever it says.
+        load: open its networks now; `Extractor.load` does it later.
         options: further keywords of the class, such as ``keep_signal`` of `logmel`, or ``weights``: the checked file of
             each of its checkpoints (`highlightr.model_loader` finds them).
 
@@ -78,8 +72,12 @@ def create_extractor(name: str, *, clip_seconds: float = 1.0, device: str = "cpu
         ConfigError: an unknown name, option or device.
         WeightsError: weights that are absent or not as published.
     """
-    opened: Extractor = _create(extractor_class(name), name, clip_seconds=clip_seconds, device=device, **options)
-    return opened
+    made: Extractor = _create(extractor_class(name), name, clip_seconds=clip_seconds, device=device, **options)
+    chosen = {key: value for key, value in options.items() if key not in ("weights", "random_seed")}
+    made.provenance = Provenance(chosen, random_seed=options.get("random_seed"), device=device)
+    if load:
+        made.load()
+    return made
 
 
 def text_encoder_class(name: str) -> type[TextEncoder]:

@@ -16,7 +16,7 @@ from types import TracebackType
 from highlightr.features.base import Extracted, Extraction
 from highlightr.media.sampling import AudioBlock, Item
 
-__all__ = ["LARGEST_BACKLOG_BYTES", "Lane", "Lanes"]
+__all__ = ["LARGEST_BACKLOG_BYTES", "TapWorker", "TapWorkers"]
 
 LARGEST_BACKLOG_BYTES = 16 * 2**20
 """The decoder waits for a lane that has more than this left to do, so that memory does not grow with the video."""
@@ -26,7 +26,7 @@ TICK_SECONDS = 0.1
 """How often a wait looks up: a signal that the system gave to another thread is noticed only then."""
 
 
-class Lane:
+class TapWorker:
     """One thread that feeds the extractions of one tap."""
 
     def __init__(self, name: str, extractions: Sequence[Extraction]) -> None:
@@ -112,17 +112,17 @@ class Lane:
             self._state.notify_all()
 
 
-class Lanes:
+class TapWorkers:
     """The lanes of one decode pass, by tap name; leaving the block stops all of them, whatever happened."""
 
     def __init__(self, listeners: dict[str, list[Extraction]]) -> None:
-        self._lanes = {name: Lane(name, group) for name, group in listeners.items()}
+        self._lanes = {name: TapWorker(name, group) for name, group in listeners.items()}
         self._stopped = False
         self._fed = threading.Event()
         self._fed.set()
         self._error: BaseException | None = None
 
-    def __enter__(self) -> Lanes:
+    def __enter__(self) -> TapWorkers:
         return self
 
     def __exit__(

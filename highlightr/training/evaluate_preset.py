@@ -1,30 +1,34 @@
-"""A preset judged on a folder of features and labels: what ``highlightr evaluate --preset`` calls.
+"""Judge a preset on labelled data: what ``highlightr evaluate --preset`` calls.
 
-In: a preset and a folder laid out like one of the data sets. Out: a `Report`. The scorer and the text encoder run
-exactly as they do for a video; nothing is decoded, because the features are there.
+In: a preset and a folder: videos with ``moments.csv`` or ``scores.csv``, what ``highlightr extract`` wrote beside such
+a CSV, or features laid out like one of the data sets. Out: a `Report`. Models are opened and queries embedded exactly
+as for a summary; where features are there, nothing is decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import Query
-from highlightr.datasets import Example, Layout, open_dataset
+from highlightr.core.types import Features, Query, Shot
+from highlightr.datasets import Dataset, Example, Layout, open_dataset, plain
+from highlightr.datasets.extracted import extracted_layout
+from highlightr.datasets.plain import PlainItem, has_table
 from highlightr.evaluation.base import Case, Report
 from highlightr.evaluation.protocols import evaluate_cases, find_protocol
-from highlightr.features import TextEncoder
-from highlightr.model_loader import open_text_encoder
-from highlightr.scorers import Scorer, ScorerContext, create_scorer
-from highlightr.zoo import Preset, load_preset, weights_path
-
-__all__ = ["DATASET_OF", "evaluate_preset"]
+from highlightr.features.cache import FeatureCache
+from highlightr.media.change import FRAME_CHANGE
+from highlightr.model_loader import Models, load_models
+from highlightr.pipeline import Highlighter
+from highlightr.selection.shots import find_shots
+from highlightr.zoo import Preset, load_preset
 
 DATASET_OF: Mapping[str, str] = {
     "moments": "charades",
@@ -35,7 +39,9 @@ DATASET_OF: Mapping[str, str] = {
     "davihd": "mrhisum",
     "triplesumm": "mrhisum",
 }
-"""Protocol to the data set whose layout the folder has."""
+"""Protocol to the data set whose layout a folder without a CSV has."""
+
+NO_SHOTS = "no frame changes lie among the features: each video was scored as one shot; extract `motion`, too"
 
 
 def evaluate_preset(
@@ -48,17 +54,18 @@ def evaluate_preset(
     seeds: int = 5,
     progress: ProgressHook | None = None,
 ) -> Report:
-    """Score every example of a folder with a preset and judge the scores.
+    """Score every item of a folder with a preset and judge the scores.
 
     Args:
         preset: its name, or a loaded preset.
-        data_dir: laid out like the data set of the protocol; for `moments`, ``moments.jsonl`` and
-            ``features/VID.npz``.
+        data_dir: with ``moments.csv`` or ``scores.csv``: videos, or what `highlightr extract` wrote, in the folder or
+            in its ``features``. Without: laid out like the data set of the protocol; for `moments`, ``moments.jsonl``
+            and ``features/VID.npz``.
         protocol: a key of `DATASET_OF`.
-        layout: where the files lie below the folder; the data set's own if not given.
-        device: `cpu`, `cuda` or `cuda:N`.
+        layout: where the files lie below a folder without a CSV; the data set's own if not given.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seeds: repetitions of the random row.
-        progress: called with stage `score`, in examples.
+        progress: called with stage `score`, in items.
 
     Raises:
         ConfigError: an unknown preset or protocol, a folder that cannot be read, or features that the preset's scorer
@@ -66,49 +73,64 @@ def evaluate_preset(
         WeightsError: weights that are missing or damaged.
     """
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
-    judge = find_protocol(protocol)
-    scorers = {name: _scorer(chosen, name, device) for name in chosen.in_use}
-    data_set = open_dataset(DATASET_OF[protocol], Path(data_dir), layout)
-    encode = _encoder(chosen, device)
-    cases: list[Case] = []
-    for index, example in enumerate(data_set):
-        scorer = scorers[chosen.scorer_name(example.item.query)]
-        scores = scorer.score(example.features(), _query(scorer, example, encode), ())
-        cases.append(Case.of(example.item, scores.values))
-        (progress or silent)("score", index + 1, len(data_set))
+    judge, told = find_protocol(protocol), progress or silent
+    folder, notes = Path(data_dir), list[str]()
+    found = extracted_layout(folder) if has_table(folder) else None
+    if has_table(folder) and found is None:
+        cases = list(_from_videos(load_models(chosen, device), folder, told, notes))
+    else:
+        dataset = open_dataset("plain" if found else DATASET_OF[protocol], folder, found or layout)
+        models = load_models(chosen, device, with_extractors=False)
+        cases = list(_from_features(models, dataset, told, notes))
     report = evaluate_cases(judge, cases, seeds)
-    return replace(report, notes=(*report.notes, *_remarks(data_set.problems)))
+    return replace(report, notes=(*report.notes, *notes))
 
 
-def _scorer(preset: Preset, name: str, device: str) -> Scorer:
-    choice = preset.scorers[name]
-    if choice.name in ("zeroshot", "cfsum-lite"):
-        raise ConfigError(f"preset {preset.name} scores labelled streams, which no folder of features holds")
-    weights = None if choice.weights is None else weights_path(choice.weights)
-    return create_scorer(choice.name, choice.config, ScorerContext(weights, choice.random_seed, device))
+def _from_videos(models: Models, folder: Path, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
+    found = plain(folder)
+    notes += _remarks(len(found.problems), found.problems[0].reason if found.problems else "")
+    highlighter = Highlighter(models.preset, models, FeatureCache())
+    done = 0
+    for path, group in groupby(sorted(found.items, key=lambda item: item.path), key=lambda item: item.path):
+        items: list[PlainItem] = list(group)
+        try:
+            analyses = highlighter.analyse_queries(path, [item.query for item in items])
+        except (MediaError, DecodeError) as error:
+            notes.append(f"{path.name} was left out: {error}")
+            continue
+        for item, analysis in zip(items, analyses, strict=True):
+            yield Case.of(item.on(analysis.scores.grid), analysis.scores.values)
+        done += len(items)
+        progress("score", done, len(found.items))
 
 
-def _encoder(preset: Preset, device: str) -> Callable[[str], Query]:
-    """Embeds each text once."""
+def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
+    notes += _remarks(len(dataset.problems), dataset.problems[0].reason if dataset.problems else "")
+    encode, without_shots = cache(models.encode), False
+    for index, example in enumerate(dataset):
+        features, text = example.features(), example.item.query
+        models.check_query(text)
+        shots = _shots(features)
+        without_shots |= not shots
+        scores = models.score(features, text, _query(models, example) or encode(text), shots)
+        yield Case.of(example.item, scores.values)
+        progress("score", index + 1, len(dataset))
+    if without_shots and dataset.name == "plain":
+        notes.append(NO_SHOTS)
 
-    @cache
-    def opened() -> TextEncoder:
-        if preset.text is None:
-            raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
-        return open_text_encoder(preset.text, device=device)
 
-    return cache(lambda text: opened().encode(text))
+def _shots(features: Features) -> tuple[Shot, ...]:
+    return find_shots(features, "cheap") if FRAME_CHANGE in features.signals else ()
 
 
-def _query(scorer: Scorer, example: Example, encode: Callable[[str], Query]) -> Query | None:
+def _query(models: Models, example: Example) -> Query | None:
+    """From the data set's own tokens, where it brings them and the scorer takes a query."""
     text = example.item.query
-    if scorer.contract.query == "ignored" or text is None:
+    if text is None or example.tokens is None or not models.takes_query(text):
         return None
-    if example.tokens is None:
-        return encode(text)
     vector = example.tokens.mean(axis=0)
     return Query(text, example.tokens, vector / max(float(np.linalg.norm(vector)), 1e-12))
 
 
-def _remarks(problems: tuple[object, ...]) -> tuple[str, ...]:
-    return (f"{len(problems)} items could not be used, or were cut",) if problems else ()
+def _remarks(problems: int, first: str) -> list[str]:
+    return [f"{problems} items could not be used, or were cut; the first: {first}"] if problems else []

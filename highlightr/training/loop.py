@@ -31,7 +31,6 @@ from highlightr.training.config import TrainConfig
 from highlightr.training.curves import curves_svg
 from highlightr.training.learners import Batch, Learner
 from highlightr.training.objectives import weighted_loss
-
 from highlightr.training.predict import predict
 
 try:

@@ -71,7 +71,7 @@ def read_takes(folder: Path, kept: Path) -> list[Take]:
 def open_extractors() -> list[Extractor]:
     """The lite preset's extractors; the spectrogram is kept."""
     kept: dict[str, dict[str, Any]] = {"logmel": {"keep_signal": True}}
-    return [open_extractor(name, clip_seconds=CLIP_SECONDS, **kept.get(name, {})).extractor for name in EXTRACTORS]
+    return [open_extractor(name, clip_seconds=CLIP_SECONDS, **kept.get(name, {})) for name in EXTRACTORS]
 
 
 def analyse(path: Path, extractors: Sequence[Extractor]) -> tuple[Features, tuple[Shot, ...]]:

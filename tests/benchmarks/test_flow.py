@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import flow
 from benchmarks.plain_models import plain_flow
-from highlightr.features.backbones.base import NetworkSource
+from highlightr.features.engines.source import NetworkSource
 from tests.mediamaker import made
 
 

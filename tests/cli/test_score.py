@@ -52,7 +52,7 @@ def test_a_second_run_decodes_nothing_and_says_the_same(
     def refuse(*given: object, **named: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(import_module("highlightr.features.extract_cached"), "extract", refuse)
+    monkeypatch.setattr(import_module("highlightr.features.extract"), "decode", refuse)
     assert call("score", video, "-q", "a cat", "--json").out == first.out
     with pytest.raises(AssertionError, match="decoded"):
         call("score", video, "-q", "a cat", "--json", "--no-cache")

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import Features, TimeGrid
+from highlightr.core.types import TimeGrid
 from highlightr.datasets import plain
-from highlightr.evaluation import Case
-from tests.training.files import rows
 
 
 def plain_folder(root: Path, table: str, text: str, files: Sequence[str] = ("a.mp4", "sub/b.mp4", "c.mp4")) -> Path:
@@ -62,13 +60,11 @@ def test_plain_scores_hold_until_the_next(tmp_path: Path) -> None:
     ]
 
 
-def test_plain_items_take_extracted_features(tmp_path: Path) -> None:
+def test_plain_items_lie_on_any_grid(tmp_path: Path) -> None:
     folder = plain_folder(tmp_path, "moments.csv", "file,start_seconds,stop_seconds\na.mp4,1,3\n")
-    features = Features(TimeGrid(3.5, 1.0), {"clip": rows(4, 5)})
-    example = plain(folder).items[0].example(features)
-    assert example.labels.tolist() == [0, 1, 1, 0]
-    assert example.features().grid == features.grid
-    assert Case.of(example.item, example.labels).ratings.shape == (4, 1)
+    item = plain(folder).items[0].on(TimeGrid(3.5, 1.0))
+    assert item.labels.tolist() == [0, 1, 1, 0]
+    assert item.ratings.tolist() == [[0], [1], [1], [0]]
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,15 @@ from highlightr.features.labels import LABELLED_STREAMS, label_names
 from highlightr.core.types import TimeGrid
 from highlightr.media.sampling import AudioBlock, Frame
 open_text_encoder("minilm").encode("a cat")
-extraction = open_extractor("efficientnet_lite0", clip_seconds=1.0).extractor.start(TimeGrid(1.0, 1.0))
+extractor = open_extractor("efficientnet_lite0", clip_seconds=1.0)
+extractor.load()
+extraction = extractor.start(TimeGrid(1.0, 1.0))
 extraction.push(Frame(0, 0.5, np.zeros((256, 300, 3), np.uint8)))
 extraction.finish()
 for name in ("yamnet", "silero-vad"):
-    extraction = open_extractor(name, clip_seconds=1.0).extractor.start(TimeGrid(1.0, 1.0))
+    extractor = open_extractor(name, clip_seconds=1.0)
+    extractor.load()
+    extraction = extractor.start(TimeGrid(1.0, 1.0))
     extraction.push(AudioBlock(0, np.zeros(16000, np.float32)))
     extraction.finish()
 for stream in LABELLED_STREAMS:

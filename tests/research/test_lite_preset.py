@@ -48,7 +48,7 @@ def takes(models: Models, real_data: Path) -> list[Take]:
     for name in ASKED:
         source = probe(real_data / "events" / name)
         grid = TimeGrid(source.duration_seconds, 1.0)
-        features = extract(source, grid, [one.extractor for one in models.opened])
+        features = extract(source, grid, models.extractors)
         shots = detect_shots(features.signals[FRAME_CHANGE], source.duration_seconds)
         found.append(Take(name, ASKED[name], features, shots))
     return found

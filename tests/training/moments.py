@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import Query
-from highlightr.features.base import TextEncoder, Weights
+from highlightr.features.base import TextEncoder
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig
 from tests.training.files import lines, save
@@ -22,7 +22,8 @@ class FakeText(TextEncoder):
     name: ClassVar[str] = "fake"
     width: ClassVar[int] = TEXT_WIDTH
     longest_tokens: ClassVar[int] = 16
-    weights: ClassVar[Weights] = Weights("fake", "0" * 64, "none", "none")
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    sha256 = "0" * 64
 
     def __init__(self) -> None:
         self.calls = 0

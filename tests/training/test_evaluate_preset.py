@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from highlightr import model_loader
 from highlightr.core.errors import ConfigError
-from highlightr.datasets import open_dataset
+from highlightr.datasets import open_dataset, plain
 from highlightr.evaluation import Case, evaluate_cases, find_protocol
+from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files
+from highlightr.pipeline import Highlighter
 from highlightr.scorers import ScorerContext, create_scorer
-from highlightr.training import evaluate_preset as preset
 from highlightr.training.evaluate_preset import evaluate_preset
-from highlightr.zoo import Preset, ScorerChoice, ScorerUse
+from highlightr.zoo import Preset, ScorerChoice, ScorerUse, load_preset
+from tests.mediamaker import make_video
 from tests.training import moments
 
 CHOICE = ScorerChoice("cfsum", {**moments.SCORER, **moments.REGULARISED}, None, 3)
@@ -22,7 +25,7 @@ SMALL = Preset("small", "for tests", 1.0, ("clip",), "minilm", {"cfsum": CHOICE}
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(preset, "create_text_encoder", lambda name, device: moments.FakeText())
+    monkeypatch.setattr(model_loader, "open_text_encoder", lambda name, device: moments.FakeText())
     return moments.moments_folder(tmp_path / "data", videos=6)
 
 
@@ -45,7 +48,7 @@ def test_what_cannot_be_used_is_counted(data: Path) -> None:
     (data / "features" / "v0.npz").unlink()
     report = evaluate_preset(SMALL, data)
     assert report.num_cases == 10
-    assert "2 items could not be used, or were cut" in report.notes
+    assert any(note.startswith("2 items could not be used, or were cut; the first:") for note in report.notes)
 
 
 def test_mistakes_are_named(data: Path, tmp_path: Path) -> None:
@@ -55,11 +58,65 @@ def test_mistakes_are_named(data: Path, tmp_path: Path) -> None:
         evaluate_preset(SMALL, data, "nothing")
     with pytest.raises(ConfigError, match=r"moments\.jsonl"):
         evaluate_preset(SMALL, tmp_path)
-    with pytest.raises(ConfigError, match="scores labelled streams"):
-        evaluate_preset("lite", data)
     mute = replace(SMALL, text=None)
     with pytest.raises(ConfigError, match="names no text encoder"):
         evaluate_preset(mute, data)
+
+
+def test_features_that_the_scorer_cannot_use_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot do without 'efficientnet_lite0'"):
+        evaluate_preset("lite", moments.moments_folder(tmp_path, videos=2))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two videos with a CSV beside them."""
+    folder = tmp_path_factory.mktemp("own")
+    for name in ("a", "b"):
+        make_video(folder / f"{name}.mp4", seconds=4)
+    rows = ["file,start_seconds,stop_seconds,query", "a.mp4,0,2,a beep", "a.mp4,2,4,a cat", "b.mp4,1,3,a beep"]
+    (folder / "moments.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_videos_with_moments_are_scored_as_for_a_summary(own: Path) -> None:
+    report = evaluate_preset("lite", own)
+    assert report.num_cases == 3
+    highlighter = Highlighter.from_preset("lite", device="cpu")
+    cases = [
+        Case.of(item.on(analysis.scores.grid), analysis.scores.values)
+        for item in plain(own).items
+        for analysis in [highlighter.analyse(item.path, item.query)]
+    ]
+    assert report.metrics == evaluate_cases(find_protocol("moments"), cases).metrics
+
+
+@pytest.mark.parametrize("file_format", ["npz", "npy"])
+def test_what_extract_wrote_gives_the_same_without_the_videos(own: Path, tmp_path: Path, file_format: str) -> None:
+    preset = load_preset("lite")
+    options = ExtractOptions(clip_seconds=preset.clip_seconds, device="cpu", format=file_format)
+    extract_to_files(sorted(own.glob("*.mp4")), preset.extractors, tmp_path / "features", options)
+    (tmp_path / "moments.csv").write_bytes((own / "moments.csv").read_bytes())
+    report = evaluate_preset("lite", tmp_path)
+    assert (report.num_cases, report.notes) == (3, ())
+    assert report.metrics == evaluate_preset("lite", own).metrics
+
+
+def test_a_video_that_cannot_be_read_is_told(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes((own / "a.mp4").read_bytes())
+    (tmp_path / "b.mp4").write_bytes(b"no video")
+    (tmp_path / "moments.csv").write_bytes((own / "moments.csv").read_bytes())
+    report = evaluate_preset("lite", tmp_path)
+    assert report.num_cases == 2
+    assert any(note.startswith("b.mp4 was left out:") for note in report.notes)
+
+
+def test_a_silent_video_lacks_its_sound_and_nothing_else(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "a.mp4", seconds=3, sound=False)
+    preset = load_preset("lite")
+    extract_to_files([video], preset.extractors, tmp_path, ExtractOptions(clip_seconds=1.0, device="cpu"))
+    (tmp_path / "moments.csv").write_text("file,start_seconds,stop_seconds,query\na.mp4,0,2,a beep\n")
+    assert evaluate_preset("lite", tmp_path).num_cases == 1
 
 
 @pytest.mark.realdata

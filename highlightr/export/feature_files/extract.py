@@ -20,7 +20,6 @@ from highlightr.export.feature_files.metadata import describe_video, stream_meta
 from highlightr.export.feature_files.stores import Store, open_store
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
-from highlightr.features.opened import OpenedExtractor
 from highlightr.media import probe
 from highlightr.model_loader import open_extractor, takes
 
@@ -158,7 +157,7 @@ def videos_in(place: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _open(names: Sequence[str], options: ExtractOptions) -> tuple[OpenedExtractor, ...]:
+def _open(names: Sequence[str], options: ExtractOptions) -> tuple[Extractor, ...]:
     if not names:
         raise ConfigError("no extractors were named; `--features slowfast,clip,cnn14` takes three")
     classes = [extractor_class(name) for name in names]
@@ -176,10 +175,11 @@ def _open(names: Sequence[str], options: ExtractOptions) -> tuple[OpenedExtracto
         if options.precision != "fp32" and takes(found, "precision"):
             more["precision"] = options.precision
         seconds, seed = options.row_seconds, options.random_seed
-        one = open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **more).load()
-        if options.compile and isinstance(one.extractor, Compilable):
-            one.extractor.compile()
-        opened.append(one)
+        extractor = open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **more)
+        extractor.load()
+        if options.compile and isinstance(extractor, Compilable):
+            extractor.compile()
+        opened.append(extractor)
     return tuple(opened)
 
 
@@ -206,10 +206,9 @@ class _Run:
     """One call: opened models, a store, and the videos one after the other."""
 
     def __init__(
-        self, opened: tuple[OpenedExtractor, ...], store: Store, options: ExtractOptions, progress: ProgressHook
+        self, opened: tuple[Extractor, ...], store: Store, options: ExtractOptions, progress: ProgressHook
     ) -> None:
         self._opened, self._options, self._progress = opened, options, progress
-        self._device = resolve_device(options.device)
         self.store = store
 
     def video(self, path: Path) -> VideoResult:
@@ -223,7 +222,7 @@ class _Run:
         grid, name = TimeGrid(source.duration_seconds, self._options.row_seconds), source.path.stem
         about = self._metadata(source, grid)
         done = {stream for stream, wanted in about.items() if self._done(wanted, name)}
-        todo = [one.extractor for one in self._opened if not set(one.names) <= done]
+        todo = [each for each in self._opened if not {*each.streams, *each.signals} <= done]
         if not todo:
             return VideoResult(source.path, "skipped", grid.num_clips, source.duration_seconds, kept=tuple(about))
         features = self._run(source, grid, todo)
@@ -245,9 +244,9 @@ class _Run:
         """Per stream and signal."""
         video = describe_video(source)
         return {
-            stream: stream_metadata(video, grid, one, stream, self._device)
-            for one in self._opened
-            for stream in one.names
+            stream: stream_metadata(video, grid, each, stream)
+            for each in self._opened
+            for stream in (*each.streams, *each.signals)
         }
 
     def _done(self, wanted: Mapping[str, Any], video: str) -> bool:

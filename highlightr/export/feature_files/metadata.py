@@ -1,6 +1,6 @@
 """What is written beside a feature file: how it was made, so that it can be trusted, and skipped the next time.
 
-In: the video, the grid, the opened extractor. Out: plain JSON types. `same` compares what decides the numbers (video,
+In: the video, the grid, the extractor. Out: plain JSON types. `same` compares what decides the numbers (video,
 extractor, options, weights, clip length); versions are on record but do not make a file stale.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from highlightr.core.hashing import content_hash
 from highlightr.core.types import Source, TimeGrid
-from highlightr.features.opened import OpenedExtractor
+from highlightr.features.base import Extractor
 
 __all__ = ["SCHEMA_VERSION", "describe_video", "read_json", "same", "stream_metadata"]
 
@@ -57,31 +57,29 @@ def describe_video(source: Source) -> dict[str, Any]:
     }
 
 
-def stream_metadata(
-    video: Mapping[str, Any], grid: TimeGrid, opened: OpenedExtractor, stream: str, device: str
-) -> dict[str, Any]:
+def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extractor, stream: str) -> dict[str, Any]:
     """Everything about one stream or signal of one video but the file it lies in."""
-    extractor = opened.extractor
+    made_by = extractor.provenance
     made: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "video": dict(video),
         "extractor": extractor.name,
         "stream": stream,
         "kind": "stream" if stream in extractor.streams else "signal",
-        "width": opened.names[stream],
+        "width": {**extractor.streams, **extractor.signals}[stream],
         "modality": extractor.modality,
         "clip_seconds": grid.clip_seconds,
         "num_clips": grid.num_clips,
         "duration_seconds": grid.duration_seconds,
-        "options": {name: value for name, value in opened.options.items() if name != "keep_signal"},
+        "options": {name: value for name, value in made_by.options.items() if name != "keep_signal"},
         "sampling": repr(extractor.tap),
         "protocol": inspect.getdoc(type(extractor)) or "",
-        "weights": [asdict(record) for record in opened.weights],
-        "random_seed": opened.random_seed,
-        "device": device,
+        "weights": [asdict(record) for record in made_by.weights],
+        "random_seed": made_by.random_seed,
+        "device": made_by.device,
         "versions": _versions(),
     }
-    if opened.random_seed is not None:
+    if made_by.random_seed is not None:
         made["note"] = RANDOM_NOTE
     return made
 

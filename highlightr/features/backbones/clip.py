@@ -21,17 +21,16 @@ from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.types import FloatArray, Query, TimeGrid
-from highlightr.features.backbones.base import Backbone, NetworkSource, require
-from highlightr.features.backbones.checkpoint import State
+from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction, TextEncoder
+from highlightr.features.engines.checkpoint import State
+from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = ["Clip", "ClipLaion", "ClipText", "ClipTextLaion"]
 
 OPENAI, LAION = "clip-vit-b32-openai", "clip-vit-b32-laion2b"
 
@@ -87,7 +86,8 @@ class Clip(Backbone):
             clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
         )
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
         checkpoint, model = self.checkpoints[0], self._model
 
         def build() -> torch.nn.Module:
@@ -98,7 +98,7 @@ class Clip(Backbone):
             return Normalised(visual, mean, deviation)
 
         name, example = f"clip-{self._model.lower()}", noise(2, self._pixels)
-        self._rows = source.rows(name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     @property
     def tap(self) -> FrameTap:
@@ -122,7 +122,7 @@ class Clip(Backbone):
         return central_square(image, self._pixels)
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        return {"clip": self._rows(pictures)}
+        return {"clip": self._network(pictures)}
 
 
 class ClipLaion(Clip):

@@ -18,11 +18,8 @@ from highlightr.core.errors import OutputError
 from highlightr.core.files import home_folder
 from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.types import FloatArray
-from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.clip import LAION, ClipLaion, ClipTextLaion
 from highlightr.features.labels import label_names
-
-__all__ = ["ClipClasses", "class_vectors"]
 
 PROMPT = "a photo of a {}."
 
@@ -36,8 +33,9 @@ class ClipClasses(ClipLaion):
     name: ClassVar[str] = "clip-classes"
     streams: ClassVar[Mapping[str, int]] = {"clip": 512, "imagenet": 1000}
 
-    def _open(self, source: NetworkSource) -> None:
-        super()._open(source)
+    def _open(self) -> None:
+        source = self._source
+        super()._open()
         vars(self)["streams"] = type(self).streams
         self._scale = math.exp(source.number(LAION, "logit_scale", random=math.log(1 / 0.07)))
         self._classes = class_vectors(source.text_encoder(ClipTextLaion))

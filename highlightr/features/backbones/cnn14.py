@@ -18,11 +18,9 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction
 from highlightr.media.sampling import AudioBlock, AudioTap, Item
-
-__all__ = ["Cnn14", "Cnn14At16k", "panns_models"]
 
 WIDTH = 2048
 CLASSES = 527
@@ -54,7 +52,8 @@ class Cnn14(Backbone):
     hop: ClassVar[int] = 320
     highest_hz: ClassVar[int] = 14_000
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
         kind = type(self)
 
         def network() -> Any:
@@ -68,7 +67,7 @@ class Cnn14(Backbone):
 
         example = np.random.default_rng(0).normal(0.0, 0.1, (2, self.sample_rate)).astype(np.float32)
         batch = max(1, int(_BATCH_SECONDS["cpu"] / self._clip_seconds))
-        self._rows = source.rows(self.name, self.checkpoints, build, example, {1: "samples"}, batch)
+        self._network = source.network(self.name, self.checkpoints, build, example, {1: "samples"}, batch)
 
     @property
     def least_samples(self) -> int:
@@ -87,7 +86,7 @@ class Cnn14(Backbone):
 
     def embed(self, chunks: FloatArray) -> FloatArray:
         """(n, samples) float32 in [-1, 1] to (n, 2048)."""
-        return self._rows(chunks)
+        return self._network(chunks)
 
 
 class Cnn14At16k(Cnn14):
@@ -116,7 +115,7 @@ class _Extraction(Extraction):
         self._position = 0
         self._clip = 0
         self._chunks: list[FloatArray] = []
-        self._rows: list[FloatArray] = []
+        self._network: list[FloatArray] = []
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
@@ -134,7 +133,7 @@ class _Extraction(Extraction):
         while self._clip < self._grid.num_clips:
             self._cut(self._waiting_samples if self._clip == self._grid.num_clips - 1 else self._end() - self._position)
         self._run()
-        return Extracted(streams={next(iter(self._extractor.streams)): np.concatenate(self._rows)})
+        return Extracted(streams={next(iter(self._extractor.streams)): np.concatenate(self._network)})
 
     def _end(self) -> int:
         """The sample at which the current clip ends."""
@@ -155,7 +154,7 @@ class _Extraction(Extraction):
 
     def _run(self) -> None:
         if self._chunks:
-            self._rows.append(self._extractor.embed(np.stack(self._chunks)))
+            self._network.append(self._extractor.embed(np.stack(self._chunks)))
             self._chunks = []
 
 

@@ -17,18 +17,17 @@ import numpy.typing as npt
 
 from highlightr.core.device import Precision
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.base import Backbone
 from highlightr.features.backbones.flow import OpticalFlow
-from highlightr.features.backbones.network import Rows
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
+from highlightr.features.engines.network import Network
+from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = ["I3D", "PROTOCOL", "I3DFlow", "I3DRgb", "I3DRgbPiergiaj"]
 
 PROTOCOL = WindowProtocol(frames_per_second=25, short_side=256, crop=224, span=64, least_frames=16)
 """Stacks of 64 frames at 25 a second; a clip of 2 s has 50, and its stack has those."""
@@ -78,20 +77,21 @@ class _I3D(Backbone):
         """Open the state for one video."""
         return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch=1)
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
         self._rgb = _open_rgb(source, self._sampling) if "i3d_rgb" in self.streams else None
-        self._flow, self._flow_rows = None, None
+        self._flow, self._flow_network = None, None
         if "i3d_flow" in self.streams:
             self._flow = OpticalFlow(source, _RAFT, self._flow_updates)
-            self._flow_rows = _open_flow_rows(source, self._sampling)
+            self._flow_network = _open_flow(source, self._sampling)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         made: dict[str, FloatArray] = {}
         if self._rgb is not None:
             made["i3d_rgb"] = self._rgb(_central(windows, self._sampling.crop, axis=2))
-        if self._flow is not None and self._flow_rows is not None:
+        if self._flow is not None and self._flow_network is not None:
             flow = np.stack([self._flow(window) for window in windows])
-            made["i3d_flow"] = self._flow_rows(_central(flow, self._sampling.crop))
+            made["i3d_flow"] = self._flow_network(_central(flow, self._sampling.crop))
         return made
 
 
@@ -140,7 +140,9 @@ class I3DRgbPiergiaj(_I3D):
     streams: ClassVar[Mapping[str, int]] = {"i3d_rgb_piergiaj": 1024}
     checkpoints: ClassVar[tuple[str, ...]] = ("i3d-rgb-piergiaj",)
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
+
         def build() -> torch.nn.Module:
             from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
             from highlightr.features.backbones.wrappers import Normalised
@@ -148,8 +150,8 @@ class I3DRgbPiergiaj(_I3D):
             network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
             return Normalised(network, _MIDDLE, _MIDDLE)
 
-        self._rgb = source.rows(self.name, self.checkpoints, build, _example(self._sampling))
-        self._flow, self._flow_rows = None, None
+        self._rgb = source.network(self.name, self.checkpoints, build, _example(self._sampling))
+        self._flow, self._flow_network = None, None
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         assert self._rgb is not None
@@ -168,17 +170,17 @@ def _example(sampling: WindowProtocol) -> npt.NDArray[np.uint8]:
     return noise(1, max(sampling.least_frames, 16), sampling.crop)
 
 
-def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Rows:
+def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Network:
     def build() -> torch.nn.Module:
         from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
         from highlightr.features.backbones.wrappers import Normalised
 
         return Normalised(source.open(_RGB, lambda: InceptionI3D(3), without_classifier), _MIDDLE, _MIDDLE)
 
-    return source.rows("i3d-rgb", (_RGB,), build, _example(sampling), {1: "frames"})
+    return source.network("i3d-rgb", (_RGB,), build, _example(sampling), {1: "frames"})
 
 
-def _open_flow_rows(source: NetworkSource, sampling: WindowProtocol) -> Rows:
+def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:
     def build() -> torch.nn.Module:
         from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
         from highlightr.features.backbones.wrappers import CodedFlow
@@ -186,4 +188,4 @@ def _open_flow_rows(source: NetworkSource, sampling: WindowProtocol) -> Rows:
         return CodedFlow(source.open(_FLOW, lambda: InceptionI3D(2), without_classifier))
 
     flow = _example(sampling)[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
-    return source.rows("i3d-flow", (_FLOW,), build, flow, {1: "frames"})
+    return source.network("i3d-flow", (_FLOW,), build, flow, {1: "frames"})

@@ -14,8 +14,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["INPUT_CHANNELS", "InceptionI3D", "Port", "from_piergiaj", "without_classifier"]
-
 Port = Literal["hassony2", "piergiaj"]
 
 INPUT_CHANNELS = {"rgb": 3, "flow": 2}

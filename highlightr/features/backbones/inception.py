@@ -17,17 +17,15 @@ import numpy.typing as npt
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, NetworkSource
-from highlightr.features.backbones.network import Rows
+from highlightr.features.backbones.base import Backbone
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction
+from highlightr.features.engines.network import Network
 from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = ["InceptionImageNet", "InceptionYT8M", "dequantise", "quantise", "squeeze"]
 
 INPUT_PIXELS = 299
 FRAMES_PER_SECOND = 1.0
@@ -48,7 +46,7 @@ class _Inception(Backbone):
     modality: ClassVar[str] = "visual"
     short_side: ClassVar[int | None]
 
-    _rows: Rows
+    _network: Network
 
     @property
     def tap(self) -> FrameTap:
@@ -73,7 +71,7 @@ class _Inception(Backbone):
         raise NotImplementedError
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        return {self.name: self._rows(pictures)}
+        return {self.name: self._network(pictures)}
 
 
 class InceptionYT8M(_Inception):
@@ -107,7 +105,9 @@ class InceptionYT8M(_Inception):
             clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
         )
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
+
         def build() -> torch.nn.Module:
             from highlightr.features.backbones import inception_net as nets
             from highlightr.features.backbones.wrappers import Normalised
@@ -117,7 +117,7 @@ class InceptionYT8M(_Inception):
             return Normalised(_in_a_row(network, project), (128.0,) * 3, (128.0,) * 3)
 
         example = noise(2, INPUT_PIXELS).astype(np.float32)
-        self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
@@ -141,7 +141,9 @@ class InceptionImageNet(_Inception):
     checkpoints: ClassVar[tuple[str, ...]] = ("inception-v3-imagenet", _PCA)
     short_side: ClassVar[int | None] = 342
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
+
         def build() -> torch.nn.Module:
             from highlightr.features.backbones import inception_net as nets
             from highlightr.features.backbones.wrappers import Normalised
@@ -151,7 +153,7 @@ class InceptionImageNet(_Inception):
             return Normalised(_in_a_row(_channels_last(opened), project), _MEAN, _DEVIATION)
 
         example = noise(2, INPUT_PIXELS)
-        self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, INPUT_PIXELS)

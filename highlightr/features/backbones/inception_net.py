@@ -13,8 +13,6 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models.inception import Inception3, InceptionA, InceptionC, InceptionE
 
-__all__ = ["Projection", "inception_2015", "inception_imagenet", "pca_state", "without_classifier"]
-
 
 def inception_imagenet() -> nn.Module:
     """torchvision's network, ImageNet normalisation undone inside as its weights want, classifier off.

@@ -15,16 +15,15 @@ import numpy.typing as npt
 
 from highlightr.core.device import Precision
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, NetworkSource, require
+from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
+from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = ["I3DR50", "R3D34", "R3D34Kinetics700", "SlowFast"]
 
 Colour = tuple[float, float, float]
 
@@ -68,23 +67,24 @@ class _Kinetics(Backbone):
         return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-        return {next(iter(self.streams)): self._rows(windows)}
+        return {next(iter(self.streams)): self._network(windows)}
 
-    def _open(self, source: NetworkSource) -> None:
+    def _open(self) -> None:
+        source = self._source
         kind = type(self)
 
         def build() -> torch.nn.Module:
             from highlightr.features.backbones.wrappers import Normalised
 
-            return Normalised(kind._network(source), kind.mean, kind.deviation)
+            return Normalised(kind._build(source), kind.mean, kind.deviation)
 
         frames = self._sampling.frames
         assert frames is not None, "every protocol here says how many frames the network sees"
         example = noise(1, frames, self._sampling.crop)
-        self._rows = source.rows(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     @classmethod
-    def _network(cls, source: NetworkSource) -> torch.nn.Module:
+    def _build(cls, source: NetworkSource) -> torch.nn.Module:
         """From (batch, 3, frames, height, width), normalised, to (batch, width)."""
         raise NotImplementedError
 
@@ -110,7 +110,7 @@ class SlowFast(_Kinetics):
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3
 
     @classmethod
-    def _network(cls, source: NetworkSource) -> torch.nn.Module:
+    def _build(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.wrappers import SlowFastRows
 
         hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
@@ -136,7 +136,7 @@ class I3DR50(_Kinetics):
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3
 
     @classmethod
-    def _network(cls, source: NetworkSource) -> torch.nn.Module:
+    def _build(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.wrappers import ResNetRows
 
         hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
@@ -166,7 +166,7 @@ class R3D34(_R3D34):
     deviation: ClassVar[Colour] = (1.0, 1.0, 1.0)
 
     @classmethod
-    def _network(cls, source: NetworkSource) -> torch.nn.Module:
+    def _build(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
 
         return source.open("r3d34-kinetics400", lambda: ResNet3D34("A"), without_classifier)
@@ -185,7 +185,7 @@ class R3D34Kinetics700(_R3D34):
     deviation: ClassVar[Colour] = (0.2768 * 255, 0.2713 * 255, 0.2737 * 255)
 
     @classmethod
-    def _network(cls, source: NetworkSource) -> torch.nn.Module:
+    def _build(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
 
         return source.open("r3d34-kinetics700", lambda: ResNet3D34("B"), without_classifier)

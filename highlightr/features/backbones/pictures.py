@@ -15,8 +15,6 @@ from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.media.sampling import Frame, FrameTap, Item
 
-__all__ = ["PictureExtraction", "frames_per_clip", "noise"]
-
 Pixels = npt.NDArray[np.uint8]
 
 

@@ -13,8 +13,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["ResNet3D34", "Shortcut", "without_classifier"]
-
 Shortcut = Literal["A", "B"]
 
 _BLOCKS = (3, 4, 6, 3)

@@ -17,8 +17,6 @@ from torch.nn import functional
 
 from highlightr.features.backbones.flow import STRIDE
 
-__all__ = ["FrameCodes", "PairFlow"]
-
 _LEVELS = 4
 _RADIUS = 4
 """Flow is looked for this many positions around where it points so far, in each level of the pyramid."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["central_square"]
-
 
 def central_square(image: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.uint8]:
     """The (pixels, pixels, 3) square in the middle; half a pixel is rounded to even, as in torchvision.

@@ -54,8 +54,10 @@ class TransNetV2(Extractor):
         self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
     ) -> None:
         del clip_seconds  # Frames keep their own times.
-        self._device = device
-        self._model = _load_model(given_file(self, weights, "transnetv2"), device)
+        self._device, self._weights = device, weights
+
+    def _open(self) -> None:
+        self._model = _load_model(given_file(self, self._weights, "transnetv2"), self._device)
 
     @property
     def tap(self) -> Tap:

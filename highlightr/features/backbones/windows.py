@@ -20,8 +20,6 @@ from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.media.sampling import Frame, FrameTap, Item
 
-__all__ = ["WindowExtraction", "WindowProtocol", "window_indices"]
-
 Pixels = npt.NDArray[np.uint8]
 Forward = Callable[[Pixels], Mapping[str, FloatArray]]
 """(batch, frames, height, width, 3) uint8 to (batch, width) per stream."""

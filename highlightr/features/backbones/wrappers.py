@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["CodedFlow", "Embedding", "Normalised", "ResNetRows", "SlowFastRows"]
-
 
 class Normalised(nn.Module):
     """(values - mean) / deviation per channel, channels first, then the network.

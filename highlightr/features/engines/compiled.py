@@ -1,6 +1,6 @@
 """Compiled models on disk, so that a network is exported once for a machine and not in every run.
 
-In: a recipe's name and the digest of its weights. Out: a sealed file below `home_folder()/compiled`; engines open it
+In: a network's name and the digest of its weights. Out: a sealed file below `home_folder()/compiled`; engines open it
 themselves. Other weights, or other code, lead to another file; what was not opened for a month goes when one comes.
 """
 
@@ -17,8 +17,6 @@ from highlightr.core.files import home_folder, make_folder, move, remove_abandon
 from highlightr.core.hashing import code_digest
 from highlightr.core.sealed import SealedFile, is_sealed, mark_used, remove_file, sealed_files, write_sealed
 
-__all__ = ["clear_compiled", "compiled_files", "keeping", "kept_model", "place_of"]
-
 logger = logging.getLogger(__name__)
 
 _SUFFIX = ".onnx.sealed"
@@ -28,7 +26,7 @@ _SEAL_FIELD = b"\xa2\x06\x20"
 _UNUSED_SECONDS = 30 * 24 * 3600.0
 
 
-def place_of(name: str, weights_sha256: str) -> Path:
+def compiled_file(name: str, weights_sha256: str) -> Path:
     """Where a model is kept, if it is."""
     return _folder() / f"{name}-{weights_sha256[:12]}-{code_digest('features')[:12]}{_SUFFIX}"
 

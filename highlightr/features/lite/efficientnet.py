@@ -56,10 +56,12 @@ class EfficientNetLite0(Extractor):
         self._clip_seconds = clip_seconds
         self._tap = FrameTap(frames_per_second=frames_per_clip / clip_seconds, short_side=SHORT_SIDE_PIXELS)
         self._frames_per_clip = frames_per_clip
+        self._weights = weights
+
+    def _open(self) -> None:
         # Every further thread costs more processor time per frame; the other half of the cores is the decoder's.
-        self._graph = open_graph(
-            given_file(self, weights, "efficientnet_lite0"), threads=max(1, default_threads() // 2)
-        )
+        file = given_file(self, self._weights, "efficientnet_lite0")
+        self._graph = open_graph(file, threads=max(1, default_threads() // 2))
 
     @property
     def tap(self) -> FrameTap:

@@ -64,6 +64,8 @@ class LogMel(Extractor):
         # No model: the CPU does it whatever the device, and the clip length comes with the grid.
         del clip_seconds, device
         self._keep_signal = keep_signal
+        # An instance publishes what it makes.
+        vars(self)["signals"] = type(self).signals if keep_signal else {}
 
     @property
     def tap(self) -> AudioTap:

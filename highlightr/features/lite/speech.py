@@ -59,8 +59,11 @@ class SileroVad(Extractor):
     ) -> None:
         # Frames are too short for a GPU to be worth it, and they do not depend on the clips.
         del clip_seconds, device
+        self._weights = weights
+
+    def _open(self) -> None:
         # One thread leaves the other core to the decoder.
-        self._graph = open_graph(given_file(self, weights, "silero-vad"), threads=1)
+        self._graph = open_graph(given_file(self, self._weights, "silero-vad"), threads=1)
 
     @property
     def tap(self) -> AudioTap:

@@ -56,8 +56,11 @@ class YamNet(Extractor):
     ) -> None:
         # The graph runs on the CPU whatever the device, and needs no clip length before it has a grid.
         del clip_seconds, device
+        self._weights = weights
+
+    def _open(self) -> None:
         # A patch is too little work for two threads: one leaves the other core to the decoder.
-        self._graph = open_graph(given_file(self, weights, "yamnet"), threads=1)
+        self._graph = open_graph(given_file(self, self._weights, "yamnet"), threads=1)
 
     @property
     def tap(self) -> AudioTap:

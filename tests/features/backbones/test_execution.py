@@ -11,7 +11,8 @@ import torch
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, NetworkSource
+from highlightr.features.backbones.base import Backbone
+from highlightr.features.engines.source import NetworkSource
 
 from .tiny import OPTIONS, rows, small
 

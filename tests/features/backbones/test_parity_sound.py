@@ -43,7 +43,7 @@ def test_cnn14_equals_panns_inference_chunk_by_chunk(name: str, clip_seconds: fl
 
     extractor: Any = create_extractor(name, clip_seconds=clip_seconds, random_seed=0)
     library = panns_models("test").Cnn14(*ARGUMENTS[name]).eval()
-    library.load_state_dict(extractor._rows.module.network.state_dict())
+    library.load_state_dict(extractor._network.module.network.state_dict())
     rate = ARGUMENTS[name][0]
     samples, grid = noise(2 * clip_seconds + 0.5, rate), TimeGrid(2 * clip_seconds + 0.5, clip_seconds)
     length = round(clip_seconds * rate)
@@ -61,7 +61,7 @@ def test_its_mel_is_librosas(name: str) -> None:
     expected = librosa.filters.mel(sr=rate, n_fft=window, n_mels=mels, fmin=lowest, fmax=highest).T
     network: Any = create_extractor(name, random_seed=0)
     np.testing.assert_allclose(
-        network._rows.module.network.logmel_extractor.melW.numpy(), expected, rtol=1e-5, atol=1e-8
+        network._network.module.network.logmel_extractor.melW.numpy(), expected, rtol=1e-5, atol=1e-8
     )
 
 

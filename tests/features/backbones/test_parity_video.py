@@ -19,10 +19,9 @@ from torchvision.models.video.resnet import BasicBlock, Conv3DSimple, VideoResNe
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
-from highlightr.features.backbones import network as rows_module
-from highlightr.features.backbones.base import NetworkSource
 from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.wrappers import CodedFlow
+from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource
 from highlightr.media.sampling import Frame
 
 from . import i3d_reference
@@ -71,7 +70,7 @@ def test_slowfast_equals_pytorchvideo(tmp_path: Path) -> None:
 
     extractor: Any = create_extractor("slowfast", clip_seconds=2.0, random_seed=0)
     library = slowfast_r50(pretrained=False).eval()
-    library.load_state_dict(extractor._rows.module.network.network.state_dict())
+    library.load_state_dict(extractor._network.module.network.network.state_dict())
     pictures = frames(60, 224)
     fast = (as_input(pictures)[:, :, torch.linspace(0, 63, 32).clamp(0, 59).long()] / 255 - 0.45) / 0.225
     pathways: Any = [fast[:, :, torch.linspace(0, 31, 8).long()], fast]
@@ -86,7 +85,7 @@ def test_i3d_r50_equals_pytorchvideo() -> None:
 
     extractor: Any = create_extractor("i3d-r50", clip_seconds=2.0, random_seed=0)
     library: Any = i3d_r50(pretrained=False).eval()
-    library.load_state_dict(extractor._rows.module.network.network.state_dict())
+    library.load_state_dict(extractor._network.module.network.network.state_dict())
     library.blocks[-1].proj, library.blocks[-1].activation = nn.Identity(), None
     pictures = frames(60, 224)
     inputs = (as_input(pictures)[:, :, [0, 9, 18, 27, 36, 45, 54, 59]] / 255 - 0.45) / 0.225
@@ -205,7 +204,7 @@ def test_i3d_flow_equals_raft_and_i3d(tmp_path: Path) -> None:
     coded = 2 * (128 + 255 / 40 * flow[..., 9:121, 9:121].clamp(-20, 20)).round() / 255 - 1
     steps = (CodedFlow.coded(cropped)[0] - coded.transpose(0, 1)).abs() * 255 / 2
     assert (steps > 0.5).float().mean() < 1e-3
-    theirs = extractor._flow_rows.module.network(CodedFlow.coded(cropped))
+    theirs = extractor._flow_network.module.network(CodedFlow.coded(cropped))
     close(row(extractor, pictures, 1.0)["i3d_flow"], theirs)
 
 
@@ -217,7 +216,7 @@ def test_compiled_flow_is_that_of_torch_at_any_size(engine: Any, monkeypatch: py
     exact = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 3)
     monkeypatch.setattr(NetworkSource, "random_in_torch", False)
     for part in ("raft-frames", "raft-pairs"):
-        monkeypatch.setitem(rows_module.FASTEST_ON_CPU, part, (engine,))
+        monkeypatch.setitem(FASTEST_ON_CPU, part, (engine,))
     compiled = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 3)
     assert (exact._pairs.backend, compiled._pairs.backend) == ("torch", engine)
     for height, width, count in ((128, 128, 2), (130, 171, 4), (171, 128, 3)):

@@ -13,7 +13,7 @@ import pytest
 def test_threads_wait_as_the_user_or_the_decoder_needs_it(chosen: str | None, expected: str) -> None:
     program = (
         "import os, sys\n"
-        "from highlightr.features.backbones.base import NetworkSource\n"
+        "from highlightr.features.engines.source import NetworkSource\n"
         "assert 'torch' not in sys.modules\n"
         "NetworkSource('test', 'cpu', None, 0)\n"
         "print(os.environ['OMP_WAIT_POLICY'])\n"

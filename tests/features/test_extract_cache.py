@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from highlightr.core.types import Features, Source, TimeGrid
-from highlightr.features import extract
+from highlightr.features import Extractor, extract
 from highlightr.features.cache import FeatureCache
-from highlightr.features.extract_cached import extract_cached
-from highlightr.features.opened import OpenedExtractor
 from highlightr.media import probe
 from highlightr.model_loader import open_extractor
 from tests.mediamaker import make_video
@@ -35,23 +33,24 @@ def cache(tmp_path: Path) -> FeatureCache:
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The extractors of every decode pass that was made."""
     made: list[list[str]] = []
-    module = import_module("highlightr.features.extract_cached")
+    module = import_module("highlightr.features.extract")
+    decoded = module._decoded
 
-    def counted(source: Source, grid: TimeGrid, extractors: Any, **keywords: Any) -> Features:
-        made.append([one.name for one in extractors])
-        return extract(source, grid, extractors, **keywords)
+    def counted(source: Source, grid: TimeGrid, extractors: Any, progress: Any) -> Features:
+        made.append([each.name for each in extractors])
+        return decoded(source, grid, extractors, progress)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(module, "extract", counted)
+    monkeypatch.setattr(module, "_decoded", counted)
     return made
 
 
-def opened(*names: str, **options: Any) -> list[OpenedExtractor]:
+def opened(*names: str, **options: Any) -> list[Extractor]:
     return [open_extractor(name, clip_seconds=1.0, **options) for name in names]
 
 
-def run(video: Path, cache: FeatureCache | None, extractors: list[OpenedExtractor]) -> Features:
+def run(video: Path, cache: FeatureCache | None, extractors: list[Extractor]) -> Features:
     source = probe(video)
-    return extract_cached(source, TimeGrid(source.duration_seconds, 1.0), extractors, "cpu", cache)
+    return extract(source, TimeGrid(source.duration_seconds, 1.0), extractors, cache=cache)
 
 
 def same(one: Features, other: Features) -> bool:
@@ -69,11 +68,9 @@ def test_a_second_run_decodes_nothing_opens_nothing_and_gives_the_same(
     plain = run(video, None, opened(*NAMES))
     first = run(video, cache, opened(*NAMES))
 
-    def refuse() -> Any:
-        raise AssertionError("opened")
-
-    again = [OpenedExtractor(o.kind, o.options, o.weights, o.random_seed, refuse) for o in opened(*NAMES)]
+    again = opened(*NAMES)
     second = run(video, cache, again)
+    assert not any(each._loaded for each in again)
     assert passes == [list(NAMES), list(NAMES)]
     assert same(plain, first)
     assert same(first, second)

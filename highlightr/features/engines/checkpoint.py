@@ -1,4 +1,4 @@
-"""What networks are filled with: the tensors of a weights file, or numbers from a seed.
+"""Load a checkpoint into a network, or initialise the network from a seed.
 
 In: a safetensors file of a manifest entry, checked when it was fetched, or a seed. Out: tensors in the network's own
 parameters, or one line that says what does not fit.

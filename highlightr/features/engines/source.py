@@ -1,0 +1,249 @@
+"""Where the networks of one extractor come from and where they run: weights files or a seed, a device, a precision.
+
+In: checked safetensors files by name of their manifest entry, or a seed. Out: torch modules with their weights, and
+`Network`s on the backend that is fastest for them. Where a compiled network is kept, torch is not imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+from weakref import WeakSet
+
+from highlightr.core.device import Precision, check_precision
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.hashing import file_sha256
+from highlightr.core.tensors import read_tensor, read_tensors
+from highlightr.features.base import TextEncoder
+from highlightr.features.engines.checkpoint import State, drawing_from, fill, randomise, without_initialisation
+from highlightr.features.engines.network import Backend, Network
+from highlightr.features.engines.onnx import Array
+
+if TYPE_CHECKING:
+    import torch
+
+_GPU_SHARE = 0.25
+"""Of a GPU's free memory, for the inputs of one batch: convolutions take workspace, and other networks run beside."""
+
+FASTEST_ON_CPU: Mapping[str, tuple[Backend, ...]] = {
+    "clip-vit-b-32": ("onnxruntime",),
+    "clip-vit-b-32-quickgelu": ("onnxruntime",),
+    "cnn14": ("openvino", "onnxruntime"),
+    "cnn14-16k": ("openvino", "onnxruntime"),
+    "i3d-flow": ("openvino", "onnxruntime"),
+    "i3d-r50": ("openvino", "onnxruntime"),
+    "i3d-rgb": ("openvino", "onnxruntime"),
+    "inception-imagenet": ("onnxruntime",),
+    "inception-yt8m": ("onnxruntime",),
+    "r3d34": ("openvino", "torch"),
+    "r3d34-kinetics700": ("openvino", "torch"),
+    "raft-frames": ("openvino",),
+    "raft-pairs": ("openvino",),
+    "slowfast": ("openvino", "onnxruntime"),
+}
+"""The fastest first; one that is not installed is passed over. Measured by benchmarks/backends.py; README has the
+figures. What was not measured runs in torch."""
+
+
+_NOT_IN_SHORT = ("raft-frames", "raft-pairs")
+"""Networks that OpenVINO must not run in bfloat16: it would round places in a picture to parts of a pixel."""
+
+
+def fastest_here(name: str, precision: Precision = "fp32") -> Backend:
+    """What runs a network on this machine's CPU; in bfloat16 OpenVINO, if it is installed and may."""
+    if precision != "fp32":
+        openvino = name in FASTEST_ON_CPU and name not in _NOT_IN_SHORT and find_spec("openvino") is not None
+        return "openvino" if openvino else "torch"
+    installed = (each for each in FASTEST_ON_CPU.get(name, ()) if each == "torch" or find_spec(each) is not None)
+    return next(installed, "torch")
+
+
+TextEncoderT = TypeVar("TextEncoderT", bound=TextEncoder)
+
+
+class NetworkSource:
+    """Opens networks on one device, from weights files or from a seed, and says how they are run there.
+
+    Raises:
+        ConfigError: both files and a seed, or neither; a device that this machine does not have; an unknown precision.
+    """
+
+    random_in_torch: ClassVar[bool] = True
+    """Random weights are for trying things out: they are not worth the seconds that compiling takes, nor the room to
+    keep it. Benchmarks, which want to time what ships, turn this off; nothing of theirs is kept either."""
+
+    def __init__(
+        self,
+        owner: str,
+        device: str,
+        weights: Mapping[str, Path] | None,
+        random_seed: int | None,
+        precision: Precision = "fp32",
+    ) -> None:
+        if (weights is None) == (random_seed is None):
+            raise ConfigError(f"{owner} needs either weights files or a random seed, not both and not neither")
+        self._owner, self._weights, self._seed = owner, weights, random_seed
+        self.device = _checked(device)
+        self.precision = check_precision(precision, device)
+        # Not held: networks hold this, and what holds itself is not freed at once.
+        self._networks: WeakSet[Network] = WeakSet()
+
+    @property
+    def random(self) -> bool:
+        """Whether the numbers mean nothing."""
+        return self._weights is None
+
+    def network(
+        self,
+        name: str,
+        checkpoints: Iterable[str],
+        build: Callable[[], torch.nn.Module],
+        example: Array,
+        varying: Mapping[int, str] | None = None,
+        batch: int = 1,
+        settings: str = "",
+    ) -> Network:
+        """Open a network that makes one row per input, on the backend that is fastest for it here.
+
+        Args:
+            name: of the network, as in `FASTEST_ON_CPU`.
+            checkpoints: the files that `build` opens.
+            build: makes the module by way of `open`.
+            example: (batch, ...): an input.
+            varying: axes of the input, apart from the batch, that may have another length than the example's.
+            batch: inputs that come at once on a CPU.
+            settings: what else tells the network from others of this name.
+
+        Raises:
+            WeightsError: as for `open`.
+        """
+        backend, free = self.backend(name), varying or {}
+        digest = None
+        if not self.random and backend != "torch":
+            shape = [size for axis, size in enumerate(example.shape) if axis and axis not in free]
+            digest = self._digest(f"{shape}{settings}", checkpoints)
+        network = Network(name, lambda: self._ready(build()), example, self, backend, free, batch, digest)
+        self._networks.add(network)
+        return network
+
+    def number(self, checkpoint: str, tensor: str, random: float) -> float:
+        """One number of a file, which is read without torch; `random` with a seed.
+
+        Raises:
+            WeightsError: it is not there.
+        """
+        return random if self._weights is None else float(read_tensor(self.path(checkpoint), tensor))
+
+    def backend(self, name: str) -> Backend:
+        """What runs a network of `FASTEST_ON_CPU` here."""
+        if self.device != "cpu" or (self.random and self.random_in_torch):
+            return "torch"
+        return fastest_here(name, self.precision)
+
+    def _digest(self, inputs: str, checkpoints: Iterable[str]) -> str:
+        """Of what a compiled network depends on: its weights, and the inputs that it is made for."""
+        digest = hashlib.sha256(inputs.encode())
+        for checkpoint in checkpoints:
+            path = self.path(checkpoint)
+            try:
+                digest.update(file_sha256(path).encode())
+            except OSError as error:
+                raise WeightsError(f"cannot read the weights at {path}: {error}; pull or import them again") from error
+        return digest.hexdigest()
+
+    def open(
+        self, checkpoint: str, build: Callable[[], torch.nn.Module], adapt: Callable[[State], State] | None = None
+    ) -> torch.nn.Module:
+        """Build a network and fill it from `checkpoint`, a name of the manifest.
+
+        Args:
+            checkpoint: which file; with a seed it tells the networks of one extractor apart.
+            build: makes the module.
+            adapt: from the tensors of the file to those of the module, where names or shapes differ.
+
+        Raises:
+            WeightsError: the file was not given, cannot be read, or does not fit the network.
+        """
+        with without_initialisation(), drawing_from(self._seed or 0):
+            network = build()
+        if self._seed is not None:
+            randomise(network, self._seed)
+        else:
+            state: State = read_tensors(self.path(checkpoint), "torch")
+            fill(network, checkpoint, adapt(state) if adapt else state)
+        return self._ready(network)
+
+    def _ready(self, network: torch.nn.Module) -> torch.nn.Module:
+        return network.eval().requires_grad_(False).to(self.device)
+
+    def compile(self) -> None:
+        """Have torch compile every network, in place, at its first call."""
+        for network in self._networks:
+            network.compile()
+
+    def batch(self, most: Mapping[str, int], input_mib: float) -> int:
+        """How many inputs run at once: `most` for the type of device, fewer where a GPU has less memory to spare.
+
+        Args:
+            most: ``cpu`` and ``cuda`` to a number of inputs.
+            input_mib: memory that a forward takes for each of them, in single precision.
+        """
+        if self.device == "cpu":
+            return most["cpu"]
+        import torch
+
+        free_bytes, _ = torch.cuda.mem_get_info(self.device)
+        return max(1, min(most["cuda"], int(free_bytes * _GPU_SHARE / (input_mib * 2**20))))
+
+    def tensor(self, values: Array) -> torch.Tensor:
+        """An array on the device; a GPU gets it through pinned memory, so that the copy runs beside the computation."""
+        import torch
+
+        made = torch.from_numpy(values)
+        return made if self.device == "cpu" else made.pin_memory().to(self.device, non_blocking=True)
+
+    @contextmanager
+    def forward(self) -> Iterator[None]:
+        """The context in which networks are called: no gradients, and autocast unless the precision is fp32."""
+        import torch
+
+        kind = self.device.partition(":")[0]
+        short = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
+        with torch.inference_mode(), torch.autocast(kind, short, enabled=self.precision != "fp32"):
+            yield
+
+    def text_encoder(self, kind: Callable[..., TextEncoderT]) -> TextEncoderT:
+        """Open a text encoder on the same weights or seed and device."""
+        return kind(device=self.device, weights=self._weights, random_seed=self._seed)
+
+    def path(self, checkpoint: str) -> Path:
+        """Where the file of a checkpoint is.
+
+        Raises:
+            WeightsError: it was not given.
+        """
+        if self._weights is None or checkpoint not in self._weights:
+            raise WeightsError(f"{self._owner} was opened without the weights {checkpoint}")
+        return self._weights[checkpoint]
+
+
+def _checked(device: str) -> str:
+    # torch's threads wait for each other in a busy loop unless this is set before they start. Beside a decoder that
+    # has the cores too, a forward of Inception then takes 2.2 times the processor time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if device == "cpu":
+        return device
+    import torch
+
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"no device {device!r}; there are cpu, cuda and cuda:N") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device!r} was asked for, but torch finds no CUDA device; use cpu")
+    return "cpu" if found.type == "cpu" else str(found)
