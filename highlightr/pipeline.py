@@ -144,8 +144,8 @@ class Highlighter:
             models.check_query(query)
         with ThreadPoolExecutor(max_workers=2) as beside:
             encoding = beside.submit(lambda: [models.encode(query) for query in queries])
-            if self._cache is not None and self._cache.limit_bytes and video.is_file():
-                beside.submit(content_hash, video)  # The cache will ask for it; an error is told when it does.
+            if video.is_file():
+                beside.submit(content_hash, video)  # Cache and receipt will ask for it; an error is told when they do.
             for query in queries:
                 models.scorer_for(query)  # What is wrong with its weights is known before any decoding.
             yield encoding

@@ -25,9 +25,9 @@ from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
 from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.remote import fetched
 from highlightr.core.errors import HighlightrError, NoMatchError
-from highlightr.core.hashing import content_hash
+from highlightr.core.hashing import content_key
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import FloatArray, Summary
+from highlightr.core.types import FloatArray, Source, Summary
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
 from highlightr.zoo import load_preset
@@ -74,7 +74,7 @@ class JobRunner:
     def _claimed(self, job: Job) -> JobResult:
         if not self._options.overwrite and (record := self._output_dir.whole(job)) is not None:
             self._progress("hash", 0.0, 1.0)
-            if record.key == self._key(job, *self._identity(job)):
+            if record.key == self._key(job, self._content(job)):
                 return replace(JobResult.from_json(record.outcome), job=job, state="kept", attempts=1)
         highlighter = self._loaded()
         with self._output_dir.begun(job), self._video(job) as video:
@@ -110,18 +110,19 @@ class JobRunner:
         with fetched(job.video, self._output_dir.fetched(job), limit, self._progress) as path:
             yield path
 
-    def _identity(self, job: Job) -> tuple[str, str]:
-        """What stands for the video's content: its hash; for an address itself, because to look means to fetch."""
-        return ("address", job.video) if job.remote else content_hash(Path(job.video))
+    def _content(self, job: Job, source: Source | None = None) -> dict[str, object]:
+        """What stands for the video's content; for an address itself, because to look means to fetch."""
+        identity = None if source is None else source.identity
+        return {"address": job.video} if job.remote else content_key(Path(job.video), identity)
 
-    def _key(self, job: Job, kind: str, digest: str) -> str:
+    def _key(self, job: Job, content: dict[str, object]) -> str:
         preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}
         # All of them, so that a default that was spelled out makes no difference.
         chosen = SummarizeOptions.from_keywords(**self._options.summarize).as_flat()
         options = {name: value for name, value in chosen.items() if name not in OWN_OUTPUTS}
         made_from = {
             "version": __version__,
-            "content": [kind, digest],
+            "content": content,
             "query": job.query,
             "preset": preset,
             "scorer": self._options.scorer,
@@ -133,8 +134,6 @@ class JobRunner:
 
     def _recorded(self, job: Job, summary: Summary) -> JobRecord:
         receipt: Mapping[str, Any] = summary.receipt
-        source = receipt["source"]
-        identity = ("address", job.video) if job.remote else (source["hash_kind"], source["hash"])
         outcome = JobResult(
             job,
             "done",
@@ -143,7 +142,7 @@ class JobRunner:
             segments=len(summary.segments),
             outputs={name: self._output_dir.relative(path) for name, path in summary.outputs.items()},
             notes=_notes(receipt["marks"], summary.notes),
-            key=self._key(job, *identity),
+            key=self._key(job, self._content(job, summary.source)),
         )
         duration, scores = summary.source.duration_seconds, summary.scores.values
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)

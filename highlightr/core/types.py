@@ -8,7 +8,8 @@ zero that ffmpeg seeks from, so a time found here can be cut without conversion.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, HighlightrError
+from highlightr.core.hashing import FileIdentity
 
 AudioChoice = int | Literal["all", "mix"]
 """Which audio tracks are heard: one by its number from 1, all of them, or all of them mixed to one."""
@@ -89,6 +91,26 @@ class Source:
     """The audio track that a player would choose."""
     audio_tracks: tuple[AudioStream, ...] = ()
     """The audio tracks that are heard together, in the file's order; by default `audio` alone."""
+    identity: FileIdentity | None = None
+    """Which file it was when it was probed; `None` where that is not known."""
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Make sure that the file is still the one that was probed, when the block ends or an error leaves it.
+
+        Raises:
+            MediaError: it was written to, replaced or removed meanwhile; takes the place of what that led to.
+        """
+        try:
+            yield
+        except HighlightrError:
+            self._check_identity()
+            raise
+        self._check_identity()
+
+    def _check_identity(self) -> None:
+        if self.identity is not None:
+            self.identity.check(self.path)
 
     def __post_init__(self) -> None:
         if self.audio is not None and not self.audio_tracks:

@@ -114,7 +114,7 @@ def software_versions() -> dict[str, str]:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    kind, digest = content_hash(source.path)
+    kind, digest = content_hash(source.path, source.identity)
     video, audio = source.video, source.audio
     rate = video.frames_per_second
     return {

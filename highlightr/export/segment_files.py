@@ -54,12 +54,12 @@ def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path, 
 
     Raises:
         OutputError: the folder cannot be written, or holds a file of the same name.
-        MediaError: the source cannot be opened any more.
+        MediaError: the source cannot be opened any more, or has changed.
     """
     width = min(LARGEST_WIDTH, round(shown_size(source.video)[0]))
     middles = [(each.start_seconds + each.stop_seconds) / 2 for each in segments]
     notes = []
-    with whole_folder(folder, overwrite=overwrite) as filled:
+    with whole_folder(folder, overwrite=overwrite) as filled, source.unchanged():
         for name, picture in zip(segment_names(segments), grab_thumbnails(source, middles, width=width), strict=True):
             if not picture:
                 notes.append(f"No picture could be decoded for {name}.")

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.hashing import SAMPLED, code_digest, content_hash
+from highlightr.core.hashing import code_digest, content_key
 from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.cache import FeatureCache
@@ -48,7 +48,7 @@ def extract(
 
     Raises:
         ConfigError: two extractors make a stream or signal of the same name.
-        MediaError: the file cannot be opened any more.
+        MediaError: the file cannot be opened any more, or changed while it was read.
         DecodeError: not one picture can be decoded.
         WeightsError: as for `Extractor.load`.
     """
@@ -70,13 +70,10 @@ def extract(
 
 
 def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[str, Any]:
-    """What decides the numbers, plain JSON types. A file that was moved is the same video."""
-    kind, digest = content_hash(source.path)
-    # Samples do not see every edit of a large file; its time of change does.
-    changed = {"modified_ns": source.path.stat().st_mtime_ns} if kind == SAMPLED else {}
+    """What decides the numbers, plain JSON types."""
     made_by = asdict(extractor.provenance)
     return {
-        "video": {"hash_kind": kind, "hash": digest, "size_bytes": source.size_bytes, **changed},
+        "video": content_key(source.path, source.identity),
         "duration_seconds": grid.duration_seconds,
         "clip_seconds": grid.clip_seconds,
         "extractor": extractor.name,
@@ -92,7 +89,7 @@ def _decoded(source: Source, grid: TimeGrid, extractors: Sequence[Extractor], pr
         list(beside.map(lambda each: each.load(), extractors))
     taps, listeners = _share_taps(extractors, grid)
     report = _Report(progress, grid.duration_seconds)
-    with TapWorkers(listeners) as workers:
+    with source.unchanged(), TapWorkers(listeners) as workers:
         parts = workers.run(decode(source, taps), lambda name, item: report.reached(_seconds(taps[name], item)))
     features = joined(grid, parts)
     report.done()

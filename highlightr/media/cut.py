@@ -63,7 +63,7 @@ def cut_summary(
     check_output(output, source.path, overwrite=overwrite)
     how = CutChoices(copy, hdr, mix_audio)
     spans = _spans(source, segments)
-    with whole_file(output, overwrite=overwrite) as partial:
+    with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
     return CutResult(output, written.pieces, tuple(written.stills or ()), written.notes)
 
@@ -107,7 +107,7 @@ def cut_clips(
     for name in files if folder.exists() else ():
         check_output(folder / name, source.path, overwrite=overwrite)
     total, done, results = sum(b - a for a, b in spans), 0.0, []
-    with whole_folder(folder, overwrite=overwrite) as filling:
+    with whole_folder(folder, overwrite=overwrite) as filling, source.unchanged():
         for name, span in zip(files, spans, strict=True):
             told = _after(progress, done, total)
             written = _write(source, [span], filling / name, how, progress=told)

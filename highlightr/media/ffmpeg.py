@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +23,30 @@ from highlightr.core.errors import CutError
 FfmpegProgress = Callable[[int], None]
 """Called with the number of frames written so far."""
 
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
+"""Which of these is in the way is what the user should read, not what followed from it."""
+
 _WRITING_FAILED = (
     "Error writing trailer",
     "Error submitting a packet to the muxer",
-    "No space left on device",
-    "Disk quota exceeded",
-    "File too large",
+    *_NO_ROOM,
 )
 """What ffmpeg says of an output that is not whole; some releases end with status 0 even so."""
 
 _TAIL_LINES = 4
+
+_DIES_WITH_PARENT = """\
+import ctypes, os, sys
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
+try:
+    if os.getppid() == int(sys.argv[1]):
+        os.execv(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    sys.exit(f"{sys.argv[2]} cannot be started ({error.strerror}); reinstall ffmpeg")
+"""
+"""Becomes a program that the system ends when the thread that started it ends, were it by SIGKILL. A program of its own
+and not `preexec_fn`, which may lock up where other threads run."""
 
 
 def ffmpeg_path() -> str:
@@ -106,18 +121,18 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
             holds its last words. Or there is no room for a temporary file.
     """
     command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", *arguments]
-    with _transcript() as said:
-        process = _started(command, said)
+    with _transcript() as said, ThreadPoolExecutor(max_workers=1) as starter:
+        process = _started(command, said, starter)
         try:
             _follow(process, progress)
         except BaseException:
             process.kill()
             process.wait()
             raise
-        words = _tail(said)
-        if process.returncode != 0 or any(phrase in words for phrase in _WRITING_FAILED):
-            failure = subprocess.CalledProcessError(process.returncode, command, stderr=words)
-            raise CutError(f"ffmpeg failed with status {process.returncode}: {words}") from failure
+        text = _transcribed(said)
+        if process.returncode != 0 or any(phrase in text for phrase in _WRITING_FAILED):
+            failure = subprocess.CalledProcessError(process.returncode, command, stderr=text)
+            raise CutError(_in_words(process.returncode, text)) from failure
 
 
 def _transcript() -> IO[bytes]:
@@ -130,24 +145,26 @@ def _transcript() -> IO[bytes]:
         ) from error
 
 
-def _started(command: list[str], said: IO[bytes]) -> subprocess.Popen[str]:
+def _started(command: list[str], said: IO[bytes], starter: ThreadPoolExecutor) -> subprocess.Popen[str]:
     """The running program.
 
     A thread starts it: what a signal raises reaches only the main thread, and would there, in the middle of `Popen`,
-    lose sight of a program that runs already.
+    lose sight of a program that runs already. The thread lives as long as the program may run.
     """
-    with ThreadPoolExecutor(max_workers=1) as starter:
-        starting = starter.submit(
-            subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
-        )
-        try:
-            return starting.result()
-        except OSError as error:
-            raise CutError(f"{command[0]} cannot be started ({error.strerror}); reinstall ffmpeg") from error
-        except BaseException:
-            starting.result().kill()
-            starting.result().wait()
-            raise
+    if sys.platform == "linux" and sys.executable:
+        program = shutil.which(command[0]) or command[0]
+        command = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT, str(os.getpid()), program, *command[1:]]
+    starting = starter.submit(
+        subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+    )
+    try:
+        return starting.result()
+    except OSError as error:
+        raise CutError(f"{command[0]} cannot be started ({error.strerror}); reinstall ffmpeg") from error
+    except BaseException:
+        starting.result().kill()
+        starting.result().wait()
+        raise
 
 
 def _follow(process: subprocess.Popen[str], progress: FfmpegProgress | None) -> None:
@@ -161,11 +178,18 @@ def _follow(process: subprocess.Popen[str], progress: FfmpegProgress | None) -> 
     process.wait()
 
 
-def _tail(said: IO[bytes]) -> str:
+def _transcribed(said: IO[bytes]) -> str:
+    """The last of what it said."""
     said.seek(0, os.SEEK_END)
-    said.seek(max(0, said.tell() - 4096))
-    lines = [line.strip() for line in said.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return " | ".join(lines[-_TAIL_LINES:]) or "it said nothing"
+    said.seek(max(0, said.tell() - 16384))
+    return said.read().decode("utf-8", "replace")
+
+
+def _in_words(status: int, text: str) -> str:
+    if reason := next((phrase for phrase in _NO_ROOM if phrase in text), None):
+        return f"ffmpeg could not write the output ({reason}); make room, or choose another place"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"ffmpeg failed with status {status}: {' | '.join(lines[-_TAIL_LINES:]) or 'it said nothing'}"
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from highlightr.core.errors import DecodeError, MediaError
+from highlightr.core.hashing import FileIdentity
 from highlightr.core.types import AudioChoice, Source, VideoStream
 from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
@@ -53,6 +54,8 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         DecodeError: not one frame can be decoded.
     """
     path = Path(path)
+    # Before it is opened: what is read from here on is this file, or is found out to be another.
+    identity = FileIdentity.of(path) if path.is_file() else None
     with reading(path) as container:
         stream = best_video(container, path)
         audio, tracks = heard_tracks(container, audio_track, path)
@@ -73,6 +76,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
             video=video if index is None or index.delay is None else replace(video, dated_when_decoded=True),
             audio=audio,
             audio_tracks=tracks,
+            identity=identity,
         )
 
 

@@ -26,7 +26,7 @@ def output_dir(tmp_path: Path) -> OutputDir:
 
 
 def key(output_dir: OutputDir, options: dict[str, Any], job: Job = JOB, digest: str = "12") -> str:
-    return JobRunner(output_dir, BatchOptions(**options))._key(job, "sha256", digest)
+    return JobRunner(output_dir, BatchOptions(**options))._key(job, {"hash": digest})
 
 
 def test_the_key_changes_with_all_that_a_result_depends_on(

@@ -91,7 +91,7 @@ def test_an_output_that_is_not_whole_is_a_failure_whatever_the_status(
     words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(_program(tmp_path / "lying", f"echo '{words}' >&2; exit 0")))
-    with pytest.raises(CutError, match=f"status 0: .*{words[-10:]}"):
+    with pytest.raises(CutError, match=rf"could not write the output \(.*{words[-10:]}\)"):
         run_ffmpeg(["-i", "x", "y"])
 
 
@@ -124,7 +124,8 @@ def test_an_exception_in_the_hook_stops_ffmpeg(tmp_path: Path) -> None:
     assert _children() == []
 
 
-def test_ctrl_c_ends_the_program_and_ffmpeg(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=lambda sent: sent.name)
+def test_ffmpeg_ends_with_the_program_that_runs_it(sent: signal.Signals, tmp_path: Path) -> None:
     program = (
         "from highlightr.media.ffmpeg import run_ffmpeg\n"
         f"arguments = ['-re', *{SOURCE!r}, '-t', '600', 'file:{tmp_path}/out.mp4']\n"
@@ -140,7 +141,7 @@ def test_ctrl_c_ends_the_program_and_ffmpeg(tmp_path: Path) -> None:
         child.stdout.readline()
         grandchildren = _children(child.pid)
         assert len(grandchildren) == 1
-        child.send_signal(signal.SIGINT)
+        child.send_signal(sent)
         assert child.wait(timeout=20) != 0
     deadline = time.monotonic() + 10
     while Path(f"/proc/{grandchildren[0]}").exists() and time.monotonic() < deadline:

@@ -174,7 +174,10 @@ def test_nothing_of_the_users_is_touched(light: Highlighter, place: Path) -> Non
     light.summarize(place / "video.mp4", clips=place / "clips")
     after = _everything(place)
     assert {name: after[name] for name in before} == before
-    made_here = {f"video.summary.{end}" for end in ("mp4", "json", "html")} | {"clips", "clips/video.001.mp4"}
+    made_here = {f"video.summary.{end}" for end in ("mp4", "json", "html")} | {
+        "clips",
+        "clips/01 0-02 Random weights.mp4",
+    }
     assert set(after) - set(before) == made_here
 
 

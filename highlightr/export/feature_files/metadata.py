@@ -47,7 +47,7 @@ def describe_video(source: Source) -> dict[str, Any]:
     Raises:
         MediaError: the file cannot be read.
     """
-    kind, digest = content_hash(source.path)
+    kind, digest = content_hash(source.path, source.identity)
     return {
         "name": source.path.name.encode("utf-8", "replace").decode("utf-8"),
         "size_bytes": source.size_bytes,
