@@ -326,12 +326,68 @@ IDR_AND_OTHERS: Mapping[str, Any] = {
 """Keyframes every 12 frames; only those of 0 and 96 begin afresh."""
 
 
-def test_copying_joins_only_where_decoding_begins_afresh(tmp_path: Path) -> None:
+def test_copying_begins_and_ends_where_decoding_is_clean(tmp_path: Path) -> None:
+    """The first piece at a recovery point, the second at an IDR picture; both end before pictures that need more."""
     source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
     result = cut_summary(source, segments((0.5, 1.2), (4.1, 4.6)), tmp_path / "cut.mp4", copy=True)
-    assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(0.0, 3.84), (3.84, 8.0)]
+    assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(0.48, 1.4), (3.84, 4.76)]
     seen = watch(result.path)
-    assert seen.numbers == list(range(200))
+    assert seen.numbers == [*range(12, 35), *range(96, 119)]
+    assert np.diff(seen.times) == pytest.approx(FRAME, abs=2e-3)
+
+
+def test_a_recovery_point_behind_a_join_is_no_beginning(tmp_path: Path) -> None:
+    source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
+    result = cut_summary(source, segments((0.0, 0.4), (2.5, 2.8), (5.5, 5.8)), tmp_path / "cut.mp4", copy=True)
+    first, second, third = result.pieces
+    assert (first.start_seconds, second.start_seconds, third.start_seconds) == (0.0, first.stop_seconds, 3.84)
+    assert watch(result.path).numbers == expected_numbers(frame_times(8.0), result)
+
+
+HEVC_OPEN: Mapping[str, Any] = {
+    "codec": "libx265",
+    "options": (
+        ("preset", "veryfast"),
+        ("x265-params", "log-level=none:keyint=12:min-keyint=12:bframes=4:b-pyramid=1:open-gop=1:scenecut=0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("output", [".mp4", ".mkv"])
+def test_copying_open_groups_of_hevc(suffix: str, output: str, tmp_path: Path) -> None:
+    source = probe(made(f"open-hevc{suffix}", seconds=6.0, **HEVC_OPEN))
+    spans = ((0.6, 1.3), (2.5, 3.1), (4.4, 4.9))
+    result = cut_summary(source, segments(*spans), tmp_path / f"cut{output}", copy=True)
+    times = [Fraction(time) for time in watch(source.path).times]
+    seen = watch(result.path)
+    assert seen.numbers == expected_numbers(times, result)
+    assert [n % 12 for n in (seen.numbers[0], *(b for a, b in pairwise(seen.numbers) if b != a + 1))] == [0, 0, 0]
+    assert all(p.stop_moved_seconds < 12 * FRAME for p in result.pieces)
+    assert np.diff(seen.times) == pytest.approx(FRAME, abs=2e-3)
+    if output == ".mp4":
+        with av.open(str(result.path)) as container:
+            assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mpg", ".ts", ".mkv", ".mov"])
+@pytest.mark.parametrize("codec", ["mpeg2video", "mpeg4", "libx264"])
+def test_no_copied_picture_is_lost(suffix: str, codec: str, tmp_path: Path) -> None:
+    if suffix == ".mpg" and codec != "mpeg2video":
+        pytest.skip("no usual combination")
+    path = tmp_path / f"{codec}{suffix}"
+    encoder = ["-c:v", codec, "-g", "12", "-bf", "2", "-b:v", "2M", "-c:a", "mp2"]
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", *encoder, f"file:{path}"])
+    source = probe(path)
+    try:
+        result = cut_summary(source, segments((1.1, 1.9), (2.6, 3.1)), tmp_path / "cut.mkv", copy=True)
+    except CutError as error:
+        assert suffix == ".avi"
+        assert "does not say when its pictures are shown" in str(error)
+        return
+    seen = watch(result.path)
+    assert seen.numbers == expected_numbers([Fraction(time) for time in watch(path).times], result)
+    assert np.diff(seen.times) == pytest.approx(FRAME, abs=2e-3)
 
 
 def test_copied_neighbours_do_not_repeat_a_group(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Cutting by copying packets: fast and without loss, at keyframes.
 
-A piece begins at the last keyframe at or before its start and ends before the first keyframe at or after its
-stop: always whole groups of pictures, so that nothing is left that cannot be decoded. Only keyframes that begin
-afresh count (IDR pictures): behind any other one, a decoder would look for pictures of the piece before.
+A piece begins at the last keyframe at or before its start from which decoding is clean, and ends before the first
+picture that needs a keyframe at or after its stop, so that nothing is left that cannot be decoded. Pictures that are
+shown before the first keyframe of a piece belong to the group before it, and stay out.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
-from highlightr.media._container.opening import file_url, packets, reading, start_seconds
+from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import HVC1, container, frame_rate
 from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.packet_reader import Group, PacketReader, Read
 from highlightr.media._cut.result import Piece
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import Stamps
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
 
@@ -35,12 +37,15 @@ __all__ = ["copy_pieces", "plan_copy"]
 _EARLY_SECONDS = 1
 """Reading begins this much before a piece, for sound that lies before its picture in the file."""
 
+_SLACK = Fraction(1, 100_000)
+"""Times of pieces are floats; a frame due at a boundary falls on its right side."""
+
 _INTERLEAVING_SECONDS = 5
 """Reading goes on this much after a piece, for sound that lies after its picture in the file."""
 
 
 def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Piece, ...]:
-    """Move each boundary outwards to a keyframe; where pieces meet, the later one gives way.
+    """Move each boundary outwards to where decoding can begin and end; where pieces meet, the later one gives way.
 
     Raises:
         CutError: there is no keyframe to begin at.
@@ -48,19 +53,49 @@ def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Pie
     pieces: list[Piece] = []
     offset = 0.0
     with reading(source.path) as container:
-        stamps = Stamps(container, container.streams[source.video.index])
+        reader = PacketReader(container, source)
         for wanted_start, wanted_stop in spans:
-            start = stamps.keyframe_before(Fraction(wanted_start)) or stamps.keyframe_after(Fraction(0))
-            if start is None:
+            is_first = not pieces
+            begin = _begin(reader, Fraction(wanted_start), is_first=is_first)
+            if begin is None:
                 raise CutError(f"{source.path}: no keyframes to cut at; leave out --copy")
-            stop = stamps.keyframe_after(Fraction(wanted_stop))
-            begin, end = float(start), source.duration_seconds if stop is None else float(stop)
+            stop = next(
+                (one.lead for one in reader.groups_from(Fraction(wanted_stop)) if one.lead >= wanted_stop), None
+            )
+            start, end = float(begin), source.duration_seconds if stop is None else float(stop)
             if pieces and pieces[-1].wanted_stop_seconds <= wanted_start:
-                begin = max(begin, pieces[-1].stop_seconds)
-            piece = Piece(wanted_start, wanted_stop, begin, max(begin, end), offset, "copied")
+                start = max(start, pieces[-1].stop_seconds)
+            piece = Piece(wanted_start, wanted_stop, start, max(start, end), offset, "copied")
             offset += piece.seconds
             pieces.append(piece)
     return tuple(pieces)
+
+
+def _begin(reader: PacketReader, wanted: Fraction, *, is_first: bool) -> Fraction | None:
+    """The last keyframe at or before a time at which a piece can begin, or else the first one after it."""
+    for back in (0, *STEPS_BACK_SECONDS):
+        before: Fraction | None = None
+        for group in reader.groups_from(wanted - back):
+            if not _can_begin(group, reader, is_first=is_first):
+                continue
+            if group.start > wanted:
+                if before is None and wanted <= back:
+                    return group.start
+                break
+            before = group.start
+        if before is not None:
+            return before
+        if wanted <= back:
+            break
+    return next((one.start for one in reader.groups_from(Fraction(0)) if one.is_clean), None)
+
+
+def _can_begin(group: Group, reader: PacketReader, *, is_first: bool) -> bool:
+    """Whether a piece can begin with a group: CRA pictures are told apart for decoders, recovery points cannot be.
+
+    An H.264 decoder that comes from another piece still holds pictures of it, which change what later ones refer to.
+    """
+    return group.is_fresh or (group.is_clean and (is_first or reader.video.codec_context.name == "hevc"))
 
 
 def copy_pieces(
@@ -100,7 +135,7 @@ def _copy_packets(
     with reading(source.path) as container:
         try:
             with av.open(file_url(packets_file), "w", format=muxer, options={"strict": "unofficial"}) as writing:
-                copier = _Copier(source, container, writing)
+                copier = _Copier(source, PacketReader(container, source), container, writing)
                 for run in _runs(pieces):
                     copier.copy(run)
                     if progress is not None:
@@ -131,57 +166,75 @@ def _runs(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 class _Copier:
-    """Copies spans of one open file to another and keeps decode times in order."""
+    """Copies spans of one open file to another, each packet with a decode time of its own."""
 
-    def __init__(self, source: Source, container: InputContainer, writing: Any) -> None:
-        indices = [source.video.index, *(track.index for track in source.audio_tracks)]
-        self._container = container
-        self._streams = [container.streams[index] for index in indices]
+    def __init__(self, source: Source, reader: PacketReader, container: InputContainer, writing: Any) -> None:
+        self._indices = [source.video.index, *(track.index for track in source.audio_tracks)]
         self._outlets = {
-            stream.index: writing.add_stream_from_template(stream, opaque=True) for stream in self._streams
+            index: writing.add_stream_from_template(container.streams[index], opaque=True) for index in self._indices
         }
-        self._writing = writing
-        self._video = self._streams[0]
-        self._start = start_seconds(container)
+        self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
-        context = self._video.codec_context
+        context = reader.video.codec_context
         self._nal = NalReader(context.codec.canonical_name, context.extradata)
 
     def copy(self, piece: Piece) -> None:
         """Write the packets of a piece, dated as in the output."""
         if piece.seconds <= 0:
             return
-        stamps = Stamps(self._container, self._video)
-        start, stop = Fraction(piece.start_seconds), Fraction(piece.stop_seconds)
-        shift = Fraction(piece.output_start_seconds) - start - self._start
-        stamps.seek(start - _EARLY_SECONDS)
-        for packet, pts in self._span(start, stop):
-            index = packet.stream.index
-            moved = round(shift / packet.time_base)
-            dts = (pts if packet.dts is None else packet.dts) + moved
-            dts = max(dts, self._latest.get(index, dts - 1) + 1)
-            if dts > pts + moved:
-                continue
-            packet.pts, packet.dts, self._latest[index] = pts + moved, dts, dts
-            packet.stream = self._outlets[index]
-            self._writing.mux(packet)
+        start, stop = Fraction(piece.start_seconds) - _SLACK, Fraction(piece.stop_seconds) - _SLACK
+        video = self._indices[0]
+        pictures = self._span([video], start, start, stop)
+        decoded = iter(decode_times([read.packet.pts or 0 for read in pictures]))
+        joins = piece.output_start_seconds > 0
+        for read in self._span(self._indices, start - _EARLY_SECONDS, start, stop):
+            packet, index = read.packet, read.packet.stream.index
+            shown = read.shown - Fraction(piece.start_seconds) + Fraction(piece.output_start_seconds)
+            pts = round(shown / packet.time_base)
+            dts = pts + next(decoded, packet.pts or 0) - (packet.pts or 0) if index == video else pts
+            if index == video and joins:
+                packet, joins = self._spliced(packet), False
+            self._write(packet, index, pts, dts)
 
-    def _span(self, start: Fraction, stop: Fraction) -> Iterator[tuple[av.Packet[Any], int]]:
-        """Whole groups of pictures from `start`, and the sound beside them."""
-        inside, ended = False, False
-        slack = Fraction(1, 100_000)
-        for packet in packets(self._container, *self._streams):
-            if packet.pts is None or packet.is_discard:
-                continue
-            shown = packet.pts * packet.time_base - self._start
-            if packet.stream is not self._video:
-                if start - slack <= shown < stop - slack:
-                    yield packet, packet.pts
-            elif packet.is_keyframe and shown >= stop - slack and self._nal.begins_afresh(packet):
-                ended = True
-            elif not ended and shown >= start - slack:
-                inside = inside or packet.is_keyframe
-                if inside:
-                    yield packet, packet.pts
-            if shown > stop + _INTERLEAVING_SECONDS or (ended and len(self._streams) == 1):
+    def _spliced(self, packet: av.Packet[Any]) -> av.Packet[Any]:
+        """The first picture behind a join: a CRA picture is told to be a BLA, which nothing before it belongs to."""
+        import av
+
+        data = self._nal.broken_link(packet)
+        if data is None:
+            return packet
+        other: av.Packet[Any] = av.Packet(data)
+        other.time_base, other.duration, other.is_keyframe = packet.time_base, packet.duration, True
+        return other
+
+    def _write(self, packet: av.Packet[Any], index: int, pts: int, dts: int) -> None:
+        dts = min(max(dts, self._latest.get(index, dts - 1) + 1), pts)
+        packet.pts, packet.dts, self._latest[index] = pts, dts, dts
+        packet.stream = self._outlets[index]
+        self._writing.mux(packet)
+
+    def _span(self, indices: Sequence[int], early: Fraction, start: Fraction, stop: Fraction) -> Iterator[Read]:
+        """Packets that are shown or heard between two times, in file order."""
+        for read in self._reader.packets_from(early, indices):
+            if start <= read.shown < stop:
+                yield read
+            elif read.shown > stop + _INTERLEAVING_SECONDS:
                 return
+
+
+def decode_times(shown: Sequence[int]) -> list[int]:
+    """When pictures are decoded, none after it is shown: the sorted display times, as late as that allows.
+
+    Args:
+        shown: display times in decode order.
+    """
+    order = sorted(shown)
+    ranks: dict[int, int] = {}
+    for rank, time in enumerate(order):
+        ranks[time] = rank
+    delay = max((place - ranks[time] for place, time in enumerate(shown)), default=0)
+    delay = max(delay, 0)
+    steps = [later - earlier for earlier, later in pairwise(order) if later > earlier]
+    step = min(steps, default=1)
+    before = [order[0] - step * (delay - place) for place in range(min(delay, len(order)))]
+    return [*before, *order[: len(order) - len(before)]]

@@ -20,6 +20,7 @@ _H264_IDR = 5
 _HEVC_PICTURES = range(32)
 _H264_PARAMETER_SETS = frozenset({7, 8, 13, 15})
 _HEVC_IDR = (19, 20)
+_HEVC_CRA, _HEVC_BLA_N_LP = 21, 18
 _HEVC_RANDOM_ACCESS = range(16, 22)
 """BLA, IDR and CRA pictures."""
 _H264_SEI = 6
@@ -102,6 +103,23 @@ class NalReader:
             return 0
         counts = [self._recovery_count(unit) for unit in self._messages(packet)]
         return next((count for count in counts if count is not None), None)
+
+    def broken_link(self, packet: Any) -> bytes | None:
+        """An HEVC packet of a CRA picture as that of a BLA picture without leading ones; `None` for any other.
+
+        A decoder then takes nothing from before it. Source: ITU-T H.265, 7.4.2.2; the headers of both are alike.
+        """
+        if self._codec != "hevc":
+            return None
+        data = bytearray(bytes(packet))
+        if self.is_described:
+            starts = [start for start, _ in self._units(memoryview(bytes(data)))]
+        else:
+            starts = [position + 3 for position in _start_codes(bytes(data))]
+        found = [start for start in starts if start < len(data) and data[start] >> 1 & 63 == _HEVC_CRA]
+        for start in found:
+            data[start] = data[start] & 0x81 | _HEVC_BLA_N_LP << 1
+        return bytes(data) if found else None
 
     def _messages(self, packet: Any) -> Iterator[bytes]:
         """The first bytes of every unit of supplemental messages, behind its header."""
