@@ -19,8 +19,9 @@ from highlightr.core.progress import ProgressHook, silent
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
+    from rich.table import Table
 
-    from highlightr.core.types import Reason, Summary
+    from highlightr.core.types import Segment, Summary
 
 STAGE_WORDS = {
     "probe": "Looking at the file",
@@ -30,6 +31,7 @@ STAGE_WORDS = {
     "select": "Choosing segments",
     "cut": "Cutting the summary",
     "clips": "Cutting the clips",
+    "thumbnails": "Writing the pictures",
     "report": "Writing the report",
 }
 
@@ -100,29 +102,47 @@ def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Non
 
 
 def show_summary(summary: Summary) -> None:
-    """Print what was chosen and where everything is."""
+    """Print the verdict, what was chosen and why, the notes, and where everything is."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from highlightr.export.words import PERCENT_NOTE, verdict_words
+
     console = Console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading, justify in (("", "right"), ("from", "right"), ("to", "right"), ("score", "right"), ("why", "left")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for number, segment in enumerate(summary.segments, start=1):
-        span = (clock(segment.start_seconds, tenths=True), clock(segment.stop_seconds, tenths=True))
-        table.add_row(str(number), *span, f"{segment.score:.2f}", Text(_reasons(segment.reasons)))
-    console.print(table)
-    kept = f"{summary.seconds:.1f} of {summary.source.duration_seconds:.1f} s in {len(summary.segments)} segments"
-    console.print(kept, highlight=False)
+    if summary.match is not None and summary.query is not None:
+        headline, sentence = verdict_words(summary.match)
+        style = "bold green" if summary.match.verdict == "strong" else "bold yellow"
+        console.print(Text.assemble((headline, style), f" for \u201c{summary.query}\u201d. {sentence}"))
+    kept = f"{summary.seconds:.1f} of {summary.source.duration_seconds:.1f} s in {len(summary.segments)}"
+    console.print(f"{kept} {'segment' if len(summary.segments) == 1 else 'segments'}", highlight=False)
+    console.print(_segment_table(summary.segments))
+    if any(segment.reasons for segment in summary.segments):
+        console.print(Text(PERCENT_NOTE, style="dim"))
     for note in summary.notes:
         console.print(Text(f"Note: {note}", style="yellow"))
     for name, path in summary.outputs.items():
-        console.print(Text.assemble((f"{name:<8} ", "bold"), str(path)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<10} ", "bold"), str(path)), soft_wrap=True)
 
 
-def _reasons(reasons: tuple[Reason, ...]) -> str:
-    return ", ".join(f"{reason.label} ({reason.kind} {reason.weight:.2f})" for reason in reasons[:3])
+def _segment_table(segments: Sequence[Segment]) -> Table:
+    """A row per segment in the order in which they play: rank, span, score, title and reasons."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("rank", "from", "to", "score"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("what and why", overflow="fold")
+    for segment in segments:
+        times = (clock(seconds, tenths=True) for seconds in (segment.start_seconds, segment.stop_seconds))
+        why = Text.assemble((segment.title, "bold"), "\n" if segment.title and segment.reasons else "", _why(segment))
+        table.add_row(str(segment.rank), *times, f"{segment.score:.2f}", why)
+    return table
+
+
+def _why(segment: Segment) -> str:
+    """The strongest reasons, each with its share."""
+    return ", ".join(f"{reason.label} {100 * reason.weight:.0f} %" for reason in segment.reasons[:3])
 
 
 def show_log(*, quiet: bool, debug: bool) -> None:

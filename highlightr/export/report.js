@@ -5,7 +5,7 @@
   const data = JSON.parse($("data").textContent);
   const video = $("video"), timeline = $("timeline"), head = $("head"), hover = $("hover"), tip = $("tip");
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-  let which = "source";
+  let which = data.videos.summary ? "summary" : "source";
   let stopAt = null;
   let position = 0;
 
@@ -19,19 +19,19 @@
     try { return decodeURIComponent(url); } catch { return url; }  // A name that is not UTF-8.
   }
 
-  // The curve is drawn in the source's time; the summary plays the segments one after the other.
+  // The curve is drawn in the source's time; the summary plays its pieces one after the other.
   function toSource(seconds) {
     if (which === "source") return seconds;
-    for (const [start, stop] of data.segments) {
+    for (const [start, stop] of data.pieces) {
       if (seconds < stop - start) return start + seconds;
       seconds -= stop - start;
     }
-    return data.segments[data.segments.length - 1][1];
+    return data.pieces[data.pieces.length - 1][1];
   }
 
   function toSummary(seconds) {
     let before = 0;
-    for (const [start, stop] of data.segments) {
+    for (const [start, stop] of data.pieces) {
       if (seconds >= start && seconds < stop) return before + seconds - start;
       before += stop - start;
     }
@@ -44,6 +44,7 @@
     stopAt = null;
     $("missing").hidden = true;
     video.hidden = false;
+    video.removeAttribute("poster");
     video.src = data.videos[name];
     for (const button of all("[data-video]")) {
       button.setAttribute("aria-pressed", String(button.dataset.video === name));
@@ -99,7 +100,7 @@
   }
 
   function neighbour(direction) {
-    const starts = data.segments.map(([start]) => start);
+    const starts = data.segments.map(([start]) => start).sort((one, other) => one - other);
     return direction > 0
       ? starts.find((start) => start > position + 0.05)
       : starts.reverse().find((start) => start < position - 0.5);
@@ -123,14 +124,6 @@
       button.addEventListener(name, () => band.classList.toggle("lit", on));
     }
   }
-  for (const button of all("[data-part]")) {
-    const line = document.querySelector(`[data-line="${button.dataset.part}"]`);
-    button.addEventListener("click", () => {
-      const on = line.classList.toggle("on");
-      button.setAttribute("aria-pressed", String(on));
-    });
-  }
-
   let dragging = false;
   timeline.addEventListener("pointerdown", (event) => {
     dragging = true;
@@ -160,5 +153,5 @@
     } else return;
     event.preventDefault();
   });
-  place(0);
+  place(toSource(0));
 })();

@@ -21,16 +21,18 @@ from urllib.parse import quote
 from highlightr import __version__
 from highlightr.core.clock import clock
 from highlightr.core.files import printable, write_whole
-from highlightr.core.types import Segment, Summary
+from highlightr.core.types import Reason, Segment, Summary
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
+from highlightr.export.words import PERCENT_NOTE, SENSES, option_words, verdict_words
+from highlightr.options import PLACES, SummarizeOptions
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 __all__ = ["packaged", "policy_hash", "render_report", "template", "write_report"]
 
-KNOWN_KINDS = ("visual", "audio", "motion", "novelty", "text")
-"""Kinds of reason and parts that have a colour and a sign of their own; others share a neutral one."""
+LEAST_SCALE = 0.05
+"""Parts that stay below it all along are drawn as the little that they are."""
 
 
 def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ()) -> None:
@@ -50,7 +52,9 @@ def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ())
 
 def render_report(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> str:
     """The report's HTML for a given folder; the same summary gives the same bytes."""
-    return template("report.html.j2").render(**_page(summary, thumbnails, folder))
+    return template("report.html.j2").render(
+        **_page(summary, thumbnails, folder), poster=_picture(_best(summary, thumbnails))
+    )
 
 
 @cache
@@ -78,7 +82,7 @@ def packaged(name: str) -> str:
 def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[str, Any]:
     from markupsafe import Markup
 
-    source, duration = summary.source, summary.source.duration_seconds
+    source, duration, match = summary.source, summary.source.duration_seconds, summary.match
     style, script = packaged("report.css"), packaged("report.js")
     videos = {"source": _url(source.path, folder)}
     if "video" in summary.outputs:
@@ -92,6 +96,8 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "data": Markup(_embedded(_data(summary, videos))),  # noqa: S704  # Escaped by `_embedded`.
         "name": printable(Path(source.path.name)),
         "query": summary.query,
+        "match": None if match is None else (match.verdict, *verdict_words(match)),
+        "percent_note": PERCENT_NOTE,
         "videos": videos,
         "duration": duration,
         "kept_seconds": summary.seconds,
@@ -108,30 +114,50 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "facts": _facts(summary),
         "timings": _timings(summary.timings_seconds),
         "versions": _pairs(summary.receipt.get("versions")),
-        "options": _pairs(summary.receipt.get("options")),
+        "options": _options(summary.receipt.get("options")),
         "version": __version__,
     }
 
 
 def _card(index: int, segment: Segment, thumbnails: Sequence[bytes]) -> dict[str, Any]:
-    picture = thumbnails[index] if index < len(thumbnails) else b""
     return {
         "number": index + 1,
+        "rank": segment.rank,
+        "title": segment.title,
+        "quotes": segment.quotes,
         "start": segment.start_seconds,
         "stop": segment.stop_seconds,
         "seconds": segment.seconds,
         "score": segment.score,
-        "picture": f"data:image/jpeg;base64,{base64.b64encode(picture).decode('ascii')}" if picture else "",
-        "reasons": [
-            {
-                "kind": reason.kind,
-                "css": _css(reason.kind),
-                "label": reason.label,
-                "weight": min(max(reason.weight, 0), 1),
-            }
-            for reason in segment.reasons
-        ],
+        "picture": _picture(thumbnails[index] if index < len(thumbnails) else b""),
+        "reasons": [_why(reason, segment) for reason in segment.reasons],
     }
+
+
+def _why(reason: Reason, segment: Segment) -> dict[str, Any]:
+    """A line about a reason; `x` and `width` say in percent where in the segment it was found."""
+    start = segment.start_seconds if reason.start_seconds is None else reason.start_seconds
+    stop = segment.stop_seconds if reason.stop_seconds is None else reason.stop_seconds
+    sense, css = _sense(reason.kind)
+    return {
+        "sense": sense,
+        "css": css,
+        "label": reason.label,
+        "weight": min(max(reason.weight, 0), 1),
+        "x": round(100 * (start - segment.start_seconds) / segment.seconds, 1),
+        "width": round(100 * (stop - start) / segment.seconds, 1),
+        "span": f"{clock(start, tenths=True)} to {clock(stop, tenths=True)}",
+    }
+
+
+def _picture(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}" if jpeg else ""
+
+
+def _best(summary: Summary, thumbnails: Sequence[bytes]) -> bytes:
+    """The thumbnail of the best segment that has one; empty bytes without any."""
+    ranked = sorted(zip(summary.segments, thumbnails, strict=False), key=lambda pair: pair[0].rank)
+    return next((picture for _, picture in ranked if picture), b"")
 
 
 def _band(segment: Segment, duration: float) -> dict[str, float]:
@@ -144,13 +170,18 @@ def _band(segment: Segment, duration: float) -> dict[str, float]:
 def _parts(summary: Summary) -> list[dict[str, str]]:
     """A line per part, all on one scale: parts are contributions, comparable with each other."""
     parts = sorted(summary.scores.parts.items())
-    top = max([1.0, *(float(values.max()) for _, values in parts)])
+    top = max([LEAST_SCALE, *(float(values.max()) for _, values in parts)])
     grid = summary.scores.grid
-    return [{"name": name, "css": _css(name), "path": line_path(values.clip(0), grid, top)} for name, values in parts]
+    found = []
+    for name, values in parts:
+        sense, css = _sense(name)
+        found.append({"name": sense, "css": css, "path": line_path(values.clip(0), grid, top)})
+    return found
 
 
-def _css(kind: str) -> str:
-    return kind if kind in KNOWN_KINDS else "other"
+def _sense(kind: str) -> tuple[str, str]:
+    """What a kind is called, and its colour; unknown ones share a neutral one."""
+    return SENSES.get(kind, (kind, "other"))
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:
@@ -160,7 +191,7 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
     scorer = summary.receipt.get("scorer")
     return [
         ("File", printable(source.path)),
-        ("Size", f"{source.size_bytes / 1e6:.1f} MB · {source.container}"),
+        ("Size", f"{source.size_bytes / 1e6:.1f} MB · {source.container.split(',')[0]}"),
         ("Video", f"{video.codec} · {video.width} x {video.height}{rate}"),
         ("Sound", sound),
         ("Preset", f"{summary.preset} · {scorer}" if scorer else summary.preset),
@@ -176,14 +207,31 @@ def _timings(timings: Mapping[str, float]) -> list[dict[str, Any]]:
 
 def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
     """What the script needs."""
+    segments = [[segment.start_seconds, segment.stop_seconds] for segment in summary.segments]
     return {
         "duration": summary.source.duration_seconds,
-        "segments": [[segment.start_seconds, segment.stop_seconds] for segment in summary.segments],
+        "segments": segments,
+        "pieces": _pieces(summary) or segments,
         "scores": columns(summary.scores.values),
         "covered": summary.scores.grid.num_clips * summary.scores.grid.clip_seconds,
         "clip": summary.scores.grid.clip_seconds,
         "videos": dict(videos),
     }
+
+
+def _pieces(summary: Summary) -> list[list[float]]:
+    """The spans of the source that the summary really holds, in its order; empty where the receipt does not tell."""
+    cut = summary.receipt.get("cut")
+    pieces = cut.get("pieces", ()) if isinstance(cut, Mapping) else ()
+    return [[piece["start_seconds"], piece["stop_seconds"]] for piece in pieces]
+
+
+def _options(value: object) -> list[tuple[str, str]]:
+    """What the caller asked for, other than where files go."""
+    if not isinstance(value, Mapping):
+        return []
+    kept = {str(name): item for name, item in value.items() if name not in PLACES and item is not None}
+    return option_words(kept, SummarizeOptions().as_flat())
 
 
 def _embedded(value: object) -> str:

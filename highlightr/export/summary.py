@@ -19,7 +19,11 @@ from highlightr.options import SummarizeOptions
 
 __all__ = ["deliver"]
 
-STILL_WIDTH = 320
+STILL_WIDTH, LARGE_STILL_WIDTH = 320, 640
+"""In pixels; the best segment's still is the report's poster."""
+
+FEW_SEGMENTS = 12
+"""Up to here all stills are large: they come out of one run, in one size, and are held in memory unpacked."""
 
 
 def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models: Models, stages: Stages) -> Summary:
@@ -41,7 +45,7 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
                 places.video,
                 overwrite=True,
                 **_cutting(wanted),
-                still_width=STILL_WIDTH,
+                still_width=LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH,
                 progress=advance,
             )
         notes = cut.notes

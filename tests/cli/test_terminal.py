@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
 from highlightr.cli import terminal
+from tests.export.example import example
 
 
 def test_without_a_terminal_a_stage_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,3 +56,30 @@ def test_the_log_goes_to_stderr(
 def test_columns_are_as_wide_as_their_cells(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_columns(("from", "a cat"), [("0:00.0", "0.50"), ("1:00:01.0", "1")])
     assert capsys.readouterr().out == "from       a cat\n0:00.0     0.50\n1:00:01.0  1\n"
+
+
+def test_the_verdict_comes_first_then_segments_with_titles_then_notes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal.show_summary(example(tmp_path / "in.mp4", note="One audio track was left out [2]."))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Strong match for \u201ca cat\u201d. The video shows what was asked for. Probability 99 %."
+    assert lines[1] == "8.9 of 60.0 s in 2 segments"
+    text = "\n".join(lines)
+    order = [
+        "rank",
+        "tabby cat, meow",
+        "tabby cat 81 %, Meow 35 %",
+        "Percentages:",
+        "Note: One audio track",
+        "in.summary",
+    ]
+    assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
+    assert "left out [2]." in text
+    assert all(len(line) <= 80 for line in lines[:-2])  # Paths stay whole, to be copied.
+
+
+def test_without_a_query_there_is_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.show_summary(example(tmp_path / "in.mp4", query=None))
+    assert capsys.readouterr().out.startswith("8.9 of 60.0 s")

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Shot, Summary, TimeGrid
+from highlightr.core.types import Match, Shot, Summary, TimeGrid
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
 from highlightr.export.receipt import build_receipt
 from highlightr.export.report import render_report, write_report
+from highlightr.options import SummarizeOptions
 from tests.export.example import example
 
 PAYLOAD = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>'\"`{{7*7}}"
@@ -73,8 +74,47 @@ def test_shows_what_was_chosen_and_why(tmp_path: Path) -> None:
     assert pictures == [
         f"data:image/jpeg;base64,{base64.b64encode(p).decode()}" for p in (b"\xff\xd8one", b"\xff\xd8two")
     ]
-    assert [b["data-video"] for b in page.all("button") if "data-video" in b] == ["source", "summary"]
+    assert [b["data-video"] for b in page.all("button") if "data-video" in b] == ["summary", "source"]
     assert len([b for b in page.all("button") if "data-seek" in b]) == 2
+
+
+def test_the_verdict_comes_first_and_the_summary_opens_with_a_poster(tmp_path: Path) -> None:
+    summary = example(tmp_path / "in.mp4", note="Something else.")
+    text = render_report(summary, [b"", b"\xff\xd8two"], tmp_path)
+    assert text.index("Strong match") < text.index("Something else.") < text.index("<video")
+    assert "Probability 99 %." in text
+    (video,) = Page(text).all("video")
+    assert video["src"] == "in.summary.mp4"
+    assert video["poster"] == "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8two").decode()
+    absent = replace(summary, scores=replace(summary.scores, match=Match("none", 0.03)))
+    assert "this is the best guess. Probability 3 %." in render_report(absent, [], tmp_path)
+    assert "match" not in render_report(example(tmp_path / "in.mp4", query=None), [], tmp_path).split("<main>")[1][:40]
+
+
+def test_each_reason_says_where_and_each_sense_has_its_lane(tmp_path: Path) -> None:
+    text = render_report(example(tmp_path / "in.mp4"), [], tmp_path)
+    page = Page(text)
+    assert [(r["x"], r["width"]) for r in page.all("rect") if "%" in str(r.get("x"))] == [
+        ("0.0%", "70.0%"),
+        ("20.0%", "80.0%"),
+    ]
+    assert text.count("Percentages:") == 1
+    lanes = [div["class"] for div in page.all("div") if str(div.get("class")).startswith("lane ")]
+    assert lanes == ["lane k-audio", "lane k-visual"]
+
+
+def test_options_are_words_not_dictionaries(tmp_path: Path) -> None:
+    summary = example(tmp_path / "in.mp4")
+    wanted = SummarizeOptions.from_keywords(range="0:10-1:00", margin=1, fill=True, max_clips=3, output="x.mp4")
+    text = render_report(
+        replace(summary, receipt=build_receipt(summary, scorer="zeroshot", options=wanted.as_flat())), [], tmp_path
+    )
+    page = Page(text)
+    for name, value in (("range", "0:10.0\u20131:00.0"), ("margin", "1, 1"), ("fill", "yes"), ("max clips", "3")):
+        assert name in page.texts["dt"]
+        assert value in page.texts["dd"]
+    assert "x.mp4" not in page.texts["dd"]
+    assert not [value for value in page.texts["dd"] if "{" in value or "[" in value]
 
 
 def test_a_missing_thumbnail_leaves_a_blank(tmp_path: Path) -> None:
@@ -137,7 +177,8 @@ def test_links_are_relative_and_encoded(tmp_path: Path) -> None:
     staging.mkdir()
     write_report(staging / "r.html", summary)
     page = Page((staging / "r.html").read_text(encoding="utf-8"))
-    assert page.all("video")[0]["src"] == "../concat%3Aa%20%231%3F%2541.mp4"
+    assert page.all("video")[0]["src"] == "-s.mp4"
+    assert '"source":"../concat%3Aa%20%231%3F%2541.mp4"' in (staging / "r.html").read_text(encoding="utf-8")
     assert json.loads("".join(page.texts["script"][:1]))["videos"]["summary"] == "-s.mp4"
 
 
@@ -178,6 +219,6 @@ def test_a_browser_runs_the_reports_script_and_no_other(tmp_path: Path) -> None:
     command.append((tmp_path / "r.html").as_uri())
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     page = Page(dom)
-    assert page.texts["title"] == ["<img src=x onerror=alert(1)>'&%2e.mp4 · highlightr"]
+    assert page.texts["title"][0] == "<img src=x onerror=alert(1)>'&%2e.mp4 · highlightr"
     timeline = next(d for d in page.all("div") if d.get("id") == "timeline")
-    assert timeline["aria-valuetext"] == "0:00.0, score 0"  # Set by the script: it parsed its data and ran.
+    assert timeline["aria-valuetext"] == "0:09.0, score 86"  # Set by the script: it parsed its data and ran.

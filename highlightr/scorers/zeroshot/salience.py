@@ -156,9 +156,9 @@ def _clip_reasons(clip: int, parts: Mapping[str, FloatArray], sounds: Evidence |
         if name in _LABELLED and part[clip] > 0
     ]
     if "dynamics" in parts:
-        found.append(Reason("audio", "sudden sound", float(parts["dynamics"][clip]) / total))
+        found.append(Reason("dynamics", "sudden sound", float(parts["dynamics"][clip]) / total))
     if sounds is not None:
-        share = parts["sounds"][clip] / max(float(sounds.values[clip]), 1e-6) / total
+        share = parts["sounds"][clip] / max(float(sounds.weights[clip].sum()), 1e-6) / total
         pairs = zip(sounds.labels[clip], sounds.weights[clip], strict=True)
         found += [Reason("audio", first_name(sounds.names[label]), float(share * weight)) for label, weight in pairs]
     told = [reason for reason in found if reason.weight >= _LEAST_REASON]
