@@ -29,8 +29,9 @@ $(BASE): pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
+# JOBS=2 shares the tests out to as many processes, file by file.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
