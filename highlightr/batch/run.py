@@ -17,6 +17,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobListener
 from highlightr.batch.results import Results
 from highlightr.core.errors import ConfigError
+from highlightr.core.stop import raise_if_stopped
 from highlightr.zoo import load_preset
 
 
@@ -130,5 +131,6 @@ class _ResultRecorder:
         self.ticked()
 
     def ticked(self) -> None:
+        raise_if_stopped()
         if self._hook is not None:
             self._hook(self.progress)

@@ -1,7 +1,7 @@
 """The `highlightr` command: its subcommands, and how an error reaches the terminal.
 
-Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted, 143 terminated. A user's mistake is one line on stderr,
-never a traceback; `--debug` shows the traceback.
+Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted, 143 terminated, 129 hung up. A user's mistake is one line
+on stderr, never a traceback; `--debug` shows the traceback.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ import typer
 from highlightr import __version__
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
-from highlightr.cli.signals import Stopped, stopped_by_signals
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
 from highlightr.core.extras import EXTRA_OF, missing
-
-INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
 
 COMMANDS = (
     Home(
@@ -104,8 +100,7 @@ def root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        with stopped_by_signals():
-            app()
+        app()
     except HighlightrError as error:
         _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -113,12 +108,6 @@ def main() -> None:
         if package not in EXTRA_OF:
             raise
         _fail(missing("this", package), BAD_INPUT)
-    except KeyboardInterrupt:
-        typer.echo("highlightr: interrupted; nothing half-written was left", err=True)
-        sys.exit(INTERRUPTED)
-    except Stopped as stopped:
-        typer.echo(f"highlightr: ended by {stopped}; nothing half-written was left", err=True)
-        sys.exit(stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone; closing stdout quietly avoids a second error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,8 +10,11 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from highlightr.core.stop import StoppedBySignal, stopped_by_signals
 
 _COLLECT_AFTER = 100_000
 """Objects made and not freed before the collector looks for cycles among them; Python's own is 700."""
@@ -22,10 +25,16 @@ _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    with _seldom_collecting(), _one_blas_thread():
-        from highlightr.cli.app import main as run
+    try:
+        # From here on, because what is imported below takes longer than many a run.
+        with stopped_by_signals(), _seldom_collecting(), _one_blas_thread():
+            from highlightr.cli.app import main as run
 
-        run()
+            run()
+    except StoppedBySignal as stopped:
+        with suppress(OSError):  # The terminal may be gone.
+            print(f"highlightr: ended by {stopped}; nothing half-written was left", file=sys.stderr, flush=True)
+        sys.exit(stopped.exit_code)
 
 
 @contextmanager

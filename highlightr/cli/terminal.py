@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.clock import clock
 from highlightr.core.progress import ProgressHook, silent
+from highlightr.core.stop import raise_if_stopped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,12 +49,22 @@ def error_console() -> Console:
 def progress_hook(*, quiet: bool) -> Iterator[ProgressHook]:
     """A hook for `Highlighter`: one bar per stage on a terminal, one line as each stage begins otherwise."""
     if quiet:
-        yield silent
+        yield _stoppable(silent)
     elif sys.stderr.isatty():
         with _bars() as progress:
-            yield _BarHook(progress)
+            yield _stoppable(_BarHook(progress))
     else:
-        yield _line
+        yield _stoppable(_line)
+
+
+def _stoppable(hook: ProgressHook) -> ProgressHook:
+    """The hook, which ends the work if a signal has come that Python dropped."""
+
+    def stop_or_show(stage: str, completed: float, total: float) -> None:
+        raise_if_stopped()
+        hook(stage, completed, total)
+
+    return stop_or_show
 
 
 def _bars() -> Progress:

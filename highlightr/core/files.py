@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from highlightr.core.errors import OutputError
+from highlightr.core.stop import stop_deferred
 
 logger = logging.getLogger(__name__)
 
@@ -94,12 +95,17 @@ def staging_folder(folder: Path) -> Iterator[Path]:
         OutputError: the folder cannot be written.
     """
     _sweep_once(folder)
-    staging, lock = _locked_staging(folder)
+    staging: Path | None = None
+    lock: FileLock | None = None
     try:
+        with stop_deferred():
+            staging, lock = _locked_staging(folder)
         yield staging
     finally:
-        lock.release()
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging is not None and lock is not None:
+            with stop_deferred():
+                lock.release()
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 def _locked_staging(folder: Path) -> tuple[Path, FileLock]:
@@ -196,8 +202,9 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         taken = [folder / name for name in names if (folder / name).exists()]
         if taken and not overwrite:
             raise OutputError(f"{taken[0]}: exists already; choose another folder or --overwrite")
-        for name in names:
-            move(filled / name, folder / name)
+        with stop_deferred():
+            for name in names:
+                move(filled / name, folder / name)
 
 
 def move(source: Path, target: Path) -> None:

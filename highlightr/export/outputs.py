@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from highlightr.core.files import check_folder_output, check_output, move, staging_folder
+from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
 from highlightr.media import check_suffix
 from highlightr.options import SummarizeOptions
@@ -48,5 +49,6 @@ def staged(outputs: Outputs) -> Iterator[Outputs]:
     finals = (outputs.video, outputs.receipt, outputs.report)
     with staging_folder(outputs.video.absolute().parent) as staging:
         yield Outputs(*(staging / final.name for final in finals))
-        for final in finals:
-            move(staging / final.name, final)
+        with stop_deferred():
+            for final in finals:
+                move(staging / final.name, final)

@@ -1,0 +1,161 @@
+"""A signal at any moment ends a run soon, with one line and the code of a shell, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from highlightr.core import stop
+from highlightr.core.files import staging_folder
+from highlightr.core.stop import StoppedBySignal, raise_if_stopped, stop_deferred, stopped_by_signals
+from tests.mediamaker import made
+from tests.signals import as_in_a_terminal
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+HANG_SECONDS = 120.0
+"""A bound for a machine that is busy with other things; a run on a quiet one ends within 2 s."""
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
+
+
+@pytest.fixture(autouse=True)
+def no_wish_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop._Wish, "number", None)
+
+
+def test_the_first_signal_is_raised_and_later_ones_change_nothing() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(StoppedBySignal) as stopped, stopped_by_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+    assert (str(stopped.value), stopped.value.exit_code) == ("SIGTERM", 143)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, before)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def handlers() -> Any:
+    kept = {number: signal.getsignal(number) for number in CODES}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_one_that_python_drops_is_remembered(handlers: None) -> None:
+    class Dropping:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.001)
+
+    with pytest.raises(StoppedBySignal), stopped_by_signals():
+        dropping: Any = Dropping()
+        del dropping
+        gc.collect()
+        went_on = True
+        raise_if_stopped()
+    assert went_on
+
+
+def test_what_belongs_together_is_not_broken_off(handlers: None) -> None:
+    steps = []
+    with pytest.raises(StoppedBySignal), stopped_by_signals():
+        with stop_deferred():
+            os.kill(os.getpid(), signal.SIGHUP)
+            steps.append("first")
+            raise_if_stopped()
+            steps.append("second")
+        steps.append("never")
+    assert steps == ["first", "second"]
+
+
+def test_a_staging_folder_is_gone_whenever_the_signal_comes(handlers: None, tmp_path: Path) -> None:
+    with pytest.raises(StoppedBySignal), stopped_by_signals(), staging_folder(tmp_path) as staging:
+        (staging / "half").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def _stopped_at(seconds: float, number: signal.Signals, folder: Path, *, twice: bool) -> float:
+    """Send a signal so long after the command line has started; how long it took to end."""
+    video, home = folder / "video.mp4", folder / "home"
+    shutil.copy(made("plain.mp4", seconds=8.0, size=(96, 64)), video)
+    command = [sys.executable, "-m", "highlightr", "summarize", "video.mp4", "--query", "a cat"]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "HIGHLIGHTR_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=as_in_a_terminal,
+    ) as child:
+        # Python itself catches SIGINT; SIGTERM tells that the command line has taken over.
+        while child.poll() is None and not _catches(child.pid, signal.SIGTERM):
+            time.sleep(0.005)
+        time.sleep(seconds)
+        sent = time.monotonic()
+        child.send_signal(number)
+        if twice:
+            time.sleep(0.02)
+            child.send_signal(number)
+        _, said = child.communicate(timeout=HANG_SECONDS)
+    took = time.monotonic() - sent
+    names = sorted(path.name for path in folder.iterdir() if path != home)
+    whole = ["video.mp4", "video.summary.html", "video.summary.json", "video.summary.mp4"]
+    assert "Traceback" not in said, said
+    assert not list(home.rglob("*.partial"))
+    if child.returncode == 0:
+        assert names == whole, "it was done before the signal came"
+        return took
+    assert child.returncode == CODES[number], said
+    assert names in (["video.mp4"], whole)
+    assert said.splitlines()[-1] == f"highlightr: ended by {number.name}; nothing half-written was left"
+    return took
+
+
+def _at_random(count: int, tmp_path: Path) -> None:
+    chance, tries = random.Random(17), []
+    for index in range(count):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        number = list(CODES)[index % 3]
+        tries.append(_stopped_at(chance.uniform(0.0, 3.0), number, folder, twice=index % 2 == 1))
+    print(
+        f"{count} signals: the longest way out took {max(tries):.2f} s, half of them {sorted(tries)[count // 2]:.2f} s"
+    )
+
+
+def test_signals_at_random_moments(tmp_path: Path) -> None:
+    _at_random(6, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_sixty_signals_at_random_moments(tmp_path: Path) -> None:
+    _at_random(60, tmp_path)
