@@ -1,110 +1,161 @@
-"""Are shot boundaries found, and what does that cost? Real clips joined end to end, two detectors.
+"""Are shot boundaries found, and what does that cost? Real clips joined by cuts, dissolves and fades, three detectors.
 
-    python -m benchmarks.shot_boundaries --data ../shared/data [--videos 4] [--json OUT]
+    python -m benchmarks.shot_boundaries --data ../shared/data [--half report] [--sets mixed events] [--videos 4] \
+        [--transitions cut dissolve fade] [--detectors cheap content transnetv2] [--json OUT]
 
-True boundaries are the joins, which are known, and the cuts inside the clips, for which TransNetV2's findings on each
-clip alone stand in; where it overlooks one, a detector that finds it loses precision, so precision is a lower bound.
-A boundary counts if it is within 0.1 s, one to one. Times are of one thread, per second of video.
+Joins are known: *joins* is the share of them that is found, within 0.1 s (of the span of a gradual one), one to one.
+What is found elsewhere, *others*, is a cut inside a clip or false: *false* counts those that TransNetV2, run on the
+clip alone, gives less than 0.1 within two frames of the clip; it needs `transnetv2` among the detectors. `content`
+is PySceneDetect's ContentDetector at its own settings, where that package is installed. *ms/s* is time of one thread
+per second of video, decoding left out but for `content`, which decodes for itself. Settings were chosen on the tuning
+half of the clips.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 
-from highlightr.features.lite.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
+import numpy as np
 
-from benchmarks.stitching import Picture, deal, read_captions
-from highlightr.core.types import Shot, TimeGrid
-from highlightr.features.base import Extraction
+from benchmarks.stitching import Captioned, Picture, deal, read_captions, table
+from highlightr.core.types import Shot, Signal, TimeGrid
+from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
 from highlightr.media import Thumbnail, ThumbnailTap, decode, probe
 from highlightr.media.change import FrameChange
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.selection import detect_shots, shots_from_probability
 
 TOLERANCE_SECONDS = 0.1
-CLIPS_PER_VIDEO = 8
+LONGEST_PART_SECONDS = 16.0
+DOUBTFUL = 0.1
+"""TransNetV2's probability below which a boundary inside a clip counts as false."""
 
-SETS = {
-    "captioned": Picture(width=298, height=224, frames_per_second=3),
-    "events": Picture(width=640, height=360, frames_per_second=25),
+SETS: Mapping[str, tuple[Sequence[str], Picture, int]] = {
+    "captioned": (["captioned"], Picture(width=298, height=224, frames_per_second=3), 18),
+    "events": (["events", "events2"], Picture(width=640, height=360, frames_per_second=25), 9),
+    "mixed": (["captioned", "events2"], Picture(width=640, height=360, frames_per_second=25), 18),
 }
-"""Folder to what its stitched videos look like: the captioned clips have 3 frames per second themselves."""
+"""Folders, what the joined videos look like (captioned clips have 3 frames per second themselves), parts per video."""
 
-Detector = Callable[[Sequence[Thumbnail], float], tuple[Shot, ...]]
-"""Shots from the thumbnails of a video and its duration."""
+TRANSITIONS = {"cut": None, "dissolve": "fade", "fade": "fadeblack"}
+"""To ffmpeg's name of it."""
+
+TRANSITION_SECONDS = (0.4, 1.2)
+
+Span = tuple[float, float]
+Detector = Callable[[Path, Sequence[Thumbnail], float], list[float]]
+"""Boundaries of a file, of which thumbnails and duration are at hand."""
 
 
 @dataclass
 class Tally:
     """What one detector did on one set."""
 
-    true: int = 0
-    found: int = 0
-    right: int = 0
     joins: int = 0
     joins_found: int = 0
+    others: int = 0
+    false: int = 0
     seconds: float = 0.0
     video_seconds: float = 0.0
-    decode_seconds: float = 0.0
 
-    def add(self, joins: Sequence[float], inner: Sequence[float], found: Sequence[float]) -> None:
-        """Count one video."""
-        self.true += len(joins) + len(inner)
-        self.found += len(found)
-        self.right += matches([*joins, *inner], found)
+    def add(self, joins: Sequence[Span], found: Sequence[float], doubt: Callable[[float], bool]) -> None:
+        """Count one video; `doubt` tells which boundaries away from the joins are false."""
+        right = matches(joins, found)
+        elsewhere = [each for each in found if not any(_within(each, join) for join in joins)]
         self.joins += len(joins)
-        self.joins_found += matches(joins, found)
+        self.joins_found += right
+        self.others += len(elsewhere)
+        self.false += sum(map(doubt, elsewhere))
 
     def row(self) -> dict[str, float]:
-        """The figures, in percent and milliseconds."""
-        precision, recall = self.right / max(self.found, 1), self.right / max(self.true, 1)
+        """The figures: a percentage, two counts, milliseconds and minutes."""
         return {
-            "precision": 100 * precision,
-            "recall": 100 * recall,
-            "F1": 200 * precision * recall / max(precision + recall, 1e-9),
-            "joins": 100 * self.joins_found / max(self.joins, 1),
-            "boundaries": self.true,
+            "joins %": 100 * self.joins_found / max(self.joins, 1),
+            "of": self.joins,
+            "others": self.others,
+            "false": self.false,
             "ms/s": 1000 * self.seconds / self.video_seconds,
-            "share %": 100 * self.seconds / (self.seconds + self.decode_seconds),
+            "minutes": self.video_seconds / 60,
         }
 
 
-def matches(true: Sequence[float], found: Sequence[float], tolerance: float = TOLERANCE_SECONDS) -> int:
-    """How many true times have a found one within the tolerance, each used once: the largest such pairing.
+def _within(moment: float, span: Span) -> bool:
+    return span[0] - TOLERANCE_SECONDS - 1e-6 <= moment <= span[1] + TOLERANCE_SECONDS + 1e-6
 
-    Times in order on a line: pairing the earliest that fit leaves most for the later ones.
+
+def matches(true: Sequence[Span], found: Sequence[float]) -> int:
+    """How many true spans have a found time in them, each used once: the largest such pairing.
+
+    Spans in order on a line: pairing the earliest that fit leaves most for the later ones.
     """
     count, index, ordered = 0, 0, sorted(found)
-    for moment in sorted(true):
-        while index < len(ordered) and ordered[index] < moment - tolerance - 1e-6:
+    for span in sorted(true):
+        while index < len(ordered) and ordered[index] < span[0] and not _within(ordered[index], span):
             index += 1
-        if index < len(ordered) and ordered[index] <= moment + tolerance + 1e-6:
+        if index < len(ordered) and _within(ordered[index], span):
             count, index = count + 1, index + 1
     return count
 
 
-def join(clips: Sequence[Path], output: Path, picture: Picture) -> list[float]:
-    """Write the clips' pictures one after the other, each a whole number of frames long; returns where each starts."""
-    rate, arguments, chains, starts = picture.frames_per_second, [], [], [0]
-    for index, clip in enumerate(clips):
-        frames = max(1, int(probe(clip).duration_seconds * rate + 1e-3))
-        arguments += ["-i", str(clip)]
+@dataclass(frozen=True)
+class Joined:
+    """A file made of parts."""
+
+    path: Path
+    joins: list[Span]
+    parts: list[tuple[Captioned, float]]
+    """Each with where its first frame would lie."""
+    clips: dict[Path, Signal] = field(default_factory=dict)
+    """TransNetV2's probabilities of each clip alone."""
+
+    def doubtful(self, moment: float, frames_per_second: float) -> bool:
+        """Whether the clip alone has no boundary there."""
+        clip, start = [each for each in self.parts if each[1] <= moment + 1e-6][-1]
+        signal = self.clips.get(clip.path)
+        if signal is None:
+            return False
+        near = np.abs(signal.times_seconds - (moment - start)) <= max(0.15, 2.1 / frames_per_second)
+        return not bool(np.any(signal.values[near, 0] >= DOUBTFUL))
+
+
+def join(
+    clips: Sequence[Captioned], output: Path, picture: Picture, transition: str, rng: np.random.Generator
+) -> Joined:
+    """Write the clips' pictures one after the other, each a whole number of frames long."""
+    rate = picture.frames_per_second
+    frames = [int(min(probe(clip.path).duration_seconds, LONGEST_PART_SECONDS) * rate + 1e-3) for clip in clips]
+    overlaps = [0 if transition == "cut" else int(rng.uniform(*TRANSITION_SECONDS) * rate + 0.999) for _ in clips[1:]]
+    starts = list(accumulate((length - gone for length, gone in zip(frames, overlaps, strict=False)), initial=0))
+    chains = [
+        f"[{index}:v:0]scale={picture.width}:{picture.height},setsar=1,fps={rate},tpad=stop=-1:stop_mode=clone,"
+        f"trim=end_frame={length},setpts=N/{rate}/TB,settb=1/{rate},format=yuv420p[p{index}]"
+        for index, length in enumerate(frames)
+    ]
+    if transition == "cut":
         chains.append(
-            f"[{index}:v:0]scale={picture.width}:{picture.height},setsar=1,fps={rate},"
-            f"tpad=stop=-1:stop_mode=clone,trim=end_frame={frames},setpts=N/{rate}/TB,format=yuv420p[v{index}]"
+            "".join(f"[p{index}]" for index in range(len(clips))) + f"concat=n={len(clips)}[x{len(clips) - 1}]"
         )
-        starts.append(starts[-1] + frames)
-    chains.append("".join(f"[v{index}]" for index in range(len(clips))) + f"concat=n={len(clips)}[v]")
-    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18"]
-    run_ffmpeg([*arguments, "-filter_complex", ";".join(chains), "-map", "[v]", *codec, "-y", str(output)])
-    return [start / rate for start in starts]
+    else:
+        chains[0] = chains[0].replace("[p0]", "[x0]")
+        chains += [
+            f"[x{index}][p{index + 1}]xfade=transition={TRANSITIONS[transition]}:duration={gone / rate:.6f}:"
+            f"offset={starts[index + 1] / rate:.6f}[x{index + 1}]"
+            for index, gone in enumerate(overlaps)
+        ]
+    inputs = [each for clip in clips for each in ("-i", str(clip.path))]
+    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20"]
+    graph = ["-filter_complex", ";".join(chains), "-map", f"[x{len(clips) - 1}]"]
+    run_ffmpeg([*inputs, *graph, *codec, "-y", str(output)])
+    joins = [(at / rate, (at + gone) / rate) for at, gone in zip(starts[1:], overlaps, strict=True)]
+    return Joined(output, joins, [(clip, at / rate) for clip, at in zip(clips, starts, strict=True)])
 
 
 def thumbnails(path: Path) -> tuple[list[Thumbnail], float]:
@@ -114,93 +165,111 @@ def thumbnails(path: Path) -> tuple[list[Thumbnail], float]:
     return [item for item in items if isinstance(item, Thumbnail)], source.duration_seconds
 
 
-def cheap(items: Sequence[Thumbnail], duration: float) -> tuple[Shot, ...]:
+def cheap(path: Path, items: Sequence[Thumbnail], duration: float) -> list[float]:
     """The default detector: the change of frames, measured in the same pass as motion, and its thresholds."""
     change = FrameChange()
     for item in items:
         change.push(item)
-    return detect_shots(change.signal(), duration)
+    return boundaries(detect_shots(change.signal(), duration))
 
 
-def transnet(network: TransNetV2) -> Detector:
-    """The network as a detector."""
+def content(path: Path, items: Sequence[Thumbnail], duration: float) -> list[float]:
+    """PySceneDetect's ContentDetector, which decodes for itself."""
+    from scenedetect import ContentDetector, detect
 
-    def detect(items: Sequence[Thumbnail], duration: float) -> tuple[Shot, ...]:
-        extraction: Extraction = network.start(TimeGrid(duration, 1.0))
+    return [float(start.seconds) for start, _ in detect(str(path), ContentDetector())][1:]
+
+
+class Network:
+    """TransNetV2 as a detector, and as a judge of clips."""
+
+    def __init__(self) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self._network = TransNetV2()
+
+    def __call__(self, path: Path, items: Sequence[Thumbnail], duration: float) -> list[float]:
+        return boundaries(shots_from_probability(self.probabilities(items, duration), duration))
+
+    def probabilities(self, items: Sequence[Thumbnail], duration: float) -> Signal:
+        """Its signal."""
+        extraction = self._network.start(TimeGrid(duration, 1.0))
         for item in items:
             extraction.push(item)
-        return shots_from_probability(extraction.finish().signals[BOUNDARY_PROBABILITY], duration)
-
-    return detect
+        return extraction.finish().signals[BOUNDARY_PROBABILITY]
 
 
 def boundaries(shots: Sequence[Shot]) -> list[float]:
     """Where shots meet."""
-    return [shot.start_seconds for shot in shots[1:]]
+    return [stop.start_seconds for _, stop in pairwise(shots)]
+
+
+def half_of(clip: Captioned) -> str:
+    """``tuning`` or ``report``, by the file's name."""
+    return ("tuning", "report")[int(hashlib.sha256(clip.path.name.encode()).hexdigest(), 16) % 2]
 
 
 def measure(
-    folder: Path, picture: Picture, num_videos: int, seed: int, detectors: dict[str, Detector]
+    clips: Sequence[Captioned],
+    picture: Picture,
+    parts: int,
+    transition: str,
+    num_videos: int,
+    seed: int,
+    detectors: Mapping[str, Detector],
 ) -> dict[str, Tally]:
-    """Join clips of a folder into videos and run every detector on them."""
+    """Join clips into videos and run every detector on them."""
     tallies = {name: Tally() for name in detectors}
+    judge = detectors.get("transnetv2")
+    rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as place:
-        for group in deal(read_captions(folder), CLIPS_PER_VIDEO, seed)[:num_videos]:
-            starts = join([clip.path for clip in group], Path(place) / "joined.mp4", picture)
-            began = time.perf_counter()
-            items, duration = thumbnails(Path(place) / "joined.mp4")
-            decoding = time.perf_counter() - began
-            inner = _inner_cuts(items, starts, detectors["transnetv2"])
+        for group in deal(clips, parts, seed)[:num_videos]:
+            video = join(group, Path(place) / "joined.mp4", picture, transition, rng)
+            if isinstance(judge, Network):
+                video.clips.update({clip.path: judge.probabilities(*thumbnails(clip.path)) for clip in group})
+            items, duration = thumbnails(video.path)
+            rate = min(picture.frames_per_second, 3 if "captioned" in str(group[0].path) else 25)
             for name, detector in detectors.items():
-                began = time.perf_counter()
-                shots = detector(items, duration)
-                tallies[name].seconds += time.perf_counter() - began
+                began = time.thread_time()
+                found = detector(video.path, items, duration)
+                tallies[name].seconds += time.thread_time() - began
                 tallies[name].video_seconds += duration
-                tallies[name].decode_seconds += decoding
-                tallies[name].add(starts[1:-1], inner, boundaries(shots))
+                tallies[name].add(
+                    video.joins, found, lambda moment, video=video, rate=rate: video.doubtful(moment, rate)
+                )
     return tallies
-
-
-def _inner_cuts(items: Sequence[Thumbnail], starts: Sequence[float], detector: Detector) -> list[float]:
-    """What the detector finds in each part alone, in the time of the whole."""
-    cuts: list[float] = []
-    for start, stop in pairwise(starts):
-        inside = [item for item in items if start - 1e-3 <= item.time_seconds < stop - 1e-3]
-        moved = [Thumbnail(item.time_seconds - start, item.image) for item in inside]
-        cuts += [start + cut for cut in boundaries(detector(moved, stop - start))]
-    return cuts
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--videos", type=int, default=4, help="videos of eight clips per set")
+    parser.add_argument("--half", choices=("tuning", "report"), default="report")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--transitions", nargs="+", choices=TRANSITIONS, default=list(TRANSITIONS))
+    parser.add_argument("--detectors", nargs="+", choices=("cheap", "content", "transnetv2"), default=["cheap"])
+    parser.add_argument("--videos", type=int, default=4, help="videos per set and transition")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(1)
-    detectors: dict[str, Detector] = {"cheap": cheap, "transnetv2": transnet(TransNetV2())}
-    rows = {
-        f"{name}, {detector}": tally.row()
-        for name, picture in SETS.items()
-        for detector, tally in measure(
-            arguments.data / name, picture, arguments.videos, arguments.seed, detectors
-        ).items()
+    given = parser.parse_args()
+    known: dict[str, Callable[[], Detector]] = {
+        "cheap": lambda: cheap,
+        "content": lambda: content,
+        "transnetv2": Network,
     }
-    print_table(rows)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-
-
-def print_table(rows: dict[str, dict[str, float]]) -> None:
-    """One row per set and detector; `share %` is of decoding plus detection."""
-    columns = list(next(iter(rows.values())))
-    print(f"{'':24}" + "".join(f"{column:>12}" for column in columns))
-    for name, row in rows.items():
-        print(f"{name:24}" + "".join(f"{row[column]:12.1f}" for column in columns))
+    detectors = {name: known[name]() for name in given.detectors}
+    rows: dict[str, dict[str, float]] = {}
+    for name in given.sets:
+        folders, picture, parts = SETS[name]
+        clips = [clip for folder in folders for clip in read_captions(given.data / folder)]
+        clips = [clip for clip in clips if half_of(clip) == given.half]
+        for transition in given.transitions:
+            tallies = measure(clips, picture, parts, transition, given.videos, given.seed, detectors)
+            rows |= {f"{name}, {transition}, {detector}": tally.row() for detector, tally in tallies.items()}
+            print(table({key: rows[key] for key in list(rows)[-len(tallies) :]}), flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

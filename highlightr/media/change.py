@@ -1,85 +1,119 @@
 """How much the picture changes from frame to frame, measured on thumbnails.
 
-In: `Thumbnail` items in order of time. Out: the signal ``frame_change``, (T, 3) float32 in [0, 1], one row per frame,
-columns as in `CHANGE_COLUMNS`. Memory is half a second of thumbnails, the rows aside. Shot boundaries are found in
-it (`highlightr.selection.shots`), and its first column is the motion of the picture.
+In: `Thumbnail` items in order of time. Out: the signal ``frame_change``, (T, 5) float32 in [0, 1], one row per frame,
+columns as in `CHANGE_COLUMNS`. Memory is two seconds of thumbnails, the rows aside. Shot boundaries are found in it
+(`highlightr.selection.shots`), and its first column is the motion of the picture.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import Signal
+from highlightr.core.types import FloatArray, Signal
+from highlightr.media.blends import Blends
+from highlightr.media.looks import Look, difference, look_at
 from highlightr.media.sampling import Thumbnail
 
-__all__ = ["CHANGE_COLUMNS", "FRAME_CHANGE", "FrameChange"]
+__all__ = ["CHANGE_COLUMNS", "FRAME_CHANGE", "LEAST_STRENGTH", "FrameChange", "change_strength"]
 
 FRAME_CHANGE = "frame_change"
 """Name of the signal."""
 
-CHANGE_COLUMNS = ("picture", "colours", "lasting")
+CHANGE_COLUMNS = ("picture", "colours", "structure", "lasting", "blend")
 """``picture``: mean absolute difference to the previous frame; ``colours``: how much of the picture changed its
-colour, wherever it is (half the L1 distance of 64-bin RGB histograms), which motion hardly touches; ``lasting``: mean
-absolute difference to the frame half a second earlier, which a flash leaves small."""
+colour, wherever it is (half the L1 distance of 64-bin RGB histograms), which motion hardly touches; ``structure``: how
+little the patterns of light and dark have in common (1 less their correlation), which light hardly touches;
+``lasting``: where the change is large, how unlike the frames of half a second on its other side each side stays, which
+a flash leaves small; ``blend``: the strength of a dissolve or fade of which this frame is the middle."""
+
+LEAST_STRENGTH = 0.3
+"""Weaker changes are no cuts: ``lasting`` is not measured there."""
 
 LASTING_SECONDS = 0.5
 
 _ROUNDING_SECONDS = 1e-6
 
-_LEVELS_PER_CHANNEL = 4
-_BINS = _LEVELS_PER_CHANNEL**3
 
-Picture = npt.NDArray[np.int16]
+def change_strength(
+    picture: npt.ArrayLike, colours: npt.ArrayLike, structure: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """How much like a cut a change is, in [0, 1]: a weighted geometric mean, because a cut changes all three.
+
+    The exponents are those of a logistic regression on the logarithms, joins of real clips against what changes in
+    them, rounded: colours and structure tell about alike, the difference of pixels a third of that.
+    """
+    product = np.cbrt(np.asarray(picture, dtype=np.float64)) * np.asarray(colours) * np.asarray(structure)
+    return np.asarray(product ** (3 / 7))
+
+
+@dataclass
+class _Candidate:
+    """A change that may be a cut, until half a second has passed."""
+
+    row: int
+    time_seconds: float
+    before: Look
+    picture: float
+    structure: float
 
 
 class FrameChange:
     """The measurement of one video: push every thumbnail, then ask for the signal."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[float, Picture]] = deque()
-        self._colours: npt.NDArray[np.float64] | None = None
+        self._recent: deque[Look] = deque()
+        self._candidates: deque[_Candidate] = deque()
+        self._blends = Blends()
         # Not lists: of ten hours those would take a hundred MiB.
         self._times, self._rows = array("d"), array("f")
 
     def push(self, thumbnail: Thumbnail) -> None:
         """Measure the next frame; the first one changes nothing and gets a row of zeros."""
-        picture = thumbnail.image.astype(np.int16)
-        colours = _histogram(thumbnail.image)
-        self._drop_old(thumbnail.time_seconds)
-        row = (0.0, 0.0, 0.0)
-        if self._recent and self._colours is not None:
-            before, earlier = self._recent[-1][1], self._recent[0][1]
-            row = (_difference(picture, before), _distance(colours, self._colours), _difference(picture, earlier))
-        self._rows.extend(row)
-        self._times.append(thumbnail.time_seconds)
-        self._colours = colours
-        self._recent.append((thumbnail.time_seconds, picture))
+        look = look_at(thumbnail, len(self._times))
+        self._times.append(look.time_seconds)
+        self._drop_old(look.time_seconds)
+        for candidate in self._candidates:
+            self._set(candidate.row, "lasting", _unlike(candidate.before, look, candidate))
+        picture, colours, structure = difference(self._recent[-1], look) if self._recent else (0.0, 0.0, 0.0)
+        self._rows.extend((picture, colours, structure, 0.0, 0.0))
+        if change_strength(picture, colours, structure) >= LEAST_STRENGTH:
+            self._consider(_Candidate(look.row, look.time_seconds, self._recent[-1], picture, structure), look)
+        for row, strength in self._blends.push(look):
+            self._rows[row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index("blend")] = strength
+        self._recent.append(look)
 
     def signal(self) -> Signal:
-        """All rows so far: times (T,) float64, values (T, 3) float32 in [0, 1]."""
-        values = np.array(self._rows, dtype=np.float32).reshape(-1, len(CHANGE_COLUMNS))
+        """All rows so far: times (T,) float64, values (T, 5) float32 in [0, 1]."""
+        values: FloatArray = np.array(self._rows, dtype=np.float32).reshape(-1, len(CHANGE_COLUMNS))
         return Signal(np.array(self._times, dtype=np.float64), values)
 
+    def _consider(self, candidate: _Candidate, look: Look) -> None:
+        """Compare a new picture with what was there before: after a flash the old picture is back."""
+        self._candidates.append(candidate)
+        self._rows[candidate.row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index("lasting")] = 1.0
+        for earlier in list(self._recent)[:-1]:
+            self._set(candidate.row, "lasting", _unlike(earlier, look, candidate))
+
+    def _set(self, row: int, column: str, value: float) -> None:
+        """Keep the smallest."""
+        at = row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index(column)
+        self._rows[at] = min(self._rows[at], value)
+
     def _drop_old(self, now: float) -> None:
-        """Keep the latest frame that is at least half a second old, and everything after it."""
-        while len(self._recent) > 1 and self._recent[1][0] <= now - LASTING_SECONDS + _ROUNDING_SECONDS:
+        """Keep half a second of frames and candidates."""
+        oldest = now - LASTING_SECONDS - _ROUNDING_SECONDS
+        while len(self._recent) > 1 and self._recent[0].time_seconds < oldest:
             self._recent.popleft()
+        while self._candidates and self._candidates[0].time_seconds < oldest:
+            self._candidates.popleft()
 
 
-def _difference(one: Picture, other: Picture) -> float:
-    return float(np.abs(one - other).mean()) / 255
-
-
-def _distance(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    return float(np.abs(one - other).sum()) / 2
-
-
-def _histogram(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """(64,) shares of the picture per coarse colour, summing to 1."""
-    levels = (image >> 6).reshape(-1, 3)
-    codes = levels[:, 0] * 16 + levels[:, 1] * 4 + levels[:, 2]
-    return np.bincount(codes, minlength=_BINS) / len(codes)
+def _unlike(one: Look, other: Look, change: _Candidate) -> float:
+    """How unlike two pictures are, as a share of a change: 0 where they are the same, 1 where as unlike or more."""
+    picture, _, structure = difference(one, other)
+    return min(1.0, max(picture / change.picture, structure / change.structure))

@@ -6,23 +6,22 @@ order of time that cover ``[0, duration)``. A boundary is the time of the first 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect, insort
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import Features, Shot, Signal
-from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, LASTING_SECONDS
+from highlightr.media.blends import REPEATED_FRAME
+from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, change_strength
 from highlightr.selection.options import Detector
 
 __all__ = ["boundaries_from_change", "detect_shots", "find_shots", "shots_from_boundaries", "shots_from_probability"]
 
-SMALLEST_CHANGE = 0.2
-"""Geometric mean of the picture's and the colours' change: a cut has both, fast motion mostly the first."""
-
-TIMES_ITS_SURROUNDINGS = 2.0
-"""A cut changes the picture this much more than the frames around it do on average."""
+ENOUGH = ((0.32, 3.0), (0.4, 1.5), (0.75, 0.0))
+"""A change of such a strength (see `change_strength`) is a cut where it is so many times what changes around it."""
 
 SURROUNDINGS_SECONDS = 1.5
 """How far to each side the surroundings reach."""
@@ -30,14 +29,14 @@ SURROUNDINGS_SECONDS = 1.5
 FEWEST_SURROUNDINGS = 8
 """The surroundings count as at least so many frames, so that in a slide show the next picture is not all of them."""
 
-NEIGHBOUR_SECONDS = 0.5
+NEIGHBOUR_SECONDS = 0.2
 """Of changes nearer than this to each other, the largest is the cut."""
 
-REPEATED_FRAME = 0.004
-"""Frames that change less repeat the one before (a low frame rate in a faster file) and say nothing about motion."""
-
 LASTING_SHARE = 0.5
-"""After a cut, the picture stays this much of the change away from what it was; after a flash it returns."""
+"""On both sides of a cut, half a second stays this much of the change away from the other side; a flash returns."""
+
+BLEND_SECONDS = (0.4, 1.0)
+"""A dissolve or fade this near to a cut, or to a stronger dissolve or fade, is the same transition."""
 
 SHORTEST_SHOT_SECONDS = 0.1
 """A boundary sooner after another is the same transition."""
@@ -59,32 +58,51 @@ def find_shots(features: Features, detector: Detector) -> tuple[Shot, ...]:
 
 
 def detect_shots(change: Signal, duration_seconds: float) -> tuple[Shot, ...]:
-    """Find the hard cuts of a video; dissolves and fades count only where one frame stands out.
+    """Find the cuts, dissolves and fades of a video.
 
     Args:
-        change: (T, 3) rows of `highlightr.media.change.FrameChange`.
+        change: rows of `highlightr.media.change.FrameChange`.
         duration_seconds: of the video.
 
     Source: PySceneDetect's `AdaptiveDetector` (a frame's change against the average of its neighbours). Deviations: the
-    window is in seconds, repeated frames are left out of it, the change weighs colours as well as the picture, and
-    a change that is undone within half a second is a flash.
+    window is in seconds, repeated frames are left out of it, the change weighs colours and structure as well as the
+    picture, a change that is undone within half a second is a flash, and gradual transitions are found by what the
+    frames inside them look like (`highlightr.media.blends`).
     """
     return shots_from_boundaries(boundaries_from_change(change), duration_seconds)
 
 
 def boundaries_from_change(change: Signal) -> list[float]:
-    """Times of the first frames after cuts, in order."""
+    """Times of the first frames after cuts, and of the middle frames of dissolves and fades, in order."""
     if change.values.shape[1] != len(CHANGE_COLUMNS):
         raise ValueError(f"frame changes have the columns {CHANGE_COLUMNS}, got {change.values.shape}")
-    times, rows = change.times_seconds, change.values.astype(np.float64)
-    strength = np.sqrt(rows[:, 0] * rows[:, 1])
-    distinct = np.flatnonzero(rows[:, 0] > REPEATED_FRAME)
+    times = change.times_seconds
+    picture, colours, structure, lasting, blend = change.values.astype(np.float64).T
+    strength = change_strength(picture, colours, structure)
+    distinct = np.flatnonzero(picture > REPEATED_FRAME)  # The others say nothing about motion.
     stands_out = _stands_out(times[distinct], strength[distinct])
-    return [float(times[row]) for row in distinct[stands_out] if _lasts(times, rows, int(row))]
+    cuts = [float(times[row]) for row in distinct[stands_out] if lasting[row] >= LASTING_SHARE]
+    return sorted([*cuts, *_blends(times, blend, cuts)])
+
+
+def _blends(times: TimeArray, strength: Values, cuts: Sequence[float]) -> list[float]:
+    """Middles of gradual transitions, the strongest first; none near to a cut or another."""
+    found: list[float] = []
+    rows = np.flatnonzero(strength > 0)
+    for time in times[rows[np.argsort(-strength[rows], kind="stable")]].tolist():
+        if not _near(time, cuts, BLEND_SECONDS[0]) and not _near(time, found, BLEND_SECONDS[1]):
+            insort(found, time)
+    return found
+
+
+def _near(time: float, others: Sequence[float], seconds: float) -> bool:
+    """Whether one of some times in order lies so near."""
+    at = bisect(others, time)
+    return any(abs(time - other) <= seconds for other in others[max(0, at - 1) : at + 1])
 
 
 def _stands_out(times: TimeArray, strength: Values) -> npt.NDArray[np.bool_]:
-    """(T,) whether each change is large, the largest beside its neighbours, and far above its surroundings."""
+    """(T,) whether each change is large, the largest beside its neighbours, and above its surroundings."""
     low = np.searchsorted(times, times - SURROUNDINGS_SECONDS)
     high = np.searchsorted(times, times + SURROUNDINGS_SECONDS, side="right")
     sums = np.concatenate([[0.0], np.cumsum(strength)])
@@ -94,14 +112,9 @@ def _stands_out(times: TimeArray, strength: Values) -> npt.NDArray[np.bool_]:
     before = np.concatenate([[0.0], np.where(near, strength[:-1], 0.0)])
     after = np.concatenate([np.where(near, strength[1:], 0.0), [0.0]])
     peak = (strength > before) & (strength >= after)
-    found: npt.NDArray[np.bool_] = (strength >= SMALLEST_CHANGE) & (strength >= TIMES_ITS_SURROUNDINGS * average) & peak
+    enough = [(strength >= least) & (strength >= share * average) for least, share in ENOUGH]
+    found: npt.NDArray[np.bool_] = np.any(enough, axis=0) & peak
     return found
-
-
-def _lasts(times: TimeArray, rows: Values, row: int) -> bool:
-    """Whether the picture stays changed until half a second after a cut."""
-    stop = int(np.searchsorted(times, times[row] + LASTING_SECONDS - 1e-9))
-    return bool(rows[row:stop, 2].min() >= LASTING_SHARE * rows[row, 0])
 
 
 def shots_from_probability(probability: Signal, duration_seconds: float) -> tuple[Shot, ...]:

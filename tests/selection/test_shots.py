@@ -76,6 +76,50 @@ def test_a_flash_is_not_a_cut(flash_frames: int) -> None:
     assert found([*frames[:37], *[white] * flash_frames, *frames[37 + flash_frames :]]) == []
 
 
+@pytest.mark.parametrize("light", [0.3, 1.6])
+def test_a_lamp_that_is_switched_is_not_a_cut(light: float) -> None:
+    frames = list(held(7, 60))
+    lit = [np.clip(frame * light, 0, 255).astype(np.uint8) for frame in frames[30:]]
+    assert found([*frames[:30], *lit]) == []
+
+
+def test_a_camera_that_shakes_makes_no_boundary() -> None:
+    shifts = np.random.default_rng(0).integers(0, 9, 100)
+    assert found([scene(5)[:, shift : shift + 48] for shift in shifts]) == []
+
+
+def test_two_cuts_in_quick_succession_are_both_found() -> None:
+    assert found([*held(1, 12), *held(2, 1), *held(3, 12)], 3.0) == [4.0, 4.333]
+
+
+def test_a_cut_between_like_colours_is_found() -> None:
+    # The same colours in other places: only the structure and half of the pixels change.
+    one = scene(3)[:, :48]
+    assert found([one] * 30 + [np.ascontiguousarray(one[::-1, ::-1] // 2 + one // 4)] * 30) == [1.2]
+
+
+def mixed(one: Image, other: Image, frames: int) -> list[Image]:
+    shares = np.arange(1, frames + 1) / (frames + 1)
+    return [np.rint(one * (1 - share) + other * share).astype(np.uint8) for share in shares]
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2])
+@pytest.mark.parametrize("frames_per_second", [10.0, 25.0, 60.0])
+def test_a_dissolve_is_one_boundary(seconds: float, frames_per_second: float) -> None:
+    still, frames = round(2 * frames_per_second), round(seconds * frames_per_second)
+    one, other = scene(1)[:, :48], scene(2)[:, :48]
+    (boundary,) = found([*[one] * still, *mixed(one, other, frames), *[other] * still], frames_per_second)
+    assert 1.95 <= boundary <= 2.05 + seconds
+
+
+@pytest.mark.parametrize("black_frames", [1, 30])
+def test_a_fade_is_one_boundary(black_frames: int) -> None:
+    one, other, black = scene(1)[:, :48], scene(2)[:, :48], np.zeros((27, 48, 3), np.uint8)
+    fading = [*mixed(one, black, 15), *[black] * black_frames, *mixed(black, other, 15)]
+    (boundary,) = found([*[one] * 50, *fading, *[other] * 50])
+    assert 2.0 <= boundary <= 2.0 + len(fading) / 25
+
+
 def test_frames_repeated_by_a_faster_file_are_not_cuts() -> None:
     slow = [image for image in held(8, 20, pan=7) for _ in range(8)]
     assert found(slow) == []
@@ -92,7 +136,9 @@ def test_no_frame_or_one_is_one_shot() -> None:
 
 
 def test_a_signal_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"columns \('picture', 'colours', 'lasting'\), got \(2, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"columns \('picture', 'colours', 'structure', 'lasting', 'blend'\), got \(2, 1\)"
+    ):
         detect_shots(Signal(np.zeros(2), np.zeros((2, 1), np.float32)), 1.0)
 
 
