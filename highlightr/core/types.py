@@ -335,6 +335,8 @@ class Summary:
     """Wall time per stage."""
     receipt: Mapping[str, object] = field(default_factory=dict)
     """The receipt as it was (or would be) written: plain JSON types."""
+    written_seconds: float | None = None
+    """Length of the video that was written: copied segments are longer than chosen. `None` before it is."""
 
     @property
     def match(self) -> Match | None:
@@ -343,8 +345,9 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """Length of the summary."""
-        return sum(segment.seconds for segment in self.segments)
+        """Length of the summary: as written, or else as chosen."""
+        chosen = sum(segment.seconds for segment in self.segments)
+        return chosen if self.written_seconds is None else self.written_seconds
 
     def __repr__(self) -> str:
         return (

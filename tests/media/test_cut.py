@@ -331,6 +331,8 @@ def test_copying_begins_and_ends_where_decoding_is_clean(tmp_path: Path) -> None
     source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
     result = cut_summary(source, segments((0.5, 1.2), (4.1, 4.6)), tmp_path / "cut.mp4", copy=True)
     assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(0.48, 1.4), (3.84, 4.76)]
+    moved = "1. begins as chosen, ends 0.2 s later; 2. begins 0.3 s earlier, ends 0.2 s later"
+    assert result.notes == (f"Copied at keyframes, 1.8 s in all: {moved}.",)
     seen = watch(result.path)
     assert seen.numbers == [*range(12, 35), *range(96, 119)]
     assert np.diff(seen.times) == pytest.approx(FRAME, abs=2e-3)

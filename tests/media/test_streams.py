@@ -87,6 +87,11 @@ def titles(tags: dict[str, str]) -> str | None:
     return tags.get("title") or tags.get("handler_name")
 
 
+def told(result: CutResult) -> list[str]:
+    """Its notes, but for how far copied boundaries moved."""
+    return [note for note in result.notes if not note.startswith("Copied at keyframes")]
+
+
 PATHS = ("one run", "joined runs", "copy", "clips")
 
 
@@ -102,7 +107,7 @@ def cut(path: Path, folder: Path, how: str, suffix: str, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_everything_comes_along(suffix: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = cut(everything(tmp_path, ".mkv"), tmp_path, how, suffix, monkeypatch)
-    assert result.notes == ()
+    assert told(result) == []
     seen = held(result.path, tmp_path)
     assert {name: seen.contents.tags[name] for name in TAGS} == TAGS
     assert [titles(one) for one in seen.audio] == ["Desktop", "Mikrofon"]
@@ -125,7 +130,7 @@ def test_everything_comes_along(suffix: str, how: str, tmp_path: Path, monkeypat
 def test_between_containers(suffix: str, out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = cut(everything(tmp_path, suffix), tmp_path, "one run", out, monkeypatch)
     seen = held(result.path, tmp_path)
-    assert result.notes == ()
+    assert told(result) == []
     assert {name: seen.contents.tags[name] for name in TAGS} == TAGS
     assert seen.contents.timecode == "01:00:01:00"
     assert len(seen.contents.chapters) == 2
@@ -138,8 +143,9 @@ def test_what_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
     run_ffmpeg(["-i", f"file:{made('plain.mp4')}", "-c", "copy", *tags, f"file:{source}"])
     for copy in (False, True):
         result = cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mp4", copy=copy)
-        assert result.notes == ("Not kept in .mp4: the tags lens.",)
-        assert cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", copy=copy).notes == ()
+        assert result.notes[-1] == "Not kept in .mp4: the tags lens."
+        kept = cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", copy=copy)
+        assert not any("Not kept" in note for note in kept.notes)
 
 
 def with_sphere(path: Path) -> Path:
@@ -163,7 +169,7 @@ def test_a_sphere_stays_one(suffix: str, how: str, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("tests.media.test_streams.SEGMENTS", [Segment(1.0, 2.0, 0.5), Segment(3.0, 4.0, 0.5)])
     result = cut(with_sphere(tmp_path / "sphere.mp4"), tmp_path, how, suffix, monkeypatch)
     assert "equirectangular" in held(result.path, tmp_path).contents.side_data["Spherical Mapping"]
-    assert result.notes == ()
+    assert told(result) == []
 
 
 def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:
@@ -232,4 +238,4 @@ def test_a_cover_comes_along(suffix: str, tmp_path: Path) -> None:
         with reading(result.path) as container:
             covers = read_contents(container, 0).covers
         assert [one.data for one in covers] == [cover.read_bytes()]
-        assert result.notes == ()
+        assert told(result) == []

@@ -29,6 +29,8 @@ Progress = Callable[[float, float], None]
 _SAFEST = 99
 """Every way to reach a frame is passed over but the last, which reads from the beginning."""
 
+_NOTICED_SECONDS = 0.05
+
 _MOST_MISSING = 0.5
 """Share of the planned pictures that may be missing."""
 
@@ -106,7 +108,24 @@ def write_copied(
     fault = check_video(output, Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound))).fault
     if fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
-    return Written(pieces, None, (*plan.notes, *not_kept(source, plan, pieces, output)))
+    return Written(pieces, None, (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output)))
+
+
+def _moved(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """How far the boundaries of copied pieces moved, where a viewer would notice."""
+    moved = [
+        f"{number}. begins {_shift(piece.start_moved_seconds)}, ends {_shift(piece.stop_moved_seconds)}"
+        for number, piece in enumerate(pieces, start=1)
+        if max(abs(piece.start_moved_seconds), abs(piece.stop_moved_seconds)) >= _NOTICED_SECONDS
+    ]
+    total = sum(piece.seconds for piece in pieces)
+    return (f"Copied at keyframes, {total:.1f} s in all: {'; '.join(moved)}.",) if moved else ()
+
+
+def _shift(seconds: float) -> str:
+    if abs(seconds) < _NOTICED_SECONDS:
+        return "as chosen"
+    return f"{abs(seconds):.1f} s {'later' if seconds > 0 else 'earlier'}"
 
 
 def _planned(
