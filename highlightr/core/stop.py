@@ -67,24 +67,23 @@ def stop_deferred() -> Iterator[None]:
 def stopped_by_signals() -> Iterator[None]:
     """Inside the block the signals raise `StoppedBySignal`, once; one that was ignored (nohup) stays ignored.
 
-    For the main thread, which is the one that Python hands signals to. Once one has come, all stay ignored, also after
-    the block: a second one must not break off the clearing up.
+    For the main thread, which is the one that Python hands signals to, of a process that ends with the block: after it,
+    and once a signal has come, all are ignored, so that they do not break off the clearing up.
     """
     known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in known if signal.getsignal(number) != signal.SIG_IGN}
+    handled = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
 
     def stop(number: int, _: FrameType | None) -> None:
-        for other in before:
+        for other in handled:
             signal.signal(other, signal.SIG_IGN)
         _Wish.number = number
         raise_if_stopped()
 
-    for number in before:
+    for number in handled:
         signal.signal(number, stop)
     try:
         yield
         raise_if_stopped()
     finally:
-        if _Wish.number is None:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number in handled:
+            signal.signal(number, signal.SIG_IGN)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from highlightr.cli import main
+from tests.signals import handlers_restored
 
 __all__ = ["Outcome", "run"]
 
@@ -28,7 +29,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *ar
     handlers, level = logger.handlers, logger.level
     code = 0
     try:
-        main()
+        with handlers_restored():
+            main()
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
     finally:

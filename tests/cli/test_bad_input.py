@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.run import Outcome, run
 from tests.mediamaker import make_video
+from tests.signals import handlers_restored
 
 
 @pytest.fixture
@@ -174,5 +175,5 @@ def test_debug_shows_where_an_error_comes_from(tmp_path: Path, monkeypatch: pyte
     from highlightr.core.errors import MediaError
 
     monkeypatch.setattr(sys, "argv", ["highlightr", "summarize", str(tmp_path / "nowhere.mp4"), "--debug"])
-    with pytest.raises(MediaError, match="nowhere"):
+    with handlers_restored(), pytest.raises(MediaError, match="nowhere"):
         main()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from highlightr.core import stop
 from highlightr.core.files import staging_folder
 from highlightr.core.stop import StoppedBySignal, raise_if_stopped, stop_deferred, stopped_by_signals
 from tests.mediamaker import made
-from tests.signals import as_in_a_terminal
+from tests.signals import as_in_a_terminal, handlers_restored
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -34,8 +35,7 @@ def no_wish_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stop._Wish, "number", None)
 
 
-def test_the_first_signal_is_raised_and_later_ones_change_nothing() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+def test_the_first_signal_is_raised_and_later_ones_change_nothing(handlers: None) -> None:
     with pytest.raises(StoppedBySignal) as stopped, stopped_by_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -43,17 +43,12 @@ def test_the_first_signal_is_raised_and_later_ones_change_nothing() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGINT)
     assert (str(stopped.value), stopped.value.exit_code) == ("SIGTERM", 143)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, before)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
-def handlers() -> Any:
-    kept = {number: signal.getsignal(number) for number in CODES}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+def handlers() -> Iterator[None]:
+    with handlers_restored():
+        yield
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
