@@ -16,7 +16,6 @@ from highlightr import __version__
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
-from highlightr.core.extras import EXTRA_OF, missing
 
 COMMANDS = (
     Home(
@@ -104,6 +103,8 @@ def main() -> None:
     except HighlightrError as error:
         _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
+        from highlightr.core.extras import EXTRA_OF, missing
+
         package = (error.name or "").partition(".")[0]
         if package not in EXTRA_OF:
             raise

@@ -208,7 +208,7 @@ def test_half_precision_and_openais_three_numbers_load(tmp_path: Path, networks:
     path = saved(tmp_path / "clip.safetensors", state | beside)
     encoder: Any = create_text_encoder("clip", weights={"clip-vit-b32-openai": path})
     assert encoder.encode("a boat").vector.dtype == np.float32
-    assert len(encoder.weights.sha256) == 64
+    assert len(encoder.sha256) == 64
 
 
 def test_another_model_publishes_its_own_width() -> None:
