@@ -77,7 +77,7 @@ def build_receipt(
         "parts": {name: _numbers(values) for name, values in sorted(scores.parts.items())},
         "shots": [_span(shot.start_seconds, shot.stop_seconds) for shot in summary.shots],
         "segments": [_segment(segment) for segment in summary.segments],
-        "summary_seconds": _seconds(summary.seconds),
+        "summary_seconds": _seconds(summary.seconds if cut is None else cut.seconds),
         "options": _plain(options or {}),
         "settings": _plain(settings or {}),
         "notes": list(summary.notes),

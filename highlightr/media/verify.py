@@ -43,6 +43,8 @@ class Planned:
     """Audio streams."""
     shown: Sequence[float] | None = None
     """When each frame appears; `None` if only the packets could tell."""
+    moved_seconds: float = 0.0
+    """By how much frames may have been moved."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _checked(container: InputContainer, planned: Planned) -> Verdict:
     fault = _fault(seen, planned)
     if fault or planned.shown is None:
         return Verdict(fault)
-    missing, extra = _differences(planned.shown, sorted(seen.shown))
+    missing, extra = _differences(planned.shown, sorted(seen.shown), _SAME_SECONDS + planned.moved_seconds)
     if extra:
         return Verdict(f"{len(extra)} of its pictures were not planned, the first one at {extra[0]:.3f} s")
     return Verdict(missing=tuple(missing))
@@ -199,14 +201,16 @@ class _Trial:
             self._undecoded.append(self._starts[max(0, self._piece)])
 
 
-def _differences(planned: Sequence[float], shown: Sequence[float]) -> tuple[list[float], list[float]]:
+def _differences(
+    planned: Sequence[float], shown: Sequence[float], same_seconds: float
+) -> tuple[list[float], list[float]]:
     """Planned times without a frame, and frames without a planned time; both in order."""
     missing, extra, position = [], [], 0
     for time in shown:
-        while position < len(planned) and planned[position] < time - _SAME_SECONDS:
+        while position < len(planned) and planned[position] < time - same_seconds:
             missing.append(planned[position])
             position += 1
-        if position < len(planned) and planned[position] <= time + _SAME_SECONDS:
+        if position < len(planned) and planned[position] <= time + same_seconds:
             position += 1
         else:
             extra.append(time)

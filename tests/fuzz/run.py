@@ -21,7 +21,7 @@ from tests.fuzz.watched import Bounds, Outcome, WatchedChild
 __all__ = ["GOOD", "KINDS", "Case", "campaign", "make_case", "table"]
 
 GOOD = ("summary", "error")
-KINDS = (*GOOD, "TRACEBACK", "HANG", "CRASH", "MEMORY", "LITTER")
+KINDS = (*GOOD, "WRONG", "TRACEBACK", "HANG", "CRASH", "MEMORY", "LITTER")
 
 
 @dataclass(frozen=True)

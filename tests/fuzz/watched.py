@@ -46,7 +46,7 @@ class Outcome:
     """How one file ended."""
 
     kind: str
-    """``summary`` and ``error`` are good; ``TRACEBACK``, ``HANG``, ``CRASH`` and ``MEMORY`` are not."""
+    """``summary`` and ``error`` are good; ``WRONG``, ``TRACEBACK``, ``HANG``, ``CRASH`` and ``MEMORY`` are not."""
     message: str
     seconds: float
     """Of the processor."""

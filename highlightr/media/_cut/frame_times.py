@@ -186,9 +186,8 @@ class _IndexedTimes:
             if stamp is None or not packet.size:
                 continue
             true = stamp + (self._index.delay or 0) - (turns(stamp) << 33)
-            place = bisect_left(recording.stamps, true)
-            known = place < len(recording.stamps) and recording.stamps[place] == true
-            if known and recording.sizes[place] == packet.size:
+            places = range(bisect_left(recording.stamps, true), bisect_right(recording.stamps, true))
+            if any(recording.sizes[place] == packet.size for place in places):
                 begun = begun or packet.is_keyframe
             elif begun:
                 return

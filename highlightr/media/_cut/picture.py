@@ -53,4 +53,6 @@ def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, b
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
     relative = f"if(eq(N,0),0,PTS-{lead})" if take.is_shown_at_once else f"PTS-{lead}"
     dated = f"setpts='{relative}+{offset}'"
+    if take.smallest_step is not None:
+        dated += f",setpts='if(eq(N,0),PTS,max(PTS,PREV_OUTPTS+{ticks(take.smallest_step / 2)}))'"
     return f"{take.input(number, source.video.index)}{kept},{dated}{looks}[v{number}]"

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
@@ -58,6 +58,12 @@ class Take:
     def shown(self) -> list[Fraction]:
         """When its frames appear in the output."""
         return [self.offset + max(frame - self.start, Fraction(0)) for frame in self.frames]
+
+    @property
+    def smallest_step(self) -> Fraction | None:
+        """How far apart frames must be kept; `None` unless timestamps of the file fall together."""
+        steps = [after - before for before, after in pairwise(self.frames)]
+        return min((step for step in steps if step), default=None) if 0 in steps else None
 
     @property
     def middle(self) -> Fraction:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError
@@ -145,7 +146,9 @@ def _planned(
 def _expected(cut: CutPlan, plan: OutputPlan) -> Planned:
     """What the file should hold."""
     starts = [float(take.offset) for take in cut.takes if take.frames]
-    return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown])
+    # Where timestamps of the source fall together, frames are moved apart, by less than a frame each.
+    loose = max((take.smallest_step or Fraction(0) for take in cut.takes), default=Fraction(0))
+    return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown], 2 * float(loose))
 
 
 def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:

@@ -56,7 +56,8 @@ class Recording:
     stop: Fraction
     """The end of its last frame."""
     stamps: array[int]
-    """The file's timestamp of each frame, in order of display and units of the stream's time base."""
+    """The file's timestamp of each frame, in order of display and units of the stream's time base; some come twice
+    where the file does not tell all of them and FFmpeg guesses."""
     sizes: array[int]
     """Bytes of each frame, in the same order: with its timestamp, a frame's mark."""
 
@@ -94,10 +95,12 @@ class FrameIndex:
         """When frames are shown that are on screen during ``[start, stop)``, and the first one at or after `stop`."""
         times: list[Fraction] = []
         for one in self.recordings:
-            first = max(0, bisect_right(one.stamps, (start + one.clock) / self.time_base) - 1)
+            # One more before: two frames may have the same timestamp.
+            first = max(0, bisect_right(one.stamps, (start + one.clock) / self.time_base) - 2)
             last = bisect_left(one.stamps, (stop + one.clock) / self.time_base) + 1
             times += [stamp * self.time_base - one.clock for stamp in one.stamps[first:last]]
-        earlier = max(0, bisect_right(times, start) - 1)
+        before = bisect_right(times, start)
+        earlier = bisect_left(times, times[before - 1]) if before else 0
         return times[earlier : bisect_left(times, stop) + 1]
 
     def recording_at(self, seconds: Fraction) -> Recording:
@@ -178,8 +181,8 @@ class _Stretch:
     """The latest decode time of any stream."""
     earliest: Fraction
     """The earliest display time of any stream."""
-    sizes: dict[int, int] = field(default_factory=dict)
-    """Display time of each frame to its bytes."""
+    frames: list[tuple[int, int]] = field(default_factory=list)
+    """Display time and bytes of each."""
     keyframes: list[tuple[int, int, int]] = field(default_factory=list)
     sound: list[tuple[Fraction, int]] = field(default_factory=list)
     tail: list[tuple[int, int]] = field(default_factory=list)
@@ -224,7 +227,7 @@ class _Stretches:
             stretch.sound.append((shown * packet.time_base, self._position.get(index, 0)))
 
     def _take_picture(self, stretch: _Stretch, packet: av.Packet[Any], shown: int) -> None:
-        stretch.sizes[shown] = packet.size
+        stretch.frames.append((shown, packet.size))
         stretch.tail.append((shown, packet.duration or 0))
         if len(stretch.tail) > 2 * _TAIL_FRAMES:
             stretch.tail = sorted(stretch.tail)[-_TAIL_FRAMES:]
@@ -257,7 +260,7 @@ class _Stretches:
 
     def index(self, path: Path, zero: Fraction, size_bytes: int) -> FrameIndex:
         """All that was read, on one time line; `zero` is the container's first timestamp."""
-        stretches = [one for one in self._stretches if one.sizes]
+        stretches = [one for one in self._stretches if one.frames]
         if not stretches:
             raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
         unit, recordings = self._time_base, list[Recording]()
@@ -279,9 +282,17 @@ def _after(
     start = before[-1].stop if before else Fraction(0)
     first_byte = stretch.first_byte if before else 0
     clock = (stretch.earliest if before else zero) - start
-    stamps = array("q", sorted(stretch.sizes))
-    sizes = array("q", [stretch.sizes[stamp] for stamp in stamps])
+    frames = _decodable(sorted(stretch.frames), stretch.keyframes)
+    stamps, sizes = array("q", [stamp for stamp, _ in frames]), array("q", [size for _, size in frames])
     return Recording(first_byte, stop_byte, clock, start, max(start, stretch.stop(time_base) - clock), stamps, sizes)
+
+
+def _decodable(frames: list[tuple[int, int]], keyframes: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """Without those before the first keyframe, where a recording begins inside a group of pictures."""
+    if not keyframes:
+        return frames
+    shown, _, wait = min(keyframes)
+    return frames[min(bisect_left(frames, (shown, 0)) + wait, len(frames) - 1) :]
 
 
 def on_one_time_line(
