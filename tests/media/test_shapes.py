@@ -1,0 +1,101 @@
+"""Pictures that change their size or aspect in mid-stream: shown whole, upright, between bars."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from highlightr.core.types import Segment
+from highlightr.media import cut_clips, cut_summary, probe
+from highlightr.media.ffmpeg import run_ffmpeg
+
+SQUARE = "color=white:r=25:d=2:s={size},setsar={aspect},format=yuv420p"
+
+
+def joined(folder: Path, suffix: str, codec: str, parts: tuple[tuple[str, str], ...]) -> Path:
+    """White pictures of two seconds each, in sizes and aspects that follow each other in one stream."""
+    stream = folder / f"{codec}.ts"
+    with stream.open("wb") as file:
+        for number, (size, aspect) in enumerate(parts):
+            part = folder / f"part{number}.ts"
+            offset = ["-output_ts_offset", str(2 * number), "-muxdelay", "0", "-muxpreload", "0"]
+            sound = ["-f", "lavfi", "-i", "sine=f=440:d=2", "-c:a", "mp2", "-ar", "48000"]
+            encoder = ["-c:v", codec, "-g", "10", "-b:v", "1M", "-bf", "0"]
+            picture = ["-f", "lavfi", "-i", SQUARE.format(size=size, aspect=aspect)]
+            run_ffmpeg([*picture, *sound[:4], *encoder, *sound[4:], *offset, "-y", f"file:{part}"])
+            file.write(part.read_bytes())
+    if suffix == ".ts":
+        return stream
+    path = folder / f"{codec}{suffix}"
+    run_ffmpeg(["-i", f"file:{stream}", "-c", "copy", f"file:{path}"])
+    return path
+
+
+def white(path: Path) -> list[tuple[float, float]]:
+    """Of each second's first frame, the share of its width and height that is not black bars."""
+    shares, last = [], -1.0
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            seconds = float(frame.pts * frame.time_base)
+            if seconds >= last + 1 - 1e-3:
+                last = seconds
+                grey: npt.NDArray[np.uint8] = frame.to_ndarray(format="gray")
+                shares.append((float((grey.max(axis=0) > 128).mean()), float((grey.max(axis=1) > 128).mean())))
+    return shares
+
+
+CASES = {
+    "turned": ((("320x240", "1"), ("240x320", "1")), (180 / 320, 1.0)),
+    "smaller": ((("320x240", "1"), ("160x120", "1")), (1.0, 1.0)),
+    "wider": ((("320x240", "1"), ("320x180", "1")), (1.0, 0.75)),
+    "aspect": ((("320x240", "1"), ("320x240", "4/3")), (1.0, 0.75)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("suffix", "codec"), [(".ts", "libx264"), (".ts", "mpeg2video"), (".mkv", "libx264")])
+def test_what_changes_is_shown_whole(suffix: str, codec: str, case: str, tmp_path: Path) -> None:
+    parts, (across, down) = CASES[case]
+    if case == "aspect" and suffix == ".mkv":
+        pytest.skip("Matroska has one aspect for all pictures")
+    source = probe(joined(tmp_path, suffix, codec, parts))
+    result = cut_summary(source, [Segment(0.0, source.duration_seconds, 1.0)], tmp_path / "out.mp4")
+    video = probe(result.path).video
+    assert (video.width, video.height) == (320, 240)
+    seen = white(result.path)
+    assert seen[0] == (1.0, 1.0)
+    assert seen[-1] == (pytest.approx(across, abs=0.02), pytest.approx(down, abs=0.02))
+    assert any("shown between bars in 320 x 240" in note for note in result.notes)
+    with av.open(str(result.path)) as container:
+        assert len(list(container.decode(video=0))) == pytest.approx(100, abs=2)
+
+
+def test_each_clip_is_of_the_first_size(tmp_path: Path) -> None:
+    source = probe(joined(tmp_path, ".ts", "libx264", CASES["turned"][0]))
+    segments = [Segment(0.2, 1.0, 0.5), Segment(2.6, 3.4, 0.5)]
+    first, second = cut_clips(source, segments, tmp_path / "clips")
+    assert [(probe(one.path).video.width, probe(one.path).video.height) for one in (first, second)] == [(320, 240)] * 2
+    assert white(second.path)[0][0] == pytest.approx(180 / 320, abs=0.02)
+    assert not first.notes
+
+
+def test_an_unchanging_picture_is_left_alone(tmp_path: Path) -> None:
+    source = probe(joined(tmp_path, ".ts", "libx264", (("320x240", "1"), ("320x240", "1"))))
+    result = cut_summary(source, [Segment(0.0, 3.9, 1.0)], tmp_path / "out.mp4")
+    assert not [note for note in result.notes if "bars" in note]
+
+
+def test_the_real_one(real_data: Path, tmp_path: Path) -> None:
+    source = probe(real_data / "cuts" / "turns.mkv")
+    result = cut_summary(source, [Segment(8.0, 16.0, 1.0)], tmp_path / "out.mp4")
+    with av.open(str(result.path)) as container:
+        pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert {picture.shape for picture in pictures} == {(240, 320)}
+    bars = [float(picture[:, :60].mean()) for picture in pictures]
+    assert max(bars[-90:]) < 20  # Pillars on both sides.
+    assert float(Fraction(len(pictures), 25)) == pytest.approx(8.0, abs=0.2)

@@ -1,0 +1,95 @@
+"""Subtitles: read, cut, retimed, written; and what their text must not do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from highlightr.core.errors import MediaError, OutputError
+from highlightr.media.subtitles import Cue, Subtitles, read_subtitles
+
+CUES = (Cue(1.0, 2.5, "one"), Cue(2.0, 4.0, "two\nlines"), Cue(10.0, 12.0, "three"))
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt", ".ass"])
+def test_cues_survive_a_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"cues{suffix}"
+    Subtitles.from_cues(CUES).save(path)
+    assert read_subtitles(path).cues == CUES
+
+
+def test_cues_are_cut_and_retimed() -> None:
+    cut = Subtitles.from_cues(CUES).cut([(0.0, 2.2, 0.0), (11.0, 11.5, 2.2)])
+    assert cut.cues == (Cue(1.0, 2.2, "one"), Cue(2.0, 2.2, "two\nlines"), Cue(2.2, 2.7, "three"))
+
+
+def test_a_cue_across_pieces_that_touch_stays_one() -> None:
+    cut = Subtitles.from_cues(CUES).cut([(2.5, 3.0, 0.0), (3.0, 3.5, 0.5), (3.7, 4.0, 1.0)])
+    assert cut.cues == (Cue(0.0, 1.0, "two\nlines"), Cue(1.0, 1.3, "two\nlines"))
+
+
+def test_pieces_in_another_order_than_the_source() -> None:
+    cut = Subtitles.from_cues(CUES).cut([(10.0, 12.0, 0.0), (1.0, 2.0, 2.0)])
+    assert [(cue.start_seconds, cue.text) for cue in cut.cues] == [(0.0, "three"), (2.0, "one")]
+
+
+def test_styles_stay_where_they_can(tmp_path: Path) -> None:
+    path = tmp_path / "in.srt"
+    path.write_text("1\n00:00:01,000 --> 00:00:03,000\n<i>slanted</i>\n", encoding="utf-8")
+    cut = read_subtitles(path).cut([(1.5, 2.5, 0.0)])
+    cut.save(tmp_path / "out.srt")
+    assert "00:00:00,000 --> 00:00:01,000\n<i>slanted</i>" in (tmp_path / "out.srt").read_text()
+    assert cut.cues == (Cue(0.0, 1.0, "slanted"),)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.srt"
+    path.write_bytes("1\r\n00:00:01,000 --> 00:00:03,000\r\nSüß é\r\n".encode(encoding))
+    assert [cue.text for cue in read_subtitles(path).cues] == ["Süß é"]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\0\1\2\3" * 100, b"WEBVTT\n\n", b"{}", b"[1]"])
+def test_what_is_no_subtitle_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "in.srt"
+    path.write_bytes(content)
+    try:
+        assert read_subtitles(path).cues == ()
+    except MediaError as error:
+        assert "holds no subtitles that can be read" in str(error)
+
+
+def test_errors_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"none\.srt: cannot be read \(No such file"):
+        read_subtitles(tmp_path / "none.srt")
+    with pytest.raises(OutputError, match=r"cues\.none: no subtitle format"):
+        Subtitles.from_cues(CUES).save(tmp_path / "cues.none")
+    with pytest.raises(OutputError, match="cannot be written"):
+        Subtitles.from_cues(CUES).save(tmp_path / "missing" / "cues.srt")
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 5000), st.integers(100, 2000)), min_size=1, max_size=8)
+
+
+@given(SPANS, SPANS)
+def test_what_is_kept_lies_in_its_piece_and_lasts_as_long(
+    spoken: list[tuple[int, int]], wanted: list[tuple[int, int]]
+) -> None:
+    cues = [Cue(a / 1000, (a + b) / 1000, str(number)) for number, (a, b) in enumerate(spoken)]
+    pieces, offset = [], 0
+    for start, length in wanted:
+        pieces.append((start / 1000, (start + length) / 1000, offset / 1000))
+        offset += length
+    cut = Subtitles.from_cues(cues).cut(pieces)
+    shown = sum(
+        max(0.0, min(cue.stop_seconds, stop) - max(cue.start_seconds, start))
+        for cue in cues
+        for start, stop, _ in pieces
+    )
+    kept = sum(cue.stop_seconds - cue.start_seconds for cue in cut.cues)
+    assert kept <= shown + 1e-6
+    assert kept == pytest.approx(shown, abs=0.02 * len(cues) * len(pieces) + 1e-6)
+    assert all(0 <= cue.start_seconds < cue.stop_seconds <= offset / 1000 + 1e-9 for cue in cut.cues)
