@@ -14,6 +14,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Reason
 from highlightr.scorers.label_bank import Evidence, first_name, strongest
+from highlightr.scorers.sounds import heard
 
 __all__ = ["PART_WEIGHTS", "SALIENT_SOUNDS", "salience", "salient_sounds", "standing_out"]
 
@@ -98,10 +99,12 @@ def salience(features: Features, sound_names: tuple[str, ...]) -> tuple[dict[str
 
 def _levels(features: Features, names: tuple[str, ...]) -> tuple[dict[str, FloatArray], Evidence | None]:
     streams, levels, sounds = features.streams, {}, None
-    if "yamnet" in streams:
+    # A soundtrack that says nothing all along is none: a silent one would halve what the picture counts.
+    says = "yamnet" not in streams or bool(heard(streams["yamnet"], names)[1].any())
+    if "yamnet" in streams and says:
         sounds = salient_sounds(streams["yamnet"], names)
         levels["sounds"] = sounds.values
-    if "audio_dynamics" in streams:
+    if "audio_dynamics" in streams and says:
         levels["dynamics"] = _mean_standing_out(streams["audio_dynamics"], _FLOORS["audio_dynamics"])
     for name in ("motion", "novelty"):
         if name in streams:

@@ -8,7 +8,6 @@ classes nor AudioSet's 521 can hint at (a name, a written word, a count) find no
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
 from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
+from highlightr.scorers.sounds import heard
 from highlightr.scorers.zeroshot.salience import salience
 
 WEAK_MATCH_BELOW = 0.10
@@ -111,26 +111,37 @@ class ZeroShotScorer(Scorer):
 
     def _answer(self, features: Features, query: Query, shots: Sequence[Shot]) -> tuple[Parts, Reasons]:
         """Pool each modality's evidence, add them up, and turn the sum into a score that they divide."""
-        streams = {kind: features.streams[name] for kind, name in _QUERY_STREAMS.items() if name in features.streams}
-        if not streams:
-            raise ConfigError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
-        weights = {"visual": 1 - self.config.audio_share, "audio": self.config.audio_share}
-        total_weight = sum(weights[kind] for kind in streams)
+        streams, weights = self._senses(features)
         evidence = {kind: self._match(kind).evidence(scores, query) for kind, scores in streams.items()}
         seen = streams.get("visual", next(iter(streams.values())))
         scenes = scene_indices(seen, features.grid.clip_seconds, self.config.scene_seconds)
         groups = [*((1.0, index) for index in scenes), (self.config.shot_weight, shot_index(features.grid, shots))]
-        pooled = {
-            kind: weights[kind] / total_weight * self._pool(found.values, groups) for kind, found in evidence.items()
-        }
+        pooled = {kind: self._pool(weights[kind] * found.values, groups) for kind, found in evidence.items()}
         together = np.sum(list(pooled.values()), axis=0)
-        scales = [self._scale(kind, query, weights[kind] / total_weight) for kind in streams]
-        values = self._absolute(together, sum(chance for chance, _ in scales), max(best for _, best in scales))
+        scales = [self._scale(kind, query, self._pool(weights[kind], groups)) for kind in streams]
+        chance, best = np.sum([one for one, _ in scales], axis=0), np.max([one for _, one in scales], axis=0)
+        values = self._absolute(together, chance, best)
         parts = {
             kind: np.asarray(values * part / np.maximum(together, 1e-9), dtype=np.float32)
             for kind, part in pooled.items()
         }
         return parts, label_reasons(evidence, parts)
+
+    def _senses(self, features: Features) -> tuple[Parts, Parts]:
+        """Class scores of each sense that is there, and (num_clips,) how much it counts in each clip.
+
+        A clip in which nothing is heard that says something counts as if there were no soundtrack.
+        """
+        streams = {kind: features.streams[name] for kind, name in _QUERY_STREAMS.items() if name in features.streams}
+        if not streams:
+            raise ConfigError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
+        weights = {kind: np.ones(features.grid.num_clips, dtype=np.float32) for kind in streams}
+        if "audio" in streams:
+            streams["audio"], weights["audio"] = heard(streams["audio"], self._banks["audio"].names)
+        if len(streams) > 1:
+            weights["audio"] = self.config.audio_share * weights["audio"]
+            weights["visual"] = 1 - weights["audio"]
+        return streams, weights
 
     def _match(self, kind: str) -> LabelMatch:
         return LabelMatch(self._banks[kind], self.config)
@@ -145,19 +156,20 @@ class ZeroShotScorer(Scorer):
         exponent = self.config.clip_exponent
         return np.asarray(pooled ** (1 - exponent) * np.maximum(own, 0) ** exponent, dtype=np.float32)
 
-    def _scale(self, kind: str, query: Query, weight: float) -> tuple[float, float]:
-        """Evidence of a clip that is all labels equally, and of one that is only those nearest the query."""
+    def _scale(self, kind: str, query: Query, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(num_clips,) evidence of clips that are all labels equally, and of those that are only the nearest labels."""
         gain = np.sort(self._match(kind).gain(query))
         nearest = max(1, round(_NEAREST_SHARE * len(gain)))
-        return weight * float(gain.mean()), weight * float(gain[-nearest:].mean())
+        return weights * gain.mean(), weights * gain[-nearest:].mean()
 
-    def _absolute(self, evidence: FloatArray, chance: float, best: float) -> FloatArray:
+    def _absolute(self, evidence: FloatArray, chance: FloatArray, best: FloatArray) -> FloatArray:
         """Evidence as a score in (0, 1), by its degree of match: 0 is a clip of chance, 1 one of the nearest labels.
 
         Evidence is exponential in similarity, so the degree is measured on its logarithm. Without this scale scores
         of different queries could not be compared: some sentences lie near all labels, some near none.
         """
-        span = max(math.log(best / chance), _LEAST_SPAN)
+        chance = np.maximum(chance, _LEAST_EVIDENCE)
+        span = np.maximum(np.log(np.maximum(best, chance) / chance), _LEAST_SPAN)
         degree = np.log(np.maximum(evidence, chance * _LEAST_EVIDENCE) / chance) / span
         steps = np.clip((self.config.middle_match - degree) / self.config.match_width, -_MOST_STEPS, _MOST_STEPS)
         score = 1 / (1 + np.exp(steps))
