@@ -27,7 +27,8 @@ from scipy.stats import rankdata
 
 from benchmarks.networks import Array, Network, Run
 from highlightr.core.device import Precision
-from highlightr.features.engines.onnx import default_threads, open_network, open_session, plain_attention
+from highlightr.features.engines.network import plain_attention
+from highlightr.features.engines.onnx import default_threads, open_network, open_session
 
 __all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "by_turns", "forget", "in_batches", "trials"]
 

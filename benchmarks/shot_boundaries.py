@@ -27,10 +27,11 @@ import numpy as np
 
 from benchmarks.stitching import Captioned, Picture, deal, read_captions, table
 from highlightr.core.types import Shot, Signal, TimeGrid
-from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY, TransNetV2
+from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY
 from highlightr.media import Thumbnail, ThumbnailTap, decode, probe
 from highlightr.media.change import FrameChange
 from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.model_loader import open_extractor
 from highlightr.selection import detect_shots, shots_from_probability
 
 TOLERANCE_SECONDS = 0.1
@@ -187,7 +188,7 @@ class Network:
         import torch
 
         torch.set_num_threads(1)
-        self._network = TransNetV2()
+        self._network = open_extractor("transnetv2", clip_seconds=1.0).extractor
 
     def __call__(self, path: Path, items: Sequence[Thumbnail], duration: float) -> list[float]:
         return boundaries(shots_from_probability(self.probabilities(items, duration), duration))
