@@ -88,8 +88,9 @@ def test_yamnet_and_minilm_run_in_onnxruntime_as_in_the_pipeline() -> None:
     assert not random
     texts = text_network(opened.text_encoder("minilm"), ["a cat", "a cup of coffee on the table"])
     assert texts.sample.shape[:2] == (2, 2)
-    for network in (sound, texts):
-        assert all(each.worst < 1e-4 for each in trials(network, ["onnxruntime"], 1))
+    # The texts' backends run the published weights, the pipeline those that are stored in 8 bit.
+    for network, worst in ((sound, 1e-4), (texts, 0.05)):
+        assert all(each.worst < worst for each in trials(network, ["onnxruntime"], 1))
 
 
 def test_a_backend_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,12 @@ def test_lite_has_the_same_features(how: dict[str, Any]) -> None:
     extractors = [opened.extractor(name) for name in ("efficientnet_lite0", "yamnet", "logmel", "motion")]
     own, plain = _both(made("plain.mp4", **CLOSED_GOP, **how), extractors)
     assert set(own) == {"efficientnet_lite0", "imagenet", "yamnet", "audio_dynamics", "motion", "novelty"}
-    for name in ("efficientnet_lite0", "imagenet", "motion", "novelty"):
+    for name in ("motion", "novelty"):
         np.testing.assert_allclose(plain[name], own[name], rtol=1e-3, atol=1e-4, err_msg=name)
+    # The plain way runs the published weights in torch, the pipeline those that are stored in 8 bit.
+    for name in ("efficientnet_lite0", "imagenet"):
+        lengths = np.linalg.norm(plain[name], axis=1) * np.linalg.norm(own[name], axis=1)
+        assert ((plain[name] * own[name]).sum(axis=1) / lengths).min() > 0.99, name
     np.testing.assert_allclose(plain["audio_dynamics"], own["audio_dynamics"], atol=0.05)
     np.testing.assert_allclose(plain["yamnet"], own["yamnet"], atol=1e-5)
 

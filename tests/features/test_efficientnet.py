@@ -65,7 +65,7 @@ def test_shipped_weights_make_what_the_published_ones_make(extractor: EfficientN
 
 def test_without_weights_it_says_so() -> None:
     with pytest.raises(WeightsError, match="efficientnet_lite0 was opened without the weights efficientnet_lite0"):
-        EfficientNetLite0()
+        EfficientNetLite0().load()
 
 
 def test_frames_of_a_clip_are_averaged(extractor: EfficientNetLite0) -> None:
