@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
 from highlightr.media._container.limits import frame_threads
-from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._container.opening import open_range, packets, reading
+from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
 from highlightr.media._decode.frame_converter import Painter, shown_size, to_jpeg
 from highlightr.media._decode.packet_filter import Sieve
-from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, Stamps
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-
-__all__ = ["grab_thumbnails"]
 
 _logger = logging.getLogger(__name__)
 
@@ -33,12 +32,10 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     """
     pictures = []
     with reading(source.path) as container:
-        stream: Any = container.streams[source.video.index]
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = frame_threads(source.video.width, source.video.height)
+        times = frame_times(container, source, container.streams[source.video.index])
         painter = Painter(source.video, _short_side(source, width))
         for seconds in times_seconds:
-            frame = _frame_at(container, stream, Fraction(seconds))
+            frame = _frame_at(source, times, Fraction(seconds))
             if frame is None:
                 _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
                 pictures.append(b"")
@@ -53,43 +50,54 @@ def _short_side(source: Source, width: int) -> int:
     return max(1, round(width * min(across, down) / across))
 
 
-def _frame_at(container: InputContainer, stream: Any, seconds: Fraction) -> av.VideoFrame | None:
-    """The last frame shown at or before a time, or else the first one after it.
-
-    Seeking does not always land early enough: where what is read from there begins after the time, or is nothing that
-    can be decoded, reading begins earlier.
-    """
-    start, shown = start_seconds(container), None
-    for back in (0, *STEPS_BACK_SECONDS):
-        found = _frame_from(container, stream, seconds, back)
-        shown = found or shown
-        if seconds <= back or (found is not None and found.pts * found.time_base - start <= seconds):
-            break
-    return shown
+def _frame_at(source: Source, times: FrameTimes, seconds: Fraction) -> av.VideoFrame | None:
+    """The last frame shown at or before a time, or else the first one after it."""
+    wanted = next(iter(times.around(seconds, seconds)), None)
+    if wanted is None:
+        return None
+    return next((frame for reach in times.reach(wanted) if (frame := _frame_from(source, reach, wanted))), None)
 
 
-def _frame_from(container: InputContainer, stream: Any, seconds: Fraction, back: int) -> Any | None:
-    """The same, of the frames that decode from some seconds before the time on."""
+def _frame_from(source: Source, reach: Reach, wanted: Fraction) -> Any | None:
+    """The last frame shown at or before a time that a frame is shown at, or else the first one after it."""
     import av
 
-    Stamps(container, stream).seek(seconds - back)
-    start, shown = start_seconds(container), None
-    for packet in _needed(container, stream, start, seconds):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        for frame in frames:
-            if frame.pts is None or frame.time_base is None:
+    shown = None
+    with _reading_from(source, reach) as (container, stream):
+        for packet in _needed(container, stream, reach.clock, wanted):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
                 continue
-            if shown is not None and frame.pts * frame.time_base - start > seconds:
-                return shown
-            shown = frame
+            for frame in frames:
+                stamp = frame.dts if source.video.dated_when_decoded else frame.pts
+                if stamp is None or frame.time_base is None:
+                    continue
+                if shown is not None and stamp * frame.time_base - reach.clock > wanted:
+                    return shown
+                shown = frame
     return shown
 
 
-def _needed(container: InputContainer, stream: Any, start: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:
+@contextmanager
+def _reading_from(source: Source, reach: Reach) -> Iterator[tuple[InputContainer, Any]]:
+    """The file where reading begins, and its video."""
+    with ExitStack() as open_files:
+        if reach.span is not None and reach.format is not None:
+            container = open_files.enter_context(open_range(source.path, reach.span, reach.format))
+            stream: Any = next(one for one in container.streams.video if one.id == reach.ids[source.video.index])
+        else:
+            container = open_files.enter_context(reading(source.path))
+            stream = container.streams[source.video.index]
+        if reach.seek_seconds is not None:
+            container.seek(round(reach.seek_seconds * 1_000_000))
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = frame_threads(source.video.width, source.video.height)
+        yield container, stream
+
+
+def _needed(container: InputContainer, stream: Any, clock: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:
     """The packets from here on, without those that no other picture refers to and that are not on screen then."""
-    sieve = Sieve(stream, start, lambda shown, gone: shown <= seconds < gone)
+    sieve = Sieve(stream, clock, lambda shown, gone: shown <= seconds < gone)
     for packet in packets(container, stream):
         yield from (sieve.push(packet) if packet.size > 0 else (*sieve.finish(), packet))

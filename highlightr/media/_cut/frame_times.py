@@ -239,5 +239,6 @@ class _ByteTimes(_IndexedTimes):
 
 
 def _on_screen(times: list[Fraction], start: Fraction, stop: Fraction) -> list[Fraction]:
-    first = max(0, bisect_right(times, start) - 1)
+    before = bisect_right(times, start)
+    first = bisect_left(times, times[before - 1]) if before else 0
     return times[first : bisect_left(times, stop) + 1]

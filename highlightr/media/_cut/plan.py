@@ -126,7 +126,7 @@ def plan_encode(
         takes += some
         offset += stop - start
     if not any(take.frames for take in takes):
-        raise CutError(f"{source.path}: has no picture in any chosen span, only sound; choose other moments")
+        raise CutError(f"{source.path}: has no picture in any chosen span, only sound; choose others with --range")
     return CutPlan(tuple(pieces), tuple(takes), tuple(main_takes))
 
 

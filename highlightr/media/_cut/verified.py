@@ -22,6 +22,7 @@ from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_outp
 from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.stills import Stills, plan_stills
+from highlightr.media._cut.time_notes import time_notes
 from highlightr.media.verify import Planned, Verdict, check_video
 
 Progress = Callable[[float, float], None]
@@ -76,7 +77,7 @@ def write_encoded(
     """
     before: tuple[CutPlan, Verdict] | None = None
     for caution in (0, _SAFEST):
-        cut, plan, looks = _planned(source, spans, choices, caution, still_width)
+        cut, plan, looks, notes = _planned(source, spans, choices, caution, still_width)
         if before is not None and before[0] == cut:
             break
         stills = encode_pieces(source, plan, cut.takes, cut.pieces, output, progress, looks)
@@ -89,7 +90,7 @@ def write_encoded(
             f"{source.path}: what was cut is not what was planned: {verdict.fault}; remux or convert the video"
         )
     missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
-    notes = (*missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
+    notes = (*notes, *missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
     return Written(cut.pieces, None if stills is None else [stills[number] for number in cut.main_takes], notes)
 
 
@@ -135,12 +136,13 @@ def _planned(
     choices: CutChoices,
     caution: int,
     still_width: int | None,
-) -> tuple[CutPlan, OutputPlan, Stills | None]:
+) -> tuple[CutPlan, OutputPlan, Stills | None, tuple[str, ...]]:
     with reading(source.path) as container:
         contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         cut = plan_encode(container, source, spans, caution)
         plan = plan_output(container, source, contents, cut.takes, choices.hdr, mix=choices.mix_audio)
-        return cut, plan, None if still_width is None else plan_stills(container, source, still_width)
+        looks = None if still_width is None else plan_stills(container, source, still_width)
+        return cut, plan, looks, time_notes(container, source)
 
 
 def _expected(cut: CutPlan, plan: OutputPlan) -> Planned:

@@ -30,12 +30,12 @@ class Stamps:
 
     def shown_from(self, seconds: Fraction, stop: Fraction) -> list[Fraction]:
         """When frames are shown, in order: from a keyframe near a time on, up to the first one at or after `stop`."""
-        shown: set[Fraction] = set()
+        shown: list[Fraction] = []
         after: Fraction | None = None
         for time, decoded in self._read(seconds):
             if after is not None and decoded >= after:
                 break
-            shown.add(time)
+            shown.append(time)
             if time >= stop:
                 after = time if after is None else min(after, time)
         return sorted(shown)

@@ -1,0 +1,90 @@
+"""What a user should know of a file's time line: clocks that jump, picture and sound that begin or end apart.
+
+In: an open source. Out: sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.types import Source
+from highlightr.media._container.opening import best_video, packets, start_seconds
+from highlightr.media._cut.frame_times import frame_times
+from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index, read_frame_index
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_WORTH_SAYING_SECONDS = 1
+"""Picture and sound often begin and end some blocks apart."""
+
+_MOST_JUMPS = 3
+"""That are told one by one."""
+
+
+def time_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
+    """What is unusual; nothing for most files."""
+    index = None if has_own_index(source.container) else read_frame_index(source.path)
+    return (*(() if index is None else _jumps(index)), *_edges(container, source, index))
+
+
+def _jumps(index: FrameIndex) -> Iterator[str]:
+    pairs = list(zip(index.recordings, index.recordings[1:], strict=False))
+    for before, after in pairs[:_MOST_JUMPS]:
+        yield _jump(before, after)
+    if len(pairs) > _MOST_JUMPS:
+        yield f"Timestamps jump or restart at {len(pairs) - _MOST_JUMPS} more places; all is summarised as one video."
+
+
+def _jump(before: Recording, after: Recording) -> str:
+    gap = float(after.clock - before.clock)
+    if gap > 0:
+        return (
+            f"Timestamps jump by {gap:.1f} s at {float(after.start):.1f} s; the gap, in which nothing is, is left out."
+        )
+    return (
+        f"Timestamps restart at {float(after.start):.1f} s: what follows, a second recording, is summarised as the "
+        f"continuation of the first."
+    )
+
+
+def _edges(container: InputContainer, source: Source, index: FrameIndex | None) -> Iterator[str]:
+    """Where picture or sound is alone."""
+    times = frame_times(container, source, best_video(container, source.path))
+    first = next(iter(times.around(Fraction(0), Fraction(0))), Fraction(0))
+    if first > _WORTH_SAYING_SECONDS:
+        yield f"The picture begins at {float(first):.1f} s; before that there is sound alone."
+    span = _sound_span(container, source) if index is None else _indexed_sound_span(index)
+    if not source.audio_tracks or span is None:
+        return
+    begin, end = span
+    if begin > _WORTH_SAYING_SECONDS:
+        yield f"The sound begins at {float(begin):.1f} s; before that there is silence."
+    later = float(end) - source.duration_seconds
+    if later > _WORTH_SAYING_SECONDS:
+        yield f"The sound goes on for {later:.1f} s after the last picture; that part is left out."
+
+
+def _indexed_sound_span(index: FrameIndex) -> tuple[Fraction, Fraction] | None:
+    times = [time for time, _ in index.sound_positions]
+    return (min(times), max(times)) if times else None
+
+
+def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fraction] | None:
+    """As the headers of the tracks have it; Matroska tells the length of the longest track alone."""
+    zero, spans = start_seconds(container), []
+    whole = Fraction(container.duration or 0, 1_000_000)
+    for track in source.audio_tracks:
+        stream: Any = container.streams[track.index]
+        begin = _first_time(container, stream) - zero
+        spans.append((begin, begin + stream.duration * Fraction(stream.time_base) if stream.duration else whole))
+    return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
+
+
+def _first_time(container: InputContainer, stream: Any) -> Fraction:
+    """Of a stream's packets: headers may not tell."""
+    container.seek(container.start_time or 0)
+    stamps = (packet.pts for packet in packets(container, stream) if packet.pts is not None)
+    return next(stamps, 0) * Fraction(stream.time_base)

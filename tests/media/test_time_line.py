@@ -1,0 +1,184 @@
+"""One time line for probing, decoding and cutting: clocks that jump or wrap, picture and sound that begin apart.
+
+Frames carry their numbers. In a joined file those of the second recording go on where the first one's ended.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import Segment, Source
+from highlightr.media import AudioTap, CutResult, Frame, FrameTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media.ffmpeg import run_ffmpeg
+from tests.mediamaker import click_times, made, read_number
+
+FRAME = 1 / 25
+X264 = ("-c:v", "libx264", "-preset", "veryfast", "-g", "25")
+MPEG2 = ("-c:v", "mpeg2video", "-q:v", "4", "-g", "15", "-bf", "2")
+
+
+def _base() -> Path:
+    return made("base.mkv", codec="ffv1", options=(), seconds=12.4, size=(160, 120), sound_codec="pcm_s16le")
+
+
+def _part(path: Path, first: float, stop: float, *how: str) -> bytes:
+    run_ffmpeg(["-ss", str(first), "-t", str(stop - first), "-i", f"file:{_base()}", *how, f"file:{path}"])
+    return path.read_bytes()
+
+
+def _cut(source: Source, spans: Sequence[tuple[float, float]], path: Path) -> CutResult:
+    return cut_summary(source, [Segment(start, stop, 0.5) for start, stop in spans], path)
+
+
+def _frames(path: Path) -> tuple[list[int], list[float]]:
+    numbers, times = [], []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            numbers.append(read_number(frame.to_ndarray(format="rgb24")))
+            times.append(float(frame.pts * frame.time_base))
+    return numbers, times
+
+
+def _shown_in(numbers: Sequence[int], first: int) -> list[int]:
+    """Consecutive numbers from about the first on, as far as the output has them."""
+    here = [number for number in numbers if first - 2 <= number < first + 60]
+    return list(range(here[0], here[-1] + 1)) if here else []
+
+
+def _clicks(path: Path) -> list[float]:
+    blocks = [item.samples for _, item in decode(probe(path), {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    return click_times(np.concatenate(blocks), 48_000)
+
+
+JOINED = {
+    "gap.ts": (*X264, "-c:a", "aac"),
+    "restart.ts": (*X264, "-c:a", "aac"),
+    "restart.vob": (*MPEG2, "-c:a", "ac3"),
+    "restart.mpg": (*MPEG2, "-c:a", "mp2"),
+}
+
+
+def _joined(name: str, folder: Path) -> Path:
+    """Frames 0 to 149, then 150 to 299 on another clock."""
+    how = JOINED[name]
+    later = ("-output_ts_offset", "66") if name.startswith("gap") else ()
+    path = folder / name
+    suffix = path.suffix
+    path.write_bytes(_part(folder / f"a{suffix}", 0, 6, *how) + _part(folder / f"b{suffix}", 6, 12, *how, *later))
+    return path
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_recordings_follow_each_other(name: str, tmp_path: Path) -> None:
+    source = probe(_joined(name, tmp_path))
+    assert source.duration_seconds == pytest.approx(12.0, abs=0.1)
+    result = _cut(source, [(1.0, 2.0), (5.0, 7.0), (10.0, 11.0)], tmp_path / "cut.mp4")
+    numbers, times = _frames(result.path)
+    expected = [_shown_in(numbers, first) for first in (25, 125, 250)]
+    assert numbers == [number for piece in expected for number in piece]
+    assert [len(piece) for piece in expected] == pytest.approx([25, 50, 25], abs=1)
+    assert times == pytest.approx(list(np.arange(len(times)) * FRAME), abs=0.045)
+    word = r"jump by (59|60)\.\d s at 6\.0 s" if name.startswith("gap") else r"restart at 6\.0 s"
+    assert any(re.search(word, note) for note in result.notes)
+    clicks = _clicks(result.path)
+    for number in (130, 140, 160, 170, 260):
+        shown = times[numbers.index(number)]
+        assert min(abs(click - shown) for click in clicks) < 0.045
+    assert probe(result.path).duration_seconds == pytest.approx(result.seconds, abs=FRAME)
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_decoding_sees_recordings_in_a_row(name: str, tmp_path: Path) -> None:
+    source = probe(_joined(name, tmp_path))
+    taps = {"frames": FrameTap(5.0), "sound": AudioTap(48_000)}
+    items = list(decode(source, taps))
+    frames = [item for _, item in items if isinstance(item, Frame)]
+    numbers = [read_number(frame.image) for frame in frames]
+    assert numbers == pytest.approx([min(299, frame.index * 5 + 2) for frame in frames], abs=1)
+    clicks = click_times(np.concatenate([item.samples for _, item in items if not isinstance(item, Frame)]), 48_000)
+    assert len([click for click in clicks if 6.1 < click < 11.9]) == pytest.approx(14, abs=1)
+
+
+def test_a_still_of_a_second_recording(tmp_path: Path) -> None:
+    source = probe(_joined("restart.ts", tmp_path))
+    stills = grab_thumbnails(source, [2.05, 8.05], width=160)
+    numbers = [read_number(np.asarray(Image.open(io.BytesIO(still)))) for still in stills]
+    assert numbers == pytest.approx([51, 201], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("wrap.ts", (*X264, "-c:a", "aac", "-output_ts_offset", "95436")),
+        ("negative.nut", ("-c:v", "mpeg4", "-g", "25", "-c:a", "pcm_s16le", "-output_ts_offset", "-3")),
+        ("far.mkv", (*X264, "-c:a", "aac", "-output_ts_offset", "50000")),
+        ("untold.mp4", (*X264, "-c:a", "aac", "-use_editlist", "0")),
+    ],
+)
+def test_odd_clocks(name: str, how: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / name
+    _part(path, 0, 12, *how)
+    source = probe(path)
+    assert source.duration_seconds == pytest.approx(12.0, abs=0.15)
+    result = _cut(source, [(1.0, 2.0), (7.0, 7.6), (11.0, 11.48)], tmp_path / "cut.mp4")
+    numbers, times = _frames(result.path)
+    moved = numbers[0] - 25
+    assert abs(moved) <= 3
+    assert numbers == [n + moved for n in (*range(25, 50), *range(175, 190), *range(275, 287))]
+    assert times == pytest.approx(list(np.arange(52) * FRAME), abs=2e-3)
+    clicks = _clicks(result.path)
+    for number in (30, 40, 180, 280):
+        assert min(abs(click - times[numbers.index(number)]) for click in clicks) < 0.03 + FRAME * abs(moved)
+
+
+def _late(path: Path, stream: str, seconds: float) -> Source:
+    """Picture or sound that begins later than the other."""
+    late = ["-itsoffset", str(seconds), "-i", f"file:{_base()}", "-i", f"file:{_base()}"]
+    streams = ("0:v", "1:a") if stream == "picture" else ("1:v", "0:a")
+    run_ffmpeg([*late, "-map", streams[0], "-map", streams[1], *X264, "-c:a", "aac", "-t", "12", f"file:{path}"])
+    return probe(path)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_a_picture_that_begins_late(suffix: str, tmp_path: Path) -> None:
+    source = _late(tmp_path / f"late{suffix}", "picture", 5.0)
+    result = _cut(source, [(2.0, 3.0), (4.6, 6.0), (7.0, 8.0)], tmp_path / "cut.mp4")
+    numbers, times = _frames(result.path)
+    assert numbers[:20] == list(range(20))
+    assert numbers == sorted(numbers)
+    assert len(numbers) == pytest.approx(50, abs=1)
+    assert times[0] == pytest.approx(1.4, abs=0.05)
+    assert any("picture begins at 5.0 s" in note for note in result.notes)
+    assert len(_clicks(result.path)) == pytest.approx(8, abs=1)
+    with pytest.raises(CutError, match="has no picture in any chosen span"):
+        _cut(source, [(2.0, 3.0)], tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_sound_that_begins_late(suffix: str, tmp_path: Path) -> None:
+    source = _late(tmp_path / f"late{suffix}", "sound", 5.0)
+    result = _cut(source, [(2.0, 3.0), (4.6, 6.02)], tmp_path / "cut.mp4")
+    clicks = [click for click in _clicks(result.path) if click > 0.1]
+    assert clicks == pytest.approx([1.4, 1.8, 2.2], abs=0.05)
+    assert any("sound begins at 5.0 s" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
+def test_a_picture_that_is_shorter_than_the_sound(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"short{suffix}"
+    short = ["-t", "5", "-i", f"file:{_base()}", "-i", f"file:{_base()}", "-map", "0:v", "-map", "1:a"]
+    run_ffmpeg([*short, *X264, "-c:a", "aac", f"file:{path}"])
+    source = probe(path)
+    assert source.duration_seconds == pytest.approx(5.0, abs=0.1)
+    result = _cut(source, [(4.0, 9.0)], tmp_path / "cut.mp4")
+    assert result.seconds == pytest.approx(1.0, abs=0.1)
+    assert any("sound goes on for 7" in note for note in result.notes)
