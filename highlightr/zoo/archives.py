@@ -6,6 +6,7 @@ NumPy files are read without pickles; of a TensorFlow GraphDef only the constant
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import zlib
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from highlightr.core.errors import WeightsError
 
-MAX_ARCHIVE_BYTES = 1 << 30
-"""All members of one archive, unpacked."""
+MAX_ARCHIVE_BYTES = 256 << 20
+"""All members of one archive, unpacked, their headers included; the largest in the manifest has 100 MB."""
 MAX_ARCHIVE_MEMBERS = 1000
 
 
@@ -31,23 +32,33 @@ def read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
     """
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path) as archive:
+        # Unpacked with a bound first: tarfile itself would read headers of any length.
+        with tarfile.open(fileobj=io.BytesIO(_unpacked(path)), mode="r:") as archive:
             for member in _checked(archive, path):
                 name = member.name.removeprefix("./")
                 if name in wanted and (file := archive.extractfile(member)):
                     found[name] = file.read()
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
         raise WeightsError(f"{path.name} cannot be read as an archive: {error}") from error
     if missing := [name for name in wanted if name not in found]:
         raise WeightsError(f"{path.name} lacks {', '.join(missing)}")
     return found
 
 
+def _unpacked(path: Path) -> bytes:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        content = stream.read(MAX_ARCHIVE_BYTES + 1)
+    if len(content) > MAX_ARCHIVE_BYTES:
+        raise WeightsError(f"{path.name} unpacks to more than {MAX_ARCHIVE_BYTES} bytes or {MAX_ARCHIVE_MEMBERS} files")
+    return content
+
+
 def _checked(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
     total = 0
     for count, member in enumerate(archive, start=1):
         total += member.size
-        # The sizes are judged before the iterator reads past the member, so a bomb is never inflated.
         if total > MAX_ARCHIVE_BYTES or count > MAX_ARCHIVE_MEMBERS:
             raise WeightsError(
                 f"{path.name} unpacks to more than {MAX_ARCHIVE_BYTES} bytes or {MAX_ARCHIVE_MEMBERS} files"
@@ -73,7 +84,7 @@ def read_npy_archive(path: Path, members: tuple[str, ...]) -> dict[str, NDArray[
     for name, content in read_members(path, members).items():
         try:
             array = np.load(io.BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, OSError, MemoryError, OverflowError) as error:
             raise WeightsError(f"{name} in {path.name} is not a plain array: {error}") from error
         arrays[name.removesuffix(".npy")] = array
     return arrays
@@ -111,22 +122,30 @@ def graphdef_constants(content: bytes) -> dict[str, NDArray[Any]]:
         IndexError: bytes that end too soon.
     """
     constants: dict[str, NDArray[Any]] = {}
+    left = len(content) + _FILLED_BYTES
     for node in _all(content, 1):
         if _bytes(node, 2) != b"Const":
             continue
         attributes = {_bytes(each, 1): _bytes(each, 2) for each in _all(node, 5)}
         tensor = _bytes(attributes.get(b"value", b""), 8)
         if _number(tensor, 1) == _DT_FLOAT:
-            constants[_bytes(node, 1).decode("utf-8")] = _tensor(tensor)
+            constants[_bytes(node, 1).decode("utf-8")] = values = _tensor(tensor, left)
+            left -= values.nbytes
     return constants
 
 
-def _tensor(message: bytes) -> NDArray[Any]:
+_FILLED_BYTES = 16 << 20
+"""What constants of one repeated value may take beside what the file holds."""
+
+
+def _tensor(message: bytes, most_bytes: int) -> NDArray[Any]:
     shape = tuple(_number(dim, 1) for dim in _all(_bytes(message, 2), 2))
     values = np.frombuffer(_bytes(message, 4) or _bytes(message, 5), dtype="<f4")
     size = int(np.prod(shape, dtype=object)) if shape else 1
     # Protocol: a single value stands for a tensor filled with it.
-    if values.size == 1 and size <= MAX_ARCHIVE_BYTES // 4:
+    if values.size == 1:
+        if 4 * size > most_bytes:
+            raise ValueError(f"its constants claim more than the {most_bytes} bytes that are left")
         values = np.broadcast_to(values, (size,))
     return values.reshape(shape).copy()
 

@@ -7,8 +7,6 @@ reason. The same input gives the same bytes: the note has no date, and its keys 
 from __future__ import annotations
 
 import json
-import re
-import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.tensors import read_metadata, read_tensors, write_tensors
+from highlightr.core.torch_files import check_checkpoint, check_sizes, read_torch_file
 from highlightr.zoo.archives import as_torch, read_graphdef_archive, read_npy_archive
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry
@@ -28,8 +27,6 @@ PROVENANCE_KEY = "highlightr"
 
 _STATE_KEYS = ("model_state", "state_dict", "model")
 """Where checkpoints keep the state dict, tried in this order if the manifest does not say."""
-
-_ZIP_SLACK = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -94,6 +91,7 @@ def provenance(path: Path) -> Mapping[str, str]:
 
 
 def _read(source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[str, ...]]:
+    dropped: tuple[str, ...]
     if reading.format == "safetensors":
         return read_tensors(source, "torch"), ()
     if reading.format == "npy-archive":
@@ -101,41 +99,12 @@ def _read(source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[st
     if reading.format == "graphdef-archive":
         return as_torch(read_graphdef_archive(source, reading.members)), ()
     if reading.format == "torchscript":
-        return read_torchscript(source), ()
-    return _state(_checkpoint(source, reading.numpy_objects), source, reading)
-
-
-def _checkpoint(source: Path, numpy_objects: bool) -> Any:
-    import torch
-    from torch.serialization import safe_globals
-
-    _refuse_bomb(source)
-    try:
-        with warnings.catch_warnings(), safe_globals(_numpy_names() if numpy_objects else []):
-            warnings.simplefilter("ignore")  # What it warns of, it refuses a moment later or reads all the same.
-            return torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Hostile bytes may make it fail in any way, and every way means the same: not accepted.
-        raise WeightsError(_refusal(source, error)) from error
-
-
-def _refusal(source: Path, error: Exception) -> str:
-    text = " ".join(str(error).split())
-    advice = "only tensors are accepted: ask its publisher for safetensors or a plain state dict"
-    if named := re.search(r"GLOBAL ([\w.]+)", text):
-        return f"{source.name} is refused: it needs the code of {named[1]} to be read; {advice}"
-    reason = text.partition("Please file an issue")[0][:160] or type(error).__name__
-    return f"{source.name} is refused: it is damaged, or its tensors cannot be read without code ({reason}); {advice}"
-
-
-def _refuse_bomb(source: Path) -> None:
-    """torch.save never compresses, so a zip that grows is not its work."""
-    if not zipfile.is_zipfile(source):
-        return
-    with zipfile.ZipFile(source) as archive:
-        unpacked = sum(item.file_size for item in archive.infolist())
-    if unpacked > 2 * source.stat().st_size + _ZIP_SLACK:
-        raise WeightsError(f"{source.name} is refused: it would unpack to {unpacked} bytes")
+        tensors, dropped = read_torchscript(source), ()
+    else:
+        loaded = read_torch_file(source, _numpy_names() if reading.numpy_objects else ())
+        tensors, dropped = _state(loaded, source, reading)
+    check_sizes(source, tensors)
+    return tensors, dropped
 
 
 def _numpy_names() -> list[Any]:
@@ -185,6 +154,7 @@ def _recognised(source: Path) -> WeightsEntry:
     """How to read a file that no entry of the manifest describes."""
     kind = "torch"
     if zipfile.is_zipfile(source):
+        check_checkpoint(source)
         with zipfile.ZipFile(source) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 kind = "torchscript"

@@ -173,6 +173,8 @@ def _check_source(item: WeightsEntry) -> None:
     for url in item.urls:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ConfigError(f"{item.name}: {url!r} is not an http(s) address")
+        if urlsplit(url).scheme == "http" and not item.sha256:
+            raise ConfigError(f"{item.name}: {url!r} has no published sha256, so it must be https")
 
 
 def _check_hashes(item: WeightsEntry) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import WeightsError
+from highlightr.core.torch_files import check_checkpoint
 
 _STORAGES = {
     "FloatStorage": "float32",
@@ -36,17 +36,20 @@ def read_torchscript(path: Path) -> dict[str, Any]:
         WeightsError: not such an archive, or one that names anything but tensors and its own modules.
     """
     try:
+        check_checkpoint(path)
         with zipfile.ZipFile(path) as archive:
             record = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
             with archive.open(record) as file:
                 tree = _Reader(file, archive, record.removesuffix("data.pkl")).load()
+            return _tensors(tree)
+    except WeightsError:
+        raise
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path.name} is refused: {error}") from error
     except Exception as error:
         # Hostile bytes may make it fail in any way; a StopIteration means that there is no data.pkl.
         reason = str(error) or type(error).__name__
         raise WeightsError(f"{path.name} cannot be read as a TorchScript archive: {reason}") from error
-    return dict(_tensors(tree, ""))
 
 
 class _Module:
@@ -63,6 +66,7 @@ class _Reader(pickle.Unpickler):
     def __init__(self, file: Any, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(file)
         self._archive, self._root = archive, root
+        self._storages: dict[str, Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("__torch__"):
@@ -83,8 +87,11 @@ class _Reader(pickle.Unpickler):
         kind, dtype, key, _location, _numel = pid
         if kind != "storage" or dtype not in _STORAGES.values():
             raise pickle.UnpicklingError(f"it holds an unknown object {kind!r}")
-        content = bytearray(self._archive.read(f"{self._root}data/{key}"))
-        return torch.frombuffer(content, dtype=getattr(torch, dtype)) if content else torch.empty(0)
+        if key not in self._storages:  # A file may name one again and again; it is read once.
+            content = bytearray(self._archive.read(f"{self._root}data/{key}"))
+            kind = getattr(torch, dtype)
+            self._storages[key] = torch.frombuffer(content, dtype=kind) if content else torch.empty(0, dtype=kind)
+        return self._storages[key]
 
 
 def _rebuild(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_unused: Any) -> Any:
@@ -95,11 +102,26 @@ def _same(value: Any, *_unused: Any) -> Any:
     return value
 
 
-def _tensors(tree: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+_MAX_VISITS, _MAX_DEPTH = 100_000, 64
+"""Of modules and attributes; one that holds itself, or a few that hold each other often, have no end."""
+
+
+def _tensors(tree: Any) -> dict[str, Any]:
+    """Every tensor below the outermost module, in the order of the file."""
     import torch
 
-    if isinstance(tree, _Module):
-        for name, value in tree.attributes.items():
-            yield from _tensors(value, f"{prefix}.{name}" if prefix else name)
-    elif isinstance(tree, torch.Tensor):
-        yield prefix, tree
+    found: dict[str, Any] = {}
+    waiting, visits = [("", tree)], 0
+    while waiting:
+        name, value = waiting.pop()
+        visits += 1
+        if visits > _MAX_VISITS or name.count(".") > _MAX_DEPTH:
+            raise pickle.UnpicklingError(
+                f"it has more than {_MAX_VISITS} modules, or more than {_MAX_DEPTH} in each other"
+            )
+        if isinstance(value, _Module):
+            inner = [(f"{name}.{key}" if name else str(key), each) for key, each in value.attributes.items()]
+            waiting += reversed(inner)
+        elif isinstance(value, torch.Tensor):
+            found[name] = value
+    return found

@@ -169,7 +169,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "best_model.pt"
     path.write_bytes(pickle.dumps({"weight": Attack()}, protocol=2))
-    with pytest.raises(WeightsError, match="not a plain file of tensors"):
+    with pytest.raises(WeightsError, match=r"is refused: (it needs the code of|it is damaged)"):
         read_checkpoint(path)
     torch.save({"epoch": 3}, path)
     with pytest.raises(WeightsError, match="give the state dict alone"):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from highlightr.core.errors import OutputError, WeightsError
 from highlightr.core.tensors import write_tensors
+from highlightr.core.torch_files import check_sizes, read_torch_file
 from highlightr.scorers.attention import sinusoids
 from highlightr.scorers.configs import DAViHDConfig
 
@@ -177,11 +178,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: no such file, anything but tensors by name in it, or a damaged file.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Hostile bytes may make it fail in any way, and every way means the same: not accepted.
-        raise WeightsError(f"{path} is refused: not a plain file of tensors ({type(error).__name__})") from error
+    state = read_torch_file(path)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} does not hold tensors by name; give the state dict alone")
+    check_sizes(path, state)
     return dict(state)
