@@ -58,12 +58,17 @@ class PlainWindows:
         self._frames: list[Pixels] = []
         self._clip = 0
         self._rows: dict[str, list[FloatArray]] = {}
+        self._rate = None if video.frames_per_second is None else float(video.frames_per_second)
+        self._last: av.VideoFrame | None = None
 
     def frame(self, index: int, frame: av.VideoFrame) -> None:
         clip = int(self._grid.clip_index((index + 0.5) / self.tap.frames_per_second))
         if clip != self._clip:
             self._close()
             self._clip = clip
+        elif self._protocol.span_rate and frame is self._last:
+            return
+        self._last = frame
         small = self._painter.paint(frame)
         self._frames.append(small if self._protocol.whole_frames else central_square(small, self._protocol.crop))
 
@@ -73,7 +78,7 @@ class PlainWindows:
 
     def _close(self) -> None:
         made: dict[str, list[FloatArray]] = {}
-        for indices in window_indices(len(self._frames), self._protocol):
+        for indices in window_indices(len(self._frames), self._protocol, self._rate):
             for name, row in self._forward(np.stack([self._frames[index] for index in indices])[None]).items():
                 made.setdefault(name, []).append(row[0])
         for name, rows in made.items():

@@ -172,7 +172,12 @@ def _open_scorer(
     choice = preset.scorers[name]
     weights = None if choice.weights is None else weights_path(choice.weights)
     context = ScorerContext(
-        weights, choice.random_seed, device, precision, lambda stream: label_bank(open_text(), stream)
+        weights,
+        choice.random_seed,
+        device,
+        precision,
+        label_bank=lambda stream: label_bank(open_text(), stream),
+        logit_scale=lambda: open_text().logit_scale,
     )
     return create_scorer(choice.name, choice.config, context)
 

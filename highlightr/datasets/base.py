@@ -43,7 +43,7 @@ class Layout:
     """Mr.HiSum: which keys of `split_file` to take, ``train``, ``val`` or ``test``."""
     split_file: str | None = None
     clip_seconds: float | None = None
-    """Plain format: length of a clip, one row each; `None`: the metadata beside the features says."""
+    """Length of a clip, one row each. Plain format, `None`: the metadata beside the features says; TVSum, `None`: 2."""
 
 
 @dataclass(frozen=True)

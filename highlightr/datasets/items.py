@@ -121,7 +121,14 @@ def tvsum_labels(
     return np.asarray((mean - _LOWEST_RATING) / (_HIGHEST_RATING - _LOWEST_RATING), dtype=np.float32)
 
 
-def tvsum_item(vid: str, title: str, domain: str, ratings: npt.NDArray[np.float64], where: str) -> Item:
+def tvsum_item(
+    vid: str,
+    title: str,
+    domain: str,
+    ratings: npt.NDArray[np.float64],
+    where: str,
+    clip_seconds: float = UMT_CLIP_SECONDS,
+) -> Item:
     """One video of TVSum; its title is the query.
 
     Raises:
@@ -129,7 +136,7 @@ def tvsum_item(vid: str, title: str, domain: str, ratings: npt.NDArray[np.float6
     """
     if ratings.min() < _LOWEST_RATING or ratings.max() > _HIGHEST_RATING:
         raise ConfigError(f"{where}: TVSum's ratings lie in 1 … 5, got {ratings.min():g} … {ratings.max():g}")
-    grid = TimeGrid(len(ratings) * UMT_CLIP_SECONDS, UMT_CLIP_SECONDS)
+    grid = TimeGrid(len(ratings) * clip_seconds, clip_seconds)
     return Item(vid, vid, title, grid, tvsum_labels(ratings), ratings, domain)
 
 

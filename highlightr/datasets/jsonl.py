@@ -17,6 +17,7 @@ from highlightr.core.types import TimeGrid
 from highlightr.datasets.base import Dataset, Item, Layout, Problem
 from highlightr.datasets.building import Rejected, build, read_items
 from highlightr.datasets.items import (
+    UMT_CLIP_SECONDS,
     moment_labels,
     query_of,
     qvhighlights_item,
@@ -89,14 +90,18 @@ def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
 def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
     """TVSum (Song et al., CVPR 2015) on 2 s clips, from JSON Lines or from the original ``ydata-tvsum50.mat``.
 
-    In the JSON Lines ``duration`` counts clips, so the number of ratings is what makes the grid.
+    `layout.clip_seconds` 1 reads the original on clips of 1 s. In the JSON Lines ``duration`` counts clips, so the
+    number of ratings is what makes the grid.
 
     Raises:
         ConfigError: no annotations, or no item that can be used.
     """
     if layout.annotations.endswith(".mat"):
-        rejected = Rejected()
-        return build("tvsum", root, layout, list(tvsum_mat_items(root / layout.annotations, rejected)), rejected)
+        rejected, clip_seconds = Rejected(), layout.clip_seconds or UMT_CLIP_SECONDS
+        if clip_seconds not in (1, UMT_CLIP_SECONDS):
+            raise ConfigError(f"TVSum is read on clips of 1 s or 2 s, got layout.clip_seconds {clip_seconds:g}")
+        items = list(tvsum_mat_items(root / layout.annotations, rejected, clip_seconds))
+        return build("tvsum", root, layout, items, rejected)
 
     def make(record: Record) -> Item:
         ratings = record.matrix("label")

@@ -47,8 +47,25 @@ def clip_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) 
     return frame_ratings[np.minimum(middles.astype(np.int64), num_frames - 1)]
 
 
-def tvsum_mat_items(path: Path, rejected: Rejected) -> Iterator[Item]:
-    """The videos of ``ydata-tvsum50.mat``.
+def second_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) -> npt.NDArray[np.float64]:
+    """Ratings of seconds from ratings of frames, as DAViHD's authors make them: on the line between two frames.
+
+    Args:
+        frame_ratings: (num_frames, num_annotators), spread evenly from second 0 to the last.
+        length_seconds: of the video.
+
+    Returns:
+        (num_seconds, num_annotators), num_seconds = floor(length), at least 1.
+
+    Source: DAViHD, dataset/preprocess/tvsum_gtscore.py, where the length is the metadata's whole seconds.
+    """
+    seconds = np.arange(max(1, int(length_seconds)))
+    frames = np.linspace(0, len(seconds) - 1, num=len(frame_ratings))
+    return np.stack([np.interp(seconds, frames, ratings) for ratings in frame_ratings.T], axis=1)
+
+
+def tvsum_mat_items(path: Path, rejected: Rejected, clip_seconds: float = UMT_CLIP_SECONDS) -> Iterator[Item]:
+    """The videos of ``ydata-tvsum50.mat``, on clips of 2 s (`clip_ratings`) or of 1 s (`second_ratings`).
 
     Raises:
         ConfigError: not an HDF5 file of that layout.
@@ -61,7 +78,8 @@ def tvsum_mat_items(path: Path, rejected: Rejected) -> Iterator[Item]:
             raise ConfigError(f"{path}: not ydata-tvsum50.mat: 'tvsum50' must hold {', '.join(_COLUMNS)}, equally long")
         count = int(counts.pop()[0])
         records: Iterator[tuple[str, Callable[[], Item]]] = (
-            (f"{path.name}, video {row + 1}", partial(_mat_item, file, columns, row, path)) for row in range(count)
+            (f"{path.name}, video {row + 1}", partial(_mat_item, file, columns, row, path, clip_seconds))
+            for row in range(count)
         )
         yield from read_items(records, rejected)
 
@@ -69,7 +87,7 @@ def tvsum_mat_items(path: Path, rejected: Rejected) -> Iterator[Item]:
 _COLUMNS = ("video", "title", "category", "length", "user_anno")
 
 
-def _mat_item(file: Any, columns: dict[str, Any], row: int, path: Path) -> Item:
+def _mat_item(file: Any, columns: dict[str, Any], row: int, path: Path, clip_seconds: float) -> Item:
     where = f"{path}, video {row + 1}"
     cells = {name: _cell(file, column, row, f"{where}: {name!r}") for name, column in columns.items()}
     texts = {name: _text(cells[name], f"{where}: {name!r}") for name in ("video", "title", "category")}
@@ -78,7 +96,8 @@ def _mat_item(file: Any, columns: dict[str, Any], row: int, path: Path) -> Item:
         raise ConfigError(f"{where}: 'length' must be a positive number of seconds, got {length:g}")
     # MATLAB keeps (num_frames, num_annotators) column by column; HDF5 shows it the other way round.
     frames = read_array(cells["user_anno"], f"{where}: 'user_anno'", 2).T
-    return tvsum_item(texts["video"], texts["title"], texts["category"], clip_ratings(frames, length), where)
+    ratings = (second_ratings if clip_seconds == 1 else clip_ratings)(frames, length)
+    return tvsum_item(texts["video"], texts["title"], texts["category"], ratings, where, clip_seconds)
 
 
 def _cell(file: Any, column: Any, row: int, what: str) -> Any:

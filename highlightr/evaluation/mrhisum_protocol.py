@@ -98,7 +98,8 @@ class MrHiSum(MrHiSumTripleSumm):
 class MrHiSumDAViHD(MrHiSumTripleSumm):
     """The variant of DAViHD: at least one highlight segment, frame F1 at 50 %.
 
-    Videos whose true scores are all 0 are skipped, as published.
+    It judges Mr.HiSum, and TVSum by the mean of its annotators. A video whose true scores are all 0 counts as 0 in
+    every metric, as published.
     """
 
     name: ClassVar[str] = "davihd"
@@ -107,17 +108,18 @@ class MrHiSumDAViHD(MrHiSumTripleSumm):
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """Adds ``f1@50``."""
         judged = [case.filled() for case in cases if case.ratings.any()]
-        f1 = mean_percent([frame_f1(case.scores, case.ratings[:, 0]) for case in judged])
-        return super().measure(judged) | {"f1@50": f1}
+        f1 = mean_percent([frame_f1(case.scores, case.relevance) for case in judged])
+        share = len(judged) / max(len(cases), 1)
+        return {name: share * value for name, value in (super().measure(judged) | {"f1@50": f1}).items()}
 
     def notes(self, cases: Sequence[Case]) -> tuple[str, ...]:
-        """How many videos were skipped."""
-        skipped = sum(not case.ratings.any() for case in cases)
-        return (f"{skipped} videos were skipped: their true scores are all 0",) if skipped else ()
+        """How many videos have nothing to find."""
+        empty = sum(not case.ratings.any() for case in cases)
+        return (f"{empty} videos count as 0: their true scores are all 0",) if empty else ()
 
 
 def _segment_ap(case: Case, percent: int, variant: Variant) -> float:
-    return segment_average_precision(case.scores, case.ratings[:, 0], percent / 100, variant)
+    return segment_average_precision(case.scores, case.relevance, percent / 100, variant)
 
 
 def _read_hdf5(predicted: Mapping[str, Record], annotations: Path) -> list[Case]:

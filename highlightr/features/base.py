@@ -129,6 +129,8 @@ class TextEncoder(ABC):
     """Entries of the weights manifest that are opened with it, the network's first."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Packages of an extra that it cannot run without."""
+    logit_scale: float | None = None
+    """What the model multiplies cosines with when it compares texts with pictures; `None` if it knows no pictures."""
     sha256: str
     """Of the network's file; vectors that are kept for later runs carry it in their name."""
 

@@ -18,6 +18,7 @@ EXTRACTORS: dict[str, str] = {
     "clip-laion": "highlightr.features.backbones.clip:ClipLaion",
     "cnn14": "highlightr.features.backbones.cnn14:Cnn14",
     "cnn14-16k": "highlightr.features.backbones.cnn14:Cnn14At16k",
+    "davihd-mel": "highlightr.features.backbones.davihd:DAViHDMel",
     "efficientnet_lite0": "highlightr.features.lite.efficientnet:EfficientNetLite0",
     "i3d": "highlightr.features.backbones.i3d:I3D",
     "i3d-flow": "highlightr.features.backbones.i3d:I3DFlow",
@@ -29,6 +30,7 @@ EXTRACTORS: dict[str, str] = {
     "logmel": "highlightr.features.lite.logmel:LogMel",
     "motion": "highlightr.features.lite.motion:Motion",
     "r3d34": "highlightr.features.backbones.kinetics:R3D34",
+    "r3d34-davihd": "highlightr.features.backbones.davihd:R3D34DAViHD",
     "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",
     "silero-vad": "highlightr.features.lite.speech:SileroVad",
     "slowfast": "highlightr.features.backbones.kinetics:SlowFast",
@@ -40,6 +42,7 @@ EXTRACTORS: dict[str, str] = {
 TEXT_ENCODERS: dict[str, str] = {
     "clip": "highlightr.features.backbones.clip:ClipText",
     "clip-laion": "highlightr.features.backbones.clip:ClipTextLaion",
+    "clip-prompted": "highlightr.features.backbones.clip:ClipTextPrompted",
     "minilm": "highlightr.features.lite.minilm:MiniLM",
 }
 """Text encoder name to ``module:class``."""

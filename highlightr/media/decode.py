@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import MediaError
@@ -76,9 +75,9 @@ class _Pass:
         if pictures:
             self._video = self._stream(source.video.index, "video")
             self._groups = Groups(container, source, pictures, threads)
-            rates = [Fraction(tap.frames_per_second) for tap in taps.values() if isinstance(tap, FrameTap)]
+            looking = [tap for tap in taps.values() if isinstance(tap, FrameTap)]
             keep_all = every_frame or source.video.dated_when_decoded
-            self._sieve = None if keep_all else Sieve(self._video, self._start, looks_of(rates))
+            self._sieve = None if keep_all else Sieve(self._video, self._start, looks_of(looking))
         if sounds and source.audio is not None:
             self._sound = Sound(source, sounds, self._start)
 

@@ -25,6 +25,8 @@ class FrameTap:
     frames_per_second: float
     short_side: int | None = None
     """Scale (bicubic) so that the shorter side of the upright picture has this many pixels; `None`: as stored."""
+    lead_seconds: float = 0.0
+    """Look this long before the middle, for protocols that take the frame just before it."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class ScorerContext:
     precision: Precision = "fp32"
     label_bank: Callable[[str], LabelBank] | None = None
     """From a stream of class scores to its classes in the query's space; a text encoder is opened at the first call."""
+    logit_scale: Callable[[], float | None] | None = None
+    """How sharply the query's encoder itself compares texts with pictures; `None` for one that knows no pictures."""
 
     def bank(self, scorer: str, stream: str) -> LabelBank:
         """The label bank of a stream of class scores.

@@ -17,7 +17,7 @@ from highlightr.core.errors import ConfigError
 
 MelPooling = Literal["grid", "authors-62"]
 
-_LOGMEL_WIDTH = 128
+_MEL_WIDTH = 128
 
 
 class FromMapping:
@@ -211,9 +211,9 @@ class DAViHDConfig(FromMapping):
         ConfigError: an unknown pathway, a width that the heads do not divide, a value out of range.
     """
 
-    visual_streams: Mapping[str, int] = field(default_factory=lambda: {"r3d34": 512})
+    visual_streams: Mapping[str, int] = field(default_factory=lambda: {"r3d34_davihd": 512})
     """Visual streams, name to width; concatenated."""
-    audio_streams: Mapping[str, int] = field(default_factory=lambda: {"cnn14": 2048})
+    audio_streams: Mapping[str, int] = field(default_factory=lambda: {"cnn14_16k": 2048})
     """Semantic audio streams, name to width; concatenated."""
     pathways: tuple[str, ...] = ("visual", "semantic", "dynamics")
     """The paper's table 2: any subset of V, A_s and A_d."""
@@ -237,6 +237,9 @@ class DAViHDConfig(FromMapping):
     temperature: float = 31.0
     """Of the softmax over the K kernels."""
     dropout: float = 0.1
+    init: Literal["torch", "authors"] = "torch"
+    """How weights are drawn where none are loaded. `torch`: as PyTorch's modules start, the head from N(0, 0.02²);
+    `authors`: everything again, as their solver does (`highlightr.scorers.davihd.initialisation`)."""
     mel_pooling: MelPooling = "grid"
     """`grid`: each clip averages the log-mel rows within its own time. `authors-62`: 62 rows a clip as in the
     authors' code, 0.992 s, which drifts 28.8 s in an hour; only for running their weights."""
@@ -273,7 +276,7 @@ class DAViHDConfig(FromMapping):
     @property
     def signals(self) -> Mapping[str, int]:
         """Every signal that is used, name to width."""
-        return {"logmel": _LOGMEL_WIDTH} if "dynamics" in self.pathways else {}
+        return {"davihd_mel": _MEL_WIDTH} if "dynamics" in self.pathways else {}
 
     @property
     def has_audio(self) -> bool:

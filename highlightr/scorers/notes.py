@@ -10,6 +10,9 @@ RANDOM_WEIGHTS = "Random weights: the scores mean nothing."
 WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
 """Where the best clip scores below what the scorer takes for an answer."""
 
+UNCALIBRATED = "Scores are odds by the model's own scale; they were not calibrated on data."
+"""On every result of a scorer whose numbers were not compared with what people found."""
+
 NOT_ENGLISH = "The query holds no Latin letters; this scorer understands English only."
 """Where an encoder of English cannot know the query."""
 

@@ -16,6 +16,7 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 
 SCORERS: dict[str, str] = {
     "zeroshot": "highlightr.scorers.zeroshot.scorer:ZeroShotScorer",
+    "cosine": "highlightr.scorers.cosine.scorer:CosineScorer",
     "cfsum": "highlightr.scorers.cfsum.scorer:CFSumScorer",
     "cfsum-lite": "highlightr.scorers.cfsum.lite:CFSumLiteScorer",
     "davihd": "highlightr.scorers.davihd.scorer:DAViHDScorer",

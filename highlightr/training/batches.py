@@ -117,6 +117,8 @@ class EpochOrder:
     epoch: int
     rank: int = 0
     world: int = 1
+    drop_last: bool = False
+    """Without the batches that are not full."""
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = np.random.default_rng([_ORDER, self.seed, self.epoch])
@@ -125,7 +127,8 @@ class EpochOrder:
         batches = []
         for start in range(0, len(order), pool):
             by_length = sorted(order[start : start + pool].tolist(), key=lambda index: self.lengths[index])
-            batches += [by_length[i : i + self.batch_size] for i in range(0, len(by_length), self.batch_size)]
+            stop = len(by_length) - len(by_length) % self.batch_size if self.drop_last else len(by_length)
+            batches += [by_length[i : i + self.batch_size] for i in range(0, stop, self.batch_size)]
         mixed = [batches[i] for i in rng.permutation(len(batches))]
         if len(mixed) < self.world:  # all the same: a device without a batch would leave the others waiting
             yield mixed[self.rank % len(mixed)]
@@ -134,7 +137,7 @@ class EpochOrder:
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.lengths), self.batch_size * _POOL_BATCHES)
-        batches = full * _POOL_BATCHES + -(-rest // self.batch_size)
+        batches = full * _POOL_BATCHES + (rest // self.batch_size if self.drop_last else -(-rest // self.batch_size))
         return max(batches // self.world, 1)
 
 

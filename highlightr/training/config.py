@@ -131,6 +131,8 @@ class TrainConfig:
     augment: Augment = field(default_factory=Augment)
     epochs: int = 100
     batch_size: int = 32
+    drop_last: bool = False
+    """Leave out each epoch the examples that do not fill a batch."""
     gradient_clip: float = 0.0
     """Largest gradient norm; 0: none."""
     average: float = 0.0

@@ -81,8 +81,11 @@ class _Loop(lightning.LightningModule):
         store = self.train_store
         assert store is not None, "only the validation may be absent"
         lengths = [len(item.labels) for item in store.items]
-        where = (self.trainer.global_rank, self.trainer.world_size)
-        order = EpochOrder(lengths, self.config.batch_size, self.config.seed, self.current_epoch, *where)
+        config, trainer = self.config, self.trainer
+        where = (trainer.global_rank, trainer.world_size)
+        order = EpochOrder(
+            lengths, config.batch_size, config.seed, self.current_epoch, *where, drop_last=config.drop_last
+        )
         return epoch_loader(store, self.learner, self.config.augment, order)
 
     def configure_optimizers(self) -> Any:
@@ -200,6 +203,11 @@ def fit(
         WeightsError: a state in `folder` that is not plain data.
         OutputError: the folder cannot be written.
     """
+    if config.drop_last and len(train) < config.batch_size:
+        raise ConfigError(
+            f"{config.name}: {len(train)} examples do not fill a batch of {config.batch_size}, and drop_last leaves "
+            "them out: set drop_last: false or a smaller batch_size"
+        )
     place, count = _devices(device)
     if count > 1:
         for store in (train, validation):

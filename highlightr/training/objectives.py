@@ -44,7 +44,7 @@ class Outcome:
 def mean_squared_error(outcome: Outcome, labels: Tensor, mask: Tensor) -> Tensor:
     """Mean over the clips that count.
 
-    Source: CFSum eq. 9 and DAViHD, whose losses are the MSE to the saliency labels.
+    Source: CFSum eq. 8 and DAViHD, whose losses are the MSE to the saliency labels.
     """
     return functional.mse_loss(outcome.unit[mask].float(), labels[mask])
 

@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets import DATASETS, Layout, open_dataset
-from highlightr.datasets.originals import clip_ratings
+from highlightr.datasets.originals import clip_ratings, second_ratings
 from tests.training.files import RNG, lines, umt_features
 
 
@@ -50,6 +50,21 @@ def test_clip_ratings_read_the_middle_of_each_clip() -> None:
     frames = np.arange(25 * 7)[:, None].astype(float)  # 7 s at 25 frames per second: three whole clips
     assert clip_ratings(frames, 7.0).ravel().tolist() == [25, 75, 125]
     assert clip_ratings(frames[:3], 0.5).shape == (1, 1)
+
+
+def test_second_ratings_lie_on_the_line_between_frames(tmp_path: Path) -> None:
+    frames = np.repeat([[1.0], [5.0]], 30, axis=0)  # 2.9 s in 60 frames: seconds 0 and 1 are the first and the last
+    assert second_ratings(frames, 2.9).ravel().tolist() == [1, 5]
+    ramp = np.linspace(1, 5, 91)[:, None]
+    np.testing.assert_allclose(second_ratings(ramp, 5.0).ravel(), [1, 2, 3, 4, 5])
+    write_tvsum_mat(tmp_path / "x.mat", [("a", 5.0, np.repeat(ramp, 20, axis=1))])
+    umt_features(tmp_path, "a", 5)
+    streams = DATASETS["tvsum"][1].streams
+    (item,) = open_dataset("tvsum", tmp_path, Layout("x.mat", streams, clip_seconds=1.0)).items
+    assert (item.grid.num_clips, item.grid.clip_seconds) == (5, 1.0)
+    np.testing.assert_allclose(item.labels, [0, 0.25, 0.5, 0.75, 1])
+    with pytest.raises(ConfigError, match=r"on clips of 1 s or 2 s, got layout\.clip_seconds 3"):
+        open_dataset("tvsum", tmp_path, Layout("x.mat", streams, clip_seconds=3.0))
 
 
 def test_a_mat_of_another_layout_is_refused(tmp_path: Path) -> None:

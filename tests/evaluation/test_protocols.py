@@ -319,6 +319,16 @@ def test_random_scores_depend_on_seed_and_key_only() -> None:
     assert forward["0"] != random_scores(cases, 2)[0].scores.tolist()
 
 
+def test_a_video_without_highlights_counts_as_zero_in_davihd() -> None:
+    grid, found = TimeGrid(20.0, 1.0), find_protocol("davihd")
+    case = moment_case("1", "v", np.arange(20.0), grid, [(15, 20)])
+    empty = moment_case("2", "w", np.arange(20.0), grid, [])
+    alone, both = found.measure([case]), found.measure([case, empty])
+    assert alone["map@50"] > 0
+    assert both == pytest.approx({name: value / 2 for name, value in alone.items()})
+    assert found.notes([case, empty]) == ("1 videos count as 0: their true scores are all 0",)
+
+
 @pytest.mark.parametrize("protocol", ["moments", "mrhisum", "davihd", "triplesumm"])
 def test_cases_in_memory_may_lack_scores_for_the_tail(protocol: str) -> None:
     grid = TimeGrid(12.0, 1.0)

@@ -11,10 +11,10 @@ from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.zoo.presets import load_preset
 
-WIDTHS = {"efficientnet_lite0": 1280, "yamnet": 521, "imagenet": 1000}
 TEXT_WIDTH = 384
+WIDTHS = {"efficientnet_lite0": 1280, "yamnet": 521, "imagenet": 1000, "clip": TEXT_WIDTH}
 ROWS_PER_SECOND = 62.5
-SCORERS = ("zeroshot", "cfsum", "cfsum-lite", "davihd", "debug")
+SCORERS = ("zeroshot", "cosine", "cfsum", "cfsum-lite", "davihd", "debug")
 
 
 def features(seconds: float, seed: int = 0, skip: int = 0, without: tuple[str, ...] = ()) -> Features:
@@ -26,7 +26,7 @@ def features(seconds: float, seed: int = 0, skip: int = 0, without: tuple[str, .
     times = np.arange(int(seconds * ROWS_PER_SECOND)) / ROWS_PER_SECOND
     mel = (rng.standard_normal((len(times), 128)) * 2 - 8).astype(np.float32)
     kept = times >= skip
-    signals = {"logmel": Signal(times[kept] - skip, mel[kept])}
+    signals = {"davihd_mel": Signal(times[kept] - skip, mel[kept])}
     return Features(
         grid,
         {name: value for name, value in streams.items() if name not in without},
@@ -36,12 +36,12 @@ def features(seconds: float, seed: int = 0, skip: int = 0, without: tuple[str, .
 
 def repeated(short: Features, times: int) -> Features:
     """The same video `times` over: long features without drawing them all."""
-    signal = short.signals["logmel"]
+    signal = short.signals["davihd_mel"]
     starts = np.repeat(np.arange(times) * short.grid.duration_seconds, len(signal.times_seconds))
     return Features(
         TimeGrid(short.grid.duration_seconds * times, short.grid.clip_seconds),
         {name: np.tile(value, (times, 1)) for name, value in short.streams.items()},
-        {"logmel": Signal(np.tile(signal.times_seconds, times) + starts, np.tile(signal.values, (times, 1)))},
+        {"davihd_mel": Signal(np.tile(signal.times_seconds, times) + starts, np.tile(signal.values, (times, 1)))},
     )
 
 
@@ -68,13 +68,16 @@ def linear_tensors(seed: int) -> dict[str, np.ndarray]:
 
 
 def settings(name: str) -> dict[str, object]:
+    if name == "cosine":
+        return {"image_width": TEXT_WIDTH}
     return dict(load_preset(f"{name}-debug").scorer.config) if name in ("cfsum", "davihd") else {}
 
 
 def scorer(name: str, seed: int = 0) -> Scorer:
     banks = {"imagenet": bank(1000, 1), "yamnet": bank(521, 2)}
-    if name == "zeroshot":
-        return create_scorer(name, {}, ScorerContext(label_bank=banks.__getitem__))
+    if name in ("zeroshot", "cosine"):
+        context = ScorerContext(label_bank=banks.__getitem__, logit_scale=lambda: 100.0)
+        return create_scorer(name, settings(name), context)
     if name == "cfsum-lite":
         weights = LinearWeights.from_tensors(linear_tensors(seed), CFSumLiteConfig(), "the test")
         return CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)

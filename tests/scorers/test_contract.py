@@ -16,7 +16,7 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Features, Query, Scores, Shot, Signal, TimeGrid
 from highlightr.scorers import SCORERS, Scorer, ScorerContext, contract_of, create_scorer, describe
 from highlightr.scorers.cfsum.scorer import CFSumScorer
-from highlightr.scorers.davihd.scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_logmel, pool_logmel_authors
+from highlightr.scorers.davihd.scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_mel, pool_mel_authors
 from highlightr.scorers.notes import RANDOM_WEIGHTS
 from highlightr.scorers.registry import scorer_class
 from highlightr.zoo.presets import load_preset
@@ -25,11 +25,11 @@ from tests.scorers import factories
 PRESETS = {
     "cfsum-qvhighlights": ({"slowfast": 2304, "clip": 512, "cnn14": 2048}, {}, 2.0, 13_008_131),
     "cfsum-tvsum": ({"i3d_rgb": 1024, "i3d_flow": 1024, "cnn14": 2048}, {}, 2.0, 12_613_379),
-    "cfsum-youtube": ({"i3d_rgb": 1024, "i3d_flow": 1024, "cnn14": 2048}, {}, 2.0, 12_613_379),
-    "davihd-tvsum": ({"r3d34": 512, "cnn14": 2048}, {"logmel": 128}, 1.0, 188_905_353),
-    "davihd-mrhisum": ({"inception-yt8m": 1024, "cnn14": 2048}, {"logmel": 128}, 1.0, 207_527_817),
+    "cfsum-youtube": ({"i3d_rgb": 1024, "i3d_flow": 1024, "cnn14": 2048}, {}, 2.0, 9_986_051),
+    "davihd-tvsum": ({"r3d34_davihd": 512, "cnn14_16k": 2048}, {"davihd_mel": 128}, 1.0, 188_905_353),
+    "davihd-mrhisum": ({"inception-yt8m": 1024, "cnn14_16k": 2048}, {"davihd_mel": 128}, 1.0, 207_527_817),
     "cfsum-debug": ({"efficientnet_lite0": 1280, "yamnet": 521}, {}, 1.0, 306_613),
-    "davihd-debug": ({"efficientnet_lite0": 1280, "yamnet": 521}, {"logmel": 128}, 1.0, 428_445),
+    "davihd-debug": ({"efficientnet_lite0": 1280, "yamnet": 521}, {"davihd_mel": 128}, 1.0, 428_445),
 }
 
 
@@ -74,10 +74,10 @@ class TestContract:
     def test_inputs_are_left_as_they_were(self, name: str) -> None:
         features, query = factories.features(200), factories.query()
         before = {key: value.copy() for key, value in features.streams.items()}
-        mel, tokens = features.signals["logmel"].values.copy(), query.tokens.copy()
+        mel, tokens = features.signals["davihd_mel"].values.copy(), query.tokens.copy()
         self.score(name, features, query)
         assert all(np.array_equal(features.streams[key], value) for key, value in before.items())
-        assert np.array_equal(features.signals["logmel"].values, mel)
+        assert np.array_equal(features.signals["davihd_mel"].values, mel)
         assert np.array_equal(query.tokens, tokens)
 
     def test_the_query_is_used_as_the_contract_says(self, name: str) -> None:
@@ -100,13 +100,13 @@ class TestContract:
 
     def test_what_is_not_required_may_be_absent(self, name: str) -> None:
         contract = factories.scorer(name).contract
-        for key in {"yamnet", "logmel"} - set(contract.required):
+        for key in {"yamnet", "davihd_mel"} - set(contract.required):
             found = self.score(name, factories.features(10, without=(key,)), factories.query())
             assert found.values.shape == (10,)
 
     def test_random_weights_say_so(self, name: str) -> None:
         notes = self.score(name, factories.features(10), factories.query()).notes
-        assert (RANDOM_WEIGHTS in notes) == (name not in ("zeroshot", "cfsum-lite"))
+        assert (RANDOM_WEIGHTS in notes) == (name not in ("zeroshot", "cosine", "cfsum-lite"))
 
     def test_the_contract_is_known_without_making_the_scorer(self, name: str) -> None:
         assert contract_of(name, factories.settings(name)) == factories.scorer(name).contract
@@ -140,7 +140,7 @@ def test_presets_name_scorers_that_can_be_made(name: str) -> None:
     assert "motion" in preset.extractors
     assert (preset.text is not None) == (report["text_width"] is not None)
     assert (preset.scorer.weights is None) == (preset.scorer.random_seed is not None) == name.endswith("debug")
-    assert ("logmel" in preset.extractors) == bool(signals)
+    assert ("davihd-mel" in preset.extractors) == bool(signals)
 
 
 def test_torch_is_not_loaded_to_know_a_scorer() -> None:
@@ -207,15 +207,18 @@ def test_a_query_of_another_encoder_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("best", {}, "no scorer named 'best'; there are zeroshot, cfsum, cfsum-lite, davihd, debug"),
+        ("best", {}, "no scorer named 'best'; there are zeroshot, cosine, cfsum, cfsum-lite, davihd, debug"),
         ("cfsum", {}, "exactly one of them; neither was given"),
         ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
         ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no key 'depth'"),
-        ("cfsum", {"random_seed": 0, "config": {"width": "wide"}}, "wrong type"),
+        ("cfsum", {"random_seed": 0, "config": {"width": "wide"}}, "width must be int"),
         ("zeroshot", {}, "needs the label bank"),
         ("cfsum-lite", {}, "runs on trained weights, and none were given"),
         ("cfsum-lite", {"weights": Path("x")}, "needs the label bank"),
         ("zeroshot", {"weights": Path("x")}, "runs without weights"),
+        ("cosine", {}, "needs the label bank"),
+        ("cosine", {"label_bank": lambda stream: factories.bank(3, 0)}, "needs a text encoder that was trained with"),
+        ("cosine", {"config": {"audio_share": 2.0}}, "audio_share must lie in"),
         ("debug", {"config": {"depth": 2}}, "has no settings"),
     ],
 )
@@ -286,21 +289,21 @@ class TestLogMelPooling:
         return Signal(times, np.repeat(times[:, None], 128, axis=1).astype(np.float32))
 
     def test_the_grid_pools_what_lies_within_a_clip_an_hour_in(self) -> None:
-        found = pool_logmel(self.signal(3600), TimeGrid(3600.0, 1.0))
+        found = pool_mel(self.signal(3600), TimeGrid(3600.0, 1.0))
         middles = np.arange(3600) + 0.5
         assert np.abs(found[:, 0] - middles).max() < 0.02
         assert found.dtype == np.float32
 
     def test_the_authors_pooling_drifts_as_documented(self) -> None:
-        found = pool_logmel_authors(self.signal(3600), TimeGrid(3600.0, 1.0))
+        found = pool_mel_authors(self.signal(3600), TimeGrid(3600.0, 1.0))
         assert found.shape == (3600, 128)
         assert 3600 - 0.5 - found[-1, 0] == pytest.approx(28.8, abs=0.05)
         np.testing.assert_allclose(found[5, 0], np.mean(np.arange(310, 372) / 62.5), rtol=1e-6)
 
     def test_clips_without_rows_are_silence_on_the_grid_and_zero_for_the_authors(self) -> None:
         grid = TimeGrid(5.0, 1.0)
-        assert pool_logmel(self.signal(2), grid)[3, 0] == pytest.approx(np.log(1e-8))
-        assert pool_logmel_authors(self.signal(2), grid)[3, 0] == 0
+        assert pool_mel(self.signal(2), grid)[3, 0] == pytest.approx(np.log(1e-8))
+        assert pool_mel_authors(self.signal(2), grid)[3, 0] == 0
 
     def test_the_choice_reaches_the_network(self) -> None:
         features = factories.features(200)
@@ -317,6 +320,6 @@ class TestLogMelPooling:
     def test_another_spectrogram_is_refused(self) -> None:
         made, good = factories.scorer("davihd"), factories.features(5)
         assert isinstance(made, DAViHDScorer)
-        narrow = Signal(good.signals["logmel"].times_seconds, good.signals["logmel"].values[:, :64])
-        with pytest.raises(ConfigError, match="'logmel' 128 wide, got 64"):
-            made.score(Features(good.grid, good.streams, {"logmel": narrow}), None, ())
+        narrow = Signal(good.signals["davihd_mel"].times_seconds, good.signals["davihd_mel"].values[:, :64])
+        with pytest.raises(ConfigError, match="'davihd_mel' 128 wide, got 64"):
+            made.score(Features(good.grid, good.streams, {"davihd_mel": narrow}), None, ())

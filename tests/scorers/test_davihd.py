@@ -11,8 +11,9 @@ import torch
 from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.configs import DAViHDConfig
+from highlightr.scorers.davihd.convert import authors_name
 from highlightr.scorers.davihd.network import DAViHD
-from tests.scorers import reference
+from tests.scorers import factories, reference
 
 CLIPS = 11
 SUBSETS = [c for n in (1, 2, 3) for c in itertools.combinations(("visual", "semantic", "dynamics"), n)]
@@ -221,3 +222,25 @@ def test_a_pathway_without_input_is_named() -> None:
 def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         small(**changes)
+
+
+def test_the_authors_initialisation_draws_everything_again() -> None:
+    config = DAViHDConfig.from_mapping({**factories.settings("davihd"), "init": "authors"})
+    torch.manual_seed(0)
+    network = DAViHD(config)
+    norms, drawn = [], []
+    for name, parameter in network.named_parameters():
+        theirs = authors_name(name) or name
+        if theirs.endswith("bias"):
+            assert (parameter == 0.1).all(), name
+        elif parameter.ndim >= 2:
+            fan_in, fan_out = torch.nn.init._calculate_fan_in_and_fan_out(parameter)
+            bound = (2 * 6 / (fan_in + fan_out)) ** 0.5
+            assert parameter.abs().max() <= bound + 1e-6, name
+            assert parameter.abs().max() > 0.5 * bound, name
+        else:
+            (norms if "norm" in theirs else drawn).append((name, parameter))
+    assert all((parameter == 1).all() for _, parameter in norms)
+    assert all(parameter.abs().max() <= 0.1 for _, parameter in drawn)
+    assert "head.1.weight" in {name for name, _ in drawn}, "the MLP's LayerNorms are called by number"
+    assert "visual_encoder.attention_norm.weight" in {name for name, _ in norms}

@@ -151,6 +151,23 @@ def test_padding_is_never_heard() -> None:
     assert (first[1, 6:] == 0).all()
 
 
+def test_while_training_each_video_is_convolved_alone_in_the_order_of_the_batch() -> None:
+    together, alone = encoder().train(), encoder().train()
+    alone.load_state_dict(together.state_dict())
+    mel, lengths = torch.randn(3, 12, 128, dtype=torch.float64), [6, 12, 6]
+    made, _ = together._convolve_apart(mel, lengths)
+    rows = [alone.convolve(mel[index : index + 1, :length])[0][0] for index, length in enumerate(lengths)]
+    wanted = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    assert torch.equal(made, wanted)
+    for built, out in ((together, made), (alone, wanted)):
+        (out * torch.arange(out.shape[2])).sum().backward()
+        assert built.convolutions[0].norm.num_batches_tracked == 3
+    for one, other in zip(together.convolutions.parameters(), alone.convolutions.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    buffers = zip(together.buffers(), alone.buffers(), strict=True)
+    assert all(torch.equal(one, other) for one, other in buffers), "the statistics follow the last video"
+
+
 def test_gradients_reach_every_parameter() -> None:
     built = encoder().train()
     out, _ = built(torch.randn(2, 16, 128, dtype=torch.float64), None)

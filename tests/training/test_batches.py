@@ -29,6 +29,13 @@ def test_an_epoch_takes_every_example_once(count: int, size: int, epoch: int) ->
     assert max(len(batch) for batch in batches) <= size
 
 
+def test_batches_that_are_not_full_may_be_dropped() -> None:
+    order = EpochOrder(list(range(70)), 8, 0, 0, drop_last=True)
+    batches = list(order)
+    assert len(batches) == len(order) == 8
+    assert {len(batch) for batch in batches} == {8}
+
+
 def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     lengths = list(range(1, 100))
     first = list(EpochOrder(lengths, 8, 0, 1))

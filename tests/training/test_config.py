@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.resources import model_files
 from highlightr.evaluation import find_protocol
 from highlightr.scorers import contract_of
 from highlightr.training.config import config_names, load_config
@@ -42,6 +44,21 @@ def test_a_config_trains_what_its_preset_runs(name: str) -> None:
     ours, preset = dict(load_config(name).scorer.config), dict(load_preset(name).scorer.config)
     for key in ("video_streams", "audio_streams", "visual_streams", "text_width", "modalities", "width", "variant"):
         assert ours.get(key) == preset.get(key), key
+
+
+def test_the_page_on_the_papers_says_what_the_configs_do() -> None:
+    text = (model_files() / "cards" / "papers.md").read_text(encoding="utf-8")
+    header, _, *rows = text[text.index("| setting |") :].strip().splitlines()
+    names = [cell.strip() for cell in header.strip("|").split("|")][1:]
+    assert set(names) == set(PAPERS)
+    assert len(rows) >= 20
+    for row in rows:
+        key, *cells = (cell.strip().strip("`") for cell in row.strip("|").split("|"))
+        for name, cell in zip(names, cells, strict=True):
+            value: Any = load_config(name).as_mapping()
+            for step in key.split("."):
+                value = value.get(step) if isinstance(value, dict) else None
+            assert yaml.safe_load(cell) == value, (name, key)
 
 
 def test_a_config_survives_a_file(tmp_path: Path) -> None:

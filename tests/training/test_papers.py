@@ -11,6 +11,7 @@ import pytest
 
 from highlightr.training.config import load_config
 from highlightr.training.runs import train
+from tests.datasets.test_originals import write_tvsum_mat
 from tests.training.files import lines, save
 
 CLIPS, MELS = 12, 128
@@ -24,6 +25,7 @@ NARROW_DAVIHD = {
     "scorer.config.heads": 2,
     "scorer.config.dynamics_heads": 2,
     "scorer.config.dynamics_channels": [4, 4, 4, 4, 4, 4],
+    "batch_size": 2,
 }
 
 
@@ -37,7 +39,8 @@ def mel(path: Path, seconds: float) -> None:
 
 
 def qvhighlights(root: Path) -> None:
-    for part, first in (("train", 0), ("val", 10)):
+    parts = ("highlight_train_release", "highlight_val_release", "highlight_test_with_gt")
+    for part, first in zip(parts, (0, 10, 20), strict=True):
         records = [
             {
                 "qid": i,
@@ -50,7 +53,7 @@ def qvhighlights(root: Path) -> None:
             }
             for i in range(first, first + 10)
         ]
-        lines(root / f"highlight_{part}_release.jsonl", records)
+        lines(root / f"{part}.jsonl", records)
         for record in records:
             save(root / f"features/slowfast_features/{record['vid']}.npz", rows(2304))
             save(root / f"features/clip_features/{record['vid']}.npz", rows(512))
@@ -99,12 +102,13 @@ def youtube(root: Path) -> None:
 
 
 def tvsum_seconds(root: Path) -> None:
-    records = tvsum_records(0)
-    lines(root / "labels.jsonl", records)
-    for record in records:
-        save(root / f"r3d34/{record['vid']}.npy", rows(512))
-        save(root / f"cnn14/{record['vid']}.npy", rows(2048))
-        mel(root / f"logmel/{record['vid']}.npz", 2 * CLIPS)
+    names = [f"t{i}" for i in range(10)]
+    frames = [np.repeat(RNG.integers(1, 6, (CLIPS // 2, 20)), 50, axis=0).astype(float) for _ in names]
+    write_tvsum_mat(root / "ydata-tvsum50.mat", [(n, float(CLIPS), f) for n, f in zip(names, frames, strict=True)])
+    for name in names:
+        save(root / f"r3d34_davihd/{name}.npy", rows(512))
+        save(root / f"cnn14_16k/{name}.npy", rows(2048))
+        mel(root / f"davihd_mel/{name}.npz", CLIPS)
 
 
 def mrhisum(root: Path) -> None:
@@ -115,7 +119,7 @@ def mrhisum(root: Path) -> None:
             file[f"{name}/features"] = rows(1024)
             file[f"{name}/gtscore"] = RNG.random(CLIPS)
             sounds[name] = rows(2048)
-            mel(root / f"logmel/{name}.npz", CLIPS)
+            mel(root / f"davihd_mel/{name}.npz", CLIPS)
     split = {"train_keys": names[:5], "val_keys": names[5:7], "test_keys": names[7:]}
     (root / "mr_hisum_split.json").write_text(json.dumps(split))
 
@@ -124,13 +128,7 @@ CASES: list[tuple[str, Callable[[Path], None], dict[str, object], int]] = [
     ("cfsum-qvhighlights", qvhighlights, NARROW_CFSUM, 0),
     ("cfsum-tvsum", tvsum, NARROW_CFSUM, 0),
     ("cfsum-youtube", youtube, NARROW_CFSUM, 0),
-    # The labels of all videos come from a file that only MATLAB writes; the same in JSON Lines here.
-    (
-        "davihd-tvsum",
-        tvsum_seconds,
-        {**NARROW_DAVIHD, "data.layout.annotations": "labels.jsonl", "data.validation_share": 0.3},
-        2,
-    ),
+    ("davihd-tvsum", tvsum_seconds, {**NARROW_DAVIHD, "data.validation_share": 0.3}, 2),
     ("davihd-mrhisum", mrhisum, NARROW_DAVIHD, 0),
 ]
 

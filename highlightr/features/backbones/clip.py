@@ -8,7 +8,9 @@ Two checkpoints of ViT-B/32: OpenAI's, which the papers' features were made with
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,13 +46,24 @@ _INPUT_MIB = 40
 """Memory of a forward per picture, measured and rounded up."""
 _BATCH_TEXTS = 64
 
+_FIRST_SCALE = math.log(1 / 0.07)
+"""Where the logarithm of the scale starts, A. Radford et al., section 2.5: for random weights."""
+
+PROMPTS = ("{}", "a photo of {}.", "a video of {}.")
+"""What a query of at most `_FEW_WORDS` words is put into; longer ones are sentences already."""
+
+_FEW_WORDS = 3
+
+_BEFORE_MIDDLE_SECONDS = 1e-4
+"""Less than a frame of any video lasts, and more than containers round its time by."""
+
 
 class Clip(Backbone):
     """Picture features of OpenAI's ViT-B/32: the CLIP of QVHighlights.
 
-    Shorter side 224 (bicubic), central 224, CLIP's own mean and deviation. One frame per clip, the one on screen at
-    its middle, which is what ffmpeg's ``fps=1/2`` picks in HERO and Lighthouse; clips of more than 2 s have one for
-    every 2 s, averaged.
+    Shorter side 224 (bicubic), central 224, CLIP's own mean and deviation. One frame per clip, the last that begins
+    before its middle, which is what ffmpeg's ``fps=1/2`` picks in HERO and Lighthouse; clips of more than 2 s have one
+    for every 2 s, averaged.
 
     `model` is any name of open_clip whose image tower takes a square; then `weights` maps `clip-vit-b32-openai` to a
     file of that model's tensors, whatever its tag.
@@ -103,7 +116,8 @@ class Clip(Backbone):
     @property
     def tap(self) -> FrameTap:
         """One frame per clip, or for every 2 s of a longer one."""
-        return FrameTap(frames_per_clip(self._clip_seconds, 0.5) / self._clip_seconds, self._pixels)
+        rate = frames_per_clip(self._clip_seconds, 0.5) / self._clip_seconds
+        return FrameTap(rate, self._pixels, _BEFORE_MIDDLE_SECONDS)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video.
@@ -168,6 +182,7 @@ class ClipText(TextEncoder):
         self.sha256 = (
             f"random, seed {random_seed}" if weights is None else file_sha256(self._source.path(self.checkpoints[0]))
         )
+        self.logit_scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=_FIRST_SCALE))
 
     @cached_property
     def _network(self) -> Any:
@@ -223,6 +238,23 @@ class ClipTextLaion(ClipText):
     name: ClassVar[str] = "clip-laion"
     checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
     default_model: ClassVar[str] = LAION_MODEL
+
+
+class ClipTextPrompted(ClipTextLaion):
+    """ViT-B/32 on LAION-2B for people's queries: a query of few words is the mean of the captions it could stand in.
+
+    Source: A. Radford et al., ICML 2021, section 3.1.4: names alone are rare among captions; prompts are averaged.
+    """
+
+    name: ClassVar[str] = "clip-prompted"
+
+    def encode(self, text: str) -> Query:
+        """Embed one query; errors as for `ClipText.encode`."""
+        query = super().encode(text)
+        if len(text.split()) > _FEW_WORDS:
+            return query
+        mean = self.vectors([prompt.format(text.strip()) for prompt in PROMPTS]).mean(axis=0)
+        return replace(query, vector=mean / np.linalg.norm(mean))
 
 
 def model_config(model: str) -> dict[str, Any]:

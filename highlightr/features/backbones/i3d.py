@@ -45,7 +45,8 @@ class _I3D(Backbone):
     """What the I3D extractors share.
 
     A clip's stack holds the clip's own frames, not 64 around it, and its flow is that between them, one less than
-    frames: no row depends on a neighbour's time. A clip of fewer than 16 frames repeats its last one.
+    frames: no row depends on a neighbour's time. UMT's features come from overlapping stacks of 64 at the source's
+    rate, so that rows near a change differ from theirs. A clip of fewer than 16 frames repeats its last one.
     """
 
     modality: ClassVar[str] = "visual"

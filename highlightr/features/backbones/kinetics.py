@@ -92,11 +92,11 @@ class _Kinetics(Backbone):
 class SlowFast(_Kinetics):
     """SlowFast 8x8 R50 on Kinetics-400: 2048 slow and 256 fast channels, for QVHighlights.
 
-    Of the 60 frames that 2 s have at 30 a second, ``linspace(0, 63, 32)`` rounded down and ended at 59 go to the fast
-    pathway, and ``linspace(0, 31, 8)`` of those to the slow one.
+    Of a clip's own frames ``linspace(0, 64 * floor(fps) / 30 - 1, 32)``, rounded down and ended at the clip's last, go
+    to the fast pathway, and ``linspace(0, 31, 8)`` of those to the slow one; fps is the source's.
 
     Source: C. Feichtenhofer et al., ICCV 2019; sampling as in HERO and Lighthouse, which run PySlowFast's weights
-    where this runs pytorchvideo's of the same model.
+    where this runs pytorchvideo's training of the same model: the two are not to be mixed.
     """
 
     name: ClassVar[str] = "slowfast"
@@ -104,7 +104,7 @@ class SlowFast(_Kinetics):
     checkpoints: ClassVar[tuple[str, ...]] = ("slowfast-r50",)
     packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "pytorchvideo")
     protocol: ClassVar[WindowProtocol] = WindowProtocol(
-        frames_per_second=30, short_side=224, crop=224, span=64, frames=32
+        frames_per_second=60, short_side=224, crop=224, span=64, frames=32, span_rate=30
     )
     mean: ClassVar[Colour] = (0.45 * 255,) * 3
     deviation: ClassVar[Colour] = (0.225 * 255,) * 3

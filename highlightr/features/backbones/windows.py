@@ -8,7 +8,7 @@ clip are covered by as few evenly spaced windows as hold them all. Memory is one
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,10 @@ class WindowProtocol:
     """A shorter window is filled with repeats of its last frame, because the network pools over time."""
     whole_frames: bool = False
     """Hand over frames uncropped, for a forward that crops later (optical flow)."""
+    span_rate: float | None = None
+    """Windows are of the source's own frames, each once, and `span` counts frames at this rate: of a source with fps
+    frames a second it is ``span * floor(fps) / span_rate`` of them. Then `frames_per_second` has only to be as high as
+    the source's."""
 
     @property
     def tap(self) -> FrameTap:
@@ -49,25 +53,35 @@ class WindowProtocol:
         return FrameTap(self.frames_per_second, self.short_side)
 
 
-def window_indices(available: int, protocol: WindowProtocol) -> npt.NDArray[np.int64]:
+def window_indices(available: int, protocol: WindowProtocol, source_rate: float | None = None) -> npt.NDArray[np.int64]:
     """Which of a clip's frames make its windows.
 
     Args:
         available: frames in the clip, at least 1.
         protocol: how windows are cut.
+        source_rate: of the source, frames per second, where the protocol has a `span_rate`; that rate if not given.
 
     Returns:
         (num_windows, frames) int64, each below `available`. With `frames` given they are
         ``linspace(0, span - 1, frames)`` from each window's start, rounded down, and end at the clip's last frame.
     """
-    num_windows = math.ceil(available / protocol.span)
-    starts = np.rint(np.linspace(0, max(0, available - protocol.span), num_windows)).astype(np.int64)
+    span: float = protocol.span
+    if protocol.span_rate and source_rate:
+        span = max(1.0, protocol.span * math.floor(source_rate) / protocol.span_rate)
+    num_windows = math.ceil(available / span)
+    starts = np.rint(np.linspace(0, max(0, available - span), num_windows)).astype(np.int64)
     if protocol.frames is None:
         steps = np.arange(max(min(available, protocol.span), protocol.least_frames))
     else:
-        steps = np.linspace(0, protocol.span - 1, protocol.frames).astype(np.int64)
+        steps = np.linspace(0, span - 1, protocol.frames).astype(np.int64)
     indices: npt.NDArray[np.int64] = np.minimum(starts[:, None] + steps, available - 1)
     return indices
+
+
+def frame_rate(times_seconds: Sequence[float]) -> float | None:
+    """Frames per second of a source, from when neighbouring frames began; `None` if too few tell."""
+    step = float(np.median(np.diff(times_seconds))) if len(times_seconds) > 1 else 0.0
+    return round(1 / step, 3) if step > 0 else None
 
 
 class WindowExtraction(Extraction):
@@ -86,6 +100,7 @@ class WindowExtraction(Extraction):
         self._forward, self._batch = forward, batch
         self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
         self._frames: list[Pixels] = []
+        self._times: list[float] = []
         self._clip = 0
         self._windows: list[Pixels] = []
         self._clips: list[int] = []
@@ -98,6 +113,9 @@ class WindowExtraction(Extraction):
         if clip != self._clip:
             self._close()
             self._clip = clip
+        if self._protocol.span_rate and self._times and item.time_seconds == self._times[-1]:
+            return  # The frame before, once more.
+        self._times.append(item.time_seconds)
         whole = self._protocol.whole_frames
         self._frames.append(item.image if whole else central_square(item.image, self._protocol.crop))
 
@@ -113,7 +131,8 @@ class WindowExtraction(Extraction):
         if not self._frames:
             return
         frames, self._frames = self._frames, []
-        for indices in window_indices(len(frames), self._protocol):
+        times, self._times = self._times, []
+        for indices in window_indices(len(frames), self._protocol, frame_rate(times)):
             window = np.stack([frames[index] for index in indices])
             if self._windows and self._windows[0].shape != window.shape:
                 self._run()

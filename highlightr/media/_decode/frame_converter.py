@@ -121,14 +121,14 @@ class FramePicker:
 
     def __init__(self, tap: FrameTap, source: Source, since: Fraction | None = None) -> None:
         self._painter = Painter(source.video, tap.short_side)
-        self._rate = Fraction(tap.frames_per_second)
+        self._rate, self._lead = Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)
         self._count = num_frames(source.duration_seconds, tap.frames_per_second)
-        self._index = 0 if since is None else interval_from(since, self._rate)
+        self._index = 0 if since is None else interval_from(since + self._lead, self._rate)
         self._shown: tuple[av.VideoFrame, Fraction] | None = None
 
     def due(self, index: int) -> Fraction:
         """The time at which interval `index` looks at the screen."""
-        return (index + Fraction(1, 2)) / self._rate
+        return (index + Fraction(1, 2)) / self._rate - self._lead
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
         """Take the next frame; every interval that looked before it gets the frame shown until now."""
@@ -141,7 +141,7 @@ class FramePicker:
 
     def needs_any(self, until: Fraction) -> bool:
         """Whether an interval that looks before that time is still open."""
-        return self._index < min(self._count, interval_from(until, self._rate))
+        return self._index < min(self._count, interval_from(until + self._lead, self._rate))
 
     def finish(self) -> Iterator[Frame]:
         """After the last frame: it stays on screen for all intervals that are left."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.media._decode.frame_converter import SLACK_SECONDS
 from highlightr.media._decode.nal import NalReader
+from highlightr.media.sampling import FrameTap
 
 if TYPE_CHECKING:
     import av
@@ -31,10 +32,13 @@ Looks = Callable[[Fraction, Fraction], bool]
 """Whether anybody looks at a picture that is on screen from one time until before another."""
 
 
-def looks_of(rates: Sequence[Fraction]) -> Looks:
-    """Those of taps that look at (k + 1/2) / rate: the first such time must lie before the picture is gone."""
+def looks_of(taps: Sequence[FrameTap]) -> Looks:
+    """Those of taps that look at (k + 1/2) / rate - lead: the first such time must lie before the picture is gone."""
     half = Fraction(1, 2)
-    return lambda shown, gone: any((math.ceil(shown * rate - half) + half) / rate < gone for rate in rates)
+    rates = [(Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)) for tap in taps]
+    return lambda shown, gone: any(
+        (math.ceil((shown + lead) * rate - half) + half) / rate - lead < gone for rate, lead in rates
+    )
 
 
 class Sieve:

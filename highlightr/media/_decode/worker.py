@@ -123,5 +123,5 @@ class Worker:
 
 
 def _looks_between(start: Fraction, stop: Fraction, tap: FrameTap) -> bool:
-    rate = Fraction(tap.frames_per_second)
-    return interval_from(start, rate) < interval_from(stop, rate)
+    rate, lead = Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)
+    return interval_from(start + lead, rate) < interval_from(stop + lead, rate)

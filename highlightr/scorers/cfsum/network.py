@@ -155,8 +155,12 @@ class FeatureInteraction(nn.Module):
 class CFSum(nn.Module):
     """The whole network, with a switch for every row of both ablations.
 
-    z_out = ω_tv z_tv + ω_ta z_ta (eq. 7) and s = w · z_out + b (eq. 8). Where the interaction is switched off, or a
-    modality has nobody to ask, its own rows z take the term's place under the same ω.
+    z_out = ω_tv z_tv + ω_ta z_ta (eq. 7) and s = w · z_out + b, which the loss compares with the labels (MSE, eq. 8).
+    Where the interaction is switched off, or a modality has nobody to ask, its own rows z take the term's place under
+    the same ω.
+
+    Every attention is PyTorch's multi-head attention: Q, K and V come from linear layers with biases, and the heads are
+    joined by an output projection with a bias, neither of which eq. 1, 3 and 6 print.
 
     Source: Guo et al. 2025, arXiv 2503.00364. No code or weights were published.
     """
@@ -236,7 +240,7 @@ class CFSum(nn.Module):
     def _score(
         self, terms: Mapping[str, Tensor], attention: Mapping[str, Tensor], padding: Mapping[str, Tensor | None]
     ) -> CFSumOutput:
-        """Eq. 7-8; the head is linear, so each term's share of the score is the head applied to that term."""
+        """Eq. 7, then the head; it is linear, so each term's share of the score is the head applied to that term."""
         mask = next(padding[name] for name in OMEGA if name in padding)
         z_out = torch.stack(list(terms.values())).sum(0)
         scores = zero_padding(self.head(z_out), mask).squeeze(-1)

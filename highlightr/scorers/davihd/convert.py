@@ -72,7 +72,8 @@ def _to_ours(name: str) -> str | None:
     return None if inside is None else f"{_CONVOLUTIONS}.{layer}.{inside}"
 
 
-def _to_theirs(name: str) -> str | None:
+def authors_name(name: str) -> str | None:
+    """What the authors call a tensor of this package; `None` for one that they have not."""
     found = re.fullmatch(rf"{re.escape(_CONVOLUTIONS)}\.(\d+)\.(.+)", name)
     if found is None:
         return _swap(name, _PREFIXES)
@@ -147,7 +148,7 @@ def davihd_to_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     renamed: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        theirs = _to_theirs(name)
+        theirs = authors_name(name)
         if theirs is None:
             raise WeightsError(f"the authors' layout has no tensor for {name!r}")
         renamed[theirs] = tensor

@@ -134,8 +134,10 @@ class _Layer(nn.Module):
 class DynamicsEncoder(nn.Module):
     """Six convolutions, projection, positions, pre-norm transformer.
 
-    Samples of one length are convolved together and never with padding: the pooling over time reads every frame,
-    so a padded frame would change the others.
+    Videos are convolved without padding: the pooling over time reads every frame, so a padded frame would change the
+    others. While training, one video at a time in the order of the batch, as the authors do: BatchNorm's statistics are
+    each video's own, and its running ones follow the last. Afterwards those of one length go together, which gives the
+    same numbers.
 
     Source: DAViHD, dynamics pathway, and its authors' code. `adaptive_avg_pool1d` brings the pooled frames back
     to one per clip: it repeats them, because there is one log-mel row per clip and the convolutions pool by 4.
@@ -182,7 +184,10 @@ class DynamicsEncoder(nn.Module):
 
     def forward(self, mel: Tensor, lengths: Tensor | None) -> tuple[Tensor, TimeFocus]:
         """From log-mel rows (B, N, 128) to (B, N, width), padded rows zero, and the time focus."""
-        flat, focus = self.convolve(mel) if lengths is None else self._convolve_by_length(mel, lengths)
+        if lengths is None and not self.training:
+            flat, focus = self.convolve(mel)
+        else:
+            flat, focus = self._convolve_apart(mel, [mel.shape[1]] * len(mel) if lengths is None else lengths.tolist())
         padding = padding_mask(lengths, mel.shape[1])
         out: Tensor = self.projection(flat)
         if self.transformer is not None:
@@ -190,21 +195,18 @@ class DynamicsEncoder(nn.Module):
             out = self.transformer(out, src_key_padding_mask=padding)
         return zero_padding(out, padding), focus
 
-    def _convolve_by_length(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, TimeFocus]:
-        rows: list[tuple[Tensor, Tensor, Tensor] | None] = [None] * mel.shape[0]
-        for length in sorted(set(lengths.tolist())):
-            members = (lengths == length).nonzero()[:, 0]
+    def _convolve_apart(self, mel: Tensor, lengths: list[int]) -> tuple[Tensor, TimeFocus]:
+        """Videos of unlike lengths, padded with zeros afterwards."""
+        alone = [[member] for member in range(len(lengths))]
+        alike = [[m for m, length in enumerate(lengths) if length == each] for each in sorted(set(lengths))]
+        parts: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        for members in alone if self.training else alike:
+            length = lengths[members[0]]
             flat, focus = self.convolve(mel[members, :length])
             tail = mel.shape[1] - length
-            parts = zip(
-                functional.pad(flat, (0, 0, 0, tail)),
-                functional.pad(focus.time, (0, tail)),
-                functional.pad(focus.velocity, (0, tail)),
-                strict=True,
-            )
-            for member, part in zip(members.tolist(), parts, strict=True):
-                rows[member] = part
-        flats, times, velocities = zip(*(row for row in rows if row is not None), strict=True)
+            padded = (functional.pad(values, (0, tail)) for values in (focus.time, focus.velocity))
+            parts |= dict(zip(members, zip(functional.pad(flat, (0, 0, 0, tail)), *padded, strict=True), strict=True))
+        flats, times, velocities = zip(*(parts[member] for member in range(len(lengths))), strict=True)
         return torch.stack(flats), TimeFocus(torch.stack(times), torch.stack(velocities))
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from highlightr.scorers.attention import padding_mask, parameter_counts, zero_padding
 from highlightr.scorers.configs import DAViHDConfig
 from highlightr.scorers.davihd.dynamics import DynamicsEncoder, TimeFocus
+from highlightr.scorers.davihd.initialisation import initialise_as_authors
 
 __all__ = ["CrossAttention", "DAViHD", "DAViHDOutput", "SelfAttentionEncoder"]
 
@@ -159,6 +160,8 @@ class DAViHD(nn.Module):
             self.visual_to_audio = CrossAttention(visual, audio, config.heads)
         width = self.has_visual * visual + self.has_audio * audio
         self.head = _head(2 * width if self.has_visual and self.has_audio else width, config)
+        if config.init == "authors":
+            initialise_as_authors(self)
 
     def blocks(self) -> dict[str, nn.Module]:
         """The blocks that parameters are reported for; together they hold every parameter."""

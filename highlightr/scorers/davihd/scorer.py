@@ -1,4 +1,4 @@
-"""DAViHD as a scorer: visual and audio streams and the log-mel signal in, `Scores` with both sides' shares out.
+"""DAViHD as a scorer: visual and audio streams and the signal `davihd_mel` in, `Scores` with both sides' shares out.
 
 The network ends in a sigmoid, so scores lie in (0, 1) as they are. The log-mel rows are averaged into one row per clip
 before the network, as its authors do, but on the exact grid unless their own pooling is asked for.
@@ -29,7 +29,7 @@ _AUTHORS_ROWS = 62
 """int(16000 / 256): rows that the authors' code averages into a clip; a second holds 62.5."""
 
 
-def pool_logmel(signal: Signal, grid: TimeGrid) -> FloatArray:
+def pool_mel(signal: Signal, grid: TimeGrid) -> FloatArray:
     """Average the rows of each clip by their timestamps: (num_clips, mels) float32, silence where there are none."""
     clips = grid.clip_index(signal.times_seconds)
     counts = np.bincount(clips, minlength=grid.num_clips)
@@ -41,7 +41,7 @@ def pool_logmel(signal: Signal, grid: TimeGrid) -> FloatArray:
     return pooled
 
 
-def pool_logmel_authors(signal: Signal, grid: TimeGrid) -> FloatArray:
+def pool_mel_authors(signal: Signal, grid: TimeGrid) -> FloatArray:
     """Average 62 rows a clip, by counting; a row that is missing at the end counts as 0, as in the authors' code.
 
     A second has 62.5 rows, so clip i describes [0.992 i, 0.992 (i + 1)): 28.8 s early after an hour.
@@ -93,14 +93,14 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
         if "semantic" in self.config.pathways:
             found["semantic"] = self._concatenate(features, self.config.audio_streams)
         if "dynamics" in self.config.pathways:
-            found["mel"] = self._pool(features.signals["logmel"], features.grid)
+            found["mel"] = self._pool(features.signals["davihd_mel"], features.grid)
         return found
 
     def _pool(self, signal: Signal, grid: TimeGrid) -> FloatArray:
-        width = self.contract.signals["logmel"]
+        width = self.contract.signals["davihd_mel"]
         if signal.values.shape[1] != width:
-            raise ConfigError(f"davihd takes 'logmel' {width} wide, got {signal.values.shape[1]}")
-        pool = pool_logmel_authors if self.config.mel_pooling == "authors-62" else pool_logmel
+            raise ConfigError(f"davihd takes 'davihd_mel' {width} wide, got {signal.values.shape[1]}")
+        pool = pool_mel_authors if self.config.mel_pooling == "authors-62" else pool_mel
         return pool(signal, grid)
 
     def _batches(self, queries: Sequence[Query | None]) -> list[Sequence[Query | None]]:

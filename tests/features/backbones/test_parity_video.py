@@ -40,7 +40,7 @@ def row(extractor: Extractor, pictures: Pixels, seconds: float) -> Mapping[str, 
     """What the extractor makes of one clip."""
     extraction = extractor.start(TimeGrid(seconds, seconds))
     for index, picture in enumerate(pictures):
-        extraction.push(Frame(index, 0.0, picture))
+        extraction.push(Frame(index, index * seconds / len(pictures), picture))
     return {name: values[0] for name, values in extraction.finish().streams.items()}
 
 

@@ -32,6 +32,26 @@ def test_slowfast_samples_as_lighthouse_does() -> None:
     np.testing.assert_array_equal(window_indices(60, SlowFast.protocol), expected[None])
 
 
+@pytest.mark.parametrize("rate", [19.6, 23.976, 25.0, 29.97, 30.0, 50.0])
+def test_slowfasts_span_follows_the_rate_of_the_source(rate: float) -> None:
+    """HERO and Lighthouse: linspace(0, 64 * floor(fps) / 30 - 1, 32) frames of the source."""
+    count = round(2 * rate)
+    frames = [np.full((224, 224, 3), index, np.uint8) for index in range(count)]
+    seen: list[npt.NDArray[np.uint8]] = []
+
+    def forward(windows: npt.NDArray[np.uint8]) -> dict[str, FloatArray]:
+        seen.append(windows[0, :, 0, 0, 0])
+        return {"seen": np.zeros((len(windows), 1), np.float32)}
+
+    extraction = WindowExtraction("test", TimeGrid(2.0, 2.0), SlowFast.protocol, {"seen": 1}, forward, 1)
+    for index in range(120):
+        source = min(int((index + 0.5) / 60 * rate), count - 1)
+        extraction.push(Frame(index, source / rate, frames[source]))
+    extraction.finish()
+    wanted = np.linspace(0, 64 * int(rate) / 30 - 1, 32).astype(int).clip(max=count - 1)
+    np.testing.assert_array_equal(seen[0], wanted)
+
+
 def test_eight_frames_with_a_stride_of_nine_of_sixty() -> None:
     np.testing.assert_array_equal(window_indices(60, I3DR50.protocol), [[0, 9, 18, 27, 36, 45, 54, 59]])
 

@@ -32,7 +32,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "r3d34-kinetics700": {
         "sampling": replace(kinetics.R3D34.protocol, frames_per_second=16, crop=32, span=8, frames=8)
     },
-    "slowfast": {"sampling": replace(kinetics.SlowFast.protocol, frames_per_second=8, crop=32, span=16, frames=16)},
+    "slowfast": {
+        "sampling": replace(kinetics.SlowFast.protocol, frames_per_second=8, crop=32, span=16, frames=16, span_rate=8)
+    },
 }
 """Extractor to what makes it small. `i3d` is two streams that are here apart; `clip-classes` has its own tests."""
 

@@ -1,0 +1,237 @@
+"""What DAViHD is fed, made as its authors make it: a log-mel spectrogram by torchaudio, and R3D-34 on squashed frames.
+
+In: the soundtrack, or the frames. Out: the signal `davihd_mel`, (T, 128), row j at j * 256 / 16000 s; the stream
+`r3d34_davihd`, (num_clips, 512). The authors' third input, Cnn14 at 16 kHz in chunks of 1 s, is `cnn14-16k`.
+
+Source: seohyj/sounding-hd, dataset/preprocess; the differences stand with each extractor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.types import FloatArray, Signal, TimeGrid
+from highlightr.features.backbones.kinetics import Colour, R3D34Kinetics700
+from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.clip_pooling import ClipMeans
+from highlightr.features.spectral import FrameCutter
+from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item
+
+if TYPE_CHECKING:
+    import torch
+
+DAVIHD_MEL = "davihd_mel"
+"""Name of the signal."""
+
+HEARD_RATE, SAMPLE_RATE = 48_000, 16_000
+FFT_SAMPLES, HOP_SAMPLES, MELS = 2048, 256, 128
+
+_RATIO = HEARD_RATE // SAMPLE_RATE
+_HALF_WINDOW = FFT_SAMPLES // 2
+_LOG_OFFSET = 1e-8
+
+_REACH = 10
+"""Outputs of the resampler that an end of its input can change: its filter reaches 19 samples each way, of three per
+output."""
+
+FIRST_FRAMES, PIXELS = 16, 112
+_FRAMES_PER_SECOND = 60.0
+"""Looked at so often, every frame of a video of up to 60 frames a second is seen."""
+
+
+class DAViHDMel(Extractor):
+    """Log-mel spectrogram by torchaudio's defaults: 2048 samples, hop 256, HTK scale, no area norm, reflected ends.
+
+    log(x + 1e-8). torchaudio resamples here as well, from 48 kHz; the authors give it the file's own rate, which comes
+    to the same filter, because its cutoff and length depend on the lower of the two rates.
+
+    Source: DAViHD, dataset/preprocess/extract_melspec.py. `logmel` has librosa's scale and norm, and shifts this by 3
+    to 4 nats.
+    """
+
+    name: ClassVar[str] = "davihd-mel"
+    modality: ClassVar[str] = "audio"
+    streams: ClassVar[Mapping[str, int]] = {}
+    signals: ClassVar[Mapping[str, int]] = {DAVIHD_MEL: MELS}
+    packages: ClassVar[tuple[str, ...]] = ("torch", "torchaudio")
+
+    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
+        # Rows have their own times, and are little work.
+        del clip_seconds, device
+
+    def _open(self) -> None:
+        from torchaudio.transforms import MelSpectrogram
+
+        # Frames are cut before, so each is a spectrogram of one row.
+        self._mel = MelSpectrogram(SAMPLE_RATE, FFT_SAMPLES, hop_length=FFT_SAMPLES, n_mels=MELS, center=False)
+
+    @property
+    def tap(self) -> AudioTap:
+        """The whole soundtrack at 48 kHz."""
+        return AudioTap(HEARD_RATE)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video; the grid is not needed."""
+        del grid
+        return _MelExtraction(self._mel)
+
+
+class _MelExtraction(Extraction):
+    def __init__(self, mel: Any) -> None:
+        self._mel = mel
+        self._resampler = _Resampler()
+        self._cutter = FrameCutter(FFT_SAMPLES, HOP_SAMPLES)
+        self._head: FloatArray | None = np.zeros(0, np.float32)
+        """The first samples, until there are enough to be reflected."""
+        self._tail = np.zeros(0, np.float32)
+        self._rows: list[FloatArray] = []
+
+    def push(self, item: Item) -> None:
+        """Take the next block of sound."""
+        if not isinstance(item, AudioBlock):
+            raise TypeError(f"davihd-mel takes sound, got {type(item).__name__}")
+        self._push(self._resampler.push(item.samples))
+
+    def finish(self) -> Extracted:
+        """Return the signal; nothing if there was no sound."""
+        self._push(self._resampler.finish())
+        if self._head is not None:
+            if not len(self._head):
+                return Extracted()
+            # Shorter than half a window: silence follows, because there is too little to reflect.
+            self._push(np.zeros(_HALF_WINDOW + 1 - len(self._head), np.float32))
+        self._take(self._tail[-2 : -_HALF_WINDOW - 2 : -1])
+        self._spectrogram(self._cutter.finish())
+        rows = np.concatenate(self._rows)
+        times: npt.NDArray[np.float64] = np.arange(len(rows), dtype=np.float64) * (HOP_SAMPLES / SAMPLE_RATE)
+        return Extracted(signals={DAVIHD_MEL: Signal(times, rows)})
+
+    def _push(self, samples: FloatArray) -> None:
+        if self._head is not None:
+            self._head = np.concatenate([self._head, samples])
+            if len(self._head) <= _HALF_WINDOW:
+                return
+            samples, self._head = self._head, None
+            self._take(samples[_HALF_WINDOW:0:-1])
+        self._tail = np.concatenate([self._tail, samples])[-_HALF_WINDOW - 1 :]
+        self._take(samples)
+
+    def _take(self, samples: FloatArray) -> None:
+        for frames in self._cutter.push(samples):
+            self._spectrogram(frames)
+
+    def _spectrogram(self, frames: FloatArray) -> None:
+        import torch
+
+        if len(frames):
+            with torch.inference_mode():
+                rows = (self._mel(torch.from_numpy(frames.copy())).squeeze(2) + _LOG_OFFSET).log()
+            self._rows.append(rows.numpy())
+
+
+class _Resampler:
+    """torchaudio's resampling of a stream: the samples that it would make of the whole."""
+
+    def __init__(self) -> None:
+        self._waiting = np.zeros(0, np.float32)
+        self._first = 0
+        """Outputs before the waiting samples."""
+        self._made = 0
+
+    def push(self, samples: FloatArray) -> FloatArray:
+        """Take the next samples at 48 kHz; return those at 16 kHz that no later one can change."""
+        self._waiting = np.concatenate([self._waiting, samples])
+        safe = self._first + len(self._waiting) // _RATIO - _REACH
+        if safe <= self._made:
+            return np.zeros(0, np.float32)
+        made = self._resampled()[self._made - self._first : safe - self._first]
+        self._made = safe
+        drop = max(0, safe - _REACH - self._first)
+        self._waiting, self._first = self._waiting[drop * _RATIO :], self._first + drop
+        return made
+
+    def finish(self) -> FloatArray:
+        """What is left."""
+        return self._resampled()[self._made - self._first :] if len(self._waiting) else np.zeros(0, np.float32)
+
+    def _resampled(self) -> FloatArray:
+        import torch
+        from torchaudio.functional import resample
+
+        made: torch.Tensor = resample(torch.from_numpy(self._waiting), HEARD_RATE, SAMPLE_RATE)
+        return np.asarray(made.numpy(), dtype=np.float32)
+
+
+class R3D34DAViHD(R3D34Kinetics700):
+    """3D ResNet-34 with shortcut B on each clip's first 16 frames, squashed: the visual input of DAViHD on TVSum.
+
+    Every frame of the video counts, the first 16 of a clip's are taken (a clip with fewer repeats its last), squashed
+    to 112 x 112 (PIL, bilinear), divided by 255, less the mean, over the deviation.
+
+    Source: DAViHD, dataset/preprocess/tvsum_extract_visual_features.py and networks/backbones. Deviations: the authors
+    cut seconds by counting int(fps) frames, which drifts at 29.97; here the clip's own time decides. They load
+    ``resnet-34-kinetics.pth``, published for shortcut A, into a network of shortcut B and pass over what is missing, so
+    the shortcuts' weights are random in their features; here they are those of the Kinetics-700 checkpoint.
+    """
+
+    name: ClassVar[str] = "r3d34-davihd"
+    streams: ClassVar[Mapping[str, int]] = {"r3d34_davihd": 512}
+    mean: ClassVar[Colour] = (0.43216 * 255, 0.394666 * 255, 0.37645 * 255)
+    deviation: ClassVar[Colour] = (0.22803 * 255, 0.22145 * 255, 0.216989 * 255)
+
+    @property
+    def tap(self) -> FrameTap:
+        """Every frame, some of them more than once."""
+        return FrameTap(_FRAMES_PER_SECOND)
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+        return _FirstFrames(self, grid)
+
+    def rows(self, window: npt.NDArray[np.uint8]) -> FloatArray:
+        """(1, 16, 112, 112, 3) to (1, 512)."""
+        return self._network(window)
+
+
+class _FirstFrames(Extraction):
+    def __init__(self, extractor: R3D34DAViHD, grid: TimeGrid) -> None:
+        self._extractor, self._grid = extractor, grid
+        self._means = ClipMeans(grid, extractor.streams["r3d34_davihd"])
+        self._frames: list[npt.NDArray[np.uint8]] = []
+        self._clip, self._last_seconds = 0, -1.0
+
+    def push(self, item: Item) -> None:
+        """Take the next frame, unless it is the one before once more or its clip has its sixteen."""
+        if not isinstance(item, Frame):
+            raise TypeError(f"r3d34-davihd takes frames, got {type(item).__name__}")
+        clip = int(self._grid.clip_index((item.index + 0.5) / _FRAMES_PER_SECOND))
+        if clip != self._clip:
+            self._run()
+            self._clip, self._last_seconds = clip, -1.0
+        if item.time_seconds == self._last_seconds or len(self._frames) == FIRST_FRAMES:
+            return
+        self._last_seconds = item.time_seconds
+        self._frames.append(squashed(item.image))
+
+    def finish(self) -> Extracted:
+        """Run the last clip; no stream if no frame came."""
+        self._run()
+        return Extracted() if self._means.empty else Extracted(streams={"r3d34_davihd": self._means.result()})
+
+    def _run(self) -> None:
+        if not self._frames:
+            return
+        frames = self._frames + self._frames[-1:] * (FIRST_FRAMES - len(self._frames))
+        self._means.add(np.asarray([self._clip]), self._extractor.rows(np.stack(frames)[None]))
+        self._frames = []
+
+
+def squashed(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) to (112, 112, 3), the aspect ignored."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((PIXELS, PIXELS), Image.Resampling.BILINEAR))

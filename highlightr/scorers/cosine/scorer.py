@@ -1,0 +1,182 @@
+"""CLIP used as CLIP: the query is compared with the pictures themselves.
+
+In: picture features and a query from one model of pictures and words, class scores of sound (and of pictures, for
+reasons), shots. Out: one score per clip in (0, 1): the odds, by the model's own scale, that the clip shows the query
+rather than an ordinary text. Nothing here was fitted, and the scores are not calibrated: a note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import sigmoid
+from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
+from highlightr.scorers.base import Contract, Scorer, ScorerContext, check_query
+from highlightr.scorers.configs import FromMapping
+from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
+from highlightr.scorers.notes import UNCALIBRATED
+from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
+
+_CLASSES = {"visual": "imagenet", "audio": "yamnet"}
+_LARGEST_LOGIT = 80.0
+"""Its sigmoid is 1 in single precision."""
+
+
+@dataclass(frozen=True)
+class CosineConfig(FromMapping):
+    """Widths, and how evidence is pooled; the pooling is `zeroshot`'s, which was tuned on other features.
+
+    Raises:
+        ConfigError: a width that is not positive, or a share outside [0, 1].
+    """
+
+    image_stream: str = "clip"
+    image_width: int = 512
+    """Of the picture features, and of the query's vector."""
+    audio_share: float = 0.35
+    """Weight of what is heard beside what is seen, where there is sound, in [0, 1]."""
+    scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
+    """Mean lengths of the scenes that evidence is pooled over, each with weight 1."""
+    shot_weight: float = 0.5
+    """Weight of the mean over the shot."""
+    clip_share: float = 0.05
+    """Weight of the clip itself, with its neighbours, beside its shot and scenes, in [0, 1]."""
+    smooth_clips: int = 3
+    """Clips averaged around each, for `clip_share`."""
+
+    def __post_init__(self) -> None:
+        if self.image_width < 1:
+            raise ConfigError(f"image_width must be at least 1, got {self.image_width}")
+        for name in ("audio_share", "clip_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+
+
+class CosineScorer(Scorer):
+    """Scores clips by the cosine of picture and query.
+
+    log odds = scale * cos(picture, query) - log mean over ordinary texts of exp(scale * cos(picture, text)), averaged
+    within shots and scenes, with sound's where there is sound, then a sigmoid. The scale is the model's own; ordinary
+    texts are the names of ImageNet's classes for pictures, of AudioSet's for sounds. A sound is where its classes'
+    names lie in the space, each weighed by how sure YAMNet is of it.
+
+    Source: A. Radford et al., ICML 2021, section 3.1.2 (cosine, scale); the ordinary texts are the query bank of
+    Bogolin et al. 2022 (QB-Norm); sounds by Norouzi et al. 2013 (ConSE), eq. 3.
+    """
+
+    name: ClassVar[str] = "cosine"
+
+    def __init__(self, imagenet: LabelBank, audioset: LabelBank, scale: float, config: CosineConfig) -> None:
+        self.config, self._scale = config, scale
+        self.contract = self._contract(config)
+        self._banks = {"visual": imagenet, "audio": audioset}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> CosineScorer:
+        """See `Scorer.from_config`; it has no weights of its own."""
+        settings = CosineConfig.from_mapping(config)
+        context.refuse_weights(cls.name)
+        imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
+        scale = None if context.logit_scale is None else context.logit_scale()
+        if scale is None:
+            raise ConfigError("cosine needs a text encoder that was trained with pictures: text: clip-prompted")
+        return cls(imagenet, audioset, scale, settings)
+
+    @classmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """See `Scorer.contract_of`."""
+        return cls._contract(CosineConfig.from_mapping(config))
+
+    @staticmethod
+    def _contract(config: CosineConfig) -> Contract:
+        """Pictures are required; the class scores are for sound and for reasons."""
+        return Contract(
+            streams={config.image_stream: config.image_width, "imagenet": 1000, "yamnet": 521},
+            required=(config.image_stream,),
+            query="required",
+            text_width=config.image_width,
+        )
+
+    def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
+        """Score every clip; see `Scorer.score`.
+
+        Returns:
+            Scores whose parts ``visual`` and ``audio`` add up to `values`; the reasons are class names.
+
+        Raises:
+            ConfigError: no query, or features or a query that do not fit the contract.
+        """
+        if query is None:
+            raise ConfigError("cosine scores clips by how they answer a query, and none was given: use --query")
+        self._check(features, query)
+        audio = self.config.audio_share if "yamnet" in features.streams else 0.0
+        weights = {"visual": 1 - audio, "audio": audio}
+        pooled = {
+            kind: weights[kind] * self._pooled(values, features, shots)
+            for kind, values in self._log_odds(features, query).items()
+        }
+        values = sigmoid(np.clip(np.sum(list(pooled.values()), axis=0), -_LARGEST_LOGIT, _LARGEST_LOGIT))
+        parts = _shares(values, pooled)
+        return Scores(features.grid, values, parts, self._reasons(features, query, parts), (UNCALIBRATED,))
+
+    def _log_odds(self, features: Features, query: Query) -> dict[str, FloatArray]:
+        """(num_clips,) per sense, not pooled."""
+        rows = {"visual": features.streams[self.config.image_stream]}
+        if "yamnet" in features.streams:
+            # The classes' shares, times where their names lie.
+            rows["audio"] = features.streams["yamnet"] @ self._banks["audio"].vectors
+        return {kind: self._against_ordinary(values, query, self._banks[kind]) for kind, values in rows.items()}
+
+    def _against_ordinary(self, rows: FloatArray, query: Query, bank: LabelBank) -> FloatArray:
+        units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        common = self._scale * (units @ bank.vectors.T)
+        largest = common.max(axis=1)
+        ordinary = np.log(np.exp(common - largest[:, None]).mean(axis=1)) + largest
+        return np.asarray(self._scale * (units @ query.vector) - ordinary, dtype=np.float32)
+
+    def _pooled(self, values: FloatArray, features: Features, shots: Sequence[Shot]) -> FloatArray:
+        """Mean over shot and scenes, with a little of the clip itself."""
+        config, grid = self.config, features.grid
+        own = moving_average(values, config.smooth_clips)
+        groups = [(config.shot_weight, shot_index(grid, shots))]
+        # Scenes are told by what pictures show; without class scores the shots stand alone.
+        if "imagenet" in features.streams:
+            scenes = scene_indices(features.streams["imagenet"], grid.clip_seconds, config.scene_seconds)
+            groups += [(1.0, index) for index in scenes]
+        total = sum(weight for weight, _ in groups)
+        if not total:
+            return own
+        together = np.sum([weight / total * average_over(values, index) for weight, index in groups], axis=0)
+        return np.asarray((1 - config.clip_share) * together + config.clip_share * own, dtype=np.float32)
+
+    def _reasons(self, features: Features, query: Query, parts: Mapping[str, FloatArray]) -> Reasons:
+        evidence = {
+            kind: LabelMatch(self._banks[kind], MatchConfig()).evidence(features.streams[stream], query)
+            for kind, stream in _CLASSES.items()
+            if stream in features.streams and kind in parts
+        }
+        return label_reasons(evidence, parts) if evidence else ()
+
+    def _check(self, features: Features, query: Query) -> None:
+        for name, width in self.contract.streams.items():
+            if name in self.contract.required and name not in features.streams:
+                given = ", ".join(sorted(features.streams)) or "nothing"
+                raise ConfigError(f"cosine cannot do without {name!r}, and this video gave {given}")
+            if name in features.streams and features.streams[name].shape[1] != width:
+                raise ConfigError(f"cosine takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
+        check_query("cosine", query, self.config.image_width)
+        if not np.isfinite(features.streams[self.config.image_stream]).all():
+            raise ConfigError("cosine gave a value that is not finite; look for one in the features")
+
+
+def _shares(values: FloatArray, log_odds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """The score divided among the senses in proportion to the odds that each gives."""
+    largest = np.max(list(log_odds.values()), axis=0)
+    odds = {kind: np.exp(each - largest) for kind, each in log_odds.items()}
+    total = np.sum(list(odds.values()), axis=0)
+    return {kind: np.asarray(values * each / total, dtype=np.float32) for kind, each in odds.items()}
