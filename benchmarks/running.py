@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from highlightr import model_loader as assembly
+from highlightr import model_loader
 from highlightr.core.errors import WeightsError
 from highlightr.features import Extractor
 from highlightr.features.engines.source import NetworkSource
@@ -122,13 +122,13 @@ def random_where_missing(wanted: bool = True) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(NetworkSource, "random_in_torch", new=False))
         for name, value in _stand_ins().items():
-            stack.enter_context(patch.object(assembly, name, value))
+            stack.enter_context(patch.object(model_loader, name, value))
         yield
 
 
 def _stand_ins() -> dict[str, Any]:
     """For the functions by which a preset's models are opened."""
-    real = {name: getattr(assembly, name) for name in ("open_extractor", "open_text_encoder", "create_scorer")}
+    real = {name: getattr(model_loader, name) for name in ("open_extractor", "open_text_encoder", "create_scorer")}
     find = weights_path
 
     def found(name: str) -> Path:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from highlightr import Highlighter
-from highlightr import model_loader as assembly
+from highlightr import Highlighter, model_loader
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.model_loader import Models, load_models
 from highlightr.scorers import Scorer, create_scorer
@@ -70,7 +69,7 @@ def test_a_scorer_is_opened_only_when_it_is_to_run(two: Preset, monkeypatch: pyt
         made.append(name)
         return create(name, *rest, **more)
 
-    monkeypatch.setattr(assembly, "create_scorer", told)
+    monkeypatch.setattr(model_loader, "create_scorer", told)
     models = load_models(two, "cpu")
     assert made == []
     models.check_query(None)
@@ -93,7 +92,7 @@ def test_two_threads_open_the_text_encoder_once(two: Preset, monkeypatch: pytest
         time.sleep(0.05)  # Long enough that the other thread asks meanwhile.
         return made[-1]
 
-    monkeypatch.setattr(assembly, "open_text_encoder", slow)
+    monkeypatch.setattr(model_loader, "open_text_encoder", slow)
     models = load_models(two, "cpu")
 
     def ask(_: int) -> object:

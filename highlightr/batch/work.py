@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from highlightr.pipeline import Highlighter
 from highlightr.zoo import load_preset
 
 POSTER_WIDTH = 192
+POSTER_QUALITY = 82
 MAX_COLUMNS = 120
 
 
@@ -166,14 +168,13 @@ def _curve(values: FloatArray) -> tuple[int, ...]:
 
 
 def _poster(summary: Summary) -> str:
-    """A small picture from the middle of the best segment, as base64; empty where none can be decoded any more."""
-    from highlightr.media import grab_thumbnails
+    """The best segment's still, small, as base64; empty where none could be decoded."""
+    best = max(zip(summary.segments, summary.stills, strict=False), key=lambda pair: pair[0].score, default=None)
+    if best is None or not best[1]:
+        return ""
+    from PIL import Image
 
-    if not summary.segments:
-        return ""
-    best = max(summary.segments, key=lambda segment: segment.score)
-    try:
-        middle = (best.start_seconds + best.stop_seconds) / 2
-        return base64.b64encode(grab_thumbnails(summary.source, [middle], width=POSTER_WIDTH)[0]).decode("ascii")
-    except HighlightrError:
-        return ""
+    small, buffer = Image.open(io.BytesIO(best[1])), io.BytesIO()
+    small.thumbnail((POSTER_WIDTH, small.height))
+    small.save(buffer, "JPEG", quality=POSTER_QUALITY)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -337,6 +337,8 @@ class Summary:
     """The receipt as it was (or would be) written: plain JSON types."""
     written_seconds: float | None = None
     """Length of the video that was written: copied segments are longer than chosen. `None` before it is."""
+    stills: tuple[bytes, ...] = field(default=(), repr=False)
+    """A JPEG of the middle of each segment, as the cut made it; empty bytes where none could be decoded."""
 
     @property
     def match(self) -> Match | None:

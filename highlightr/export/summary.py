@@ -53,7 +53,7 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
             with stages("thumbnails"):
                 notes += write_thumbnails(source, segments, wanted.thumbnails, overwrite=wanted.overwrite)
         summary = replace(summary, outputs=_named(outputs, wanted), notes=(*summary.notes, *notes))
-        summary = replace(summary, written_seconds=cut.seconds)
+        summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
             summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))

@@ -6,6 +6,7 @@ import base64
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from highlightr.batch import BatchOptions, Job, plan_jobs, work
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.work import JobRunner
 from highlightr.core.errors import NoMatchError
+from highlightr.core.types import Segment
 
 JOB = Job("/videos/a.mp4", None, "a.mp4")
 
@@ -78,21 +80,9 @@ def test_what_the_index_shows_is_remembered(output_dir: OutputDir, videos: Path,
     assert base64.b64decode(record.poster).startswith(b"\xff\xd8")
 
 
-def test_a_missing_picture_is_no_failure(
-    output_dir: OutputDir, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from highlightr import media
-    from highlightr.core.errors import DecodeError
-
-    def refuse(*arguments: object, **keywords: object) -> list[bytes]:
-        raise DecodeError("no frame")
-
-    monkeypatch.setattr(media, "grab_thumbnails", refuse)
-    (job,) = plan_jobs([videos / "b.mp4"], output_dir.root)
-    assert JobRunner(output_dir, BatchOptions(**options))(job).state == "done"
-    record = output_dir.whole(job)
-    assert record is not None
-    assert record.poster == ""
+def test_a_missing_picture_is_no_failure() -> None:
+    for segments, stills in (((), ()), ((Segment(0.0, 1.0, 0.5),), (b"",))):
+        assert work._poster(SimpleNamespace(segments=segments, stills=stills)) == ""  # type: ignore[arg-type]
 
 
 def test_marks_that_a_note_explains_are_not_repeated() -> None:
