@@ -87,6 +87,20 @@ class TestBorders:
         assert alike[3, 0] == pytest.approx(1.0, abs=1e-4)
         assert facts[9, -1] == facts[:, -1].min()  # it vanishes last
 
+    def test_a_boundary_that_was_overlooked_is_one_all_the_same(self) -> None:
+        scores = np.full((20, 6), 1e-3, np.float32)
+        scores[:10, 0] = scores[10:, 1] = 0.9
+        grid = TimeGrid(20.0, 1.0)
+        np.testing.assert_array_equal(
+            border_facts(scores, grid, [Shot(0.0, 20.0)]), border_facts(scores, grid, halves(grid))
+        )
+
+    def test_a_video_of_one_scene_has_no_boundary_inside(self) -> None:
+        # Nothing but noise tells its clips apart, so that any two sides are unlike in it.
+        noise = np.exp(0.3 * np.random.default_rng(0).standard_normal((40, 6)))
+        scores = (np.array([0.9, 0.05, 0.03, 0.01, 0.005, 0.005]) * noise).astype(np.float32)
+        assert not border_facts(scores, TimeGrid(40.0, 1.0), [Shot(0.0, 40.0)])[:, 0].any()
+
     def test_one_clip_has_no_border(self) -> None:
         grid = TimeGrid(0.5, 1.0)
         facts = border_facts(np.ones((1, 6), np.float32), grid, [Shot(0.0, 0.5)])

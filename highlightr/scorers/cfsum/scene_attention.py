@@ -24,6 +24,16 @@ _WINDOW_SECONDS = (1.0, 3.0, 6.0, 12.0)
 _DENSITY_SECONDS = (5.0, 10.0)
 """How far boundaries are counted on each side."""
 
+CHANGE_SECONDS = 2.0
+"""How far the two sides reach that tell whether a boundary was overlooked."""
+
+MOST_ALIKE, MOST_ALIKE_AT_ALL = 0.1, 0.5
+"""Cosines of their mean looks below which it was, without what all clips of the video have in common and with it.
+
+Of joins of real clips 82 % lie below both, of borders inside joined clips 5 %, of those in videos of one shot 3 %.
+Where the boundaries at all joins are taken away, HIT@1 is 76.7 and mAP 79.8 with this and 69.2 and 70.4 without; where
+they are there, 76.7 and 80.3, and 75.8 and 80.7 (120 captions, weights fitted without their clips)."""
+
 _JOINED_CLIPS = 2048
 """Clips are joined bottom-up in stretches of this many; see `join_steps`."""
 
@@ -51,7 +61,7 @@ def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]
         several windows; log share of borders that vanish later when clips are joined bottom-up.
     """
     looks = _Looks(class_scores)
-    index = shot_index(grid, shots)
+    index = _shots_by_content(class_scores, looks, grid, shots)
     boundary = (index[1:] != index[:-1]).astype(np.float64)
     seconds = np.log(np.bincount(index)[index] * grid.clip_seconds)
     columns = [boundary, seconds[:-1] * boundary, seconds[1:] * boundary]
@@ -61,11 +71,26 @@ def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
+def _shots_by_content(
+    class_scores: FloatArray, looks: _Looks, grid: TimeGrid, shots: Sequence[Shot]
+) -> npt.NDArray[np.int64]:
+    """(num_clips,) which shot each clip is in, where a change of all that is seen begins a shot that was overlooked.
+
+    Sides have to be unlike for this video, and at all: in a video of one scene any two sides are unlike for it.
+    """
+    index, reach = shot_index(grid, shots), [_clips(CHANGE_SECONDS, grid)]
+    (alike,), (at_all,) = _alike(looks, reach), _alike(_Looks(class_scores, np.float32(0)), reach)
+    around = np.pad(alike, 1, constant_values=np.inf)
+    lowest = (alike <= around[:-2]) & (alike < around[2:])
+    changed = lowest & (alike < MOST_ALIKE) & (at_all < MOST_ALIKE_AT_ALL)
+    return np.concatenate([[0], np.cumsum((index[1:] != index[:-1]) | changed)])
+
+
 class _Looks:
     """`clip_looks` of a whole video, worked out where it is looked at."""
 
-    def __init__(self, class_scores: FloatArray) -> None:
-        self._scores, self._mean = class_scores, mean_look(class_scores)
+    def __init__(self, class_scores: FloatArray, mean: npt.ArrayLike | None = None) -> None:
+        self._scores, self._mean = class_scores, np.asarray(mean_look(class_scores) if mean is None else mean)
         self.width = class_scores.shape[1]
 
     def __len__(self) -> int:
