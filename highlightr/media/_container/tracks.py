@@ -62,7 +62,9 @@ def _numbered(container: InputContainer, tracks: Sequence[AudioStream], number: 
     """The track of a number, which counts those that cannot be decoded, too."""
     total = len(container.streams.audio)
     if not 1 <= number <= total:
-        held = "no audio track" if total == 0 else f"{total} audio track{'s' if total > 1 else ''}"
+        if total == 0:
+            raise ConfigError(f"{path}: has no audio track; leave out --audio-track {number}")
+        held = f"{total} audio track{'s' if total > 1 else ''}"
         raise ConfigError(f"{path}: has {held}, so --audio-track {number} is none of them; give 1 to {total}, or all")
     index = container.streams.audio[number - 1].index
     found = next((one for one in tracks if one.index == index), None)

@@ -7,7 +7,7 @@ becomes H.264 with 8 bits; high dynamic range is either HEVC with 10 bits and it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import HdrChoice
@@ -51,6 +51,8 @@ class ColourPlan:
     """Whether HEVC with 10 bits is written, and not H.264 with 8."""
     chroma_location: str | None = None
     x265_parameters: tuple[str, ...] = ()
+    viewing: tuple[str, ...] = ()
+    """Filters for a still that is looked at on any screen."""
     notes: tuple[str, ...] = ()
 
 
@@ -83,9 +85,8 @@ def plan_colour(
         plan = _kept(picture, abilities, metadata)
     deinterlace, said = _scan(picture)
     siting = None if picture.is_rgb else picture.chroma_location
-    return ColourPlan(
-        deinterlace, plan.filters, plan.is_hdr, siting, plan.x265_parameters, (*_dolby(picture), *plan.notes, *said)
-    )
+    notes = (*_dolby(picture), *plan.notes, *said)
+    return replace(plan, deinterlace=deinterlace, chroma_location=siting, notes=notes)
 
 
 def _standard(picture: PictureFormat, height: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -143,6 +144,7 @@ def _kept(picture: PictureFormat, abilities: Abilities, metadata: HdrMetadata) -
         filters=(converted, _labels(labels, matrix, full_range=full_range)),
         is_hdr=True,
         x265_parameters=tuple(parameters),
+        viewing=tone_mapping(replace(picture, matrix=matrix, is_rgb=False)) if abilities.maps_tones else (),
         notes=("its transparency is not kept",) if picture.has_alpha else (),
     )
 

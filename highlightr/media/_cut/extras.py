@@ -16,14 +16,13 @@ from tempfile import TemporaryDirectory
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.contents import Extra, Track
-from highlightr.media._container.opening import DEMUXERS, file_url
+from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
 from highlightr.media._cut.timecode import advance
-from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
-from highlightr.media.subtitles import Subtitles, read_subtitles
+from highlightr.media.subtitles import Subtitles
 
 _DISPOSITIONS = frozenset(
     {"default", "dub", "original", "comment", "lyrics", "karaoke", "forced", "hearing_impaired", "visual_impaired"}
@@ -79,7 +78,7 @@ def make_extras(
     outputs = ["-map_metadata", str(first_input), "-map_metadata:s", "-1", "-map_chapters", str(first_input)]
     outputs += [*_picture_tags(source, plan, pieces, muxer), *_sound_tags(plan, muxer)]
     following = first_input + 1
-    for number, (track, subtitles) in enumerate(cut_subtitles(source, plan, pieces, folder)):
+    for number, (track, subtitles) in enumerate(cut_subtitles(plan, pieces)):
         path = folder / f"cut{number}.ass"
         subtitles.save(path)
         inputs += [*_FENCE, "-f", "ass", "-i", file_url(path)]
@@ -90,19 +89,10 @@ def make_extras(
     return Extras((*inputs, *covers), (*outputs, *taken, *_fonts(plan, folder, muxer)))
 
 
-def cut_subtitles(
-    source: Source, plan: OutputPlan, pieces: Sequence[Piece], folder: Path
-) -> list[tuple[Track, Subtitles]]:
+def cut_subtitles(plan: OutputPlan, pieces: Sequence[Piece]) -> list[tuple[Track, Subtitles]]:
     """Each text track with what is shown of it; those of which nothing is left are left out."""
     spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
-    if not plan.contents.subtitles:
-        return []
-    files = [(track, folder / f"track{track.index}.ass") for track in plan.contents.subtitles]
-    reading = ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS, "-i", file_url(source.path)]
-    for track, path in files:
-        reading += ["-map", f"0:{track.index}", "-c:s", "ass", "-f", "ass", "-y", file_url(path)]
-    run_ffmpeg(reading)
-    cut = [(track, read_subtitles(path).cut(spans)) for track, path in files]
+    cut = [(track, subtitles.cut(spans)) for track, subtitles in plan.subtitles]
     return [(track, subtitles) for track, subtitles in cut if subtitles.cues]
 
 

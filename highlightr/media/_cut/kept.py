@@ -12,6 +12,7 @@ from pathlib import Path
 from highlightr.core.types import Source
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import best_video, reading
+from highlightr.media._cut.extras import subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters
@@ -39,6 +40,9 @@ def _missing(
         yield "its chapters"
     if wanted.timecode is not None and held.timecode is None:
         yield "its timecode"
+    styled = [track for track, _ in plan.subtitles if subtitle_codec(track, "matroska") == "ass"]
+    if styled and held.subtitles and held.subtitles[0].codec != "ass":
+        yield "the styles of its subtitles"
     for kind, words in _SIDE_DATA.items():
         if kind in wanted.side_data and kind not in held.side_data:
             yield words

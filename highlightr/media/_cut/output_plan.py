@@ -15,11 +15,13 @@ from highlightr.core.errors import CutError
 from highlightr.core.types import HdrChoice, Source
 from highlightr.media._container.contents import Contents, Track
 from highlightr.media._container.layouts import written_channels
+from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
 from highlightr.media._cut.sound import SoundTrack, plan_sound
 from highlightr.media.ffmpeg import has_encoder, has_filter
+from highlightr.media.subtitles import Subtitles
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -34,7 +36,9 @@ class OutputPlan:
     sound: tuple[SoundTrack, ...] = ()
     shapes: Mapping[Take, tuple[Shape, ...]] = field(default_factory=dict)
     """Of each piece that is not all of the first size."""
-    notes: tuple[str, ...] = field(default=())
+    subtitles: tuple[tuple[Track, Subtitles], ...] = ()
+    """Text tracks, whole."""
+    notes: tuple[str, ...] = ()
 
     def shapes_of(self, take: Take) -> tuple[Shape, ...]:
         """The shapes within a piece."""
@@ -85,7 +89,9 @@ def plan_output(
 def plan_copied(source: Source, contents: Contents) -> OutputPlan:
     """What comes along where packets are copied."""
     tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
-    return OutputPlan(contents, sound=tracks, notes=tuple(map(_sentence, _left_out(contents))))
+    subtitles, unread = _subtitles(source, contents)
+    notes = tuple(map(_sentence, _left_out(contents, unread)))
+    return OutputPlan(contents, sound=tracks, subtitles=subtitles, notes=notes)
 
 
 def _abilities() -> Abilities:
@@ -118,8 +124,21 @@ def _sound_notes(source: Source, *, mix: bool) -> list[str]:
     return notes
 
 
-def _left_out(contents: Contents) -> list[str]:
-    return [f"left out: {'; '.join(contents.left_out)}"] if contents.left_out else []
+def _subtitles(source: Source, contents: Contents) -> tuple[tuple[tuple[Track, Subtitles], ...], list[str]]:
+    """The text tracks that can be read, and a phrase for each other."""
+    read = read_tracks(source, contents.subtitles)
+    unread = [
+        f"subtitles that cannot be read ({', '.join([track.codec, *track.tags.values()])})"
+        for track in contents.subtitles
+        if read[track.index] is None
+    ]
+    pairs = ((track, read[track.index]) for track in contents.subtitles)
+    return tuple((track, subtitles) for track, subtitles in pairs if subtitles is not None), unread
+
+
+def _left_out(contents: Contents, unread: Sequence[str]) -> list[str]:
+    missing = [*contents.left_out, *unread]
+    return [f"left out: {'; '.join(missing)}"] if missing else []
 
 
 def _sentence(text: str) -> str:

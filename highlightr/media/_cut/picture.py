@@ -39,7 +39,9 @@ def picture_graph(
     together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
     if stills is None:
         return ";".join([*filters, f"{together}[v]"])
-    return ";".join([*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes))}[{STILLS}]"])
+    return ";".join(
+        [*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes), plan.colour.viewing)}[{STILLS}]"]
+    )
 
 
 def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, began: Fraction) -> str:

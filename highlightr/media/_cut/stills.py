@@ -8,16 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
-from highlightr.media._decode.frame_converter import assumed_matrix, shown_size, to_jpeg
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
+from highlightr.media._decode.frame_converter import shown_size, to_jpeg
 
 __all__ = ["STILLS", "Stills", "plan_stills"]
 
@@ -31,21 +27,20 @@ class Stills:
 
     width: int
     height: int
-    matrix: str | None
-    """ffmpeg's name of the colour matrix that is assumed, where the video does not tell its own."""
 
-    def filters(self, moments: Sequence[int]) -> str:
+    def filters(self, moments: Sequence[int], viewing: Sequence[str] = ()) -> str:
         """Of the frames that come in, the first one at or after each moment goes out, scaled.
 
         The very first frame always does: ffmpeg fails where an output stays empty, and the cut with it.
 
         Args:
             moments: in ticks, in order; between any two of them there is a frame.
+            viewing: filters that make a frame fit for any screen.
         """
         reached, before = ("+".join(f"gte({pts},{moment})" for moment in moments) for pts in ("pts", "prev_pts"))
-        matrix = "" if self.matrix is None else f":in_color_matrix={self.matrix}"
         picked = f"select='eq(n,0)+gt({reached},{before})'"
-        return f"{picked},scale={self.width}:{self.height}:flags=bicubic{matrix},format=rgb24"
+        scaled = f"scale={self.width}:{self.height}:flags=bicubic,format=rgb24"
+        return ",".join([picked, *viewing, scaled])
 
     def output(self, path: Path) -> list[str]:
         """Arguments for one more file of the same run."""
@@ -65,15 +60,12 @@ class Stills:
         return [to_jpeg(picture) for picture in pictures[extra:]]
 
 
-def plan_stills(container: InputContainer, source: Source, width: int) -> Stills:
+def plan_stills(source: Source, width: int) -> Stills:
     """Stills of this width, upright and with square pixels.
 
     Args:
-        container: the source, open.
         source: what `probe` returned.
         width: in pixels.
     """
     across, down = shown_size(source.video)
-    stream: Any = container.streams[source.video.index]
-    matrix = assumed_matrix(stream.codec_context.colorspace, source.video.height)
-    return Stills(width, max(1, round(width * down / across)), matrix)
+    return Stills(width, max(1, round(width * down / across)))

@@ -141,7 +141,7 @@ def _planned(
         contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         cut = plan_encode(container, source, spans, caution)
         plan = plan_output(container, source, contents, cut.takes, choices.hdr, mix=choices.mix_audio)
-        looks = None if still_width is None else plan_stills(container, source, still_width)
+        looks = None if still_width is None else plan_stills(source, still_width)
         return cut, plan, looks, time_notes(container, source)
 
 

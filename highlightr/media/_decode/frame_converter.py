@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import Source, VideoStream
+from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES
 from highlightr.media.sampling import Frame, FrameTap, Thumbnail, ThumbnailTap
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = [
     "FramePicker",
     "Painter",
     "ThumbnailMaker",
-    "assumed_matrix",
     "interval_from",
     "num_frames",
     "shown_size",
@@ -38,12 +38,6 @@ SLACK_SECONDS = Fraction(1, 1_000_000)
 
 _KNOWN_COLORSPACES = frozenset({0, 1, 4, 5, 6, 7, 9, 10})
 """AVColorSpace values that swscale converts: RGB, BT.709, FCC, BT.470BG, SMPTE 170M, SMPTE 240M, BT.2020."""
-
-_TALLEST_SD = 576
-"""Untagged video taller than this is BT.709, otherwise BT.601: what players assume."""
-
-_MATRICES = {None: None, "bt709": "ITU709", "bt601": "ITU601"}
-"""ffmpeg's names to PyAV's."""
 
 _JPEG_QUALITY = 82
 
@@ -86,7 +80,7 @@ class Painter:
 
 def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
     """(height, width, 3) uint8 RGB of a frame as stored, in its own colour space or the one players assume."""
-    matrix = _MATRICES[assumed_matrix(frame.colorspace, frame.height)]
+    matrix = _assumed_matrix(frame.colorspace, frame.height)
     scaled = scaler.reformat(
         frame, width, height, "rgb24", src_colorspace=matrix, interpolation=interpolation, threads=1
     )
@@ -94,11 +88,11 @@ def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpola
     return picture
 
 
-def assumed_matrix(colorspace: int, height: int) -> str | None:
-    """ffmpeg's name of the colour matrix that players assume; `None` for an AVColorSpace that tells its own."""
+def _assumed_matrix(colorspace: int, height: int) -> str | None:
+    """PyAV's name of the matrix that players assume; `None` for an AVColorSpace that tells its own."""
     if colorspace in _KNOWN_COLORSPACES:
         return None
-    return "bt709" if height > _TALLEST_SD else "bt601"
+    return "ITU709" if height >= HIGH_DEFINITION_LINES else "ITU601"
 
 
 def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
