@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
@@ -216,3 +219,39 @@ def test_interlaced_pictures_become_whole(tmp_path: Path) -> None:
         frames = list(container.decode(video=0))
     assert len(frames) == 20
     assert not any(frame.interlaced_frame for frame in frames)
+
+
+def with_dolby_vision(path: Path, profile: int, compatibility: int) -> Path:
+    """An HLG or HDR10 file whose header says that it is Dolby Vision; the header lies at the end."""
+    data = hdr(path.with_name("base.mp4"), "arib-std-b67" if compatibility == 4 else "smpte2084").read_bytes()
+    record = struct.pack(">BBHB19x", 1, 0, profile << 9 | 1 << 3 | 0b101, compatibility << 4)
+    box = struct.pack(">I4s", 8 + len(record), b"dvvC" if profile > 7 else b"dvcC") + record
+    moov = data.rindex(b"moov") - 4
+    begins = [moov]
+    for name in (b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"hvc1"):
+        begins.append(data.index(name, begins[-1]) - 4)
+    stop = begins[-1] + struct.unpack_from(">I", data, begins[-1])[0]
+    for begin in begins:
+        size = struct.unpack_from(">I", data, begin)[0]
+        data = data[:begin] + struct.pack(">I", size + len(box)) + data[begin + 4 :]
+    path.write_bytes(data[:stop] + box + data[stop:])
+    return path
+
+
+def test_dolby_vision_files(tmp_path: Path) -> None:
+    compatible = with_dolby_vision(tmp_path / "eight.mp4", 8, 4)
+    result = cut_summary(probe(compatible), [Segment(0.5, 1.5, 1.0)], tmp_path / "out.mp4")
+    assert result.notes == ("Its Dolby Vision metadata is not kept; it plays as HLG.",)
+    assert labels(result.path) == ("yuv420p10le", 1, 9, 9, 18)
+    own = probe(with_dolby_vision(tmp_path / "five.mp4", 5, 0))
+    with pytest.raises(CutError, match=r"five\.mp4: its Dolby Vision picture \(profile 5\)"):
+        cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "five-out.mp4")
+    assert cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "copied.mp4", copy=True).seconds >= 1
+
+
+def test_stills_of_high_dynamic_range_are_for_any_screen(tmp_path: Path) -> None:
+    source = hdr(tmp_path / "in.mp4")
+    kept = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "kept.mp4", still_width=160)
+    mapped = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "sdr.mp4", hdr="sdr", still_width=160)
+    first, second = (np.asarray(Image.open(io.BytesIO(one.stills[0]))).astype(int) for one in (kept, mapped))
+    assert np.abs(first - second).mean() < 3

@@ -540,7 +540,9 @@ def test_pieces_of_one_frame_have_stills_in_every_run(tmp_path: Path, monkeypatc
 def test_stills_that_do_not_come_out_of_the_cut_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a frame is damaged."""
     filters = Stills.filters
-    monkeypatch.setattr(Stills, "filters", lambda self, moments: filters(self, [moment + 10**9 for moment in moments]))
+    monkeypatch.setattr(
+        Stills, "filters", lambda self, moments, viewing=(): filters(self, [moment + 10**9 for moment in moments])
+    )
     source = probe(made("constant.mp4"))
     result = cut_summary(source, segments((0, 1), (2, 3)), tmp_path / "cut.mp4", still_width=160)
     assert [read_number(pixels(still)) for still in result.stills] == [12, 62]

@@ -11,9 +11,10 @@ import av
 import numpy as np
 import pytest
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
 from highlightr.media import CutResult, cut_clips, cut_summary, probe
+from highlightr.media._container import subtitle_tracks
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut import encode
@@ -239,3 +240,30 @@ def test_a_cover_comes_along(suffix: str, tmp_path: Path) -> None:
             covers = read_contents(container, 0).covers
         assert [one.data for one in covers] == [cover.read_bytes()]
         assert told(result) == []
+
+
+def test_subtitles_that_cannot_be_read_cost_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(arguments: list[str], **_: Any) -> None:
+        raise CutError("ffmpeg failed")
+
+    path = everything(tmp_path, ".mkv")
+    monkeypatch.setattr(subtitle_tracks, "run_ffmpeg", refuse)
+    result = cut_summary(probe(path), SEGMENTS, tmp_path / "out.mp4")
+    assert result.notes == ("Left out: subtitles that cannot be read (subrip, ger, Deutsch).",)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "ass"), (".mp4", "mov_text")])
+def test_styled_subtitles(suffix: str, codec: str, tmp_path: Path) -> None:
+    (tmp_path / "in.srt").write_text(SUBTITLES, encoding="utf-8")
+    path = tmp_path / "styled.mkv"
+    inputs = ["-i", f"file:{made('plain.mp4')}", "-i", f"file:{tmp_path}/in.srt"]
+    run_ffmpeg([*inputs, "-map", "0", "-map", "1", "-c", "copy", "-c:s", "ass", f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(1.0, 3.0, 1.0)], tmp_path / f"out{suffix}")
+    assert held(result.path, tmp_path).contents.subtitles[0].codec == codec
+    assert result.notes == (() if suffix == ".mkv" else ("Not kept in .mp4: the styles of its subtitles.",))
+
+
+def test_subtitles_of_which_nothing_is_shown_make_no_track(tmp_path: Path) -> None:
+    result = cut_summary(probe(everything(tmp_path, ".mkv")), [Segment(6.0, 7.0, 1.0)], tmp_path / "out.mkv")
+    assert held(result.path, tmp_path).contents.subtitles == ()
+    assert result.notes == ()

@@ -77,13 +77,11 @@ def plan_output(
     except CutError as error:
         raise CutError(f"{source.path}: {error}") from error
     shapes = find_shapes(container, source, takes)
-    notes = [
-        *colour.notes,
-        *_shape_notes(source, shapes.values()),
-        *_sound_notes(source, mix=mix),
-        *_left_out(contents),
-    ]
-    return OutputPlan(contents, colour, plan_sound(source, mix=mix), shapes, tuple(map(_sentence, notes)))
+    subtitles, unread = _subtitles(source, contents)
+    notes = [*colour.notes, *_shape_notes(source, shapes.values())]
+    notes += [*_sound_notes(source, mix=mix), *_left_out(contents, unread)]
+    sound = plan_sound(source, mix=mix)
+    return OutputPlan(contents, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
 
 
 def plan_copied(source: Source, contents: Contents) -> OutputPlan:
