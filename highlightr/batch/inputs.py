@@ -5,15 +5,15 @@ The name is where the outputs will lie: the path below a named folder, else the 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from highlightr.batch.names import FolderNames
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
@@ -33,8 +33,10 @@ class InputVideo:
     video: str
     """An absolute path, or an address."""
     name: str
-    """Path below the output folder, with ``/``."""
+    """Path below the folder that was named, with ``/``, or its file name."""
     remote: bool = False
+    folder: str = ""
+    """Of its outputs: path below the output folder, with ``/``."""
 
 
 def is_address(text: str) -> bool:
@@ -49,6 +51,7 @@ def find_videos(
     lists: Sequence[Path] = (),
     pattern: str | None = None,
     allow_remote: bool = False,
+    known: Mapping[str, str] | None = None,
 ) -> tuple[InputVideo, ...]:
     """Every video that is meant, each once, in the order given; folders are walked through, sorted by name.
 
@@ -58,6 +61,7 @@ def find_videos(
         lists: text files with one of those per line; what is relative in them is looked up from their own folder.
         pattern: what the names of files in folders have to match; by default the usual suffixes of videos.
         allow_remote: accept addresses.
+        known: video to folder, as earlier runs gave them out.
 
     Raises:
         ConfigError: something that was named is not there, an address without permission, or no video at all.
@@ -69,11 +73,11 @@ def find_videos(
     for one in lists:
         places += _lines(one)
     videos: dict[str, InputVideo] = {}
-    names: set[str] = {name.casefold() for name in RESERVED}
+    folders = FolderNames(RESERVED, known or {})
     for text, below in places:
         for found in _at(text, below, output.absolute(), pattern, allow_remote):
             if found.video not in videos:
-                videos[found.video] = _named(found, names)
+                videos[found.video] = replace(found, folder=folders.folder_for(found.video, found.name))
     if not videos:
         raise ConfigError("no videos were given; name files, folders or a list")
     return tuple(videos.values())
@@ -129,16 +133,6 @@ def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[InputVi
     if not count:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")
-
-
-def _named(found: InputVideo, taken: set[str]) -> InputVideo:
-    """With a name that no other has, also where letters of both cases are one; the first of two keeps its own."""
-    name = found.name
-    if name.casefold() in taken:
-        digest = hashlib.sha256(found.video.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        name = f"{name}~{digest}"
-    taken.add(name.casefold())
-    return InputVideo(found.video, name, found.remote)
 
 
 def _address_name(address: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from highlightr.core.config import from_plain
+
 JobState = Literal["done", "kept", "no_match", "failed", "busy"]
 """``done``: made now; ``kept``: made before in the same way; ``no_match``: with `strict`, the query is not in the
 video, and nothing was written; ``busy``: another run is at it, try again later."""
@@ -26,6 +28,10 @@ class Job:
     """Where its outputs lie, relative to the output folder, with ``/``."""
     remote: bool = False
     """Whether `video` is an address."""
+    title: str = ""
+    """What people call the video: its path below the folder that was named, or its file name."""
+    video_folder: str = ""
+    """The folder of the video, which may hold one per query."""
 
     @property
     def id(self) -> str:
@@ -62,9 +68,9 @@ class JobResult:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> JobResult:
-        """The outcome that `as_json` described.
+        """The result that `as_json` described.
 
         Raises:
-            TypeError, KeyError: it did not come from there.
+            ConfigError: it did not come from there.
         """
-        return cls(**{**value, "job": Job(**value["job"]), "notes": tuple(value["notes"])})
+        return from_plain(cls, value, "a job's result")

@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from highlightr.batch.jobs import Job
-from highlightr.core.errors import OutputError
+from highlightr.batch.jobs import Job, JobResult
+from highlightr.batch.names import is_inside
+from highlightr.core.config import read_json
+from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import file_lock, remove_abandoned, write_whole
 
-OUTPUT_NAMES = {"video": "summary.mp4", "receipt": "summary.json", "report": "summary.html"}
+SUFFIXES = {"video": ".summary.mp4", "receipt": ".summary.json", "report": ".summary.html"}
+"""Of each output; before it stands the name of the video's folder."""
 
 STATE_FOLDER = ".highlightr"
 RESULTS_NAME = "results.jsonl"
@@ -32,8 +34,7 @@ class JobRecord:
     """What is remembered of a finished job."""
 
     key: str
-    outcome: Mapping[str, Any]
-    """`JobResult.as_json`."""
+    outcome: JobResult
     sizes: Mapping[str, int]
     """Bytes of each output."""
     curve: tuple[int, ...] = ()
@@ -42,6 +43,16 @@ class JobRecord:
     """Start and length of each segment as shares of the video."""
     poster: str = ""
     """A small JPEG in base64."""
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What is remembered of a job that has begun."""
+
+    folder: str
+    video_folder: str = ""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of the outputs that were there."""
 
 
 class OutputDir:
@@ -75,7 +86,26 @@ class OutputDir:
 
     def outputs(self, job: Job) -> dict[str, Path]:
         """Name to path of each output."""
-        return {name: self.folder(job) / file for name, file in OUTPUT_NAMES.items()}
+        name = PurePosixPath(job.video_folder or job.folder).name
+        return {kind: self.folder(job) / f"{name}{suffix}" for kind, suffix in SUFFIXES.items()}
+
+    def known_folders(self) -> dict[str, str]:
+        """Video to folder, as earlier runs gave them out; empty where nothing can be read."""
+        try:
+            found = read_json(self._state / "folders.json", dict[str, str])
+        except (OSError, ConfigError):
+            return {}
+        return {video: folder for video, folder in found.items() if is_inside(folder)}
+
+    def remember_folders(self, jobs: Iterable[Job]) -> None:
+        """Keep which folder each video has.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with file_lock(self._state / "locks" / "folders", wait_seconds=30.0):
+            folders = self.known_folders() | {job.video: job.video_folder for job in jobs if job.video_folder}
+            write_whole(self._state / "folders.json", json.dumps(folders, indent=1))
 
     def relative(self, path: Path) -> str:
         """A path inside, relative to the output folder, with ``/``."""
@@ -116,7 +146,7 @@ class OutputDir:
         """
         with file_lock(self._state / "locks" / job.id) as mine:
             if mine:
-                self._sweep(job.id, job.folder)
+                self._sweep(job)
             yield mine
 
     @contextmanager
@@ -139,13 +169,14 @@ class OutputDir:
         except OSError as error:
             raise OutputError(f"cannot make {self.folder(job)}: {error.strerror or error}") from error
         # The claim has removed what does not belong together, so what is there is whole.
-        write_whole(began, json.dumps({"folder": job.folder, "before": self.sizes(job)}))
+        mark = _Mark(job.folder, job.video_folder, self.sizes(job))
+        write_whole(began, json.dumps(asdict(mark)))
         done.unlink(missing_ok=True)
         try:
             yield
         finally:
             if not done.exists():
-                self._sweep(job.id, job.folder)
+                self._sweep(job)
 
     def finish(self, job: Job, record: JobRecord) -> None:
         """Remember that a job is done; the caller holds the claim.
@@ -153,16 +184,14 @@ class OutputDir:
         Raises:
             OutputError: the record cannot be written.
         """
-        write_whole(self._done(job.id), json.dumps(vars(record)))
+        write_whole(self._done(job.id), json.dumps(asdict(record)))
         self._began(job.id).unlink(missing_ok=True)
 
     def record(self, job_id: str) -> JobRecord | None:
         """What is remembered of a finished job; `None` if nothing is, or nothing that can be understood."""
         try:
-            value = json.loads(self._done(job_id).read_text(encoding="utf-8"))
-            bands = tuple((float(start), float(length)) for start, length in value.pop("bands"))
-            return JobRecord(**{**value, "curve": tuple(value["curve"]), "bands": bands})
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return read_json(self._done(job_id), JobRecord)
+        except (OSError, ConfigError):
             return None
 
     def whole(self, job: Job) -> JobRecord | None:
@@ -183,39 +212,38 @@ class OutputDir:
     def sweep(self) -> None:
         """Remove what processes that are dead left of jobs they had begun, of this run's jobs or not."""
         for began in sorted((self._state / "began").iterdir()):
-            folder = self._read_mark(began).get("folder")
-            if folder is None:
+            mark = self._read_mark(began)
+            if mark is None:
                 continue
             with file_lock(self._state / "locks" / began.name) as mine:
                 if mine:
-                    self._sweep(began.name, folder)
+                    self._sweep(Job("", None, mark.folder, video_folder=mark.video_folder))
 
-    def _sweep(self, job_id: str, folder: str) -> None:
-        output_dir = self.root / folder
-        for written in (output_dir, self._began(job_id).parent, self._done(job_id).parent):
+    def _sweep(self, job: Job) -> None:
+        began, done = self._began(job.id), self._done(job.id)
+        for written in (self.folder(job), began.parent, done.parent):
             remove_abandoned(written)
-        shutil.rmtree(self._state / "fetched" / job_id, ignore_errors=True)
-        began = self._began(job_id)
-        if began.exists() and not self._done(job_id).exists():
+        shutil.rmtree(self._state / "fetched" / job.id, ignore_errors=True)
+        if began.exists() and not done.exists():
+            mark = self._read_mark(began)
             # Some of the outputs may be from before, some from after: each is whole, but they do not belong together.
-            if self._read_mark(began).get("before") != self.sizes(Job("", None, folder)):
-                for name in OUTPUT_NAMES.values():
-                    (output_dir / name).unlink(missing_ok=True)
+            if mark is None or mark.before != self.sizes(job):
+                for path in self.outputs(job).values():
+                    path.unlink(missing_ok=True)
             with suppress(OSError):  # Until one that is not empty, or was not made yet.
-                for folder_of in (output_dir, *output_dir.parents):
-                    if folder_of == self.root:
+                for folder in (self.folder(job), *self.folder(job).parents):
+                    if folder == self.root:
                         break
-                    folder_of.rmdir()
+                    folder.rmdir()
 
-    def _read_mark(self, began: Path) -> dict[str, Any]:
-        """What a mark holds, if its folder is the one that its own name was made from; else nothing."""
+    def _read_mark(self, began: Path) -> _Mark | None:
+        """A mark, if its folder is the one that its own name was made from."""
         try:
-            value: dict[str, Any] = json.loads(began.read_text(encoding="utf-8"))
-            path = PurePosixPath(value["folder"])
-            fits = Job("", None, value["folder"]).id == began.name and not path.is_absolute() and ".." not in path.parts
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return {}
-        return value if fits else {}
+            mark = read_json(began, _Mark)
+        except (OSError, ConfigError):
+            return None
+        inside = is_inside(mark.folder) and (not mark.video_folder or is_inside(mark.video_folder))
+        return mark if inside and Job("", None, mark.folder).id == began.name else None
 
     def _began(self, job_id: str) -> Path:
         return self._state / "began" / job_id

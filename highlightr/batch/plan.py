@@ -1,26 +1,25 @@
 """From inputs and queries to jobs: every video with each of its queries, and a folder for each that is its own.
 
-In: what was named, and a CSV or JSONL file of queries. Out: jobs. The folder of a job follows from its video's name and
-its query alone, so that the same call finds the same folders again.
+In: what was named, and a CSV or JSONL file of queries. Out: jobs. A video keeps its folder from run to run, and
+the same call finds the same folders again.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from highlightr.batch.inputs import InputVideo, find_videos, is_address
 from highlightr.batch.jobs import Job
+from highlightr.batch.names import slug
+from highlightr.batch.output_dir import OutputDir
 from highlightr.core.errors import ConfigError
 
 COLUMNS = ("video", "query")
-_MAX_SLUG_LETTERS = 40
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,21 @@ def plan_jobs(
     if queries is not None and not texts and not lists:
         base = queries.absolute().parent
         texts = [row.video if is_address(row.video) else str(base / row.video) for row in rows]
-    found = find_videos(texts, output, lists=lists, pattern=pattern, allow_remote=allow_remote)
+    known = OutputDir(output).known_folders()
+    found = find_videos(texts, output, lists=lists, pattern=pattern, allow_remote=allow_remote, known=known)
     asked = _assign(rows, found, queries)
-    jobs = {
-        (one.video, text): Job(one.video, text, _folder(one.name, text), one.remote)
-        for one in found
-        for text in asked.get(one.video, (query,))
-    }
-    return tuple(jobs.values())
+    return tuple(job for one in found for job in _jobs(one, asked.get(one.video, [query])))
+
+
+def _jobs(video: InputVideo, queries: Sequence[str | None]) -> Iterator[Job]:
+    """A video's jobs: one query has the video's own folder, several have one each inside it."""
+    slugs: list[str] = []
+    for query in queries:
+        folder = video.folder
+        if len(queries) > 1:
+            slugs.append(slug(query or "no query", slugs))
+            folder = f"{folder}/{slugs[-1]}"
+        yield Job(video.video, query, folder, video.remote, title=video.name, video_folder=video.folder)
 
 
 def _read_queries(path: Path) -> tuple[_Row, ...]:
@@ -128,10 +134,3 @@ def _assign(rows: Iterable[_Row], found: Sequence[InputVideo], queries: Path | N
         if row.query not in texts:
             texts.append(row.query)
     return asked
-
-
-def _folder(name: str, query: str | None) -> str:
-    if query is None:
-        return name
-    slug = re.sub(r"[^a-z0-9]+", "-", query.lower())[:_MAX_SLUG_LETTERS].strip("-") or "query"
-    return f"{name}/{slug}-{hashlib.sha256(query.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,8 @@ from highlightr.batch.remote import shown_address
 from highlightr.core.errors import OutputError
 from highlightr.core.files import file_lock, write_whole
 from highlightr.export.index import IndexEntry, write_index
+
+logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 30.0
 
@@ -84,7 +87,11 @@ class Results:
         except FileNotFoundError:
             return {}
         # A program of the user's may have added lines of its own.
-        return {line["id"]: line for line in _parsed(text.splitlines())}
+        lines = [line for line in text.split("\n") if line.strip()]
+        parsed = [value for line in lines if (value := _parsed(line)) is not None]
+        if damaged := len(lines) - len(parsed):
+            logger.warning("%s: %d damaged lines are skipped", self._path, damaged)
+        return {value["id"]: value for value in parsed}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -102,14 +109,14 @@ class Results:
     def _entries(self, lines: Iterable[Mapping[str, Any]]) -> list[IndexEntry]:
         entries = []
         for line in lines:
-            with suppress(TypeError, ValueError, AttributeError):
+            with suppress(TypeError, ValueError, AttributeError, OverflowError):
                 entries.append(self._entry(line))
         return entries
 
     def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
         record = self._output_dir.record(line["id"]) if line["state"] == "done" else None
         return IndexEntry(
-            name=str(line["folder"]),
+            name=str(line.get("title") or line["folder"]),
             query=line.get("query"),
             error=line.get("error"),
             no_match=line["state"] == "no_match",
@@ -130,6 +137,7 @@ def result_line(outcome: JobResult) -> dict[str, Any]:
     return {
         "id": job.id,
         "folder": _readable(job.folder),
+        "title": _readable(job.title or job.folder),
         "video": shown_address(job.video) if job.remote else _readable(job.video),
         "query": job.query,
         "state": "done" if outcome.state == "kept" else outcome.state,
@@ -154,11 +162,11 @@ def _text(line: Mapping[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=True) + "\n"
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and value.keys() >= _FIELDS and isinstance(value["id"], str):
-            yield value
+def _parsed(line: str) -> dict[str, Any] | None:
+    """A line of this file, or `None` if it is not one that every program could read."""
+    try:
+        value = json.loads(line)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and all(isinstance(value.get(key), str) for key in _FIELDS) else None

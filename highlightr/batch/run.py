@@ -68,6 +68,7 @@ def run_batch(
     output_dir = OutputDir(Path(output))
     output_dir.prepare()
     output_dir.sweep()
+    output_dir.remember_folders(todo)
     recorder = _ResultRecorder(Results(output_dir), BatchProgress(len(todo)), progress)
     try:
         _engine(wanted)(todo, output_dir, wanted, recorder)

@@ -77,7 +77,7 @@ class JobRunner:
         if not self._options.overwrite and (record := self._output_dir.whole(job)) is not None:
             self._progress("hash", 0.0, 1.0)
             if record.key == self._key(job, self._content(job)):
-                return replace(JobResult.from_json(record.outcome), job=job, state="kept", attempts=1)
+                return replace(record.outcome, job=job, state="kept", attempts=1)
         highlighter = self._loaded()
         with self._output_dir.begun(job), self._video(job) as video:
             wanted = dict(self._options.summarize)
@@ -85,7 +85,7 @@ class JobRunner:
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
             record = self._recorded(job, summary)
             self._output_dir.finish(job, record)
-        return JobResult.from_json(record.outcome)
+        return record.outcome
 
     def _loaded(self) -> Highlighter:
         if self._highlighter is None:
@@ -148,8 +148,8 @@ class JobRunner:
         )
         duration, scores = summary.source.duration_seconds, summary.scores.values
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
-        made = outcome.as_json(), self._output_dir.sizes(job)
-        return JobRecord(str(outcome.key), *made, _curve(scores), bands, _poster(summary))
+        sizes = self._output_dir.sizes(job)
+        return JobRecord(str(outcome.key), outcome, sizes, _curve(scores), bands, _poster(summary))
 
 
 _WORDS = ("summary", "cost", "measured")

@@ -15,6 +15,7 @@ import typer
 from highlightr import __version__
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
+from highlightr.cli.say import say
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
 
 COMMANDS = (
@@ -83,7 +84,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"highlightr {__version__}")
+        say(f"highlightr {__version__}")
         raise typer.Exit
 
 
@@ -124,5 +125,5 @@ def _fail(message: str, exit_code: int) -> NoReturn:
     """Leave with one line; with `--debug`, with the error itself."""
     if "--debug" in sys.argv:
         raise
-    typer.echo(f"highlightr: {' '.join(message.split())}", err=True)
+    say(f"highlightr: {' '.join(message.split())}", err=True)
     sys.exit(exit_code)

@@ -16,6 +16,7 @@ from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
 from highlightr.cli.choices import CacheChoice, CopyChoice
 from highlightr.cli.option_flags import with_flags
+from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE
 from highlightr.options import SummarizeOptions
@@ -105,7 +106,7 @@ def _run(jobs: Sequence[Job], output: Path, options: BatchOptions, *, quiet: boo
     with batch_progress_hook(error_console(), quiet=quiet or as_json) as progress:
         result = run_batch(jobs, output, options, progress=progress)
     if as_json:
-        typer.echo(json.dumps(_as_dict(result), indent=2))
+        say(json.dumps(_as_dict(result), indent=2))
     else:
         show_result(result, quiet=quiet)
     if result.failed:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, JobResult, RunningJob
+from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, Job, JobResult, RunningJob
 from highlightr.cli.terminal import STAGE_WORDS
 from highlightr.core.clock import clock
+from highlightr.core.text import shown
 
 REFRESH_SECONDS = 0.25
 MAX_ROWS = 12
@@ -59,7 +59,7 @@ class _LineLog:
         if progress.finished > self._finished:
             self._finished = progress.finished
             assert progress.last is not None
-            words = f"{progress.last.state}: {_name(progress.last.job.folder)} ({status_line(progress)})"
+            words = f"{progress.last.state}: {_name(progress.last.job)} ({status_line(progress)})"
             self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -89,7 +89,7 @@ def status_line(progress: BatchProgress) -> str:
 def _running(one: RunningJob) -> tuple[Text, Text, Text, Text]:
     words = BATCH_STAGES.get(one.stage) or STAGE_WORDS.get(one.stage, one.stage)
     share = f"{100 * one.share:.0f} %" if one.share else ""
-    return Text(_name(one.job.folder)), Text(f"{words} {share}"), Text(one.where), Text(clock(_since(one), tenths=True))
+    return Text(_name(one.job)), Text(f"{words} {share}"), Text(one.where), Text(clock(_since(one), tenths=True))
 
 
 def _since(one: RunningJob) -> float:
@@ -101,7 +101,7 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
     if quiet:
         errors = Console(stderr=True)
         for outcome in result.failed:
-            errors.print(Text(f"{_name(outcome.job.folder)}: {outcome.error}"), soft_wrap=True)
+            errors.print(Text(f"{_name(outcome.job)}: {shown(outcome.error or '')}"), soft_wrap=True)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("video", "state", "kept", "seconds", "remarks"):
@@ -115,7 +115,7 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
     words = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count)
     console.print(f"{words} in {clock(result.seconds, tenths=True)}", highlight=False)
     for path in (result.results, result.index):
-        console.print(Text(str(path)), soft_wrap=True)
+        console.print(Text(shown(str(path))), soft_wrap=True)
 
 
 def _row(outcome: JobResult) -> tuple[str, ...]:
@@ -125,13 +125,15 @@ def _row(outcome: JobResult) -> tuple[str, ...]:
         else "-"
     )
     return (
-        _name(outcome.job.folder),
+        _name(outcome.job),
         outcome.state.replace("_", " "),
         kept,
         f"{outcome.seconds:.1f}",
-        outcome.error or " ".join(outcome.notes),
+        shown(outcome.error or " ".join(outcome.notes)),
     )
 
 
-def _name(folder: str) -> str:
-    return str(Path(folder)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _name(job: Job) -> str:
+    """What people call it, and its query where it has a folder for one."""
+    query = f" ({job.query})" if job.query and job.folder != job.video_folder else ""
+    return shown(f"{job.title or job.folder}{query}")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table
 from highlightr.features.cache import LIMIT_VARIABLE, FeatureCache
 from highlightr.features.engines.compiled import clear_compiled, compiled_files
@@ -34,17 +35,17 @@ def show(as_json: Json = False) -> None:
     if as_json:
         about = {"folder": str(cache.folder), "limit_bytes": cache.limit_bytes, "size_bytes": used}
         models = [{"name": m.path.name, "size_bytes": m.size_bytes, "used_at": m.used_at} for m in compiled]
-        typer.echo(json.dumps({**about, "videos": videos, "models": models}, indent=2))
+        say(json.dumps({**about, "videos": videos, "models": models}, indent=2))
         return
     if videos:
         rows = [
             (v["hash"][:12], _clock(v["used_at"]), _size(v["size_bytes"]), ", ".join(v["features"])) for v in videos
         ]
         print_table(("video", "last used", "size", "features"), rows)
-    typer.echo(f"{cache.folder}: {_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit)")
+    say(f"{cache.folder}: {_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit)")
     if compiled:
         prepared = sum(model.size_bytes for model in compiled)
-        typer.echo(f"{compiled[0].path.parent}: {_size(prepared)}, {_count(len(compiled), 'prepared model')}")
+        say(f"{compiled[0].path.parent}: {_size(prepared)}, {_count(len(compiled), 'prepared model')}")
 
 
 @app.command("clear")
@@ -57,10 +58,10 @@ def clear(
     entries, size = FeatureCache().clear()
     prepared, more = clear_compiled() if models else (0, 0)
     if as_json:
-        typer.echo(json.dumps({"entries": entries, "models": prepared, "size_bytes": size + more}))
+        say(json.dumps({"entries": entries, "models": prepared, "size_bytes": size + more}))
         return
     gone = _count(entries, "entry", "entries") + (f" and {_count(prepared, 'prepared model')}" if models else "")
-    typer.echo(f"removed {gone}, {_size(size + more)}")
+    say(f"removed {gone}, {_size(size + more)}")
 
 
 def _by_video(cache: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from highlightr.cli.say import say
 from highlightr.core.device import core_count, cuda_device_count
 from highlightr.core.errors import FAILURE, HighlightrError
 from highlightr.core.files import home_folder
@@ -97,9 +98,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON li
     """Say what is installed, which weights are here, and which ffmpeg and device will be used."""
     findings = examine()
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        say(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            typer.echo(f"{'ok ' if finding.good else 'BAD'} {finding.part:<26} {finding.state}")
+            say(f"{'ok ' if finding.good else 'BAD'} {finding.part:<26} {finding.state}")
     if not all(finding.good for finding in findings):
         raise typer.Exit(FAILURE)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
@@ -45,16 +46,16 @@ def evaluate(
             "give --protocol, --predictions and --annotations to judge a file, or --preset and --data to judge a preset"
         )
     if as_json:
-        typer.echo(json.dumps(report.as_dict(), indent=2))
+        say(json.dumps(report.as_dict(), indent=2))
     else:
         _show(report)
 
 
 def _show(report: Report) -> None:
-    typer.echo(f"{report.protocol}: {report.num_cases} cases ({report.source})")
+    say(f"{report.protocol}: {report.num_cases} cases ({report.source})")
     show_rows(report.rows)
     for note in report.notes:
-        typer.echo(f"Note: {note}")
+        say(f"Note: {note}")
 
 
 def show_rows(rows: Sequence[Row]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import PrecisionChoice
+from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import check_precision
 from highlightr.core.errors import FAILURE
@@ -55,7 +56,7 @@ def extract(
     with progress_hook(quiet=quiet or as_json) as progress:
         results = extract_to_files(videos_in(place), names, out, options, progress=progress)
     if as_json:
-        typer.echo(json.dumps([_row(result) for result in results], indent=2))
+        say(json.dumps([_row(result) for result in results], indent=2))
     elif not quiet:
         _show(results)
     if any(result.state == "failed" for result in results):

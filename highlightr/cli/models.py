@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.scorers import describe as describe_scorer
@@ -32,7 +33,7 @@ def list_(as_json: Json = False) -> None:
 
     states = store.list_weights()
     if as_json:
-        typer.echo(json.dumps([_row(state) for state in states], indent=2))
+        say(json.dumps([_row(state) for state in states], indent=2))
         return
     rows = [
         (state.entry.name, state.state, _megabytes(state.size_bytes), state.entry.licence, state.entry.title)
@@ -47,9 +48,9 @@ def pull(names: Names) -> None:
     with progress_hook(quiet=False) as progress:
         pulled = installer.pull(names, progress)
     for item in pulled:
-        typer.echo(f"{item.name}: {item.path}{'' if item.fetched else ' (was there already)'}")
+        say(f"{item.name}: {item.path}{'' if item.fetched else ' (was there already)'}")
         if item.newly_pinned:
-            typer.echo(f"  no full hash is published; pinned sha256 {item.sha256}, which later pulls must match")
+            say(f"  no full hash is published; pinned sha256 {item.sha256}, which later pulls must match")
 
 
 @app.command()
@@ -60,7 +61,7 @@ def verify(
 
     results = store.verify(names or None)
     for result in results:
-        typer.echo(f"{result.state:<8} {result.name}  {result.detail}".rstrip())
+        say(f"{result.state:<8} {result.name}  {result.detail}".rstrip())
     if any(result.state != "ok" for result in results):
         raise typer.Exit(FAILURE)
 
@@ -69,7 +70,7 @@ def verify(
 def path(name: Annotated[str, typer.Argument(help="A name from `highlightr models list`.")]) -> None:
     """Print where weights lie."""
 
-    typer.echo(store.weights_path(name))
+    say(store.weights_path(name))
 
 
 @app.command("import")
@@ -78,7 +79,7 @@ def import_(
     name: Annotated[str, typer.Option("--as", help="Which weights it is.")],
 ) -> None:
     """Take a checkpoint from a file instead of the network."""
-    typer.echo(installer.import_file(file, name).path)
+    say(installer.import_file(file, name).path)
 
 
 @app.command()
@@ -99,7 +100,7 @@ def convert(
         rewrite(source, target, overwrite=overwrite)
     else:
         raise ConfigError(f"no layout {layout!r}; there are plain and davihd")
-    typer.echo(target)
+    say(target)
 
 
 @app.command()
@@ -118,7 +119,7 @@ def describe(
         for name, item in chosen.scorers.items()
     ]
     if as_json:
-        typer.echo(json.dumps(found[0] if len(found) == 1 else {"preset": chosen.name, "scorers": found}, indent=2))
+        say(json.dumps(found[0] if len(found) == 1 else {"preset": chosen.name, "scorers": found}, indent=2))
         return
     for each in found:
         _show_scorer(each)
@@ -127,9 +128,9 @@ def describe(
 def _show_scorer(found: dict[str, Any]) -> None:
     parameters = found.pop("parameters")
     for key, value in found.items():
-        typer.echo(f"{key:<16} {_words(value)}")
+        say(f"{key:<16} {_words(value)}")
     for block, count in parameters.items():
-        typer.echo(f"  {block:<24} {count:>13,}")
+        say(f"  {block:<24} {count:>13,}")
 
 
 def _row(state: Any) -> dict[str, Any]:

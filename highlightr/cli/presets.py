@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table
 from highlightr.features.registry import extractor_class, text_encoder_class
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset, preset_names
@@ -21,7 +22,7 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
     found = [load_preset(name) for name in preset_names()]
     if as_json:
         rows = [dataclasses.asdict(preset) | {"weights": _states(preset, states)} for preset in found]
-        typer.echo(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
         return
     print_table(
         ("preset", "what it is for", "scorers", "weights", "cost", "measured"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,11 @@ from typing import Annotated
 import typer
 
 from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.say import say
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
 from highlightr.core.device import check_precision
+from highlightr.core.text import json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 from highlightr.pipeline import Highlighter
 from highlightr.selection.options import SelectionOptions
@@ -56,7 +57,7 @@ def score(
     if output is not None:
         write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)
     if as_json:
-        typer.echo(json.dumps(scores_document(analyses[0].source, preset, results), ensure_ascii=False, indent=1))
+        say(json_shown(scores_document(analyses[0].source, preset, results), indent=1))
     elif not quiet and output is None:
         _show(results)
 
@@ -70,4 +71,4 @@ def _show(results: Sequence[Scored]) -> None:
         rows.append((clock(float(start), tenths=True), clock(float(stop), tenths=True), *values))
     print_columns(("from", "to", *(" ".join((each.query or "saliency").split()) for each in results)), rows)
     for note in dict.fromkeys(note for each in results for note in each.scores.notes):
-        typer.echo(f"Note: {note}")
+        say(f"Note: {note}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +10,10 @@ import typer
 
 from highlightr.cli.choices import CacheChoice, CopyChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.option_flags import with_flags
+from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
 from highlightr.core.device import check_precision
+from highlightr.core.text import json_shown
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
 from highlightr.selection.options import SelectionOptions
@@ -47,6 +48,6 @@ def summarize(
         )
         summary = highlighter.summarize(video, query, **wanted)
     if as_json:
-        typer.echo(json.dumps(summary.receipt, ensure_ascii=False, indent=2))
+        say(json_shown(summary.receipt, indent=2))
     elif not quiet:
         show_summary(summary)

@@ -6,6 +6,7 @@ to load than a query on a video seen before takes to answer.
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from highlightr.core.clock import clock
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.stop import raise_if_stopped
+from highlightr.core.text import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,13 +102,13 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for number, heading in enumerate(headings):
         table.add_column(heading, overflow="fold", no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(shown(cell)) for cell in row))
     Console().print(table)
 
 
 def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print many rows of short cells, none of which folds; Rich would lay them out longer than scoring them took."""
-    table = [headings, *rows]
+    table = [tuple(map(shown, row)) for row in (headings, *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -123,16 +125,16 @@ def show_summary(summary: Summary) -> None:
     if summary.match is not None and summary.query is not None:
         headline, sentence = verdict_words(summary.match)
         style = "bold green" if summary.match.verdict == "strong" else "bold yellow"
-        console.print(Text.assemble((headline, style), f" for \u201c{summary.query}\u201d. {sentence}"))
+        console.print(Text.assemble((headline, style), f" for \u201c{shown(summary.query)}\u201d. {sentence}"))
     kept = f"{summary.seconds:.1f} of {summary.source.duration_seconds:.1f} s in {len(summary.segments)}"
     console.print(f"{kept} {'segment' if len(summary.segments) == 1 else 'segments'}", highlight=False)
     console.print(_segment_table(summary.segments))
     if any(segment.reasons for segment in summary.segments):
         console.print(Text(PERCENT_NOTE, style="dim"))
     for note in summary.notes:
-        console.print(Text(f"Note: {note}", style="yellow"))
+        console.print(Text(shown(f"Note: {note}"), style="yellow"))
     for name, path in summary.outputs.items():
-        console.print(Text.assemble((f"{name:<10} ", "bold"), str(path)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<10} ", "bold"), shown(str(path))), soft_wrap=True)
 
 
 def _segment_table(segments: Sequence[Segment]) -> Table:
@@ -146,7 +148,9 @@ def _segment_table(segments: Sequence[Segment]) -> Table:
     table.add_column("what and why", overflow="fold")
     for segment in segments:
         times = (clock(seconds, tenths=True) for seconds in (segment.start_seconds, segment.stop_seconds))
-        why = Text.assemble((segment.title, "bold"), "\n" if segment.title and segment.reasons else "", _why(segment))
+        why = Text.assemble(
+            (shown(segment.title), "bold"), "\n" if segment.title and segment.reasons else "", _why(segment)
+        )
         table.add_row(str(segment.rank), *times, f"{segment.score:.2f}", why)
     return table
 
@@ -178,4 +182,6 @@ class _LogHandler(logging.Handler):
 
             about = self._debug
             self._rich = RichHandler(console=error_console(), show_path=about, show_time=about, rich_tracebacks=False)
-        self._rich.emit(record)
+        safe = copy.copy(record)
+        safe.msg, safe.args = shown(record.getMessage()), None
+        self._rich.emit(safe)

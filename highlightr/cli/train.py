@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from highlightr.cli.evaluate import show_rows
+from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.extras import need
 
@@ -52,11 +53,11 @@ def train(
             progress=progress,
         )
     if as_json:
-        typer.echo(json.dumps(result.as_dict(), indent=2))
+        say(json.dumps(result.as_dict(), indent=2))
         return
     show_rows((result.row, *result.baselines))
     for one in result.runs:
-        typer.echo(one.weights)
+        say(one.weights)
 
 
 def ablate(
@@ -78,9 +79,9 @@ def ablate(
     with progress_hook(quiet=as_json) as progress:
         result = run(config, data, out, seeds=seeds, folds=folds, device=device, tables=table or (), progress=progress)
     if as_json:
-        typer.echo(json.dumps(result.as_dict(), indent=2))
+        say(json.dumps(result.as_dict(), indent=2))
         return
     for name, rows in result.tables.items():
-        typer.echo(name)
+        say(name)
         show_rows((*rows, *result.baselines))
-    typer.echo(result.folder)
+    say(result.folder)

@@ -5,6 +5,8 @@ In: text, or plain types. Out: an instance of a dataclass whose annotations say 
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import reprlib
 from collections.abc import Mapping
@@ -77,6 +79,28 @@ def read_yaml(path: Path) -> Any:
     return parse_yaml(text, str(path))
 
 
+def read_json(path: Path, kind: type[Made]) -> Made:
+    """A dataclass, or plain types, from a JSON file of highlightr's own that anyone may have changed meanwhile.
+
+    Raises:
+        OSError: the file cannot be read.
+        ConfigError: not JSON, or not of this type.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not JSON: {' '.join(str(error).split())[:200]}") from error
+    return from_plain(kind, values, str(path))
+
+
+def _finite(text: str) -> float:
+    """A number; ``1e400`` and ``NaN`` are none that another program could read."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
 def from_plain(kind: type[Made], values: Any, where: str) -> Made:
     """An instance of a dataclass from plain types, nested dataclasses, mappings and tuples included.
 
@@ -93,7 +117,7 @@ def from_plain(kind: type[Made], values: Any, where: str) -> Made:
         return msgspec.convert(values, kind)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    except (msgspec.ValidationError, ValueError, OverflowError) as error:
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
         raise ConfigError(f"{where}: {_in_words(kind, values, str(error))}") from error
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
+from highlightr.core.text import json_shown
 from highlightr.core.types import FloatArray, Match, Reason, Segment, Source, Summary
 from highlightr.features.base import Weights
 from highlightr.media import CutResult, Piece
@@ -93,7 +94,7 @@ def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
     Raises:
         OutputError: the place cannot be written.
     """
-    write_whole(path, json.dumps(receipt, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    write_whole(path, json_shown(receipt, indent=2) + "\n")
 
 
 def receipt_schema() -> dict[str, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from highlightr.core.errors import OutputError
 from highlightr.core.files import whole_file
+from highlightr.core.text import json_shown
 from highlightr.core.types import Scores, Source
 
 __all__ = ["SUFFIXES", "Scored", "check_scores_path", "scores_document", "write_scores"]
@@ -101,4 +101,4 @@ def _table(results: Sequence[Scored]) -> str:
 
 
 def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    return json_shown(document, indent=1) + "\n"

@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +65,11 @@ class FeatureCache:
     folder: Path = field(default_factory=lambda: home_folder() / "features")
     limit_bytes: int = field(default_factory=lambda: limit_from_environment())
 
-    def get(self, about: Mapping[str, Any]) -> Extracted | None:
-        """What was kept under this description, or `None`; marks it as used."""
+    def get(self, about: Mapping[str, Any], fits: Callable[[Extracted], bool] = lambda _: True) -> Extracted | None:
+        """What was kept under this description, or `None`; marks it as used.
+
+        An entry that is damaged, or that does not fit, is removed, so that it is made again.
+        """
         path = self._place(about)
         payload = read_sealed(path) if self.limit_bytes else None
         try:
@@ -74,7 +77,7 @@ class FeatureCache:
         except (ValueError, KeyError, TypeError) as error:
             logger.debug("%s is damaged: %s", path, error)
             found = None
-        if found is None:
+        if found is None or not fits(found):
             remove_file(path)
             return None
         mark_used(path)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import code_digest, content_key
@@ -57,7 +60,7 @@ def extract(
     if cache is None or not cache.limit_bytes:
         return _decoded(source, grid, wanted, progress)
     keys = {each.name: cache_key(source, grid, each) for each in wanted}
-    parts = {name: cache.get(key) for name, key in keys.items()}
+    parts = {each.name: cache.get(keys[each.name], partial(_fits, grid, each)) for each in wanted}
     missing = [each for each in wanted if parts[each.name] is None]
     decoded = _decoded(source, grid, missing, progress) if missing else None
     for each in missing:
@@ -81,6 +84,21 @@ def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[s
         "device": extractor.provenance.device.partition(":")[0],
         "code": code_digest("features", "media"),
     }
+
+
+def _fits(grid: TimeGrid, extractor: Extractor, part: Extracted) -> bool:
+    """Whether these are features that the extractor could have made of a video of this length."""
+    streams = {name: (grid.num_clips, width) for name, width in extractor.streams.items()}
+    widths = {name: signal.values.shape[1] for name, signal in part.signals.items()}
+    values = [*part.streams.values(), *(signal.values for signal in part.signals.values())]
+    times = [signal.times_seconds for signal in part.signals.values()]
+    return (
+        {name: rows.shape for name, rows in part.streams.items()}.items() <= streams.items()
+        and widths.items() <= dict(extractor.signals).items()
+        and bool(part.streams or part.signals)
+        and all(rows.dtype == np.float32 and np.isfinite(rows).all() for rows in values)
+        and all(each.dtype == np.float64 and np.isfinite(each).all() and (np.diff(each) >= 0).all() for each in times)
+    )
 
 
 def _decoded(source: Source, grid: TimeGrid, extractors: Sequence[Extractor], progress: Progress | None) -> Features:

@@ -49,7 +49,7 @@ def videos(tmp_path: Path) -> Path:
 def snapshot(output: Path) -> dict[str, Any]:
     """What a batch made, without what differs from run to run: times, tries, and where the folder is."""
     found: dict[str, Any] = {"results": [_plain_line(line) for line in results(output)]}
-    for path in sorted(output.rglob("summary.*")):
+    for path in sorted(output.rglob("*.summary.*")):
         name = path.relative_to(output).as_posix()
         if path.suffix == ".mp4":
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()

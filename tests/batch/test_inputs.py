@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,10 @@ def tree(root: Path, *names: str) -> Path:
 
 def names(found: tuple[InputVideo, ...]) -> list[str]:
     return [one.name for one in found]
+
+
+def folders(found: tuple[InputVideo, ...]) -> list[str]:
+    return [one.folder for one in found]
 
 
 def test_a_folder_is_walked_through_and_keeps_its_folders(tmp_path: Path) -> None:
@@ -45,11 +52,11 @@ def test_a_pattern_chooses_files_of_any_suffix(tmp_path: Path) -> None:
 def test_videos_of_one_name_stay_apart_also_without_case(tmp_path: Path) -> None:
     tree(tmp_path, "x/v.mp4", "y/v.mp4", "z/V.MP4")
     inputs = [str(tmp_path / output_dir) for output_dir in ("x", "y/v.mp4", "z")]
-    found = names(find_videos(inputs, tmp_path / "out"))
-    assert found[0] == "v.mp4"
-    assert found[1].startswith("v.mp4~")
-    assert found[2].startswith("V.MP4~")
-    assert found == names(find_videos(inputs, tmp_path / "out"))
+    found = folders(find_videos(inputs, tmp_path / "out"))
+    assert found[0] == "v"
+    assert found[1].startswith("v~")
+    assert found[2].startswith("V~")
+    assert found == folders(find_videos(inputs, tmp_path / "out"))
 
 
 def test_a_video_that_is_named_twice_is_one(tmp_path: Path) -> None:
@@ -58,9 +65,11 @@ def test_a_video_that_is_named_twice_is_one(tmp_path: Path) -> None:
 
 
 def test_names_of_the_batch_itself_are_not_given_away(tmp_path: Path) -> None:
-    tree(tmp_path, "in/results.jsonl")
+    tree(tmp_path, "in/results.jsonl", "in/index.html.mp4")
+    (page,) = find_videos([str(tmp_path / "in" / "index.html.mp4")], tmp_path / "out")
+    assert page.folder.startswith("index.html~")
     (found,) = find_videos([str(tmp_path / "in" / "results.jsonl")], tmp_path / "out")
-    assert found.name.startswith("results.jsonl~")
+    assert found.folder == "results"
 
 
 def test_lists_are_relative_to_themselves_and_keep_folders(tmp_path: Path) -> None:
@@ -90,7 +99,7 @@ def test_addresses_need_permission_and_get_safe_names(tmp_path: Path) -> None:
     assert "secret" not in str(refused.value)
     assert "token" not in str(refused.value)
     (found,) = find_videos([address], tmp_path, allow_remote=True)
-    assert found == InputVideo(address, "hidden clip.mp4", remote=True)
+    assert found == InputVideo(address, "hidden clip.mp4", remote=True, folder="hidden clip")
 
 
 @pytest.mark.parametrize(
@@ -110,3 +119,55 @@ def test_addresses_need_permission_and_get_safe_names(tmp_path: Path) -> None:
 def test_addresses_that_lead_elsewhere_are_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"are fetched|chain of addresses|is not an address"):
         find_videos([address], tmp_path, allow_remote=True)
+
+
+def _apart(found: list[str]) -> None:
+    """No folder is another's, or lies inside it, where case and accents make no difference either."""
+    keys = [unicodedata.normalize("NFC", folder).casefold() for folder in found]
+    for one, other in itertools.permutations(keys, 2):
+        assert one != other
+        assert not other.startswith(f"{one}/")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("a.mp4", "a.mkv"),
+        ("a.mp4", "a/b.mp4", "a/c.mp4"),
+        ("b.mp4", "a.mp4/b.mp4", "a.mp4.mp4"),
+        ("Été.mp4", "e\u0301te\u0301.mp4", "\u00c9T\u00c9.mp4"),
+        ("x" * 200 + "1.mp4", "x" * 200 + "2.mp4", "é" * 120 + "1.mp4", "é" * 120 + "2.mp4"),
+        ("A/v.mp4", "a/v.mp4", "a/V.mp4"),
+        ("deep/a.mp4", "deep/a/b/c.mp4", "deep/a/b.mp4"),
+        (".highlightr.mp4", "index.html.mp4"),
+    ],
+    ids=lambda given: given[0][:12],
+)
+def test_every_video_has_a_folder_of_its_own_in_every_run(given: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", *given)
+    found = find_videos([str(folder)], tmp_path / "out", pattern="*")
+    assert len(found) == len(given)
+    _apart(folders(found))
+    assert all(len(os.fsencode(part)) < 255 - 20 for one in found for part in one.folder.split("/"))
+    known = {one.video: one.folder for one in found}
+    tree(folder, "0.mp4", "more/new.mp4")
+    again = find_videos([str(folder)], tmp_path / "out", pattern="*", known=known)
+    assert {one.video: one.folder for one in again}.items() >= known.items()
+    _apart(folders(again))
+
+
+def test_what_earlier_runs_gave_out_is_kept_whatever_comes_first(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", "b.mkv")
+    (first,) = find_videos([str(folder)], tmp_path / "out")
+    tree(folder, "b.avi")
+    both = find_videos([str(folder)], tmp_path / "out", known={first.video: first.folder})
+    assert first.folder == "b"
+    assert [one.folder == "b" for one in both] == [False, True]
+
+
+@pytest.mark.parametrize("folder", ["../x", "/etc", "", ".", "a/../b", "a//b", "a\0b"])
+def test_a_folder_outside_is_never_believed(folder: str, tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.mp4")
+    video = str(tmp_path / "in" / "a.mp4")
+    (found,) = find_videos([video], tmp_path / "out", known={video: folder})
+    assert found.folder == "a"

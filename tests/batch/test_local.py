@@ -26,7 +26,7 @@ class Killer:
 
     def __call__(self, progress: BatchProgress) -> None:
         for one in progress.running.values():
-            if one.job.folder == self.name and one.stage and one.pid not in self.seen and len(self.seen) < self.times:
+            if one.job.title == self.name and one.stage and one.pid not in self.seen and len(self.seen) < self.times:
                 self.seen.add(one.pid)
                 os.kill(one.pid, self.what)
 
@@ -52,7 +52,7 @@ def test_a_folder_becomes_summaries_results_and_an_index(videos: Path, tmp_path:
         BatchOptions(**options),
         progress=lambda progress: boards.append((progress.done, progress.failed, len(progress.running))),
     )
-    assert {one.job.folder: one.state for one in result.outcomes} == {
+    assert {one.job.title: one.state for one in result.outcomes} == {
         "a.mp4": "done",
         "b.mp4": "done",
         "broken.mp4": "failed",
@@ -60,14 +60,14 @@ def test_a_folder_becomes_summaries_results_and_an_index(videos: Path, tmp_path:
     }
     (failed,) = result.failed
     assert "not a video that can be read" in str(failed.error)
-    for folder, seconds in (("a.mp4", 2.0), ("b.mp4", 3.0), ("deep/a.mp4", 2.5)):
+    for folder, seconds in (("a", 2.0), ("b", 3.0), ("deep/a", 2.5)):
         made_here = {path.name for path in (tmp_path / "out" / folder).iterdir()}
-        assert made_here == {"summary.mp4", "summary.json", "summary.html"}
+        assert made_here == {f"{Path(folder).name}.summary.{end}" for end in ("mp4", "json", "html")}
         (line,) = [line for line in results(tmp_path / "out") if line["folder"] == folder]
         assert line["video_seconds"] == pytest.approx(seconds, abs=0.05)
         assert 0 < line["summary_seconds"] <= seconds
         assert line["notes"]
-    assert not (tmp_path / "out" / "broken.mp4").exists()
+    assert not (tmp_path / "out" / "broken").exists()
     assert "3 summaries" in result.index.read_text()
     assert boards[-1] == (3, 1, 0)
     assert max(running for _, _, running in boards) == 1
@@ -81,7 +81,7 @@ def test_what_is_done_is_kept_and_what_changed_is_made_again(videos: Path, tmp_p
     assert [one.state for one in kept.outcomes] == ["kept"] * 3
     assert snapshot(out) == first
     shutil.copy(made("tiny.mp4", seconds=2.2, size=(160, 120)), videos / "a.mp4")
-    (out / "b.mp4" / "summary.html").unlink()
+    (out / "b" / "b.summary.html").unlink()
     again = run_batch(jobs, out, BatchOptions(**options))
     assert [one.state for one in again.outcomes] == ["done", "done", "kept"]
     other = run_batch(jobs, out, BatchOptions(**options, summarize={"ratio": 0.9}))
@@ -109,7 +109,7 @@ def test_a_video_that_crashes_its_worker_fails_alone(videos: Path, tmp_path: Pat
     (failed,) = result.failed
     assert "ended by signal 11 (SIGSEGV)" in str(failed.error)
     assert "(tried 2 times)" in str(failed.error)
-    assert not (tmp_path / "out" / "b.mp4").exists()
+    assert not (tmp_path / "out" / "b").exists()
     none = BatchOptions(**options, retries=0)
     killer = Killer("b.mp4", signal.SIGKILL)
     (failed,) = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", none, progress=killer).failed
@@ -157,7 +157,7 @@ def test_several_queries_of_one_video_lie_apart(videos: Path, tmp_path: Path, op
     run_batch(jobs, tmp_path / "out", BatchOptions(**{**options, "preset": str(with_text)}))
     lines = results(tmp_path / "out")
     assert [(line["query"], line["state"]) for line in lines] == [("a cat", "done"), ("a dog", "done")]
-    assert len({line["outputs"]["video"] for line in lines}) == 2
+    assert [line["outputs"]["video"] for line in lines] == ["a/a-cat/a.summary.mp4", "a/a-dog/a.summary.mp4"]
     assert len({line["key"] for line in lines}) == 2
 
 
@@ -170,7 +170,7 @@ def test_a_full_disk_fails_what_does_not_fit(videos: Path, tmp_path: Path, optio
     assert [one.state for one in result.outcomes] == ["done", "failed", "done"]
     assert "No space left on device" in str(result.failed[0].error)
     assert leftovers(small_disk / "out") == []
-    assert not (small_disk / "out" / "b.mp4").exists()
+    assert not (small_disk / "out" / "b").exists()
 
 
 @pytest.fixture
@@ -240,8 +240,8 @@ def test_the_work_of_another_run_is_waited_for(videos: Path, tmp_path: Path, opt
 
     def watch(progress: BatchProgress) -> None:
         for one in progress.running.values():
-            if one.job.folder not in order:
-                order.append(one.job.folder)
+            if one.job.title not in order:
+                order.append(one.job.title)
         if progress.done == 2:
             holding.__exit__(None, None, None)
 
@@ -250,7 +250,7 @@ def test_the_work_of_another_run_is_waited_for(videos: Path, tmp_path: Path, opt
 
 
 def test_outputs_of_the_user_are_left_alone(videos: Path, tmp_path: Path, options: Any) -> None:
-    mine = tmp_path / "out" / "a.mp4" / "summary.mp4"
+    mine = tmp_path / "out" / "a" / "a.summary.mp4"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     result = run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**options))

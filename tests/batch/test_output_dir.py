@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from highlightr.batch import Job
+from highlightr.batch.jobs import JobResult
 from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.core.errors import OutputError
 
@@ -23,7 +23,7 @@ def output_dir(tmp_path: Path) -> OutputDir:
 
 
 def record_of(output_dir: OutputDir, key: str = "key") -> JobRecord:
-    return JobRecord(key, {"job": asdict(JOB)}, output_dir.sizes(JOB), (0, 50, 100), ((0.25, 0.5),), "cGljdHVyZQ==")
+    return JobRecord(key, JobResult(JOB, "done"), output_dir.sizes(JOB), (0, 50, 100), ((0.25, 0.5),), "cGljdHVyZQ==")
 
 
 def write_outputs(output_dir: OutputDir, text: str = "text") -> None:
@@ -90,12 +90,12 @@ def test_an_earlier_result_stays_until_it_is_replaced(replaced: bool, output_dir
 def test_files_that_no_batch_made_are_left_alone(output_dir: OutputDir) -> None:
     folder = output_dir.folder(JOB)
     folder.mkdir(parents=True)
-    (folder / "summary.json").write_text("the user's")
+    output_dir.outputs(JOB)["receipt"].write_text("the user's")
     for _ in range(2):
         with pytest.raises(OutputError, match="exists already, and no batch made it"), output_dir.begun(JOB):
             pass
         output_dir.sweep()
-    assert (folder / "summary.json").read_text() == "the user's"
+    assert output_dir.outputs(JOB)["receipt"].read_text() == "the user's"
 
 
 def test_sweeping_takes_what_the_dead_left_and_nothing_else(output_dir: OutputDir) -> None:
@@ -105,7 +105,7 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(output_dir: OutputDi
         folder = output_dir.folder(job)
         (folder / ".highlightr-abc.partial").mkdir(parents=True)
         (folder / ".highlightr-abc.partial" / "output.mp4").write_text("half")
-        (folder / "summary.mp4").write_text("of the dead")
+        output_dir.outputs(job)["video"].write_text("of the dead")
         (folder / "notes.txt").write_text("the user's")
         (state / "began" / job.id).write_text(json.dumps({"folder": job.folder}))
         (state / "done" / ".highlightr-def.partial").mkdir(exist_ok=True)
@@ -121,14 +121,14 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(output_dir: OutputDi
 
 
 def test_a_mark_cannot_lead_out_of_the_folder(output_dir: OutputDir, tmp_path: Path) -> None:
-    (tmp_path / "summary.mp4").write_text("the user's")
+    (tmp_path / f"{tmp_path.name}.summary.mp4").write_text("the user's")
     began = output_dir.root / ".highlightr" / "began"
     for folder in ("..", "deep/../..", str(tmp_path)):
         (began / Job("", None, folder).id).write_text(json.dumps({"folder": folder}))
         (began / "0123").write_text(json.dumps({"folder": folder}))
     (began / "4567").write_text("{")
     output_dir.sweep()
-    assert (tmp_path / "summary.mp4").read_text() == "the user's"
+    assert (tmp_path / f"{tmp_path.name}.summary.mp4").read_text() == "the user's"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"key": "k"}', '{"key": "k", "bands": 3, "curve": 1}', "\xff"])

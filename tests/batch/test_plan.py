@@ -19,21 +19,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_one_query_for_all(folder: Path, tmp_path: Path) -> None:
+def test_one_query_has_the_videos_own_folder(folder: Path, tmp_path: Path) -> None:
     jobs = plan_jobs([folder], tmp_path / "out", query="A cat!")
-    assert [job.query for job in jobs] == ["A cat!"] * 3
-    assert [job.folder.rpartition("/")[0] for job in jobs] == ["a.mp4", "b.mp4", "deep/b.mp4"]
-    assert all(job.folder.rpartition("/")[2].startswith("a-cat-") for job in jobs)
+    assert [(job.query, job.folder, job.title) for job in jobs] == [
+        ("A cat!", "a", "a.mp4"),
+        ("A cat!", "b", "b.mp4"),
+        ("A cat!", "deep/b", "deep/b.mp4"),
+    ]
     assert len({job.id for job in jobs}) == 3
 
 
-def test_the_folder_follows_from_video_and_query_alone(folder: Path, tmp_path: Path) -> None:
-    one = plan_jobs([folder / "a.mp4"], tmp_path / "out", query="猫")
-    many = plan_jobs([folder], tmp_path / "out", query="猫")
-    assert one[0].folder == many[0].folder
-    assert one[0].folder.startswith("a.mp4/query-")
-    assert plan_jobs([folder], tmp_path / "out", query="犬")[0].folder != one[0].folder
-    assert plan_jobs([folder], tmp_path / "out")[0].folder == "a.mp4"
+def test_several_queries_have_readable_folders_inside(folder: Path, tmp_path: Path) -> None:
+    rows = ["A cat!", "a cat", "猫 と 犬", "???", "…", "x" * 300]
+    queries = tmp_path / "q.csv"
+    queries.write_text("video,query\n" + "".join(f'a.mp4,"{row}"\n' for row in rows))
+    folders = [job.folder for job in plan_jobs([folder / "a.mp4"], tmp_path / "out", queries=queries)]
+    assert folders[:1] + folders[2:4] == ["a/a-cat", "a/猫-と-犬", "a/query"]
+    assert folders[1].startswith("a/a-cat-")
+    assert folders[4].startswith("a/query-")
+    assert len(folders[5]) < 60
+    assert folders == [job.folder for job in plan_jobs([folder / "a.mp4"], tmp_path / "out", queries=queries)]
 
 
 def test_rows_are_found_by_path_name_and_folder(folder: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_batch_fetches_once_and_leaves_no_copy(server: str, tmp_path: Path, op
         assert outcome.state == state, outcome.error
     (line,) = results(tmp_path / "out")
     assert line["video"] == f"{server}/film.mp4"
-    assert line["folder"] == "film.mp4"
+    assert line["folder"] == "film"
     assert [path.name for path in tmp_path.rglob("film.mp4") if path.is_file()] == []
     assert leftovers(tmp_path / "out") == []
     small = BatchOptions(**options, remote_limit_bytes=1000, overwrite=True)

@@ -151,7 +151,7 @@ def test_two_runs_at_once_share_the_work(folder: Path, calm: dict[str, Any], pre
     runs = [Run(folder, tmp_path / "out", preset) for _ in range(2)]
     jobs = [run.end() for run in runs]
     assert snapshot(tmp_path / "out") == calm
-    made_by = [{job["folder"] for job in one if not job["kept"]} for one in jobs]
+    made_by = [{job["title"] for job in one if not job["kept"]} for one in jobs]
     assert made_by[0] | made_by[1] == set(NAMES)
     assert not made_by[0] & made_by[1]
     assert leftovers(tmp_path / "out") == []

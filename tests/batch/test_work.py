@@ -115,4 +115,4 @@ def test_what_strict_does_not_find_is_no_failure(
     result = JobRunner(output_dir, BatchOptions(**options))(job)
     assert (result.state, result.error) == ("no_match", None)
     assert result.notes == ("nothing in this video seems to be 'a zebra'",)
-    assert not list(output_dir.root.rglob("summary.*"))
+    assert not list(output_dir.root.rglob("*.summary.*"))

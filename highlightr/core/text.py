@@ -1,0 +1,29 @@
+"""Text from names and metadata that anyone may have written, so that it can be shown on a terminal and in a log."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, by which a name could move the cursor or paint over a line; marks that turn the direction of writing; and
+what stands for bytes that are no UTF-8."""
+
+
+def shown(text: str) -> str:
+    """The text with every character that a terminal would act upon written as an escape, such as ``\\x1b``."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def json_shown(value: Any, indent: int | None = None) -> str:
+    """JSON that keeps the letters of all languages and escapes what `shown` escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if 0xDC80 <= number <= 0xDCFF:  # A byte of a name that is not UTF-8.
+        number -= 0xDC00
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
