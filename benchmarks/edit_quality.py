@@ -20,7 +20,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +40,10 @@ from benchmarks.edit_videos import (
 )
 from benchmarks.stitching import Captioned, Picture, read_captions
 from highlightr import Highlighter
-from highlightr.core.types import Features, Match, Segment, Shot
-from highlightr.features import create_text_encoder
+from highlightr.core.types import Features, Match, Query, Segment, Shot
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.media import probe
-from highlightr.model_loader import load_models
+from highlightr.model_loader import load_models, open_text_encoder
 from highlightr.scorers import Scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.configs import CFSumLiteConfig
@@ -59,6 +58,9 @@ from research.lite.study import Material, fitted
 FOLDS = 5
 HALVES = {"tuning": (0, 1), "report": (2, 3, 4)}
 """Folds of the captioned clips whose videos belong to each half."""
+
+BORDER_VIDEOS = 100
+"""Joined videos that a fold's borders are learned from: a third of what the shipped weights saw, for the time."""
 
 SILENT = Picture(width=298, height=224, frames_per_second=3)
 SOUNDING = Picture(width=320, height=240, frames_per_second=25)
@@ -228,9 +230,8 @@ def _add_share(figures: Figures, video: Watched, asked: Asked, segments: Sequenc
 class Answers:
     """The methods: the pipeline's own, one that guesses, one that knows."""
 
-    def __init__(self, scorers: Callable[[str], Scorer]) -> None:
-        self._scorers = scorers
-        self._encode = cache(create_text_encoder("minilm").encode)
+    def __init__(self, scorers: Callable[[str], Scorer], encode: Callable[[str], Query]) -> None:
+        self._scorers, self._encode = scorers, encode
         self._rng = np.random.default_rng(0)
         self._without_query = load_models(load_preset("lite"), "cpu").scorer_for(None)
 
@@ -239,7 +240,8 @@ class Answers:
         query = None if asked is None else self._encode(asked.text)
         scorer = self._without_query if query is None else self._scorers(video.scorer)
         scores = scorer.score(video.features, query, video.shots)
-        return select_segments(scores, video.shots, SelectionOptions()), scores.match
+        options, answering = SelectionOptions(), asked is not None
+        return select_segments(scores, video.shots, options, video.features, answering=answering), scores.match
 
     def random(self, video: Watched, asked: Asked | None) -> tuple[Sequence[Segment], Match | None]:
         """Spans of five seconds anywhere until the budget is spent; a verdict by lot."""
@@ -271,6 +273,7 @@ class Studio:
         self._highlighter = Highlighter.from_preset("lite", cache=False)
         self._captioned = read_captions(data / "captioned")
         self.folds = folds_of(len(self._captioned), FOLDS, 0)
+        self._encoder = open_text_encoder("minilm")
         features.mkdir(parents=True, exist_ok=True)
 
     def captioned(self, fold: int) -> list[Captioned]:
@@ -311,19 +314,33 @@ class Studio:
         weights = LinearWeights.from_tensors(self._refitted(int(name.split()[1])), shipped.config, name)
         return CFSumLiteScorer(self._banks["imagenet"], self._banks["yamnet"], weights, shipped.config)
 
-    @property
+    @cached_property
     def _banks(self) -> Mapping[str, LabelBank]:
-        encoder = create_text_encoder("minilm")
-        return {name: LabelBank(label_names(name), label_embeddings(encoder, name)) for name in ("imagenet", "yamnet")}
+        return {
+            name: LabelBank(label_names(name), label_embeddings(self._encoder, name)) for name in ("imagenet", "yamnet")
+        }
+
+    @cached_property
+    def _material(self) -> Material:
+        takes = read_takes(self._data / "captioned", self._features / "takes")
+        return Material(takes, [self.encode(take.caption) for take in takes], *self._banks.values())
+
+    def encode(self, text: str) -> Query:
+        """A query, embedded once and kept: there are more of them than of anything else."""
+        file = self._features / "queries" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            query = self._encoder.encode(text)
+            np.savez(file, tokens=query.tokens, vector=query.vector)
+        with np.load(file, allow_pickle=False) as kept:
+            return Query(text, kept["tokens"], kept["vector"])
 
     def _refitted(self, fold: int) -> Mapping[str, np.ndarray]:
         file = self._features / f"without-fold-{fold}.safetensors"
         if not file.exists():
-            takes = read_takes(self._data / "captioned", self._features / "takes")
-            encoder = create_text_encoder("minilm")
-            material = Material(takes, [encoder.encode(take.caption) for take in takes], *self._banks.values())
-            rest = sorted(set(range(len(takes))) - set(self.folds[fold]))
-            tensors = fitted(material, rest, CFSumLiteConfig(), FitSettings(), 0)
+            material = self._material
+            rest = sorted(set(range(len(material.takes))) - set(self.folds[fold]))
+            tensors = fitted(material, rest, CFSumLiteConfig(), FitSettings(border_videos=BORDER_VIDEOS), 0)
             save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, file)
         return load_file(file)
 
@@ -442,7 +459,7 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, help="print the rows of an earlier run too")
     options = parser.parse_args()
     studio = Studio(options.data, options.features, options.seed)
-    answers = Answers(cache(studio.scorer))
+    answers = Answers(cache(studio.scorer), studio.encode)
     rows: dict[str, dict[str, float]] = {}
     curves = {}
     for name in options.sets:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-import highlightr.datasets  # noqa: F401 - evaluation cannot be imported before it
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
 from highlightr.datasets.items import moment_labels
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1

@@ -130,7 +130,8 @@ class Highlighter:
         scores, shots = analysis.scores, analysis.shots
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, scores.match)
-            segments = select_segments(scores, shots, wanted.selection)
+            answering = query is not None and self._models.takes_query(query)
+            segments = select_segments(scores, shots, wanted.selection, analysis.features, answering=answering)
         notes = (*scores.notes, *remarks)
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=notes)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.

@@ -40,6 +40,9 @@ EVENT_DEALS = 8
 
 HALF = np.float16
 
+FITTED_SIZES = ("slope", "offset", "match_slope", "match_offset", "none_below")
+"""Numbers of the configuration that the study finds."""
+
 
 def material(takes: Sequence[Take], encoder: TextEncoder) -> Material:
     """Takes with their sentences embedded, and the class names."""
@@ -123,14 +126,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="gets cfsum-lite.safetensors and cfsum-lite.json")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--stitched", type=int, default=1, help="folds that are also stitched into files")
+    parser.add_argument("--calibrate", action="store_true", help="find slopes and offsets alone, and write no weights")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     encoder = open_text_encoder("minilm")
     found = material(read_takes(options.data / "captioned", options.features), encoder)
     events = material(read_takes(options.data / "events", options.features), encoder)
     config = CFSumLiteConfig()
-    result = study(found, config, FitSettings(), options.folds, options.seed, print)
+    result = study(found, config, FitSettings(), options.folds, options.seed, print, full_only=options.calibrate)
     print(table(result.rows))
+    if options.calibrate:
+        print(json.dumps(asdict(result)["calibration"], indent=1))
+        return
     heard = with_sound(found, events, config, options.seed)
     print(table(heard))
     place = options.data / "captioned"
@@ -138,7 +145,7 @@ def main() -> None:
     print(table(files))
     tensors = fitted(found, range(len(found.takes)), config, FitSettings(), options.seed)
     assert result.calibration is not None
-    sizes = {name: getattr(result.calibration, name) for name in ("slope", "offset", "weak_match")}
+    sizes = {name: getattr(result.calibration, name) for name in FITTED_SIZES}
     final = replace(config, **{name: round(value, 4) for name, value in sizes.items()})
     options.out.mkdir(parents=True, exist_ok=True)
     halves = {name: np.ascontiguousarray(value, dtype=HALF) for name, value in tensors.items()}

@@ -265,6 +265,9 @@ class Scores:
     """Sentences for the user about the whole result, such as that the query is not English."""
     match: Match | None = None
     """How well the video answers the query; `None` without a query, and where the scorer cannot tell."""
+    borders: FloatArray | None = None
+    """(num_clips - 1,) chance that another scene begins after each clip but the last; `None`: the scorer has no idea of
+    scenes."""
 
     def __post_init__(self) -> None:
         expected = (self.grid.num_clips,)
@@ -273,6 +276,8 @@ class Scores:
                 raise ValueError(f"scores {name!r} must be {expected}, got {values.shape}")
         if not np.isfinite(self.values).all() or self.values.min() < 0 or self.values.max() > 1:
             raise ValueError("saliency scores must be finite and lie in [0, 1]")
+        if self.borders is not None and self.borders.shape != (self.grid.num_clips - 1,):
+            raise ValueError(f"borders must be ({self.grid.num_clips - 1},), got {self.borders.shape}")
         if self.reasons and len(self.reasons) != self.grid.num_clips:
             raise ValueError(f"reasons must be given for all {self.grid.num_clips} clips, got {len(self.reasons)}")
 

@@ -172,6 +172,10 @@ class CFSumLiteConfig(FromMapping):
     """Width of the query's vector."""
     common_sentences: int = 128
     """Vectors of ordinary sentences: what resembles all of them says little about the query."""
+    ordinary_clips: int = 128
+    """Clips that stand for ordinary footage: what answers a query lies above what the query gets there."""
+    ordinary_share: float = 0.95
+    """Quantile of ordinary clips that is the query's usual level, in [0, 1]."""
     border_units: int = 32
     """Hidden units that tell a scene's border."""
     gain: float = 4.0
@@ -189,14 +193,19 @@ class CFSumLiteConfig(FromMapping):
     slope: float = 1.0
     """Score = sigmoid(slope * log evidence + offset), fitted on held-out videos."""
     offset: float = 0.0
-    weak_match: float = 0.0
-    """Best score below which the query counts as not answered."""
+    match_slope: float = 1.0
+    """Chance that the video answers the query = sigmoid(match_slope * best log evidence + match_offset), likewise."""
+    match_offset: float = 0.0
+    none_below: float = 0.0
+    """Chance below which the query counts as not in the video."""
+    strong_from: float = 0.5
+    """Chance from which it counts as in the video; between the two it may be."""
     clip_seconds: float = 1.0
 
     def __post_init__(self) -> None:
         _positive(self, "pooled_width", "text_width", "common_sentences", "border_units", "gain", "clip_seconds")
-        _positive(self, "common_temperature", "sharpness", "slope")
-        for name in ("common_share", "audio_share", "weak_match"):
+        _positive(self, "common_temperature", "sharpness", "slope", "match_slope", "ordinary_clips")
+        for name in ("common_share", "audio_share", "none_below", "strong_from", "ordinary_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)!r}")
         if self.scene_strength < 0:

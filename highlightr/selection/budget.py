@@ -89,8 +89,10 @@ def _trace_back(
     return tuple(reversed(chosen))
 
 
-def select_shots(pieces: Pieces, options: SelectionOptions, budget: float) -> list[Span]:
-    """Choose whole shots by value under the budget; shots that meet are joined.
+def select_shots(
+    pieces: Pieces, options: SelectionOptions, budget: float, eligible: npt.NDArray[np.bool_]
+) -> list[Span]:
+    """Choose whole shots by value under the budget, among those whose pieces are all eligible; what meets is joined.
 
     A shot's value is the mean score of its clips, its weight its length. What the table's units left unused goes to
     the most valuable shots that still fit.
@@ -99,8 +101,8 @@ def select_shots(pieces: Pieces, options: SelectionOptions, budget: float) -> li
     code that later work shares (shot value = mean of the frame scores). Deviation: a shot longer than the budget,
     which they can never choose, is split into equal pieces of at most `max_seconds`.
     """
-    spans = _split_long_shots(pieces, options, budget)
-    values = [_mean_score(pieces, span) for span in spans]
+    spans = [span for span in _split_long_shots(pieces, options, budget) if _whole(pieces, span, eligible)]
+    values = [pieces.mean_score(span) for span in spans]
     copies = len(spans) * (1 if options.max_clips is None else min(options.max_clips, len(spans)) + 1)
     unit = max(UNIT_SECONDS, budget * copies / LARGEST_TABLE)
     lengths = [max(1, math.ceil((span.seconds - EPSILON_SECONDS) / unit)) for span in spans]
@@ -120,10 +122,9 @@ def _split_long_shots(pieces: Pieces, options: SelectionOptions, budget: float) 
     return spans
 
 
-def _mean_score(pieces: Pieces, span: Span) -> float:
+def _whole(pieces: Pieces, span: Span, eligible: npt.NDArray[np.bool_]) -> bool:
     first, last = pieces.index_at(span.start), pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
-    edges = np.clip(pieces.edges[first : last + 2], span.start, span.stop)
-    return float(np.dot(np.diff(edges), pieces.scores[first : last + 1]) / span.seconds)
+    return bool(eligible[first : last + 1].all())
 
 
 def _use_the_rest(

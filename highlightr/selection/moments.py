@@ -1,8 +1,8 @@
 """The strongest moments first: peaks of the scores, grown to a watchable length.
 
-In: scored pieces of the video and a budget. Out: spans in order of time that do not overlap and together stay
-within the budget. A moment grows inside its shot as long as the scores hold up, its edges move out to near shot
-boundaries, and moments that nearly touch are joined.
+In: scored pieces of the video, which of them may be chosen, and a budget. Out: spans in order of time that do not
+overlap and together stay within the budget. A moment grows inside its scene as long as the scores hold up, its edges
+move to near shot boundaries, and moments of one scene that nearly touch are joined.
 """
 
 from __future__ import annotations
@@ -10,65 +10,95 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, join_touching
 
-__all__ = ["select_moments"]
-
 HALF_PROMINENCE = 0.5
 """A moment reaches as far as scores stay above this part of the way from the video's median to the peak."""
 
+FRAGMENT_SECONDS = 1.0
+"""Less of a neighbouring shot than this looks like a fault, so it is left out."""
 
-def select_moments(pieces: Pieces, options: SelectionOptions, budget: float) -> list[Span]:
-    """Take peaks from the highest down until the budget is spent; equal peaks in order of time.
+Mask = npt.NDArray[np.bool_]
 
-    The budget is filled, best first. Up to `min_seconds` may stay unspent where only a fragment of another shot
-    would fit: a clean ending is worth more than the last second.
+
+def select_moments(
+    pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, *, fill: bool
+) -> list[Span]:
+    """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
+
+    Args:
+        pieces: the scored video.
+        options: lengths and limits.
+        budget: seconds.
+        eligible: (P,) pieces that may be chosen; a moment holds no others.
+        fill: lengthen the chosen moments by what is left of the budget.
+
+    Returns:
+        Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
+        shot would fit: a clean ending is worth more than the last second.
     """
-    return _Moments(pieces, options, budget).select()
+    moments = _Moments(pieces, options, budget, eligible)
+    moments.choose()
+    if fill:
+        moments.lengthen()
+    return moments.chosen
 
 
 class _Moments:
     """The state of one selection: what was chosen, what is still free, what is left of the budget."""
 
-    def __init__(self, pieces: Pieces, options: SelectionOptions, budget: float) -> None:
+    def __init__(self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask) -> None:
         self._pieces = pieces
         self._options = options
-        self._shortest = min(options.min_seconds, budget)
+        self._margin = sum(options.margin)
+        self._shortest = min(options.shortest_seconds(pieces.stop), budget)
         self._rest = budget
         self._floor = float(np.median(pieces.scores))
-        self._free = np.ones(len(pieces.scores), dtype=bool)
-        self._chosen: list[Span] = []
+        self._free = eligible.copy()
+        self.chosen: list[Span] = []
 
-    def select(self) -> list[Span]:
-        """Run to the end of the budget."""
+    @property
+    def _longest(self) -> float:
+        return min(self._options.max_seconds, self._rest - self._margin)
+
+    def choose(self) -> None:
+        """Run until the budget does not hold another moment."""
         limit = math.inf if self._options.max_clips is None else self._options.max_clips
-        while self._rest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self._chosen) < limit:
+        while self._longest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self.chosen) < limit:
             peak = int(np.argmax(np.where(self._free, self._pieces.scores, -1.0)))
             room = self._room_around(peak)
-            span = self._snap(self._grow(peak, room), room)
+            span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
             self._take(self._close_gaps(span, room))
-        self._lengthen()
-        return self._chosen
 
     def _room_around(self, peak: int) -> Span:
-        """The unchosen stretch that holds a free piece."""
-        edge = float(self._pieces.edges[peak])
-        before = [span.stop for span in self._chosen if span.stop <= edge + EPSILON_SECONDS]
-        after = [span.start for span in self._chosen if span.start > edge + EPSILON_SECONDS]
-        return Span(max(before, default=0.0), min(after, default=self._pieces.stop))
+        """The free stretch of one scene that holds a piece."""
+        scene = self._pieces.scene_at(float(self._pieces.edges[peak]))
+        free = self._free_stretch(peak, peak)
+        return Span(max(free.start, scene.start), min(free.stop, scene.stop))
+
+    def _free_stretch(self, first: int, last: int) -> Span:
+        """Pieces ``first`` to ``last`` and what is free on both sides of them."""
+        blocked = np.flatnonzero(~self._free)
+        before, after = blocked[blocked < first], blocked[blocked > last]
+        start = self._pieces.edges[before[-1] + 1] if len(before) else 0.0
+        stop = self._pieces.edges[after[0]] if len(after) else self._pieces.stop
+        return Span(float(start), float(stop))
 
     def _grow(self, peak: int, room: Span) -> Span:
-        """From the peak's piece outwards: to the shortest length at any price, beyond it while scores hold up."""
-        pieces, longest = self._pieces, min(self._options.max_seconds, self._rest)
+        """From the peak's piece outwards: to the shortest length at any price, further while scores hold up."""
+        pieces, longest = self._pieces, self._longest
         span = _crop(Span(float(pieces.edges[peak]), float(pieces.edges[peak + 1])), longest)
         level = min(pieces.scores[peak], self._floor + HALF_PROMINENCE * (pieces.scores[peak] - self._floor))
         shot = pieces.shot_at(span.start)
         inside = Span(max(room.start, shot.start), min(room.stop, shot.stop))
         span = self._spread(span, inside, self._shortest, longest, -1.0)
         span = self._spread(span, room, self._shortest, longest, -1.0)  # A shot too short to stand alone.
-        return self._spread(span, inside, longest, longest, level)
+        unit = pieces.unit_at(span.start)
+        holding = Span(max(room.start, unit.start), min(room.stop, unit.stop))
+        return self._spread(span, holding, longest, longest, level)
 
     def _spread(self, span: Span, limits: Span, wanted: float, longest: float, level: float) -> Span:
         """Add neighbouring pieces within the limits, the better side first, until the wanted length."""
@@ -89,8 +119,7 @@ class _Moments:
 
     def _snap(self, span: Span, room: Span) -> Span:
         """Move edges outwards to the boundary of the shot they lie in, if it is near and the length allows."""
-        longest = min(self._options.max_seconds, self._rest) + EPSILON_SECONDS
-        near = self._options.snap_seconds + EPSILON_SECONDS
+        longest, near = self._longest + EPSILON_SECONDS, self._options.snap_seconds + EPSILON_SECONDS
         start = max(self._pieces.shot_at(span.start).start, room.start)
         if span.start - start <= near and span.stop - start <= longest:
             span = Span(start, span.stop)
@@ -99,18 +128,33 @@ class _Moments:
             span = Span(span.start, stop)
         return span
 
+    def _without_fragments(self, span: Span, peak: int) -> Span:
+        """Leave out the little that reaches over a shot boundary, unless the peak lies in it or the rest is short."""
+        if self._options.snap_seconds == 0:
+            return span
+        middle = float(self._pieces.edges[peak] + self._pieces.edges[peak + 1]) / 2
+        first = self._pieces.shot_at(span.start)
+        if first.stop <= middle and first.stop - span.start < FRAGMENT_SECONDS < first.seconds:
+            span = Span(first.stop, span.stop) if span.stop - first.stop >= self._shortest else span
+        last = self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
+        if last.start > middle and span.stop - last.start < FRAGMENT_SECONDS < last.seconds:
+            span = Span(span.start, last.start) if last.start - span.start >= self._shortest else span
+        return span
+
     def _close_gaps(self, span: Span, room: Span) -> Span:
-        """Reach a chosen neighbour that is nearly touched, if the budget allows."""
-        near = self._options.merge_gap_seconds
-        if room.start > 0 and span.start - room.start <= near and span.stop - room.start <= self._rest:
+        """Reach a chosen neighbour of the same scene that is nearly touched, if the budget allows."""
+        near, rest = self._options.merge_gap_seconds, self._rest - self._margin + EPSILON_SECONDS
+        before = any(abs(other.stop - room.start) <= EPSILON_SECONDS for other in self.chosen)
+        if before and span.start - room.start <= near and span.stop - room.start <= rest:
             span = Span(room.start, span.stop)
-        if room.stop < self._pieces.stop and room.stop - span.stop <= near and room.stop - span.start <= self._rest:
+        after = any(abs(other.start - room.stop) <= EPSILON_SECONDS for other in self.chosen)
+        if after and room.stop - span.stop <= near and room.stop - span.start <= rest:
             span = Span(span.start, room.stop)
         return span
 
     def _take(self, span: Span) -> None:
         """Choose a span; pieces that it covers in part are split, so that the rest stays free."""
-        self._rest -= span.seconds
+        self._rest -= span.seconds + self._margin
         for time in span:
             at = self._pieces.index_at(time)
             pieces = self._pieces.split_at(time)
@@ -120,22 +164,24 @@ class _Moments:
         edges = self._pieces.edges
         middles = (edges[:-1] + edges[1:]) / 2
         self._free &= (middles < span.start) | (middles >= span.stop)
-        self._chosen = join_touching([*self._chosen, span])
+        self.chosen = join_touching([*self.chosen, span], self._pieces.walls)
 
-    def _lengthen(self) -> None:
+    def lengthen(self) -> None:
         """Spend what is too short for another moment on the chosen ones, earliest first, inside their shots."""
-        for span in tuple(self._chosen):
+        for span in tuple(self.chosen):
             step = min(self._rest, self._options.max_seconds - span.seconds)
-            if step <= EPSILON_SECONDS or span not in self._chosen:
+            if step <= EPSILON_SECONDS or span not in self.chosen:
                 continue  # Nothing to spend, or joined to a neighbour in the meantime.
-            others = [other for other in self._chosen if not other.start <= span.start < other.stop]
-            shot_start = self._pieces.shot_at(span.start).start
-            shot_stop = self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS).stop
-            low = max([shot_start, *(other.stop for other in others if other.stop <= span.start)])
-            high = min([shot_stop, *(other.start for other in others if other.start >= span.stop)])
-            longer = self._spread(span, Span(low, high), span.seconds + step, span.seconds + step, -1.0)
-            self._rest -= longer.seconds - span.seconds
-            self._chosen = join_touching([*self._chosen, longer])
+            first, last = self._pieces.index_at(span.start), self._pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
+            free = self._free_stretch(first, last)
+            shot_start, shot_stop = (
+                self._pieces.shot_at(span.start).start,
+                self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS).stop,
+            )
+            limits = Span(max(free.start, shot_start), min(free.stop, shot_stop))
+            longer = self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0)
+            self._rest += span.seconds + self._margin
+            self._take(longer)
 
 
 def _crop(span: Span, longest: float) -> Span:

@@ -24,6 +24,9 @@ DEFAULT_RATIO = 0.15
 SHORTEST_SUMMARY_SECONDS = 6.0
 """The default budget is no shorter, or a clip of 14 s would become one of 2.1 s; a ratio that is asked for is kept."""
 
+SHORTEST_MOMENT_SECONDS = (2.0, 5.0)
+"""Bounds of the default `min_seconds`: less than 2 s cannot be followed, and more than 5 s leaves out short answers."""
+
 Spans = tuple[tuple[float, float], ...]
 
 
@@ -52,11 +55,12 @@ class SelectionOptions:
     """Deliver nothing where the query is not in the video, instead of the best guess."""
     mode: Mode = "moments"
     """``moments``: strongest spans first; ``knapsack``: the best-valued set of whole shots."""
-    min_seconds: float = 2.0
-    """A moment is no shorter, unless the budget, the video or the shot that answers is; moments only."""
+    min_seconds: float | None = None
+    """A moment is no shorter, unless the budget, the video or the scene that answers is; moments only. `None`: a
+    quarter of the budget, from 2 s in short videos to 5 s in those over two minutes."""
     max_seconds: float = 20.0
-    """A moment is no longer. In knapsack mode, a shot that exceeds the budget is split into pieces no longer than
-    this."""
+    """A moment grows no longer; moments of one scene that touch are joined afterwards, so a strong stretch may play
+    longer. In knapsack mode, a shot that exceeds the budget is split into pieces no longer than this."""
     margin: tuple[float, float] = (0.0, 0.0)
     """Seconds added before and after each moment, across shot boundaries too; they count in the budget."""
     range: Spans = ()
@@ -83,8 +87,10 @@ class SelectionOptions:
         for name, known in (("mode", Mode), ("order", Order), ("detector", Detector)):
             self._check(name, getattr(self, name) in get_args(known), " or ".join(get_args(known)))
         for name in ("min_seconds", "max_seconds"):
-            self._check(name, _positive(getattr(self, name)), "a positive number", "leave it out for the default")
-        self._check("max_seconds", self.max_seconds >= self.min_seconds, f"at least min_seconds ({self.min_seconds:g})")
+            value = getattr(self, name)
+            self._check(name, value is None or _positive(value), "a positive number", "leave it out for the default")
+        least = self.min_seconds or 0.0
+        self._check("max_seconds", self.max_seconds >= least, f"at least min_seconds ({least:g})")
         for name in ("merge_gap_seconds", "snap_seconds"):
             self._check(name, _not_negative(getattr(self, name)), "zero or a positive number", "0 switches it off")
         two = len(self.margin) == 2 and all(_not_negative(each) for each in self.margin)
@@ -104,6 +110,13 @@ class SelectionOptions:
         if self.ratio is not None:
             return self.ratio * video_seconds
         return min(max(DEFAULT_RATIO * video_seconds, SHORTEST_SUMMARY_SECONDS), video_seconds)
+
+    def shortest_seconds(self, video_seconds: float) -> float:
+        """The shortest that a moment of a video of this length may be, where there is room for it."""
+        if self.min_seconds is not None:
+            return self.min_seconds
+        low, high = SHORTEST_MOMENT_SECONDS
+        return min(max(self.budget_seconds(video_seconds) / 4, low), high, self.max_seconds)
 
     def _check(self, name: str, accepted: bool, range_words: str, advice: str = "") -> None:
         if not accepted:

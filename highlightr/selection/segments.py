@@ -7,22 +7,30 @@ the budget, each with its mean score and the reasons of the clips it covers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from highlightr.core.types import Scores, Segment, Shot
+from highlightr.core.errors import NoMatchError
+from highlightr.core.types import Features, Scores, Segment, Shot, Signal
 from highlightr.selection.budget import select_shots
+from highlightr.selection.edges import OVER_SECONDS, SPEECH, find_pauses, move_to_pauses
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
-from highlightr.selection.spans import EPSILON_SECONDS, Span, clip_overlaps, cut_into_pieces
+from highlightr.selection.relevance import Mask, allowed_pieces, relevant_pieces
+from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, clip_overlaps, cut_into_pieces
 
 __all__ = ["select_segments"]
 
 
 def select_segments(
-    scores: Scores, shots: Sequence[Shot], options: SelectionOptions | None = None
+    scores: Scores,
+    shots: Sequence[Shot],
+    options: SelectionOptions | None = None,
+    features: Features | None = None,
+    *,
+    answering: bool = False,
 ) -> tuple[Segment, ...]:
     """Choose what is kept.
 
@@ -30,19 +38,97 @@ def select_segments(
         scores: one saliency score per clip.
         shots: the shots in order of time, covering the video; empty counts as one shot.
         options: lengths, limits and mode; `None`: the defaults.
+        features: of the video; edges move to pauses where it tells who speaks, and what looks the same is shown once.
+        answering: the scores answer a query, so the budget is a ceiling; otherwise it is filled.
 
     Returns:
-        At least one segment. Their lengths sum to at most the budget, except that a video no longer than
-        `min_seconds` is kept whole: there is nothing to choose in it.
+        At least one segment. Their lengths sum to at most the budget, except that a video no longer than the shortest
+        moment is kept whole: there is nothing to choose in it.
+
+    Raises:
+        ConfigError: `range` and `exclude` leave nothing of the video.
+        NoMatchError: nothing reaches `threshold`.
     """
     options = options or SelectionOptions()
+    spans = _choose(scores, shots, options, features, answering=answering)
+    return _ranked([_segment(scores, span) for span in spans], options)
+
+
+def _choose(
+    scores: Scores, shots: Sequence[Shot], options: SelectionOptions, features: Features | None, *, answering: bool
+) -> list[Span]:
+    """The spans of the summary, in order of time."""
     duration = scores.grid.duration_seconds
+    filling = not answering or options.fill or options.mode == "knapsack"
+    pieces, eligible = allowed_pieces(cut_into_pieces(scores, shots), options)
+    allowed = eligible.copy()
+    if options.threshold is not None:
+        eligible &= pieces.scores >= options.threshold
+    elif not filling:
+        eligible = relevant_pieces(pieces, eligible)
+    if not eligible.any():
+        raise NoMatchError(
+            f"no moment scores {options.threshold:g}, the best {scores.values.max():.2f}: lower the threshold"
+        )
     budget = options.budget_seconds(duration)
-    if duration <= max(budget, options.min_seconds) + EPSILON_SECONDS:
-        return (_segment(scores, Span(0.0, duration)),)
-    pieces = cut_into_pieces(scores, shots)
-    choose = select_moments if options.mode == "moments" else select_shots
-    return _ranked([_segment(scores, span) for span in choose(pieces, options, budget)], options)
+    if eligible.all() and duration <= max(budget, options.shortest_seconds(duration)) + EPSILON_SECONDS:
+        return [Span(0.0, duration)]
+    if options.mode == "knapsack" and (chosen := select_shots(pieces, options, budget, eligible)):
+        return chosen
+    if not filling and scores.match is not None and scores.match.verdict == "none":
+        options = replace(options, max_clips=1)
+    spans = select_moments(pieces, options, budget, eligible, fill=filling)
+    speech = None if features is None else features.signals.get(SPEECH)
+    if speech is not None and len(speech.times_seconds):
+        spans = _in_pauses(spans, speech, Canvas(pieces, allowed), options, budget)
+    return _with_margin(spans, Canvas(pieces, allowed), options.margin)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where edges may go: what the caller allows, without what other moments hold."""
+
+    pieces: Pieces
+    allowed: Mask
+
+    def around(self, span: Span, others: Sequence[Span]) -> Span:
+        """The stretch around a span that is allowed and free."""
+        edges = self.pieces.edges
+        blocked = np.flatnonzero(~self.allowed)
+        starts = [0.0, *(edges[blocked + 1]).tolist(), *(other.stop for other in others)]
+        stops = [self.pieces.stop, *(edges[blocked]).tolist(), *(other.start for other in others)]
+        low = max(time for time in starts if time <= span.start + EPSILON_SECONDS)
+        high = min(time for time in stops if time >= span.stop - EPSILON_SECONDS)
+        return Span(low, high)
+
+
+def _in_pauses(
+    spans: Sequence[Span], speech: Signal, canvas: Canvas, options: SelectionOptions, budget: float
+) -> list[Span]:
+    """Move edges out of speech, the longest moment first, within what is left of the budget."""
+    pauses = find_pauses(speech, canvas.pieces.stop)
+    moved = list(spans)
+    for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
+        span, others = moved[index], [*moved[:index], *moved[index + 1 :]]
+        rest = budget - sum(each.seconds + sum(options.margin) for each in moved)
+        free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
+        reach = max(0.0, min(rest, options.max_seconds - span.seconds)) / 2
+        room = Span(
+            max(free.start, scene.start - OVER_SECONDS, span.start - reach),
+            min(free.stop, scene.stop + OVER_SECONDS, span.stop + reach),
+        )
+        shortest = min(span.seconds, options.shortest_seconds(canvas.pieces.stop)) / 2
+        moved[index] = move_to_pauses(span, pauses, speech, room, shortest)
+    return moved
+
+
+def _with_margin(spans: Sequence[Span], canvas: Canvas, margin: tuple[float, float]) -> list[Span]:
+    """Lengthen each span by the margin, as far as there is room."""
+    longer: list[Span] = []
+    for index, span in enumerate(spans):
+        free = canvas.around(span, [*longer, *spans[index + 1 :]])
+        longer.append(Span(max(free.start, span.start - margin[0]), min(free.stop, span.stop + margin[1])))
+    return longer
 
 
 def _ranked(segments: Sequence[Segment], options: SelectionOptions) -> tuple[Segment, ...]:

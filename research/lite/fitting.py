@@ -18,7 +18,15 @@ from highlightr.scorers.configs import CFSumLiteConfig
 from research.lite.clips import Take
 from research.lite.stitching import draw_parts, join
 
-__all__ = ["FitSettings", "fit_borders", "fit_calibration", "fit_linear", "fit_tensors", "sentence_centroids"]
+__all__ = [
+    "FitSettings",
+    "fit_borders",
+    "fit_calibration",
+    "fit_linear",
+    "fit_tensors",
+    "ordinary_footage",
+    "sentence_centroids",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ def fit_tensors(
     vectors = np.stack([query.vector for query in queries])
     tensors = fit_linear(pooled, vectors, settings)
     tensors["common"] = sentence_centroids(vectors, config.common_sentences, settings.centroid_rounds, seed)
+    tensors |= ordinary_footage(takes, config, settings.centroid_rounds, seed)
     borders = fit_borders(takes, config.border_units, settings, seed)
     return tensors | {f"borders.{name}": getattr(borders, name) for name in SceneBorders.shapes(config.border_units)}
 
@@ -93,6 +102,31 @@ def sentence_centroids(vectors: FloatArray, count: int, rounds: int, seed: int) 
         np.add.at(sums, nearest, vectors)
         centres = np.where((np.bincount(nearest, minlength=count) > 0)[:, None], unit_rows(sums), centres)
     return np.asarray(centres, dtype=np.float32)
+
+
+def ordinary_footage(takes: Sequence[Take], config: CFSumLiteConfig, rounds: int, seed: int) -> dict[str, FloatArray]:
+    """Means of like takes that stand for ordinary footage: k-means of what they look like.
+
+    Returns:
+        `ordinary_pooled` and `ordinary_classes` of `LinearWeights`.
+    """
+    pooled = np.stack([take.features.streams[config.pooled_stream].mean(axis=0) for take in takes])
+    classes = np.stack([take.features.streams["imagenet"].mean(axis=0) for take in takes])
+    looks = unit_rows(pooled)
+    looks -= looks.mean(axis=0)
+    rng, count = np.random.default_rng(seed), config.ordinary_clips
+    drawn = rng.choice(len(takes), count, replace=len(takes) < count)
+    centres = looks[drawn]
+    for _ in range(rounds):
+        nearest = ((centres**2).sum(axis=1) - 2 * looks @ centres.T).argmin(axis=1)
+        members = [
+            np.flatnonzero(nearest == each) if (nearest == each).any() else drawn[[each]] for each in range(count)
+        ]
+        centres = np.stack([looks[each].mean(axis=0) for each in members])
+    return {
+        "ordinary_pooled": np.stack([pooled[each].mean(axis=0) for each in members]).astype(np.float32),
+        "ordinary_classes": np.stack([classes[each].mean(axis=0) for each in members]).astype(np.float32),
+    }
 
 
 def fit_borders(takes: Sequence[Take], units: int, settings: FitSettings, seed: int) -> SceneBorders:

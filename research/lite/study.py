@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Query
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.configs import CFSumLiteConfig
@@ -49,6 +50,9 @@ CURVE_TAKES = (150, 300)
 
 BINS = 10
 
+FALSELY = 8.0
+"""Percent of answered queries that may be told that there is no answer."""
+
 
 @dataclass(frozen=True)
 class Material:
@@ -67,9 +71,12 @@ class Calibration:
 
     slope: float
     offset: float
-    weak_match: float
-    """Best score that 5 % of the queries which do have an answer stay below."""
-    absent_flagged: float
+    match_slope: float
+    match_offset: float
+    """How the best log evidence becomes the chance that the video holds an answer, both being as likely before."""
+    none_below: float
+    """Chance that `FALSELY` percent of the queries which do have an answer stay below."""
+    absent_noted: float
     """Share of queries without an answer in the video that stay below it, in percent."""
     bins: Sequence[Mapping[str, float]]
     """Per decile of the score: `score`, `observed` share of clips that answer, `clips`; on the other half of the
@@ -105,6 +112,8 @@ def study(
     folds: int,
     seed: int,
     told: Callable[[str], None],
+    *,
+    full_only: bool = False,
 ) -> Study:
     """Cross-validate every row.
 
@@ -115,13 +124,14 @@ def study(
         folds: every take is tested once.
         seed: of folds, deals and fits.
         told: called with a line per fold.
+        full_only: leave the rows with parts taken away out; the calibration needs the full method alone.
     """
     found: dict[str, list[Answer]] = {}
     best: list[tuple[float, float]] = []
     for fold, held_out in enumerate(folds_of(len(material.takes), folds, seed)):
         rest = sorted(set(range(len(material.takes))) - set(held_out))
         videos = list(videos_of(material.takes, held_out, np.random.default_rng([seed, fold])))
-        methods = _methods(material, rest, config, settings, seed)
+        methods = _methods(material, rest, config, settings, seed, full_only=full_only)
         for name, method in methods.items():
             found.setdefault(name, []).extend(answers(videos, material.queries, method))
         best += _best_scores(videos, material.queries, methods[FULL])
@@ -135,7 +145,13 @@ def _line(judged: Judged) -> str:
 
 
 def _methods(
-    material: Material, rest: Sequence[int], config: CFSumLiteConfig, settings: FitSettings, seed: int
+    material: Material,
+    rest: Sequence[int],
+    config: CFSumLiteConfig,
+    settings: FitSettings,
+    seed: int,
+    *,
+    full_only: bool,
 ) -> dict[str, Method]:
     banks = (material.imagenet, material.audioset)
 
@@ -143,6 +159,8 @@ def _methods(
         return by_linear(CFSumLiteScorer(*banks, LinearWeights.from_tensors(tensors, changed, "the fit"), changed))
 
     tensors = fitted(material, rest, config, settings, seed)
+    if full_only:
+        return {FULL: linear(tensors)}
     rng = np.random.default_rng(seed)
     methods: dict[str, Method] = {
         "random": lambda video, asked: [rng.random(len(video.owner)).astype(np.float32) for _ in asked],
@@ -188,22 +206,21 @@ def calibrate(found: Sequence[Answer], best: FloatArray) -> Calibration:
     slope, offset = fit_calibration(*_joined(found))
     halves = [found[index::2] for index in (0, 1)]
     bins = reliability(*_joined(halves[1]), *fit_calibration(*_joined(halves[0])))
-    scores = _sigmoid(slope * best + offset)
-    weak = float(np.floor(1000 * np.percentile(scores[:, 0], 5)) / 1000)
-    return Calibration(slope, offset, weak, float(100 * (scores[:, 1] < weak).mean()), bins)
+    there = np.repeat([1.0, 0.0], len(best))
+    match_slope, match_offset = fit_calibration(best.T.ravel(), there)
+    chances = sigmoid(match_slope * best + match_offset)
+    none = float(np.floor(1000 * np.percentile(chances[:, 0], FALSELY)) / 1000)
+    noted = float(100 * (chances[:, 1] < none).mean())
+    return Calibration(slope, offset, match_slope, match_offset, none, noted, bins)
 
 
 def _joined(found: Sequence[Answer]) -> tuple[FloatArray, FloatArray]:
     return np.concatenate([each.values for each in found]), np.concatenate([each.labels for each in found])
 
 
-def _sigmoid(values: FloatArray) -> FloatArray:
-    return np.asarray((1 + np.tanh(values / 2)) / 2)
-
-
 def reliability(values: FloatArray, labels: FloatArray, slope: float, offset: float) -> list[dict[str, float]]:
     """Clips by tenths of their score: mean score, share that answers the query, and how many."""
-    scores = _sigmoid(slope * values + offset)
+    scores = sigmoid(slope * values + offset)
     index = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
     return [
         {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,14 +18,15 @@ from research.lite.fitting import (
     fit_calibration,
     fit_linear,
     fit_tensors,
+    ordinary_footage,
     sentence_centroids,
 )
 from research.lite.judging import Answer
 from research.lite.stitching import Part, join
-from research.lite.study import Material, calibrate, reliability, study
+from research.lite.study import FALSELY, Material, calibrate, reliability, study
 
 POOLED, TEXT = 40, 16
-CONFIG = CFSumLiteConfig(pooled_width=POOLED, text_width=TEXT, common_sentences=4, border_units=4)
+CONFIG = CFSumLiteConfig(pooled_width=POOLED, text_width=TEXT, common_sentences=4, ordinary_clips=8, border_units=4)
 QUICK = FitSettings(border_videos=20, border_steps=150)
 
 
@@ -96,14 +99,25 @@ def test_calibration_recovers_the_sigmoid_that_made_the_labels() -> None:
         assert row["observed"] == pytest.approx(row["score"], abs=0.06)
 
 
-def test_the_weak_match_is_what_a_twentieth_of_the_answered_stay_below() -> None:
+def test_no_answer_is_said_below_what_few_of_the_answered_stay_below() -> None:
     rng = np.random.default_rng(0)
     found = [Answer(np.array([0.0, 2.0]) + rng.normal(), np.array([0.0, 1.0])) for _ in range(40)]
     best = np.stack([rng.normal(3, 1, 400), rng.normal(0, 1, 400)], axis=1)
     calibration = calibrate(found, best)
-    scores = 1 / (1 + np.exp(-(calibration.slope * best + calibration.offset)))
-    assert (scores[:, 0] < calibration.weak_match).mean() == pytest.approx(0.05, abs=0.01)
-    assert calibration.absent_flagged == pytest.approx(100 * (scores[:, 1] < calibration.weak_match).mean())
+    chances = 1 / (1 + np.exp(-(calibration.match_slope * best + calibration.match_offset)))
+    assert (chances[:, 0] < calibration.none_below).mean() == pytest.approx(FALSELY / 100, abs=0.01)
+    assert calibration.absent_noted == pytest.approx(100 * (chances[:, 1] < calibration.none_below).mean())
+    assert calibration.match_slope == pytest.approx(3, abs=0.6)  # Two normal distributions, three deviations apart.
+
+
+def test_ordinary_footage_is_means_of_like_takes() -> None:
+    takes = material(30).takes
+    found = ordinary_footage(takes, replace(CONFIG, ordinary_clips=6), 20, seed=0)
+    means = np.stack([take.features.streams["efficientnet_lite0"].mean(axis=0) for take in takes])
+    assert found["ordinary_pooled"].shape == (6, POOLED)
+    assert found["ordinary_pooled"].max() <= means.max()
+    np.testing.assert_allclose(found["ordinary_classes"].sum(axis=1), 1, rtol=1e-5)
+    assert ordinary_footage(takes[:3], CONFIG, 5, seed=0)["ordinary_pooled"].shape == (CONFIG.ordinary_clips, POOLED)
 
 
 def test_borders_between_takes_are_told_from_borders_inside() -> None:

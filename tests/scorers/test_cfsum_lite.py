@@ -13,13 +13,13 @@ from safetensors.numpy import save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Features, Shot, TimeGrid
+from highlightr.features.labels import label_names
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.cfsum import lite as cfsum_lite
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.cfsum.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
-from highlightr.scorers.label_bank import strongest_labels
-from highlightr.scorers.notes import WEAK_MATCH
+from highlightr.scorers.label_bank import LabelBank, strongest_labels
 from highlightr.scorers.zeroshot.scorer import ZeroShotConfig
 from tests.scorers import factories
 
@@ -122,28 +122,34 @@ class TestFormula:
 
     def test_log_evidence_is_the_documented_sum(self) -> None:
         features, query, config = factories.features(12), factories.query(), CFSumLiteConfig()
-        tensors = factories.linear_tensors(0)
-        texts = np.concatenate([query.vector[None], tensors["common"]]).astype(float)
-        pooled = features.streams["efficientnet_lite0"].astype(float)
+        tensors = {name: value.astype(float) for name, value in factories.linear_tensors(0).items()}
+        texts = np.concatenate([query.vector[None], tensors["common"]])
         unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)  # noqa: E731
-        seen = unit((unit(pooled) - tensors["clip_mean"]) @ tensors["clip_map"])
         said = unit((texts - tensors["text_mean"]) @ tensors["text_map"])
-        total = np.zeros(12)
+
+        def evidence(stream: str, classes: np.ndarray, pooled: np.ndarray | None) -> np.ndarray:
+            bank, zero = BANKS[stream], ZeroShotConfig()
+            crowd = zero.hub_correction * bank.crowding(zero.hub_neighbours)
+            gains = np.exp(zero.sharpness * (texts @ bank.vectors.T - crowd))
+            logs = np.log(strongest_labels(classes, zero.top_labels, zero.posterior_power) @ gains.T)
+            if pooled is not None:
+                seen = unit((unit(pooled) - tensors["clip_mean"]) @ tensors["clip_map"])
+                logs += config.gain * seen @ said.T
+            soft = np.log(np.mean(np.exp(config.common_temperature * logs[:, 1:]), 1)) / config.common_temperature
+            return np.asarray(config.sharpness * (logs[:, 0] - config.common_share * soft))
+
         chances = made()._weights.borders.chances(
             border_facts(features.streams["imagenet"], features.grid, halves(features.grid))
         )
-        zero = ZeroShotConfig()
-        for stream, weight in (("imagenet", 1 - config.audio_share), ("yamnet", config.audio_share)):
-            bank = BANKS[stream]
-            crowd = zero.hub_correction * bank.crowding(zero.hub_neighbours)
-            gains = np.exp(zero.sharpness * (texts @ bank.vectors.T - crowd))
-            shares = strongest_labels(features.streams[stream], zero.top_labels, zero.posterior_power)
-            logs = np.log(shares @ gains.T) + (config.gain * seen @ said.T if stream == "imagenet" else 0)
-            soft = np.log(np.mean(np.exp(config.common_temperature * logs[:, 1:]), 1)) / config.common_temperature
-            evidence = np.exp(config.sharpness * (logs[:, 0] - config.common_share * soft))
-            total += weight * dense_average(evidence, chances, config.scene_strength)
+        pooled = features.streams["efficientnet_lite0"].astype(float)
+        seen = np.exp(evidence("imagenet", features.streams["imagenet"], pooled))
+        sounds = np.exp(evidence("yamnet", features.streams["yamnet"], None))
+        total = dense_average((1 - config.audio_share) * seen, chances, config.scene_strength)
+        total += dense_average(config.audio_share * sounds, chances, config.scene_strength)
+        ordinary = evidence("imagenet", tensors["ordinary_classes"], tensors["ordinary_pooled"])
+        expected = np.log(total) - np.quantile(ordinary, config.ordinary_share)
         found = made().log_evidence(features, [query], halves(features.grid))[0]
-        np.testing.assert_allclose(found, np.log(total), atol=1e-3)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
 
     def test_the_calibration_is_a_sigmoid_of_it(self) -> None:
         features, query = factories.features(9), factories.query()
@@ -189,10 +195,36 @@ class TestFormula:
         assert set(silent.parts) == {"visual"}
         np.testing.assert_allclose(silent.parts["visual"], silent.values, rtol=1e-6)
 
-    def test_a_weak_match_is_said(self) -> None:
+    @pytest.mark.parametrize(
+        ("none_below", "strong_from", "verdict"), [(0, 0, "strong"), (0, 1, "weak"), (1, 1, "none")]
+    )
+    def test_the_verdict_follows_from_the_best_clip(self, none_below: float, strong_from: float, verdict: str) -> None:
         features, query = factories.features(5), factories.query()
-        assert WEAK_MATCH in made(CFSumLiteConfig(weak_match=1.0)).score(features, query, ()).notes
-        assert made(CFSumLiteConfig(weak_match=0.0)).score(features, query, ()).notes == ()
+        config = CFSumLiteConfig(match_slope=0.5, match_offset=0.1, none_below=none_below, strong_from=strong_from)
+        match = made(config).score(features, query, ()).match
+        assert match is not None
+        assert match.verdict == verdict
+        best = made(config).log_evidence(features, [query], ()).max()
+        assert match.probability == pytest.approx(1 / (1 + np.exp(-(0.5 * best + 0.1))), rel=1e-4)
+
+    def test_a_silent_soundtrack_counts_like_none(self) -> None:
+        banks = {**BANKS, "yamnet": LabelBank(label_names("yamnet"), BANKS["yamnet"].vectors)}
+        weights = LinearWeights.from_tensors(factories.linear_tensors(0), CFSumLiteConfig(), "the test")
+        scorer = CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)
+        silence = np.zeros((6, 521), np.float32)
+        for name, score in (("Silence", 0.98), ("Inside, small room", 0.6)):
+            silence[:, label_names("yamnet").index(name)] = score
+        plain = factories.features(6, without=("yamnet",))
+        quiet = Features(plain.grid, {**plain.streams, "yamnet": silence})
+        query = factories.query()
+        found, expected = scorer.score(quiet, query, ()), scorer.score(plain, query, ())
+        np.testing.assert_allclose(found.values, expected.values, rtol=1e-5)
+        assert not any(reason.kind == "audio" for clip in found.reasons for reason in clip)
+
+    def test_where_scenes_begin_is_told(self) -> None:
+        found = made().score(factories.features(12), factories.query(), ()).borders
+        assert found is not None
+        assert found.shape == (11,)
 
 
 class TestWeights:
@@ -229,7 +261,7 @@ class TestWeights:
                 create_scorer("cfsum-lite", {}, ScorerContext(tmp_path / name, label_bank=BANKS.__getitem__))
 
 
-@pytest.mark.parametrize("change", [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"weak_match": -0.1}])
+@pytest.mark.parametrize("change", [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"none_below": -0.1}])
 def test_settings_that_cannot_be_right_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
         CFSumLiteConfig.from_mapping(change)

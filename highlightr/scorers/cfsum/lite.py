@@ -19,15 +19,16 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.tensors import read_tensors
-from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
+from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext, check_query
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
-from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
+from highlightr.scorers.notes import NOT_ENGLISH, not_english
+from highlightr.scorers.sounds import heard
 from highlightr.scorers.weights import misfit
 
-_CLASSES = {"visual": "imagenet", "audio": "yamnet"}
+_PICTURE_CLASSES = 1000
 _BORDERS = "borders."
 _CHUNK_CLIPS = 1024
 _LEAST_EVIDENCE = 1e-9
@@ -47,6 +48,10 @@ class LinearWeights:
     """(text_width, text_width): evens out the directions in which all sentences vary."""
     common: FloatArray
     """(common_sentences, text_width) unit vectors of ordinary sentences."""
+    ordinary_pooled: FloatArray
+    """(ordinary_clips, pooled_width) picture features of ordinary footage."""
+    ordinary_classes: FloatArray
+    """(ordinary_clips, 1000) its picture class scores."""
     borders: SceneBorders
 
     @classmethod
@@ -78,6 +83,8 @@ def linear_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
         "text_mean": (text,),
         "text_map": (text, text),
         "common": (config.common_sentences, text),
+        "ordinary_pooled": (config.ordinary_clips, config.pooled_width),
+        "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),
         **{f"{_BORDERS}{name}": shape for name, shape in borders.items()},
     }
 
@@ -96,8 +103,9 @@ class CFSumLiteScorer(Scorer):
     """Scores clips by how they answer a query, in pictures and in sound.
 
     log evidence = gain · cos(A clip, B query) + log of the class names' evidence (as in `zeroshot`), less a share of
-    what ordinary sentences would get; for sound without the first term. Evidence is averaged within scenes, the two
-    senses are weighed and summed (CFSum eq. 7), and a sigmoid brings the log of the sum to [0, 1].
+    what ordinary sentences would get; for sound without the first term. The two senses are weighed and summed (CFSum
+    eq. 7), sound as far as it says something, and averaged within scenes. A sigmoid brings the log of that to [0, 1],
+    measured from what the query gets from ordinary footage: some sentences lie near every picture, some near none.
 
     Source: CFSum (Guo et al. 2025) for the two interactions and their weighted sum; ridge regression for the linear
     path; the share taken off is the query-bank normalisation of Bogolin et al. 2022 (QB-Norm, its inverted softmax)
@@ -143,7 +151,7 @@ class CFSumLiteScorer(Scorer):
     def _contract(config: CFSumLiteConfig) -> Contract:
         """Pictures are required; sound may be absent."""
         return Contract(
-            streams={config.pooled_stream: config.pooled_width, "imagenet": 1000, "yamnet": 521},
+            streams={config.pooled_stream: config.pooled_width, "imagenet": _PICTURE_CLASSES, "yamnet": 521},
             required=(config.pooled_stream, "imagenet"),
             query="required",
             text_width=config.text_width,
@@ -154,56 +162,98 @@ class CFSumLiteScorer(Scorer):
         """Score every clip; see `Scorer.score`.
 
         Returns:
-            Scores whose parts ``visual`` and ``audio`` add up to `values`; the reasons are class names.
+            Scores whose parts ``visual`` and ``audio`` add up to `values`; the reasons are class names. With them come
+            whether the video answers the query, and where its scenes begin.
 
         Raises:
             ConfigError: no query, or features or a query that do not fit the contract.
         """
         if query is None:
             raise ConfigError("cfsum-lite scores clips by how they answer a query, and none was given: use --query")
-        pooled = {kind: rows[0] for kind, rows in self._pooled(features, [query], shots).items()}
+        self._check(features, query)
+        classes, weights = self._senses(features)
+        chances = self._borders(features, shots)
+        pooled = {kind: rows[0] for kind, rows in self._pooled(features, [query], classes, weights, chances).items()}
         together = _together(pooled)
-        values = self._calibrated(np.log(together))
+        log_evidence = np.log(together) - self._usual([query])
+        values = sigmoid(self.config.slope * log_evidence + self.config.offset)
         parts = {kind: np.asarray(values * part / together, dtype=np.float32) for kind, part in pooled.items()}
-        found = {
-            kind: match.evidence(features.streams[_CLASSES[kind]], query)
-            for kind, match in self._matches.items()
-            if kind in parts
-        }
-        return Scores(features.grid, values, parts, label_reasons(found, parts), self._notes(query, values))
+        found = {kind: self._matches[kind].evidence(classes[kind], query) for kind in parts}
+        reasons, notes = label_reasons(found, parts), (NOT_ENGLISH,) if not_english(query) else ()
+        return Scores(
+            features.grid, values, parts, reasons, notes, self._match(float(log_evidence.max())), borders=chances
+        )
 
     def log_evidence(self, features: Features, queries: Sequence[Query], shots: Sequence[Shot]) -> FloatArray:
-        """(queries, num_clips): what scores are made of before they are calibrated, log of both senses' evidence."""
-        pooled = self._pooled(features, queries, shots)
-        return np.log(_together(pooled))
+        """(queries, num_clips): what scores are made of before they are calibrated.
 
-    def _pooled(self, features: Features, queries: Sequence[Query], shots: Sequence[Shot]) -> dict[str, FloatArray]:
-        """Each sense's weighed evidence averaged within scenes, (queries, num_clips), not negative."""
+        The log of both senses' evidence, above what each query gets from ordinary footage.
+        """
         for query in queries:
             self._check(features, query)
-        config = self.config
-        senses = [kind for kind, stream in _CLASSES.items() if stream in features.streams]
-        chances = self._weights.borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
-        audio = config.audio_share if "audio" in senses else 0.0
-        weights = {"visual": 1 - audio, "audio": audio}
-        found = {kind: np.exp(config.sharpness * self._evidence(features, queries, kind)) for kind in senses}
-        if not all(np.isfinite(values).all() for values in found.values()):
-            raise ConfigError("cfsum-lite gave a value that is not finite; look for one in the features")
-        return {
-            kind: weights[kind] * scene_average(values, chances, config.scene_strength)
-            for kind, values in found.items()
-        }
+        pooled = self._pooled(features, queries, *self._senses(features), self._borders(features, shots))
+        return np.asarray(np.log(_together(pooled)) - self._usual(queries)[:, None], dtype=np.float32)
 
-    def _evidence(self, features: Features, queries: Sequence[Query], kind: str) -> FloatArray:
+    def _senses(self, features: Features) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+        """Class scores of each sense, and (num_clips,) how much it counts in each clip."""
+        classes = {"visual": features.streams["imagenet"]}
+        weights = {"visual": np.ones(features.grid.num_clips, dtype=np.float32)}
+        if "yamnet" in features.streams:
+            classes["audio"], saying = heard(features.streams["yamnet"], self._matches["audio"].bank.names)
+            weights["audio"] = self.config.audio_share * saying
+            weights["visual"] = 1 - weights["audio"]
+        return classes, weights
+
+    def _borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
+        return self._weights.borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
+
+    def _match(self, best: float) -> Match:
+        """The verdict on a query whose best clip has this log evidence."""
+        config = self.config
+        chance = float(sigmoid(np.array(config.match_slope * best + config.match_offset, dtype=np.float32)))
+        if chance < config.none_below:
+            return Match("none", chance)
+        return Match("strong" if chance >= config.strong_from else "weak", chance)
+
+    def _usual(self, queries: Sequence[Query]) -> FloatArray:
+        """(queries,) log evidence that the best of ordinary footage has for each query."""
+        own, texts = self._weights, self._texts(queries)
+        rows = self._log_evidence("visual", own.ordinary_classes, own.ordinary_pooled, texts)
+        levels = np.quantile(self._over_common(rows, len(queries)), self.config.ordinary_share, axis=0)
+        return np.asarray(self.config.sharpness * levels, dtype=np.float32)
+
+    def _pooled(
+        self,
+        features: Features,
+        queries: Sequence[Query],
+        classes: Mapping[str, FloatArray],
+        weights: Mapping[str, FloatArray],
+        chances: FloatArray,
+    ) -> dict[str, FloatArray]:
+        """Each sense's weighed evidence averaged within scenes, (queries, num_clips), not negative."""
+        config, found = self.config, {}
+        for kind, scores in classes.items():
+            pictures = features.streams[config.pooled_stream] if kind == "visual" else None
+            evidence = weights[kind] * np.exp(config.sharpness * self._evidence(scores, pictures, queries, kind))
+            if not np.isfinite(evidence).all():
+                raise ConfigError("cfsum-lite gave a value that is not finite; look for one in the features")
+            found[kind] = scene_average(evidence, chances, config.scene_strength)
+        return found
+
+    def _evidence(
+        self, classes: FloatArray, pooled: FloatArray | None, queries: Sequence[Query], kind: str
+    ) -> FloatArray:
         """(queries, num_clips) log evidence of one sense before it is averaged within scenes."""
-        texts = np.concatenate([np.stack([query.vector for query in queries]), self._weights.common])
-        classes = features.streams[_CLASSES[kind]]
-        pooled = features.streams[self.config.pooled_stream] if kind == "visual" else None
+        texts = self._texts(queries)
         spans = [slice(at, at + _CHUNK_CLIPS) for at in range(0, len(classes), _CHUNK_CLIPS)]
         rows = [
             self._log_evidence(kind, classes[span], None if pooled is None else pooled[span], texts) for span in spans
         ]
         return np.concatenate([self._over_common(each, len(queries)) for each in rows]).T
+
+    def _texts(self, queries: Sequence[Query]) -> FloatArray:
+        """The queries' vectors, and those of ordinary sentences."""
+        return np.concatenate([np.stack([query.vector for query in queries]), self._weights.common])
 
     def _log_evidence(self, kind: str, classes: FloatArray, pooled: FloatArray | None, texts: FloatArray) -> FloatArray:
         """(num_clips, texts)."""
@@ -225,10 +275,6 @@ class CFSumLiteScorer(Scorer):
         soft = np.log(np.exp(temperature * (common - largest)).mean(axis=1, keepdims=True)) / temperature + largest
         return np.asarray(rows[:, :queries] - self.config.common_share * soft, dtype=np.float32)
 
-    def _calibrated(self, log_evidence: FloatArray) -> FloatArray:
-        logits = self.config.slope * log_evidence + self.config.offset
-        return sigmoid(logits)
-
     def _check(self, features: Features, query: Query) -> None:
         for name, width in self.contract.streams.items():
             if name in self.contract.required and name not in features.streams:
@@ -241,7 +287,3 @@ class CFSumLiteScorer(Scorer):
                 f"cfsum-lite scores clips of {self.config.clip_seconds} s, got clips of {features.grid.clip_seconds} s"
             )
         check_query("cfsum-lite", query, self.config.text_width)
-
-    def _notes(self, query: Query, values: FloatArray) -> tuple[str, ...]:
-        notes = (NOT_ENGLISH,) if not_english(query) else ()
-        return (*notes, WEAK_MATCH) if values.max() < self.config.weak_match else notes

@@ -1,0 +1,84 @@
+"""Edges in pauses: by hand, and by property that no edge is left in speech where a pause could be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid
+from highlightr.features.lite.speech import SPEECH as WRITTEN
+from highlightr.selection import SelectionOptions, select_segments
+from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, move_to_pauses
+from highlightr.selection.spans import Span
+
+FRAME = 0.032
+
+
+def talk(seconds: float, *sentences: tuple[float, float]) -> Signal:
+    times = np.arange(0, seconds, FRAME)
+    said = np.zeros(len(times), dtype=np.float32)
+    for start, stop in sentences:
+        said[(times >= start) & (times < stop)] = 0.98
+    return Signal(times, said[:, None])
+
+
+def test_the_signal_has_the_name_that_the_extractor_gives_it() -> None:
+    assert SPEECH == WRITTEN
+
+
+def test_pauses_are_the_long_gaps_and_what_lies_before_and_after_all_speech() -> None:
+    pauses = find_pauses(talk(20.0, (1.0, 4.0), (4.1, 6.0), (6.6, 9.0)), 20.0)
+    assert [pytest.approx(edge, abs=FRAME) for pause in pauses for edge in pause] == [0, 1, 6, 6.6, 9, 20]
+    assert find_pauses(talk(5.0, (0.0, 5.0)), 5.0) == []
+    assert find_pauses(talk(5.0), 5.0) == [Span(0.0, 5.0)]
+
+
+def test_a_moment_grows_to_the_whole_utterance_with_air_around_it() -> None:
+    speech = talk(30.0, (2.0, 5.0), (6.0, 12.0), (13.0, 18.0))
+    moved = move_to_pauses(Span(7.0, 11.0), find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0)
+    assert moved == pytest.approx((6.0 - AIR_SECONDS, 12.0 + AIR_SECONDS), abs=2 * FRAME)
+
+
+def test_an_edge_gives_words_up_where_there_is_no_room() -> None:
+    speech = talk(30.0, (2.0, 5.0), (6.0, 12.0), (13.0, 18.0))
+    moved = move_to_pauses(Span(4.0, 14.0), find_pauses(speech, 30.0), speech, Span(4.0, 14.0), 2.0)
+    assert moved == pytest.approx((6.0 - AIR_SECONDS, 12.0 + AIR_SECONDS), abs=2 * FRAME)
+
+
+def test_an_edge_in_a_pause_stays_and_without_a_pause_the_least_speech_is_taken() -> None:
+    speech = talk(30.0, (2.0, 5.0), (6.0, 12.0))
+    quiet = Span(5.5, 12.5)
+    assert move_to_pauses(quiet, find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0) == quiet
+    endless = talk(30.0, (0.0, 30.0))
+    endless.values[endless.times_seconds.searchsorted(9.0)] = 0.6
+    moved = move_to_pauses(Span(10.0, 16.0), [], endless, Span(0.0, 30.0), 2.0)
+    assert moved.start == pytest.approx(9.0, abs=FRAME)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sentences=st.lists(st.tuples(st.floats(1.0, 6.0), st.floats(0.4, 1.0)), min_size=5, max_size=25),
+    values=st.lists(st.floats(0.0, 1.0), min_size=60, max_size=60),
+)
+def test_segments_of_a_talk_begin_and_end_in_pauses(
+    sentences: Sequence[tuple[float, float]], values: Sequence[float]
+) -> None:
+    spans, at = [], 0.5
+    for seconds, pause in sentences:
+        spans.append((at, at + seconds))
+        at += seconds + pause
+    grid = TimeGrid(60.0, 1.0)
+    features = Features(grid, {}, {SPEECH: talk(60.0, *spans)})
+    scores = Scores(grid, np.asarray(values, dtype=np.float32))
+    options = SelectionOptions()
+    found = select_segments(scores, [Shot(0.0, 60.0)], options, features)
+    assert sum(segment.seconds for segment in found) <= options.budget_seconds(60.0) + 1e-6
+    edges = [edge for segment in found for edge in (segment.start_seconds, segment.stop_seconds)]
+    inside = [edge for edge in edges for start, stop in spans if start + 0.1 < edge < stop - 0.1]
+    # Words are given up only down to half a moment: within a sentence longer than that, an edge has nowhere to go.
+    longest = max(seconds for seconds, _ in sentences)
+    assert not inside or longest > 2.0

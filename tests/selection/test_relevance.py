@@ -1,0 +1,101 @@
+"""With a query the budget is a ceiling; what the caller allows is all that is chosen from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from highlightr.core.errors import ConfigError, NoMatchError
+from highlightr.core.types import Match, Scores, Segment, Shot, TimeGrid
+from highlightr.selection import SelectionOptions, select_segments
+
+EDGES = (0.0, 10.3, 24.0, 40.0, 52.0, 80.0)
+SHOTS = tuple(Shot(start, stop) for start, stop in pairwise(EDGES))
+
+
+def answers(*levels: float, scenes: bool = True, verdict: str = "strong") -> Scores:
+    """One level per shot of `SHOTS`; every shot is a scene of its own."""
+    grid = TimeGrid(EDGES[-1], 1.0)
+    index = np.searchsorted(EDGES[1:-1], grid.centers(), side="right")
+    borders = (np.diff(index) > 0).astype(np.float32) if scenes else None
+    values = np.asarray(levels, dtype=np.float32)[index]
+    return Scores(grid, values, match=Match(verdict, 0.5), borders=borders)  # type: ignore[arg-type]
+
+
+def chosen(scores: Scores, **options: object) -> list[tuple[float, float]]:
+    found = select_segments(scores, SHOTS, SelectionOptions(**options), answering=True)  # type: ignore[arg-type]
+    return [(round(each.start_seconds, 3), round(each.stop_seconds, 3)) for each in found]
+
+
+def test_only_what_answers_is_delivered_and_it_is_delivered_whole() -> None:
+    assert chosen(answers(0.1, 0.1, 0.9, 0.1, 0.1), ratio=0.5) == [(24.0, 40.0)]
+
+
+def test_two_answers_are_both_delivered() -> None:
+    assert chosen(answers(0.1, 0.85, 0.1, 0.88, 0.1), ratio=0.5) == [(10.3, 24.0), (40.0, 52.0)]
+
+
+def test_adjacent_scenes_that_both_answer_stay_two_moments() -> None:
+    assert chosen(answers(0.1, 0.1, 0.86, 0.88, 0.1), ratio=0.5) == [(24.0, 40.0), (40.0, 52.0)]
+
+
+def test_a_part_of_a_clip_belongs_to_its_own_shot() -> None:
+    """Clip 10 is seen in the second shot; the 0.3 s of it before 10.3 s are the first shot's."""
+    assert chosen(answers(0.1, 0.9, 0.1, 0.1, 0.1), ratio=0.5) == [(10.3, 24.0)]
+    assert chosen(answers(0.1, 0.9, 0.1, 0.1, 0.1, scenes=False), ratio=0.5) == [(10.3, 24.0)]
+
+
+def test_filling_spends_the_budget_on_the_best_of_the_rest() -> None:
+    found = chosen(answers(0.1, 0.1, 0.9, 0.3, 0.1), ratio=0.3, fill=True)
+    assert sum(stop - start for start, stop in found) == pytest.approx(24.0, abs=0.01)
+    assert (24.0, 40.0) in found
+
+
+def test_a_threshold_is_a_score() -> None:
+    scores = answers(0.1, 0.5, 0.9, 0.6, 0.1)
+    assert chosen(scores, ratio=0.6, threshold=0.55) == [(24.0, 40.0), (40.0, 52.0)]
+    with pytest.raises(NoMatchError, match=r"no moment scores 0.95, the best 0.90"):
+        chosen(scores, threshold=0.95)
+
+
+def test_no_match_gives_one_guess() -> None:
+    scores = answers(0.1, 0.85, 0.1, 0.88, 0.1, verdict="none")
+    assert chosen(scores, ratio=0.5) == [(40.0, 52.0)]
+    assert len(chosen(replace(scores, match=Match("weak", 0.4)), ratio=0.5)) == 2
+
+
+def test_range_and_exclude_bound_what_is_chosen() -> None:
+    scores = answers(0.1, 0.8, 0.1, 0.9, 0.1)
+    assert chosen(scores, ratio=0.5, range=((0.0, 20.0),)) == [(10.3, 20.0)]
+    assert chosen(scores, ratio=0.5, exclude=((38.0, 53.0),)) == [(10.3, 24.0)]
+    with pytest.raises(ConfigError, match=r"leave nothing of a video of 80\.0 s"):
+        chosen(scores, range=((10.0, 20.0),), exclude=((5.0, 30.0),))
+
+
+def test_a_margin_reaches_over_boundaries_and_counts_in_the_budget() -> None:
+    scores = answers(0.1, 0.1, 0.9, 0.1, 0.1)
+    assert chosen(scores, ratio=0.5, margin=(1.0, 2.0)) == [(23.0, 42.0)]
+    ((start, stop),) = chosen(scores, duration_seconds=8.0, margin=(1.0, 2.0))
+    assert stop - start <= 8.0 + 1e-6
+
+
+def test_segments_are_numbered_by_score_and_may_follow_it() -> None:
+    scores = answers(0.1, 0.85, 0.1, 0.88, 0.1)
+
+    def ranks(**options: object) -> list[tuple[int, float]]:
+        found = select_segments(scores, SHOTS, SelectionOptions(ratio=0.5, **options), answering=True)  # type: ignore[arg-type]
+        return [(each.rank, each.start_seconds) for each in found]
+
+    assert ranks() == [(2, pytest.approx(10.3)), (1, 40.0)]
+    assert ranks(order="score") == [(1, 40.0), (2, pytest.approx(10.3))]
+
+
+def test_the_knapsack_fills_and_keeps_to_what_is_allowed() -> None:
+    scores = answers(0.1, 0.8, 0.1, 0.9, 0.1)
+    found: tuple[Segment, ...] = select_segments(
+        scores, SHOTS, SelectionOptions(ratio=0.4, mode="knapsack", exclude=((45.0, 46.0),)), answering=True
+    )
+    assert all(each.stop_seconds <= 45.0 or each.start_seconds >= 46.0 for each in found)
