@@ -5,6 +5,8 @@
   const data = JSON.parse($("data").textContent);
   const video = $("video"), timeline = $("timeline"), head = $("head"), hover = $("hover"), tip = $("tip");
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  const TICK = 0.002;  // A player's clock stands this much before a boundary that it was sent to.
+  const FRAME = 0.1;  // A piece begins with a frame, which may come this much after its segment.
   let which = data.videos.summary ? "summary" : "source";
   let stopAt = null;
   let position = 0;
@@ -23,7 +25,7 @@
   function toSource(seconds) {
     if (which === "source") return seconds;
     for (const [start, stop] of data.pieces) {
-      if (seconds < stop - start) return start + seconds;
+      if (seconds < stop - start - TICK) return start + seconds;
       seconds -= stop - start;
     }
     return data.pieces[data.pieces.length - 1][1];
@@ -32,7 +34,7 @@
   function toSummary(seconds) {
     let before = 0;
     for (const [start, stop] of data.pieces) {
-      if (seconds >= start && seconds < stop) return before + seconds - start;
+      if (seconds >= start - FRAME && seconds < stop) return before + Math.max(seconds - start, 0);
       before += stop - start;
     }
     return null;
