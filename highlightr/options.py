@@ -22,12 +22,15 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioChoice, HdrChoice
 from highlightr.selection.options import SelectionOptions
 
-__all__ = ["Cut", "SummarizeOptions", "Transition", "option_help", "parse_margin", "parse_spans"]
+__all__ = ["Cut", "SummarizeOptions", "TimelineFormat", "Transition", "option_help", "parse_margin", "parse_spans"]
 
 logger = logging.getLogger(__name__)
 
 Cut = Literal["exact", "copy"]
 Transition = Literal["none"]
+
+TimelineFormat = Literal["otio", "edl", "fcpxml", "premiere", "llc", "csv", "chapters", "vtt", "ffconcat"]
+"""Timelines for editors, by name."""
 
 ALIASES: Mapping[str, str] = {"duration": "duration_seconds"}
 """Other names that are accepted for an option."""
@@ -62,6 +65,9 @@ class SummarizeOptions:
     """Audio tracks that are heard and written: `all`, one by its number from 1, or `mix`, all as one."""
     transition: Transition = "none"
     """What is between two pieces: `none` is a plain cut."""
+    export: tuple[TimelineFormat, ...] = ()
+    """Timelines to write beside the summary, such as `otio,edl`: otio, edl, fcpxml, premiere, llc, csv, chapters, vtt,
+    ffconcat."""
     overwrite: bool = False
     """Replace outputs that exist."""
     selection: SelectionOptions = field(default_factory=SelectionOptions)
@@ -72,6 +78,10 @@ class SummarizeOptions:
             value = getattr(self, name)
             if value not in get_args(known) and (name, value) != ("hdr", None):
                 raise ConfigError(f"{name} must be {' or '.join(get_args(known))}, got {value!r}")
+        unknown = [form for form in self.export if form not in get_args(TimelineFormat)]
+        if unknown:
+            known_formats = ", ".join(get_args(TimelineFormat))
+            raise ConfigError(f"export knows no format {unknown[0]!r}; there are {known_formats}")
         track = self.audio_track
         if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
@@ -190,8 +200,14 @@ def _track(value: str | int) -> str | int:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _formats(value: str | Sequence[str]) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(dict.fromkeys(name.strip() if isinstance(name, str) else name for name in names))
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "audio_track": _track,
+    "export": _formats,
     "margin": parse_margin,
     "range": parse_spans,
     "exclude": parse_spans,

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from highlightr.core.device import Precision
 from highlightr.core.hashing import content_hash
@@ -20,6 +20,9 @@ from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import Detector
 from highlightr.selection.shots import find_shots
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
+
+if TYPE_CHECKING:
+    from highlightr.export.summary import Provenance
 
 __all__ = ["Analysis", "Highlighter"]
 
@@ -135,7 +138,20 @@ class Highlighter:
         notes = (*scores.notes, *remarks)
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=notes)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
-        return deliver(summary, outputs, wanted, self._models, stages)
+        return deliver(summary, outputs, wanted, self._provenance(query), stages)
+
+    def _provenance(self, query: str | None) -> Provenance:
+        from highlightr.export.summary import Provenance
+
+        models = self._models
+        choice = models.choice_for(query)
+        seed = choice.random_seed
+        return Provenance(
+            self.preset.scorer_name(query),
+            {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
+            () if seed is None else ("random weights",),
+            models.weights_for(query),
+        )
 
     @contextmanager
     def _encoding(self, video: Path, queries: Sequence[str | None]) -> Iterator[Encoding]:

@@ -20,8 +20,14 @@ from highlightr.batch.names import is_inside
 from highlightr.core.config import read_json
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import file_lock, remove_abandoned, write_whole
+from highlightr.export.timelines.write import FORMATS
 
-SUFFIXES = {"video": ".summary.mp4", "receipt": ".summary.json", "report": ".summary.html"}
+SUFFIXES = {
+    "video": ".summary.mp4",
+    "receipt": ".summary.json",
+    "report": ".summary.html",
+    **{name: f".summary{form.suffix}" for name, form in FORMATS.items()},
+}
 """Of each output; before it stands the name of the video's folder."""
 
 STATE_FOLDER = ".highlightr"

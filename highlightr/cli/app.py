@@ -34,6 +34,8 @@ COMMANDS = (
     Home(
         "score", "highlightr.cli.score", "Score every clip of a video, for one query, for many, or for none.", "score"
     ),
+    Home("export", "highlightr.cli.export", "Write a timeline of a summary for an editing program.", "export"),
+    Home("cut", "highlightr.cli.cut", "Cut again from an edited receipt or timeline.", "cut"),
     Home(
         "presets",
         "highlightr.cli.presets",

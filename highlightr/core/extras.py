@@ -19,6 +19,9 @@ EXTRA_OF: Mapping[str, str] = {
     "scipy": "train",
     "ray": "ray",
     "fsspec": "remote",
+    "opentimelineio": "timelines",
+    "otio_cmx3600_adapter": "timelines",
+    "otio_fcp_adapter": "timelines",
 }
 """Importable package to the extra that brings it."""
 

@@ -93,6 +93,8 @@ class Source:
     """The audio tracks that are heard together, in the file's order; by default `audio` alone."""
     identity: FileIdentity | None = None
     """Which file it was when it was probed; `None` where that is not known."""
+    timecode: str | None = None
+    """Of the first picture, such as ``01:00:00;00``; `None` where the file tells none."""
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from highlightr.core.files import check_folder_output, check_output, move, staging_folder
 from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
+from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.media import check_suffix
 from highlightr.options import SummarizeOptions
 
@@ -18,11 +19,17 @@ __all__ = ["Outputs", "plan_outputs", "staged"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """The three files that describe one summary."""
+    """The files that describe one summary."""
 
     video: Path
     receipt: Path
     report: Path
+    timelines: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.video, self.receipt, self.report, *self.timelines.values())
 
 
 def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
@@ -30,12 +37,14 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
 
     Raises:
         OutputError: one of them exists and `overwrite` was not asked for, is the source itself, or cannot be written.
-        ConfigError: a suffix that the cutter does not write.
+        ConfigError: a suffix that the cutter does not write, or timelines whose library is not installed.
     """
     video = wanted.output or source.path.with_name(f"{source.path.stem}.summary.mp4")
     check_suffix(video)
-    outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"))
-    for path in (outputs.video, outputs.receipt, outputs.report):
+    check_formats(wanted.export)
+    timelines = timeline_paths(video, wanted.export)
+    outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines)
+    for path in outputs.files:
         check_output(path, source.path, overwrite=wanted.overwrite)
     for folder in (wanted.clips, wanted.thumbnails):
         if folder is not None:
@@ -45,10 +54,15 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
 
 @contextmanager
 def staged(outputs: Outputs) -> Iterator[Outputs]:
-    """Paths to write to; on a clean exit all files move to their final names, on an error none does."""
-    finals = (outputs.video, outputs.receipt, outputs.report)
+    """Paths to write to; on a clean exit all files move to their final names, on an error none does.
+
+    A timeline that was not written is left out.
+    """
     with staging_folder(outputs.video.absolute().parent) as staging:
-        yield Outputs(*(staging / final.name for final in finals))
+        timelines = {name: staging / path.name for name, path in outputs.timelines.items()}
+        video, receipt, report = (staging / path.name for path in (outputs.video, outputs.receipt, outputs.report))
+        yield Outputs(video, receipt, report, timelines)
         with stop_deferred():
-            for final in finals:
-                move(staging / final.name, final)
+            for final in outputs.files:
+                if final not in outputs.timelines.values() or (staging / final.name).exists():
+                    move(staging / final.name, final)

@@ -20,7 +20,7 @@ from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
 from highlightr.core.text import json_shown
-from highlightr.core.types import FloatArray, Match, Reason, Segment, Source, Summary
+from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segment, Source, Summary
 from highlightr.features.base import Weights
 from highlightr.media import CutResult, Piece
 
@@ -126,6 +126,7 @@ def _source(source: Source) -> dict[str, Any]:
         "size_bytes": source.size_bytes,
         "hash_kind": kind,
         "hash": digest,
+        **({} if source.timecode is None else {"timecode": source.timecode}),
         "video": {
             "codec": video.codec,
             "width": video.width,
@@ -134,10 +135,13 @@ def _source(source: Source) -> dict[str, Any]:
             "sample_aspect_ratio": str(video.sample_aspect_ratio),
             "frames_per_second": None if rate is None else str(rate),
         },
-        "audio": None
-        if audio is None
-        else {"codec": audio.codec, "sample_rate": audio.sample_rate, "channels": audio.channels},
+        "audio": None if audio is None else _audio(audio),
+        "audio_tracks": [_audio(track) for track in source.audio_tracks],
     }
+
+
+def _audio(track: AudioStream) -> dict[str, Any]:
+    return {"codec": track.codec, "sample_rate": track.sample_rate, "channels": track.channels}
 
 
 def _segment(segment: Segment) -> dict[str, Any]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from highlightr.core.errors import ConfigError
+from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
 from highlightr.core.types import Summary
 from highlightr.export.outputs import Outputs, staged
 from highlightr.export.receipt import build_receipt, write_receipt
+from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.report import write_report
 from highlightr.export.segment_files import segment_names, write_thumbnails
+from highlightr.export.timelines.write import render_timeline
+from highlightr.features.base import Weights
 from highlightr.media import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
-from highlightr.model_loader import Models
 from highlightr.options import SummarizeOptions
 
-__all__ = ["deliver"]
+__all__ = ["Provenance", "cutting", "deliver"]
 
 STILL_WIDTH, LARGE_STILL_WIDTH = 320, 640
 """In pixels; the best segment's still is the report's poster."""
@@ -26,7 +31,21 @@ FEW_SEGMENTS = 12
 """Up to here all stills are large: they come out of one run, in one size, and are held in memory unpacked."""
 
 
-def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models: Models, stages: Stages) -> Summary:
+@dataclass(frozen=True)
+class Provenance:
+    """By what the scores were made."""
+
+    scorer: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else they depend on, such as the device and the seed."""
+    marks: Sequence[str] = ()
+    """Warnings that must not be lost."""
+    weights: Sequence[Weights] = ()
+
+
+def deliver(
+    summary: Summary, outputs: Outputs, wanted: SummarizeOptions, provenance: Provenance, stages: Stages
+) -> Summary:
     """Write everything that was asked for.
 
     Returns:
@@ -44,7 +63,7 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
                 segments,
                 places.video,
                 overwrite=True,
-                **_cutting(wanted),
+                **cutting(wanted),
                 still_width=LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH,
                 progress=advance,
             )
@@ -56,18 +75,19 @@ def deliver(summary: Summary, outputs: Outputs, wanted: SummarizeOptions, models
         summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
-            summary = replace(summary, receipt=_receipt(summary, wanted, models, cut))
+            summary = replace(summary, receipt=_receipt(summary, wanted, provenance, cut))
+            summary = _with_timelines(summary, outputs, places)
             write_report(places.report, summary, cut.stills)
             write_receipt(places.receipt, summary.receipt)
         if wanted.clips is not None:
             with stages("clips"):
                 names, suffix = segment_names(segments), outputs.video.suffix
                 files: dict[str, Any] = {"suffix": suffix, "names": names, "overwrite": wanted.overwrite}
-                cut_clips(source, segments, wanted.clips, **files, **_cutting(wanted))
+                cut_clips(source, segments, wanted.clips, **files, **cutting(wanted))
     return replace(summary, timings_seconds=stages.timings_seconds)
 
 
-def _cutting(wanted: SummarizeOptions) -> dict[str, Any]:
+def cutting(wanted: SummarizeOptions) -> dict[str, Any]:
     """How pieces are written."""
     return {"copy": wanted.cut == "copy", "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
 
@@ -78,16 +98,36 @@ def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
     return named | {name: folder for name, folder in folders.items() if folder is not None}
 
 
-def _receipt(summary: Summary, wanted: SummarizeOptions, models: Models, cut: CutResult) -> dict[str, Any]:
-    choice = models.choice_for(summary.query)
-    seed = choice.random_seed
+def _receipt(summary: Summary, wanted: SummarizeOptions, provenance: Provenance, cut: CutResult) -> dict[str, Any]:
     return build_receipt(
         summary,
-        scorer=models.preset.scorer_name(summary.query),
+        scorer=provenance.scorer,
         options=wanted.as_flat(),
-        settings={"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
-        marks=() if seed is None else ("random weights",),
-        weights=models.weights_for(summary.query),
+        settings=provenance.settings,
+        marks=provenance.marks,
+        weights=provenance.weights,
         versions={"ffmpeg": ffmpeg_version()},
         cut=cut,
     )
+
+
+def _with_timelines(summary: Summary, outputs: Outputs, places: Outputs) -> Summary:
+    """Write the timelines that were asked for; the receipt then names them, and says what one of them cannot hold."""
+    if not outputs.timelines:
+        return summary
+    read = receipt_from_plain(summary.receipt, "the receipt")
+    written: dict[str, Path] = {}
+    notes: list[str] = []
+    for name, path in outputs.timelines.items():
+        try:
+            text, told = render_timeline(read, summary.source.path, path, name)
+        except ConfigError as error:
+            notes.append(f"No {name} was written: {error}.")
+            continue
+        write_whole(places.timelines[name], text)
+        written[name] = path
+        notes += told
+    every = {**summary.outputs, **written}
+    told_once = [*summary.notes, *dict.fromkeys(notes)]
+    receipt = {**summary.receipt, "notes": told_once, "outputs": {key: printable(path) for key, path in every.items()}}
+    return replace(summary, outputs=every, notes=tuple(told_once), receipt=receipt)

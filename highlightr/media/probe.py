@@ -23,6 +23,7 @@ import numpy as np
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.types import AudioChoice, Source, VideoStream
+from highlightr.media._container.contents import read_timecode
 from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._container.tracks import heard_tracks
@@ -77,6 +78,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
             audio=audio,
             audio_tracks=tracks,
             identity=identity,
+            timecode=read_timecode(container, stream),
         )
 
 

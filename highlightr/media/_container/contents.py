@@ -127,7 +127,7 @@ def read_contents(container: InputContainer, video_index: int, *, is_marked: boo
         ),
         covers=tuple(_covers(container)),
         fonts=tuple(_fonts(streams)),
-        timecode=_timecode(container, video),
+        timecode=read_timecode(container, video),
         side_data={} if text is None else text.side_data,
         left_out=tuple(_left_out(container, video_index, tracks)),
     )
@@ -167,7 +167,8 @@ def _chapters(container: InputContainer) -> Iterable[Chapter]:
         yield Chapter(float(start - begin), float(stop - begin), chapter["metadata"].get("title", ""))
 
 
-def _timecode(container: InputContainer, video: Any) -> str | None:
+def read_timecode(container: InputContainer, video: Any) -> str | None:
+    """The timecode of the first picture, such as ``01:00:00;00``, where the file tells one."""
     others = [stream.metadata for stream in container.streams if stream.type == "data"]
     told = (video.metadata, container.metadata, *others)
     values = ({key.lower(): value for key, value in each.items()}.get("timecode") for each in told)

@@ -1,0 +1,50 @@
+"""`highlightr cut`: an edited receipt or timeline in; its summary out, cut as `summarize` cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from highlightr.cli.choices import CopyChoice
+from highlightr.cli.option_flags import with_flags
+from highlightr.cli.terminal import progress_hook, say, show_log
+from highlightr.core.text import json_shown, shown
+from highlightr.export.recut import Recut, cut_again
+from highlightr.options import SummarizeOptions
+
+__all__ = ["cut"]
+
+
+@with_flags(SummarizeOptions, leave_out=("selection",))
+def cut(
+    *,
+    file: Annotated[Path, typer.Argument(help="A receipt (.json), .otio, .edl or .csv file.")],
+    video: Annotated[Path | None, typer.Argument(help="The source; by default the one that the file names.")] = None,
+    options: Mapping[str, Any],
+    copy: CopyChoice = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the new receipt alone on stdout.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+) -> None:
+    """Cut again from an edited receipt or timeline."""
+    show_log(quiet=quiet, debug=debug)
+    wanted = SummarizeOptions.from_keywords(**options, **({"copy": True} if copy else {}))
+    with progress_hook(quiet=quiet or as_json) as progress:
+        made = cut_again(file, video, wanted, progress)
+    if as_json:
+        outputs = {name: str(path) for name, path in made.outputs.items()}
+        plain = made.receipt or {"seconds": made.seconds, "outputs": outputs, "notes": list(made.notes)}
+        say(json_shown(plain, indent=2))
+    elif not quiet:
+        _show(made)
+
+
+def _show(made: Recut) -> None:
+    say(f"{made.seconds:.1f} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}")
+    for note in made.notes:
+        say(shown(f"Note: {note}"))
+    for name, path in made.outputs.items():
+        say(f"{name:<10} {shown(str(path))}")

@@ -1,0 +1,205 @@
+"""Reading a receipt, which anyone may have edited: checked, typed, or refused in one line.
+
+In: a file, or plain JSON types. Out: a `Receipt`. Times are seconds of the source, spans half-open; what
+only people read is passed over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from highlightr.core.errors import ConfigError
+
+__all__ = ["Receipt", "ReceiptReason", "ReceiptSegment", "ReceiptSource", "read_receipt", "receipt_from_plain"]
+
+LARGEST_BYTES = 256 << 20
+"""Ten hours of video have 5 MiB."""
+
+
+@dataclass(frozen=True)
+class ReceiptAudio:
+    """An audio track."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class ReceiptVideo:
+    """The picture."""
+
+    codec: str
+    width: int
+    height: int
+    rotation_degrees: int
+    sample_aspect_ratio: str
+    frames_per_second: str | None
+
+    def __post_init__(self) -> None:
+        for name in ("sample_aspect_ratio", "frames_per_second"):
+            text = getattr(self, name)
+            if text is not None and not _is_ratio(text):
+                raise ConfigError(f"source: {name} must be a positive fraction such as 30000/1001, got {text!r}")
+
+
+@dataclass(frozen=True)
+class ReceiptSource:
+    """The source video."""
+
+    path: str
+    duration_seconds: float
+    start_seconds: float
+    hash_kind: str
+    hash: str
+    video: ReceiptVideo
+    audio: ReceiptAudio | None
+    audio_tracks: tuple[ReceiptAudio, ...] = ()
+    timecode: str | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptSpan:
+    """A shot, or a piece as it was cut."""
+
+    start_seconds: float
+    stop_seconds: float
+
+
+@dataclass(frozen=True)
+class ReceiptReason:
+    """Why a segment was chosen."""
+
+    kind: str
+    label: str
+    weight: float
+    start_seconds: float | None = None
+    stop_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptSegment:
+    """What was kept."""
+
+    start_seconds: float
+    stop_seconds: float
+    score: float = 0.0
+    rank: int = 1
+    title: str = ""
+    reasons: tuple[ReceiptReason, ...] = ()
+    quotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReceiptWeights:
+    """A model that took part."""
+
+    name: str
+    sha256: str
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class ReceiptMatch:
+    """Whether the video shows what was asked for."""
+
+    verdict: Literal["strong", "weak", "none"]
+    probability: float
+
+
+@dataclass(frozen=True)
+class ReceiptCut:
+    """How the summary was cut."""
+
+    pieces: tuple[ReceiptSpan, ...] = ()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a receipt says that a program may build on."""
+
+    schema_version: Literal[2]
+    source: ReceiptSource
+    preset: str
+    scorer: str
+    query: str | None
+    clip_seconds: float
+    scores: tuple[float, ...]
+    segments: tuple[ReceiptSegment, ...]
+    match: ReceiptMatch | None = None
+    parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shots: tuple[ReceiptSpan, ...] = ()
+    marks: tuple[str, ...] = ()
+    weights: tuple[ReceiptWeights, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    cut: ReceiptCut | None = None
+
+    def __post_init__(self) -> None:
+        duration = self.source.duration_seconds
+        if not (math.isfinite(duration) and duration > 0 and self.clip_seconds > 0 and self.scores):
+            raise ConfigError("duration_seconds, clip_seconds and scores must say how long the video is")
+        if not self.segments:
+            raise ConfigError("it has no segments")
+        for number, segment in enumerate(self.segments, start=1):
+            if not 0 <= segment.start_seconds < segment.stop_seconds <= duration + _SLACK_SECONDS:
+                raise ConfigError(
+                    f"segment {number} must begin before it ends, within the video (0 to {duration:g} s); "
+                    f"got {segment.start_seconds:g} to {segment.stop_seconds:g}"
+                )
+
+
+_SLACK_SECONDS = 1e-3
+
+
+def read_receipt(path: Path) -> Receipt:
+    """Read and check a receipt.
+
+    Raises:
+        ConfigError: it cannot be read, is no receipt of this version, or describes what cannot be.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigError(f"{path}: too large to be a receipt")
+    try:
+        values = msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    return receipt_from_plain(values, str(path))
+
+
+def receipt_from_plain(values: Any, where: str) -> Receipt:
+    """Check a receipt that was read already; `where` names it in errors.
+
+    Raises:
+        ConfigError: no receipt of this version, or one that describes what cannot be.
+    """
+    version = values.get("schema_version") if isinstance(values, Mapping) else None
+    if version != 2:
+        raise ConfigError(f"{where}: not a receipt of schema version 2 (got {version!r}); make the summary again")
+    try:
+        return msgspec.convert(values, Receipt)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: not a receipt: {error}") from error
+
+
+def _is_ratio(text: str) -> bool:
+    try:
+        return len(text) < 40 and Fraction(text) > 0
+    except (ValueError, ZeroDivisionError):
+        return False

@@ -1,0 +1,164 @@
+"""Cutting again from an edited receipt or timeline: the same verified cut, the same outputs.
+
+In: an edit and its video. Out: what was written. With a receipt that fits the video (the edit itself, or the
+file beside it of the same name) these are summary, receipt and report, with its scores; without one the summary alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.hashing import content_hash
+from highlightr.core.progress import ProgressHook, Stages
+from highlightr.core.types import Match, Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
+from highlightr.export.outputs import plan_outputs
+from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment
+from highlightr.export.segment_files import segment_names, write_thumbnails
+from highlightr.export.summary import Provenance, cutting, deliver
+from highlightr.export.timelines.read import EditSpan, find_video, read_edit
+from highlightr.features.base import Weights
+from highlightr.media import cut_clips, cut_summary, probe
+from highlightr.options import SummarizeOptions
+from highlightr.selection.spans import Span, clip_overlaps
+
+__all__ = ["Recut", "cut_again"]
+
+NO_RECEIPT_NOTE = "No receipt of this name lies beside the timeline, so no receipt and no report were written."
+OTHER_VIDEO_NOTE = "The receipt was made from another video, so no receipt and no report were written."
+
+
+@dataclass(frozen=True)
+class Recut:
+    """What was cut."""
+
+    seconds: float
+    """Length of the summary."""
+    segments: tuple[Segment, ...]
+    outputs: Mapping[str, Path]
+    notes: tuple[str, ...] = ()
+    """Sentences for the user."""
+    receipt: Mapping[str, Any] = field(default_factory=dict)
+    """As it was written; empty if none was."""
+
+
+def cut_again(
+    file: Path, video: Path | None = None, wanted: SummarizeOptions | None = None, progress: ProgressHook | None = None
+) -> Recut:
+    """Cut what a receipt, an OTIO file, an EDL or a CSV file says.
+
+    Args:
+        file: what to cut by.
+        video: the source; by default the one that `file` names.
+        wanted: how and where to; the summary is by default ``FILE.cut.mp4`` beside `file`.
+        progress: told how far each stage has come.
+
+    Raises:
+        ConfigError: the file cannot be understood, or does not fit the video.
+        MediaError, OutputError, CutError: as for `Highlighter.summarize`.
+    """
+    wanted, stages, edit = wanted or SummarizeOptions(), Stages(progress), read_edit(file)
+    if wanted.output is None:
+        wanted = replace(wanted, output=file.with_suffix(".cut.mp4"))
+    with stages("probe"):
+        source = probe(video or find_video(edit.video, file), wanted.audio_track)
+        spans = [_within(span, number, source, file) for number, span in enumerate(edit.spans(source), start=1)]
+        scores = None if edit.receipt is None else _scores(edit.receipt, source)
+    if edit.receipt is None or scores is None:
+        note = NO_RECEIPT_NOTE if edit.receipt is None else OTHER_VIDEO_NOTE
+        return _cut_alone(source, spans, wanted, stages, (*edit.notes, note))
+    summary = replace(_summary(edit.receipt, source, spans, scores), notes=edit.notes)
+    made = deliver(summary, plan_outputs(source, wanted), wanted, _provenance(edit.receipt), stages)
+    return Recut(made.seconds, made.segments, made.outputs, tuple(made.notes), made.receipt)
+
+
+def _within(span: EditSpan, number: int, source: Source, file: Path) -> EditSpan:
+    """The span, clamped to the video if it ends within a frame of its end."""
+    frame = 0.1 if source.video.frames_per_second is None else float(1 / source.video.frames_per_second)
+    end = source.duration_seconds
+    if not 0 <= span.start_seconds < min(span.stop_seconds, end) or span.stop_seconds > end + frame:
+        raise ConfigError(
+            f"{file}: span {number} ({span.start_seconds:.3f} to {span.stop_seconds:.3f} s) is empty or not within the "
+            f"video (0 to {end:.3f} s)"
+        )
+    return replace(span, stop_seconds=min(span.stop_seconds, end))
+
+
+def _scores(receipt: Receipt, source: Source) -> Scores | None:
+    """The receipt's scores; `None` where it was made from another video."""
+    grid = TimeGrid(source.duration_seconds, receipt.clip_seconds)
+    same = content_hash(source.path, source.identity)[1] == receipt.source.hash
+    if not same or {len(receipt.scores), *map(len, receipt.parts.values())} != {grid.num_clips}:
+        return None
+    match = None if receipt.match is None else Match(receipt.match.verdict, receipt.match.probability)
+    parts = {name: np.asarray(values, np.float32) for name, values in receipt.parts.items()}
+    try:
+        return Scores(grid, np.asarray(receipt.scores, np.float32), parts, match=match)
+    except ValueError as error:
+        raise ConfigError(f"the receipt's scores cannot be used: {error}") from error
+
+
+def _summary(receipt: Receipt, source: Source, spans: Sequence[EditSpan], scores: Scores) -> Summary:
+    segments = [_segment(span, receipt.segments, scores) for span in spans]
+    best_first = sorted(range(len(segments)), key=lambda index: (-segments[index].score, segments[index].start_seconds))
+    ranks = {index: rank for rank, index in enumerate(best_first, start=1)}
+    numbered = tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
+    shots = tuple(Shot(shot.start_seconds, shot.stop_seconds) for shot in receipt.shots)
+    return Summary(source, numbered, scores, shots, receipt.preset, receipt.query)
+
+
+def _segment(span: EditSpan, known: Sequence[ReceiptSegment], scores: Scores) -> Segment:
+    """The span with the score it has now, and what the receipt says of the segment that it overlaps most."""
+    start, stop = span.start_seconds, span.stop_seconds
+    first, overlaps = clip_overlaps(scores.grid, Span(start, stop))
+    mean = float(np.dot(scores.values[first : first + len(overlaps)], overlaps) / overlaps.sum())
+    segment = Segment(start, stop, min(max(mean, 0.0), 1.0), title=span.title)
+    nearest = max(known, key=lambda each: min(stop, each.stop_seconds) - max(start, each.start_seconds))
+    if min(stop, nearest.stop_seconds) <= max(start, nearest.start_seconds):
+        return segment
+    reasons = tuple(kept for each in nearest.reasons if (kept := _reason(each, segment)) is not None)
+    return replace(segment, reasons=reasons, title=span.title or nearest.title, quotes=nearest.quotes)
+
+
+def _reason(reason: ReceiptReason, segment: Segment) -> Reason | None:
+    """The reason, where it was found in what is left of its segment."""
+    weight = min(max(reason.weight, 0.0), 1.0)
+    if reason.start_seconds is None or reason.stop_seconds is None:
+        return Reason(reason.kind, reason.label, weight)
+    start, stop = max(reason.start_seconds, segment.start_seconds), min(reason.stop_seconds, segment.stop_seconds)
+    return Reason(reason.kind, reason.label, weight, start, stop) if start < stop else None
+
+
+def _provenance(receipt: Receipt) -> Provenance:
+    weights = tuple(Weights(each.name, each.sha256, each.licence, each.source) for each in receipt.weights)
+    return Provenance(receipt.scorer, receipt.settings, receipt.marks, weights)
+
+
+def _cut_alone(
+    source: Source, spans: Sequence[EditSpan], wanted: SummarizeOptions, stages: Stages, notes: tuple[str, ...]
+) -> Recut:
+    """The summary, clips and pictures, where there are no scores to report."""
+    video = plan_outputs(source, wanted).video
+    segments = tuple(
+        Segment(span.start_seconds, span.stop_seconds, 0.0, rank=number, title=span.title)
+        for number, span in enumerate(spans, start=1)
+    )
+    outputs = {"video": video}
+    with stages("cut") as advance:
+        made = cut_summary(source, segments, video, overwrite=wanted.overwrite, **cutting(wanted), progress=advance)
+    if wanted.export:
+        notes += ("Timelines are written from a receipt, so none was written.",)
+    if wanted.thumbnails is not None:
+        notes += write_thumbnails(source, segments, wanted.thumbnails, overwrite=wanted.overwrite)
+        outputs["thumbnails"] = wanted.thumbnails
+    if wanted.clips is not None:
+        with stages("clips"):
+            files: dict[str, Any] = {"suffix": video.suffix, "names": segment_names(segments)}
+            cut_clips(source, segments, wanted.clips, **files, overwrite=wanted.overwrite, **cutting(wanted))
+        outputs["clips"] = wanted.clips
+    return Recut(made.seconds, segments, outputs, (*notes, *made.notes))

@@ -1,0 +1,238 @@
+"""Reading back what was edited: a receipt, OpenTimelineIO, a CMX 3600 list, or CSV.
+
+In: a file, which anyone may have written. Out: an `Edit`: the video that it names, and spans in seconds of it, in
+the order in which they are to play. What an edit holds beside plain cuts (transitions, speed, further tracks) is only
+noted.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from highlightr.core.clock import parse_clock
+from highlightr.core.errors import ConfigError
+from highlightr.core.timecode import parse_timecode
+from highlightr.core.types import Source
+from highlightr.export.receipt_reader import Receipt, read_receipt
+from highlightr.export.timelines.otio_formats import opentimelineio
+from highlightr.export.timelines.rates import nominal_rate
+
+__all__ = ["READERS", "Edit", "EditSpan", "find_video", "read_edit"]
+
+LARGEST_BYTES = 64 << 20
+
+TRANSITION_NOTE = "Transitions of the timeline became plain cuts."
+SPEED_NOTE = "Changes of speed in the timeline were left out; the pictures run as in the source."
+TRACKS_NOTE = "Only the first track of pictures was cut; the timeline has more."
+
+
+@dataclass(frozen=True)
+class EditSpan:
+    """One span of the source: ``[start_seconds, stop_seconds)``."""
+
+    start_seconds: float
+    stop_seconds: float
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a file asks to be cut."""
+
+    video: Path | None
+    """The source that it names, absolute or as it is written there; `None` where it names none."""
+    receipt: Receipt | None
+    """What is known of how the segments were found."""
+    spans: Callable[[Source], tuple[EditSpan, ...]]
+    """The spans; where the file counts frames, this takes the source's rate and timecode."""
+    notes: tuple[str, ...] = ()
+
+
+def read_edit(path: Path) -> Edit:
+    """Read a file by its suffix.
+
+    Raises:
+        ConfigError: another suffix, a file that cannot be read or understood, or that cuts several videos.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(READERS)
+        raise ConfigError(f"{path}: cannot cut from {path.suffix or 'a file without a suffix'}; there are {known}")
+    return reader(path)
+
+
+def _from_receipt(path: Path) -> Edit:
+    receipt = read_receipt(path)
+    spans = tuple(EditSpan(each.start_seconds, each.stop_seconds, each.title) for each in receipt.segments)
+    return Edit(Path(receipt.source.path), receipt, lambda _: spans)
+
+
+def _from_otio(path: Path) -> Edit:
+    otio = opentimelineio()
+    unlinked = otio.media_linker.MediaLinkingPolicy.DoNotLinkMedia
+    timeline = _parsed(otio, path, "otio_json", {"media_linker_name": unlinked})
+    if not isinstance(timeline, otio.schema.Timeline):
+        raise ConfigError(f"{path}: not a timeline of OpenTimelineIO")
+    clips, notes = _clips(otio, timeline, path)
+    video = _only([_target(clip) for clip in clips], path)
+    return Edit(video, _companion(path), lambda _: _spans_of(clips, path), notes)
+
+
+def _from_edl(path: Path) -> Edit:
+    otio, text = opentimelineio(), _text(path)
+    url = _only([Path(_local(line)) for line in re.findall(r"^\* ?FROM CLIP: *(\S.*?) *$", text, re.MULTILINE)], path)
+
+    def spans(source: Source) -> tuple[EditSpan, ...]:
+        rate = nominal_rate(source.video.frames_per_second, ())
+        timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, _counted(text))
+        clips, _ = _clips(otio, timeline, path)
+        counted = None if source.timecode is None else parse_timecode(source.timecode, rate)
+        return _spans_of(clips, path, (counted or (0, False))[0], rate)
+
+    notes = (SPEED_NOTE,) if re.search(r"^M2\s", text, re.MULTILINE) else ()
+    return Edit(url, _companion(path), spans, notes)
+
+
+def _counted(text: str) -> str:
+    """The list with drop-frame timecodes written with a semicolon where only its head says that they are."""
+    if not re.search(r"^FCM: *DROP", text, re.MULTILINE):
+        return text
+    return re.sub(r"(?<=\d\d:\d\d:\d\d):(?=\d\d\b)", ";", text)
+
+
+def _from_csv(path: Path) -> Edit:
+    rows = list(csv.DictReader(_text(path).splitlines()))
+    if not rows or not {"start_seconds", "stop_seconds"} <= set(rows[0]):
+        raise ConfigError(f"{path}: the first line must name the columns start_seconds and stop_seconds, rows follow")
+    spans = tuple(_row(row, f"{path}, row {number}") for number, row in enumerate(rows, start=1))
+    videos = [Path(row["file"]) for row in rows if row.get("file")]
+    return Edit(_only(videos, path), _companion(path), lambda _: spans)
+
+
+def _row(row: Mapping[str, str | None], where: str) -> EditSpan:
+    try:
+        start, stop = (parse_clock(row[name] or "") for name in ("start_seconds", "stop_seconds"))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return EditSpan(start, stop, (row.get("title") or row.get("query") or "").strip())
+
+
+READERS: Mapping[str, Callable[[Path], Edit]] = {
+    ".json": _from_receipt,
+    ".otio": _from_otio,
+    ".edl": _from_edl,
+    ".csv": _from_csv,
+}
+"""Suffix to what reads it."""
+
+
+def find_video(named: Path | None, beside: Path) -> Path:
+    """The video that a file names: as it is written, or beside that file.
+
+    Raises:
+        ConfigError: it names none, or none that is there.
+    """
+    if named is None:
+        raise ConfigError(f"{beside}: names no video; give it after the file")
+    folder = beside.absolute().parent
+    places = [named, folder / named, folder / named.name]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise ConfigError(f"{beside}: the video it names is not there ({named}); give its place after the file")
+    return found
+
+
+def _companion(path: Path) -> Receipt | None:
+    """The receipt beside a timeline, of the same name; `None` where there is none that can be read."""
+    try:
+        return read_receipt(path.with_suffix(".json"))
+    except ConfigError:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigError(f"{path}: too large for a timeline")
+    return content.decode("utf-8-sig", "replace")
+
+
+def _parsed(otio: Any, path: Path, adapter: str, options: Mapping[str, Any], text: str | None = None) -> Any:
+    try:
+        return otio.adapters.read_from_string(_text(path) if text is None else text, adapter, **options)
+    except Exception as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{path}: cannot be understood: {' '.join(str(error).split())[:200]}") from error
+
+
+def _clips(otio: Any, timeline: Any, path: Path) -> tuple[list[Any], tuple[str, ...]]:
+    """The clips of the first track of pictures, and notes about the rest."""
+    tracks = [track for track in timeline.tracks if track.kind == otio.schema.TrackKind.Video]
+    clips = [item for item in tracks[0] if isinstance(item, otio.schema.Clip)] if tracks else []
+    if not clips:
+        raise ConfigError(f"{path}: no clips on a track of pictures")
+    notes = []
+    if any(isinstance(item, otio.schema.Transition) for item in tracks[0]):
+        notes.append(TRANSITION_NOTE)
+    if any(isinstance(effect, otio.schema.TimeEffect) for clip in clips for effect in clip.effects):
+        notes.append(SPEED_NOTE)
+    if len(tracks) > 1:
+        notes.append(TRACKS_NOTE)
+    return clips, tuple(notes)
+
+
+def _spans_of(
+    clips: Sequence[Any], path: Path, first_frame: int | None = None, rate: Fraction | None = None
+) -> tuple[EditSpan, ...]:
+    """The clips' ranges, from the source's first frame on; without a number for that, the media's ranges tell it."""
+    spans = []
+    for clip in clips:
+        used, known = clip.trimmed_range(), clip.media_reference.available_range
+        first = first_frame if first_frame is not None else 0 if known is None else known.start_time.value
+        exact = rate or nominal_rate(Fraction(used.start_time.rate).limit_denominator(1001), ())
+        start, stop = ((each - first) / exact for each in (Fraction(used.start_time.value), _end(used)))
+        if not math.isfinite(start) or start < 0:
+            raise ConfigError(f"{path}: {clip.name or 'a clip'} begins before the video does; compare their timecodes")
+        spans.append(EditSpan(float(start), float(stop), clip.name or ""))
+    return tuple(spans)
+
+
+def _end(used: Any) -> Fraction:
+    return Fraction(used.start_time.value) + Fraction(used.duration.value)
+
+
+def _target(clip: Any) -> Path:
+    return Path(_local(getattr(clip.media_reference, "target_url", "") or ""))
+
+
+def _local(url: str) -> str:
+    """A file's path from a ``file://`` URL or a relative one; a plain path stays as it is.
+
+    Raises:
+        ConfigError: an address of another kind.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("", "file") or (parts.netloc not in ("", "localhost")):
+        raise ConfigError(f"{url}: only files are cut, not addresses")
+    return unquote(parts.path, errors="surrogateescape")
+
+
+def _only(videos: Sequence[Path], path: Path) -> Path | None:
+    """The one video of all clips; `None` where none is named."""
+    named = list(dict.fromkeys(video for video in videos if video.name))
+    if len(named) > 1:
+        raise ConfigError(f"{path}: cuts several videos ({named[0].name}, {named[1].name}); one is cut at a time")
+    return named[0] if named else None

@@ -1,0 +1,85 @@
+"""Timelines in seconds: LosslessCut's projects, CSV, chapters, WebVTT, and FFmpeg's list.
+
+In: a `Timeline`. Out: text. The first two and FFmpeg's list speak of the source; chapters and WebVTT of the summary,
+whose time begins at zero.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from fractions import Fraction
+
+from highlightr.core.clock import clock
+from highlightr.export.timelines.timeline import Timeline
+
+__all__ = ["CSV_COLUMNS", "write_chapters", "write_csv", "write_ffconcat", "write_llc", "write_vtt"]
+
+CSV_COLUMNS = ("file", "start_seconds", "stop_seconds", "rank", "score", "title")
+
+_DIGITS = 6
+
+
+def write_llc(timeline: Timeline) -> str:
+    """A project of LosslessCut, version 1; it belongs beside the source."""
+    segments = [
+        {"start": float(event.start_seconds), "end": float(event.stop_seconds), "name": event.title}
+        for event in timeline.events
+    ]
+    project = {"version": 1, "mediaFileName": timeline.medium.name, "cutSegments": segments}
+    return json.dumps(project, ensure_ascii=False, indent=2) + "\n"
+
+
+def write_csv(timeline: Timeline) -> str:
+    """A row per segment; times are seconds of the source."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for event in timeline.events:
+        times = (_decimal(event.start_seconds), _decimal(event.stop_seconds))
+        writer.writerow([timeline.medium.link, *times, event.rank, f"{event.score:g}", event.title])
+    return text.getvalue()
+
+
+def write_chapters(timeline: Timeline) -> str:
+    """Chapters of the summary as YouTube reads them in a description: the first at 0:00, one line each."""
+    return "".join(f"{clock(int(event.record_seconds))} {event.title}\n" for event in timeline.events)
+
+
+def write_vtt(timeline: Timeline) -> str:
+    """A WebVTT track of the summary's chapters, one cue per segment."""
+    cues = []
+    for number, event in enumerate(timeline.events, start=1):
+        stop = event.record_seconds + event.stop_seconds - event.start_seconds
+        title = event.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        cues.append(f"{number}\n{_vtt_time(event.record_seconds)} --> {_vtt_time(stop)}\n{title}\n")
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def write_ffconcat(timeline: Timeline) -> str:
+    """A list for FFmpeg's concat demuxer, which plays the segments out of the source.
+
+    Its times are the container's own. A relative name begins with ``./``, or one with a colon were an address.
+    """
+    medium = timeline.medium
+    name = medium.link if medium.link.startswith("/") else f"./{medium.link}"
+    quoted = "'" + name.replace("'", "'\\''") + "'"
+    lines = ["ffconcat version 1.0"]
+    for event in timeline.events:
+        inside = _decimal(medium.start_seconds + event.start_seconds)
+        outside = _decimal(medium.start_seconds + event.stop_seconds)
+        lines += [f"file {quoted}", f"inpoint {inside}", f"outpoint {outside}"]
+    return "\n".join(lines) + "\n"
+
+
+def _decimal(seconds: Fraction) -> str:
+    """Seconds to the microsecond, without zeros at the end."""
+    whole, rest = divmod(round(seconds * 10**_DIGITS), 10**_DIGITS)
+    return f"{whole}.{rest:0{_DIGITS}d}".rstrip("0").rstrip(".")
+
+
+def _vtt_time(seconds: Fraction) -> str:
+    thousandths = round(seconds * 1000)
+    minutes, rest = divmod(thousandths, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -1,0 +1,184 @@
+"""A timeline as plain data, from which every format is written.
+
+In: a receipt and where its source lies. Out: a `Timeline`: the medium, and events in the order in which they play.
+Frames are whole numbers from the source's first frame at time zero, spans half-open, rates exact fractions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from highlightr.core.files import printable
+from highlightr.core.timecode import parse_timecode
+from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment, ReceiptSource, ReceiptSpan
+from highlightr.export.timelines.rates import grid_note, nominal_rate
+
+__all__ = ["Event", "Medium", "Timeline", "one_line", "timeline_from_receipt"]
+
+_END_SECONDS = Fraction(1, 100)
+
+
+@dataclass(frozen=True)
+class Medium:
+    """The source video as an editing program links it."""
+
+    path: Path
+    url: str
+    """``file:///…``, or relative to the timeline's folder; percent-encoded."""
+    link: str
+    """The same as a plain path, with ``/``."""
+    rate: Fraction
+    """Frames per second, nominal."""
+    num_frames: int
+    start_seconds: Fraction
+    """The container's first timestamp, which is time zero everywhere else here."""
+    first_frame: int = 0
+    """Number of the first frame by the source's own timecode."""
+    drop_frame: bool = False
+    """Whether that timecode skips numbers."""
+    width: int = 0
+    """As shown, in pixels."""
+    height: int = 0
+    audio_channels: tuple[int, ...] = ()
+    """Channels of each audio track."""
+    sample_rate: int = 48000
+    """Of the first audio track."""
+
+    @property
+    def name(self) -> str:
+        """The file's name, readable."""
+        return one_line(printable(Path(self.path.name)))
+
+
+@dataclass(frozen=True)
+class Event:
+    """One segment on the timeline."""
+
+    start_frame: int
+    """Its first frame in the source."""
+    stop_frame: int
+    """The frame after its last."""
+    record_frame: int
+    """Its first frame on the timeline."""
+    start_seconds: Fraction
+    """The same in seconds, exact to the receipt, for formats that have no frames."""
+    stop_seconds: Fraction
+    record_seconds: Fraction
+    title: str
+    rank: int
+    score: float
+    """In [0, 1]."""
+    why: str
+    """The reasons in words; may be empty."""
+
+    @property
+    def num_frames(self) -> int:
+        """Length."""
+        return self.stop_frame - self.start_frame
+
+    @property
+    def note(self) -> str:
+        """What a marker says beside the title."""
+        score = f"score {round(100 * self.score)}/100"
+        return f"{score}; {self.why}" if self.why else score
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A summary as an editing program shows it."""
+
+    name: str
+    medium: Medium
+    events: tuple[Event, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what could not be kept exactly."""
+    query: str | None = None
+
+    @property
+    def num_frames(self) -> int:
+        """Length."""
+        return sum(event.num_frames for event in self.events)
+
+
+def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, name: str) -> Timeline:
+    """The timeline that a receipt describes: the pieces as they were cut, or the segments where nothing was.
+
+    Args:
+        receipt: what it says.
+        path: the source video.
+        url: how a timeline links it.
+        link: the same, not encoded.
+        name: of the timeline.
+    """
+    segments = receipt.segments
+    pieces = () if receipt.cut is None else receipt.cut.pieces
+    spans = [_span(each) for each in (pieces if len(pieces) == len(segments) else segments)]
+    end = _exact(receipt.source.duration_seconds)
+    # The end of the video is no frame's beginning: the last frame may last as long as it likes.
+    times = [time for span in spans for time in span if time < end - _END_SECONDS]
+    stated = receipt.source.video.frames_per_second
+    rate = nominal_rate(None if stated is None else Fraction(stated), times)
+    notes = [] if stated is not None else [f"The file does not tell its frame rate; {float(rate):g} is assumed."]
+    notes += grid_note(times, rate)
+    medium = _medium(receipt.source, path, url, link, rate)
+    events = _events(segments, spans, rate)
+    return Timeline(name, medium, events, tuple(notes), receipt.query)
+
+
+def _span(value: ReceiptSegment | ReceiptSpan) -> tuple[Fraction, Fraction]:
+    return _exact(value.start_seconds), _exact(value.stop_seconds)
+
+
+def _exact(seconds: float) -> Fraction:
+    """The decimal number that was written, not its nearest binary one."""
+    return Fraction(str(seconds))
+
+
+def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fraction) -> Medium:
+    video, timecode = source.video, source.timecode
+    counted = None if timecode is None else parse_timecode(timecode, rate)
+    first, drop = counted or (0, False)
+    tracks = source.audio_tracks or (() if source.audio is None else (source.audio,))
+    width, height = video.width * Fraction(video.sample_aspect_ratio), video.height
+    upright = (width, height) if video.rotation_degrees % 180 == 0 else (height, width)
+    return Medium(
+        path=path,
+        url=url,
+        link=link,
+        rate=rate,
+        num_frames=round(_exact(source.duration_seconds) * rate),
+        start_seconds=_exact(source.start_seconds),
+        first_frame=first,
+        drop_frame=drop,
+        width=round(upright[0]),
+        height=round(upright[1]),
+        audio_channels=tuple(track.channels for track in tracks),
+        sample_rate=tracks[0].sample_rate if tracks else 48000,
+    )
+
+
+def _events(
+    segments: Sequence[ReceiptSegment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction
+) -> tuple[Event, ...]:
+    events: list[Event] = []
+    record_frame, record_seconds = 0, Fraction(0)
+    for segment, (start, stop) in zip(segments, spans, strict=True):
+        first, last = round(start * rate), max(round(stop * rate), round(start * rate) + 1)
+        title = one_line(segment.title) or f"Segment {len(events) + 1}"
+        about = (title, segment.rank, segment.score, one_line(_why(segment.reasons)))
+        events.append(Event(first, last, record_frame, start, stop, record_seconds, *about))
+        record_frame, record_seconds = record_frame + last - first, record_seconds + stop - start
+    return tuple(events)
+
+
+def _why(reasons: Sequence[ReceiptReason]) -> str:
+    return ", ".join(f"{reason.label} {round(100 * reason.weight)} %" for reason in reasons)
+
+
+def one_line(text: str) -> str:
+    """Text that may stand in any format: no control characters, no line breaks, no halves of characters."""
+    readable = text.encode("utf-8", "replace").decode("utf-8")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in readable).split())

@@ -1,0 +1,103 @@
+"""From a receipt to timeline files, by the names of their formats.
+
+In: a receipt, where its source and the file lie, and a format. Out: text, and notes about what the format cannot hold.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from highlightr.core.files import printable
+from highlightr.export.receipt_reader import Receipt
+from highlightr.export.timelines.edl import write_edl
+from highlightr.export.timelines.fcpxml import write_fcpxml
+from highlightr.export.timelines.otio_formats import opentimelineio, write_otio, write_premiere
+from highlightr.export.timelines.texts import write_chapters, write_csv, write_ffconcat, write_llc, write_vtt
+from highlightr.export.timelines.timeline import Timeline, one_line, timeline_from_receipt
+
+__all__ = ["FORMATS", "Format", "check_formats", "render_timeline", "timeline_paths"]
+
+LEAST_CHAPTERS, LEAST_CHAPTER_SECONDS = 3, 10
+"""What YouTube asks of chapters before it shows them."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one kind of timeline is written."""
+
+    suffix: str
+    """What a file of this kind ends with."""
+    write: Callable[[Timeline], str]
+    note: Callable[[Timeline], tuple[str, ...]] = lambda _: ()
+    """What it cannot hold of this timeline."""
+    has_frames: bool = True
+    """Whether it counts frames, or seconds."""
+    needs_library: bool = False
+    """Whether it is written by OpenTimelineIO."""
+
+
+def _pictures_only(timeline: Timeline) -> tuple[str, ...]:
+    return ("The EDL holds pictures only, without sound.",) if timeline.medium.audio_channels else ()
+
+
+def _short_chapters(timeline: Timeline) -> tuple[str, ...]:
+    lengths = [event.stop_seconds - event.start_seconds for event in timeline.events]
+    if len(lengths) >= LEAST_CHAPTERS and min(lengths) >= LEAST_CHAPTER_SECONDS:
+        return ()
+    return ("YouTube shows chapters only where there are three or more, each of 10 s or more.",)
+
+
+FORMATS: Mapping[str, Format] = {
+    "otio": Format(".otio", write_otio, needs_library=True),
+    "edl": Format(".edl", write_edl, _pictures_only),
+    "fcpxml": Format(".fcpxml", write_fcpxml),
+    "premiere": Format(".xml", write_premiere, needs_library=True),
+    "llc": Format(".llc", write_llc, has_frames=False),
+    "csv": Format(".csv", write_csv, has_frames=False),
+    "chapters": Format(".chapters.txt", write_chapters, _short_chapters, has_frames=False),
+    "vtt": Format(".vtt", write_vtt, has_frames=False),
+    "ffconcat": Format(".ffconcat", write_ffconcat, has_frames=False),
+}
+"""Every format by its name."""
+
+
+def check_formats(names: Sequence[str]) -> None:
+    """Make sure, before any work, that what writes these formats is installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if any(FORMATS[name].needs_library for name in names):
+        opentimelineio()
+
+
+def timeline_paths(video: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Where the timelines of a summary lie: beside it, under its name."""
+    return {name: video.with_suffix(FORMATS[name].suffix) for name in names}
+
+
+def render_timeline(
+    receipt: Receipt, source: Path, target: Path, name: str, *, relative: bool = False
+) -> tuple[str, tuple[str, ...]]:
+    """The text of a timeline, and notes.
+
+    Args:
+        receipt: what it says.
+        source: the video.
+        target: where the text will be written.
+        name: of the format.
+        relative: link the source relative to the target's folder, instead of by its absolute place.
+
+    Raises:
+        ConfigError: what this format cannot hold at all, or the extra is not installed.
+    """
+    link = Path(os.path.relpath(source.absolute(), target.absolute().parent)) if relative else source.absolute()
+    url = quote(os.fsencode(link.as_posix()), safe="/") if relative else link.as_uri()
+    name_shown = one_line(printable(Path(source.stem)))
+    timeline = timeline_from_receipt(receipt, source, url, printable(link), f"{name_shown} highlights")
+    form = FORMATS[name]
+    return form.write(timeline), (timeline.notes if form.has_frames else ()) + form.note(timeline)

@@ -1,0 +1,106 @@
+"""`highlightr export` and `cut`, and `--export` of `summarize` and `batch`: what is printed, written and refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.batch.conftest import DEBUG_PRESET, results
+from tests.cli.run import run
+from tests.mediamaker import make_video
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a video of 3 s and a preset that starts at once."""
+    make_video(tmp_path / "a b.mp4", seconds=3.0, size=(160, 120))
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+SUMMARIZE = ("summarize", "a b.mp4", "--preset", "debug.yaml", "--duration", "1", "--no-cache", "-o", "s.mp4")
+
+
+def test_from_a_video_to_a_timeline_and_back(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run(capsys, monkeypatch, *SUMMARIZE, "--export", "edl, csv")
+    assert made.code == 0, made.err
+    assert "Note: The EDL holds pictures only, without sound." in made.out
+    receipt = json.loads((folder / "s.json").read_text())
+    assert receipt["outputs"]["edl"] == "s.edl"
+    assert receipt["notes"][-1] == "The EDL holds pictures only, without sound."
+    exported = run(capsys, monkeypatch, "export", "s.json", "--format", "otio", "--relative")
+    assert (exported.code, exported.out) == (0, "s.otio\n"), exported.err
+    assert '"target_url": "a%20b.mp4"' in (folder / "s.otio").read_text()
+    again = run(capsys, monkeypatch, "cut", "s.otio", "--quiet")
+    assert (again.code, again.out) == (0, ""), again.err
+    assert (folder / "s.cut.mp4").stat().st_size > 1000
+    assert (folder / "s.cut.html").exists()
+
+
+def test_nothing_is_replaced_unless_it_may_be(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "s.edl").write_text("mine")
+    refused = run(capsys, monkeypatch, *SUMMARIZE, "--export", "edl")
+    assert (refused.code, (folder / "s.edl").read_text()) == (2, "mine")
+    assert not (folder / "s.mp4").exists()
+    assert run(capsys, monkeypatch, *SUMMARIZE, "--quiet").code == 0
+    refused = run(capsys, monkeypatch, "export", "s.json", "-f", "edl")
+    assert (refused.code, (folder / "s.edl").read_text()) == (2, "mine")
+    assert "exists already" in refused.err
+    assert run(capsys, monkeypatch, "export", "s.json", "-f", "edl", "--overwrite", "--quiet").code == 0
+    assert (folder / "s.edl").read_text().startswith("TITLE: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("export", "s.json", "--format", "mov"), "no format 'mov'; there are otio, edl,"),
+        (("export", "gone.json"), "cannot read gone.json"),
+        (("export", "debug.yaml"), "not JSON"),
+        (("cut", "debug.yaml"), "cannot cut from .yaml"),
+        ((*SUMMARIZE, "--export", "otoi"), "export knows no format 'otoi'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: tuple[str, ...],
+    words: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(capsys, monkeypatch, *SUMMARIZE, "--quiet").code == 0
+    outcome = run(capsys, monkeypatch, *arguments)
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_what_is_not_installed_is_said_before_any_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentimelineio", None)
+    outcome = run(capsys, monkeypatch, *SUMMARIZE, "--export", "otio")
+    assert outcome.code == 2
+    assert "pip install 'highlightr[timelines]'" in outcome.err
+    assert not (folder / "s.mp4").exists()
+    assert run(capsys, monkeypatch, *SUMMARIZE, "--export", "edl,fcpxml", "--quiet").code == 0
+
+
+def test_a_batch_writes_them_too_and_keeps_no_stale_ones(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = ("batch", "--preset", "debug.yaml", "--no-cache", "--quiet")
+    for formats, names in (("otio,vtt", {"otio", "vtt"}), ("vtt", {"vtt"})):
+        outcome = run(capsys, monkeypatch, *batch, "--export", formats, "a b.mp4", "out")
+        assert outcome.code == 0, outcome.err
+        (line,) = results(folder / "out")
+        assert set(line["outputs"]) == {"video", "receipt", "report"} | names
+        written = {path.suffix[1:] for path in (folder / "out").rglob("*.summary.*")}
+        assert written == {"mp4", "json", "html"} | names

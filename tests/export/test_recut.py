@@ -1,0 +1,164 @@
+"""Cutting again: every format gives the frames of the receipt; edits are followed; what cannot be is refused."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import opentimelineio as otio
+import pytest
+
+from highlightr.core.clock import clock
+from highlightr.core.errors import ConfigError
+from highlightr.export.receipt_reader import read_receipt
+from highlightr.export.recut import NO_RECEIPT_NOTE, OTHER_VIDEO_NOTE, cut_again
+from highlightr.export.timelines.read import SPEED_NOTE, TRACKS_NOTE, TRANSITION_NOTE
+from highlightr.export.timelines.write import FORMATS, render_timeline
+from highlightr.options import SummarizeOptions
+from highlightr.pipeline import Highlighter
+from tests.batch.conftest import DEBUG_PRESET
+from tests.mediamaker import frame_times, make_video, read_number
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A receipt of a summary of a video at 29.97 frames per second, with two segments."""
+    folder = tmp_path_factory.mktemp("it's a “folder”")
+    (folder / "debug.yaml").write_text(DEBUG_PRESET)
+    video = make_video(folder / "my holiday.mp4", times=frame_times(8.0, NTSC), size=(160, 120))
+    options: dict[str, Any] = {
+        "duration_seconds": 3.0,
+        "max_seconds": 1.5,
+        "min_seconds": 1.0,
+        "output": folder / "s.mp4",
+    }
+    Highlighter.from_preset(folder / "debug.yaml", cache=False).summarize(video, **options, exclude="3-5")
+    receipt = read_receipt(folder / "s.json")
+    assert len(receipt.segments) > 1
+    for name, form in FORMATS.items():
+        target = folder / f"s{form.suffix}"
+        target.write_text(render_timeline(receipt, video, target, name)[0])
+    return folder / "s.json"
+
+
+def _numbers(video: Path) -> list[int]:
+    with av.open(str(video)) as container:
+        return [read_number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".otio", ".edl", ".csv"])
+def test_the_same_frames_come_out(suffix: str, made: Path, tmp_path: Path) -> None:
+    again = cut_again(made.with_suffix(suffix), None, SummarizeOptions(output=tmp_path / "again.mp4"))
+    assert _numbers(tmp_path / "again.mp4") == _numbers(made.with_suffix(".mp4"))
+    before, after = json.loads(made.read_text()), json.loads((tmp_path / "again.json").read_text())
+    assert [piece["start_seconds"] for piece in after["cut"]["pieces"]] == [
+        piece["start_seconds"] for piece in before["cut"]["pieces"]
+    ]
+    for name in ("scores", "parts", "shots", "preset", "scorer", "marks", "source"):
+        assert after[name] == before[name] or name == "source"
+    assert after["source"]["hash"] == before["source"]["hash"]
+    assert [segment["rank"] for segment in after["segments"]] == [segment["rank"] for segment in before["segments"]]
+    assert set(again.outputs) == {"video", "receipt", "report"}
+
+
+def test_an_edited_receipt_is_followed(made: Path, tmp_path: Path) -> None:
+    edited = json.loads(made.read_text())
+    first = edited["segments"][0]
+    first["stop_seconds"] = first["start_seconds"] + 0.5
+    first["title"] = "Mine"
+    edited["segments"] = [*edited["segments"][1:], first]
+    file = made.with_name("edited.json")
+    file.write_text(json.dumps(edited))
+    again = cut_again(file, None, SummarizeOptions(output=tmp_path / "again.mp4", export=("edl",)))
+    assert [segment.title for segment in again.segments][-1] == "Mine"
+    assert _numbers(tmp_path / "again.mp4")[-1] == round((first["stop_seconds"]) * float(NTSC)) - 1
+    assert "Mine" in (tmp_path / "again.edl").read_text()
+
+
+def test_without_a_receipt_the_summary_alone_is_written(made: Path, tmp_path: Path) -> None:
+    video = made.with_name("my holiday.mp4")
+    file = tmp_path / "cuts.csv"
+    file.write_text("start_seconds,stop_seconds,title\n0:01,0:02,One\n4.5,5,Two\n")
+    again = cut_again(file, video, SummarizeOptions(clips=tmp_path / "clips"))
+    assert again.notes[0] == NO_RECEIPT_NOTE
+    assert _numbers(tmp_path / "cuts.cut.mp4") == [*range(30, 60), *range(135, 150)]
+    assert not list(tmp_path.glob("*.json"))
+    names = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert names == ["01 0-01 One.mp4", "02 0-04 Two.mp4"]
+
+
+def test_the_receipt_of_another_video_is_not_used(made: Path, tmp_path: Path) -> None:
+    other = make_video(tmp_path / "other.mp4", times=frame_times(8.0, NTSC), size=(160, 96))
+    again = cut_again(made, other, SummarizeOptions(output=tmp_path / "again.mp4"))
+    assert OTHER_VIDEO_NOTE in again.notes
+    assert not again.receipt
+
+
+def test_what_a_timeline_holds_beside_cuts_is_noted(made: Path, tmp_path: Path) -> None:
+    timeline = otio.adapters.read_from_file(str(made.with_suffix(".otio")))
+    pictures = timeline.tracks[0]
+    pictures[0].effects.append(otio.schema.LinearTimeWarp(time_scalar=2.0))
+    second = otio.opentime.RationalTime(10, pictures[0].source_range.start_time.rate)
+    pictures.insert(1, otio.schema.Transition(in_offset=second, out_offset=second))
+    pictures.insert(3, otio.schema.Gap(duration=second))
+    timeline.tracks.append(otio.schema.Track("V2", kind="Video"))
+    otio.adapters.write_to_file(timeline, str(tmp_path / "edited.otio"))
+    again = cut_again(tmp_path / "edited.otio")
+    assert {TRANSITION_NOTE, SPEED_NOTE, TRACKS_NOTE} <= set(again.notes)
+    assert _numbers(tmp_path / "edited.cut.mp4") == _numbers(made.with_suffix(".mp4"))
+    del timeline.tracks[:]
+    otio.adapters.write_to_file(timeline, str(tmp_path / "empty.otio"))
+    with pytest.raises(ConfigError, match="no clips on a track of pictures"):
+        cut_again(tmp_path / "empty.otio")
+
+
+def test_a_drop_frame_list_with_colons_is_read_as_its_head_says(made: Path, tmp_path: Path) -> None:
+    video = made.with_name("my holiday.mp4")
+    file = tmp_path / "avid.edl"
+    event = "001  AX       V     C        00:00:01:00 00:00:02:00 01:00:00:00 01:00:01:00\n"
+    file.write_text(f"TITLE: x\nFCM: DROP FRAME\n\n{event}* FROM CLIP NAME: x\n")
+    cut_again(file, video)
+    assert _numbers(tmp_path / "avid.cut.mp4") == list(range(30, 60))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.txt", "", "cannot cut from .txt; there are .json, .otio, .edl, .csv"),
+        ("a.json", "{", "not JSON"),
+        ("a.json", "[1]", "not a receipt of schema version 2"),
+        ("a.json", '{"schema_version": 2}', "not a receipt: Object missing required field `source`"),
+        ("a.otio", "{}", "not a timeline"),
+        ("a.otio", "nonsense", "cannot be understood"),
+        ("a.otio", '{"OTIO_SCHEMA": "Timeline.1", "name": "x"}', "cannot be understood"),
+        ("a.otio", '{"OTIO_SCHEMA": "Clip.1", "name": "x"}', "not a timeline"),
+        ("a.edl", "001  AX  V  C  1 2 3\n", "cannot be understood"),
+        ("a.edl", "* FROM CLIP: https://example.org/a.mp4\n", "only files are cut"),
+        ("a.edl", "* FROM CLIP: /a.mp4\n* FROM CLIP: /b.mp4\n", "cuts several videos"),
+        ("a.csv", "", "must name the columns"),
+        ("a.csv", "start_seconds,stop_seconds\n1,x\n", "row 1: 'x' is not a time"),
+        ("a.csv", "start_seconds,stop_seconds\n1,900\n", "not within the video"),
+        ("a.csv", "start_seconds,stop_seconds\n2,1\n", "is empty"),
+        ("a.csv", "file,start_seconds,stop_seconds\na.mp4,1,2\nb.mp4,1,2\n", "cuts several videos"),
+    ],
+)
+def test_what_cannot_be_cut_is_one_line(name: str, text: str, words: str, made: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=words) as raised:
+        cut_again(tmp_path / name, made.with_name("my holiday.mp4"))
+    assert "\n" not in str(raised.value)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_video_that_is_not_there_is_named(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "moved.json").write_text(made.read_text().replace("my holiday", "gone"))
+    with pytest.raises(ConfigError, match=r"the video it names is not there .*gone\.mp4\); give its place"):
+        cut_again(tmp_path / "moved.json")
+    (tmp_path / "a.csv").write_text(f"start_seconds,stop_seconds\n{clock(1)},2\n")
+    with pytest.raises(ConfigError, match="names no video"):
+        cut_again(tmp_path / "a.csv")
