@@ -10,8 +10,9 @@ import typer
 
 from highlightr.cli.choices import CopyChoice
 from highlightr.cli.option_flags import with_flags
-from highlightr.cli.terminal import progress_hook, say, show_log
-from highlightr.core.text import json_shown, shown
+from highlightr.cli.say import say
+from highlightr.cli.terminal import progress_hook, show_log
+from highlightr.core.text import json_shown
 from highlightr.export.recut import Recut, cut_again
 from highlightr.options import SummarizeOptions
 
@@ -45,6 +46,6 @@ def cut(
 def _show(made: Recut) -> None:
     say(f"{made.seconds:.1f} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}")
     for note in made.notes:
-        say(shown(f"Note: {note}"))
+        say(f"Note: {note}")
     for name, path in made.outputs.items():
-        say(f"{name:<10} {shown(str(path))}")
+        say(f"{name:<10} {path}")

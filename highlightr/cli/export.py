@@ -7,10 +7,10 @@ from typing import Annotated, get_args
 
 import typer
 
-from highlightr.cli.terminal import say, show_log
+from highlightr.cli.say import say
+from highlightr.cli.terminal import show_log
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_output, write_whole
-from highlightr.core.text import shown
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.timelines.read import find_video
 from highlightr.export.timelines.write import FORMATS, render_timeline
@@ -49,5 +49,5 @@ def export(
     write_whole(target, text)
     if not quiet:
         for note in notes:
-            say(shown(f"Note: {note}"))
-        say(shown(str(target)))
+            say(f"Note: {note}")
+        say(target)
