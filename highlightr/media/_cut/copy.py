@@ -148,9 +148,10 @@ def _failed(source: Source, output: Path, error: Exception) -> CutError:
     words = getattr(error, "strerror", None) or error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
         return CutError(f"{output.name}: cannot be written ({words}); free some space or choose another place")
+    codecs = list(dict.fromkeys([source.video.codec, *(track.codec for track in source.audio_tracks)]))
+    streams = f"{' and '.join(codecs)} stream{'s' if len(codecs) > 1 else ''}"
     return CutError(
-        f"{source.path}: its {source.video.codec} stream cannot be copied into {output.suffix} ({words}); "
-        f"use .mkv or leave out --copy"
+        f"{source.path}: its {streams} cannot be copied into {output.suffix} ({words}); use .mkv or leave out --copy"
     )
 
 
