@@ -28,6 +28,9 @@ LEAST_STRUCTURE = 0.3
 LEAST_FADED = 0.5
 """The same before and after a fade."""
 
+LARGEST_DIP = 0.3
+"""Of the contrast before and after, what is left in the middle of a fade."""
+
 MIDDLE = (0.2, 0.8)
 """A frame with such a share of the later picture shows both."""
 
@@ -55,7 +58,7 @@ class Blends:
 
     def push(self, look: Look) -> Iterator[tuple[int, float]]:
         """Take the next frame; yields row and strength of every middle that it shows to be one."""
-        if self._looks and look.time_seconds < self._looks[-1].time_seconds + STEP_SECONDS - _ROUNDING_SECONDS:
+        if self._looks and self._too_soon(look):
             return
         yield from self._fade(look)
         self._looks.append(look)
@@ -63,9 +66,17 @@ class Blends:
             self._looks.popleft()
         for seconds in SPANS_SECONDS:
             span = self._last(seconds)
-            found = _blend(span) if len(span) > 2 else None
+            # Where nothing can be seen for a moment, `_fade` tells.
+            clear = len(span) > 2 and not any(each.flat for each in span)
+            found = (_dip(span) or _blend(span)) if clear else None
             if found is not None:
                 yield found
+
+    def _too_soon(self, look: Look) -> bool:
+        """Whether a look adds little to the last one; what fades quickly does not wait."""
+        last = self._looks[-1]
+        dimmed = look.contrast < 0.5 * last.contrast
+        return look.time_seconds < last.time_seconds + STEP_SECONDS - _ROUNDING_SECONDS and not dimmed
 
     def _last(self, seconds: float) -> list[Look]:
         """The latest looks from the last one that is at least so old on; nothing if none is."""
@@ -91,8 +102,8 @@ def _blend(span: Sequence[Look]) -> tuple[int, float] | None:
     """The middle of a dissolve that begins and ends within these looks, and its strength."""
     first, last = span[0], span[-1]
     structure = difference(first, last)[2]
-    if structure < LEAST_STRUCTURE or any(each.flat for each in span):
-        return None  # The same scene, or a fade.
+    if structure < LEAST_STRUCTURE:
+        return None
     start = first.pixels.astype(np.float32)
     change = last.pixels - start
     rows = np.stack([each.pixels for each in span[1:-1]]) - start
@@ -105,6 +116,15 @@ def _blend(span: Sequence[Look]) -> tuple[int, float] | None:
     if not mixed or structure < LEAST_EXPLAINED * (most + _ROUNDING) or _moves(span[: middle + 2]):
         return None
     return span[1 + middle].row, structure * (1 - most)
+
+
+def _dip(span: Sequence[Look]) -> tuple[int, float] | None:
+    """The darkest moment of a quick fade, which need not be quite dark, and its strength."""
+    first, last, darkest = span[0], span[-1], min(span, key=lambda look: look.contrast)
+    if darkest.contrast > LARGEST_DIP * min(first.contrast, last.contrast):
+        return None
+    structure = difference(first, last)[2]
+    return (darkest.row, structure) if structure >= LEAST_FADED else None
 
 
 def _moves(looks: Sequence[Look]) -> bool:

@@ -40,10 +40,13 @@ class Look:
     structure: FloatArray
     """(height, width) luma without its mean, of length 1, or less where the picture is nearly flat."""
 
+    contrast: float
+    """Standard deviation of the luma, in levels of 255."""
+
     @property
     def flat(self) -> bool:
         """Whether nothing can be seen in it, as in the middle of a fade."""
-        return float(np.vdot(self.structure, self.structure)) < 0.25
+        return self.contrast < FLAT_CONTRAST / 2
 
 
 def look_at(thumbnail: Thumbnail, row: int) -> Look:
@@ -53,9 +56,10 @@ def look_at(thumbnail: Thumbnail, row: int) -> Look:
     codes = levels[:, 0] * 16 + levels[:, 1] * 4 + levels[:, 2]
     luma = thumbnail.image @ _LUMA
     luma -= luma.mean()
-    length = max(float(np.sqrt(np.vdot(luma, luma))), FLAT_CONTRAST * luma.size**0.5)
+    contrast = float(np.sqrt(np.vdot(luma, luma) / luma.size))
+    length = max(contrast, FLAT_CONTRAST) * luma.size**0.5
     shares = np.bincount(codes, minlength=_BINS) / len(codes)
-    return Look(row, thumbnail.time_seconds, pixels.astype(np.int16).ravel(), shares, luma / length)
+    return Look(row, thumbnail.time_seconds, pixels.astype(np.int16).ravel(), shares, luma / length, contrast)
 
 
 def difference(one: Look, other: Look) -> tuple[float, float, float]:

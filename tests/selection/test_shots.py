@@ -120,6 +120,14 @@ def test_a_fade_is_one_boundary(black_frames: int) -> None:
     assert 2.0 <= boundary <= 2.0 + len(fading) / 25
 
 
+@pytest.mark.parametrize("frames", [4, 10])
+def test_a_quick_fade_that_never_is_quite_dark_is_one_boundary(frames: int) -> None:
+    one, other, black = scene(1)[:, :48], scene(2)[:, :48], np.zeros((27, 48, 3), np.uint8)
+    fading = [*mixed(one, black, frames), *mixed(black, other, frames)]
+    (boundary,) = found([*[one] * 50, *fading, *[other] * 50])
+    assert 2.0 <= boundary <= 2.0 + len(fading) / 25
+
+
 def test_frames_repeated_by_a_faster_file_are_not_cuts() -> None:
     slow = [image for image in held(8, 20, pan=7) for _ in range(8)]
     assert found(slow) == []
