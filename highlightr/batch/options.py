@@ -52,6 +52,8 @@ class BatchOptions:
     """Make again what is there and was made the same way."""
     remote_limit_bytes: int = 32 * 2**30
     """The largest file that is fetched from an address."""
+    allow_private: bool = False
+    """Fetch also from this machine and from private networks."""
     engine: Engine = "local"
     """``local``: processes of this machine; ``ray``: a Ray cluster."""
     address: str | None = None

@@ -49,7 +49,9 @@ def shown_address(address: str) -> str:
 
 
 @contextmanager
-def fetched(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> Iterator[Path]:
+def fetched(
+    address: str, target: Path, limit_bytes: int, progress: ProgressHook, *, allow_private: bool = False
+) -> Iterator[Path]:
     """Fetch into `target`, which is gone afterwards, with its folder; `progress` counts bytes in the stage ``fetch``.
 
     Raises:
@@ -59,7 +61,7 @@ def fetched(address: str, target: Path, limit_bytes: int, progress: ProgressHook
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if address.lower().startswith(("http://", "https://")):
-            _from_web(address, target, limit_bytes, progress)
+            _from_web(address, target, limit_bytes, progress, allow_private)
         else:
             _from_store(address, target, limit_bytes, progress)
         yield target
@@ -69,12 +71,12 @@ def fetched(address: str, target: Path, limit_bytes: int, progress: ProgressHook
         target.parent.rmdir()
 
 
-def _from_web(address: str, target: Path, limit_bytes: int, progress: ProgressHook) -> None:
+def _from_web(address: str, target: Path, limit_bytes: int, progress: ProgressHook, allow_private: bool) -> None:
     def tell(stage: str, completed: float, total: float) -> None:
         progress("fetch" if stage == "download" else stage, completed, total)
 
     try:
-        download(address, target, limit_bytes=limit_bytes, progress=tell)
+        download(address, target, limit_bytes=limit_bytes, progress=tell, public_only=not allow_private)
     except HighlightrError as error:
         raise MediaError(f"{shown_address(address)}: cannot be fetched: {error}") from error
 

@@ -20,6 +20,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.errors import OutputError
 from highlightr.core.files import file_lock, write_whole
+from highlightr.core.text import shown
 from highlightr.export.index import IndexEntry, write_index
 
 logger = logging.getLogger(__name__)
@@ -116,15 +117,15 @@ class Results:
     def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
         record = self._output_dir.record(line["id"]) if line["state"] == "done" else None
         return IndexEntry(
-            name=str(line.get("title") or line["folder"]),
+            name=shown(str(line.get("title") or line["folder"])),
             query=line.get("query"),
-            error=line.get("error"),
+            error=None if line.get("error") is None else shown(str(line["error"])),
             no_match=line["state"] == "no_match",
             video_seconds=float(line.get("video_seconds", 0.0)),
             summary_seconds=float(line.get("summary_seconds", 0.0)),
             segments=int(line.get("segments", 0)),
             outputs={str(name): str(path) for name, path in line.get("outputs", {}).items()},
-            notes=[str(note) for note in line.get("notes", ())],
+            notes=[shown(str(note)) for note in line.get("notes", ())],
             curve=() if record is None else record.curve,
             bands=() if record is None else record.bands,
             poster=b"" if record is None else base64.b64decode(record.poster),

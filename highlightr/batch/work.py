@@ -112,7 +112,8 @@ class JobRunner:
             yield Path(job.video)
             return
         limit = self._options.remote_limit_bytes
-        with fetched(job.video, self._output_dir.fetched(job), limit, self._progress) as path:
+        private = self._options.allow_private
+        with fetched(job.video, self._output_dir.fetched(job), limit, self._progress, allow_private=private) as path:
             yield path
 
     def _content(self, job: Job, source: Source | None = None) -> dict[str, object]:

@@ -17,6 +17,7 @@ from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
 from highlightr.cli.say import say
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
+from highlightr.core.text import shown
 
 COMMANDS = (
     Home(
@@ -102,7 +103,7 @@ def root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app()
+        app(args=_options_escaped(sys.argv[1:]))
     except HighlightrError as error:
         _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -121,6 +122,13 @@ def main() -> None:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", FAILURE)
     except MemoryError:
         _fail("not enough memory; close other programs, or take a smaller video or preset", FAILURE)
+
+
+def _options_escaped(arguments: list[str]) -> list[str]:
+    """Typer repeats an option that it does not know as it is; no option has a control character."""
+    stop = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [shown(each) if each.startswith("-") else each for each in arguments[:stop]]
+    return options + arguments[stop:]
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:

@@ -64,6 +64,9 @@ def batch(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Fetch https://, s3:// and gs:// addresses.")
     ] = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Fetch also from this machine and from private networks.")
+    ] = DEFAULTS.allow_private,
     engine: Annotated[str, typer.Option(help="`local`, or `ray` for a cluster.")] = DEFAULTS.engine,
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster.")] = DEFAULTS.address,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is done.")] = DEFAULTS.overwrite,
@@ -85,6 +88,7 @@ def batch(
         retries=retries,
         summarize={**options, **({"copy": True} if copy else {})},
         overwrite=overwrite,
+        allow_private=allow_private,
         engine=engine,  # type: ignore[arg-type]  # Checked there.
         address=address,
     )

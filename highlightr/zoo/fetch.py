@@ -57,11 +57,13 @@ def download(
     limit_bytes: int,
     patience: Patience | None = None,
     progress: ProgressHook | None = None,
+    public_only: bool = False,
 ) -> bool:
     """Fetch `url` into `part`, which may hold the beginning already; `progress` counts bytes in the stage `download`.
 
     `size_bytes` is the published size (0: unknown), `limit_bytes` a bound that no answer may pass. Returns whether
-    the file was put together from more than one answer.
+    the file was put together from more than one answer. With `public_only`, hosts that are not on the public internet
+    are refused.
 
     Raises:
         WeightsError: the address does not give the file; what was received stays in `part` where it can be continued.
@@ -69,7 +71,7 @@ def download(
     chosen, reasons = patience or Patience(), []
     for attempt in range(chosen.attempts):
         try:
-            return _attempt(url, part, (size_bytes, limit_bytes), chosen, progress or silent) > 0
+            return _attempt(url, part, (size_bytes, limit_bytes), chosen, progress or silent, public_only) > 0
         except TryAgain as error:
             reasons.append(str(error))
             if isinstance(error, Changed):
@@ -85,7 +87,9 @@ def discard(part: Path) -> None:
     _beside(part).unlink(missing_ok=True)
 
 
-def _attempt(url: str, part: Path, sizes: tuple[int, int], patience: Patience, hook: ProgressHook) -> int:
+def _attempt(
+    url: str, part: Path, sizes: tuple[int, int], patience: Patience, hook: ProgressHook, public_only: bool
+) -> int:
     """One request; returns the offset at which its answer began."""
     offset, known = _held(url, part)
     if known and known.total_bytes == offset > 0:
@@ -93,7 +97,7 @@ def _attempt(url: str, part: Path, sizes: tuple[int, int], patience: Patience, h
     headers = {"User-Agent": "highlightr", "Accept-Encoding": "identity"}
     if known and offset:
         headers |= {"Range": f"bytes={offset}-", "If-Range": known.validator}
-    with open_url(url, headers, patience.timeout_seconds) as response:
+    with open_url(url, headers, patience.timeout_seconds, public_only=public_only) as response:
         start, version = _answer(url, response, offset, known)
         _check_size(version.total_bytes, *sizes)
         if start == 0:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.progress import ProgressHook, silent
@@ -138,7 +139,7 @@ def _check_space(item: WeightsEntry) -> None:
 
 def _fetch(item: WeightsEntry, url: str, hook: ProgressHook, patience: Patience) -> Pulled:
     part = weights_folder(item.name) / f".{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
-    sizes = {"size_bytes": item.size_bytes, "limit_bytes": item.limit_bytes}
+    sizes: dict[str, Any] = {"size_bytes": item.size_bytes, "limit_bytes": item.limit_bytes}
     resumed = download(url, part, **sizes, patience=patience, progress=hook)
     try:
         return _install(item, part, url, hook)

@@ -17,6 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from highlightr.core.errors import WeightsError
+from highlightr.zoo.addresses import PrivateAddressError, PublicHTTPHandler, PublicHTTPSHandler, check_public
 
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 60.0
@@ -42,6 +43,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     max_redirections = MAX_REDIRECTS
     max_repeats = MAX_REDIRECTS
 
+    def __init__(self, public_only: bool = False) -> None:
+        self._public_only = public_only
+
     def redirect_request(
         self,
         req: urllib.request.Request,
@@ -51,22 +55,29 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        try:
+            before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        except ValueError as error:
+            raise WeightsError(f"the server redirects to {newurl!r}, which is no address ({error})") from error
         if after not in ("http", "https"):
             raise WeightsError(f"the server redirects to {newurl!r}, which is not an http(s) address")
         if before == "https" and after == "http":
             raise WeightsError(f"the server redirects from https to unencrypted http ({newurl})")
+        if self._public_only:
+            check_public(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _opener(public_only: bool) -> urllib.request.OpenerDirector:
+    http_handler = PublicHTTPHandler() if public_only else urllib.request.HTTPHandler()
+    https_handler = PublicHTTPSHandler() if public_only else urllib.request.HTTPSHandler()
     # build_opener would add file:, ftp: and data:, which no address in the manifest may lead to.
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        _Redirects(),
+        http_handler,
+        https_handler,
+        _Redirects(public_only),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
     ):
@@ -74,8 +85,12 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def open_url(url: str, headers: Mapping[str, str], timeout_seconds: float) -> http.client.HTTPResponse:
+def open_url(
+    url: str, headers: Mapping[str, str], timeout_seconds: float, *, public_only: bool = False
+) -> http.client.HTTPResponse:
     """Send a GET request and return the response, status 200 or 206, body unread.
+
+    With `public_only`, hosts that are not on the public internet are refused, redirects included.
 
     Raises:
         TryAgain: no connection, an unsatisfiable range, silence for `timeout_seconds`, or a status that may pass.
@@ -83,7 +98,11 @@ def open_url(url: str, headers: Mapping[str, str], timeout_seconds: float) -> ht
     """
     request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  (the opener knows http(s) only)
     try:
-        response = _opener().open(request, timeout=timeout_seconds)
+        if public_only:
+            check_public(url)
+        response = _opener(public_only).open(request, timeout=timeout_seconds)
+    except PrivateAddressError as error:
+        raise WeightsError(f"{error}; add --allow-private if it is meant") from error
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -91,6 +110,9 @@ def open_url(url: str, headers: Mapping[str, str], timeout_seconds: float) -> ht
         if error.code in _PASSING:
             raise TryAgain(f"HTTP status {error.code}", _asked_wait(error.headers)) from error
         raise WeightsError(f"HTTP status {error.code} ({' '.join(str(error.reason).split())})") from error
+    except (ValueError, OverflowError, http.client.InvalidURL) as error:
+        # A host that no name service can be asked for, or a port that there is none of.
+        raise WeightsError(f"{url!r}, or where it redirects to, is no address ({error})") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
