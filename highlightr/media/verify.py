@@ -148,9 +148,11 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
             first, last = seen.sounds.get(packet.stream.index, (begin, end))
             seen.sounds[packet.stream.index] = (min(first, begin), max(last, end))
     trial.finish()
+    # Players believe the header: that of the track (MP4), or that of the file (Matroska).
     if video.duration:
-        # As the header of an MP4 file has it: that is what players believe.
         seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
+    elif container.duration:
+        seen.end = container.duration / 1_000_000
     return seen
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from highlightr.core.device import core_count
@@ -32,6 +33,9 @@ _FRAMES_HELD = 16
 """Decoded frames that one waiting input holds, at most; with the budget above it bounds the inputs of one run."""
 
 _MOST_INPUTS = 16
+
+_LONG_SECONDS = Fraction(1, 5)
+"""A picture that lasts longer stands still: slides, a screen, very low rates."""
 
 _MOST_PACKETS_AHEAD = 1_000_000
 """Encoded pictures that wait for the first sound: those of a whole summary, where the file has to be read to its end to
@@ -115,10 +119,18 @@ def _encode_arguments(
     seconds = takes[-1].offset + takes[-1].stop - takes[-1].start - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
     arguments += picture_codec(source, plan.colour, part, shown, seconds)
+    # The length that an MP4 file states is that of its decode times: with B-frames it is wrong if steps are uneven.
+    arguments += ["-bf:v:0", "0"] if _stands_still(takes) else []
     if extras is None:
         # PCM in between: an AAC stream would gain its encoder's padding at every join.
         return [*arguments, "-map_chapters", "-1", *(["-c:a", "pcm_s16le"] if plan.sound else []), *container(part)]
     return [*arguments, *sound_codec(plan.sound), *extras.outputs, *container(part)]
+
+
+def _stands_still(takes: Sequence[Take]) -> bool:
+    """Whether a picture lasts so long that decode times cannot be made up of its neighbours'."""
+    shown = [time for take in takes for time in take.shown]
+    return any(after - before > _LONG_SECONDS for before, after in pairwise(shown))
 
 
 def _keyframes(takes: Sequence[Take]) -> list[Fraction]:

@@ -134,6 +134,8 @@ def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) 
     """The boundaries to cut at; at least one frame lies between."""
     frames = times.around(start, stop)
     first, last = _snap(frames, start, end), _snap(frames, stop, end)
+    if first >= end and frames:
+        first = min(start, max(frames[-1], Fraction(0)))
     if last <= first:
         following = bisect_right(frames, first)
         last = frames[following] if following < len(frames) else end

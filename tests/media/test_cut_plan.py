@@ -1,0 +1,99 @@
+"""The plan of a cut, for any frames and any spans: pieces follow each other, and no frame is lost or invented."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from highlightr.core.types import Source, VideoStream
+from highlightr.media._cut import plan
+from highlightr.media._cut.frame_times import Reach
+from highlightr.media._cut.plan import CutPlan, plan_encode
+
+LONGEST = Fraction(1, 10)
+
+
+class Frames:
+    """Times without a file; a clock that jumps at some of them."""
+
+    def __init__(self, times: list[Fraction], jumps: list[Fraction], end: Fraction) -> None:
+        self.times, self.bounds = times, [Fraction(0), *jumps, end]
+
+    def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
+        first = max(0, bisect_right(self.times, start) - 1)
+        return self.times[first : bisect_left(self.times, stop) + 1]
+
+    def recordings(self, start: Fraction, stop: Fraction) -> list[tuple[Fraction, Fraction]]:
+        return [(a, b) for a, b in pairwise(self.bounds) if a < stop and start < b]
+
+    def reach(self, shown: Fraction) -> Iterator[Reach]:
+        yield Reach(Fraction(0), shown)
+        yield Reach(Fraction(0))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Frames, Fraction, list[tuple[float, float]]]:
+    steps = draw(st.lists(st.integers(1, 400), min_size=2, max_size=60))
+    first = draw(st.integers(0, 300))
+    stamps = [first]
+    for step in steps:
+        stamps.append(stamps[-1] + step)
+    times = [Fraction(stamp, 1000) for stamp in stamps]
+    end = times[-1] + Fraction(draw(st.integers(1, 400)), 1000)
+    jumps = sorted(draw(st.sets(st.sampled_from(times[1:]), max_size=2)))
+    whole = float(end)
+    edges = draw(st.lists(st.floats(0, whole), min_size=2, max_size=8, unique=True).map(sorted))
+    spans = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False) if b - a > 1e-3 and b > float(times[0])]
+    return Frames(times, jumps, end), end, spans or [(float(times[0]), whole)]
+
+
+def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], caution: int = 0) -> CutPlan:
+    source = Source(Path("x.ts"), float(end), 0.0, "mpegts", 1, VideoStream(0, "h264", 64, 64))
+    nothing: Any = mock.Mock()
+    with mock.patch.object(plan, "frame_times", lambda *_: frames), mock.patch.object(plan, "best_video"):
+        return plan_encode(nothing, source, spans, caution)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases())
+def test_any_plan(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
+    frames, end, spans = case
+    made = _plan(frames, end, spans)
+    assert len(made.pieces) == len(made.main_takes) == len(spans)
+    offset = Fraction(0)
+    for take in made.takes:
+        assert take.offset == offset
+        assert take.stop > take.start or not take.frames
+        offset += take.stop - take.start
+        # All frames that appear during it, and the one that is on screen at its start where the clock has not jumped.
+        inside = [time for time in frames.times if take.start < time < take.stop]
+        assert [time for time in take.frames if time > take.start] == inside
+        assert len(take.frames) - len(inside) <= 1
+    assert made.seconds == offset
+    assert made.shown == sorted(made.shown)
+    assert all(0 <= time < made.seconds for time in made.shown)
+    for piece, (start, stop) in zip(made.pieces, spans, strict=True):
+        assert (piece.wanted_start_seconds, piece.wanted_stop_seconds) == (start, stop)
+        assert abs(piece.start_moved_seconds) <= LONGEST
+        # A piece has a frame at least, however short the span; it then ends with that frame.
+        assert abs(piece.stop_moved_seconds) <= LONGEST or piece.stop_seconds > stop
+    for one, other in pairwise(made.pieces):
+        assert other.output_start_seconds >= one.output_start_seconds
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases())
+def test_caution_changes_the_way_and_nothing_else(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
+    quick, safe = _plan(*case), _plan(*case, caution=99)
+    assert quick.pieces == safe.pieces
+    assert quick.shown == safe.shown
+    assert all(take.reach.seek_seconds is None for take in safe.takes)
+    assert [take.frames for take in quick.takes] == [take.frames for take in safe.takes]

@@ -1,0 +1,104 @@
+"""Lengths: the last frame of a piece lasts to the piece's end, however long it stands in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from highlightr.core.types import Segment
+from highlightr.media import CutResult, cut_summary, probe
+from highlightr.media.ffmpeg import run_ffmpeg
+from tests.mediamaker import made, read_number
+
+
+def _cut(path: Path, spans: Sequence[tuple[float, float]], output: Path) -> CutResult:
+    return cut_summary(probe(path), [Segment(start, stop, 0.5) for start, stop in spans], output)
+
+
+def _frames(path: Path) -> list[tuple[int, float]]:
+    with av.open(str(path)) as container:
+        zero = (container.start_time or 0) / 1e6
+        return [
+            (read_number(frame.to_ndarray(format="rgb24")), float(frame.pts * frame.time_base) - zero)
+            for frame in container.decode(video=0)
+        ]
+
+
+def _lengths(path: Path) -> tuple[float, float]:
+    """Of the picture, as its header or its last packet has it, and of the whole file."""
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        whole = (container.duration or 0) / 1e6
+        return (float(video.duration * video.time_base) if video.duration else whole, whole)
+
+
+SLIDES = tuple(Fraction(second) for second in (0, 60, 120, 180))
+SCREEN = tuple(Fraction(k, 25) for k in (*range(5), 300, 301, 302, 700))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize(
+    ("times", "spans", "numbers"),
+    [
+        (SLIDES, [(10.0, 20.0)], [0]),
+        (SLIDES, [(55.0, 65.0), (130.0, 131.5)], [0, 1, 2]),
+        (SLIDES, [(170.0, 180.04)], [2, 3]),
+        (SCREEN, [(0.09, 11.0), (12.0, 20.0)], [2, 3, 4, 5, 6, 7]),
+        (tuple(map(Fraction, range(12))), [(2.5, 5.5), (7.0, 8.0)], [2, 3, 4, 5, 7]),
+    ],
+)
+def test_a_picture_that_stands_still_is_cut_to_the_span(
+    times: tuple[Fraction, ...], spans: list[tuple[float, float]], numbers: list[int], suffix: str, tmp_path: Path
+) -> None:
+    source = made("still.mp4", times=times, sound=False, size=(160, 120))
+    result = _cut(source, spans, tmp_path / f"cut{suffix}")
+    assert [number for number, _ in _frames(result.path)] == numbers
+    wanted = sum(stop - start for start, stop in spans)
+    assert result.seconds == pytest.approx(wanted, abs=0.05)
+    assert _lengths(result.path) == pytest.approx((result.seconds, result.seconds), abs=0.01)
+
+
+def test_sound_and_picture_of_a_slide_show_end_together(tmp_path: Path) -> None:
+    source = made("heard.mp4", times=SLIDES[:2], seconds=70.0, sound_seconds=70.0, size=(160, 120))
+    result = _cut(source, [(3.0, 7.0), (50.0, 58.0)], tmp_path / "cut.mp4")
+    assert [number for number, _ in _frames(result.path)] == [0, 0]
+    assert _lengths(result.path) == pytest.approx((12.0, 12.0), abs=0.03)
+
+
+@pytest.mark.parametrize("delay", [1, 3, 50])
+def test_delays_of_a_gif(delay: int, tmp_path: Path) -> None:
+    """In hundredths of a second."""
+    path = tmp_path / "moving.gif"
+    base = made("base.mkv", codec="ffv1", options=(), seconds=1.2, size=(160, 120), sound=False)
+    run_ffmpeg(
+        [
+            "-i",
+            f"file:{base}",
+            "-vf",
+            f"setpts=N*{delay}/100/TB",
+            "-fps_mode",
+            "vfr",
+            "-enc_time_base",
+            "1:100",
+            f"file:{path}",
+        ]
+    )
+    source = probe(path)
+    half = source.duration_seconds / 2
+    result = _cut(path, [(half / 2, half), (half, half * 1.5)], tmp_path / "cut.mp4")
+    frames = [number for number, _ in _frames(result.path)]
+    assert sorted(set(frames)) == list(range(frames[0], frames[-1] + 1))  # One may be on screen in both pieces.
+    assert _lengths(result.path)[0] == pytest.approx(result.seconds, abs=0.01)
+
+
+def test_the_last_frame_of_a_file_lasts_to_its_end(tmp_path: Path) -> None:
+    times = tuple(Fraction(k, 10) for k in range(20))
+    path = made("end.mp4", times=times, size=(160, 120), sound=False)
+    source = probe(path)
+    result = _cut(path, [(1.5, source.duration_seconds)], tmp_path / "cut.mp4")
+    assert [number for number, _ in _frames(result.path)] == [15, 16, 17, 18, 19]
+    assert _lengths(result.path)[0] == pytest.approx(source.duration_seconds - 1.5, abs=0.01)

@@ -1,0 +1,138 @@
+"""What was written is compared with its plan; what differs is written again, or never delivered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import Segment
+from highlightr.media import cut_summary, probe
+from highlightr.media._cut import verified
+from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.media.verify import Planned, check_video
+from tests.mediamaker import CLOSED_GOP, made
+
+SHOWN = tuple(k / 25 for k in range(100))
+PLAN = Planned(4.0, (0.0, 2.0), 1, SHOWN)
+
+
+def _written() -> Path:
+    """Four seconds in two pieces, with keyframes at both ends of each, as cutting writes them."""
+    return made("written.mp4", **{**CLOSED_GOP, "muxing": (("movflags", "faststart"),)})
+
+
+def test_what_is_as_planned() -> None:
+    assert check_video(_written(), PLAN).is_as_planned
+    assert check_video(_written(), replace(PLAN, shown=None)).is_as_planned
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seconds": 4.3}, r"its picture lasts 4\.000 s instead of 4\.300 s"),
+        ({"seconds": 3.8}, r"its picture lasts 4\.000 s instead of 3\.800 s"),
+        ({"num_sounds": 0}, "has 1 audio streams instead of 0"),
+        ({"num_sounds": 2}, "has 1 audio streams instead of 2"),
+        ({"shown": SHOWN[:-3]}, r"3 of its pictures were not planned, the first one at 3\.880 s"),
+        ({"shown": tuple(time + 0.01 for time in SHOWN[1:])}, "of its pictures were not planned"),
+    ],
+)
+def test_what_differs_is_named(change: dict[str, Any], words: str) -> None:
+    fault = check_video(_written(), replace(PLAN, **change)).fault
+    assert re.search(words, fault), fault
+
+
+def test_missing_pictures_are_told() -> None:
+    """A frame that the source cannot give leaves its time to the one before."""
+    verdict = check_video(
+        made("holes.mp4", times=tuple(Fraction(k, 25) for k in range(100) if k not in (40, 41))), PLAN
+    )
+    assert verdict.fault == ""
+    assert verdict.missing == pytest.approx([1.6, 1.64])
+
+
+def test_a_file_without_a_picture(tmp_path: Path) -> None:
+    run_ffmpeg(["-i", f"file:{_written()}", "-vn", f"file:{tmp_path / 'sound.mp4'}"])
+    assert check_video(tmp_path / "sound.mp4", PLAN).fault == "it has no picture"
+
+
+def test_sound_that_does_not_cover_the_picture() -> None:
+    path = made("short-sound.mp4", sound_seconds=1.5)
+    assert "its sound lasts from" in check_video(path, PLAN).fault
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_a_file_that_is_cut_off(share: float, tmp_path: Path) -> None:
+    content = _written().read_bytes()
+    path = tmp_path / "cut-off.mp4"
+    path.write_bytes(content[: round(len(content) * share)])
+    assert check_video(path, PLAN).fault
+
+
+@pytest.mark.parametrize("number", [0, 25, 50, 99])
+def test_ends_of_pieces_that_do_not_decode(number: int, tmp_path: Path) -> None:
+    """Of pieces from 0 to 50 and from 50 to 100; what is tried is the first frame and all from the last keyframe on."""
+    content = bytearray(_written().read_bytes())
+    with av.open(str(_written())) as container:
+        packets = [(p.pts * p.time_base, p.pos, p.size) for p in container.demux(video=0) if p.pts is not None]
+    position, size = next((pos, size) for shown, pos, size in packets if round(shown * 25) == number)
+    assert position is not None
+    content[position : position + size] = bytes(size)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(content)
+    assert "cannot be decoded" in check_video(path, PLAN).fault
+
+
+def _lying(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """The first runs of ffmpeg read something else than was planned."""
+    real, calls = verified.encode_pieces, list[int]()
+
+    def encode(source: Any, plan: Any, takes: Sequence[Any], *rest: Any) -> Any:
+        calls.append(len(takes))
+        if len(calls) <= times:
+            takes = [replace(take, reach=replace(take.reach, clock=take.reach.clock + 2)) for take in takes]
+            plan = replace(plan, shapes={})
+        return real(source, plan, takes, *rest)
+
+    monkeypatch.setattr(verified, "encode_pieces", encode)
+    return calls
+
+
+def test_a_safer_way_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls = _lying(monkeypatch, 1)
+    source = probe(made("closed.mp4", **CLOSED_GOP))
+    result = cut_summary(source, [Segment(2.5, 3.5, 1.0)], tmp_path / "cut.mp4", still_width=160)
+    assert len(calls) == 2
+    assert probe(result.path).duration_seconds == pytest.approx(1.0)
+    assert len(result.stills) == 1
+
+
+def test_what_no_way_can_write_is_not_delivered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls = _lying(monkeypatch, 9)
+    source = probe(made("closed.mp4", **CLOSED_GOP))
+    with pytest.raises(CutError, match=r"closed\.mp4: .*; (remux or convert the video|choose other moments)"):
+        cut_summary(source, [Segment(2.5, 3.5, 1.0)], tmp_path / "cut.mp4")
+    assert len(calls) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_that_cannot_be_decoded_are_told(tmp_path: Path) -> None:
+    content = bytearray(made("closed.mp4", **CLOSED_GOP).read_bytes())
+    with av.open(str(made("closed.mp4", **CLOSED_GOP))) as container:
+        packets = [(p.pts * p.time_base, p.pos, p.size) for p in container.demux(video=0) if p.pts is not None]
+    for shown, position, size in packets:
+        if position is not None and Fraction(14, 10) <= shown < Fraction(15, 10):
+            content[position : position + size] = bytes(size)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(content)
+    result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "cut.mp4")
+    assert any("pictures cannot be decoded, the first one at 0." in note for note in result.notes)
+    assert probe(result.path).duration_seconds == pytest.approx(result.seconds, abs=0.04)
