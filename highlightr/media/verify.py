@@ -131,6 +131,8 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
     """Go through all packets once."""
     video, seen = _pictures(container)[0], _Seen()
     zero = float(start_seconds(container))
+    if not container.streams.audio and planned.shown:
+        zero -= planned.shown[0]  # A picture without sound may begin late: the file then begins with it.
     trial = _Trial(video, planned, seen.undecoded)
     for packet in packets(container, video, *container.streams.audio):
         if packet.pts is None or packet.size == 0:

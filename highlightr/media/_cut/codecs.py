@@ -45,7 +45,9 @@ def picture_codec(
     known = (
         f"if(gt(DURATION,0),min(DURATION,{rest}),{decimal(1 / (source.video.frames_per_second or Fraction(25)))}/TB)"
     )
-    lasting = f"setts=pts=PTS:dts=DTS:duration='if(gte(PTS*TB,{decimal(last_shown - GUARD_SECONDS)}),{rest},{known})'"
+    # Where the last planned frame is lost, the last one there is.
+    is_last = f"gte(PTS*TB,{decimal(last_shown - GUARD_SECONDS)})+eq(NEXT_PTS,NOPTS)"
+    lasting = f"setts=pts=PTS:dts=DTS:duration='if({is_last},{rest},{known})'"
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-bsf:v:0", lasting]
 
 

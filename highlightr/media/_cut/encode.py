@@ -128,9 +128,9 @@ def _encode_arguments(
 
 
 def _stands_still(takes: Sequence[Take]) -> bool:
-    """Whether a picture lasts so long that decode times cannot be made up of its neighbours'."""
+    """Whether a picture lasts so long, or may, that decode times cannot be made up of its neighbours'."""
     shown = [time for take in takes for time in take.shown]
-    return any(after - before > _LONG_SECONDS for before, after in pairwise(shown))
+    return takes[0].is_careful or any(after - before > _LONG_SECONDS for before, after in pairwise(shown))
 
 
 def _keyframes(takes: Sequence[Take]) -> list[Fraction]:

@@ -38,6 +38,8 @@ class Take:
     """Where it begins in the output."""
     frames: tuple[Fraction, ...]
     """When the frames appeared that are on screen during it; the first may have done so before its start."""
+    is_careful: bool = False
+    """Whether it is read and written in the safest way, because a faster one failed."""
 
     @property
     def raw_start(self) -> Fraction:
@@ -162,4 +164,4 @@ def _takes(times: FrameTimes, start: Fraction, stop: Fraction, offset: Fraction,
         begin, end = max(start, first), min(stop, last)
         frames = tuple(time for time in times.around(begin, end) if first <= time < end)
         ways = islice(times.reach(frames[0] if frames else begin), caution + 1)
-        yield Take(deque(ways, maxlen=1)[0], begin, end, offset + begin - start, frames)
+        yield Take(deque(ways, maxlen=1)[0], begin, end, offset + begin - start, frames, caution > 0)
