@@ -70,9 +70,9 @@ def pictures(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("query", ["a dog", None])
-def test_a_soundtrack_that_says_nothing_changes_no_score(pictures: Path, query: str | None) -> None:
-    highlighter = Highlighter.from_preset("lite", scorer="zeroshot", cache=False)
+@pytest.mark.parametrize(("scorer", "query"), [("cfsum-lite", "a dog"), ("zeroshot", "a dog"), ("zeroshot", None)])
+def test_a_soundtrack_that_says_nothing_changes_no_score(pictures: Path, scorer: str, query: str | None) -> None:
+    highlighter = Highlighter.from_preset("lite", scorer=scorer, cache=False)
     expected = highlighter.analyse(pictures / "none.mp4", query).scores.values
     for name in SOUNDTRACKS:
         found = highlighter.analyse(pictures / f"{name}.mp4", query).scores
