@@ -27,7 +27,7 @@ __all__ = ["Cut", "SummarizeOptions", "TimelineFormat", "Transition", "option_he
 logger = logging.getLogger(__name__)
 
 Cut = Literal["exact", "copy"]
-Transition = Literal["none"]
+Transition = Literal["none", "fade"]
 
 TimelineFormat = Literal["otio", "edl", "fcpxml", "premiere", "llc", "csv", "chapters", "vtt", "ffconcat"]
 """Timelines for editors, by name."""
@@ -64,7 +64,7 @@ class SummarizeOptions:
     audio_track: AudioChoice = "all"
     """Audio tracks that are heard and written: `all`, one by its number from 1, or `mix`, all as one."""
     transition: Transition = "none"
-    """What is between two pieces: `none` is a plain cut."""
+    """What is between two pieces: `none` is a plain cut, `fade` goes through black and silence."""
     export: tuple[TimelineFormat, ...] = ()
     """Timelines to write beside the summary, such as `otio,edl`: otio, edl, fcpxml, premiere, llc, csv, chapters, vtt,
     ffconcat."""
@@ -87,6 +87,8 @@ class SummarizeOptions:
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
         if self.cut == "copy" and self.hdr == "sdr":
             raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
+        if self.cut == "copy" and self.transition == "fade":
+            raise ConfigError("copied packets cannot fade: leave out --copy or --transition fade")
         if self.cut == "copy" and track == "mix":
             raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 

@@ -150,7 +150,8 @@ def _cut_alone(
     )
     outputs = {"video": video}
     with stages("cut") as advance:
-        made = cut_summary(source, segments, video, overwrite=wanted.overwrite, **cutting(wanted), progress=advance)
+        how: dict[str, Any] = {**cutting(wanted), "fade": wanted.transition == "fade"}
+        made = cut_summary(source, segments, video, overwrite=wanted.overwrite, **how, progress=advance)
     if wanted.export:
         notes += ("Timelines are written from a receipt, so none was written.",)
     if wanted.thumbnails is not None:

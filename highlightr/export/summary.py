@@ -64,6 +64,7 @@ def deliver(
                 places.video,
                 overwrite=True,
                 **cutting(wanted),
+                fade=wanted.transition == "fade",
                 still_width=LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH,
                 progress=advance,
             )

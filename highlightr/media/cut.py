@@ -34,6 +34,7 @@ def cut_summary(
     copy: bool = False,
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
+    fade: bool = False,
     still_width: int | None = None,
     progress: CutProgress | None = None,
 ) -> CutResult:
@@ -51,6 +52,7 @@ def cut_summary(
         copy: copy packets instead of re-encoding.
         hdr: ``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can.
         mix_audio: write one audio track, the sum of all that are heard.
+        fade: let pieces end in black and silence and the next ones begin there.
         still_width: also take a still of each piece, this many pixels wide.
         progress: told how much is written.
 
@@ -61,7 +63,7 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    how = CutChoices(copy, hdr, mix_audio)
+    how = CutChoices(copy, hdr, mix_audio, fade)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(source, spans, partial, how, still_width=still_width, progress=progress)

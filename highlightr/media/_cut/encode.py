@@ -112,7 +112,7 @@ def _encode_arguments(
     arguments += ["-filter_complex", picture_graph(source, plan, takes, began, stills), "-map", "[v]"]
     if plan.sound:
         # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
-        arguments += ["-filter_complex", sound_graph(plan.sound, takes, began)]
+        arguments += ["-filter_complex", sound_graph(plan.sound, takes, began, plan.fades)]
         arguments += [part for number in range(len(plan.sound)) for part in ("-map", f"[a{number}]")]
         arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began

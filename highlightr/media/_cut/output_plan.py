@@ -17,6 +17,7 @@ from highlightr.media._container.contents import Contents, Track
 from highlightr.media._container.layouts import written_channels
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
+from highlightr.media._cut.fades import Fade
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
 from highlightr.media._cut.sound import SoundTrack, plan_sound
@@ -39,6 +40,12 @@ class OutputPlan:
     subtitles: tuple[tuple[Track, Subtitles], ...] = ()
     """Text tracks, whole."""
     notes: tuple[str, ...] = ()
+    fades: Mapping[Take, Fade] = field(default_factory=dict)
+    """Of each piece, where there are any."""
+
+    def fade_of(self, take: Take) -> Fade:
+        """How a piece fades."""
+        return self.fades.get(take, Fade())
 
     def shapes_of(self, take: Take) -> tuple[Shape, ...]:
         """The shapes within a piece."""

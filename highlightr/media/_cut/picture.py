@@ -57,4 +57,6 @@ def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, b
     dated = f"setpts='{relative}+{offset}'"
     if take.smallest_step is not None:
         dated += f",setpts='if(eq(N,0),PTS,max(PTS,PREV_OUTPTS+{ticks(take.smallest_step / 2)}))'"
-    return f"{take.input(number, source.video.index)}{kept},{dated}{looks}[v{number}]"
+    shown = take.offset - began
+    faded = plan.fade_of(take).picture(shown, shown + take.stop - take.start)
+    return f"{take.input(number, source.video.index)}{kept},{dated}{looks}{faded}[v{number}]"

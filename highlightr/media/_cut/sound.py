@@ -6,12 +6,13 @@ from piece to piece.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from highlightr.core.types import AudioStream, Source
 from highlightr.media._container.layouts import Channels, written_channels
+from highlightr.media._cut.fades import Fade
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 
@@ -46,16 +47,23 @@ def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
     return (SoundTrack(source.audio_tracks, widest.layout, max(track.sample_rate for track in tracks)),)
 
 
-def sound_graph(tracks: Sequence[SoundTrack], takes: Sequence[Take], began: Fraction) -> str:
+def sound_graph(
+    tracks: Sequence[SoundTrack], takes: Sequence[Take], began: Fraction, fades: Mapping[Take, Fade]
+) -> str:
     """All pieces of a run, one after the other: track k as ``[ak]``; `began` is where the run begins in the output."""
-    return ";".join(_track_graph(track, f"a{number}", takes, began) for number, track in enumerate(tracks))
+    return ";".join(_track_graph(track, f"a{number}", takes, began, fades) for number, track in enumerate(tracks))
 
 
-def _track_graph(track: SoundTrack, name: str, takes: Sequence[Take], began: Fraction) -> str:
+def _track_graph(
+    track: SoundTrack, name: str, takes: Sequence[Take], began: Fraction, fades: Mapping[Take, Fade]
+) -> str:
     parts = []
     for which, audio in enumerate(track.inputs):
         label = f"{name}i{which}"
-        parts += [_piece(track, audio, take, number, f"{label}p", began) for number, take in enumerate(takes)]
+        parts += [
+            _piece(track, audio, take, number, f"{label}p", began, fades.get(take, Fade()))
+            for number, take in enumerate(takes)
+        ]
         pieces = "".join(f"[{label}p{k}]" for k in range(len(takes)))
         parts.append(f"{pieces}concat=n={len(takes)}:v=0:a=1[{label if len(track.inputs) > 1 else name}]")
     if len(track.inputs) > 1:
@@ -70,7 +78,9 @@ def _rate(audio: AudioStream) -> int:
     return min(audio.sample_rate, _LARGEST_SAMPLE_RATE)
 
 
-def _piece(track: SoundTrack, audio: AudioStream, take: Take, number: int, label: str, began: Fraction) -> str:
+def _piece(
+    track: SoundTrack, audio: AudioStream, take: Take, number: int, label: str, began: Fraction, fade: Fade
+) -> str:
     """Cut the sound to the sample, fill what is missing with silence, fade both ends."""
     rate, layout = track.sample_rate, track.layout
     channels: Channels = written_channels(audio)
@@ -80,8 +90,10 @@ def _piece(track: SoundTrack, audio: AudioStream, take: Take, number: int, label
     lead = round(GUARD_SECONDS * rate)
     first = take.raw_start - GUARD_SECONDS
     end = first + take.stop - take.start + 2 * GUARD_SECONDS
-    fade = min(round(FADE_SECONDS * rate), count // 2)
-    faded = f",afade=t=in:ss=0:ns={fade},afade=t=out:ss={count - fade}:ns={fade}" if fade else ""
+    rising, falling = (
+        min(round(max(FADE_SECONDS, each) * rate), count // 2) for each in (fade.begin_seconds, fade.end_seconds)
+    )
+    faded = f",afade=t=in:ss=0:ns={rising},afade=t=out:ss={count - falling}:ns={falling}" if rising else ""
     return (
         f"{take.input(number, audio.index)}{placed}atrim=start={decimal(first)}:end={decimal(end)},"
         f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts={round(first * rate)},"

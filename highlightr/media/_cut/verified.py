@@ -7,7 +7,7 @@ missing in it; then the one before stays on screen, and a note says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.copy import copy_pieces, plan_copy
 from highlightr.media._cut.encode import encode_pieces
+from highlightr.media._cut.fades import plan_fades
 from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output
 from highlightr.media._cut.plan import CutPlan, plan_encode
@@ -44,10 +45,14 @@ class CutChoices:
     copy: bool
     hdr: HdrChoice | None
     mix_audio: bool
+    fade: bool = False
+    """Between pieces, through black and silence."""
 
     def __post_init__(self) -> None:
         if self.copy and self.hdr == "sdr":
             raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
+        if self.copy and self.fade:
+            raise ConfigError("copied packets cannot fade: leave out --copy or --transition fade")
         if self.copy and self.mix_audio:
             raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 
@@ -141,6 +146,8 @@ def _planned(
         contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         cut = plan_encode(container, source, spans, caution)
         plan = plan_output(container, source, contents, cut.takes, choices.hdr, mix=choices.mix_audio)
+        if choices.fade:
+            plan = replace(plan, fades=plan_fades(cut))
         looks = None if still_width is None else plan_stills(source, still_width)
         return cut, plan, looks, time_notes(container, source)
 

@@ -1,0 +1,68 @@
+"""Fades between pieces: dark and quiet at the join alone, and no frame's time changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import Segment
+from highlightr.media import cut_summary, probe
+from highlightr.media.ffmpeg import run_ffmpeg
+
+SEGMENTS = (Segment(0.0, 1.0, 1.0), Segment(2.0, 3.0, 1.0))
+
+
+def _seen(path: Path) -> tuple[list[float], list[float]]:
+    """When each frame is shown, and how bright it is."""
+    with av.open(str(path)) as container:
+        frames = [
+            (float(f.pts * f.time_base), float(f.to_ndarray(format="gray").mean())) for f in container.decode(video=0)
+        ]
+    return [time for time, _ in frames], [bright for _, bright in frames]
+
+
+def _loudness(path: Path, start: float, stop: float) -> float:
+    with av.open(str(path)) as container:
+        rate = container.streams.audio[0].rate
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    return float(np.abs(sound[round(start * rate) : round(stop * rate)]).mean())
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
+    path = tmp_path_factory.mktemp("fade") / "grey.mp4"
+    inputs = ["-f", "lavfi", "-i", "color=gray:s=64x64:r=25:d=4", "-f", "lavfi", "-i", "sine=300:d=4"]
+    run_ffmpeg([*inputs, "-c:v", "libx264", "-c:a", "aac", str(path)])
+    return path
+
+
+def test_pieces_meet_in_black_and_silence(source: Path, tmp_path: Path) -> None:
+    plain, faded = tmp_path / "plain.mp4", tmp_path / "faded.mp4"
+    cut_summary(probe(source), SEGMENTS, plain)
+    cut_summary(probe(source), SEGMENTS, faded, fade=True)
+    times, bright = _seen(faded)
+    assert times == _seen(plain)[0]
+    level = bright[10]
+    assert bright[25] < 0.25 * level  # The second piece's first frame.
+    assert bright[24] < 0.5 * level
+    assert all(abs(value - level) < 3 for value in [*bright[:18], *bright[32:]])  # Both ends stay as they are.
+    assert bright[19:25] == sorted(bright[19:25], reverse=True)
+    usual = _loudness(faded, 0.3, 0.6)
+    assert _loudness(faded, 0.97, 1.03) < 0.3 * usual
+    assert _loudness(plain, 0.97, 1.03) > 0.6 * usual
+
+
+def test_one_piece_does_not_fade(source: Path, tmp_path: Path) -> None:
+    cut_summary(probe(source), SEGMENTS[:1], tmp_path / "one.mp4", fade=True)
+    bright = _seen(tmp_path / "one.mp4")[1]
+    assert max(bright) - min(bright) < 3
+
+
+def test_copied_packets_cannot_fade(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot fade"):
+        cut_summary(probe(source), SEGMENTS, tmp_path / "out.mp4", copy=True, fade=True)
