@@ -193,7 +193,8 @@ def _open_extractor(
 ) -> Extractor:
     found = extractor_class(name)
     # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
-    options: dict[str, Any] = {"keep_signal": True} if set(found.signals) & set(signals) else {}
+    wanted = takes(found, "keep_signal") and bool(set(found.signals) & set(signals))
+    options: dict[str, Any] = {"keep_signal": True} if wanted else {}
     if precision != "fp32" and takes(found, "precision"):
         options["precision"] = precision
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
