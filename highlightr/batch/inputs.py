@@ -5,6 +5,7 @@ The name is where the outputs will lie: the path below a named folder, else the 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
+
+logger = logging.getLogger(__name__)
 
 RESERVED = (STATE_FOLDER, INDEX_NAME, RESULTS_NAME)
 """Names in the output folder that are the batch's own."""
@@ -122,7 +125,7 @@ def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[InputVi
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
     count = 0
-    for folder_name, folders, files in os.walk(folder):
+    for folder_name, folders, files in os.walk(folder, onerror=_say_unreadable):
         here = Path(folder_name)
         folders[:] = sorted(n for n in folders if not n.startswith(".") and (here / n).resolve() != output.resolve())
         for name in sorted(files):
@@ -133,6 +136,10 @@ def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[InputVi
     if not count:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")
+
+
+def _say_unreadable(error: OSError) -> None:
+    logger.warning("%s: cannot be looked into (%s); what is in it is left out", error.filename, error.strerror or error)
 
 
 def _address_name(address: str) -> str:

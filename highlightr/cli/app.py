@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -103,7 +103,10 @@ def root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app(args=_options_escaped(sys.argv[1:]))
+        status = app(args=_options_escaped(sys.argv[1:]), standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except _UsageError as error:
+        _fail_usage(error)
     except HighlightrError as error:
         _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -122,6 +125,20 @@ def main() -> None:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", FAILURE)
     except MemoryError:
         _fail("not enough memory; close other programs, or take a smaller video or preset", FAILURE)
+
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""Typer's own class for a call that it cannot make sense of; it has no public name."""
+
+
+def _fail_usage(error: Any) -> NoReturn:
+    """Leave with one line, or with the help where nothing was asked for."""
+    command = error.ctx.command_path if error.ctx is not None else "highlightr"
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(message)
+        sys.exit(BAD_INPUT)
+    _fail(f"{message.rstrip('.')}; see `{command} --help`", BAD_INPUT)
 
 
 def _options_escaped(arguments: list[str]) -> list[str]:
