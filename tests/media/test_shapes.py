@@ -99,3 +99,25 @@ def test_the_real_one(real_data: Path, tmp_path: Path) -> None:
     bars = [float(picture[:, :60].mean()) for picture in pictures]
     assert max(bars[-90:]) < 20  # Pillars on both sides.
     assert float(Fraction(len(pictures), 25)) == pytest.approx(8.0, abs=0.2)
+
+
+@pytest.mark.parametrize("pixels", ["yuv422p", "yuv444p", "yuvj420p"])
+def test_samples_that_change_their_format(pixels: str, tmp_path: Path) -> None:
+    """The picture stays where and as it is; a graph of filters that began anew would lose its place."""
+    stream = tmp_path / "in.ts"
+    with stream.open("wb") as file:
+        for number, form in enumerate(("yuv420p", pixels)):
+            part = tmp_path / f"part{number}.ts"
+            picture = ["-f", "lavfi", "-i", "color=0xC08040:s=320x240:r=25:d=2,format=gbrp"]
+            filters = f"scale=out_color_matrix=smpte170m:out_range={'pc' if form == 'yuvj420p' else 'tv'},format={form}"
+            offset = ["-output_ts_offset", str(2 * number), "-muxdelay", "0", "-muxpreload", "0"]
+            encoder = ["-c:v", "libx264", "-g", "10", "-bf", "0", "-crf", "10", "-colorspace", "smpte170m"]
+            run_ffmpeg([*picture, "-vf", filters, *encoder, *offset, f"file:{part}"])
+            file.write(part.read_bytes())
+    source = probe(stream)
+    result = cut_summary(source, [Segment(0.5, 3.5, 1.0)], tmp_path / "out.mp4")
+    assert not [note for note in result.notes if "bars" in note]
+    with av.open(str(result.path)) as container:
+        frames = [frame.to_ndarray(format="rgb24").mean(axis=(0, 1)) for frame in container.decode(video=0)]
+    assert len(frames) == 75
+    assert np.abs(np.array(frames) - (0xC0, 0x80, 0x40)).max() < 4

@@ -39,10 +39,12 @@ class Shape:
     height: int
     aspect: Fraction
     """Width of a pixel over its height."""
+    samples: tuple[str, int, int] | None = None
+    """Pixel format, range and matrix."""
 
     @property
     def looks(self) -> tuple[int, int, Fraction]:
-        """All but the time."""
+        """Size and aspect."""
         return self.width, self.height, self.aspect
 
 
@@ -65,7 +67,7 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
             if all(headers.is_unchanged(packet) for _, packet in keyframes):
                 continue
             shapes = tuple(_changes(same, keyframes, aspect))
-        if any(shape.looks != first for shape in shapes):
+        if any(shape.looks != first or shape.samples != shapes[0].samples for shape in shapes):
             found[take] = shapes
     return found
 
@@ -189,8 +191,9 @@ def _changes(
         frame = _decoded(decoder, packet)
         if frame is None:
             continue
-        shape = Shape(shown, frame.width, frame.height, aspect or _believable(decoder.sample_aspect_ratio))
-        if last is None or shape.looks != last.looks:
+        samples = (frame.format.name, int(frame.color_range), int(frame.colorspace))
+        shape = Shape(shown, frame.width, frame.height, aspect or _believable(decoder.sample_aspect_ratio), samples)
+        if last is None or (shape.looks, samples) != (last.looks, last.samples):
             last = shape
             yield shape
 
