@@ -54,7 +54,7 @@ def test_chapters_follow_the_pieces() -> None:
 
 
 def test_what_has_a_meaning_in_the_metadata_format_is_escaped() -> None:
-    text = metadata_text({"title": "a=b;c#d\\e\nf"}, [Chapter(0, 1.5, "x=y")])
+    text = metadata_text({"title": "a=b;c#d\\e\nf", "[CHAPTER]": "x"}, [Chapter(0, 1.5, "x=y")])
     assert text == (
-        ";FFMETADATA1\ntitle=a\\=b\\;c\\#d\\\\e\\\nf\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=x\\=y\n"
+        ";FFMETADATA1\ntitle=a\\=b\\;c\\#d\\\\e\\\nf\n\\[CHAPTER]=x\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=x\\=y\n"
     )

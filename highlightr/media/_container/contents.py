@@ -6,6 +6,7 @@ and a word for every stream that nothing is done with.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,6 +27,10 @@ _TECHNICAL_TAGS = frozenset(
     | {"timecode", "number_of_frames", "number_of_bytes", "bps", "source_id"}
 )
 """What describes the file that was read, not what is in it."""
+_TECHNICAL = re.compile(
+    r"_.*|.*(^|_)(ul|umid|uid)|product_.*|toolkit_version.*|company_name|application_platform|.*mime_?type"
+)
+_MOST_CHAPTERS = 10_000
 
 _APPLE = "com.apple.quicktime."
 _RENAMED = {
@@ -153,14 +158,14 @@ def _tags(metadata: Mapping[str, str]) -> dict[str, str]:
     plain = {
         key: value
         for key, value in own.items()
-        if key not in _TECHNICAL_TAGS and key not in _RENAMED and not key.startswith("_") and value
+        if key not in _TECHNICAL_TAGS and key not in _RENAMED and not _TECHNICAL.fullmatch(key) and value
     }
     return {**renamed, **plain}
 
 
 def _chapters(container: InputContainer) -> Iterable[Chapter]:
     begin = start_seconds(container)
-    for chapter in container.chapters():
+    for chapter in container.chapters()[:_MOST_CHAPTERS]:
         base = chapter["time_base"] or Fraction(1, 1000)
         start, stop = (chapter["start"] * base, chapter["end"] * base)
         # Chapters of MP4 and Matroska count from the file's own zero, which may lie before the first picture.

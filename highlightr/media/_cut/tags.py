@@ -42,4 +42,4 @@ def metadata_text(tags: Mapping[str, str], chapters: Sequence[Chapter]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([=;#\\\n])", r"\\\1", text.replace("\r\n", "\n").replace("\0", ""))
+    return re.sub(r"([=;#\[\\\n])", r"\\\1", text.replace("\r\n", "\n").replace("\0", ""))
