@@ -219,7 +219,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 @cache
 def option_help(kind: type) -> dict[str, str]:
-    """What each field of an options class means: the first sentence of the text under it, in the source."""
+    """What each field of an options class means: the first sentence under it in the source, and what `None` means."""
     try:
         tree = ast.parse(inspect.getsource(inspect.getmodule(kind) or kind))
     except (OSError, TypeError):
@@ -234,5 +234,5 @@ def option_help(kind: type) -> dict[str, str]:
 
 
 def _first_sentence(text: str) -> str:
-    words = " ".join(text.replace("``", "`").split())
-    return words.split(". ")[0].rstrip(".") + "."
+    first, *others = " ".join(text.replace("``", "`").split()).rstrip(".").split(". ")
+    return ". ".join([first, *(each for each in others if each.startswith("`None`: "))]) + "."

@@ -72,6 +72,7 @@ def _help(item: Field[Any], kind: type) -> str:
         option_help(kind)
         .get(item.name, "")
         .replace("; `None`: ", "; by default ")
+        .replace("`None`: ", "By default ")
         .replace("; empty: ", "; by default ")
     )
     default = item.default

@@ -9,7 +9,7 @@ from highlightr.selection.options import SelectionOptions
 __all__ = ["selection_notes"]
 
 KNAPSACK_NOTE = (
-    "knapsack maximises a sum over shots, so many middling shots can outweigh the one that was asked for; "
+    "Knapsack maximises a sum over shots, so many middling shots can outweigh the one that was asked for; "
     "leave out --mode to get the best moments."
 )
 

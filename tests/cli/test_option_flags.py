@@ -28,7 +28,8 @@ def test_every_option_is_a_flag(
     for name in names:
         assert (_flag(name) in outcome.out) == (command == "summarize" or name not in ONE_VIDEO_ONLY), name
     words = " ".join(outcome.out.replace("│", " ").split())
-    assert "A moment is no longer (by default 20)." in words
+    assert "(by default 20)." in words
+    assert "By default a quarter of the budget" in words
     assert "moments|knapsack" in words
     assert "BEFORE[,AFTER]" in words
     assert "None" not in words
