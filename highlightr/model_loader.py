@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
+from highlightr.core.hashing import file_sha256
 from highlightr.core.types import Features, Query, Scores, Shot
 from highlightr.features import (
     Extractor,
@@ -32,7 +33,9 @@ from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.registry import runnable_class
 from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
+from highlightr.zoo.hub import hub_entry, is_on_hub
 from highlightr.zoo.manifest import entry
+from highlightr.zoo.presets import HUB_MODEL
 from highlightr.zoo.records import read_receipt
 from highlightr.zoo.store import weights_path
 
@@ -78,10 +81,14 @@ class Models:
 
     def weights_for(self, query: str | None) -> tuple[Weights, ...]:
         """Of every model that takes part: the backbones, the text encoder and the scorer."""
-        encoder = () if self.preset.text is None else records(text_encoder_class(self.preset.text).checkpoints)
+        text = self.preset.text
+        encoder = (
+            () if text is None else records(text_encoder_class(text).checkpoints_for(_model_of(self.preset, text)))
+        )
         name = self.choice_for(query).weights
         scorer = () if name is None else records([name])
-        return (*(item for each in self.extractors for item in each.provenance.weights), *encoder, *scorer)
+        extractors = (item for each in self.extractors for item in each.provenance.weights)
+        return tuple(dict.fromkeys((*extractors, *encoder, *scorer)))
 
     def check_query(self, query: str | None) -> None:
         """Refuse a query that cannot be used, before anything is opened.
@@ -139,6 +146,7 @@ def load_models(
     """
     place = resolve_device(device)
     check_precision(precision, place)
+    preset = _sized(preset)
     choices = [preset.scorers[name] for name in preset.in_use]
     for name in preset.extractors if with_extractors else ():
         need(f"preset {preset.name}", *extractor_class(name).packages)
@@ -153,6 +161,30 @@ def load_models(
         _open_extractor(name, preset, place, precision, signals) for name in preset.extractors if with_extractors
     )
     return Models(preset, place, extractors, open_scorer, open_text)
+
+
+def _model_of(preset: Preset, name: str) -> dict[str, Any]:
+    """The keyword of an extractor or text encoder that runs the model of the preset."""
+    return {"model": preset.model} if name == HUB_MODEL else {}
+
+
+def _sized(preset: Preset) -> Preset:
+    """With scorers as wide as the model that was asked for.
+
+    Raises:
+        ConfigError: a model that open_clip does not have, or open_clip is not installed.
+    """
+    if preset.model is None:
+        return preset
+    need(f"model {preset.model}", *extractor_class(HUB_MODEL).packages)
+    from highlightr.features.backbones.hub_clip import hub_model
+
+    width = {"image_width": hub_model(preset.model).width}
+    sized = {
+        name: replace(choice, config={**choice.config, **width}) if choice.name == "cosine" else choice
+        for name, choice in preset.scorers.items()
+    }
+    return replace(preset, scorers=sized)
 
 
 def _once(make: Callable[..., Opened]) -> Callable[..., Opened]:
@@ -185,7 +217,7 @@ def _open_scorer(
 def _open_text(preset: Preset, device: str) -> TextEncoder:
     if preset.text is None:
         raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
-    return open_text_encoder(preset.text, device=device)
+    return open_text_encoder(preset.text, device=device, **_model_of(preset, preset.text))
 
 
 def _open_extractor(
@@ -193,8 +225,9 @@ def _open_extractor(
 ) -> Extractor:
     found = extractor_class(name)
     # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
-    wanted = takes(found, "keep_signal") and bool(set(found.signals) & set(signals))
-    options: dict[str, Any] = {"keep_signal": True} if wanted else {}
+    options = _model_of(preset, name)
+    if takes(found, "keep_signal") and set(found.signals) & set(signals):
+        options["keep_signal"] = True
     if precision != "fp32" and takes(found, "precision"):
         options["precision"] = precision
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
@@ -223,10 +256,11 @@ def open_extractor(
     """
     found = extractor_class(name)
     need(name, *found.packages)
-    given = _weights(found.checkpoints, random_seed)
+    checkpoints = found.checkpoints_for(options)
+    given = _weights(checkpoints, random_seed)
     made = create_extractor(name, clip_seconds=clip_seconds, device=device, load=False, **given, **options)
     if "random_seed" not in given:
-        made.provenance = replace(made.provenance, weights=records(found.checkpoints))
+        made.provenance = replace(made.provenance, weights=records(checkpoints))
     return made
 
 
@@ -235,19 +269,19 @@ def takes(kind: type[Extractor], option: str) -> bool:
     return option in inspect.signature(kind).parameters
 
 
-def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None) -> TextEncoder:
+def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None, **options: Any) -> TextEncoder:
     """Open a text encoder; arguments and errors as for `open_extractor`."""
     found = text_encoder_class(name)
     need(f"text encoder {name}", *found.packages)
-    given = _weights(found.checkpoints, random_seed)
-    return create_text_encoder(name, device=device, **given)
+    given = _weights(found.checkpoints_for(options), random_seed)
+    return create_text_encoder(name, device=device, **given, **options)
 
 
 def _weights(checkpoints: Collection[str], random_seed: int | None) -> dict[str, Any]:
     """Keywords for a class: the checked file of each checkpoint, or the seed where they would have to be fetched."""
     if not checkpoints:
         return {}
-    if random_seed is not None and not all(entry(each).embedded for each in checkpoints):
+    if random_seed is not None and not all(not is_on_hub(each) and entry(each).embedded for each in checkpoints):
         return {"random_seed": random_seed}
     return {"weights": {each: weights_path(each) for each in checkpoints}}
 
@@ -256,7 +290,7 @@ def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:
     """What receipts say about these weights; of fetched ones, the hash of the file as it was published."""
     made = []
     for name in checkpoints:
-        item, receipt = entry(name), read_receipt(name)
-        digest = receipt.source_sha256 if receipt else item.sha256
+        item, receipt = (hub_entry(name), None) if is_on_hub(name) else (entry(name), read_receipt(name))
+        digest = receipt.source_sha256 if receipt else item.sha256 or file_sha256(weights_path(name))
         made.append(Weights(name, digest, item.licence, item.where))
     return tuple(made)

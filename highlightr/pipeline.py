@@ -20,6 +20,7 @@ from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import Detector
 from highlightr.selection.shots import find_shots
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
+from highlightr.zoo.presets import with_model
 
 if TYPE_CHECKING:
     from highlightr.export.summary import Provenance
@@ -66,6 +67,7 @@ class Highlighter:
         device: str = "auto",
         precision: Precision = "fp32",
         scorer: str | None = None,
+        model: str | None = None,
         cache: bool = True,
         progress: ProgressHook | None = None,
     ) -> Highlighter:
@@ -76,6 +78,7 @@ class Highlighter:
             device: ``auto``, ``cpu`` or ``cuda``.
             precision: of networks that run in torch: ``fp32``, or ``bf16`` or ``fp16`` for speed on a GPU.
             scorer: one of the preset's scorers, which then serves queries and runs without one alike.
+            model: for presets that run CLIP: another model of open_clip, ``NAME/TAG``, fetched from the hub.
             cache: keep features for the next run on the same video, and use what is kept (`highlightr.features.cache`).
             progress: told how far each stage has come.
 
@@ -89,6 +92,7 @@ class Highlighter:
 
             SummarizeOptions.check_defaults(preset.summarize, f"preset {preset.name}: summarize")
         preset = preset if scorer is None else preset.with_scorer(scorer)
+        preset = preset if model is None else with_model(preset, model)
         kept = FeatureCache() if cache else None
         return cls(preset, load_models(preset, device, precision), kept, progress)
 

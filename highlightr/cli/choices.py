@@ -17,5 +17,10 @@ PrecisionChoice = Annotated[
     str,
     typer.Option(help="`fp32`; `bf16` or `fp16` are faster on a GPU, less exact; `bf16` also on a CPU that has it."),
 ]
+ModelChoice = Annotated[
+    str | None,
+    typer.Option(help="With `--preset clip`: another model of open_clip, `NAME/TAG`, from the Hugging Face hub."),
+]
+
 CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
 CopyChoice = Annotated[bool, typer.Option("--copy", help="Short for `--cut copy`.")]

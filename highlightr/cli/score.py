@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.choices import CacheChoice, ModelChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
@@ -30,6 +30,7 @@ def score(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A .json or .csv file for the scores.")] = None,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
+    model: ModelChoice = None,
     detector: Annotated[
         str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
     ] = SELECTION.detector,
@@ -50,7 +51,7 @@ def score(
         check_scores_path(output, overwrite=overwrite)
     with progress_hook(quiet=quiet or as_json) as progress:
         highlighter = Highlighter.from_preset(
-            preset, device=device, precision=exact, scorer=scorer, cache=cache, progress=progress
+            preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
         analyses = highlighter.analyse_queries(video, query or [None], detector=chosen)
     results = [Scored(each.query, each.scorer, each.scores) for each in analyses]

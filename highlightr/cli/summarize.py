@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, CopyChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.choices import CacheChoice, CopyChoice, ModelChoice, PrecisionChoice, ScorerChoice
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
@@ -27,6 +27,7 @@ def summarize(
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for, in English.")] = None,
     preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
+    model: ModelChoice = None,
     options: Mapping[str, Any],
     copy: CopyChoice = False,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
@@ -44,7 +45,7 @@ def summarize(
     exact = check_precision(precision, device)
     with progress_hook(quiet=quiet or as_json) as progress:
         highlighter = Highlighter.from_preset(
-            preset, device=device, precision=exact, scorer=scorer, cache=cache, progress=progress
+            preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
         summary = highlighter.summarize(video, query, **wanted)
     if as_json:

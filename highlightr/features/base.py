@@ -82,6 +82,11 @@ class Extractor(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     """Packages of an extra that it cannot run without."""
 
+    @classmethod
+    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003  few choose by options
+        """The `checkpoints` of an instance that is opened with these keywords."""
+        return cls.checkpoints
+
     provenance: Provenance = Provenance()
     """Of an instance."""
     _loaded = False
@@ -133,6 +138,11 @@ class TextEncoder(ABC):
     """What the model multiplies cosines with when it compares texts with pictures; `None` if it knows no pictures."""
     sha256: str
     """Of the network's file; vectors that are kept for later runs carry it in their name."""
+
+    @classmethod
+    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003  few choose by options
+        """The `checkpoints` of an instance that is opened with these keywords."""
+        return cls.checkpoints
 
     @abstractmethod
     def encode(self, text: str) -> Query:

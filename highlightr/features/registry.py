@@ -29,6 +29,7 @@ EXTRACTORS: dict[str, str] = {
     "inception-yt8m": "highlightr.features.backbones.inception:InceptionYT8M",
     "logmel": "highlightr.features.lite.logmel:LogMel",
     "motion": "highlightr.features.lite.motion:Motion",
+    "open-clip": "highlightr.features.backbones.hub_clip:HubClip",
     "r3d34": "highlightr.features.backbones.kinetics:R3D34",
     "r3d34-davihd": "highlightr.features.backbones.davihd:R3D34DAViHD",
     "r3d34-kinetics700": "highlightr.features.backbones.kinetics:R3D34Kinetics700",
@@ -43,6 +44,7 @@ TEXT_ENCODERS: dict[str, str] = {
     "clip": "highlightr.features.backbones.clip:ClipText",
     "clip-laion": "highlightr.features.backbones.clip:ClipTextLaion",
     "clip-prompted": "highlightr.features.backbones.clip:ClipTextPrompted",
+    "open-clip": "highlightr.features.backbones.hub_clip:HubText",
     "minilm": "highlightr.features.lite.minilm:MiniLM",
 }
 """Text encoder name to ``module:class``."""

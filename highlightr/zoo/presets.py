@@ -19,6 +19,10 @@ from highlightr.core.resources import model_files
 DEFAULT_PRESET = "lite"
 
 
+CLIP_EXTRACTORS, HUB_MODEL = frozenset({"clip-classes"}), "open-clip"
+"""Extractors whose place another model can take, and the name under which it runs."""
+
+
 @dataclass(frozen=True)
 class ScorerChoice:
     """Which scorer a preset runs, and on what."""
@@ -59,6 +63,8 @@ class Preset:
     scorers: Mapping[str, ScorerChoice]
     """Name in this preset to scorer: what can be chosen, in the order of the file."""
     use: ScorerUse
+    model: str | None = None
+    """The model of pictures and words that `open-clip` runs, ``NAME/TAG``; `None` where nothing else is asked for."""
     summarize: Mapping[str, Any] = field(default_factory=dict)
     """Options of `summarize` by name, which hold where a caller gives none."""
     cost: str | None = None
@@ -95,6 +101,18 @@ class Preset:
         if name not in self.scorers:
             raise ConfigError(f"preset {self.name} has no scorer named {name!r}; it has {', '.join(self.scorers)}")
         return replace(self, use=ScorerUse(name, name))
+
+
+def with_model(preset: Preset, model: str) -> Preset:
+    """The same preset on another model of pictures and words.
+
+    Raises:
+        ConfigError: a preset that runs none.
+    """
+    if not CLIP_EXTRACTORS & set(preset.extractors):
+        raise ConfigError(f"preset {preset.name} runs no model of pictures and words: --model goes with --preset clip")
+    extractors = tuple(HUB_MODEL if name in CLIP_EXTRACTORS else name for name in preset.extractors)
+    return replace(preset, extractors=extractors, text=HUB_MODEL, model=model)
 
 
 def preset_names() -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.resources import model_files
 from highlightr.zoo.checksums import digests
+from highlightr.zoo.hub import hub_file, is_on_hub
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder
 
@@ -81,6 +82,8 @@ def weights_path(name: str) -> Path:
         ConfigError: an unknown name.
         WeightsError: missing or damaged, with the command that gets them.
     """
+    if is_on_hub(name):
+        return hub_file(name)
     found = inspect(entry(name), file_sha256)
     if found.path is None or found.state != "ok":
         raise WeightsError(found.detail)

@@ -46,7 +46,7 @@ _INPUT_MIB = 40
 """Memory of a forward per picture, measured and rounded up."""
 _BATCH_TEXTS = 64
 
-_FIRST_SCALE = math.log(1 / 0.07)
+FIRST_SCALE = math.log(1 / 0.07)
 """Where the logarithm of the scale starts, A. Radford et al., section 2.5: for random weights."""
 
 PROMPTS = ("{}", "a photo of {}.", "a video of {}.")
@@ -107,7 +107,7 @@ class Clip(Backbone):
             from highlightr.features.backbones.wrappers import Normalised
 
             visual = open_towers(source, checkpoint, model).visual
-            mean, deviation = ([255 * value for value in each] for each in (visual.image_mean, visual.image_std))
+            mean, deviation = ([255 * value for value in each] for each in self._colours(visual))
             return Normalised(visual, mean, deviation)
 
         name, example = f"clip-{self._model.lower()}", noise(2, self._pixels)
@@ -131,6 +131,10 @@ class Clip(Backbone):
             )
         batch = self._source.batch(_BATCH, _INPUT_MIB)
         return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
+
+    def _colours(self, visual: Any) -> tuple[Sequence[float], Sequence[float]]:
+        """Mean and deviation of colours in [0, 1]."""
+        return visual.image_mean, visual.image_std
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, self._pixels)
@@ -175,14 +179,14 @@ class ClipText(TextEncoder):
     ) -> None:
         """Find the weights; the tower is opened with the first text, because label vectors are often kept already."""
         if find_spec("open_clip") is None:
-            _open_clip()
+            open_clip()
         self._source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
         self._device = self._source.device
         # Label vectors are kept under the hash of the encoder that made them.
         self.sha256 = (
             f"random, seed {random_seed}" if weights is None else file_sha256(self._source.path(self.checkpoints[0]))
         )
-        self.logit_scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=_FIRST_SCALE))
+        self.logit_scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=FIRST_SCALE))
 
     @cached_property
     def _network(self) -> Any:
@@ -251,10 +255,13 @@ class ClipTextPrompted(ClipTextLaion):
     def encode(self, text: str) -> Query:
         """Embed one query; errors as for `ClipText.encode`."""
         query = super().encode(text)
-        if len(text.split()) > _FEW_WORDS:
-            return query
-        mean = self.vectors([prompt.format(text.strip()) for prompt in PROMPTS]).mean(axis=0)
+        mean = self.vectors(prompted(text)).mean(axis=0)
         return replace(query, vector=mean / np.linalg.norm(mean))
+
+
+def prompted(text: str) -> list[str]:
+    """The captions that a query could stand in: `PROMPTS` for one of few words, else itself."""
+    return [prompt.format(text.strip()) for prompt in PROMPTS] if len(text.split()) <= _FEW_WORDS else [text]
 
 
 def model_config(model: str) -> dict[str, Any]:
@@ -263,8 +270,8 @@ def model_config(model: str) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown model, or one whose input is not one square.
     """
-    open_clip = _open_clip()
-    config = open_clip.get_model_config(model)
+    package = open_clip()
+    config = package.get_model_config(model)
     if config is None:
         raise ConfigError(f"open_clip has no model {model!r}; `open_clip.list_models()` names those it has")
     if not isinstance(config["vision_cfg"].get("image_size"), int):
@@ -279,14 +286,14 @@ def open_towers(source: NetworkSource, checkpoint: str, model: str) -> Any:
         ConfigError: open_clip is not installed.
         WeightsError: the file does not fit.
     """
-    open_clip = _open_clip()
+    package = open_clip()
 
     def build() -> Any:
         # Without a tag nothing is looked up on the network, and a warning says that the weights are random.
         root = logging.getLogger()
         root.addFilter(_not_about_weights)
         try:
-            return open_clip.create_model(model, pretrained=None, device="cpu")
+            return package.create_model(model, pretrained=None, device="cpu")
         finally:
             root.removeFilter(_not_about_weights)
 
@@ -306,8 +313,13 @@ def _tensors(state: State) -> State:
 @cache
 def _tokenizer() -> Any:
     # The vocabulary comes with open_clip; both models share it.
-    return _open_clip().get_tokenizer(LAION_MODEL)
+    return open_clip().get_tokenizer(LAION_MODEL)
 
 
-def _open_clip() -> Any:
+def open_clip() -> Any:
+    """The package.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     return require("open_clip", "clip", "open_clip_torch")

@@ -18,7 +18,8 @@ from highlightr.core.errors import OutputError
 from highlightr.core.files import home_folder
 from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.types import FloatArray
-from highlightr.features.backbones.clip import LAION, ClipLaion, ClipTextLaion
+from highlightr.features.backbones.clip import FIRST_SCALE, ClipLaion, ClipTextLaion
+from highlightr.features.base import TextEncoder
 from highlightr.features.labels import label_names
 
 PROMPT = "a photo of a {}."
@@ -34,11 +35,12 @@ class ClipClasses(ClipLaion):
     streams: ClassVar[Mapping[str, int]] = {"clip": 512, "imagenet": 1000}
 
     def _open(self) -> None:
-        source = self._source
         super()._open()
-        vars(self)["streams"] = type(self).streams
-        self._scale = math.exp(source.number(LAION, "logit_scale", random=math.log(1 / 0.07)))
-        self._classes = class_vectors(source.text_encoder(ClipTextLaion))
+        self._scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=FIRST_SCALE))
+        self._classes = class_vectors(self._text_encoder())
+
+    def _text_encoder(self) -> TextEncoder:
+        return self._source.text_encoder(ClipTextLaion)
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
         rows = super()._forward(pictures)["clip"]
@@ -48,8 +50,8 @@ class ClipClasses(ClipLaion):
         return {"clip": rows, "imagenet": likely / likely.sum(axis=1, keepdims=True)}
 
 
-def class_vectors(encoder: ClipTextLaion) -> FloatArray:
-    """(1000, 512) float32 unit vectors of the prompts; made once per encoder and kept in `home_folder()`."""
+def class_vectors(encoder: TextEncoder) -> FloatArray:
+    """(1000, width) float32 unit vectors of the prompts; made once per encoder and kept in `home_folder()`."""
     prompts = [PROMPT.format(name.partition(",")[0]) for name in label_names("imagenet")]
     key = hashlib.sha256("\n".join((encoder.sha256, *prompts)).encode()).hexdigest()
     path = home_folder() / "labels" / f"prompts-{encoder.name}-{key[:12]}.sealed"

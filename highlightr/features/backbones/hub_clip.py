@@ -1,0 +1,206 @@
+"""Any model of pictures and words that open_clip has on the Hugging Face hub, such as a larger CLIP or SigLIP.
+
+In: frames, or texts, and ``NAME/TAG`` as open_clip calls them. Out: as `ClipClasses` and `ClipText`, in the model's own
+width. Pictures are prepared as the model's page says: the central square, or the whole picture squeezed into it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.device import Precision
+from highlightr.core.errors import ConfigError
+from highlightr.core.hashing import file_sha256
+from highlightr.core.types import FloatArray, Query
+from highlightr.features.backbones.clip import FIRST_SCALE, Clip, model_config, open_clip, open_towers, prompted
+from highlightr.features.backbones.clip_classes import ClipClasses
+from highlightr.features.base import TextEncoder
+from highlightr.features.engines.source import NetworkSource
+from highlightr.media.sampling import FrameTap
+
+HUB = "hub:"
+"""Before the repository's name in the name of a checkpoint."""
+
+_BATCH_TEXTS = 64
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """One training of one architecture."""
+
+    name: str
+    """The architecture, as open_clip calls it."""
+    repository: str
+    """On the hub."""
+    width: int
+    mean: tuple[float, float, float]
+    """Of colours in [0, 1], as `deviation`."""
+    deviation: tuple[float, float, float]
+    squeezed: bool
+    """The whole picture is squeezed into the square, not its centre cut out."""
+
+    @property
+    def checkpoint(self) -> str:
+        """Name of its weights for `highlightr.zoo`."""
+        return f"{HUB}{self.repository}"
+
+
+def hub_model(model: str) -> HubModel:
+    """Look a model up in open_clip's own tables; nothing is fetched.
+
+    Args:
+        model: ``NAME/TAG``, such as ``ViT-L-14/laion2b_s32b_b82k``; ``NAME`` where it was trained once.
+
+    Raises:
+        ConfigError: an unknown name or tag, or a name that was trained several times.
+    """
+    name, _, tag = model.partition("/")
+    names = open_clip().list_models()
+    if name not in names:
+        like = ", ".join(get_close_matches(name, names, 4, 0.3)) or "see open_clip.list_models()"
+        raise ConfigError(f"open_clip has no model {name!r}; near it: {like}")
+    config, settings = model_config(name), open_clip().pretrained.get_pretrained_cfg
+    tags = [each for each in open_clip().list_pretrained_tags_by_model(name) if settings(name, each).get("hf_hub")]
+    if (tag or len(tags) != 1) and tag not in tags:
+        known = ", ".join(f"{name}/{each}" for each in tags) or "none that lies on the hub"
+        raise ConfigError(f"which training of {name}? Give one of: {known}")
+    found = settings(name, tag or tags[0])
+    repository = found["hf_hub"].strip("/")
+    mean, deviation = tuple(found["mean"]), tuple(found["std"])
+    return HubModel(name, repository, config["embed_dim"], mean, deviation, found["resize_mode"] == "squash")
+
+
+class HubClip(ClipClasses):
+    """Picture features of a model on the hub, and its posteriors over ImageNet's classes.
+
+    Source: G. Ilharco et al., OpenCLIP, 2021; the model's own page.
+    """
+
+    name: ClassVar[str] = "open-clip"
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    default_model: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        *,
+        model: str = "",
+        clip_seconds: float = 1.0,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+        precision: Precision = "fp32",
+    ) -> None:
+        self._hub, self._asked = hub_model(model), model
+        vars(self)["checkpoints"] = (self._hub.checkpoint,)
+        super().__init__(
+            clip_seconds=clip_seconds,
+            device=device,
+            weights=weights,
+            random_seed=random_seed,
+            precision=precision,
+            model=self._hub.name,
+        )
+        vars(self)["streams"] = {"clip": self._hub.width, "imagenet": 1000}
+
+    @classmethod
+    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """That of the model."""
+        return (hub_model(options["model"]).checkpoint,)
+
+    @property
+    def tap(self) -> FrameTap:
+        """As `Clip`; as stored where the whole picture is squeezed."""
+        return replace(super().tap, short_side=None) if self._hub.squeezed else super().tap
+
+    def _colours(self, visual: Any) -> tuple[Sequence[float], Sequence[float]]:
+        del visual
+        return self._hub.mean, self._hub.deviation
+
+    def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        if not self._hub.squeezed:
+            return super()._prepare(image)
+        from PIL import Image
+
+        side = (self._pixels, self._pixels)
+        return np.asarray(Image.fromarray(image).resize(side, Image.Resampling.BICUBIC))
+
+    def _text_encoder(self) -> TextEncoder:
+        return self._source.text_encoder(partial(HubText, model=self._asked))
+
+
+class HubText(TextEncoder):
+    """Queries in the space of `HubClip`; a query of few words is the mean of captions, as in `ClipTextPrompted`.
+
+    Multilingual text towers take a query in any of their languages.
+    """
+
+    name: ClassVar[str] = "open-clip"
+    width: ClassVar[int] = 0
+    longest_tokens: ClassVar[int] = 77
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    packages: ClassVar[tuple[str, ...]] = Clip.packages
+
+    def __init__(
+        self,
+        *,
+        model: str = "",
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        self._hub = hub_model(model)
+        checkpoint = self._hub.checkpoint
+        vars(self)["width"] = self._hub.width
+        self._source = NetworkSource(f"text encoder {model}", device, weights, random_seed)
+        self.sha256 = f"random, seed {random_seed}" if weights is None else file_sha256(self._source.path(checkpoint))
+        self.logit_scale = math.exp(self._source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
+
+    @classmethod
+    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """That of the model."""
+        return (hub_model(options["model"]).checkpoint,)
+
+    @cached_property
+    def _network(self) -> Any:
+        towers = open_towers(self._source, self._hub.checkpoint, self._hub.name)
+        del towers.visual
+        return towers
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        try:
+            return open_clip().get_tokenizer(self._hub.name)
+        except Exception as error:
+            # Some are fetched from the hub by packages that raise classes of their own.
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(
+                f"the tokenizer of {self._hub.name} cannot be had: {reason}; it takes transformers, and the hub once"
+            ) from error
+
+    def encode(self, text: str) -> Query:
+        """Embed one query, one row; errors as for `ClipText.encode`."""
+        if not text.strip():
+            raise ConfigError("the query is empty: say what to look for, or leave the query out")
+        mean = self.vectors(prompted(text)).mean(axis=0)
+        vector = np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+        return Query(text, vector[None], vector)
+
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """(len(texts), width) float32 unit vectors."""
+        import torch
+
+        made = [np.zeros((0, self.width), dtype=np.float32)]
+        for start in range(0, len(texts), _BATCH_TEXTS):
+            ids = self._tokenizer(list(texts[start : start + _BATCH_TEXTS])).to(self._source.device)
+            with torch.inference_mode():
+                made.append(self._network.encode_text(ids, normalize=True).float().cpu().numpy())
+        return np.concatenate(made)

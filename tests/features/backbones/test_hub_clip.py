@@ -1,0 +1,130 @@
+"""Models of open_clip by name: what is looked up, and a small one on random weights from pictures to scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from highlightr import model_loader
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import TimeGrid
+from highlightr.features import create_extractor, create_text_encoder
+from highlightr.features.backbones import clip_classes, hub_clip
+from highlightr.features.backbones.hub_clip import HubModel, hub_model
+from highlightr.features.labels import label_names
+from highlightr.media.sampling import Frame
+from highlightr.zoo import load_preset, store
+from highlightr.zoo.presets import with_model
+
+open_clip = pytest.importorskip("open_clip")
+
+SMALL = HubModel("ViT-S-32", "someone/small", 384, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), squeezed=True)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that nobody trained stands for one that lies on the hub; few names stand for all that are embedded."""
+    monkeypatch.setattr(hub_clip, "hub_model", lambda model: SMALL)
+    rows = np.random.default_rng(1).standard_normal((1000, SMALL.width)).astype(np.float32)
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    monkeypatch.setattr(clip_classes, "class_vectors", lambda encoder: units)
+    monkeypatch.setattr(model_loader, "label_embeddings", lambda encoder, stream: units[: len(label_names(stream))])
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("hub") / "open_clip_model.safetensors"
+    save_file(open_clip.create_model("ViT-S-32", pretrained=None).state_dict(), path)
+    return path
+
+
+def test_models_are_looked_up_in_open_clips_tables() -> None:
+    siglip = hub_model("ViT-B-16-SigLIP2")
+    assert (siglip.repository, siglip.width, siglip.squeezed) == ("timm/ViT-B-16-SigLIP2", 768, True)
+    large = hub_model("ViT-L-14/laion2b_s32b_b82k")
+    assert (large.repository, large.width, large.squeezed) == ("laion/CLIP-ViT-L-14-laion2B-s32B-b82K", 768, False)
+    assert large.checkpoint == "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("ViT-L-15", "no model 'ViT-L-15'; near it: .*ViT-L-14"),
+        ("ViT-L-14", "which training of ViT-L-14.*ViT-L-14/laion2b_s32b_b82k"),
+        ("ViT-L-14/mine", "which training of ViT-L-14.*ViT-L-14/openai"),
+        ("ViT-S-32", "none that lies on the hub"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(model: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        hub_model(model)
+
+
+@pytest.mark.usefixtures("small")
+def test_pictures_are_prepared_as_the_model_says_and_told_in_its_width(file: Path) -> None:
+    extractor: Any = create_extractor("open-clip", weights={SMALL.checkpoint: file}, model="small")
+    assert extractor.streams == {"clip": 384, "imagenet": 1000}
+    assert extractor.tap.short_side is None
+    image = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    extraction = extractor.start(TimeGrid(1.0, 1.0))
+    extraction.push(Frame(0, 0.0, image))
+    streams = extraction.finish().streams
+    network = open_clip.create_model("ViT-S-32", pretrained=None).eval()
+    network.load_state_dict(load_file(file))
+    prepare = open_clip.image_transform(
+        224, is_train=False, mean=SMALL.mean, std=SMALL.deviation, resize_mode="squash", interpolation="bicubic"
+    )
+    with torch.inference_mode():
+        wanted = network.encode_image(prepare(Image.fromarray(image))[None])[0].numpy()
+    np.testing.assert_allclose(streams["clip"][0], wanted, atol=2e-3 * np.abs(wanted).max())
+    assert streams["imagenet"].sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_short_query_is_the_mean_of_captions(file: Path) -> None:
+    encoder = create_text_encoder("open-clip", weights={SMALL.checkpoint: file}, model="small")
+    short = encoder.encode("a cat")
+    three = encoder.vectors(["a cat", "a photo of a cat.", "a video of a cat."]).mean(axis=0)
+    np.testing.assert_allclose(short.vector, three / np.linalg.norm(three), rtol=1e-5)
+    sentence = "a cat sleeps on the warm roof"
+    np.testing.assert_allclose(encoder.encode(sentence).vector, encoder.vectors([sentence])[0], rtol=1e-5)
+    assert short.tokens.shape == (1, 384)
+    assert encoder.logit_scale == pytest.approx(1 / 0.07, rel=1e-5)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_clip_preset_runs_another_model(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "hub_file", lambda name: file)
+    models = model_loader.load_models(with_model(load_preset("clip"), "small"), "cpu")
+    assert models.extractors[0].name == "open-clip"
+    assert models.preset.scorers["cosine"].config["image_width"] == 384
+    query = models.encode("a cat")
+    assert query is not None
+    assert query.vector.shape == (384,)
+    assert models.scorer_for("a cat").contract.streams["clip"] == 384
+    (record,) = [each for each in models.weights_for("a cat") if each.name == "hub:someone/small"]
+    assert record.source == "https://huggingface.co/someone/small"
+    assert len(record.sha256) == 64
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def refuse(*_: object) -> str:
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
+    with pytest.raises(WeightsError, match=r"cannot fetch open_clip_model.safetensors of laion/CLIP.*no network"):
+        model_loader.load_models(with_model(load_preset("clip"), "ViT-L-14/laion2b_s32b_b82k"), "cpu")
+
+
+def test_a_preset_without_clip_takes_no_model() -> None:
+    with pytest.raises(ConfigError, match="--model goes with --preset clip"):
+        with_model(load_preset("lite"), "ViT-L-14/openai")
