@@ -7,7 +7,9 @@ In: jobs, an output folder, options. Out: a `BatchResult`, and in the folder a s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from highlightr.batch.jobs import Job, JobResult
@@ -16,7 +18,7 @@ from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobListener
 from highlightr.batch.results import Results
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.stop import raise_if_stopped
 from highlightr.zoo import load_preset
 
@@ -68,8 +70,8 @@ def run_batch(
     output_dir = OutputDir(Path(output))
     output_dir.prepare()
     output_dir.sweep()
-    output_dir.remember_folders(todo)
-    recorder = _ResultRecorder(Results(output_dir), BatchProgress(len(todo)), progress)
+    remember = partial(output_dir.remember_folders, todo)
+    recorder = _ResultRecorder(Results(output_dir), BatchProgress(len(todo)), progress, remember)
     try:
         _engine(wanted)(todo, output_dir, wanted, recorder)
     finally:
@@ -108,8 +110,11 @@ def _distinct(jobs: Iterable[Job]) -> tuple[Job, ...]:
 class _ResultRecorder:
     """Writes down what an engine tells, and passes it to the progress hook."""
 
-    def __init__(self, results: Results, progress: BatchProgress, hook: BatchProgressHook | None) -> None:
-        self.results, self.progress = results, progress
+    def __init__(
+        self, results: Results, progress: BatchProgress, hook: BatchProgressHook | None, remember: Callable[[], None]
+    ) -> None:
+        self.results, self.progress, self._remember = results, progress, remember
+        self._remembered = False
         self.outcomes: dict[str, JobResult] = {}
         self._hook = hook
 
@@ -127,6 +132,10 @@ class _ResultRecorder:
 
     def finished(self, outcome: JobResult) -> None:
         self.outcomes[outcome.job.id] = outcome
+        if not self._remembered:
+            with suppress(OutputError):  # A disk that is full now may have room when the next one is finished.
+                self._remember()
+                self._remembered = True
         self.results.add(outcome)
         self.progress.finish(outcome)
         self.ticked()
