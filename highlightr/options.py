@@ -10,6 +10,7 @@ import ast
 import inspect
 import itertools
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
@@ -221,7 +222,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 def option_help(kind: type) -> dict[str, str]:
     """What each field of an options class means: the first sentence under it in the source, and what `None` means."""
     try:
-        tree = ast.parse(inspect.getsource(inspect.getmodule(kind) or kind))
+        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
     except (OSError, TypeError):
         logger.debug("the source of %s is not here; its options have no help", kind.__name__)
         return {}

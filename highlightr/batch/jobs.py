@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from highlightr.core.config import from_plain
+from highlightr.core.types import Match
 
 JobState = Literal["done", "kept", "no_match", "failed", "busy"]
 """``done``: made now; ``kept``: made before in the same way; ``no_match``: with `strict`, the query is not in the
@@ -52,6 +53,10 @@ class JobResult:
     summary_seconds: float = 0.0
     """Length of the summary."""
     segments: int = 0
+    match: Match | None = None
+    """Whether the video shows what was asked for; `None` without a query, and where the scorer cannot tell."""
+    best_title: str = ""
+    """Title of the best segment."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """``video``, ``receipt``, ``report``: paths relative to the output folder."""
     notes: tuple[str, ...] = ()

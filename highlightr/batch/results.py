@@ -13,14 +13,17 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import Any
 
 from highlightr.batch.jobs import JobResult
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.remote import shown_address
-from highlightr.core.errors import OutputError
+from highlightr.core.config import from_plain
+from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import file_lock, write_whole
 from highlightr.core.text import shown
+from highlightr.core.types import Match
 from highlightr.export.index import IndexEntry, write_index
 
 logger = logging.getLogger(__name__)
@@ -110,7 +113,7 @@ class Results:
     def _entries(self, lines: Iterable[Mapping[str, Any]]) -> list[IndexEntry]:
         entries = []
         for line in lines:
-            with suppress(TypeError, ValueError, AttributeError, OverflowError):
+            with suppress(ConfigError, TypeError, ValueError, AttributeError, OverflowError):
                 entries.append(self._entry(line))
         return entries
 
@@ -124,6 +127,8 @@ class Results:
             video_seconds=float(line.get("video_seconds", 0.0)),
             summary_seconds=float(line.get("summary_seconds", 0.0)),
             segments=int(line.get("segments", 0)),
+            match=_match(line.get("match")),
+            best_title=str(line.get("best_title", "")),
             outputs={str(name): str(path) for name, path in line.get("outputs", {}).items()},
             notes=[shown(str(note)) for note in line.get("notes", ())],
             curve=() if record is None else record.curve,
@@ -146,6 +151,8 @@ def result_line(outcome: JobResult) -> dict[str, Any]:
         "video_seconds": outcome.video_seconds,
         "summary_seconds": outcome.summary_seconds,
         "segments": outcome.segments,
+        "match": None if outcome.match is None else asdict(outcome.match),
+        "best_title": outcome.best_title,
         "outputs": {name: _readable(path) for name, path in outcome.outputs.items()},
         "notes": list(outcome.notes),
         "error": None if outcome.error is None else _readable(outcome.error),
@@ -171,3 +178,8 @@ def _parsed(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and all(isinstance(value.get(key), str) for key in _FIELDS) else None
+
+
+def _match(value: object) -> Match | None:
+    """The verdict of a line, which another program may have written."""
+    return None if value is None else from_plain(Match, value, "a line's match")

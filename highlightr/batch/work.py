@@ -146,6 +146,8 @@ class JobRunner:
             video_seconds=round(summary.source.duration_seconds, 3),
             summary_seconds=round(summary.seconds, 3),
             segments=len(summary.segments),
+            match=summary.match,
+            best_title=min(summary.segments, key=lambda segment: segment.rank).title,
             outputs={name: self._output_dir.relative(path) for name, path in summary.outputs.items()},
             notes=_notes(receipt["marks"], summary.notes),
             key=self._key(job, self._content(job, summary.source)),

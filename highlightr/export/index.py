@@ -16,7 +16,9 @@ from urllib.parse import quote
 from highlightr import __version__
 from highlightr.core.clock import clock
 from highlightr.core.files import write_whole
+from highlightr.core.types import Match
 from highlightr.export.report import packaged, policy_hash, template
+from highlightr.export.words import verdict_words
 
 __all__ = ["IndexEntry", "render_index", "write_index"]
 
@@ -41,6 +43,10 @@ class IndexEntry:
     video_seconds: float = 0.0
     summary_seconds: float = 0.0
     segments: int = 0
+    match: Match | None = None
+    """Whether the video shows what was asked for, where that is known."""
+    best_title: str = ""
+    """Title of the best segment."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """``video``, ``report``, ``receipt``: paths relative to the page, with ``/``."""
     notes: Sequence[str] = ()
@@ -94,6 +100,8 @@ def _card(entry: IndexEntry) -> dict[str, Any]:
         "length": clock(entry.summary_seconds, tenths=True),
         "of": clock(entry.video_seconds),
         "segments": entry.segments,
+        "match": None if entry.match is None else (entry.match.verdict, *verdict_words(entry.match)),
+        "best_title": entry.best_title,
         "notes": list(entry.notes),
     }
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from highlightr.batch import Job, JobResult
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.results import Results
 from highlightr.core.errors import OutputError
+from highlightr.core.types import Match
 from tests.batch.conftest import results
 
 
@@ -126,3 +128,16 @@ def test_names_and_addresses_are_readable_and_tell_no_secrets(output_dir: Output
         "https://example.org/v.mp4",
         "/videos/\N{REPLACEMENT CHARACTER}.mp4",
     ]
+
+
+def test_lines_and_index_say_whether_the_query_was_found(output_dir: OutputDir) -> None:
+    lines = Results(output_dir)
+    lines.add(replace(outcome("a.mp4"), match=Match("weak", 0.4), best_title="Tabby, meow"))
+    lines.add(outcome("b.mp4", "no_match", None))
+    lines.close()
+    first, second = results(output_dir.root)
+    assert (first["match"], first["best_title"]) == ({"verdict": "weak", "probability": 0.4}, "Tabby, meow")
+    assert (second["match"], second["state"]) == (None, "no_match")
+    page = (output_dir.root / "index.html").read_text()
+    assert "Weak match" in page
+    assert "1 without a match" in page

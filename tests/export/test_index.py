@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from highlightr.core.errors import OutputError
+from highlightr.core.types import Match
 from highlightr.export.index import IndexEntry, render_index, write_index
 from tests.export.test_report import PAYLOAD, Page
 
@@ -38,6 +39,15 @@ def test_failures_are_listed_with_their_reason() -> None:
     assert "1 failed" in text
     assert "it is broken" in text
     assert "0:09 kept of 1:00" in text
+
+
+def test_a_card_says_whether_the_query_was_found_and_what_is_best() -> None:
+    text = render_index([entry(query="a cat", match=Match("weak", 0.4), best_title="Tabby, meow"), entry()])
+    page = Page(text)
+    assert [p.get("title") for p in page.all("p") if str(p.get("class")).startswith("match")] == [
+        "The video may show what was asked for. Probability 40 %."
+    ]
+    assert "Tabby, meow · 1 segment" in text
 
 
 def test_what_was_not_found_is_listed_apart() -> None:
