@@ -88,7 +88,7 @@ def _clicks(source: Source) -> list[float]:
     return click_times(np.concatenate(blocks), 48_000) if blocks else []
 
 
-def _watch(path: Path) -> Watched:
+def watch(path: Path) -> Watched:
     numbers, times = [], []
     with av.open(str(path)) as container:
         zero = (container.start_time or 0) / 1e6
@@ -98,7 +98,7 @@ def _watch(path: Path) -> Watched:
     return Watched(numbers, times, _clicks(probe(path)))
 
 
-def _first_frame(source: Source) -> float:
+def first_frame(source: Source) -> float:
     """When frame 0 is shown."""
     with reading(source.path) as container:
         times = frame_times(container, source, container.streams[source.video.index])
@@ -116,11 +116,11 @@ def _keyframe(source: Source, first: float) -> float:
     return min(later or [first + 6], key=lambda key: abs(key - first - 6))
 
 
-def _check(source: Source, first: float, result: CutResult, seen: Watched) -> None:
+def check(source: Source, first: float, result: CutResult, seen: Watched) -> None:
     """Every frame of every piece is there, in its place, and nothing else."""
     expected = []
     for piece in result.pieces:
-        for number in range(round(SECONDS / FRAME)):
+        for number in range(1000):
             shown = first + number * FRAME
             if piece.start_seconds - 1e-4 <= shown < piece.stop_seconds - 1e-4:
                 expected.append((number, shown - piece.start_seconds + piece.output_start_seconds))
@@ -136,36 +136,36 @@ def _check(source: Source, first: float, result: CutResult, seen: Watched) -> No
     assert probe(result.path).duration_seconds == pytest.approx(result.seconds, abs=FRAME)
 
 
-def _cut(source: Source, spans: list[tuple[float, float]], path: Path) -> CutResult:
+def cut(source: Source, spans: list[tuple[float, float]], path: Path) -> CutResult:
     return cut_summary(source, [Segment(start, stop, 0.5) for start, stop in spans], path)
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_cuts_are_exact(name: str, folder: Path, tmp_path: Path) -> None:
     source = _source(name, folder)
-    first = _first_frame(source)
+    first = first_frame(source)
     key = _keyframe(source, first)
     starts = [first, *(key + frames * FRAME for frames in (0, 1, -1, -3)), first + 11]
     spans = [(start, start + 0.44) for start in starts]
-    result = _cut(source, spans, tmp_path / "cut.mp4")
+    result = cut(source, spans, tmp_path / "cut.mp4")
     for piece, (start, stop) in zip(result.pieces, spans, strict=True):
         assert (piece.start_seconds, piece.stop_seconds) == pytest.approx((start, stop), abs=FRAME / 2 + 1e-3)
-    _check(source, first, result, _watch(result.path))
+    check(source, first, result, watch(result.path))
 
 
 @pytest.mark.parametrize("name", ["h264-open.ts", "mpeg2.vob", "h264-open.mkv"])
 def test_a_stream_that_begins_inside_a_group_of_pictures(name: str, folder: Path, tmp_path: Path) -> None:
     """What comes before the first keyframe cannot be decoded; the rest is exact."""
     whole = _source(name, folder).path.read_bytes()
-    cut = tmp_path / name
+    part = tmp_path / name
     start = 188 * (len(whole) // 188 // 3) if name.endswith(".ts") else len(whole) // 3 // 2048 * 2048
-    cut.write_bytes(whole[start:] if not name.endswith(".mkv") else whole)
-    source = probe(cut)
-    with av.open(str(cut)) as container:
+    part.write_bytes(whole[start:] if not name.endswith(".mkv") else whole)
+    source = probe(part)
+    with av.open(str(part)) as container:
         container.streams.video[0].thread_type = "NONE"
         numbers = [read_number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
-    result = _cut(source, [(0.0, 1.0), (3.0, 3.5)], tmp_path / "cut.mp4")
-    seen = _watch(result.path)
+    result = cut(source, [(0.0, 1.0), (3.0, 3.5)], tmp_path / "cut.mp4")
+    seen = watch(result.path)
     assert set(seen.numbers) <= set(numbers)
     assert [b - a for a, b in pairwise(seen.numbers)].count(1) >= len(seen.numbers) - 2
 
@@ -177,6 +177,6 @@ def test_a_recording_that_is_not_at_its_end_yet(name: str, folder: Path, tmp_pat
     growing.write_bytes(whole[: len(whole) * 3 // 4])
     source = probe(growing)
     assert 7 < source.duration_seconds < 11
-    first = _first_frame(source)
-    result = _cut(source, [(first + 2.2, first + 3.0), (first + 6.0, first + 7.0)], tmp_path / "cut.mp4")
-    _check(source, first, result, _watch(result.path))
+    first = first_frame(source)
+    result = cut(source, [(first + 2.2, first + 3.0), (first + 6.0, first + 7.0)], tmp_path / "cut.mp4")
+    check(source, first, result, watch(result.path))

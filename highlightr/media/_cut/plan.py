@@ -87,8 +87,8 @@ class CutPlan:
     """One per span."""
     takes: tuple[Take, ...]
     """In the order of the output."""
-    main_takes: tuple[int, ...]
-    """For each piece, the number of its longest take."""
+    main_takes: tuple[int | None, ...]
+    """For each piece, the number of its longest take; `None` for one that lies before the first picture."""
 
     @property
     def seconds(self) -> Fraction:
@@ -121,9 +121,9 @@ def plan_encode(
     offset = Fraction(0)
     for wanted_start, wanted_stop in spans:
         start, stop = _snapped(times, Fraction(wanted_start), Fraction(wanted_stop), Fraction(source.duration_seconds))
-        some = list(_takes(times, start, stop, offset, caution))
-        longest = max(range(len(some)), key=lambda number: some[number].stop - some[number].start)
-        main_takes.append(len(takes) + longest)
+        some = list(_takes(times, start, stop, offset, caution)) if start < stop else []
+        longest = max(range(len(some)), key=lambda number: some[number].stop - some[number].start, default=None)
+        main_takes.append(None if longest is None else len(takes) + longest)
         pieces.append(Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset)))
         takes += some
         offset += stop - start
@@ -133,8 +133,15 @@ def plan_encode(
 
 
 def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:
-    """The boundaries to cut at; at least one frame lies between."""
+    """The boundaries to cut at; at least one frame lies between, unless the whole span comes before the first one."""
     frames = times.around(start, stop)
+    recording, _ = times.recordings(start, stop)[0]
+    begun = [frame for frame in frames if frame >= recording]
+    if begun and begun[0] > start:
+        # Nothing is on screen yet.
+        start = min(begun[0], stop)
+        if start == stop:
+            return stop, stop
     first, last = _snap(frames, start, end), _snap(frames, stop, end)
     if first >= end and frames:
         first = min(start, max(frames[-1], Fraction(0)))
@@ -151,7 +158,7 @@ def _snap(frames: Sequence[Fraction], time: Fraction, end: Fraction) -> Fraction
     following = bisect_right(frames, time)
     after = frames[following] if following < len(frames) else end
     if following == 0:
-        return after if after - time <= _LONGEST_FRAME_SECONDS else time
+        return time
     before = frames[following - 1]
     if after - before > _LONGEST_FRAME_SECONDS:
         return time

@@ -55,7 +55,7 @@ def _edges(container: InputContainer, source: Source, index: FrameIndex | None) 
     times = frame_times(container, source, best_video(container, source.path))
     first = next(iter(times.around(Fraction(0), Fraction(0))), Fraction(0))
     if first > _WORTH_SAYING_SECONDS:
-        yield f"The picture begins at {float(first):.1f} s; before that there is sound alone."
+        yield f"The picture begins at {float(first):.1f} s; what is heard before it is left out."
     span = _sound_span(container, source) if index is None else _indexed_sound_span(index)
     if not source.audio_tracks or span is None:
         return

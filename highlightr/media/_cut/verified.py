@@ -96,7 +96,7 @@ def write_encoded(
         )
     missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
     notes = (*notes, *missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
-    return Written(cut.pieces, None if stills is None else [stills[number] for number in cut.main_takes], notes)
+    return Written(cut.pieces, _per_piece(cut, stills), notes)
 
 
 def write_copied(
@@ -158,6 +158,11 @@ def _expected(cut: CutPlan, plan: OutputPlan) -> Planned:
     # Where timestamps of the source fall together, frames are moved apart, by less than a frame each.
     loose = max((take.smallest_step or Fraction(0) for take in cut.takes), default=Fraction(0))
     return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown], 2 * float(loose))
+
+
+def _per_piece(cut: CutPlan, stills: list[bytes] | None) -> list[bytes] | None:
+    """A still for each piece; none for one that is empty."""
+    return None if stills is None else [b"" if number is None else stills[number] for number in cut.main_takes]
 
 
 def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:
