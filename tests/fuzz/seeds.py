@@ -40,6 +40,12 @@ CONVERTED: Mapping[str, tuple[str, ...]] = {
     "colours.gif": ("-c:v", "gif", "-an"),
     "raw.nut": ("-c:v", "mjpeg", "-c:a", "pcm_s16le"),
     "plain.ogv": ("-c:v", "libtheora", "-c:a", "libvorbis"),
+    "swapped.mov": ("-c:v", "libx264", "-af", "pan=FR+FL|FR=c0|FL=c0", "-c:a", "pcm_s16le", "-timecode", "01:00:00:00"),
+    "tracks.mkv": ("-map", "0", "-map", "0:a", "-c:v", "copy", "-c:a", "aac", "-metadata:s:a:1", "title=second"),
+    "hdr.mp4": (
+        *("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-c:a", "aac", "-x265-params"),
+        "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:max-cll=1000,400",
+    ),
 }
 """Name to the codecs that ffmpeg turns the first of the above into."""
 
