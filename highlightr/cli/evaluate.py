@@ -28,6 +28,9 @@ def evaluate(
     preset: Annotated[str | None, typer.Option(help="Instead of predictions: score with this preset.")] = None,
     data: Annotated[Path | None, typer.Option(help="The labelled folder that the preset is judged on.")] = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Judge the items that are there; every row then says how many.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, metrics by name.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
 ) -> None:
@@ -38,7 +41,9 @@ def evaluate(
 
         with progress_hook(quiet=as_json) as progress:
             place = resolve_device(device)
-            report = evaluate_preset(preset, data, protocol or "moments", device=place, progress=progress)
+            report = evaluate_preset(
+                preset, data, protocol or "moments", device=place, allow_missing=allow_missing, progress=progress
+            )
     elif protocol is not None and predictions is not None and annotations is not None and preset is None:
         report = evaluate_files(protocol, predictions, annotations)
     else:
@@ -54,7 +59,12 @@ def evaluate(
 def _show(report: Report) -> None:
     say(f"{report.protocol}: {report.num_cases} cases ({report.source})")
     show_rows(report.rows)
-    for note in report.notes:
+    show_notes(report.notes)
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Print what the figures leave out or adjust."""
+    for note in notes:
         say(f"Note: {note}")
 
 

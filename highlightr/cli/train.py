@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from highlightr.cli.evaluate import show_rows
+from highlightr.cli.evaluate import show_notes, show_rows
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.extras import need
+
+if TYPE_CHECKING:
+    from highlightr.training.config import TrainConfig
 
 Config = Annotated[str, typer.Option(help="Name of one of highlightr's training configs, or a YAML file.")]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
@@ -19,6 +22,15 @@ Out = Annotated[Path, typer.Option(help="Folder in which a fresh results folder 
 Seeds = Annotated[int, typer.Option(min=1, help="Runs with different seeds; several give mean ± deviation.")]
 Folds = Annotated[int, typer.Option(min=0, help="Folds of cross-validation by video; 0: the config's own split.")]
 Device = Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")]
+Release = Annotated[
+    str | None,
+    typer.Option(
+        help="`moment-detr`, `umt` or `lighthouse`: how the folder is laid out; by default what lies in it says."
+    ),
+]
+Missing = Annotated[
+    bool, typer.Option("--allow-missing", help="Judge the test items that are there; every figure then says how many.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")]
 
@@ -32,6 +44,8 @@ def train(
     device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="`fp32`, `bf16` or `fp16`; by default the config's.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Results folder of a training that was broken off.")] = None,
+    release: Release = None,
+    allow_missing: Missing = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -42,7 +56,7 @@ def train(
     show_log(quiet=as_json, debug=debug)
     with progress_hook(quiet=as_json) as progress:
         result = run(
-            config,
+            _laid_out(config, release),
             data,
             out,
             seeds=seeds,
@@ -50,14 +64,22 @@ def train(
             device=device,
             precision=precision,
             resume=resume,
+            allow_missing=allow_missing,
             progress=progress,
         )
     if as_json:
         say(json.dumps(result.as_dict(), indent=2))
         return
     show_rows((result.row, *result.baselines))
+    show_notes(result.notes)
     for one in result.runs:
         say(one.weights)
+
+
+def _laid_out(config: str, release: str | None) -> TrainConfig | str:
+    from highlightr.training.config import load_config
+
+    return config if release is None else load_config(config).changed({"data.release": release})
 
 
 def ablate(
@@ -67,6 +89,8 @@ def ablate(
     seeds: Seeds = 3,
     folds: Folds = 0,
     device: Device = "auto",
+    release: Release = None,
+    allow_missing: Missing = False,
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -77,7 +101,17 @@ def ablate(
 
     show_log(quiet=as_json, debug=debug)
     with progress_hook(quiet=as_json) as progress:
-        result = run(config, data, out, seeds=seeds, folds=folds, device=device, tables=table or (), progress=progress)
+        result = run(
+            _laid_out(config, release),
+            data,
+            out,
+            seeds=seeds,
+            folds=folds,
+            device=device,
+            tables=table or (),
+            allow_missing=allow_missing,
+            progress=progress,
+        )
     if as_json:
         say(json.dumps(result.as_dict(), indent=2))
         return

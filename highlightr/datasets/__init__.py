@@ -23,9 +23,11 @@ from highlightr.datasets.jsonl import (
 )
 from highlightr.datasets.mrhisum import MRHISUM, mrhisum
 from highlightr.datasets.plain import PlainDataset, PlainItem, plain
+from highlightr.datasets.releases import RELEASES, settled
 
 __all__ = [
     "DATASETS",
+    "RELEASES",
     "Dataset",
     "Example",
     "Item",
@@ -54,13 +56,15 @@ DATASETS: dict[str, tuple[Callable[[Path, Layout], Dataset], Layout]] = {
 """Name to its function and default layout. `plain` by itself reads the plain format before features are extracted."""
 
 
-def open_dataset(name: str, root: Path, layout: Layout | None = None) -> Dataset:
+def open_dataset(name: str, root: Path, layout: Layout | None = None, release: str | None = None) -> Dataset:
     """Open a data set by name.
 
     Args:
         name: one of `DATASETS`.
         root: its folder.
-        layout: where its files lie below `root`; the public releases' layout if not given.
+        layout: where its files lie below `root`; the data set's own if not given. Paths of that one that are not there
+            are looked for where the public releases have them.
+        release: one of `RELEASES`, instead of what lies in the folder.
 
     Raises:
         ConfigError: an unknown name; annotations that are absent; no item that can be used.
@@ -68,4 +72,6 @@ def open_dataset(name: str, root: Path, layout: Layout | None = None) -> Dataset
     if name not in DATASETS:
         raise ConfigError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
     function, default = DATASETS[name]
-    return function(Path(root), layout or default)
+    found, problems = settled(name, Path(root), layout or default, release)
+    dataset = function(Path(root), found)
+    return Dataset(dataset.name, dataset.entries, (*dataset.problems, *problems), dataset.widths)

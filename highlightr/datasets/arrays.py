@@ -34,6 +34,9 @@ TIMES = ("frame_timestamps", "times_seconds")
 
 _LONGEST_NAME = 255
 
+_OTHER_SUFFIX = {".npy": ".npz", ".npz": ".npy"}
+"""Releases store the same features either way, some within one folder."""
+
 FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 
@@ -156,6 +159,9 @@ def locate(root: Path, pattern: str, names: Mapping[str, str]) -> Source:
     path = root / pattern.replace("{video}", names["video"]).replace("{key}", names["key"])
     if path.suffix.lower() in HDF5_SUFFIXES:
         return Hdf5Source(path, names["video"])
+    other = _OTHER_SUFFIX.get(path.suffix)
+    if other is not None and not path.exists() and path.with_suffix(other).is_file():
+        return NumpySource(path.with_suffix(other))
     return NumpySource(path)
 
 

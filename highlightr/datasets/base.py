@@ -6,8 +6,9 @@ annotations say. Nothing is dropped in silence: what cannot be used is in `probl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,15 @@ class Problem:
     reason: str
     used: bool = False
     """The item is in the data set all the same."""
+    annotated: bool = True
+    """It is about an annotated item; `False`: about a file or a name beside the annotations."""
+    about: Item | None = None
+    """The item, where its annotation could be read."""
+
+    @property
+    def missing(self) -> bool:
+        """An annotated item is not in the data set: figures on the rest are not the data set's."""
+        return self.annotated and not self.used
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Layout:
     signals: Mapping[str, str] = field(default_factory=dict)
     """Signal name to pattern of an ``.npz`` with ``values`` (T, width) and ``times_seconds`` (T,)."""
     split: str | None = None
-    """Mr.HiSum: which keys of `split_file` to take, ``train``, ``val`` or ``test``."""
+    """Mr.HiSum: which keys of `split_file` to take, ``train``, ``val`` or ``test``. UMT: the first two."""
     split_file: str | None = None
     clip_seconds: float | None = None
     """Length of a clip, one row each. Plain format, `None`: the metadata beside the features says; TVSum, `None`: 2."""
@@ -124,12 +134,12 @@ class Dataset:
 
     def __init__(self, name: str, entries: Sequence[Entry], problems: Sequence[Problem], widths: Mapping[str, int]):
         self.name = name
-        self._entries = tuple(entries)
+        self.entries = tuple(entries)
         self.problems = tuple(problems)
         self.widths = dict(widths)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[Example]:
         return (self[i] for i in range(len(self)))
@@ -140,7 +150,7 @@ class Dataset:
         Raises:
             ConfigError: a feature file that is damaged or holds numbers that are not finite, named.
         """
-        entry = self._entries[index]
+        entry = self.entries[index]
         streams = {name: _on_grid(source, entry) for name, source in entry.sources.items()}
         tokens = None if entry.tokens is None else entry.tokens.read()
         signals = {name: _signal(source) for name, source in entry.signals.items()}
@@ -149,16 +159,22 @@ class Dataset:
     @property
     def items(self) -> tuple[Item, ...]:
         """The annotations, without reading features."""
-        return tuple(entry.item for entry in self._entries)
+        return tuple(entry.item for entry in self.entries)
 
     @property
     def videos(self) -> tuple[str, ...]:
         """Names of the videos, each once, sorted."""
-        return tuple(sorted({entry.item.video for entry in self._entries}))
+        return tuple(sorted({entry.item.video for entry in self.entries}))
 
     def subset(self, keep: Callable[[Item], bool]) -> Dataset:
-        """The examples whose item satisfies `keep`; the problems stay with the whole."""
-        return Dataset(self.name, [entry for entry in self._entries if keep(entry.item)], (), self.widths)
+        """The examples whose item satisfies `keep`, and the problems with such items."""
+        problems = [each for each in self.problems if each.about is not None and keep(each.about)]
+        return Dataset(self.name, [entry for entry in self.entries if keep(entry.item)], problems, self.widths)
+
+    @property
+    def missing(self) -> tuple[Problem, ...]:
+        """Annotated items that cannot be used."""
+        return tuple(each for each in self.problems if each.missing)
 
     def split_by_video(self, share: float, seed: int = 0) -> tuple[Dataset, Dataset]:
         """The rest, and about `share` of the *videos* with all their queries; no video is in both.
@@ -166,11 +182,12 @@ class Dataset:
         Raises:
             ConfigError: a share that leaves one side without a video.
         """
-        count = round(share * len(self.videos))
-        if not 0 < count < len(self.videos):
-            raise ConfigError(f"a share of {share:g} of {len(self.videos)} videos leaves one side empty")
+        count = round(share * len(self._named))
         held_out = set(self._shuffled(seed)[:count])
-        return self.subset(lambda item: item.video not in held_out), self.subset(lambda item: item.video in held_out)
+        rest, held = (self.subset(partial(_on_side, held_out, side)) for side in (False, True))
+        if not len(rest) or not len(held):
+            raise ConfigError(f"a share of {share:g} of {len(self._named)} videos leaves one side empty")
+        return rest, held
 
     def folds(self, count: int, seed: int = 0) -> list[tuple[Dataset, Dataset]]:
         """`count` pairs (rest, fold); every video is in exactly one fold.
@@ -178,8 +195,8 @@ class Dataset:
         Raises:
             ConfigError: fewer than two folds, or more folds than videos.
         """
-        if not 2 <= count <= len(self.videos):
-            raise ConfigError(f"{len(self.videos)} videos can be dealt to 2 … {len(self.videos)} folds, not {count}")
+        if not 2 <= count <= len(self._named):
+            raise ConfigError(f"{len(self._named)} videos can be dealt to 2 … {len(self._named)} folds, not {count}")
         dealt = {video: i % count for i, video in enumerate(self._shuffled(seed))}
         return [
             (self._dealt(dealt, fold, inside=False), self._dealt(dealt, fold, inside=True)) for fold in range(count)
@@ -189,11 +206,20 @@ class Dataset:
         return self.subset(lambda item: (dealt[item.video] == fold) == inside)
 
     def _shuffled(self, seed: int) -> list[str]:
-        return [self.videos[i] for i in np.random.default_rng(seed).permutation(len(self.videos))]
+        return [self._named[i] for i in np.random.default_rng(seed).permutation(len(self._named))]
+
+    @property
+    def _named(self) -> list[str]:
+        """All annotated videos, so that a missing file does not move the others to another part."""
+        return sorted({*self.videos, *(each.about.video for each in self.problems if each.about is not None)})
 
     def __repr__(self) -> str:
         widths = ", ".join(f"{name} {width}" for name, width in self.widths.items())
         return f"Dataset({self.name}: {len(self)} examples, {len(self.problems)} problems; {widths})"
+
+
+def _on_side(held_out: Collection[str], side: bool, item: Item) -> bool:
+    return (item.video in held_out) == side
 
 
 def _on_grid(source: Source, entry: Entry) -> FloatArray:

@@ -40,7 +40,7 @@ def read_items(records: Iterable[tuple[str, Callable[[], Item]]], rejected: Reje
         if item is None:
             continue
         if item.key in seen:
-            rejected.append(Problem(name, f"{item.key!r} was given before"))
+            rejected.append(Problem(name, f"{item.key!r} was given before", annotated=False))
             continue
         seen.add(item.key)
         yield item
@@ -58,14 +58,15 @@ def build(name: str, root: Path, layout: Layout, items: Iterable[Item], rejected
         try:
             entry = _entry(root, layout, item, widths)
         except ConfigError as error:
-            rejected.append(Problem(item.key, str(error)))
+            rejected.append(Problem(item.key, str(error), about=item))
             continue
         if len(item.labels) - entry.num_clips > NOTICED_CLIPS:
             reason = f"cut from {len(item.labels)} to {entry.num_clips} clips: a stream is shorter"
-            rejected.append(Problem(item.key, reason, used=True))
+            rejected.append(Problem(item.key, reason, used=True, about=item))
         entries.append(entry)
     if not entries:
-        reason = rejected[0].reason if rejected else "it is empty"
+        first = next((each for each in rejected if each.missing), None)
+        reason = first.reason if first else "it is empty"
         raise ConfigError(f"{root}: no item of {name} can be used ({len(rejected)} problems; the first: {reason})")
     return Dataset(name, entries, rejected, widths)
 

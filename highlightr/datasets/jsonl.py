@@ -27,6 +27,7 @@ from highlightr.datasets.items import (
 )
 from highlightr.datasets.json_lines import Record, read_json_lines
 from highlightr.datasets.originals import match_label_items, tvsum_mat_items
+from highlightr.datasets.umt import umt_items
 
 CHARADES_CLIP_SECONDS = 1.0
 """One CLIP embedding per second."""
@@ -74,6 +75,12 @@ def _open(name: str, root: Path, layout: Layout, make: Callable[[Record], Item])
     return build(name, root, layout, items, rejected)
 
 
+def _of_umt(name: str, root: Path, layout: Layout) -> Dataset:
+    rejected = Rejected()
+    items = list(umt_items(name, root, layout, rejected))
+    return build(name, root, layout, items, rejected)
+
+
 def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
     """QVHighlights (Lei et al., NeurIPS 2021): a query and the saliency of 2 s clips by three workers.
 
@@ -88,7 +95,7 @@ def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
 
 
 def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
-    """TVSum (Song et al., CVPR 2015) on 2 s clips, from JSON Lines or from the original ``ydata-tvsum50.mat``.
+    """TVSum (Song et al., CVPR 2015) on 2 s clips: JSON Lines, UMT's ``tvsum_anno.json`` or the original ``.mat``.
 
     `layout.clip_seconds` 1 reads the original on clips of 1 s. In the JSON Lines ``duration`` counts clips, so the
     number of ratings is what makes the grid.
@@ -96,6 +103,8 @@ def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
     Raises:
         ConfigError: no annotations, or no item that can be used.
     """
+    if layout.annotations.endswith(".json"):
+        return _of_umt("tvsum", root, layout)
     if layout.annotations.endswith(".mat"):
         rejected, clip_seconds = Rejected(), layout.clip_seconds or UMT_CLIP_SECONDS
         if clip_seconds not in (1, UMT_CLIP_SECONDS):
@@ -113,13 +122,15 @@ def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
 
 
 def youtube_highlights(root: Path, layout: Layout = YOUTUBE_HIGHLIGHTS) -> Dataset:
-    """YouTube Highlights (Sun et al., ECCV 2014), from JSON Lines or from the original folders.
+    """YouTube Highlights (Sun et al., ECCV 2014), from JSON Lines, UMT's ``youtube_anno.json`` or the original folders.
 
     If `layout.annotations` is a folder, it is read as ``DOMAIN/VIDEO/match_label.json``.
 
     Raises:
         ConfigError: no annotations, or no item that can be used.
     """
+    if layout.annotations.endswith(".json"):
+        return _of_umt("youtube-highlights", root, layout)
     if (root / layout.annotations).is_dir():
         rejected = Rejected()
         items = list(match_label_items(root / layout.annotations, rejected))

@@ -197,4 +197,5 @@ def _unnamed(folder: Path, named: set[Path]) -> list[Problem]:
     """Files of the folder that have the suffix of a named video but no usable row."""
     suffixes = {path.suffix.lower() for path in named}
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in suffixes)
-    return [Problem(path.name, "no row of the CSV that can be used names it") for path in files if path not in named]
+    reason = "no row of the CSV that can be used names it"
+    return [Problem(path.name, reason, annotated=False) for path in files if path not in named]

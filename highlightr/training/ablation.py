@@ -20,6 +20,7 @@ from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.runs import fresh_folder, train
+from highlightr.training.splits import divided
 
 __all__ = ["AblationResult", "ablate", "markdown_table"]
 
@@ -57,6 +58,7 @@ def ablate(
     folds: int = 0,
     device: str = "auto",
     tables: Sequence[str] = (),
+    allow_missing: bool = False,
     progress: ProgressHook | None = None,
 ) -> AblationResult:
     """Run every row of a config's ablation tables.
@@ -69,6 +71,7 @@ def ablate(
         folds: as `train`.
         device: as `train`.
         tables: names of the tables to run; all if empty.
+        allow_missing: as `train`.
         progress: as `train`.
 
     Raises:
@@ -77,11 +80,23 @@ def ablate(
     """
     chosen = config if isinstance(config, TrainConfig) else load_config(config)
     rows = _rows(chosen, tables)  # every row is checked before the first is run
+    for _, parts in () if allow_missing else divided(chosen.data, Path(data), folds):
+        parts.check_test(Path(data))
     folder = fresh_folder(out, f"{chosen.name}-ablation")
     queries = Queries(open_text_encoder(chosen.text) if chosen.text else None)
 
     def run(each: TrainConfig) -> tuple[Row, tuple[Row, ...]]:
-        found = train(each, data, folder, seeds=seeds, folds=folds, device=device, queries=queries, progress=progress)
+        found = train(
+            each,
+            data,
+            folder,
+            seeds=seeds,
+            folds=folds,
+            device=device,
+            queries=queries,
+            progress=progress,
+            allow_missing=allow_missing,
+        )
         return found.row, found.baselines
 
     whole, baselines = run(chosen)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
-from highlightr.datasets import DATASETS
+from highlightr.datasets import DATASETS, RELEASES
 
 
 def _between(where: str, value: float, low: float, high: float) -> None:
@@ -40,12 +40,16 @@ class DataChoice:
     """0: no validation, the last epoch is kept."""
     split_seed: int = 0
     """Of the split by video; the same for all seeds of a run."""
+    release: str | None = None
+    """Public release that the folder is laid out like; `None`: what lies in it says."""
     group: str | None = None
     """Only the videos of this group (TVSum's and YouTube Highlights' domains)."""
 
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
             raise ConfigError(f"data.name is {self.name!r}; known: {', '.join(DATASETS)}")
+        if self.release is not None:
+            _choose("data.release", self.release, RELEASES)
         _between("data.test_share", self.test_share, 0, 0.9)
         _between("data.validation_share", self.validation_share, 0, 0.9)
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.errors import DecodeError, MediaError
+from highlightr.core.errors import ConfigError, DecodeError, MediaError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, Query, Shot
 from highlightr.datasets import Dataset, Example, Layout, open_dataset, plain
 from highlightr.datasets.extracted import extracted_layout
-from highlightr.datasets.plain import PlainItem, has_table
+from highlightr.datasets.plain import PlainDataset, PlainItem, has_table
 from highlightr.evaluation.base import Case, Report
 from highlightr.evaluation.protocols import evaluate_cases, find_protocol
 from highlightr.features.cache import FeatureCache
@@ -28,6 +28,7 @@ from highlightr.media.change import FRAME_CHANGE
 from highlightr.model_loader import Models, load_models
 from highlightr.pipeline import Highlighter
 from highlightr.selection.shots import find_shots
+from highlightr.training.splits import some_of
 from highlightr.zoo import Preset, load_preset
 
 DATASET_OF: Mapping[str, str] = {
@@ -52,6 +53,7 @@ def evaluate_preset(
     layout: Layout | None = None,
     device: str = "cpu",
     seeds: int = 5,
+    allow_missing: bool = False,
     progress: ProgressHook | None = None,
 ) -> Report:
     """Score every item of a folder with a preset and judge the scores.
@@ -65,11 +67,12 @@ def evaluate_preset(
         layout: where the files lie below a folder without a CSV; the data set's own if not given.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seeds: repetitions of the random row.
+        allow_missing: judge the items whose features are there where others' are not; rows then carry the count.
         progress: called with stage `score`, in items.
 
     Raises:
-        ConfigError: an unknown preset or protocol, a folder that cannot be read, or features that the preset's scorer
-            cannot use.
+        ConfigError: an unknown preset or protocol, a folder that cannot be read or has holes, or features that the
+            preset's scorer cannot use.
         WeightsError: weights that are missing or damaged.
     """
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
@@ -77,17 +80,26 @@ def evaluate_preset(
     folder, notes = Path(data_dir), list[str]()
     found = extracted_layout(folder) if has_table(folder) else None
     if has_table(folder) and found is None:
-        cases = list(_from_videos(load_models(chosen, device), folder, told, notes))
+        videos = plain(folder)
+        annotated = len(videos.items) + sum(each.missing for each in videos.problems)
+        cases = list(_from_videos(load_models(chosen, device), videos, told, notes))
     else:
         dataset = open_dataset("plain" if found else DATASET_OF[protocol], folder, found or layout)
+        annotated = len(dataset) + len(dataset.missing)
+        if dataset.missing and not allow_missing:
+            raise ConfigError(
+                f"{folder}: {len(dataset.missing)} of {annotated} items cannot be used ({some_of(dataset.missing)}), "
+                "and a figure on the rest is not one of the data set: complete it, or allow it with --allow-missing"
+            )
         models = load_models(chosen, device, with_extractors=False)
         cases = list(_from_features(models, dataset, told, notes))
     report = evaluate_cases(judge, cases, seeds)
-    return replace(report, notes=(*report.notes, *notes))
+    counted = f" ({len(cases)} of {annotated} items)" if len(cases) < annotated else ""
+    rows = tuple(replace(row, name=f"{row.name}{counted}") for row in report.rows)
+    return replace(report, rows=rows, notes=(*report.notes, *notes))
 
 
-def _from_videos(models: Models, folder: Path, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
-    found = plain(folder)
+def _from_videos(models: Models, found: PlainDataset, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
     notes += _remarks(len(found.problems), found.problems[0].reason if found.problems else "")
     highlighter = Highlighter(models.preset, models, FeatureCache())
     done = 0

@@ -6,7 +6,7 @@ In: figures of single runs. Out: plain JSON types, and the row of a table: mean 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class RunResult:
     sizes: Mapping[str, int]
     """Examples in `train`, `validation` and `test`, and `problems`."""
     notes: tuple[str, ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Annotated items that could not be used, in `train`, `validation` and `test`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -52,6 +54,23 @@ class TrainResult:
     baselines: tuple[Row, ...] = ()
     """Random, position prior and oracle on the test examples of all folds."""
 
+    def __post_init__(self) -> None:
+        """Rows of figures on a part of the test items say so in their name."""
+        counted = tuple(replace(row, name=f"{row.name}{self._counted}") for row in self.baselines)
+        object.__setattr__(self, "baselines", counted)
+
+    @property
+    def _counted(self) -> str:
+        folds = {run.fold: run for run in self.runs}.values()
+        missing = sum(run.missing.get("test", 0) for run in folds)
+        judged = sum(run.sizes.get("test", 0) for run in folds)
+        return f" ({judged} of {judged + missing} test items)" if missing else ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of all runs, each once."""
+        return tuple(dict.fromkeys(note for run in self.runs for note in run.notes))
+
     @property
     def row(self) -> Row:
         """Mean over the runs and, of several, the standard deviation (ddof 1), of the metrics that every run has.
@@ -62,7 +81,7 @@ class TrainResult:
         values = {name: [run.metrics[name] for run in self.runs] for name in names}
         means = {name: float(np.mean(each)) for name, each in values.items()}
         spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(self.runs) > 1 else {}
-        return Row(self.name, means, spread)
+        return Row(f"{self.name}{self._counted}", means, spread)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types: what ``highlightr train --json`` prints and `report.json` holds."""
@@ -70,5 +89,6 @@ class TrainResult:
             "name": self.name,
             "protocol": self.protocol,
             "rows": [asdict(row) for row in (self.row, *self.baselines)],
+            "notes": list(self.notes),
             "runs": [run.as_dict() for run in self.runs],
         }

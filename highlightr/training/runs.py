@@ -56,6 +56,7 @@ def train(
     device: str = "auto",
     precision: str | None = None,
     resume: Path | None = None,
+    allow_missing: bool = False,
     queries: Queries | None = None,
     progress: ProgressHook | None = None,
 ) -> TrainResult:
@@ -71,11 +72,12 @@ def train(
         device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.
         precision: `fp32`, `bf16` or `fp16` instead of the config's.
         resume: a results folder of an earlier call; finished runs are kept, the others go on where they stopped.
+        allow_missing: judge the test items that are there where others are not; the figures then carry the count.
         queries: embedded queries to share between calls.
         progress: called with stage `NAME seed S`, in epochs.
 
     Raises:
-        ConfigError: a config, data or a combination that cannot be trained on.
+        ConfigError: a config, data or a combination that cannot be trained on; a test part with holes.
         OutputError: the results cannot be written.
         WeightsError: the text encoder's weights are missing.
     """
@@ -86,13 +88,16 @@ def train(
     if not set(only_folds) <= set(range(folds)):
         known = f"there are folds 0 to {folds - 1} of {folds}" if folds else "there are no folds: set folds too"
         raise ConfigError(f"{known}; got {list(only_folds)}")
+    divisions = list(divided(chosen.data, Path(data), folds))
+    for _, parts in () if allow_missing else divisions:
+        parts.check_test(Path(data))
     plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": chosen.as_mapping()}
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
         write_whole(folder / ASKED, json.dumps(plan, indent=1))
     shared = queries or Queries(open_text_encoder(chosen.text) if chosen.text else None)
     results, cases = [], []
-    for fold, parts in divided(chosen.data, Path(data), folds):
+    for fold, parts in divisions:
         if only_folds and fold not in only_folds:
             continue
         for seed in range(chosen.seed, chosen.seed + seeds):
@@ -187,7 +192,8 @@ class _Run:
             epochs=len(fitted.history),
             metrics={} if report is None else report.metrics,
             sizes=sizes,
-            notes=() if report is None else report.notes,
+            notes=(*self.parts.lacking(), *(() if report is None else report.notes)),
+            missing={name: len(problems) for name, problems in self.parts.missing.items()},
         )
         write_whole(self.folder / RESULT, json.dumps(result.as_dict(), indent=1) + "\n")
         return result

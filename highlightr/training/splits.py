@@ -6,19 +6,20 @@ own define; or the folds of a cross-validation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets import DATASETS, Dataset, open_dataset
+from highlightr.datasets import DATASETS, Dataset, Problem, open_dataset
+from highlightr.datasets.releases import unlabelled_test
 from highlightr.evaluation import Case
 from highlightr.training.config import DataChoice
 
-__all__ = ["Parts", "divided", "open_parts", "unscored_cases"]
+__all__ = ["Parts", "divided", "open_parts", "some_of", "unscored_cases"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,52 @@ class Parts:
     """`None` where every video is trained on; there are no test figures then."""
     problems: int
     """Items of the data set that could not be used, or were cut."""
+    missing: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    """`train`, `validation` and `test` to the annotated items that cannot be used; `train` has those whose part is not
+    known, because the annotation itself cannot be read."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what the folder lacks as a whole."""
+
+    @property
+    def test_share(self) -> tuple[int, int]:
+        """Items of the test part that are judged, and all that are annotated."""
+        judged = 0 if self.test is None else len(self.test)
+        return judged, judged + len(self.missing.get("test", ()))
+
+    def check_test(self, data: Path) -> None:
+        """Refuse a test part with holes.
+
+        Raises:
+            ConfigError: items are missing, some of which are named.
+        """
+        judged, annotated = self.test_share
+        if judged < annotated:
+            raise ConfigError(
+                f"{data}: {annotated - judged} of the {annotated} test items cannot be used "
+                f"({some_of(self.missing['test'])}), and a figure on the rest is not one of the data set: complete the "
+                "download, or allow it with --allow-missing"
+            )
+
+    def lacking(self) -> tuple[str, ...]:
+        """A sentence per part with holes, and `notes`."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        found = [
+            f"{name}: {len(missing)} of {len(missing) + (0 if part is None else len(part))} items are missing: "
+            f"{some_of(missing)}."
+            for name, part in parts.items()
+            if (missing := self.missing.get(name, ()))
+        ]
+        return (*found, *self.notes)
+
+
+def some_of(problems: Sequence[Problem]) -> str:
+    """The first few by name, and the first one's reason."""
+    named = ", ".join(each.item for each in problems[:_NAMED]) + (", …" if len(problems) > _NAMED else "")
+    return f"{named}; the first: {problems[0].reason}"
+
+
+_NAMED = 5
+"""How many missing items a message names."""
 
 
 def divided(choice: DataChoice, data: Path, folds: int) -> Iterator[tuple[int | None, Parts]]:
@@ -42,10 +89,10 @@ def divided(choice: DataChoice, data: Path, folds: int) -> Iterator[tuple[int | 
     if not folds:
         yield None, open_parts(choice, data)
         return
-    whole, problems = _part(choice, data, choice.layout)
+    whole = _part(choice, data, choice.layout)
     for fold, (rest, held_out) in enumerate(whole.folds(folds, choice.split_seed)):
         learned, validation = _validation(choice, data, rest)
-        yield fold, Parts(learned, validation, held_out, problems)
+        yield fold, _parts(whole, learned, validation, held_out)
 
 
 def open_parts(choice: DataChoice, root: Path) -> Parts:
@@ -54,39 +101,60 @@ def open_parts(choice: DataChoice, root: Path) -> Parts:
     Raises:
         ConfigError: annotations that are absent, or a part without an item.
     """
-    whole, problems = _part(choice, root, choice.layout)
-    test: Dataset | None = None
-    if choice.test is not None:
-        test, _ = _part(choice, root, {**choice.layout, **choice.test})
+    whole = _part(choice, root, choice.layout)
+    rest, test = whole, None
+    notes: tuple[str, ...] = ()
+    if choice.test is not None and unlabelled_test(root, str(choice.test.get("annotations"))):
+        notes = (NO_TEST_LABELS.format(root),)
+    elif choice.test is not None:
+        test = _part(choice, root, {**choice.layout, **choice.test})
     elif choice.test_share:
-        whole, test = whole.split_by_video(choice.test_share, choice.split_seed)
-    learned, validation = _validation(choice, root, whole)
-    return Parts(learned, validation, test, problems)
+        rest, test = whole.split_by_video(choice.test_share, choice.split_seed)
+    learned, validation = _validation(choice, root, rest)
+    return _parts(whole, learned, validation, test, notes)
+
+
+NO_TEST_LABELS = (
+    "{} holds QVHighlights' test queries without their labels, so there are no test figures; the labels are "
+    "highlight_test_with_gt.jsonl of the Moment-DETR repository by now."
+)
+
+
+def _parts(
+    whole: Dataset, train: Dataset, validation: Dataset | None, test: Dataset | None, notes: tuple[str, ...] = ()
+) -> Parts:
+    unread = tuple(each for each in whole.missing if each.about is None)
+    known = tuple(each for each in train.missing if each.about is not None)
+    missing = {"train": known + unread}
+    missing |= {name: part.missing for name, part in (("validation", validation), ("test", test)) if part is not None}
+    aside = dict.fromkeys(each.reason for each in whole.problems if not each.annotated)
+    more = f"… and {len(aside) - _NAMED} more remarks of that kind." if len(aside) > _NAMED else None
+    told = (*notes, *list(aside)[:_NAMED], *([more] if more else []))
+    return Parts(train, validation, test, len(whole.problems), missing, told)
 
 
 def _validation(choice: DataChoice, root: Path, rest: Dataset) -> tuple[Dataset, Dataset | None]:
     if choice.validation is not None:
-        return rest, _part(choice, root, {**choice.layout, **choice.validation})[0]
+        return rest, _part(choice, root, {**choice.layout, **choice.validation})
     if not choice.validation_share:
         return rest, None
     return rest.split_by_video(choice.validation_share, choice.split_seed + 1)
 
 
-def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> tuple[Dataset, int]:
+def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> Dataset:
     default = DATASETS[choice.name][1]
     try:
         layout = replace(default, **changes)
     except TypeError as error:
         raise ConfigError(f"data.layout: {error}") from error
-    found = open_dataset(choice.name, root, layout)
-    problems = len(found.problems)
+    found = open_dataset(choice.name, root, layout, choice.release)
     if choice.group is None:
-        return found, problems
+        return found
     grouped = found.subset(lambda item: item.group == choice.group)
     if not len(grouped):
         groups = ", ".join(sorted({item.group for item in found.items}))
         raise ConfigError(f"data.group {choice.group!r} has no item; there are {groups}")
-    return grouped, problems
+    return grouped
 
 
 def unscored_cases(parts: Parts) -> list[Case]:

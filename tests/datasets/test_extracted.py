@@ -39,7 +39,7 @@ def test_clips_are_those_of_the_extraction(tmp_path: Path) -> None:
     assert second.labels.tolist() == pytest.approx([0, 0, 0, 0.5])
     assert second.item.ratings[:, 0].tolist() == [0, 0, 0, 1]
     assert first.item.video == second.item.video == "v0"
-    assert [problem.item for problem in dataset.problems] == ["moments.csv, line 5"]
+    assert [problem.item for problem in dataset.problems] == ["gone.mp4"]
 
 
 def test_features_of_other_programs_need_a_clip_length(tmp_path: Path) -> None:

@@ -46,8 +46,11 @@ def test_the_figures_are_those_of_the_scorer(data: Path) -> None:
 
 def test_what_cannot_be_used_is_counted(data: Path) -> None:
     (data / "features" / "v0.npz").unlink()
-    report = evaluate_preset(SMALL, data)
+    with pytest.raises(ConfigError, match=r"2 of 12 items cannot be used .*--allow-missing"):
+        evaluate_preset(SMALL, data)
+    report = evaluate_preset(SMALL, data, allow_missing=True)
     assert report.num_cases == 10
+    assert all("(10 of 12 items)" in row.name for row in report.rows)
     assert any(note.startswith("2 items could not be used, or were cut; the first:") for note in report.notes)
 
 

@@ -1,0 +1,183 @@
+"""Where the public feature releases keep their files: a folder as downloaded goes in, the `Layout` that fits comes out.
+
+A path of a data set's own layout stands for the same thing in every release (Moment-DETR, UMT, Lighthouse): where it is
+not in the folder, the place of the release that is there is taken. Paths that a user names are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.base import Layout, Problem
+
+RELEASES = ("moment-detr", "umt", "lighthouse")
+"""Names of the releases, in the order of looking."""
+
+Places = Mapping[str, str]
+"""Release to the path of one kind of file."""
+
+
+def _umt(folder: str, name: str) -> Places:
+    """The feature release of UMT's authors, that of QD-DETR, which keeps the same files, and Lighthouse's."""
+    theirs = {"video": "i3d", "audio": "audio", "query": "clip_text"}[folder]
+    return {
+        "moment-detr": f"{folder}/{name}",
+        "umt": f"{folder}_features/{name}",
+        "lighthouse": f"features/{{set}}/{theirs}/{name}",
+    }
+
+
+def _qvhighlights(theirs: str, lighthouse: str, name: str) -> Places:
+    return {
+        "moment-detr": f"features/{theirs}/{name}",
+        "umt": f"{theirs}/{name}",
+        "lighthouse": f"features/{{set}}/{lighthouse}/{name}",
+    }
+
+
+_UMT_SETS = (
+    _umt("video", "{video}_rgb.npy"),
+    _umt("video", "{video}_opt.npy"),
+    _umt("audio", "{video}.npy"),
+    _umt("query", "{video}.npz"),
+)
+PLACES: Mapping[str, tuple[Places, ...]] = {
+    "qvhighlights": (
+        _qvhighlights("slowfast_features", "slowfast", "{video}.npz"),
+        _qvhighlights("clip_features", "clip", "{video}.npz"),
+        _qvhighlights("pann_features", "pann", "{video}.npy"),
+        _qvhighlights("clip_text_features", "clip_text", "qid{key}.npz"),
+    ),
+    "tvsum": _UMT_SETS,
+    "youtube-highlights": _UMT_SETS,
+    "mrhisum": (
+        {"moment-detr": "panns.h5", "umt": "pann_features/{video}.npy", "lighthouse": "audio_features/{video}.npy"},
+        {"moment-detr": "mr_hisum.h5", "umt": "dataset/mr_hisum.h5", "lighthouse": "mrsum.h5"},
+    ),
+}
+"""Data set to its kinds of feature file."""
+
+_FOLDERS = {
+    "qvhighlights": ("qvhighlight", "QVHighlight"),
+    "tvsum": ("tvsum",),
+    "youtube-highlights": ("youtube_highlight",),
+    "mrhisum": ("mrhisum",),
+}
+"""Data set to the names that Lighthouse's folders give it."""
+
+UMT_LABELS = {"tvsum": "tvsum_anno.json", "youtube-highlights": "youtube_anno.json"}
+"""UMT's label file, one for training and test."""
+
+_UNLABELLED = ("highlight_test_with_gt.jsonl", "highlight_test_release.jsonl")
+"""QVHighlights' public test labels, and the queries without labels that the releases hold."""
+
+_OPTIONAL = ("cnn14",)
+"""Streams that a release may lack altogether: sound."""
+
+
+def settled(name: str, root: Path, layout: Layout, release: str | None = None) -> tuple[Layout, tuple[Problem, ...]]:
+    """The layout with every path that a release keeps elsewhere replaced by that place.
+
+    Args:
+        name: of the data set.
+        root: its folder.
+        layout: the data set's own, or one with some of its paths changed.
+        release: one of `RELEASES` instead of what lies in the folder.
+
+    Returns:
+        The layout, and what it does without: sound that is not in the folder at all.
+
+    Raises:
+        ConfigError: an unknown release.
+    """
+    if release is not None and release not in RELEASES:
+        raise ConfigError(f"unknown release {release!r}; known: {', '.join(RELEASES)}")
+    if name not in PLACES:
+        return layout, ()
+    chosen = release or recognised(name, root)
+    streams = {stream: _place(name, root, path, chosen, release) for stream, path in layout.streams.items()}
+    absent = [each for each, path in streams.items() if each in _OPTIONAL and not _there(root, path)]
+    kept = {stream: path for stream, path in streams.items() if stream not in absent} or streams
+    tokens = None if layout.tokens is None else _place(name, root, layout.tokens, chosen, release)
+    problems = tuple(_without(root, stream, streams[stream]) for stream in absent if stream not in kept)
+    found = replace(_labelled(name, root, layout), streams=kept, tokens=tokens)
+    return found, problems
+
+
+def recognised(name: str, root: Path) -> str | None:
+    """The release that most of a folder's features are laid out like; `None` if none of its files are there."""
+    counts = Counter(
+        release
+        for places in PLACES.get(name, ())
+        for release in RELEASES
+        if any(_there(root, path) for path in _named(name, places[release]))
+    )
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def unlabelled_test(root: Path, annotations: str) -> bool:
+    """Whether the folder holds QVHighlights' test queries but not the labels that were published later."""
+    labels, queries = _UNLABELLED
+    return annotations == labels and _find(root, labels) is None and _find(root, queries) is not None
+
+
+def _without(root: Path, stream: str, path: str) -> Problem:
+    where = root / Path(path).parent
+    return Problem(
+        stream, f"no sound: {where} holds no features, and the rest is used without", used=True, annotated=False
+    )
+
+
+def _place(name: str, root: Path, path: str, chosen: str | None, forced: str | None) -> str:
+    """Where the folder keeps what the layout keeps at `path`."""
+    places = next((each for each in PLACES[name] if path in each.values()), None)
+    if places is None or (forced is None and _there(root, path)):
+        return path
+    order = [forced] if forced else [each for each in (chosen, *RELEASES) if each is not None]
+    candidates = [found for release in order for found in _named(name, places[release])]
+    return next((found for found in candidates if _there(root, found)), candidates[0])
+
+
+def _named(name: str, path: str) -> list[str]:
+    return [path.replace("{set}", folder) for folder in _FOLDERS[name]] if "{set}" in path else [path]
+
+
+def _there(root: Path, pattern: str) -> bool:
+    """Whether any file of a pattern lies in the folder; ``.npy`` and ``.npz`` are the same here."""
+    if "{" not in pattern:
+        return (root / pattern).is_file()
+    place = root / Path(pattern).parent
+    stem = Path(pattern).stem.replace("{video}", "*").replace("{key}", "*")
+    return any(True for suffix in (".npy", ".npz") for _ in place.glob(f"{stem}{suffix}"))
+
+
+def _labelled(name: str, root: Path, layout: Layout) -> Layout:
+    """The layout with its annotation files where the folder has them."""
+    found = _find(root, layout.annotations)
+    split_file = layout.split_file and (_find(root, layout.split_file) or layout.split_file)
+    if found is not None:
+        return replace(layout, annotations=found, split_file=split_file)
+    labels = UMT_LABELS.get(name)
+    umt = None if labels is None or "_release.jsonl" not in layout.annotations else _find(root, labels)
+    if umt is None:
+        return replace(layout, split_file=split_file)
+    part = "val" if "_val_" in layout.annotations else "train"
+    return replace(layout, annotations=umt, split=part)
+
+
+def _find(root: Path, path: str) -> str | None:
+    """The path itself or the same name in a folder where releases keep labels."""
+    return next((each for each in _candidates(path) if (root / each).exists()), None)
+
+
+def _candidates(path: str) -> Iterator[str]:
+    yield path
+    name, folders = Path(path).name, [folder for names in _FOLDERS.values() for folder in names]
+    for place in ("data", "annotations", "dataset", *(f"data/{each}" for each in folders)):
+        yield f"{place}/{name}"
+    for folder in folders:
+        yield f"features/{folder}/{name}"

@@ -1,0 +1,133 @@
+"""UMT's label files: ``tvsum_anno.json`` and ``youtube_anno.json``, one for both parts, and the splits of its code.
+
+In: a folder and a `Layout` whose `split` is ``train`` or ``val`` (UMT's name for what it reports on). Out: items.
+``splits.json`` in the folder, of the same form as `umt_splits.json` here, takes the place of UMT's own splits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from highlightr.core.errors import ConfigError
+from highlightr.datasets.base import Item, Layout, Problem
+from highlightr.datasets.building import Rejected, read_items
+from highlightr.datasets.items import tvsum_item, youtube_item
+from highlightr.datasets.json_lines import matrix, vector
+
+OWN_SPLITS = "splits.json"
+
+TVSUM_CATEGORIES = {
+    "VT": "changing a vehicle tire",
+    "VU": "getting a vehicle unstuck",
+    "GA": "grooming an animal",
+    "MS": "making a sandwich",
+    "PK": "parkour",
+    "PR": "parade",
+    "FM": "flash mob gathering",
+    "BK": "beekeeping",
+    "BT": "attempting bike tricks",
+    "DS": "dog show",
+}
+"""TVSum's queries by category, for label files that hold no titles."""
+
+_LARGEST_BYTES = 256 * 2**20
+
+Splits = Mapping[str, Mapping[str, list[str]]]
+"""Domain to part (``train`` or ``val``) to names of videos."""
+
+
+def umt_items(name: str, root: Path, layout: Layout, rejected: Rejected) -> Iterator[Item]:
+    """The items of one part.
+
+    Args:
+        name: ``tvsum`` or ``youtube-highlights``.
+        root: folder of the data set.
+        layout: `annotations` is the label file, `split` the part.
+        rejected: gets what cannot be used, and what is in no part.
+
+    Raises:
+        ConfigError: files that cannot be read; splits that name no video of the label file.
+    """
+    path = root / layout.annotations
+    labels, splits = _object(path), umt_splits(name, root)
+    part = layout.split or "train"
+    listed = {video: domain for domain, parts in splits.items() for video in parts.get(part, ())}
+    every = {video for parts in splits.values() for videos in parts.values() for video in videos}
+    if not set(listed) & set(labels):
+        raise ConfigError(
+            f"{path}: UMT's {part} split names none of its {len(labels)} videos; put a {OWN_SPLITS} into {root}: "
+            '{"DOMAIN": {"train": ["VIDEO", …], "val": ["VIDEO", …]}, …}'
+        )
+    rejected.extend(_outside(path, labels, every, listed))
+    make = _tvsum if name == "tvsum" else _youtube
+    records: Iterator[tuple[str, Callable[[], Item]]] = (
+        (video, partial(make, video, domain, labels[video], path))
+        for video, domain in listed.items()
+        if video in labels
+    )
+    yield from read_items(records, rejected)
+
+
+def umt_splits(name: str, root: Path) -> Splits:
+    """The user's ``splits.json``, or UMT's own.
+
+    Raises:
+        ConfigError: a file that has not the form.
+    """
+    path = root / OWN_SPLITS
+    if not path.is_file():
+        own: dict[str, Splits] = json.loads((files("highlightr.datasets") / "umt_splits.json").read_bytes())
+        return own[name]
+    found = _object(path)
+    for domain, parts in found.items():
+        good = isinstance(parts, dict) and all(
+            isinstance(videos, list) and all(isinstance(video, str) for video in videos) for videos in parts.values()
+        )
+        if not good or not set(parts) <= {"train", "val"}:
+            raise ConfigError(f"{path}: {domain!r} must hold lists of videos named train and val")
+    return found
+
+
+def _outside(path: Path, labels: Mapping[str, Any], every: set[str], listed: Mapping[str, str]) -> Iterator[Problem]:
+    """Videos that only one of label file and splits names: they belong to no part, as in UMT's code."""
+    for video in sorted(set(labels) - every):
+        yield Problem(video, f"{path.name} has labels for it, but it is in no part of the splits", annotated=False)
+    for video in sorted(set(listed) - set(labels)):
+        yield Problem(video, f"the splits name it, but {path.name} has no labels for it", annotated=False)
+
+
+def _tvsum(video: str, domain: str, record: Any, path: Path) -> Item:
+    where = f"{path}: {video}"
+    ratings = matrix(_field(record, "anno", where), f"{where}: 'anno'")
+    title = record.get("title") or record.get("query") or TVSUM_CATEGORIES.get(domain, domain)
+    return tvsum_item(video, str(title), domain, ratings, where)
+
+
+def _youtube(video: str, domain: str, record: Any, path: Path) -> Item:
+    where = f"{path}: {video}"
+    return youtube_item(video, domain, vector(_field(record, "match", where), f"{where}: 'match'"), where)
+
+
+def _field(record: Any, name: str, where: str) -> Any:
+    if not isinstance(record, dict) or record.get(name) is None:
+        raise ConfigError(f"{where}: no {name!r}")
+    return record[name]
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise ConfigError(f"{path}: larger than {_LARGEST_BYTES} bytes")
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON ({error})") from error
+    if not isinstance(value, dict) or not value:
+        raise ConfigError(f"{path}: must be a JSON object with an entry per video or domain")
+    return value
