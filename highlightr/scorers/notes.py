@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from typing import Any
+
 from highlightr.core.types import Query
+
+_ENDS = 2
+"""Tokens of a query that are no word: its start and its end."""
 
 RANDOM_WEIGHTS = "Random weights: the scores mean nothing."
 """On every result of a network whose weights were drawn and not trained."""
@@ -13,10 +20,37 @@ WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
 UNCALIBRATED = "Scores are odds by the model's own scale; they were not calibrated on data."
 """On every result of a scorer whose numbers were not compared with what people found."""
 
-NOT_ENGLISH = "The query holds no Latin letters; this scorer understands English only."
+NOT_ENGLISH = "The query does not look like English; lite understands English: ask in English for a better answer."
 """Where an encoder of English cannot know the query."""
+
+_BROKEN_PIECES = 1.2
+"""Word pieces per word from which a query may be of another language; nine in ten English captions stay below."""
+
+_OTHER_LANGUAGE = 0.5
+"""Chance of another language from which it is said: 2 in 1000 English captions reach it, none of 21 names, questions or
+misspelt queries, and 30 of 46 short queries in thirteen other languages."""
 
 
 def not_english(query: Query) -> bool:
-    """Whether the query holds no Latin letter, so that an encoder of English cannot know it."""
-    return not any("a" <= letter <= "z" for letter in query.text.lower())
+    """Whether the query holds no Latin letter, or most likely is of another language.
+
+    English words are known to the encoder as whole pieces, others fall apart; only then is the language detector
+    opened, which takes longer than everything else about a query.
+    """
+    text = query.text.lower()
+    if not any("a" <= letter <= "z" for letter in text):
+        return True
+    words, pieces = len(re.findall(r"\w+", text)), len(query.tokens) - _ENDS
+    return pieces >= _BROKEN_PIECES * words and _of_another_language(text)
+
+
+def _of_another_language(text: str) -> bool:
+    name, chance = _detector().classify(text)
+    return bool(name != "en" and chance >= _OTHER_LANGUAGE)
+
+
+@cache
+def _detector() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -15,7 +15,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import Pieces, Span
 
-RELEVANT_LOG_ODDS = 0.5
+RELEVANT_LOG_ODDS = 0.6
 """A scene answers a query too if its log-odds lie no further than this below the best scene's. Chosen on the tuning
 half of edit_quality: at 0.4 two right parts are found less often, from 0.8 on half of what is delivered is wrong."""
 
