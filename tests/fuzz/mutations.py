@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tests.fuzz.fields import ISO_PARENTS, box_spans, fields
+from tests.fuzz.structures import STRUCTURES
 
 __all__ = ["MUTATIONS", "mutate"]
 
@@ -103,6 +104,7 @@ MUTATIONS: Mapping[str, Callable[[bytes, Generator], bytes]] = {
     "lost stretch": lose_stretch,
     "swapped boxes": swap_boxes,
     "absurd numbers": absurd_numbers,
+    **STRUCTURES,
 }
 
 _ORDER = (*MUTATIONS, "absurd numbers", "absurd numbers", "header flips")
