@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.timecode import write_timecode
-from highlightr.export.timelines.rates import TRADE_RATES
+from highlightr.export.timelines.rates import check_timecode_rate
 from highlightr.export.timelines.timeline import Event, Timeline
 
 __all__ = ["MOST_EVENTS", "write_edl"]
@@ -27,8 +27,7 @@ def write_edl(timeline: Timeline) -> str:
         ConfigError: a frame rate that has no timecode, or more events than the format can number.
     """
     rate = timeline.medium.rate
-    if rate not in TRADE_RATES:
-        raise ConfigError(f"an EDL counts by timecode, and {float(rate):.6g} frames per second have none; use otio")
+    check_timecode_rate(rate, "an EDL")
     if len(timeline.events) > MOST_EVENTS:
         raise ConfigError(f"an EDL numbers {MOST_EVENTS} events at most, and this has {len(timeline.events)}; use otio")
     counting = "DROP FRAME" if timeline.medium.drop_frame else "NON-DROP FRAME"

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from highlightr.core.extras import need
+from highlightr.export.timelines.rates import check_timecode_rate
 from highlightr.export.timelines.timeline import Event, Medium, Timeline
 
 __all__ = ["opentimelineio", "write_otio", "write_premiere"]
@@ -43,8 +44,9 @@ def write_premiere(timeline: Timeline) -> str:
     """Final Cut Pro 7's XML, as Premiere Pro and DaVinci Resolve read it.
 
     Raises:
-        ConfigError: the extra is not installed.
+        ConfigError: the extra is not installed, or a frame rate that has no timecode.
     """
+    check_timecode_rate(timeline.medium.rate, "Premiere's XML")
     otio = opentimelineio()
     return str(otio.adapters.write_to_string(_build(otio, timeline, premiere=True), "fcp_xml"))
 

@@ -9,20 +9,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-__all__ = ["TRADE_RATES", "grid_note", "nominal_rate"]
+from highlightr.core.errors import ConfigError
+
+__all__ = ["TRADE_RATES", "check_timecode_rate", "grid_note", "grid_phase", "nominal_rate"]
 
 TRADE_RATES = (
     *(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120)),
     *(Fraction(whole) for whole in (24, 25, 30, 48, 50, 60, 100, 120)),
 )
 
-NEAR = Fraction(1, 100)
-"""A stated rate is this near, as a share, to the one that is meant."""
+LARGEST_TIMECODE_RATE = 60
+"""Timecodes number the frames of a second with two digits, and editing programs read no more than these."""
+
+NEAR = Fraction(3, 100)
+"""A stated rate is this near, as a share, to the one that is meant: a short video's average is off the most."""
 
 MOST_OFF = Fraction(1, 10)
 """Of a frame: further from the grid, cuts are not on it."""
 
 USUAL_RATE = Fraction(30)
+
+
+def check_timecode_rate(rate: Fraction, form: str) -> None:
+    """Refuse a rate that timecodes do not exist for.
+
+    Raises:
+        ConfigError: it is none of the trade's, or above 60 frames per second.
+    """
+    if rate not in TRADE_RATES or rate > LARGEST_TIMECODE_RATE:
+        raise ConfigError(f"{form} counts by timecode, and {float(rate):.6g} frames per second have none; use otio")
 
 
 def nominal_rate(stated: Fraction | None, times: Sequence[Fraction]) -> Fraction:
@@ -51,6 +66,17 @@ def _nearest(rates: Sequence[Fraction], stated: Fraction) -> Fraction:
     return min(rates, key=lambda rate: abs(rate - stated))
 
 
+def grid_phase(times: Sequence[Fraction], rate: Fraction) -> Fraction:
+    """How much later than the grid from time zero all frames come, in frames, from -1/2 to 1/2.
+
+    In transport streams and Matroska the first picture often comes some milliseconds after the first sound.
+    """
+    if not times or _worst(times, rate) > MOST_OFF:
+        return Fraction(0)
+    return times[-1] * rate - round(times[-1] * rate)
+
+
 def _worst(times: Sequence[Fraction], rate: Fraction) -> Fraction:
-    """The largest distance of a time from a frame of this rate, in frames."""
-    return max((abs(time * rate - round(time * rate)) for time in times), default=Fraction(0))
+    """The largest distance of a time from the grid of this rate that the last one lies on, in frames."""
+    apart = [(time - times[-1]) * rate for time in times]
+    return max((abs(frames - round(frames)) for frames in apart), default=Fraction(0))

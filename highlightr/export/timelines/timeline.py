@@ -14,7 +14,7 @@ from pathlib import Path
 from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
 from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment, ReceiptSource, ReceiptSpan
-from highlightr.export.timelines.rates import grid_note, nominal_rate
+from highlightr.export.timelines.rates import grid_note, grid_phase, nominal_rate
 
 __all__ = ["Event", "Medium", "Timeline", "one_line", "timeline_from_receipt"]
 
@@ -117,14 +117,14 @@ def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, nam
     pieces = () if receipt.cut is None else receipt.cut.pieces
     spans = [_span(each) for each in (pieces if len(pieces) == len(segments) else segments)]
     end = _exact(receipt.source.duration_seconds)
-    # The end of the video is no frame's beginning: the last frame may last as long as it likes.
-    times = [time for span in spans for time in span if time < end - _END_SECONDS]
+    # Neither end of the video need be a frame's beginning.
+    times = [time for span in spans for time in span if 0 < time < end - _END_SECONDS]
     stated = receipt.source.video.frames_per_second
     rate = nominal_rate(None if stated is None else Fraction(stated), times)
     notes = [] if stated is not None else [f"The file does not tell its frame rate; {float(rate):g} is assumed."]
     notes += grid_note(times, rate)
     medium = _medium(receipt.source, path, url, link, rate)
-    events = _events(segments, spans, rate)
+    events = _events(segments, spans, rate, grid_phase(times, rate))
     return Timeline(name, medium, events, tuple(notes), receipt.query)
 
 
@@ -161,12 +161,13 @@ def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fracti
 
 
 def _events(
-    segments: Sequence[ReceiptSegment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction
+    segments: Sequence[ReceiptSegment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction, phase: Fraction
 ) -> tuple[Event, ...]:
     events: list[Event] = []
     record_frame, record_seconds = 0, Fraction(0)
     for segment, (start, stop) in zip(segments, spans, strict=True):
-        first, last = round(start * rate), max(round(stop * rate), round(start * rate) + 1)
+        first = max(0, round(start * rate - phase))
+        last = max(round(stop * rate - phase), first + 1)
         title = one_line(segment.title) or f"Segment {len(events) + 1}"
         about = (title, segment.rank, segment.score, one_line(_why(segment.reasons)))
         events.append(Event(first, last, record_frame, start, stop, record_seconds, *about))

@@ -19,6 +19,7 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.timecode import parse_timecode, write_timecode
 from highlightr.export.receipt_reader import Receipt, receipt_from_plain
+from highlightr.export.timelines.rates import grid_note, nominal_rate
 from highlightr.export.timelines.write import FORMATS, render_timeline
 from highlightr.options import TimelineFormat
 from tests.export.timelines.receipts import plain_receipt
@@ -220,9 +221,35 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
     assert notes["edl"] == ("The EDL holds pictures only, without sound.",)
     assert "YouTube" in notes["chapters"][0]
     assert not any(notes[name] for name in set(FORMATS) - {"edl", "chapters"})
-    with pytest.raises(ConfigError, match="15 frames per second have none; use otio"):
-        odd = receipt_from_plain(plain_receipt(Fraction(15), SPANS[:2], None), "test")
-        render_timeline(odd, tmp_path / "v.mp4", tmp_path / "t", "edl")
+    for rate in (Fraction(15), Fraction(120), Fraction(1000, 33)):
+        odd = receipt_from_plain(plain_receipt(rate, SPANS[:2], None), "test")
+        for name in ("edl", "premiere"):
+            with pytest.raises(ConfigError, match="frames per second have none; use otio"):
+                render_timeline(odd, tmp_path / "v.mp4", tmp_path / "t", name)
+        for name in ("otio", "fcpxml"):
+            assert render_timeline(odd, tmp_path / "v.mp4", tmp_path / "t", name)[0]
+
+
+def test_frames_that_all_come_a_little_late_are_on_their_grid(tmp_path: Path) -> None:
+    for late in (Fraction(45, 100), Fraction(-45, 100)):
+        plain = plain_receipt(Fraction(25), SPANS, None)
+        for piece in plain["cut"]["pieces"]:
+            for name in ("start_seconds", "stop_seconds"):
+                piece[name] = round(piece[name] + float(late / 25), 6)
+        text, notes = render_timeline(receipt_from_plain(plain, "test"), tmp_path / "v.mp4", tmp_path / "t", "premiere")
+        items = ET.fromstring(text).findall(".//video/track/clipitem")
+        assert [(int(item.findtext("in") or -1), int(item.findtext("out") or -1)) for item in items] == list(SPANS)
+        assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("stated", "rate"),
+    [("2494/100", 25), ("300000/10201", 30 * NTSC), ("90000/3001", 30 * NTSC), ("47953/2000", 24 * NTSC), ("10", 10)],
+)
+def test_an_average_becomes_the_rate_that_is_meant(stated: str, rate: Fraction) -> None:
+    times = [Fraction(frame) / rate for frame in (10, 100, 2000)]
+    assert nominal_rate(Fraction(stated), [Fraction(round(time * 10**6), 10**6) for time in times]) == rate
+    assert grid_note(times, Fraction(rate)) == []
 
 
 def test_variable_frame_rate_goes_to_the_nearest_frame_and_says_so(tmp_path: Path) -> None:
