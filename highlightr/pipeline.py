@@ -138,7 +138,8 @@ class Highlighter:
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, scores.match)
             answering = query is not None and self._models.takes_query(query)
-            segments = select_segments(scores, shots, wanted.selection, analysis.features, answering=answering)
+            selection = wanted.selection.from_time(source.picture_start_seconds)
+            segments = select_segments(scores, shots, selection, analysis.features, answering=answering)
         notes = (*scores.notes, *remarks)
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=notes)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.

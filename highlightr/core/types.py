@@ -91,6 +91,8 @@ class Source:
     """The audio track that a player would choose."""
     audio_tracks: tuple[AudioStream, ...] = ()
     """The audio tracks that are heard together, in the file's order; by default `audio` alone."""
+    picture_start_seconds: float = 0.0
+    """When the first video frame that decodes appears; before that there is sound alone."""
     identity: FileIdentity | None = None
     """Which file it was when it was probed; `None` where that is not known."""
     timecode: str | None = None

@@ -77,6 +77,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
             video=video if index is None or index.delay is None else replace(video, dated_when_decoded=True),
             audio=audio,
             audio_tracks=tracks,
+            picture_start_seconds=_picture_start(frame, start, duration_seconds),
             identity=identity,
             timecode=read_timecode(container, stream),
         )
@@ -117,6 +118,12 @@ def _first_frame(container: InputContainer, stream: Any, path: Path) -> av.Video
             f"(damaged, cut off or encrypted); give an intact file"
         )
     raise DecodeError(f"{path}: the video stream holds no frames; give a complete video file")
+
+
+def _picture_start(frame: av.VideoFrame, start: Fraction, duration_seconds: float) -> float:
+    """When the first frame appears; zero where its timestamp cannot be."""
+    seconds = 0.0 if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base - start)
+    return seconds if 0 < seconds < duration_seconds else 0.0
 
 
 def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:

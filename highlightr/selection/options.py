@@ -7,7 +7,7 @@ All lengths are seconds of the source video. The command line reads its defaults
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
@@ -102,6 +102,12 @@ class SelectionOptions:
         self._check(
             "max_clips", clips is None or clips >= 1, "a whole number of at least 1", "leave it out for no limit"
         )
+
+    def from_time(self, seconds: float) -> SelectionOptions:
+        """The same, choosing nothing before a time: where there is no picture yet. Spans that the caller named stay."""
+        if self.range or seconds <= 0:
+            return self
+        return replace(self, exclude=(*self.exclude, (0.0, seconds)))
 
     def budget_seconds(self, video_seconds: float) -> float:
         """The longest that the summary of a video of this length may be, at most the video itself."""

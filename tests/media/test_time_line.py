@@ -151,6 +151,7 @@ def _late(path: Path, stream: str, seconds: float) -> Source:
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
 def test_a_picture_that_begins_late(suffix: str, tmp_path: Path) -> None:
     source = _late(tmp_path / f"late{suffix}", "picture", 5.0)
+    assert source.picture_start_seconds == pytest.approx(5.0, abs=0.05)
     spans = [(2.0, 3.0), (4.6, 6.0), (7.0, 8.0)]
     result = cut_summary(source, [Segment(*span, 0.5) for span in spans], tmp_path / "cut.mp4", still_width=160)
     numbers, times = _frames(result.path)
@@ -169,6 +170,7 @@ def test_a_picture_that_begins_late(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
 def test_sound_that_begins_late(suffix: str, tmp_path: Path) -> None:
     source = _late(tmp_path / f"late{suffix}", "sound", 5.0)
+    assert source.picture_start_seconds == pytest.approx(0.0, abs=0.05)
     result = _cut(source, [(2.0, 3.0), (4.6, 6.02)], tmp_path / "cut.mp4")
     clicks = [click for click in _clicks(result.path) if click > 0.1]
     assert clicks == pytest.approx([1.4, 1.8, 2.2], abs=0.05)

@@ -99,3 +99,15 @@ def test_the_knapsack_fills_and_keeps_to_what_is_allowed() -> None:
         scores, SHOTS, SelectionOptions(ratio=0.4, mode="knapsack", exclude=((45.0, 46.0),)), answering=True
     )
     assert all(each.stop_seconds <= 45.0 or each.start_seconds >= 46.0 for each in found)
+
+
+@pytest.mark.parametrize("mode", ["moments", "knapsack"])
+def test_nothing_is_chosen_where_there_is_no_picture_yet(mode: str) -> None:
+    """The best answer lies before the first picture; the caller's own spans are taken as they are."""
+    scores, options = answers(0.9, 0.2, 0.3, 0.1, 0.1), SelectionOptions(ratio=0.3, mode=mode)  # type: ignore[arg-type]
+    found = select_segments(scores, SHOTS, options.from_time(12.0))
+    assert found
+    assert min(segment.start_seconds for segment in found) >= 12.0
+    assert options.from_time(0.0) is options
+    named = replace(options, range=((0.0, 8.0),))
+    assert named.from_time(12.0) is named
