@@ -154,3 +154,40 @@ def test_signals_at_random_moments(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_sixty_signals_at_random_moments(tmp_path: Path) -> None:
     _at_random(60, tmp_path)
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    """SIGKILL in the middle of the cut: ffmpeg ends with it, and the next run removes the half-written folder."""
+    video = Path(shutil.copy(made("plain.mp4", seconds=60.0, size=(640, 480)), tmp_path / "video.mp4"))
+    preset = tmp_path / "debug.yaml"
+    preset.write_text(
+        "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"
+        "scorer: {name: debug, random_seed: 0}\n"
+    )
+    environment = {**os.environ, "HIGHLIGHTR_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "highlightr", "summarize", str(video), "--preset", str(preset), "--ratio", "1"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        while child.poll() is None and not (staged := list(tmp_path.glob(".highlightr-*.partial/**/*.mp4"))):
+            time.sleep(0.005)
+        children = [
+            int(pid)
+            for task in Path(f"/proc/{child.pid}/task").glob("*")
+            for pid in (task / "children").read_text().split()
+        ]
+        child.kill()
+        child.wait()
+    assert staged
+    assert children
+    deadline = time.monotonic() + HANG_SECONDS
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert list(tmp_path.glob(".highlightr-*.partial"))
+    subprocess.run([*command, "--quiet"], env=environment, check=True)
+    assert not list(tmp_path.glob(".highlightr-*.partial"))
+    assert sorted(path.name for path in tmp_path.glob("video.*")) == [
+        "video.mp4",
+        "video.summary.html",
+        "video.summary.json",
+        "video.summary.mp4",
+    ]
