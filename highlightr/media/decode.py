@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
-from highlightr.media._decode.frame_index import has_own_index, on_one_time_line, read_frame_index
+from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
+from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.gop_decoder import Groups
 from highlightr.media._decode.packet_filter import Sieve, looks_of
 from highlightr.media._decode.sound import Sound

@@ -27,7 +27,8 @@ from highlightr.media._container.contents import read_timecode
 from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._container.tracks import heard_tracks
-from highlightr.media._decode.frame_index import has_own_index, read_frame_index
+from highlightr.media._decode.frame_index import has_own_index
+from highlightr.media._decode.frame_scan import read_frame_index
 
 if TYPE_CHECKING:
     import av

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from highlightr.core.types import Source
 from highlightr.media._container.opening import open_range, packets, start_seconds
 from highlightr.media._cut.ticks import AIM_SECONDS
-from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Recording, has_own_index, read_frame_index
+from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Recording, has_own_index
+from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import Stamps
 

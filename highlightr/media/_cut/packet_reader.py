@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
-from highlightr.media._decode.frame_index import has_own_index, on_one_time_line, read_frame_index
+from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
+from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import Stamps
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.types import Source
 from highlightr.media._container.opening import best_video, packets, start_seconds
 from highlightr.media._cut.frame_times import frame_times
-from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index, read_frame_index
+from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index
+from highlightr.media._decode.frame_scan import read_frame_index
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -1,0 +1,214 @@
+"""Reading all packets of a file to know when each frame is shown, and where its recordings and keyframes lie.
+
+In: a file. Out: a `FrameIndex`, kept for as long as the file stays the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import MediaError
+from highlightr.media._container.opening import best_video, packets, reading, start_seconds
+from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording
+from highlightr.media._decode.nal import NalReader
+
+if TYPE_CHECKING:
+    import av
+
+LONGEST_GAP_SECONDS = 10.0
+"""No stream of a recording is silent for longer, unless another one goes on."""
+
+_BACK_SECONDS = 1.0
+"""A decode time that lies this much before its stream's latest belongs to another recording."""
+
+_FASTEST_RATE = 500
+_TAIL_FRAMES = 64
+_LOOKED_AT_FRAMES = 32
+
+
+def read_frame_index(path: Path) -> FrameIndex:
+    """Read every packet of a file; done once for as long as the file stays the same.
+
+    Raises:
+        MediaError: the file cannot be opened, or its frames have no timestamps.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror}); give a complete video file") from error
+    return _read(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, size_bytes: int, changed_ns: int) -> FrameIndex:  # noqa: ARG001  # Part of the key.
+    with reading(path) as container:
+        stream = best_video(container, path)
+        stretches = _Stretches(stream, container.format.name in BY_BYTES, decoder_delay(path))
+        for packet in packets(container, stream, *container.streams.audio):
+            stretches.push(packet)
+        zero = start_seconds(container)
+    return stretches.index(path, zero, size_bytes)
+
+
+def decoder_delay(path: Path) -> int | None:
+    """How many ticks after its decode time a frame leaves the decoder; `None` where the file has display times.
+
+    AVI has none. What FFmpeg guesses is right unless frames of H.264 or HEVC are reordered; then they come in order of
+    decode time alone.
+    """
+    with reading(path) as container:
+        if container.format.name != "avi":
+            return None
+        stream = best_video(container, path)
+        frames: list[Any] = []
+        first: int | None = None
+        for packet in packets(container, stream):
+            first = packet.dts if first is None else first
+            frames += _decoded(packet)
+            if len(frames) >= _LOOKED_AT_FRAMES:
+                break
+    shown = [frame.pts for frame in frames]
+    if first is None or None in shown or shown == sorted(set(shown)) or frames[0].dts is None:
+        return None
+    return int(frames[0].dts - first)
+
+
+def _decoded(packet: av.Packet[Any]) -> list[Any]:
+    import av
+
+    try:
+        return list(packet.decode())
+    except av.FFmpegError:
+        return []
+
+
+@dataclass
+class _Stretch:
+    """What was read of one recording."""
+
+    first_byte: int
+    latest: float
+    """The latest decode time of any stream."""
+    earliest: Fraction
+    """The earliest display time of any stream."""
+    frames: list[tuple[int, int]] = field(default_factory=list)
+    """Display time and bytes of each."""
+    keyframes: list[tuple[int, int, int]] = field(default_factory=list)
+    sound: list[tuple[Fraction, int]] = field(default_factory=list)
+    tail: list[tuple[int, int]] = field(default_factory=list)
+    """(display time, duration) of the last frames."""
+
+    def stop(self, time_base: Fraction) -> Fraction:
+        """End of the frame that is shown last; where its duration is missing, the usual step stands in."""
+        recent = sorted(self.tail)[-_TAIL_FRAMES:]
+        stamp, duration = recent[-1]
+        steps = [b[0] - a[0] for a, b in itertools.pairwise(recent) if b[0] > a[0]]
+        if duration * time_base * _FASTEST_RATE < 1:
+            duration = int(statistics.median(steps)) if steps else max(duration, 1)
+        return (stamp + duration) * time_base
+
+
+class _Stretches:
+    """Sorts packets into recordings."""
+
+    def __init__(self, stream: Any, splits: bool, delay: int | None) -> None:
+        self._video, self._splits, self._delay = stream, splits, delay
+        self._time_base = Fraction(stream.time_base)
+        self._nal = NalReader(stream.codec_context.codec.canonical_name, stream.codec_context.extradata)
+        self._stretches: list[_Stretch] = []
+        self._number: dict[int, int] = {}
+        self._latest: dict[int, float] = {}
+        self._position: dict[int, int] = {}
+
+    def push(self, packet: av.Packet[Any]) -> None:
+        """Take the next packet."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or packet.size == 0 or packet.is_discard:
+            return
+        index = packet.stream.index
+        if packet.pos is not None:
+            self._position[index] = packet.pos
+        stretch = self._stretch_of(index, float(stamp * packet.time_base), packet)
+        shown = stamp if packet.pts is None else packet.pts
+        if packet.stream is self._video:
+            shown = shown if self._delay is None else stamp + self._delay
+            self._take_picture(stretch, packet, shown)
+        elif not stretch.sound or shown * packet.time_base > stretch.sound[-1][0] + Fraction(1, 4):
+            stretch.sound.append((shown * packet.time_base, self._position.get(index, 0)))
+
+    def _take_picture(self, stretch: _Stretch, packet: av.Packet[Any], shown: int) -> None:
+        stretch.frames.append((shown, packet.size))
+        stretch.tail.append((shown, packet.duration or 0))
+        if len(stretch.tail) > 2 * _TAIL_FRAMES:
+            stretch.tail = sorted(stretch.tail)[-_TAIL_FRAMES:]
+        wait = self._nal.frames_to_recover(packet)
+        if wait is not None:
+            stretch.keyframes.append((shown, self._position.get(packet.stream.index, 0), wait))
+
+    def _stretch_of(self, index: int, seconds: float, packet: av.Packet[Any]) -> _Stretch:
+        """The recording that a packet belongs to; a jump of its own stream's clock begins the next one."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        shown = (stamp or 0) * packet.time_base
+        if not self._stretches:
+            self._stretches.append(_Stretch(0, seconds, shown))
+        number = self._number.get(index, len(self._stretches) - 1)
+        if self._splits and self._has_jumped(index, number, seconds):
+            number += 1
+            if number == len(self._stretches):
+                self._stretches.append(_Stretch(self._position.get(index, 0), seconds, shown))
+        stretch = self._stretches[number]
+        stretch.latest, stretch.earliest = max(stretch.latest, seconds), min(stretch.earliest, shown)
+        self._number[index], self._latest[index] = number, seconds
+        return stretch
+
+    def _has_jumped(self, index: int, number: int, seconds: float) -> bool:
+        latest = self._latest.get(index)
+        if latest is None:
+            return False
+        ahead = max(latest, self._stretches[number].latest) + LONGEST_GAP_SECONDS
+        return seconds < latest - _BACK_SECONDS or seconds > ahead
+
+    def index(self, path: Path, zero: Fraction, size_bytes: int) -> FrameIndex:
+        """All that was read, on one time line; `zero` is the container's first timestamp."""
+        stretches = [one for one in self._stretches if one.frames]
+        if not stretches:
+            raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
+        unit, recordings = self._time_base, list[Recording]()
+        keyframes, sound = list[Keyframe](), list[tuple[Fraction, int]]()
+        for number, stretch in enumerate(stretches):
+            stop_byte = stretches[number + 1].first_byte if number + 1 < len(stretches) else size_bytes
+            one = _after(stretch, recordings, zero, unit, stop_byte)
+            recordings.append(one)
+            keys = [Keyframe(stamp * unit - one.clock, position, wait) for stamp, position, wait in stretch.keyframes]
+            keyframes += sorted(keys, key=lambda key: key.shown)
+            sound += [(shown - one.clock, position) for shown, position in stretch.sound]
+        return FrameIndex(tuple(recordings), unit, self._delay, tuple(keyframes), tuple(sound))
+
+
+def _after(
+    stretch: _Stretch, before: Sequence[Recording], zero: Fraction, time_base: Fraction, stop_byte: int
+) -> Recording:
+    """A recording that begins where the picture of the one before ends; the first one at the container's zero."""
+    start = before[-1].stop if before else Fraction(0)
+    first_byte = stretch.first_byte if before else 0
+    clock = (stretch.earliest if before else zero) - start
+    frames = _decodable(sorted(stretch.frames), stretch.keyframes)
+    stamps, sizes = array("q", [stamp for stamp, _ in frames]), array("q", [size for _, size in frames])
+    return Recording(first_byte, stop_byte, clock, start, max(start, stretch.stop(time_base) - clock), stamps, sizes)
+
+
+def _decodable(frames: list[tuple[int, int]], keyframes: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """Without those before the first keyframe, where a recording begins inside a group of pictures."""
+    if not keyframes:
+        return frames
+    shown, _, wait = min(keyframes)
+    return frames[min(bisect_left(frames, (shown, 0)) + wait, len(frames) - 1) :]
