@@ -46,8 +46,16 @@ def _shortened(name: str) -> str:
     return name.encode()[:LONGEST_BYTES].decode(errors="ignore").rstrip(" .")
 
 
+def _telling_seconds(segment: Segment) -> float:
+    """When the segment shows what it was chosen for."""
+    start, stop = segment.start_seconds, segment.stop_seconds
+    if segment.reasons and segment.reasons[0].start_seconds is not None and segment.reasons[0].stop_seconds is not None:
+        start, stop = max(start, segment.reasons[0].start_seconds), min(stop, segment.reasons[0].stop_seconds)
+    return (start + stop) / 2
+
+
 def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path, *, overwrite: bool) -> tuple[str, ...]:
-    """Write the frame in the middle of each segment as ``NAME.jpg``.
+    """Write a frame of each segment as ``NAME.jpg``: from the middle of where its first reason was found, or its own.
 
     Returns:
         A note for each segment that no frame could be decoded of.
@@ -57,7 +65,7 @@ def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path, 
         MediaError: the source cannot be opened any more, or has changed.
     """
     width = min(LARGEST_WIDTH, round(shown_size(source.video)[0]))
-    middles = [(each.start_seconds + each.stop_seconds) / 2 for each in segments]
+    middles = [_telling_seconds(each) for each in segments]
     notes = []
     with whole_folder(folder, overwrite=overwrite) as filled, source.unchanged():
         for name, picture in zip(segment_names(segments), grab_thumbnails(source, middles, width=width), strict=True):

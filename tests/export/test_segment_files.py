@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Segment
+from highlightr.core.types import Reason, Segment
 from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.media import probe
 from tests.mediamaker import make_video
@@ -62,3 +63,17 @@ def test_a_segment_without_a_picture_is_noted(tmp_path: Path, monkeypatch: pytes
     notes = write_thumbnails(source, segments, tmp_path / "t", overwrite=False)
     assert notes == ("No picture could be decoded for 02 0-00 Dog.",)
     assert [path.name for path in (tmp_path / "t").iterdir()] == ["01 0-01 Cat.jpg"]
+
+
+def test_a_picture_shows_what_the_segment_was_chosen_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = probe(make_video(tmp_path / "v.mp4", seconds=3.0))
+    asked: list[float] = []
+
+    def grab(_source: object, times: list[float], **_: object) -> list[bytes]:
+        asked.extend(times)
+        return [b"\xff\xd8"] * len(times)
+
+    monkeypatch.setattr("highlightr.export.segment_files.grab_thumbnails", grab)
+    found = replace(_segment("Dog", 1, 0.0), reasons=(Reason("visual", "dog", 0.5, 1.5, 2.5),))
+    write_thumbnails(source, [found, _segment("Cat", 2, 1.0)], tmp_path / "t", overwrite=False)
+    assert asked == [1.75, 2.0]
