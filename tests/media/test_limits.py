@@ -12,8 +12,11 @@ from highlightr.core.types import Segment
 from highlightr.media import AudioTap, FrameTap, Piece, cut_summary, decode, probe
 from highlightr.media._container import boxes
 from highlightr.media._container.boxes import check_tables
+from highlightr.media._container.contents import Contents
 from highlightr.media._container.limits import check_length, check_picture, decoders, frame_threads
+from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut.copy import copy_pieces
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made
 
@@ -163,5 +166,6 @@ def test_a_copy_onto_a_full_disk_says_so(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full to write to")
     (tmp_path / "full.mkv").symlink_to("/dev/full")
-    with pytest.raises(CutError, match=r"full\.mkv: cannot be written \(No space left on device\)"):
-        copy_pieces(probe(made("plain.mp4")), [Piece(0.0, 4.0, 0.0, 4.0, 0.0)], tmp_path / "full.mkv", None)
+    plan = OutputPlan(Contents(PictureFormat()))
+    with pytest.raises(CutError, match=r"No space left on device"):
+        copy_pieces(probe(made("plain.mp4")), plan, [Piece(0.0, 4.0, 0.0, 4.0, 0.0)], tmp_path / "full.mkv", None)
