@@ -77,7 +77,7 @@ def test_what_is_done_is_kept_and_what_changed_is_made_again(videos: Path, tmp_p
     out, jobs = tmp_path / "out", plan_jobs([videos], tmp_path / "out")
     run_batch(jobs, out, BatchOptions(**options))
     first = snapshot(out)
-    kept = run_batch(jobs, out, BatchOptions(**options, summarize={"min_seconds": 2.0, "copy": False}))
+    kept = run_batch(jobs, out, BatchOptions(**options, summarize={"max_seconds": 20.0, "copy": False}))
     assert [one.state for one in kept.outcomes] == ["kept"] * 3
     assert snapshot(out) == first
     shutil.copy(made("tiny.mp4", seconds=2.2, size=(160, 120)), videos / "a.mp4")
