@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from highlightr.core.device import Precision, check_precision, resolve_device
@@ -35,7 +36,7 @@ from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.hub import hub_entry, is_on_hub
 from highlightr.zoo.manifest import entry
-from highlightr.zoo.presets import HUB_MODEL
+from highlightr.zoo.presets import HUB_MODEL, OWN_WEIGHTS
 from highlightr.zoo.records import read_receipt
 from highlightr.zoo.store import weights_path
 
@@ -290,6 +291,9 @@ def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:
     """What receipts say about these weights; of fetched ones, the hash of the file as it was published."""
     made = []
     for name in checkpoints:
+        if name.endswith(OWN_WEIGHTS):
+            made.append(Weights(Path(name).stem, file_sha256(Path(name)), "the user's own", name))
+            continue
         item, receipt = (hub_entry(name), None) if is_on_hub(name) else (entry(name), read_receipt(name))
         digest = receipt.source_sha256 if receipt else item.sha256 or file_sha256(weights_path(name))
         made.append(Weights(name, digest, item.licence, item.where))

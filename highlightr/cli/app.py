@@ -68,6 +68,12 @@ COMMANDS = (
         "train",
     ),
     Home("ablate", "highlightr.cli.train", "Run the ablation tables of a config.", "ablate"),
+    Home(
+        "datasets",
+        "highlightr.cli.datasets",
+        "List and describe the public data sets; check what a folder of one lacks.",
+        "app",
+    ),
     Home("cache", "highlightr.cli.cache", "Show or clear the features that are kept of videos seen before.", "app"),
     Home(
         "models", "highlightr.cli.models", "List, fetch, check and convert weights; describe a preset's scorer.", "app"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,13 +15,15 @@ from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table
 from highlightr.features.registry import extractor_class, text_encoder_class
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset, preset_names
+from highlightr.zoo.presets import own_presets
 from highlightr.zoo.store import WeightsState, list_weights
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the presets: what each is for, what it needs, what is here, what it costs, how it was measured."""
     states = {state.entry.name: state for state in list_weights()}
-    found = [load_preset(name) for name in preset_names()]
+    names: list[str | Path] = [*preset_names(), *own_presets(Path())]
+    found = [replace(load_preset(name), name=str(name)) for name in names]
     if as_json:
         rows = [dataclasses.asdict(preset) | {"weights": _states(preset, states)} for preset in found]
         say(json.dumps(rows, indent=2))
@@ -59,13 +63,20 @@ def _serving(preset: Preset) -> str:
 
 
 def _states(preset: Preset, states: Mapping[str, WeightsState]) -> dict[str, str]:
-    return {name: states[name].state for name in weights_of(preset)}
+    return {name: states[name].state if name in states else _own(name) for name in weights_of(preset)}
+
+
+def _own(name: str) -> str:
+    return "present" if Path(name).is_file() else "missing"
 
 
 def _needs(preset: Preset, states: Mapping[str, WeightsState]) -> str:
     """``all here``, or what is not: its state and its size where known."""
     absent = []
     for name in weights_of(preset):
+        if name not in states:
+            absent += [] if Path(name).is_file() else [f"{name} (missing)"]
+            continue
         state = states[name]
         if state.path is None:
             size = f", {state.size_bytes / 1e6:.0f} MB" if state.size_bytes else ""

@@ -16,9 +16,14 @@ from highlightr.core.extras import need
 if TYPE_CHECKING:
     from highlightr.training.config import TrainConfig
 
+OWN = "own"
+"""The config that makes a preset of a user's own videos."""
+
 Config = Annotated[str, typer.Option(help="Name of one of highlightr's training configs, or a YAML file.")]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
-Out = Annotated[Path, typer.Option(help="Folder in which a fresh results folder is made.")]
+Out = Annotated[
+    Path, typer.Option(help="Folder in which a fresh results folder is made; config `own`: the preset folder.")
+]
 Seeds = Annotated[int, typer.Option(min=1, help="Runs with different seeds; several give mean ± deviation.")]
 Folds = Annotated[int, typer.Option(min=0, help="Folds of cross-validation by video; 0: the config's own split.")]
 Device = Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")]
@@ -46,14 +51,18 @@ def train(
     resume: Annotated[Path | None, typer.Option(help="Results folder of a training that was broken off.")] = None,
     release: Release = None,
     allow_missing: Missing = False,
+    features: Annotated[str, typer.Option(help="Config `own`: train on the features of `lite` or `clip`.")] = "lite",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
+    show_log(quiet=as_json, debug=debug)
+    if config == OWN:
+        _own(data, out, features, device, as_json)
+        return
     need("training", "torch", "lightning", extra="train")
     from highlightr.training.runs import train as run
 
-    show_log(quiet=as_json, debug=debug)
     with progress_hook(quiet=as_json) as progress:
         result = run(
             _laid_out(config, release),
@@ -74,6 +83,23 @@ def train(
     show_notes(result.notes)
     for one in result.runs:
         say(one.weights)
+
+
+def _own(data: Path, out: Path, features: str, device: str, as_json: bool) -> None:
+    """Own videos become a preset folder; the linear scorers need no extra."""
+    from highlightr.training.own import train_own
+
+    with progress_hook(quiet=as_json) as progress:
+        result = train_own(data, out, features=features, device=device, progress=progress)
+    if as_json:
+        say(json.dumps(result.as_dict(), indent=2))
+        return
+    for kind in result.kinds:
+        say("with a query" if kind.kind == "query" else "without a query")
+        show_rows(kind.rows)
+        show_notes(kind.notes)
+    show_notes(result.notes)
+    say(f"{result.folder}: run it with highlightr summarize VIDEO --preset {result.folder}")
 
 
 def _laid_out(config: str, release: str | None) -> TrainConfig | str:

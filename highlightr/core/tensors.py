@@ -12,10 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from highlightr.core.errors import OutputError, WeightsError
-from highlightr.core.files import make_folder, whole_file
+from highlightr.core.files import make_folder, whole_file, write_whole
 
 Framework = Literal["numpy", "torch"]
 
@@ -81,3 +82,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
         raise OutputError(
             f"{path}: cannot be written ({' '.join(str(error).split())}); choose another place"
         ) from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write NumPy arrays as safetensors, without torch; sorted, so that equal arrays make equal files.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    from safetensors.numpy import save
+
+    write_whole(path, save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}))

@@ -5,11 +5,11 @@ Either ``moments.csv``, what is worth seeing, one span a row::
     file,start_seconds,stop_seconds,query,score
     match.mp4,12.5,20,a goal is scored,1
 
-or ``scores.csv``, a curve; a score holds from its start until the next row of the same file and query::
+or ``scores.csv``, a curve; a score holds from its start to its stop, or without one until the next row of the file::
 
-    file,start_seconds,score,query
-    match.mp4,0,0.1,
-    match.mp4,10,0.8,
+    file,start_seconds,stop_seconds,score
+    match.mp4,0,10,0.1
+    match.mp4,10,25,0.8
 
 ``query`` may be left out or empty; ``score`` in [0, 1] may be left out of moments and is then 1. Spans are half-open.
 An item gives the path, and makes labels for any grid; `extracted` joins them with extracted features, for which the
@@ -85,7 +85,8 @@ class _Row:
         self.path = _inside(table.parent, fields["file"], where, videos)
         self.query = (fields.get("query") or "").strip() or None
         self.start = _number(fields["start_seconds"], where, "start_seconds")
-        self.stop = math.inf if kind == SCORES else _number(fields["stop_seconds"], where, "stop_seconds")
+        open_end = kind == SCORES and not (fields.get("stop_seconds") or "").strip()
+        self.stop = math.inf if open_end else _number(fields["stop_seconds"], where, "stop_seconds")
         text = fields.get("score") or ""
         self.score = 1.0 if kind == MOMENTS and not text.strip() else _number(text, where, "score")
         if self.start < 0 or self.stop <= self.start:
@@ -152,9 +153,10 @@ def _check_columns(table: Path, columns: list[str]) -> None:
 
 
 def _held(spans: list[Span]) -> tuple[Span, ...]:
-    """Scores hold until the next one starts."""
+    """Scores hold until they stop, or the next one starts."""
     starts = [start for start, _, _ in spans[1:]] + [math.inf]
-    return tuple((start, stop, score) for (start, _, score), stop in zip(spans, starts, strict=True) if stop > start)
+    held = ((start, min(stop, after), score) for (start, stop, score), after in zip(spans, starts, strict=True))
+    return tuple(span for span in held if span[1] > span[0])
 
 
 def has_table(folder: Path) -> bool:

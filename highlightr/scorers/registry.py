@@ -19,6 +19,7 @@ SCORERS: dict[str, str] = {
     "cosine": "highlightr.scorers.cosine.scorer:CosineScorer",
     "cfsum": "highlightr.scorers.cfsum.scorer:CFSumScorer",
     "cfsum-lite": "highlightr.scorers.cfsum.lite:CFSumLiteScorer",
+    "cfsum-linear": "highlightr.scorers.cfsum.linear:CFSumLinearScorer",
     "davihd": "highlightr.scorers.davihd.scorer:DAViHDScorer",
     "debug": "highlightr.scorers.debug:DebugScorer",
 }

@@ -18,6 +18,12 @@ from highlightr.core.resources import model_files
 
 DEFAULT_PRESET = "lite"
 
+PRESET_FILE = "preset.yaml"
+"""In a preset folder, beside its weights."""
+
+OWN_WEIGHTS = ".safetensors"
+"""Weights that end so are a file beside the preset, not a name in the manifest."""
+
 
 CLIP_EXTRACTORS, HUB_MODEL = frozenset({"clip-classes"}), "open-clip"
 """Extractors whose place another model can take, and the name under which it runs."""
@@ -32,7 +38,7 @@ class ScorerChoice:
     config: Mapping[str, Any] = field(default_factory=dict)
     """The scorer's own settings."""
     weights: str | None = None
-    """Name in the weights manifest; `None` for a scorer that needs none."""
+    """Name in the weights manifest, or a .safetensors file beside the preset; `None` for a scorer that needs none."""
     random_seed: int | None = None
     """Set only where the preset runs on random weights on purpose; the results say so."""
 
@@ -121,19 +127,42 @@ def preset_names() -> tuple[str, ...]:
     return (DEFAULT_PRESET, *sorted(names - {DEFAULT_PRESET}))
 
 
+def own_presets(folder: Path) -> tuple[Path, ...]:
+    """Preset folders directly below a folder, as ``highlightr train --config own`` writes them, in order of name."""
+    return tuple(sorted(path.parent for path in folder.glob(f"*/{PRESET_FILE}")))
+
+
 def load_preset(name: str | Path) -> Preset:
-    """Read a preset by its name, or from a YAML file of the caller's.
+    """Read a preset by its name, or from a YAML file or a preset folder of the caller's.
 
     Raises:
-        ConfigError: no such preset or file, or one that is not a well-formed preset.
+        ConfigError: no such preset, folder or file, or one that is not a well-formed preset.
     """
     text = str(name)
     if text.endswith((".yaml", ".yml")):
-        return _preset(read_yaml(Path(name)), text)
+        return _beside(_preset(read_yaml(Path(name)), text), Path(name).absolute().parent, text)
     known = preset_names()
+    if text not in known and (Path(name) / PRESET_FILE).is_file():
+        return load_preset(Path(name) / PRESET_FILE)
     if text not in known:
-        raise ConfigError(f"no preset named {text!r}; there are {', '.join(known)}, or give a .yaml file")
+        raise ConfigError(
+            f"no preset named {text!r}; there are {', '.join(known)}, or give a .yaml file or a folder with "
+            f"{PRESET_FILE}"
+        )
     return parse_preset((model_files() / f"{text}.yaml").read_text(encoding="utf-8"), f"{text}.yaml")
+
+
+def _beside(preset: Preset, folder: Path, origin: str) -> Preset:
+    """The preset with weights files that lie beside it under their full names."""
+    scorers = dict(preset.scorers)
+    for name, choice in scorers.items():
+        if choice.weights is not None and choice.weights.endswith(OWN_WEIGHTS):
+            if Path(choice.weights).name != choice.weights:
+                raise ConfigError(
+                    f"{origin}: weights {choice.weights!r} must be a file beside the preset, without a path"
+                )
+            scorers[name] = replace(choice, weights=str(folder / choice.weights))
+    return replace(preset, scorers=scorers)
 
 
 def parse_preset(text: str, origin: str) -> Preset:

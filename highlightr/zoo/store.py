@@ -19,6 +19,7 @@ from highlightr.core.resources import model_files
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.hub import hub_file, is_on_hub
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
+from highlightr.zoo.presets import OWN_WEIGHTS
 from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder
 
 
@@ -76,7 +77,7 @@ def verify(names: Iterable[str] | None = None, progress: ProgressHook | None = N
 
 
 def weights_path(name: str) -> Path:
-    """The checked file of these weights, ready to be loaded; the network is never used.
+    """The checked file of these weights, or the user's own file, ready to be loaded; the network is never used.
 
     Raises:
         ConfigError: an unknown name.
@@ -84,6 +85,10 @@ def weights_path(name: str) -> Path:
     """
     if is_on_hub(name):
         return hub_file(name)
+    if name.endswith(OWN_WEIGHTS):
+        if not Path(name).is_file():
+            raise WeightsError(f"the weights {name} of the preset are missing; train it again")
+        return Path(name)
     found = inspect(entry(name), file_sha256)
     if found.path is None or found.state != "ok":
         raise WeightsError(found.detail)

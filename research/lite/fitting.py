@@ -15,6 +15,7 @@ from highlightr.core.types import FloatArray, Query
 from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts
 from highlightr.scorers.configs import CFSumLiteConfig
+from highlightr.training.linear import ridge_map
 from research.lite.clips import Take
 from research.lite.stitching import draw_parts, join
 
@@ -78,14 +79,12 @@ def fit_linear(pooled: FloatArray, vectors: FloatArray, settings: FitSettings) -
     """
     clip_mean, text_mean = pooled.mean(axis=0, dtype=np.float64), vectors.mean(axis=0, dtype=np.float64)
     seen, said = pooled - clip_mean, vectors - text_mean
-    # There are fewer clips than features, so the dual is the smaller system.
-    dual = np.linalg.solve(seen @ seen.T + settings.ridge * np.eye(len(seen)), said)
     variances, directions = np.linalg.eigh(np.cov(said.T))
     lifted = np.maximum(variances, 0) + settings.evening_floor * variances.mean()
     evened = directions * lifted ** (-settings.evening / 2) @ directions.T
     found = {
         "clip_mean": clip_mean,
-        "clip_map": seen.T @ dual @ evened,
+        "clip_map": ridge_map(seen, said, settings.ridge) @ evened,
         "text_mean": text_mean,
         "text_map": evened,
     }

@@ -1,0 +1,116 @@
+"""`highlightr datasets`: the public data sets, where they are, and what a folder of one lacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.say import say
+from highlightr.cli.terminal import print_table
+from highlightr.core.errors import FAILURE, ConfigError
+from highlightr.datasets import DATASETS, open_dataset
+from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, layout_of, part_check
+from highlightr.datasets.releases import UMT_LABELS, recognised
+
+app = typer.Typer(
+    help="List and describe the public data sets; check what a folder of one lacks.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=HELP_OPTIONS,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="A name from `highlightr datasets list`.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """The data sets, their sizes and terms, and the training config of each."""
+    if as_json:
+        say(json.dumps({name: asdict(facts) for name, facts in CATALOGUE.items()}, indent=2))
+        return
+    rows = [(name, facts.title, facts.size, facts.licence, facts.config) for name, facts in CATALOGUE.items()]
+    print_table(("data set", "what it is", "size", "licence", "config"), rows)
+
+
+@app.command()
+def describe(name: Name, as_json: Json = False) -> None:
+    """Official addresses, size, licence, and how its folder is laid out."""
+    facts = _facts(name)
+    if as_json:
+        say(json.dumps({"name": name, **asdict(facts)}, indent=2))
+        return
+    say(facts.title)
+    for what, address in facts.pages.items():
+        say(f"  {what}: {address}")
+    say(f"  size: {facts.size}")
+    say(f"  licence: {facts.licence}")
+    say("  a folder holds:")
+    for line in facts.layout:
+        say(f"    {line}")
+    say(f"  train: highlightr train --config {facts.config} --data DIR")
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="The folder as downloaded.")],
+    name: Annotated[
+        str | None, typer.Option("--set", help="The data set; by default what lies in the folder says.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which release a folder is and what it lacks, part by part; exit code 1 if it lacks anything."""
+    chosen = name or _recognised(folder)
+    facts, release = _facts(chosen), recognised(chosen, folder)
+    parts = list(_parts(chosen, facts, folder))
+    if as_json:
+        found = {"data_set": chosen, "release": release, "parts": [asdict(part) for part in parts]}
+        say(json.dumps(found, indent=2))
+    else:
+        say(f"{folder}: {chosen}, laid out like {release or 'no release that is known'}")
+        for part in parts:
+            say(f"  {part.part}: {part.usable} usable, {part.missing} missing")
+            for reason in part.reasons:
+                say(f"    {reason}")
+    if any(part.missing or not part.usable for part in parts):
+        raise typer.Exit(FAILURE)
+
+
+def _facts(name: str) -> DatasetFacts:
+    if name not in CATALOGUE:
+        raise ConfigError(f"no data set named {name!r}; there are {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+_SIGNS = {
+    "qvhighlights": ("highlight_*_release.jsonl", "data/**/highlight_*_release.jsonl"),
+    "tvsum": ("tvsum_*", UMT_LABELS["tvsum"], "features/tvsum", "data/tvsum"),
+    "youtube-highlights": ("youtube_*", UMT_LABELS["youtube-highlights"], "features/youtube_highlight"),
+    "mrhisum": ("mr_hisum*", "dataset/mr_hisum*"),
+}
+"""Data set to what lies in a folder of it alone."""
+
+
+def _recognised(folder: Path) -> str:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder")
+    found = [name for name, signs in _SIGNS.items() if any(True for sign in signs for _ in folder.glob(sign))]
+    if len(found) != 1:
+        said = f"of {' and '.join(found)}" if found else "of no data set that is known"
+        raise ConfigError(f"{folder} holds label files {said}; say which with --set {'|'.join(CATALOGUE)}")
+    return found[0]
+
+
+def _parts(name: str, facts: DatasetFacts, folder: Path) -> Iterator[PartCheck]:
+    default = layout_of(DATASETS[name][1], name)
+    for part, changes in facts.parts.items():
+        try:
+            yield part_check(part, open_dataset(name, folder, replace(default, **changes)))
+        except ConfigError as error:
+            yield part_check(part, error)

@@ -1,0 +1,112 @@
+"""CFSum without a query as far as a handful of labelled videos can carry it: one linear map per stream, summed.
+
+In: streams on the grid. Out: one score per clip in [0, 1]. Each modality has its own map, and the sum is what eq. 7 of
+CFSum leaves where there is no text. Only NumPy; ``highlightr train --config own`` fits it in closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.tensors import read_tensors
+from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
+from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.cfsum.lite import unit_rows
+from highlightr.scorers.configs import FromMapping
+from highlightr.scorers.weights import misfit
+
+__all__ = ["CFSumLinearConfig", "CFSumLinearScorer", "linear_tensor_shapes"]
+
+
+@dataclass(frozen=True)
+class CFSumLinearConfig(FromMapping):
+    """Which streams are weighed.
+
+    Raises:
+        ConfigError: no stream, or a required one that is not among them.
+    """
+
+    streams: Mapping[str, int] = field(default_factory=dict)
+    """Name to width."""
+    required: tuple[str, ...] = ()
+    """Those that every video must have; the others add nothing where a video lacks them."""
+    clip_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.streams or not set(self.required) <= set(self.streams):
+            raise ConfigError("cfsum-linear needs streams, and its required ones among them")
+
+
+def linear_tensor_shapes(config: CFSumLinearConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor of the weights file."""
+    shapes: dict[str, tuple[int, ...]] = {"offset": (1,)}
+    for name, width in config.streams.items():
+        shapes |= {f"{name}.mean": (width,), f"{name}.weight": (width,)}
+    return shapes
+
+
+class CFSumLinearScorer(Scorer):
+    """Score = offset + sum over streams of (unit features - mean) · weight, brought to [0, 1] by clipping.
+
+    Source: CFSum (Guo et al. 2025), eq. 7-8, with linear maps for its networks and without text.
+    """
+
+    name: ClassVar[str] = "cfsum-linear"
+
+    def __init__(self, tensors: Mapping[str, FloatArray], config: CFSumLinearConfig, origin: str) -> None:
+        shapes = linear_tensor_shapes(config)
+        problem = misfit(shapes, {name: value.shape for name, value in tensors.items()})
+        if problem is None and not all(np.isfinite(value).all() for value in tensors.values()):
+            problem = "it holds a value that is not finite"
+        if problem is not None:
+            raise WeightsError(f"{origin} does not fit cfsum-linear: {problem}; train it again")
+        self.config, self._tensors = config, tensors
+        self.contract = self.contract_of(config.to_mapping())
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> CFSumLinearScorer:
+        """See `Scorer.from_config`; it runs on trained weights."""
+        if context.weights is None:
+            raise ConfigError("cfsum-linear runs on trained weights, and none were given")
+        return cls(read_tensors(context.weights), CFSumLinearConfig.from_mapping(config), str(context.weights))
+
+    @classmethod
+    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
+        """See `Scorer.contract_of`."""
+        made = CFSumLinearConfig.from_mapping(config)
+        return Contract(made.streams, {}, tuple(made.required), "ignored", None, made.clip_seconds)
+
+    @classmethod
+    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
+        """Per tensor of the weights file."""
+        shapes = linear_tensor_shapes(CFSumLinearConfig.from_mapping(config))
+        return {name: int(np.prod(shape)) for name, shape in shapes.items()}
+
+    def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
+        """Score every clip; `Scores.parts` are the streams' terms, whose sum and the offset make the score.
+
+        Raises:
+            ConfigError: a required stream that the video lacks, or one of another width.
+        """
+        parts = {name: self._term(name, width, features) for name, width in self.config.streams.items()}
+        kept = {name: part for name, part in parts.items() if part is not None}
+        total = np.sum(list(kept.values()), axis=0) + self._tensors["offset"][0]
+        if not np.isfinite(total).all():
+            raise ConfigError("cfsum-linear gave a value that is not finite; look for one in the features")
+        return Scores(features.grid, np.clip(total, 0, 1).astype(np.float32), kept)
+
+    def _term(self, name: str, width: int, features: Features) -> FloatArray | None:
+        if name not in features.streams:
+            if name in self.config.required:
+                raise ConfigError(f"cfsum-linear cannot do without {name!r}, and this video lacks it")
+            return None
+        values = features.streams[name]
+        if values.shape[1] != width:
+            raise ConfigError(f"cfsum-linear takes {name!r} {width} wide, got {values.shape[1]}")
+        mean, weight = self._tensors[f"{name}.mean"], self._tensors[f"{name}.weight"]
+        return np.asarray((unit_rows(values) - mean) @ weight, dtype=np.float32)

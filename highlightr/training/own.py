@@ -1,0 +1,237 @@
+"""``highlightr train --config own``: labelled videos in, a preset folder out, beside figures on videos held out.
+
+Every figure is of videos that the scorer did not learn from; penalties are chosen among the others. What was learned
+becomes the preset's scorer only where it ranks held-out clips better than what ships by more than the standard error
+over videos of the difference; else the preset keeps the shipped scorer, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from highlightr.core.device import resolve_device
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.files import check_folder_output, whole_folder, write_whole
+from highlightr.core.progress import ProgressHook
+from highlightr.core.tensors import write_arrays
+from highlightr.core.types import FloatArray
+from highlightr.evaluation import Row, evaluate_cases, find_protocol
+from highlightr.evaluation.ranking import average_precision
+from highlightr.training.own_data import LEAST_VIDEOS, LEAVE_ONE_OUT_BELOW, Labelled, OwnData, folds_of, gather, split
+from highlightr.training.own_fits import Fit, Fitted, FullFit, NoQueryFit, QueryFit
+from highlightr.zoo import Preset, ScorerChoice, load_preset
+from highlightr.zoo.presets import OWN_WEIGHTS, PRESET_FILE, ScorerUse
+
+__all__ = ["MANY_ITEMS", "KindResult", "OwnResult", "train_own"]
+
+MANY_ITEMS = 60
+"""Labelled items from which on the full CFSum is tried beside the linear one."""
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class KindResult:
+    """What came of the labels with a query, or of those without."""
+
+    kind: str
+    """`query` or `no_query`."""
+    rows: tuple[Row, ...]
+    """What was learned, what ships, then random, position prior and oracle; held-out videos, protocol `moments`."""
+    items: int
+    videos: int
+    better: bool
+    kept: str
+    """Name of the scorer that the preset uses."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OwnResult:
+    """The preset folder and how it was judged."""
+
+    folder: Path
+    kinds: tuple[KindResult, ...]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types: `report.json`, and what ``--json`` prints."""
+        return {"preset": str(self.folder), "kinds": [asdict(each) for each in self.kinds], "notes": list(self.notes)}
+
+
+def train_own(
+    data: Path, out: Path, *, features: str = "lite", device: str = "auto", progress: ProgressHook | None = None
+) -> OwnResult:
+    """Train on a folder of labelled videos and write a preset folder.
+
+    Args:
+        data: videos with ``moments.csv`` or ``scores.csv``.
+        out: the preset folder; a name that is free.
+        features: the preset whose features and shipped scorers are the start: `lite` or `clip`.
+        device: `auto`, `cpu` or `cuda`.
+        progress: as `Highlighter`.
+
+    Raises:
+        ConfigError: labels that cannot be trained on, with what would be needed. Nothing is written then.
+        OutputError: `out` exists already or cannot be written.
+        WeightsError: weights of the features that are not here.
+    """
+    if features not in ("lite", "clip"):
+        raise ConfigError(f"own videos are trained on the features of lite or clip, got {features!r}")
+    if (out / PRESET_FILE).exists():
+        raise OutputError(f"{out} holds a preset already; choose another name with --out")
+    check_folder_output(out)
+    base, place = load_preset(features), resolve_device(device)
+    found = gather(data, base, place, progress)
+    notes = list(found.notes)
+    results: list[KindResult] = []
+    fitted: dict[str, Fitted] = {}
+    for kind, with_query in (("query", True), ("no_query", False)):
+        items = found.of_kind(with_query)
+        if not items:
+            continue
+        judged, own = _kind(kind, items, base, place, notes)
+        if judged is None:
+            continue
+        results.append(judged)
+        if own is not None:
+            fitted[kind] = own
+    if not results:
+        raise ConfigError(f"{data}: {notes[-1]}")
+    result = OwnResult(out, tuple(results), tuple(notes))
+    _write(out, _preset(base, out.name, fitted, results), fitted, result)
+    return result
+
+
+def _kind(
+    kind: str, items: Sequence[Labelled], base: Preset, device: str, notes: list[str]
+) -> tuple[KindResult | None, Fitted | None]:
+    """Judge and, where it is better, fit on everything."""
+    data = OwnData(tuple(items), ())
+    if len(data.videos) < LEAST_VIDEOS:
+        said = "with a query" if kind == "query" else "without a query"
+        notes.append(f"labels {said} need at least {LEAST_VIDEOS} videos, and there are {len(data.videos)}")
+        return None, None
+    own_notes: list[str] = []
+    fits = list(_fits(kind, items, base, device, own_notes))
+    folds = folds_of(data.videos)
+    how = "each video held out once" if len(data.videos) < LEAVE_ONE_OUT_BELOW else f"{len(folds)} folds by video"
+    own_notes.append(f"judged by {how}: {len(data.videos)} videos, {len(items)} labelled items")
+    learned = {fit.name: _held_out(fit, items, folds) for fit in fits}
+    shipped = {name: [each.rows[name] for each in items] for name in items[0].rows}
+    default = base.scorer_name("" if kind == "query" else None)
+    best = max(learned, key=lambda name: _mean(items, learned[name]), default=None)
+    better = best is not None and _is_better(items, learned[best], shipped[default])
+    if best is not None:
+        own_notes.append(_verdict(best, default, better))
+    rows = _rows(items, learned | shipped)
+    own = next(fit for fit in fits if fit.name == best).fit(items) if better else None
+    kept = default if own is None else f"own-{kind.replace('_', '-')}"
+    result = KindResult(kind, rows, len(items), len(data.videos), better, kept, tuple(own_notes))
+    return result, own
+
+
+def _fits(kind: str, items: Sequence[Labelled], base: Preset, device: str, notes: list[str]) -> Iterator[Fit]:
+    if kind == "no_query":
+        yield NoQueryFit(items)
+    elif "cfsum-lite" in base.scorers:
+        yield QueryFit(base)
+    else:
+        notes.append(f"{base.name} compares pictures with words as it is; there is nothing linear to fit to a query")
+    if len(items) < MANY_ITEMS:
+        notes.append(f"the full CFSum was not tried: it takes {MANY_ITEMS} labelled items, and there are {len(items)}")
+    elif base.name != "lite":
+        notes.append("the full CFSum was not tried: its config `own` is for the features of lite")
+    elif not (find_spec("torch") and find_spec("lightning")):
+        notes.append("the full CFSum was not tried: pip install 'highlightr[train]' brings what it needs")
+    else:
+        yield FullFit(kind == "query", device)
+
+
+def _held_out(fit: Fit, items: Sequence[Labelled], folds: Sequence[set[str]]) -> list[FloatArray]:
+    """Scores of every item by a fit without its video, in the order of the items."""
+    scores: dict[str, FloatArray] = {}
+    for fold in folds:
+        rest, held = split(items, fold)
+        fitted = fit.fit(rest)
+        scores |= {each.item.key: fitted.scores(each) for each in held}
+    return [scores[each.item.key] for each in items]
+
+
+def _precisions(items: Sequence[Labelled], scores: Sequence[FloatArray]) -> dict[str, float]:
+    """Video to the mean average precision of its items."""
+    found: dict[str, list[float]] = {}
+    for each, values in zip(items, scores, strict=True):
+        found.setdefault(each.item.group, []).append(average_precision(each.positive, values))
+    return {video: float(np.mean(values)) for video, values in found.items()}
+
+
+def _mean(items: Sequence[Labelled], scores: Sequence[FloatArray]) -> float:
+    return float(np.mean(list(_precisions(items, scores).values())))
+
+
+def _is_better(items: Sequence[Labelled], own: Sequence[FloatArray], shipped: Sequence[FloatArray]) -> bool:
+    ours, theirs = _precisions(items, own), _precisions(items, shipped)
+    gains = np.array([ours[video] - theirs[video] for video in ours])
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and gains.mean() > 0)
+
+
+def _verdict(best: str, default: str, better: bool) -> str:
+    if better:
+        return f"{best} ranks held-out clips better than {default}, which ships: the preset uses it"
+    return (
+        f"{best} is not better than {default} on held-out videos by more than chance explains: the preset keeps "
+        f"{default}, which ships; more labelled videos may change that"
+    )
+
+
+def _rows(items: Sequence[Labelled], scored: dict[str, list[FloatArray]]) -> tuple[Row, ...]:
+    protocol = find_protocol("moments")
+    rows: list[Row] = []
+    baselines: tuple[Row, ...] = ()
+    for name, scores in scored.items():
+        cases = [each.case(values) for each, values in zip(items, scores, strict=True)]
+        first, *others = evaluate_cases(protocol, cases).rows
+        rows.append(replace(first, name=name))
+        baselines = tuple(others)
+    return (*rows, *baselines)
+
+
+def _preset(base: Preset, name: str, fitted: dict[str, Fitted], results: Sequence[KindResult]) -> Preset:
+    scorers, use = dict(base.scorers), asdict(base.use)
+    for kind, own in fitted.items():
+        label = f"own-{kind.replace('_', '-')}"
+        scorers[label] = ScorerChoice(own.scorer_name, own.config, f"{label}{OWN_WEIGHTS}")
+        use[kind] = label
+    figures = []
+    for each in results:
+        ranked = ", ".join(f"{row.name} {row.metrics['map']:.1f}" for row in each.rows)
+        labels = "with a query" if each.kind == "query" else "without a query"
+        figures.append(f"mAP on {each.videos} own videos, {labels}, held out: {ranked}")
+    summary = f"Trained on own videos, on the features of {base.name}; uses {use['query']} and {use['no_query']}."
+    measured = "; ".join(figures) + "."
+    return replace(base, name=name, summary=summary, scorers=scorers, use=ScorerUse(**use), measured=measured)
+
+
+def _write(out: Path, preset: Preset, fitted: dict[str, Fitted], result: OwnResult) -> None:
+    plain = {name: value for name, value in asdict(preset).items() if value is not None and value != {}}
+    plain["extractors"] = list(preset.extractors)
+    plain["scorers"] = {name: _plain(choice) for name, choice in preset.scorers.items()}
+    with whole_folder(out, overwrite=False) as folder:
+        for kind, own in fitted.items():
+            write_arrays(folder / f"own-{kind.replace('_', '-')}{OWN_WEIGHTS}", own.tensors)
+        write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
+        write_whole(folder / PRESET_FILE, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def _plain(choice: ScorerChoice) -> dict[str, Any]:
+    values = json.loads(json.dumps(asdict(choice)))
+    return {name: value for name, value in values.items() if value not in (None, {})}

@@ -1,0 +1,182 @@
+"""What can be fitted to a user's labels: the linear CFSum with a query and without, and the full CFSum.
+
+In: `Labelled` items. Out: a scorer, and its tensors for a weights file. A linear fit has one setting, its penalty,
+which is chosen by holding out videos among the items that it is given.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.tensors import read_tensors
+from highlightr.core.types import FloatArray
+from highlightr.evaluation.ranking import average_precision
+from highlightr.model_loader import label_bank, open_text_encoder
+from highlightr.scorers import Scorer
+from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, unit_rows
+from highlightr.scorers.configs import CFSumLiteConfig
+from highlightr.training.linear import moved_map, ridge_map
+from highlightr.training.own_data import Labelled, folds_of, split
+from highlightr.zoo import Preset, weights_path
+
+MOST_ROWS = 6000
+"""Clips that a map without a query is fitted to; of more, every second, third, … is taken."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained scorer and how a preset names it."""
+
+    scorer_name: str
+    config: Mapping[str, Any]
+    tensors: Mapping[str, FloatArray]
+    scorer: Scorer
+
+    def scores(self, labelled: Labelled) -> FloatArray:
+        """(num_clips,) in [0, 1]."""
+        return self.scorer.score(labelled.features, labelled.query, labelled.shots).values
+
+
+class Fit(ABC):
+    """A way to learn from labels."""
+
+    name: str
+
+    @abstractmethod
+    def fit(self, items: Sequence[Labelled]) -> Fitted:
+        """Learn from all of these."""
+
+
+class LinearFit(Fit):
+    """A closed form with a penalty."""
+
+    penalties: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+    @abstractmethod
+    def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
+        """Learn from these with this penalty."""
+
+    def fit(self, items: Sequence[Labelled]) -> Fitted:
+        """Learn with the penalty that ranks held-out videos among these best; the largest of equals."""
+        folds = folds_of(sorted({each.item.group for each in items}))
+        found = {penalty: self._held_out(items, folds, penalty) for penalty in self.penalties}
+        best = max(sorted(found, reverse=True), key=lambda penalty: round(found[penalty], 6))
+        return self.with_penalty(items, best)
+
+    def _held_out(self, items: Sequence[Labelled], folds: Sequence[set[str]], penalty: float) -> float:
+        precisions = []
+        for fold in folds:
+            rest, held = split(items, fold)
+            fitted = self.with_penalty(rest, penalty)
+            precisions += [average_precision(each.positive, fitted.scores(each)) for each in held]
+        return float(np.mean(precisions))
+
+
+class QueryFit(LinearFit):
+    """The linear CFSum that ships, its map from pictures to sentences moved towards the labelled moments."""
+
+    name = "linear CFSum, own"
+
+    def __init__(self, preset: Preset) -> None:
+        self._choice = preset.scorers["cfsum-lite"]
+        self._config = CFSumLiteConfig.from_mapping(self._choice.config)
+        self._shipped = read_tensors(weights_path(str(self._choice.weights)))
+        self._text = str(preset.text)
+
+    @cached_property
+    def _banks(self) -> tuple[Any, Any]:
+        encoder = open_text_encoder(self._text)
+        return label_bank(encoder, "imagenet"), label_bank(encoder, "yamnet")
+
+    def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
+        """See `LinearFit.with_penalty`."""
+        own, stream = dict(self._shipped), self._config.pooled_stream
+        looks = np.stack([unit_rows(each.features.streams[stream])[each.positive].mean(axis=0) for each in items])
+        said = np.stack([each.query.vector for each in items if each.query is not None]) - own["text_mean"]
+        own["clip_map"] = moved_map(own["clip_map"], looks - own["clip_mean"], said @ own["text_map"], penalty)
+        weights = LinearWeights.from_tensors(own, self._config, "the fit")
+        scorer = CFSumLiteScorer(*self._banks, weights, self._config)
+        return Fitted("cfsum-lite", self._choice.config, own, scorer)
+
+
+class NoQueryFit(LinearFit):
+    """One linear map from all streams to the labels, within videos."""
+
+    name = "linear CFSum, own"
+    penalties = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+
+    def __init__(self, items: Sequence[Labelled]) -> None:
+        widths = {name: rows.shape[1] for each in items for name, rows in each.features.streams.items()}
+        everywhere = tuple(name for name in sorted(widths) if all(name in each.features.streams for each in items))
+        if not everywhere:
+            raise ConfigError("the labelled videos have no kind of features in common; train picture and sound apart")
+        clip_seconds = items[0].features.grid.clip_seconds
+        # Only what every video has: a map that leans on sound would be wrong by a constant where there is none.
+        self._config = CFSumLinearConfig({name: widths[name] for name in everywhere}, everywhere, clip_seconds)
+
+    def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
+        """See `LinearFit.with_penalty`."""
+        streams = self._config.streams
+        rows = {name: [unit_rows(each.features.streams[name]) for each in items] for name in streams}
+        means = {name: np.concatenate(each).mean(axis=0) for name, each in rows.items()}
+        videos = [np.concatenate([rows[name][i] for name in streams], axis=1) for i in range(len(items))]
+        seen = np.concatenate([video - video.mean(axis=0) for video in videos])
+        wanted = np.concatenate([each.item.labels - each.item.labels.mean() for each in items])[:, None]
+        step = -(-len(seen) // MOST_ROWS)
+        map_ = ridge_map(seen[::step], wanted[::step], penalty)[:, 0]
+        ends = np.cumsum(list(streams.values()))
+        tensors = {"offset": np.array([np.mean([each.item.labels.mean() for each in items])], dtype=np.float32)}
+        for name, part in zip(streams, np.split(map_, ends[:-1]), strict=True):
+            tensors |= {f"{name}.mean": means[name], f"{name}.weight": part.astype(np.float32)}
+        scorer = CFSumLinearScorer(tensors, self._config, "the fit")
+        return Fitted("cfsum-linear", self._config.to_mapping(), tensors, scorer)
+
+
+class FullFit(Fit):
+    """The full CFSum, trained by the config `own`."""
+
+    name = "full CFSum, own"
+
+    def __init__(self, with_query: bool, device: str) -> None:
+        self._with_query, self._device = with_query, device
+
+    def fit(self, items: Sequence[Labelled]) -> Fitted:
+        """Train for the config's epochs."""
+        from highlightr.training.batches import Queries, Store
+        from highlightr.training.config import load_config
+        from highlightr.training.learners import create_learner
+        from highlightr.training.loop import BEST, fit
+        from highlightr.training.own_full import Kept
+
+        config = load_config("own")
+        if not self._with_query:
+            changes = {"scorer.config.modalities": ["video", "audio"], "scorer.config.similarity_width": 0}
+            config = config.changed(changes)
+        learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
+        with TemporaryDirectory() as folder:
+            store = Store(Kept(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))
+            fit(learner, config, store, None, Path(folder), self._device, None)
+            tensors = read_tensors(Path(folder) / BEST)
+        learner.network.cpu().eval()
+        return Fitted("cfsum", config.scorer.config, tensors, _opened(config.scorer.config, tensors))
+
+
+def _opened(config: Mapping[str, Any], tensors: Mapping[str, FloatArray]) -> Scorer:
+    """The scorer exactly as a preset opens it."""
+    from highlightr.core.tensors import write_arrays
+    from highlightr.scorers import ScorerContext, create_scorer
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "own.safetensors"
+        write_arrays(path, tensors)
+        return create_scorer("cfsum", config, ScorerContext(path))
