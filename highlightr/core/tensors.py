@@ -92,4 +92,4 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """
     from safetensors.numpy import save
 
-    write_whole(path, save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}))
+    write_whole(path, save({name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}))

@@ -141,6 +141,7 @@ def test_ridge_is_the_same_from_either_side_and_a_move_starts_at_the_map(count: 
     assert moved_map(start, rows, rows @ start, 0.1) == pytest.approx(start, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_with_many_labels_the_full_network_is_tried_beside_the_linear_one(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
