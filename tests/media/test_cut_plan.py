@@ -99,3 +99,13 @@ def test_caution_changes_the_way_and_nothing_else(case: tuple[Frames, Fraction, 
     assert quick.shown == safe.shown
     assert all(take.reach.seek_seconds is None for take in safe.takes)
     assert [take.frames for take in quick.takes] == [take.frames for take in safe.takes]
+
+
+def test_frames_whose_timestamps_fall_together_may_be_shown_a_frame_later() -> None:
+    """They may leave the decoder in another order: sorted 498452, 498454, 499955, 499955, decoded third and second."""
+    ticks = [0, 1501, 1503, 3004, 3004, 4505]
+    frames = tuple(Fraction(tick, 90000) for tick in ticks)
+    take = plan.Take(Reach(Fraction(0)), Fraction(0), Fraction(6006, 90000), Fraction(0), frames)
+    assert take.loose_seconds == Fraction(1501, 90000)
+    steady = plan.Take(Reach(Fraction(0)), Fraction(0), Fraction(1), Fraction(0), frames[:2])
+    assert steady.loose_seconds == 0

@@ -6,6 +6,7 @@ how each is reached.
 
 from __future__ import annotations
 
+import statistics
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,17 @@ class Take:
         """How far apart frames must be kept; `None` unless timestamps of the file fall together."""
         steps = [after - before for before, after in pairwise(self.frames)]
         return min((step for step in steps if step), default=None) if 0 in steps else None
+
+    @property
+    def loose_seconds(self) -> Fraction:
+        """By how much frames may be shown later than planned: one frame, where timestamps of the file fall together.
+
+        They are moved apart then, and may leave the decoder in another order than that of their timestamps.
+        """
+        if self.smallest_step is None:
+            return Fraction(0)
+        steps = [after - before for before, after in pairwise(self.frames)]
+        return max(2 * self.smallest_step, statistics.median(steps))
 
     @property
     def middle(self) -> Fraction:

@@ -155,9 +155,8 @@ def _planned(
 def _expected(cut: CutPlan, plan: OutputPlan) -> Planned:
     """What the file should hold."""
     starts = [float(take.offset) for take in cut.takes if take.frames]
-    # Where timestamps of the source fall together, frames are moved apart, by less than a frame each.
-    loose = max((take.smallest_step or Fraction(0) for take in cut.takes), default=Fraction(0))
-    return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown], 2 * float(loose))
+    loose = max((take.loose_seconds for take in cut.takes), default=Fraction(0))
+    return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown], float(loose))
 
 
 def _per_piece(cut: CutPlan, stills: list[bytes] | None) -> list[bytes] | None:
