@@ -219,7 +219,8 @@ class _Copier:
         for read in self._reader.packets_from(early, indices):
             if start <= read.shown < stop:
                 yield read
-            elif read.shown > stop + _INTERLEAVING_SECONDS:
+            elif read.shown > stop + _INTERLEAVING_SECONDS and read.packet.stream.index == self._indices[0]:
+                # Sound alone does not end it: the last picture of a transport stream is read at the file's end.
                 return
 
 
