@@ -29,6 +29,9 @@ from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own_data import Labelled, folds_of, split
 from highlightr.zoo import Preset, weights_path
 
+_SOUND = ("yamnet", "audio_dynamics")
+"""Streams that a new video may lack; its sound then counts as the average of those that were labelled."""
+
 MOST_ROWS = 6000
 """Clips that a map without a query is fitted to; of more, every second, third, … is taken."""
 
@@ -121,8 +124,8 @@ class NoQueryFit(LinearFit):
         if not everywhere:
             raise ConfigError("the labelled videos have no kind of features in common; train picture and sound apart")
         clip_seconds = items[0].features.grid.clip_seconds
-        # Only what every video has: a map that leans on sound would be wrong by a constant where there is none.
-        self._config = CFSumLinearConfig({name: widths[name] for name in everywhere}, everywhere, clip_seconds)
+        required = tuple(name for name in everywhere if name not in _SOUND)
+        self._config = CFSumLinearConfig({name: widths[name] for name in everywhere}, required, clip_seconds)
 
     def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
         """See `LinearFit.with_penalty`."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import Scorer, ScorerContext, contract_of, create_scorer
+from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer, linear_tensor_shapes
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
@@ -14,7 +15,7 @@ from highlightr.zoo.presets import load_preset
 TEXT_WIDTH = 384
 WIDTHS = {"efficientnet_lite0": 1280, "yamnet": 521, "imagenet": 1000, "clip": TEXT_WIDTH}
 ROWS_PER_SECOND = 62.5
-SCORERS = ("zeroshot", "cosine", "cfsum", "cfsum-lite", "davihd", "debug")
+SCORERS = ("zeroshot", "cosine", "cfsum", "cfsum-lite", "cfsum-linear", "davihd", "debug")
 
 
 def features(seconds: float, seed: int = 0, skip: int = 0, without: tuple[str, ...] = ()) -> Features:
@@ -70,6 +71,8 @@ def linear_tensors(seed: int) -> dict[str, np.ndarray]:
 def settings(name: str) -> dict[str, object]:
     if name == "cosine":
         return {"image_width": TEXT_WIDTH}
+    if name == "cfsum-linear":
+        return {"streams": {"efficientnet_lite0": 1280, "yamnet": 521}, "required": ["efficientnet_lite0"]}
     return dict(load_preset(f"{name}-debug").scorer.config) if name in ("cfsum", "davihd") else {}
 
 
@@ -81,6 +84,11 @@ def scorer(name: str, seed: int = 0) -> Scorer:
     if name == "cfsum-lite":
         weights = LinearWeights.from_tensors(linear_tensors(seed), CFSumLiteConfig(), "the test")
         return CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)
+    if name == "cfsum-linear":
+        config = CFSumLinearConfig.from_mapping(settings(name))
+        rng = np.random.default_rng(seed)
+        drawn = {key: rng.random(shape, dtype=np.float32) for key, shape in linear_tensor_shapes(config).items()}
+        return CFSumLinearScorer(drawn, config, "the test")
     return create_scorer(name, settings(name), ScorerContext(random_seed=seed))
 
 

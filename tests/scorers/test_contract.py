@@ -106,7 +106,7 @@ class TestContract:
 
     def test_random_weights_say_so(self, name: str) -> None:
         notes = self.score(name, factories.features(10), factories.query()).notes
-        assert (RANDOM_WEIGHTS in notes) == (name not in ("zeroshot", "cosine", "cfsum-lite"))
+        assert (RANDOM_WEIGHTS in notes) == (name not in ("zeroshot", "cosine", "cfsum-lite", "cfsum-linear"))
 
     def test_the_contract_is_known_without_making_the_scorer(self, name: str) -> None:
         assert contract_of(name, factories.settings(name)) == factories.scorer(name).contract
@@ -117,6 +117,9 @@ class TestContract:
         assert report["total"] == sum(report["parameters"].values())
         if name == "cfsum-lite":
             assert report["total"] == sum(value.size for value in factories.linear_tensors(0).values())
+            return
+        if name == "cfsum-linear":
+            assert report["total"] == 2 * (1280 + 521) + 1
             return
         network = getattr(factories.scorer(name), "network", None)
         assert report["total"] == (sum(p.numel() for p in network.parameters()) if network else 0)
@@ -207,7 +210,11 @@ def test_a_query_of_another_encoder_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("best", {}, "no scorer named 'best'; there are zeroshot, cosine, cfsum, cfsum-lite, davihd, debug"),
+        (
+            "best",
+            {},
+            "no scorer named 'best'; there are zeroshot, cosine, cfsum, cfsum-lite, cfsum-linear, davihd, debug",
+        ),
         ("cfsum", {}, "exactly one of them; neither was given"),
         ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
         ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no key 'depth'"),

@@ -18,9 +18,21 @@ from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.configs import FromMapping
+from highlightr.scorers.neural import reasons_of
 from highlightr.scorers.weights import misfit
 
 __all__ = ["CFSumLinearConfig", "CFSumLinearScorer", "linear_tensor_shapes"]
+
+
+_SEEN = ("visual", "looks like what was marked")
+_HEARD = ("audio", "sounds like what was marked")
+_FOUND = {
+    "yamnet": _HEARD,
+    "cnn14": _HEARD,
+    "audio_dynamics": _HEARD,
+    "motion": ("motion", "moves like what was marked"),
+}
+"""Stream to what kind of reason it is, in words; the others are pictures."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class CFSumLinearScorer(Scorer):
         return {name: int(np.prod(shape)) for name, shape in shapes.items()}
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
-        """Score every clip; `Scores.parts` are the streams' terms, whose sum and the offset make the score.
+        """Score every clip; `Scores.parts` are the streams' terms and `bias`, whose sum is the score before clipping.
 
         Raises:
             ConfigError: a required stream that the video lacks, or one of another width.
@@ -98,7 +110,9 @@ class CFSumLinearScorer(Scorer):
         total = np.sum(list(kept.values()), axis=0) + self._tensors["offset"][0]
         if not np.isfinite(total).all():
             raise ConfigError("cfsum-linear gave a value that is not finite; look for one in the features")
-        return Scores(features.grid, np.clip(total, 0, 1).astype(np.float32), kept)
+        reasons = reasons_of({name: (*_FOUND.get(name, _SEEN), part) for name, part in kept.items()})
+        bias = np.full(features.grid.num_clips, self._tensors["offset"][0], dtype=np.float32)
+        return Scores(features.grid, np.clip(total, 0, 1).astype(np.float32), kept | {"bias": bias}, reasons)
 
     def _term(self, name: str, width: int, features: Features) -> FloatArray | None:
         if name not in features.streams:
