@@ -213,7 +213,7 @@ def test_a_query_of_another_encoder_is_refused() -> None:
         (
             "best",
             {},
-            "no scorer named 'best'; there are zeroshot, cosine, cfsum, cfsum-lite, cfsum-linear, davihd, debug",
+            "no scorer named 'best'; there are zeroshot, cosine, cfsum, cfsum-lite, cfsum-linear, davihd",
         ),
         ("cfsum", {}, "exactly one of them; neither was given"),
         ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
