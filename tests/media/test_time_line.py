@@ -191,3 +191,18 @@ def test_a_picture_that_is_shorter_than_the_sound(suffix: str, tmp_path: Path) -
     copied = cut_summary(source, [Segment(4.5, 5.0, 0.5)], tmp_path / "copied.mkv", copy=True)
     # The demuxer of a transport stream holds the last picture back until the file ends.
     assert len(_frames(copied.path)[0]) == round(copied.seconds * 25)
+
+
+def _mixed(path: Path, *rates: int) -> CutResult:
+    """A cut whose audio tracks, the base's at these rates, are mixed."""
+    sound = [part for number, rate in enumerate(rates) for part in ("-map", "0:a", f"-ar:a:{number}", str(rate))]
+    run_ffmpeg(["-i", f"file:{_base()}", "-map", "0:v", *sound, *X264, "-c:a", "pcm_s16le", f"file:{path}"])
+    segments = [Segment(start, stop, 0.5) for start, stop in ((0.96, 3.16), (6.0, 8.04))]
+    return cut_summary(probe(path), segments, path.with_suffix(".mp4"), mix_audio=True)
+
+
+@pytest.mark.parametrize("rates", [(96_000,), (88_200,), (44_100, 48_000), (22_050, 96_000)])
+def test_sound_stays_in_place_whatever_its_rate(rates: tuple[int, ...], tmp_path: Path) -> None:
+    clicks = _clicks(_mixed(tmp_path / "plain.mkv", 48_000).path)
+    assert len(clicks) >= 9
+    assert _clicks(_mixed(tmp_path / "rates.mkv", *rates).path) == pytest.approx(clicks, abs=0.003)
