@@ -267,3 +267,21 @@ def test_subtitles_of_which_nothing_is_shown_make_no_track(tmp_path: Path) -> No
     result = cut_summary(probe(everything(tmp_path, ".mkv")), [Segment(6.0, 7.0, 1.0)], tmp_path / "out.mkv")
     assert held(result.path, tmp_path).contents.subtitles == ()
     assert result.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "suffix", "is_kept"), [("swe", ".mov", False), ("swe", ".mp4", True), ("fra", ".mov", True)]
+)
+def test_a_language_that_the_container_cannot_name_is_noted(
+    language: str, suffix: str, is_kept: bool, tmp_path: Path
+) -> None:
+    """QuickTime's table has other codes, and few; the only audio track counts, and subtitles do."""
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,500 --> 00:00:02,500\nHello\n")
+    path, tags = tmp_path / "in.mkv", [f"-metadata:s:{stream}:0" for stream in "as"]
+    streams = ["-i", f"file:{with_tone(tmp_path / 'tone.mkv', '300')}", "-i", f"file:{words}", "-map", "0", "-map", "1"]
+    told_as = [part for tag in tags for part in (tag, f"language={language}")]
+    run_ffmpeg([*streams, "-c:v", "copy", "-c:a", "copy", "-c:s", "srt", *told_as, f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / f"out{suffix}")
+    lost = "the language of audio track 1 (swe); the language of subtitle track 1 (swe)"
+    assert any(lost in note for note in result.notes) is not is_kept

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from highlightr.core.types import Source
-from highlightr.media._container.contents import Contents, read_contents
+from highlightr.media._container.contents import Contents, Track, read_contents
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.extras import subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan
@@ -46,8 +46,16 @@ def _missing(
     for kind, words in _SIDE_DATA.items():
         if kind in wanted.side_data and kind not in held.side_data:
             yield words
-    pairs = zip(source.audio_tracks, tracks, strict=False)
-    for number, (before, after) in enumerate(pairs, start=1):
-        for name, value in plan.track(before.index).tags.items():
-            if len(plan.sound) != 1 and name not in held.tracks[after].tags:
-                yield f"the {name} of audio track {number} ({value})"
+    is_mixed = any(len(sound.inputs) > 1 for sound in plan.sound)
+    for number, (before, after) in enumerate(zip(source.audio_tracks, tracks, strict=False), start=1):
+        if not is_mixed:
+            yield from _untold(plan.track(before.index), held.tracks[after], f"audio track {number}")
+    for number, ((subtitle, _), kept) in enumerate(zip(plan.subtitles, held.subtitles, strict=False), start=1):
+        yield from _untold(subtitle, kept, f"subtitle track {number}")
+
+
+def _untold(before: Track, after: Track, name: str) -> Iterator[str]:
+    """Tags that a track lost."""
+    for tag, value in before.tags.items():
+        if tag not in after.tags:
+            yield f"the {tag} of {name} ({value})"
