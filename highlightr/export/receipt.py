@@ -22,7 +22,7 @@ from highlightr.core.hashing import content_hash
 from highlightr.core.text import json_shown
 from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segment, Source, Summary
 from highlightr.features.base import Weights
-from highlightr.media import CutResult, Piece
+from highlightr.media.cut import CutResult, Piece
 
 __all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "software_versions", "write_receipt"]
 

@@ -23,7 +23,8 @@ from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.export.summary import Provenance, cutting, deliver
 from highlightr.export.timelines.read import EditSpan, find_video, read_edit
 from highlightr.features.base import Weights
-from highlightr.media import cut_clips, cut_summary, probe
+from highlightr.media import probe
+from highlightr.media.cut import cut_clips, cut_summary
 from highlightr.options import SummarizeOptions
 from highlightr.selection.spans import Span, clip_overlaps
 

@@ -18,7 +18,7 @@ from highlightr.export.report import write_report
 from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.export.timelines.write import render_timeline
 from highlightr.features.base import Weights
-from highlightr.media import CutResult, cut_clips, cut_summary
+from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions
 

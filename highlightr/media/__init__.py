@@ -1,7 +1,6 @@
-"""Reading and writing media: probe, decode in one pass, cut with ffmpeg."""
+"""Reading media: probe, decode in one pass. Writing is `highlightr.media.cut`, which a score alone does not need."""
 
 from highlightr.media._decode.frame_converter import shown_size
-from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.decode import decode
 from highlightr.media.outputs import check_suffix
 from highlightr.media.probe import probe
@@ -11,17 +10,13 @@ from highlightr.media.thumbnails import grab_thumbnails
 __all__ = [
     "AudioBlock",
     "AudioTap",
-    "CutResult",
     "Frame",
     "FrameTap",
     "Item",
-    "Piece",
     "Tap",
     "Thumbnail",
     "ThumbnailTap",
     "check_suffix",
-    "cut_clips",
-    "cut_summary",
     "decode",
     "grab_thumbnails",
     "probe",

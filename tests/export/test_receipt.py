@@ -13,7 +13,7 @@ import pytest
 from highlightr.core.errors import MediaError, OutputError
 from highlightr.export.receipt import build_receipt, receipt_schema, write_receipt
 from highlightr.features.base import Weights
-from highlightr.media import CutResult, Piece
+from highlightr.media.cut import CutResult, Piece
 from highlightr.selection import SelectionOptions
 from tests.export.example import example
 

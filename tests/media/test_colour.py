@@ -16,9 +16,10 @@ from PIL import Image
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
-from highlightr.media import cut_summary, probe
+from highlightr.media import probe
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
+from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 
 HD, SD = (1280, 720), (640, 480)

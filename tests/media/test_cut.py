@@ -18,7 +18,7 @@ from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError, OutputError
 from highlightr.core.types import Segment
-from highlightr.media import AudioTap, CutResult, cut_clips, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media import AudioTap, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import codecs as _codecs
@@ -26,6 +26,7 @@ from highlightr.media._cut import encode as _encode
 from highlightr.media._cut.output_plan import plan_output
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.stills import Stills
+from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from tests.mediamaker import (
     CLICK_EVERY_SECONDS,

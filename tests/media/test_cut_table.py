@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from highlightr.core.types import Segment, Source
-from highlightr.media import AudioTap, CutResult, cut_summary, decode, probe
+from highlightr.media import AudioTap, decode, probe
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.frame_times import frame_times
+from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import click_times, made, read_number
 

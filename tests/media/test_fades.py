@@ -10,7 +10,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Segment
-from highlightr.media import cut_summary, probe
+from highlightr.media import probe
+from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 
 SEGMENTS = (Segment(0.0, 1.0, 1.0), Segment(2.0, 3.0, 1.0))

@@ -10,7 +10,8 @@ import av
 import pytest
 
 from highlightr.core.types import Segment
-from highlightr.media import CutResult, cut_summary, probe
+from highlightr.media import probe
+from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made, read_number
 

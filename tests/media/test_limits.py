@@ -9,7 +9,7 @@ import pytest
 
 from highlightr.core.errors import CutError, MediaError
 from highlightr.core.types import Segment
-from highlightr.media import AudioTap, FrameTap, Piece, cut_summary, decode, probe
+from highlightr.media import AudioTap, FrameTap, decode, probe
 from highlightr.media._container import boxes
 from highlightr.media._container.boxes import check_tables
 from highlightr.media._container.contents import Contents
@@ -17,6 +17,7 @@ from highlightr.media._container.limits import check_length, check_picture, deco
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut.copy import copy_pieces
 from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media.cut import Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made
 

@@ -11,7 +11,8 @@ import pytest
 
 from highlightr.core.errors import MediaError
 from highlightr.core.types import Segment
-from highlightr.media import AudioTap, FrameTap, ThumbnailTap, cut_summary, decode, probe
+from highlightr.media import AudioTap, FrameTap, ThumbnailTap, decode, probe
+from highlightr.media.cut import cut_summary
 
 pytestmark = pytest.mark.realdata
 

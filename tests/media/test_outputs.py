@@ -10,7 +10,8 @@ import pytest
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import check_output
 from highlightr.core.types import Segment, Source
-from highlightr.media import check_suffix, cut_summary, probe
+from highlightr.media import check_suffix, probe
+from highlightr.media.cut import cut_summary
 from tests.mediamaker import made
 
 

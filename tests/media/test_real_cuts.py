@@ -10,7 +10,8 @@ import pytest
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
-from highlightr.media import cut_summary, probe
+from highlightr.media import probe
+from highlightr.media.cut import cut_summary
 from tests.media.test_cut_table import check, cut, first_frame, watch
 
 NUMBERED = (

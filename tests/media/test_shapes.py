@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from highlightr.core.types import Segment
-from highlightr.media import cut_clips, cut_summary, probe
+from highlightr.media import probe
+from highlightr.media.cut import cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 
 SQUARE = "color=white:r=25:d=2:s={size},setsar={aspect},format=yuv420p"

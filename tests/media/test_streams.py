@@ -13,11 +13,12 @@ import pytest
 
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
-from highlightr.media import CutResult, cut_clips, cut_summary, probe
+from highlightr.media import probe
 from highlightr.media._container import subtitle_tracks
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut import encode
+from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
 from tests.media.test_audio_tracks import LAYOUTS, heard, loudness, with_tone

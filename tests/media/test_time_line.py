@@ -17,7 +17,8 @@ from PIL import Image
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment, Source
-from highlightr.media import AudioTap, CutResult, Frame, FrameTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media import AudioTap, Frame, FrameTap, decode, grab_thumbnails, probe
+from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import click_times, made, read_number
 

@@ -14,8 +14,9 @@ import pytest
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
-from highlightr.media import cut_summary, probe
+from highlightr.media import probe
 from highlightr.media._cut import verified
+from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.verify import Planned, check_video
 from tests.mediamaker import CLOSED_GOP, made

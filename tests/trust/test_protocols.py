@@ -16,13 +16,14 @@ import pytest
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
 from highlightr.core.types import Segment, Source
-from highlightr.media import FrameTap, Piece, ThumbnailTap, cut_summary, decode, grab_thumbnails, probe
+from highlightr.media import FrameTap, ThumbnailTap, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import encode as _encode
 from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
+from highlightr.media.cut import Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
 from tests.mediamaker import made, make_video

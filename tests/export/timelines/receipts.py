@@ -11,7 +11,7 @@ from typing import Any
 
 from highlightr.core.types import AudioStream, Segment
 from highlightr.export.receipt import build_receipt
-from highlightr.media import CutResult, Piece
+from highlightr.media.cut import CutResult, Piece
 from tests.export.example import example
 
 
