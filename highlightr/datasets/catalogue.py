@@ -67,7 +67,7 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
         "50 videos, 644 MB (stated by its page); no size of the features is published",
         "videos CC BY 3.0 (stated by its page); none is stated for the labels",
         (
-            "tvsum_anno.json (UMT), or tvsum_train_release.jsonl and tvsum_val_release.jsonl (QD-DETR)",
+            "tvsum_anno.json and static.py (UMT), or tvsum_train_release.jsonl and tvsum_val_release.jsonl (QD-DETR)",
             "UMT: video_features/VIDEO_{rgb,opt}.npy, audio_features/VIDEO.npy, query_features/VIDEO.npz",
             "QD-DETR: video, audio, query; Lighthouse: features/tvsum/{i3d,audio,clip_text}",
         ),
@@ -80,10 +80,11 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
             "labels": "https://github.com/aliensunmin/DomainSpecificHighlight",
             "features (UMT)": "https://github.com/TencentARC/UMT",
         },
-        "419 videos in UMT's splits; no size of the features is published",
+        "419 videos divided by UMT; no size of the features is published",
         "none is stated; the videos are YouTube's users'",
         (
-            "youtube_anno.json (UMT), or youtube_highlight_train_release.jsonl and youtube_highlight_val_release.jsonl",
+            "youtube_anno.json and static.py (UMT), or "
+            "youtube_highlight_train_release.jsonl and youtube_highlight_val_release.jsonl",
             "UMT: video_features/VIDEO_{rgb,opt}.npy, audio_features/VIDEO.npy",
         ),
         {"train": {}, "test": {"annotations": "youtube_highlight_val_release.jsonl"}},

@@ -1,15 +1,15 @@
-"""UMT's label files: ``tvsum_anno.json`` and ``youtube_anno.json``, one for both parts, and the splits of its code.
+"""UMT's label files: ``tvsum_anno.json`` and ``youtube_anno.json``, one for both parts, and the splits beside them.
 
 In: a folder and a `Layout` whose `split` is ``train`` or ``val`` (UMT's name for what it reports on). Out: items.
-``splits.json`` in the folder, of the same form as `umt_splits.json` here, takes the place of UMT's own splits.
+The splits are read from ``splits.json`` in the folder, or from UMT's own ``datasets/utils/static.py`` put there.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ from highlightr.datasets.items import tvsum_item, youtube_item
 from highlightr.datasets.json_lines import matrix, vector
 
 OWN_SPLITS = "splits.json"
+UMT_SPLITS = "static.py"
+"""UMT's file of split lists; it is read as text and never run."""
+
+_UMT_NAMES = {"tvsum": "TVSUM_SPLITS", "youtube-highlights": "YOUTUBE_SPLITS"}
 
 TVSUM_CATEGORIES = {
     "VT": "changing a vehicle tire",
@@ -36,6 +40,8 @@ TVSUM_CATEGORIES = {
 """TVSum's queries by category, for label files that hold no titles."""
 
 _LARGEST_BYTES = 256 * 2**20
+_LARGEST_SPLITS_BYTES = 2**20
+_FORM = '{"DOMAIN": {"train": ["VIDEO", …], "val": ["VIDEO", …]}, …}'
 
 Splits = Mapping[str, Mapping[str, list[str]]]
 """Domain to part (``train`` or ``val``) to names of videos."""
@@ -60,8 +66,7 @@ def umt_items(name: str, root: Path, layout: Layout, rejected: Rejected) -> Iter
     every = {video for parts in splits.values() for videos in parts.values() for video in videos}
     if not set(listed) & set(labels):
         raise ConfigError(
-            f"{path}: UMT's {part} split names none of its {len(labels)} videos; put a {OWN_SPLITS} into {root}: "
-            '{"DOMAIN": {"train": ["VIDEO", …], "val": ["VIDEO", …]}, …}'
+            f"{path}: the {part} split names none of its {len(labels)} videos; correct {OWN_SPLITS} in {root}: {_FORM}"
         )
     rejected.extend(_outside(path, labels, every, listed))
     make = _tvsum if name == "tvsum" else _youtube
@@ -74,23 +79,47 @@ def umt_items(name: str, root: Path, layout: Layout, rejected: Rejected) -> Iter
 
 
 def umt_splits(name: str, root: Path) -> Splits:
-    """The user's ``splits.json``, or UMT's own.
+    """The splits that lie beside the labels: ``splits.json``, else UMT's ``static.py``.
 
     Raises:
-        ConfigError: a file that has not the form.
+        ConfigError: neither is there, or it has not the form.
     """
-    path = root / OWN_SPLITS
-    if not path.is_file():
-        own: dict[str, Splits] = json.loads((files("highlightr.datasets") / "umt_splits.json").read_bytes())
-        return own[name]
-    found = _object(path)
-    for domain, parts in found.items():
+    own, umt = root / OWN_SPLITS, root / UMT_SPLITS
+    if own.is_file():
+        return _checked(_object(own), own)
+    if umt.is_file():
+        return _checked(_assigned(umt, _UMT_NAMES[name]), umt)
+    raise ConfigError(
+        f"{root}: nothing says which videos are for training and which for test; put UMT's datasets/utils/static.py "
+        f"(https://github.com/TencentARC/UMT) there, or a {OWN_SPLITS}: {_FORM}"
+    )
+
+
+def _assigned(path: Path, name: str) -> Any:
+    """The literal that a Python file assigns to a name; nothing of the file is run."""
+    try:
+        if path.stat().st_size > _LARGEST_SPLITS_BYTES:
+            raise ConfigError(f"{path}: larger than {_LARGEST_SPLITS_BYTES} bytes")
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.Assign) and any(isinstance(at, ast.Name) and at.id == name for at in node.targets):
+                return ast.literal_eval(node.value)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ConfigError(f"{path}: not a file of split lists ({error})") from error
+    raise ConfigError(f"{path}: no {name} in it")
+
+
+def _checked(splits: Any, path: Path) -> Splits:
+    if not isinstance(splits, dict):
+        raise ConfigError(f"{path}: must be {_FORM}")
+    for domain, parts in splits.items():
         good = isinstance(parts, dict) and all(
             isinstance(videos, list) and all(isinstance(video, str) for video in videos) for videos in parts.values()
         )
         if not good or not set(parts) <= {"train", "val"}:
             raise ConfigError(f"{path}: {domain!r} must hold lists of videos named train and val")
-    return found
+    return splits
 
 
 def _outside(path: Path, labels: Mapping[str, Any], every: set[str], listed: Mapping[str, str]) -> Iterator[Problem]:

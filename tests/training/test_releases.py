@@ -33,6 +33,7 @@ QV_PLACES = {
         "features/qvhighlight/clip_text",
     ),
 }
+SPLITS_NAME = {"tvsum": "TVSUM_SPLITS", "youtube-highlights": "YOUTUBE_SPLITS"}
 UMT_PLACES = {
     "moment-detr": ("video", "audio", "query"),
     "umt": ("video_features", "audio_features", "query_features"),
@@ -66,9 +67,14 @@ def qvhighlights(root: Path, release: str) -> TrainConfig:
 
 
 def umt_set(root: Path, release: str, name: str) -> TrainConfig:
-    """Every video of UMT's splits of two domains."""
+    """Two domains, each of four videos for training and one for test, divided by a file like UMT's."""
     domains = ("BK", "VT") if name == "tvsum" else ("parkour", "skating")
-    videos = [each for domain in domains for part in umt_splits(name, root)[domain].values() for each in part]
+    splits = {
+        domain: {part: [f"{domain}{part}{i}" for i in range(count)] for part, count in (("train", 4), ("val", 1))}
+        for domain in domains
+    }
+    (root / "static.py").write_text(f"import os\n\n{SPLITS_NAME[name]} = {splits!r}\n")
+    videos = [each for parts in splits.values() for part in parts.values() for each in part]
     video, audio, query = (
         root / each.replace("tvsum", {"tvsum": "tvsum"}.get(name, "youtube_highlight")) for each in UMT_PLACES[release]
     )
@@ -108,11 +114,8 @@ def test_qvhighlights_as_downloaded(tmp_path: Path, release: str) -> None:
 def test_umt_label_files_with_its_splits(tmp_path: Path, release: str, name: str) -> None:
     config = umt_set(tmp_path, release, name)
     (run,) = once(config, tmp_path).runs
-    parts = [
-        umt_splits(name, tmp_path)[domain] for domain in (("BK", "VT") if name == "tvsum" else ("parkour", "skating"))
-    ]
-    assert run.sizes["test"] == sum(len(each["val"]) for each in parts)
-    assert run.sizes["train"] + run.sizes["validation"] == sum(len(each["train"]) for each in parts)
+    assert run.sizes["test"] == 2
+    assert run.sizes["train"] + run.sizes["validation"] == 8
     assert set(run.missing.values()) == {0}
 
 
@@ -168,7 +171,7 @@ def test_a_release_can_be_given_and_own_splits_too(tmp_path: Path) -> None:
     labels = json.loads((tmp_path / "tvsum_anno.json").read_text())
     renamed = {f"own{i}": record for i, record in enumerate(labels.values())}
     (tmp_path / "tvsum_anno.json").write_text(json.dumps(renamed))
-    with pytest.raises(ConfigError, match=r"names none of its 10 videos; put a splits\.json"):
+    with pytest.raises(ConfigError, match=r"names none of its 10 videos; correct splits\.json"):
         open_dataset("tvsum", tmp_path)
     for i, video in enumerate(labels):
         for path in tmp_path.glob(f"*_features/{video}*"):
@@ -180,9 +183,17 @@ def test_a_release_can_be_given_and_own_splits_too(tmp_path: Path) -> None:
     assert run.sizes["test"] == 1
 
 
-def test_the_splits_are_umts() -> None:
-    counts = {
-        name: [sum(len(parts[part]) for parts in umt_splits(name, Path()).values()) for part in ("train", "val")]
-        for name in ("tvsum", "youtube-highlights")
-    }
-    assert counts == {"tvsum": [40, 10], "youtube-highlights": [247, 172]}
+def test_splits_are_read_and_never_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing says which videos are for training .*static\.py"):
+        umt_splits("tvsum", tmp_path)
+    (tmp_path / "static.py").write_text("TVSUM_SPLITS = __import__('os').mkdir('run')")
+    with pytest.raises(ConfigError, match=r"static\.py: not a file of split lists"):
+        umt_splits("tvsum", tmp_path)
+    (tmp_path / "static.py").write_text("YOUTUBE_SPLITS = {}")
+    with pytest.raises(ConfigError, match=r"static\.py: no TVSUM_SPLITS in it"):
+        umt_splits("tvsum", tmp_path)
+    (tmp_path / "static.py").write_text("TVSUM_SPLITS = {'BK': {'train': ['a'], 'val': ['b']}}")
+    assert umt_splits("tvsum", tmp_path) == {"BK": {"train": ["a"], "val": ["b"]}}
+    (tmp_path / "splits.json").write_text('{"BK": {"train": ["b"], "test": []}}')
+    with pytest.raises(ConfigError, match=r"'BK' must hold lists of videos named train and val"):
+        umt_splits("tvsum", tmp_path)
