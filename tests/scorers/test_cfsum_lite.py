@@ -164,6 +164,21 @@ class TestFormula:
         for row, query in zip(both, asked, strict=True):
             np.testing.assert_allclose(row, made().log_evidence(features, [query], ())[0], atol=1e-5)
 
+    def test_what_ordinary_footage_gets_is_worked_out_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        scorer, common = made(), CFSumLiteScorer._common
+        worked: list[int] = []
+
+        def counted(self: CFSumLiteScorer, rows: np.ndarray) -> np.ndarray:
+            worked.append(len(rows))
+            return common(self, rows)
+
+        monkeypatch.setattr(CFSumLiteScorer, "_common", counted)
+        first, second = factories.query(seed=1), factories.query(seed=2)
+        scorer.score(factories.features(9), first, ())
+        found = scorer.score(factories.features(15), second, ())
+        assert worked.count(scorer.config.ordinary_clips) == 1
+        np.testing.assert_array_equal(found.values, made().score(factories.features(15), second, ()).values)
+
     def test_chunks_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         features, query = factories.features(50), factories.query()
         whole = made().score(features, query, ()).values

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -217,10 +218,16 @@ class CFSumLiteScorer(Scorer):
 
     def _usual(self, queries: Sequence[Query]) -> FloatArray:
         """(queries,) log evidence that the best of ordinary footage has for each query."""
-        own, texts = self._weights, self._texts(queries)
-        rows = self._log_evidence("visual", own.ordinary_classes, own.ordinary_pooled, texts)
-        levels = np.quantile(self._over_common(rows, len(queries)), self.config.ordinary_share, axis=0)
+        own, vectors = self._weights, np.stack([query.vector for query in queries])
+        rows = self._log_evidence("visual", own.ordinary_classes, own.ordinary_pooled, vectors)
+        levels = np.quantile(rows - self._ordinary_common, self.config.ordinary_share, axis=0)
         return np.asarray(self.config.sharpness * levels, dtype=np.float32)
+
+    @cached_property
+    def _ordinary_common(self) -> FloatArray:
+        """(ordinary_clips, 1): what ordinary sentences get from ordinary footage; no query and no video change it."""
+        own = self._weights
+        return self._common(self._log_evidence("visual", own.ordinary_classes, own.ordinary_pooled, own.common))
 
     def _pooled(
         self,
@@ -268,12 +275,14 @@ class CFSumLiteScorer(Scorer):
         return np.asarray(found + self.config.gain * (seen @ said.T), dtype=np.float32)
 
     def _over_common(self, rows: FloatArray, queries: int) -> FloatArray:
-        """The queries' columns, less a share of the soft maximum of the columns of ordinary sentences."""
-        temperature = self.config.common_temperature
-        common = rows[:, queries:]
-        largest = common.max(axis=1, keepdims=True)
-        soft = np.log(np.exp(temperature * (common - largest)).mean(axis=1, keepdims=True)) / temperature + largest
-        return np.asarray(rows[:, :queries] - self.config.common_share * soft, dtype=np.float32)
+        """The queries' columns, less what the columns of ordinary sentences take off."""
+        return np.asarray(rows[:, :queries] - self._common(rows[:, queries:]), dtype=np.float32)
+
+    def _common(self, rows: FloatArray) -> FloatArray:
+        """(rows, 1): a share of the soft maximum of each row."""
+        temperature, largest = self.config.common_temperature, rows.max(axis=1, keepdims=True)
+        soft = np.log(np.exp(temperature * (rows - largest)).mean(axis=1, keepdims=True)) / temperature + largest
+        return np.asarray(self.config.common_share * soft, dtype=np.float32)
 
     def _check(self, features: Features, query: Query) -> None:
         for name, width in self.contract.streams.items():
