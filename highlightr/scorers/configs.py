@@ -196,6 +196,8 @@ class CFSumLiteConfig(FromMapping):
     match_slope: float = 1.0
     """Chance that the video answers the query = sigmoid(match_slope * best log evidence + match_offset), likewise."""
     match_offset: float = 0.0
+    match_scenes: float = 0.0
+    """Taken off before that sigmoid, times log(scenes / 8): the best of many scenes lies higher by chance alone."""
     none_below: float = 0.0
     """Chance below which the query counts as not in the video."""
     strong_from: float = 0.5
@@ -208,8 +210,9 @@ class CFSumLiteConfig(FromMapping):
         for name in ("common_share", "audio_share", "none_below", "strong_from", "ordinary_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)!r}")
-        if self.scene_strength < 0:
-            raise ConfigError(f"scene_strength must not be negative, got {self.scene_strength!r}")
+        for name in ("scene_strength", "match_scenes"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,24 @@ class TestFormula:
         best = made(config).log_evidence(features, [query], ()).max()
         assert match.probability == pytest.approx(1 / (1 + np.exp(-(0.5 * best + 0.1))), rel=1e-4)
 
+    def test_fewer_scenes_need_less_evidence(self) -> None:
+        features, query = factories.features(30), factories.query()
+        plain, less = made(CFSumLiteConfig()), made(CFSumLiteConfig(match_scenes=0.5))
+
+        def odds(scorer: CFSumLiteScorer, scenes: int) -> float:
+            borders = np.zeros(40, np.float32)
+            borders[: scenes - 1] = 1.0
+            chance = scorer._match(0.3, borders).probability
+            return float(np.log(chance / (1 - chance)))
+
+        taken = [odds(plain, scenes) - odds(less, scenes) for scenes in (1, 8, 20, 40)]
+        np.testing.assert_allclose(taken, 0.5 * np.log(np.array([1, 8, 20, 20]) / 8), atol=1e-4)
+        found = less.score(features, query, ())
+        assert found.match is not None
+        assert found.borders is not None
+        best = float(less.log_evidence(features, [query], ()).max())
+        assert found.match == less._match(best, found.borders)
+
     def test_a_silent_soundtrack_counts_like_none(self) -> None:
         banks = {**BANKS, "yamnet": LabelBank(label_names("yamnet"), BANKS["yamnet"].vectors)}
         weights = LinearWeights.from_tensors(factories.linear_tensors(0), CFSumLiteConfig(), "the test")
@@ -276,7 +294,10 @@ class TestWeights:
                 create_scorer("cfsum-lite", {}, ScorerContext(tmp_path / name, label_bank=BANKS.__getitem__))
 
 
-@pytest.mark.parametrize("change", [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"none_below": -0.1}])
+@pytest.mark.parametrize(
+    "change",
+    [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"none_below": -0.1}, {"match_scenes": -1.0}],
+)
 def test_settings_that_cannot_be_right_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
         CFSumLiteConfig.from_mapping(change)

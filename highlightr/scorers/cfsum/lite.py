@@ -34,6 +34,12 @@ _BORDERS = "borders."
 _CHUNK_CLIPS = 1024
 _LEAST_EVIDENCE = 1e-9
 
+_USUAL_SCENES = 8
+"""In the videos that the chance of a match is fitted on (`research.lite`)."""
+
+_MOST_SCENES = 20
+"""Of the videos that `match_scenes` was measured on; beyond, a query for one scene of a film would seem absent."""
+
 
 @dataclass(frozen=True)
 class LinearWeights:
@@ -182,7 +188,13 @@ class CFSumLiteScorer(Scorer):
         found = {kind: self._matches[kind].evidence(classes[kind], query) for kind in parts}
         reasons, notes = label_reasons(found, parts), (NOT_ENGLISH,) if not_english(query) else ()
         return Scores(
-            features.grid, values, parts, reasons, notes, self._match(float(log_evidence.max())), borders=chances
+            features.grid,
+            values,
+            parts,
+            reasons,
+            notes,
+            self._match(float(log_evidence.max()), chances),
+            borders=chances,
         )
 
     def log_evidence(self, features: Features, queries: Sequence[Query], shots: Sequence[Shot]) -> FloatArray:
@@ -208,10 +220,11 @@ class CFSumLiteScorer(Scorer):
     def _borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
         return self._weights.borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
 
-    def _match(self, best: float) -> Match:
-        """The verdict on a query whose best clip has this log evidence."""
-        config = self.config
-        chance = float(sigmoid(np.array(config.match_slope * best + config.match_offset, dtype=np.float32)))
+    def _match(self, best: float, chances: FloatArray) -> Match:
+        """The verdict on a query whose best clip has this log evidence, in a video with these borders."""
+        config, scenes = self.config, min(1 + float(chances.sum()), _MOST_SCENES)
+        luck = config.match_scenes * math.log(scenes / _USUAL_SCENES)
+        chance = float(sigmoid(np.array(config.match_slope * best + config.match_offset - luck, dtype=np.float32)))
         if chance < config.none_below:
             return Match("none", chance)
         return Match("strong" if chance >= config.strong_from else "weak", chance)
