@@ -272,6 +272,8 @@ class Scores:
     borders: FloatArray | None = None
     """(num_clips - 1,) chance that another scene begins after each clip but the last; `None`: the scorer has no idea of
     scenes."""
+    looks: FloatArray | None = None
+    """(num_clips, width) what each clip looks like: near-identical pictures have a cosine near 1; `None`: not known."""
 
     def __post_init__(self) -> None:
         expected = (self.grid.num_clips,)
@@ -282,6 +284,8 @@ class Scores:
             raise ValueError("saliency scores must be finite and lie in [0, 1]")
         if self.borders is not None and self.borders.shape != (self.grid.num_clips - 1,):
             raise ValueError(f"borders must be ({self.grid.num_clips - 1},), got {self.borders.shape}")
+        if self.looks is not None and (self.looks.ndim != 2 or len(self.looks) != self.grid.num_clips):
+            raise ValueError(f"looks must be ({self.grid.num_clips}, width), got {self.looks.shape}")
         if self.reasons and len(self.reasons) != self.grid.num_clips:
             raise ValueError(f"reasons must be given for all {self.grid.num_clips} clips, got {len(self.reasons)}")
 

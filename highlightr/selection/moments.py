@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.selection.options import SelectionOptions
+from highlightr.selection.repeats import Looks
 from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, join_touching
 
 HALF_PROMINENCE = 0.5
@@ -25,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def select_moments(
-    pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, *, fill: bool
+    pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, looks: Looks, *, fill: bool
 ) -> list[Span]:
     """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
 
@@ -34,15 +35,18 @@ def select_moments(
         options: lengths and limits.
         budget: seconds.
         eligible: (P,) pieces that may be chosen; a moment holds no others.
+        looks: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
         fill: lengthen the chosen moments by what is left of the budget.
 
     Returns:
         Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
         shot would fit: a clean ending is worth more than the last second.
     """
-    moments = _Moments(pieces, options, budget, eligible)
+    moments = _Moments(pieces, options, budget, eligible, looks)
     moments.choose()
     if fill:
+        moments.allow_repeats()
+        moments.choose()
         moments.lengthen()
     return moments.chosen
 
@@ -50,8 +54,10 @@ def select_moments(
 class _Moments:
     """The state of one selection: what was chosen, what is still free, what is left of the budget."""
 
-    def __init__(self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask) -> None:
+    def __init__(self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, looks: Looks) -> None:
         self._pieces = pieces
+        self._looks = looks
+        self._repeats: list[Span] = []
         self._options = options
         self._margin = sum(options.margin)
         self._shortest = min(options.shortest_seconds(pieces.stop), budget)
@@ -71,7 +77,33 @@ class _Moments:
             peak = int(np.argmax(np.where(self._free, self._pieces.scores, -1.0)))
             room = self._room_around(peak)
             span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
-            self._take(self._close_gaps(span, room))
+            span = self._close_gaps(span, room)
+            if self._is_repeat(span):
+                self._repeats.append(room)
+                self._free &= ~self._within(room)
+            else:
+                self._take(span)
+
+    def allow_repeats(self) -> None:
+        """Free what was left out because it looks the same; from now on nothing is."""
+        self._looks = Looks(self._looks.grid, None)
+        for room in self._repeats:
+            self._free |= self._within(room)
+
+    def _is_repeat(self, span: Span) -> bool:
+        """Whether a chosen moment of another scene, which this one does not touch, looks the same."""
+        near, home = self._options.merge_gap_seconds, self._pieces.unit_at(span.start)
+        return any(
+            max(span.start - other.stop, other.start - span.stop) > near
+            and self._pieces.unit_at(other.start) != home
+            and self._looks.same(span, other)
+            for other in self.chosen
+        )
+
+    def _within(self, span: Span) -> Mask:
+        """(P,) pieces whose middle lies in a span."""
+        middles = (self._pieces.edges[:-1] + self._pieces.edges[1:]) / 2
+        return np.asarray((middles >= span.start) & (middles < span.stop))
 
     def _room_around(self, peak: int) -> Span:
         """The free stretch of one scene that holds a piece."""
@@ -161,9 +193,7 @@ class _Moments:
             if pieces is not self._pieces:
                 self._free = np.insert(self._free, at, self._free[at])
                 self._pieces = pieces
-        edges = self._pieces.edges
-        middles = (edges[:-1] + edges[1:]) / 2
-        self._free &= (middles < span.start) | (middles >= span.stop)
+        self._free &= ~self._within(span)
         self.chosen = join_touching([*self.chosen, span], self._pieces.walls)
 
     def lengthen(self) -> None:

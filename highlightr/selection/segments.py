@@ -19,6 +19,7 @@ from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
 from highlightr.selection.relevance import Mask, allowed_pieces, relevant_pieces
+from highlightr.selection.repeats import Looks
 from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, clip_overlaps, cut_into_pieces
 
 __all__ = ["select_segments"]
@@ -38,7 +39,7 @@ def select_segments(
         scores: one saliency score per clip.
         shots: the shots in order of time, covering the video; empty counts as one shot.
         options: lengths, limits and mode; `None`: the defaults.
-        features: of the video; edges move to pauses where it tells who speaks, and what looks the same is shown once.
+        features: of the video; edges move to pauses where it tells who speaks.
         answering: the scores answer a query, so the budget is a ceiling; otherwise it is filled.
 
     Returns:
@@ -77,7 +78,7 @@ def _choose(
         return chosen
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
-    spans = select_moments(pieces, options, budget, eligible, fill=filling)
+    spans = select_moments(pieces, options, budget, eligible, Looks.of(scores), fill=filling)
     speech = None if features is None else features.signals.get(SPEECH)
     if speech is not None and len(speech.times_seconds):
         spans = _in_pauses(spans, speech, Canvas(pieces, allowed), options, budget)

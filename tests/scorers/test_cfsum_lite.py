@@ -254,10 +254,12 @@ class TestFormula:
         np.testing.assert_allclose(found.values, expected.values, rtol=1e-5)
         assert not any(reason.kind == "audio" for clip in found.reasons for reason in clip)
 
-    def test_where_scenes_begin_is_told(self) -> None:
-        found = made().score(factories.features(12), factories.query(), ()).borders
-        assert found is not None
-        assert found.shape == (11,)
+    def test_where_scenes_begin_and_what_clips_look_like_is_told(self) -> None:
+        features = factories.features(12)
+        found = made().score(features, factories.query(), ())
+        assert found.borders is not None
+        assert found.borders.shape == (11,)
+        assert found.looks is features.streams["efficientnet_lite0"]
 
 
 class TestWeights:

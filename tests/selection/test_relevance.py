@@ -54,6 +54,33 @@ def test_filling_spends_the_budget_on_the_best_of_the_rest() -> None:
     assert (24.0, 40.0) in found
 
 
+def looking(scores: Scores, *looks: int) -> Scores:
+    """The same scores; shots with the same number look the same, but for noise."""
+    index = np.searchsorted(EDGES[1:-1], scores.grid.centers(), side="right")
+    noise = 0.02 * np.random.default_rng(0).standard_normal((len(index), 8))
+    return replace(scores, looks=np.float32(np.eye(8)[np.asarray(looks)[index]] + noise))
+
+
+def test_what_looks_the_same_is_shown_once_and_the_better_one_is() -> None:
+    scores = answers(0.1, 0.85, 0.1, 0.88, 0.1)
+    assert chosen(looking(scores, 0, 1, 2, 1, 3), ratio=0.5) == [(40.0, 52.0)]
+    assert chosen(looking(scores, 0, 1, 2, 4, 3), ratio=0.5) == [(10.3, 24.0), (40.0, 52.0)]
+
+
+def test_neighbours_that_look_the_same_are_one_stretch_and_both_shown() -> None:
+    scores = looking(answers(0.1, 0.1, 0.86, 0.88, 0.1), 0, 1, 2, 2, 3)
+    assert chosen(scores, ratio=0.5) == [(24.0, 40.0), (40.0, 52.0)]
+
+
+def test_a_repeat_fills_only_where_nothing_else_is_left() -> None:
+    scores = looking(answers(0.1, 0.85, 0.1, 0.88, 0.3), 0, 1, 2, 1, 3)
+    found = chosen(scores, duration_seconds=30.0, fill=True)
+    assert (40.0, 52.0) in found
+    assert not any(start < 24.0 and stop > 10.3 for start, stop in found)
+    alike = chosen(looking(answers(0.1, 0.85, 0.1, 0.88, 0.1), 1, 1, 1, 1, 1), duration_seconds=60.0, fill=True)
+    assert sum(stop - start for start, stop in alike) == pytest.approx(60.0, abs=0.1)
+
+
 def test_a_threshold_is_a_score() -> None:
     scores = answers(0.1, 0.5, 0.9, 0.6, 0.1)
     assert chosen(scores, ratio=0.6, threshold=0.55) == [(24.0, 40.0), (40.0, 52.0)]

@@ -170,7 +170,7 @@ class CFSumLiteScorer(Scorer):
 
         Returns:
             Scores whose parts ``visual`` and ``audio`` add up to `values`; the reasons are class names. With them come
-            whether the video answers the query, and where its scenes begin.
+            whether the video answers the query, where its scenes begin, and what its clips look like.
 
         Raises:
             ConfigError: no query, or features or a query that do not fit the contract.
@@ -187,15 +187,8 @@ class CFSumLiteScorer(Scorer):
         parts = {kind: np.asarray(values * part / together, dtype=np.float32) for kind, part in pooled.items()}
         found = {kind: self._matches[kind].evidence(classes[kind], query) for kind in parts}
         reasons, notes = label_reasons(found, parts), (NOT_ENGLISH,) if not_english(query) else ()
-        return Scores(
-            features.grid,
-            values,
-            parts,
-            reasons,
-            notes,
-            self._match(float(log_evidence.max()), chances),
-            borders=chances,
-        )
+        match, looks = self._match(float(log_evidence.max()), chances), features.streams[self.config.pooled_stream]
+        return Scores(features.grid, values, parts, reasons, notes, match, borders=chances, looks=looks)
 
     def log_evidence(self, features: Features, queries: Sequence[Query], shots: Sequence[Shot]) -> FloatArray:
         """(queries, num_clips): what scores are made of before they are calibrated.
