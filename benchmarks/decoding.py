@@ -190,7 +190,7 @@ def _in_one_piece(
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
-        sieve = Sieve(stream, start, looks_of([picker._rate for picker in pickers]))
+        sieve = Sieve(stream, start, looks_of([picker.tap for picker in pickers]))
         for packet in packets(container, stream):
             # The empty packet that ends the stream empties the decoder.
             for each in sieve.push(packet) if packet.size else (*sieve.finish(), packet):
@@ -278,7 +278,7 @@ def _stretch(
     if all(picker._index >= picker._count for picker in pickers):
         return found
     container.seek(start_pts(stream) if first is None else first, stream=stream)
-    for frame in _frames(container, stream, Sieve(stream, start, looks_of([picker._rate for picker in pickers])), stop):
+    for frame in _frames(container, stream, Sieve(stream, start, looks_of([picker.tap for picker in pickers])), stop):
         found += _shown(pickers, frame, start)
         if all(picker._index >= picker._count for picker in pickers):
             return found

@@ -107,7 +107,7 @@ def test_entries_tell_what_they_hold_and_clear_removes_them(cache: FeatureCache)
     assert entry.about == ABOUT
     assert entry.size_bytes == entry.path.stat().st_size
     assert abs(time.time() - entry.used_at) < 60
-    (cache.folder / f".{entry.path.name}.half").write_bytes(b"left by a writer that was killed")
+    (cache.folder / ".highlightr-left-by-a-killed-writer.partial").mkdir()
     stranger = cache.folder / "notes.txt"
     stranger.write_text("not ours")
     assert cache.clear() == (1, entry.size_bytes)

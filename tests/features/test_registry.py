@@ -13,7 +13,7 @@ from highlightr.features.lite.logmel import LogMel
 def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"unknown extractor 'vgg'; known: .*efficientnet_lite0, .*logmel, .*yamnet"):
         create_extractor("vgg")
-    with pytest.raises(ConfigError, match="unknown text encoder 'gpt'; known: clip, clip-laion, minilm"):
+    with pytest.raises(ConfigError, match=r"unknown text encoder 'gpt'; known: clip, clip-laion, .*minilm"):
         create_text_encoder("gpt")
 
 

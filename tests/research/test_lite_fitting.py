@@ -42,7 +42,7 @@ def material(count: int, seed: int = 0) -> Material:
     for index in range(count):
         clips = int(rng.integers(5, 9))
         pooled = vectors[index] @ mixing + 0.5 * rng.standard_normal((clips, POOLED))
-        scores = rng.random((clips, 1000)) ** 8
+        scores = rng.random(1000) ** 8 * rng.uniform(0.5, 1.5, (clips, 1000))  # Clips of a take look alike.
         scores[:, index % 1000] += 2
         streams = {
             "efficientnet_lite0": pooled.astype("f4"),

@@ -21,7 +21,7 @@ TABLES = {
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(ablation, "create_text_encoder", lambda name: moments.FakeText())
+    monkeypatch.setattr(ablation, "open_text_encoder", lambda name: moments.FakeText())
     return moments.moments_folder(tmp_path / "data", videos=8)
 
 

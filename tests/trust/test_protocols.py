@@ -227,7 +227,7 @@ def test_files_are_opened_in_one_place_only() -> None:
     opens = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_av_open)}
     assert opens == {"media/_container/opening.py", "media/_cut/copy.py"}  # The latter opens for writing.
     runs = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_run_ffmpeg)}
-    assert runs == {"media/_cut/encode.py", "media/_cut/copy.py", "media/_cut/extras.py"}
+    assert runs == {"media/_cut/encode.py", "media/_cut/copy.py", "media/_container/subtitle_tracks.py"}
 
 
 def _is_av_open(call: ast.Call) -> bool:

@@ -114,6 +114,7 @@ class FramePicker:
     """
 
     def __init__(self, tap: FrameTap, source: Source, since: Fraction | None = None) -> None:
+        self.tap = tap
         self._painter = Painter(source.video, tap.short_side)
         self._rate, self._lead = Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)
         self._count = num_frames(source.duration_seconds, tap.frames_per_second)

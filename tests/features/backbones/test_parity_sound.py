@@ -18,7 +18,7 @@ from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones.cnn14 import panns_models
 from highlightr.media.sampling import AudioBlock, AudioTap
-from highlightr.scorers.davihd.scorer import pool_logmel, pool_logmel_authors
+from highlightr.scorers.davihd.scorer import pool_mel, pool_mel_authors
 
 
 def stream(extractor: Extractor, samples: npt.ArrayLike, grid: TimeGrid, *, block: int = 1013) -> FloatArray:
@@ -150,14 +150,14 @@ def test_the_mel_on_the_grid_is_librosas_by_time() -> None:
     rows = librosa_rows(samples)
     clips = (np.arange(len(rows)) * 256 // 16_000).clip(0, 3)
     expected = np.stack([rows[clips == clip].mean(axis=0) for clip in range(4)])
-    np.testing.assert_allclose(pooled(samples, TimeGrid(3.3, 1.0), pool_logmel), expected, atol=1e-3)
+    np.testing.assert_allclose(pooled(samples, TimeGrid(3.3, 1.0), pool_mel), expected, atol=1e-3)
 
 
 def test_the_authors_mel_counts_62_rows() -> None:
     samples = noise(3.3, 16_000)
     rows = librosa_rows(samples)
     expected = np.pad(rows, ((0, 4 * 62 - len(rows)), (0, 0))).reshape(4, 62, 128).mean(axis=1)
-    np.testing.assert_allclose(pooled(samples, TimeGrid(3.3, 1.0), pool_logmel_authors), expected, atol=1e-3)
+    np.testing.assert_allclose(pooled(samples, TimeGrid(3.3, 1.0), pool_mel_authors), expected, atol=1e-3)
 
 
 def test_taps_ask_for_the_networks_rates() -> None:

@@ -265,7 +265,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"not tensors")
-    with pytest.raises(WeightsError, match=r"cannot read the weights at .*weights\.safetensors"):
+    with pytest.raises(WeightsError, match=r"weights\.safetensors cannot be read as safetensors"):
         create_extractor("r3d34", weights={"r3d34-kinetics400": path})
     with pytest.raises(WeightsError, match="r3d34 was opened without the weights r3d34-kinetics400"):
         create_extractor("r3d34", weights={})

@@ -65,7 +65,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not the published file")
     for _ in range(2):
         with pytest.raises(WeightsError, match=r"cannot read the weights of transnetv2 at .*weights\.pth"):
-            TransNetV2(weights={"transnetv2": path})
+            TransNetV2(weights={"transnetv2": path}).load()
         path.unlink(missing_ok=True)
 
 
