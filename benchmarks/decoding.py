@@ -28,7 +28,7 @@ from highlightr.media import decode
 from highlightr.media._container.opening import open_container, packets, start_seconds
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FramePicker, interval_from, num_frames
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.packet_filter import Sieve, looks_of
+from highlightr.media._decode.packet_filter import PacketFilter, looks_of
 from highlightr.media.sampling import AudioTap, Frame, FrameTap
 
 __all__ = ["WAYS", "Attempt", "expected_picks", "fastest_exact", "picks", "sound"]
@@ -145,7 +145,7 @@ class _GraphPainter:
         self._size = round(video.width * factor), round(video.height * factor)
         self._graph: Any = None
 
-    def paint(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    def convert(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         if self._graph is None:
             self._graph = self._made(frame)
         self._graph.push(frame)
@@ -170,7 +170,7 @@ def filter_graph(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int
     """As `frame_threads`, with the picked frames scaled by a filter graph. Upright videos with square pixels only."""
     pickers = [FramePicker(tap, source) for tap in taps]
     for picker, tap in zip(pickers, taps, strict=True):
-        picker._painter = _GraphPainter(source, tap.short_side)  # type: ignore[assignment]
+        picker._converter = _GraphPainter(source, tap.short_side)  # type: ignore[assignment]
     return _in_one_piece(source, pickers)
 
 
@@ -190,10 +190,10 @@ def _in_one_piece(
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
-        sieve = Sieve(stream, start, looks_of([picker.tap for picker in pickers]))
+        packet_filter = PacketFilter(stream, start, looks_of([picker.tap for picker in pickers]))
         for packet in packets(container, stream):
             # The empty packet that ends the stream empties the decoder.
-            for each in sieve.push(packet) if packet.size else (*sieve.finish(), packet):
+            for each in packet_filter.push(packet) if packet.size else (*packet_filter.finish(), packet):
                 for frame in each.decode():
                     yield from _shown(pickers, frame, start)
     yield from _left(pickers)
@@ -278,7 +278,9 @@ def _stretch(
     if all(picker._index >= picker._count for picker in pickers):
         return found
     container.seek(start_pts(stream) if first is None else first, stream=stream)
-    for frame in _frames(container, stream, Sieve(stream, start, looks_of([picker.tap for picker in pickers])), stop):
+    for frame in _frames(
+        container, stream, PacketFilter(stream, start, looks_of([picker.tap for picker in pickers])), stop
+    ):
         found += _shown(pickers, frame, start)
         if all(picker._index >= picker._count for picker in pickers):
             return found
@@ -290,15 +292,15 @@ def start_pts(stream: Any) -> int:
     return int(stream.start_time or 0)
 
 
-def _frames(container: Any, stream: Any, sieve: Sieve, stop: int | None) -> Iterator[av.VideoFrame]:
+def _frames(container: Any, stream: Any, packet_filter: PacketFilter, stop: int | None) -> Iterator[av.VideoFrame]:
     for packet in packets(container, stream):
         if packet.size == 0 or (stop is not None and packet.is_keyframe and packet.pts == stop):
             break
-        for kept in sieve.push(packet):
+        for kept in packet_filter.push(packet):
             yield from kept.decode()
     ending = av.Packet()
     ending.stream, ending.time_base = stream, stream.time_base
-    for kept in (*sieve.finish(), ending):
+    for kept in (*packet_filter.finish(), ending):
         yield from kept.decode()
 
 

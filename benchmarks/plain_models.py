@@ -18,7 +18,7 @@ from highlightr.core.types import FloatArray, TimeGrid, VideoStream
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.backbones.windows import window_indices
 from highlightr.features.lite import efficientnet, logmel, motion, yamnet
-from highlightr.media._decode.frame_converter import Painter, ThumbnailMaker, num_frames
+from highlightr.media._decode.frame_converter import FrameConverter, ThumbnailMaker, num_frames
 from highlightr.media.sampling import FrameTap
 from highlightr.zoo import weights_path
 
@@ -33,13 +33,13 @@ class PlainPictures:
 
     def __init__(self, tap: FrameTap, grid: TimeGrid, video: VideoStream, forward: Callable[[Pixels], Streams]) -> None:
         self.tap, self._grid, self._forward = tap, grid, forward
-        self._painter = Painter(video, tap.short_side)
+        self._converter = FrameConverter(video, tap.short_side)
         self.wanted = num_frames(grid.duration_seconds, tap.frames_per_second)
         self._rows: dict[str, list[list[FloatArray]]] = {}
 
     def frame(self, index: int, frame: av.VideoFrame) -> None:
         clip = int(self._grid.clip_index((index + 0.5) / self.tap.frames_per_second))
-        for name, row in self._forward(self._painter.paint(frame)).items():
+        for name, row in self._forward(self._converter.convert(frame)).items():
             self._rows.setdefault(name, [[] for _ in range(self._grid.num_clips)])[clip].append(row[0])
 
     def result(self) -> Streams:
@@ -53,7 +53,7 @@ class PlainWindows:
         self, tap: FrameTap, grid: TimeGrid, video: VideoStream, protocol: Any, forward: Callable[[Pixels], Streams]
     ) -> None:
         self.tap, self._grid, self._protocol, self._forward = tap, grid, protocol, forward
-        self._painter = Painter(video, tap.short_side)
+        self._converter = FrameConverter(video, tap.short_side)
         self.wanted = num_frames(grid.duration_seconds, tap.frames_per_second)
         self._frames: list[Pixels] = []
         self._clip = 0
@@ -69,7 +69,7 @@ class PlainWindows:
         elif self._protocol.span_rate and frame is self._last:
             return
         self._last = frame
-        small = self._painter.paint(frame)
+        small = self._converter.convert(frame)
         self._frames.append(small if self._protocol.whole_frames else central_square(small, self._protocol.crop))
 
     def result(self) -> Streams:

@@ -16,7 +16,7 @@ from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.gop_decoder import Groups
-from highlightr.media._decode.packet_filter import Sieve, looks_of
+from highlightr.media._decode.packet_filter import PacketFilter, looks_of
 from highlightr.media._decode.sound import Sound
 from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap, ThumbnailTap
 
@@ -78,7 +78,7 @@ class _Pass:
             self._groups = Groups(container, source, pictures, threads)
             looking = [tap for tap in taps.values() if isinstance(tap, FrameTap)]
             keep_all = every_frame or source.video.dated_when_decoded
-            self._sieve = None if keep_all else Sieve(self._video, self._start, looks_of(looking))
+            self._sieve = None if keep_all else PacketFilter(self._video, self._start, looks_of(looking))
         if sounds and source.audio is not None:
             self._sound = Sound(source, sounds, self._start)
 

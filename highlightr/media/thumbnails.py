@@ -12,8 +12,8 @@ from highlightr.core.types import Source
 from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import open_range, packets, reading
 from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
-from highlightr.media._decode.frame_converter import Painter, shown_size, to_jpeg
-from highlightr.media._decode.packet_filter import Sieve
+from highlightr.media._decode.frame_converter import FrameConverter, shown_size, to_jpeg
+from highlightr.media._decode.packet_filter import PacketFilter
 
 if TYPE_CHECKING:
     import av
@@ -33,14 +33,14 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     pictures = []
     with reading(source.path) as container:
         times = frame_times(container, source, container.streams[source.video.index])
-        painter = Painter(source.video, _short_side(source, width))
+        converter = FrameConverter(source.video, _short_side(source, width))
         for seconds in times_seconds:
             frame = _frame_at(source, times, Fraction(seconds))
             if frame is None:
                 _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
                 pictures.append(b"")
                 continue
-            pictures.append(to_jpeg(painter.paint(frame)))
+            pictures.append(to_jpeg(converter.convert(frame)))
     return pictures
 
 
@@ -98,6 +98,6 @@ def _reading_from(source: Source, reach: Reach) -> Iterator[tuple[InputContainer
 
 def _needed(container: InputContainer, stream: Any, clock: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:
     """The packets from here on, without those that no other picture refers to and that are not on screen then."""
-    sieve = Sieve(stream, clock, lambda shown, gone: shown <= seconds < gone)
+    packet_filter = PacketFilter(stream, clock, lambda shown, gone: shown <= seconds < gone)
     for packet in packets(container, stream):
-        yield from (sieve.push(packet) if packet.size > 0 else (*sieve.finish(), packet))
+        yield from (packet_filter.push(packet) if packet.size > 0 else (*packet_filter.finish(), packet))

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import av
 
 __all__ = [
+    "FrameConverter",
     "FramePicker",
-    "Painter",
     "ThumbnailMaker",
     "interval_from",
     "num_frames",
@@ -60,7 +60,7 @@ def shown_size(video: VideoStream) -> tuple[float, float]:
     return stored if video.rotation_degrees % 180 == 0 else stored[::-1]
 
 
-class Painter:
+class FrameConverter:
     """Converts frames of one video to upright RGB pictures of one fixed size."""
 
     def __init__(self, video: VideoStream, short_side: int | None) -> None:
@@ -72,7 +72,7 @@ class Painter:
         factor = short_side / min(width, height) if short_side else 1.0
         self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
 
-    def paint(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    def convert(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB, upright, square pixels."""
         rgb = to_rgb(self._scaler, frame, self._width, self._height, "BICUBIC")
         return upright(rgb, self._video)
@@ -115,7 +115,7 @@ class FramePicker:
 
     def __init__(self, tap: FrameTap, source: Source, since: Fraction | None = None) -> None:
         self.tap = tap
-        self._painter = Painter(source.video, tap.short_side)
+        self._converter = FrameConverter(source.video, tap.short_side)
         self._rate, self._lead = Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)
         self._count = num_frames(source.duration_seconds, tap.frames_per_second)
         self._index = 0 if since is None else interval_from(since + self._lead, self._rate)
@@ -148,7 +148,7 @@ class FramePicker:
         frame, seconds = self._shown
         image = None
         while self._index < self._count and (until is None or self.due(self._index) + SLACK_SECONDS < until):
-            image = self._painter.paint(frame) if image is None else image
+            image = self._converter.convert(frame) if image is None else image
             yield Frame(self._index, float(seconds), image)
             self._index += 1
 

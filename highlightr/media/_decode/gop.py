@@ -18,7 +18,7 @@ from highlightr.media.sampling import Item
 if TYPE_CHECKING:
     import av
 
-__all__ = ["LARGEST_BACKLOG_BYTES", "PACKET_BYTES", "Desk", "Group", "Stopped"]
+__all__ = ["LARGEST_BACKLOG_BYTES", "PACKET_BYTES", "Group", "SharedState", "Stopped"]
 
 LARGEST_BACKLOG_BYTES = 32 * 2**20
 """Of all packets that wait for a decoder. A group that is larger is decoded alone."""
@@ -37,7 +37,7 @@ class Stopped(Exception):  # noqa: N818  not an error
     """The results are not wanted any more."""
 
 
-class Desk:
+class SharedState:
     """What the threads of one pass share. Change it, and what groups say of themselves, under its lock only."""
 
     def __init__(self) -> None:
@@ -82,14 +82,16 @@ class Group:
     """Packets that decode on their own.
 
     Args:
-        desk: of the pass.
+        shared: of the pass.
         before: the group before this one in the file, if there is one.
         after: the time that all of its frames have to come after; those that do not are out of order.
         start: when its first packet is to be shown, if that is known.
     """
 
-    def __init__(self, desk: Desk, before: Group | None, after: Fraction | None, start: Fraction | None) -> None:
-        self._desk, self._before = desk, before
+    def __init__(
+        self, shared: SharedState, before: Group | None, after: Fraction | None, start: Fraction | None
+    ) -> None:
+        self._shared, self._before = shared, before
         self._packets: deque[av.Packet[Any]] = deque()
         self._closed = False
         self._items: list[tuple[str, Item]] = []
@@ -114,43 +116,43 @@ class Group:
 
     def put(self, packet: av.Packet[Any]) -> None:
         """Add the next packet."""
-        with self._desk.lock:
+        with self._shared.lock:
             self._packets.append(packet)
-            self._desk.backlog_bytes += packet.size + PACKET_BYTES
-            self._desk.tell_workers()
+            self._shared.backlog_bytes += packet.size + PACKET_BYTES
+            self._shared.tell_workers()
 
     def close(self, stop: Fraction | None) -> None:
         """No more packets follow; the next group starts at `stop`, if there is one."""
-        with self._desk.lock:
+        with self._shared.lock:
             self._closed, self.stop = True, stop
-            self._desk.tell_workers()
+            self._shared.tell_workers()
 
     def take(self) -> tuple[list[tuple[str, Item]], bool]:
         """The items that are ready, and whether no more follow."""
-        with self._desk.lock:
+        with self._shared.lock:
             items, self._items, self._item_bytes = self._items, [], 0
             if items:
-                self._desk.tell_workers()
+                self._shared.tell_workers()
             return items, self.ended
 
     # --- the thread that decodes ---
 
     def next_packet(self) -> av.Packet[Any] | None:
         """The next packet, `None` after the last one."""
-        with self._desk.lock:
-            self._desk.wait_for_work(lambda: self._packets or self._closed)
+        with self._shared.lock:
+            self._shared.wait_for_work(lambda: self._packets or self._closed)
             if not self._packets:
                 return None
-            packet, was_full = self._packets.popleft(), self._desk.is_full
-            self._desk.backlog_bytes -= packet.size + PACKET_BYTES
-            if was_full and not self._desk.is_full:
-                self._desk.tell_reader()
+            packet, was_full = self._packets.popleft(), self._shared.is_full
+            self._shared.backlog_bytes -= packet.size + PACKET_BYTES
+            if was_full and not self._shared.is_full:
+                self._shared.tell_reader()
             return packet
 
     def follows_a_frame(self) -> bool:
         """Whether an earlier group shows anything; waits until that is known."""
-        with self._desk.lock:
-            self._desk.wait_for_work(lambda: self._earlier_frame() is not None)
+        with self._shared.lock:
+            self._shared.wait_for_work(lambda: self._earlier_frame() is not None)
             return bool(self._earlier_frame())
 
     def _earlier_frame(self) -> bool | None:
@@ -165,23 +167,23 @@ class Group:
 
     def begin(self, seconds: Fraction, consumers: Mapping[str, FramePicker | ThumbnailMaker]) -> None:
         """The first frame is here, and with it all that is to know of earlier groups."""
-        with self._desk.lock:
+        with self._shared.lock:
             self.first, self.consumers, self._before = seconds, consumers, None
-            self._desk.tell_workers()
+            self._shared.tell_workers()
 
     def hand_over(self, name: str, item: Item, num_bytes: int) -> None:
         """Keep an item for the reading thread, which is told of several at once; waits while too many are kept."""
-        with self._desk.lock:
-            self._desk.wait_for_work(lambda: self._item_bytes < LARGEST_LEAD_BYTES)
+        with self._shared.lock:
+            self._shared.wait_for_work(lambda: self._item_bytes < LARGEST_LEAD_BYTES)
             told = self._item_bytes // HANDFUL_BYTES
             self._items.append((name, item))
             self._item_bytes += num_bytes
             if self._item_bytes // HANDFUL_BYTES > told:
-                self._desk.tell_reader()
+                self._shared.tell_reader()
 
     def end(self) -> None:
         """All of it is decoded."""
-        with self._desk.lock:
+        with self._shared.lock:
             self.ended = True
-            self._desk.tell_workers()
-            self._desk.tell_reader()
+            self._shared.tell_workers()
+            self._shared.tell_reader()

@@ -18,7 +18,7 @@ from highlightr.core.errors import DecodeError
 from highlightr.core.types import Source
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import open_container, start_seconds
-from highlightr.media._decode.gop import Desk, Group, Stopped
+from highlightr.media._decode.gop import Group, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import Seams
 from highlightr.media._decode.worker import PictureTap, Worker
 from highlightr.media.sampling import Item
@@ -55,7 +55,7 @@ class Groups:
         self._most_workers = decoders(source.video.width, source.video.height, self._threads)
         if self._most_workers == 1 < self._threads:
             self._seams.take_as_one_piece()
-        self._desk = Desk()
+        self._shared = SharedState()
         self._latest: Group | None = None
         """The one that packets are added to."""
         self._unclaimed: deque[Group] = deque()
@@ -69,17 +69,17 @@ class Groups:
     @property
     def damaged(self) -> int:
         """Packets and frames that were left out so far."""
-        return self._desk.damaged
+        return self._shared.damaged
 
     def push(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
         """Take the next packet; items that are ready come out."""
         latest_pts = self._seams.latest_pts
         if self._seams.lies_before(packet) or self._latest is None:
             self._begin(packet, latest_pts)
-        elif self._num_workers == 0 and (len(self._latest) >= LONGEST_PACKETS or self._desk.is_full):
+        elif self._num_workers == 0 and (len(self._latest) >= LONGEST_PACKETS or self._shared.is_full):
             self._seams.take_as_one_piece()
             self._hire(self._threads)
-        yield from self._given_out(lambda: not self._desk.is_full)
+        yield from self._given_out(lambda: not self._shared.is_full)
         if self._latest is not None:
             self._latest.put(packet)
 
@@ -101,22 +101,22 @@ class Groups:
 
     def stop(self) -> None:
         """End the workers and wait for them, whatever they are at."""
-        with self._desk.lock:
-            self._desk.stopped = True
-            self._desk.tell_workers()
+        with self._shared.lock:
+            self._shared.stopped = True
+            self._shared.tell_workers()
             while self._num_running > 0:
-                self._desk.wait_for_news(_TICK_SECONDS)
+                self._shared.wait_for_news(_TICK_SECONDS)
 
     def _begin(self, packet: av.Packet[Any], latest_pts: int | None) -> None:
         """Open a group; its frames come after all that the packets before it hold."""
         before, start = self._latest, self._seconds(packet.pts)
         if before is not None:
             before.close(start)
-        self._latest = Group(self._desk, before, self._seconds(latest_pts), start)
+        self._latest = Group(self._shared, before, self._seconds(latest_pts), start)
         self._shown.append(self._latest)
-        with self._desk.lock:
+        with self._shared.lock:
             self._unclaimed.append(self._latest)
-            self._desk.tell_workers()
+            self._shared.tell_workers()
         if before is not None:
             # A stream that can be taken apart: from the second group on there is work for one more.
             while self._num_workers < min(self._most_workers, len(self._shown)):
@@ -132,13 +132,13 @@ class Groups:
         while True:
             taken = list(self._taken())
             yield from taken
-            with self._desk.lock:
-                if self._desk.error is not None:
-                    raise self._desk.error
+            with self._shared.lock:
+                if self._shared.error is not None:
+                    raise self._shared.error
                 if enough():
                     return
                 if not taken:
-                    self._desk.wait_for_news(_TICK_SECONDS)
+                    self._shared.wait_for_news(_TICK_SECONDS)
 
     def _taken(self) -> Iterator[tuple[str, Item]]:
         """What the oldest group has ready; where it is at its end, the next one's, too."""
@@ -160,7 +160,7 @@ class Groups:
     def _hire(self, threads: int) -> None:
         number = self._num_workers
         worker = threading.Thread(target=self._work, args=(number, threads), name=f"decode-{number}", daemon=True)
-        with self._desk.lock:
+        with self._shared.lock:
             worker.start()
             self._num_workers += 1
             self._num_running += 1
@@ -169,21 +169,21 @@ class Groups:
         try:
             decoder = self._stream.codec_context if number == 0 else self._another_decoder()
             decoder.thread_type, decoder.thread_count = "AUTO", threads
-            worker = Worker(self._desk, self._source, self._taps, self._stream, decoder, self._start)
+            worker = Worker(self._shared, self._source, self._taps, self._stream, decoder, self._start)
             while True:
                 worker.decode(self._claimed())
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  it is raised again where the items are taken
-            self._desk.error = self._desk.error or error
+            self._shared.error = self._shared.error or error
         finally:
-            with self._desk.lock:
+            with self._shared.lock:
                 self._num_running -= 1
-                self._desk.tell_reader()
+                self._shared.tell_reader()
 
     def _claimed(self) -> Group:
-        with self._desk.lock:
-            self._desk.wait_for_work(lambda: self._unclaimed)
+        with self._shared.lock:
+            self._shared.wait_for_work(lambda: self._unclaimed)
             return self._unclaimed.popleft()
 
     def _another_decoder(self) -> Any:

@@ -20,7 +20,7 @@ from highlightr.media.sampling import FrameTap
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Looks", "Sieve", "looks_of"]
+__all__ = ["Looks", "PacketFilter", "looks_of"]
 
 _LOOK_AHEAD = 34
 """Packets held back before one is judged: reordering moves a picture by at most 16, and interlaced ones come in two."""
@@ -41,7 +41,7 @@ def looks_of(taps: Sequence[FrameTap]) -> Looks:
     )
 
 
-class Sieve:
+class PacketFilter:
     """Judges each packet once its neighbours on screen are known; unknown ones are kept."""
 
     def __init__(self, stream: Any, start: Fraction, looks: Looks) -> None:

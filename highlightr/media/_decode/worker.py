@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
-from highlightr.media._decode.gop import Desk, Group
+from highlightr.media._decode.gop import Group, SharedState
 from highlightr.media.sampling import Frame, FrameTap, Thumbnail, ThumbnailTap
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Worker:
     """Decodes one group after the other on the thread that calls it.
 
     Args:
-        desk: of the pass.
+        shared: of the pass.
         source: what `probe` returned.
         taps: name to tap.
         stream: that the packets are of.
@@ -37,14 +37,14 @@ class Worker:
 
     def __init__(
         self,
-        desk: Desk,
+        shared: SharedState,
         source: Source,
         taps: Mapping[str, PictureTap],
         stream: Any,
         decoder: av.VideoCodecContext,
         start: Fraction,
     ) -> None:
-        self._desk, self._source, self._taps = desk, source, taps
+        self._shared, self._source, self._taps = shared, source, taps
         self._stream, self._decoder, self._start = stream, decoder, start
 
     def decode(self, group: Group) -> None:
@@ -94,8 +94,8 @@ class Worker:
             self._feed(group, frame, seconds)
 
     def _miss(self) -> None:
-        with self._desk.lock:
-            self._desk.damaged += 1
+        with self._shared.lock:
+            self._shared.damaged += 1
 
     def _seconds(self, group: Group, frame: av.VideoFrame) -> Fraction | None:
         """A frame's time from time zero; `None` for one that is damaged, undated or out of order."""
