@@ -29,11 +29,9 @@ $(BASE): pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
-# The tests are shared out to so many processes, file by file.
-JOBS ?= 2
-
+# JOBS=2 shares the tests out to as many processes, file by file; a process that dies may leave such a run waiting.
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
