@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,10 +88,7 @@ def main() -> None:
     options = parser.parse_args()
     pipeline = Pipeline()
     groups = deal(halves(read_captions(options.data), options.half), options.clips_per_video, options.seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.features or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        videos = [pipeline.stitched(group, PICTURE, folder) for group in groups[: options.limit]]
+    videos = pipeline.stitch_all(groups[: options.limit], PICTURE, options.features)
     rows = run(videos, pipeline, options.seed)
     print(f"{len(videos)} videos, {sum(len(video.captions) for video in videos)} queries, seed {options.seed}")
     print(table(rows))

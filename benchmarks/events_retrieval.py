@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,10 +67,7 @@ def main() -> None:
     clips = read_captions(options.data)
     rounds = range(options.seed, options.seed + options.rounds)
     groups = [group for seed in rounds for group in deal(clips, options.clips_per_video, seed)]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.features or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        videos = [pipeline.stitched(group, PICTURE, folder) for group in groups[: options.limit]]
+    videos = pipeline.stitch_all(groups[: options.limit], PICTURE, options.features)
     rows = run(videos, pipeline, options.seed)
     print(f"{len(videos)} videos, {sum(len(video.captions) for video in videos)} queries, seeds from {options.seed}")
     print(table(rows))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -137,6 +138,15 @@ class Pipeline:
         source = probe(path)
         features = extract(source, TimeGrid(source.duration_seconds, CLIP_SECONDS), self.extractors)
         return features, detect_shots(features.signals["frame_change"], source.duration_seconds)
+
+    def stitch_all(
+        self, groups: Sequence[Sequence[Captioned]], picture: Picture, folder: Path | None
+    ) -> list[Stitched]:
+        """A video for each group; `None` keeps nothing for a later run."""
+        with tempfile.TemporaryDirectory() as scratch:
+            kept = folder or Path(scratch)
+            kept.mkdir(parents=True, exist_ok=True)
+            return [self.stitched(group, picture, kept) for group in groups]
 
     def stitched(self, clips: Sequence[Captioned], picture: Picture, folder: Path) -> Stitched:
         """Stitch the clips and analyse the result, or take what an earlier run kept in `folder`."""

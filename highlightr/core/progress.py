@@ -23,7 +23,7 @@ Advance = Callable[[float, float], None]
 
 
 def silent(stage: str, completed: float, total: float) -> None:
-    """The hook that tells nobody."""
+    """A no-op hook."""
 
 
 class Stages:

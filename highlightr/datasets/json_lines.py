@@ -108,6 +108,32 @@ def matrix(value: object, what: str) -> npt.NDArray[np.float64]:
     return _array(value, 2, what)
 
 
+def read_limited(path: Path, largest_bytes: int) -> bytes:
+    """The content of a file of labels.
+
+    Raises:
+        ConfigError: it cannot be read, or is larger than that.
+    """
+    try:
+        if path.stat().st_size > largest_bytes:
+            raise ConfigError(f"{path}: larger than {largest_bytes} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def read_json(path: Path, largest_bytes: int) -> Any:
+    """Plain types from a file that is one JSON value.
+
+    Raises:
+        ConfigError: as for `read_limited`, or not JSON.
+    """
+    try:
+        return json.loads(read_limited(path, largest_bytes))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON ({error})") from error
+
+
 def read_json_lines(path: Path, rejected: list[str] | None = None) -> Iterator[Record]:
     """Every line that is not blank, as an object.
 

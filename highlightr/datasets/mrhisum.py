@@ -21,6 +21,7 @@ from highlightr.core.types import TimeGrid
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import Rejected, build, read_items
 from highlightr.datasets.hdf5 import member, open_hdf5, read_array
+from highlightr.datasets.json_lines import read_limited
 
 SPLITS = ("train", "val", "test")
 
@@ -104,11 +105,7 @@ def _keys(root: Path, layout: Layout) -> list[str]:
         raise ConfigError(f"Mr.HiSum needs a split file and a split of {', '.join(SPLITS)}, got {layout.split!r}")
     path = root / layout.split_file
     try:
-        if path.stat().st_size > LARGEST_SPLIT_BYTES:
-            raise ConfigError(f"{path}: larger than {LARGEST_SPLIT_BYTES} bytes")
-        keys = json.loads(path.read_bytes())[f"{layout.split}_keys"]
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+        keys = json.loads(read_limited(path, LARGEST_SPLIT_BYTES))[f"{layout.split}_keys"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: must be a JSON object with a list {layout.split}_keys") from error
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):

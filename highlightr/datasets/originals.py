@@ -7,7 +7,6 @@ categories, lengths and frame ratings. YouTube Highlights: ``DOMAIN/VIDEO/match_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from highlightr.datasets.base import Item
 from highlightr.datasets.building import Rejected, read_items
 from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
 from highlightr.datasets.items import UMT_CLIP_SECONDS, tvsum_item, youtube_item
-from highlightr.datasets.json_lines import matrix, vector
+from highlightr.datasets.json_lines import matrix, read_json, vector
 
 LARGEST_LABEL_BYTES = 16 * 2**20
 
@@ -131,14 +130,7 @@ def match_label_items(root: Path, rejected: Rejected) -> Iterator[Item]:
 
 def _match_item(folder: Path) -> Item:
     path = folder / "match_label.json"
-    try:
-        if path.stat().st_size > LARGEST_LABEL_BYTES:
-            raise ConfigError(f"{path}: larger than {LARGEST_LABEL_BYTES} bytes")
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not JSON ({error})") from error
+    value = read_json(path, LARGEST_LABEL_BYTES)
     if not isinstance(value, list) or len(value) != 2:
         raise ConfigError(f"{path}: must hold two lists, the clips and their labels")
     clips, labels = matrix(value[0], f"{path}: clips"), vector(value[1], f"{path}: labels")

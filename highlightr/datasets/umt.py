@@ -7,7 +7,6 @@ The splits are read from ``splits.json`` in the folder, or from UMT's own ``data
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.datasets.base import Item, Layout, Problem
 from highlightr.datasets.building import Rejected, read_items
 from highlightr.datasets.items import tvsum_item, youtube_item
-from highlightr.datasets.json_lines import matrix, vector
+from highlightr.datasets.json_lines import matrix, read_json, read_limited, vector
 
 OWN_SPLITS = "splits.json"
 UMT_SPLITS = "static.py"
@@ -98,13 +97,9 @@ def umt_splits(name: str, root: Path) -> Splits:
 def _assigned(path: Path, name: str) -> Any:
     """The literal that a Python file assigns to a name; nothing of the file is run."""
     try:
-        if path.stat().st_size > _LARGEST_SPLITS_BYTES:
-            raise ConfigError(f"{path}: larger than {_LARGEST_SPLITS_BYTES} bytes")
-        for node in ast.parse(path.read_bytes()).body:
+        for node in ast.parse(read_limited(path, _LARGEST_SPLITS_BYTES)).body:
             if isinstance(node, ast.Assign) and any(isinstance(at, ast.Name) and at.id == name for at in node.targets):
                 return ast.literal_eval(node.value)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"{path}: not a file of split lists ({error})") from error
     raise ConfigError(f"{path}: no {name} in it")
@@ -149,14 +144,7 @@ def _field(record: Any, name: str, where: str) -> Any:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise ConfigError(f"{path}: larger than {_LARGEST_BYTES} bytes")
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not JSON ({error})") from error
+    value = read_json(path, _LARGEST_BYTES)
     if not isinstance(value, dict) or not value:
         raise ConfigError(f"{path}: must be a JSON object with an entry per video or domain")
     return value

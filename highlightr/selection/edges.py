@@ -1,4 +1,4 @@
-"""Edges of moments move to pauses, so that nobody is cut off in the middle of a sentence.
+"""Edges of moments move to pauses, so that no sentence is cut off in its middle.
 
 In: chosen spans and the probability of speech over time. Out: the spans, each edge in a pause where one can be reached.
 A moment starts `AIR_SECONDS` before the first word and stops as long after the last; it grows to whole utterances as
@@ -19,7 +19,7 @@ SPEECH = "speech"
 """Name of the signal, as `highlightr.features.lite.speech` writes it: importing that would open a runtime."""
 
 SPEAKING = 0.5
-"""Probability from which somebody speaks: the network's own threshold."""
+"""Probability from which a frame counts as speech: the network's own threshold."""
 
 SHORTEST_PAUSE_SECONDS = 0.25
 """Shorter gaps lie inside a sentence: in a spoken talk none of those was longer than 0.16 s, and no pause shorter than
@@ -39,7 +39,7 @@ GIVING_UP = 1.5
 
 
 def find_pauses(speech: Signal, duration: float) -> list[Span]:
-    """Stretches without speech, in order; where the sound has not begun or has ended, nobody speaks."""
+    """Stretches without speech, in order; where the sound has not begun or has ended, there is no speech."""
     times, speaking = speech.times_seconds, speech.values[:, 0] >= SPEAKING
     turns = times[1:][speaking[1:] != speaking[:-1]]
     starts_quiet = len(speaking) == 0 or not speaking[0]

@@ -182,7 +182,7 @@ def _refuse(item: WeightsEntry, found: Digests, pinned: Pin | None) -> None:
 
 
 def _sweep(item: WeightsEntry) -> None:
-    """Remove what broken-off pulls left; the lock is held, so nobody is using it."""
+    """Remove what broken-off pulls left; the lock is held, so it is not in use."""
     for left in weights_folder(item.name).glob(".*"):
         left.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ DEFAULT_MAX_BYTES = 2 << 30
 
 _HEX = {"sha256": 64, "source_sha256": 64, "md5": 32, "git_blob_sha1": 40}
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
-"""Hosts that nobody stands between."""
+"""Loopback hosts: no network lies between."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -61,7 +61,7 @@ class WeightsEntry:
     """What a bundled file was exported from, as a path below the packages' folder."""
     source_sha256: str = ""
     train: str = ""
-    """Command that makes it, where nobody publishes it: the file is the user's own, so it is neither fetched nor
+    """Command that makes it, where it is not published: the file is the user's own, so it is neither fetched nor
     pinned, and `size_bytes` is about what it will have."""
     sha256: str = ""
     """Of the published file; empty where no full hash is known, and then the first pull pins it."""

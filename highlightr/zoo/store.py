@@ -30,7 +30,7 @@ class WeightsState:
     entry: WeightsEntry
     state: Literal["embedded", "present", "missing", "by hand", "to train"]
     """`embedded`: came with the installation; `by hand`: missing, and no program may fetch it; `to train`: missing,
-    and nobody publishes it."""
+    and it is not published."""
     path: Path | None
     """Where it lies, `None` if it does not."""
     size_bytes: int

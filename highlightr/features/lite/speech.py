@@ -1,4 +1,4 @@
-"""Silero VAD: where somebody speaks.
+"""Silero VAD: where there is speech.
 
 In: 16 kHz mono sound. Out: the signal `speech`, (T, 1) in [0, 1]: row j is the probability of speech in
 ``[j * FRAME_SECONDS, (j + 1) * FRAME_SECONDS)``. Pauses between sentences are seen in it, so it has its own rate and is

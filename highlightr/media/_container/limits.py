@@ -1,6 +1,6 @@
 """What a file may ask of the machine, checked before it is believed.
 
-A header is a few bytes that anybody can write, and may promise pictures, hours and samples that the file does not hold.
+A header is a few bytes of untrusted input, and may promise pictures, hours and samples that the file does not hold.
 In: what a file claims. Out: nothing, or the `MediaError` that names the claim. The work that passes is in proportion to
 the file's size.
 """

@@ -1,7 +1,7 @@
 """One group of pictures on its way: packets wait for a decoder, and what came of them waits to be given out.
 
 In: packets, from the thread that reads the file. Out: items, to the same thread; a decoder's thread is in between. Both
-queues are bounded: whoever is too fast waits.
+queues are bounded: the faster side blocks.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Decoding groups of pictures side by side.
 
-In: the packets of a video stream in file order, those left out that no one will see. Out: what the picture taps asked
-for, in order of time for each. A group begins at a picture that nothing after it looks behind of (IDR): it decodes
-without the one before it, on a thread and a decoder of its own. Where a stream has no such pictures it is one group,
-decoded by as many threads. Memory is bounded.
+In: the packets of a video stream in file order, without non-reference frames that are not sampled. Out: what the
+picture taps asked for, in order of time for each. A group begins at an IDR keyframe: it decodes without the one before
+it, on a thread and a decoder of its own. Where a stream has no such pictures it is one group, decoded by as many
+threads. Memory is bounded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Groups"]
 
 LONGEST_PACKETS = 300
-"""A stream whose first group is longer is decoded as one piece. Most encoders begin afresh every 250 frames."""
+"""A stream whose first group is longer is decoded as one piece. Most encoders write an IDR picture every 250 frames."""
 
 _TICK_SECONDS = 0.1
 """How often a wait looks up: a signal that the system gave to another thread is noticed only then."""

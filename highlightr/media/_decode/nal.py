@@ -1,7 +1,7 @@
 """What H.264 and HEVC packets say about themselves, without decoding them.
 
-A packet comes in; whether it begins afresh (an IDR picture) or may be left out, and the parameter sets that it brings
-along go out. Every other codec gets the safe answer.
+A packet comes in; whether it is an IDR keyframe or may be left out, and the parameter sets that it brings along go
+out. Every other codec gets the safe answer.
 
 Source: ITU-T H.264, 7.4.1 (nal_ref_idc, nal_unit_type), D.2.8 (recovery point); ITU-T H.265, 7.4.2.2 (nal_unit_type,
 TemporalId).

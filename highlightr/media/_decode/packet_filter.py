@@ -1,7 +1,7 @@
-"""Leaving out video packets that no one will see.
+"""Drop video packets of non-reference frames that are not sampled.
 
 Packets come in decode order and go out in the same order, without those that no other picture refers to and that
-nobody looks at. What the taps are given stays the same, to the byte; only decoding gets cheaper.
+are not sampled. What the taps are given stays the same, to the byte; only decoding gets cheaper.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REMEMBERED = 2 * _LOOK_AHEAD
 
 
 Looks = Callable[[Fraction, Fraction], bool]
-"""Whether anybody looks at a picture that is on screen from one time until before another."""
+"""Whether a picture is sampled that is on screen from one time until before another."""
 
 
 def looks_of(taps: Sequence[FrameTap]) -> Looks:
@@ -76,7 +76,7 @@ class PacketFilter:
             self.left_out += 1
 
     def _is_seen(self, pts: int, time_base: Fraction) -> bool:
-        """Whether anybody looks while this picture is on screen; also true for the first and the last one."""
+        """Whether a sample is taken while this picture is on screen; also true for the first and the last one."""
         following = bisect_right(self._stamps, pts)
         if following == len(self._stamps) or self._stamps[0] == pts:
             return True

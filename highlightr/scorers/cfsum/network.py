@@ -119,7 +119,7 @@ def interaction_pairs(modalities: tuple[str, ...]) -> tuple[tuple[str, str], ...
     """(asking, asked) of each cross-attention.
 
     With text, clips of each clip modality ask the text. Without, video asks audio and audio asks video: the same
-    two modules and weights with the other clip modality in the text's place. A lone modality has nobody to ask.
+    two modules and weights with the other clip modality in the text's place. A lone modality has no partner.
     """
     clips = [name for name in ("video", "audio") if name in modalities]
     if "text" in modalities:
@@ -156,7 +156,7 @@ class CFSum(nn.Module):
     """The whole network, with a switch for every row of both ablations.
 
     z_out = ω_tv z_tv + ω_ta z_ta (eq. 7) and s = w · z_out + b, which the loss compares with the labels (MSE, eq. 8).
-    Where the interaction is switched off, or a modality has nobody to ask, its own rows z take the term's place under
+    Where the interaction is switched off, or a modality has no partner, its own rows z take the term's place under
     the same ω.
 
     Every attention is PyTorch's multi-head attention: Q, K and V come from linear layers with biases, and the heads are
