@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass
 
@@ -25,18 +24,12 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *ar
     """Exit code, stdout and stderr of `highlightr ARGUMENTS`; a traceback of any kind fails the test."""
     monkeypatch.setattr(sys, "argv", ["highlightr", *map(str, arguments)])
     monkeypatch.setenv("COLUMNS", "200")
-    logger = logging.getLogger("highlightr")
-    handlers, level = logger.handlers, logger.level
     code = 0
     try:
         with handlers_restored():
             main()
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
-    finally:
-        # The command line sets up the log for its process; here that process goes on with other tests.
-        logger.handlers = handlers
-        logger.setLevel(level)
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     return Outcome(code, captured.out, captured.err)
