@@ -45,6 +45,8 @@ class Planned:
     """When each frame appears; `None` if only the packets could tell."""
     moved_seconds: float = 0.0
     """By how much frames may have been moved."""
+    num_pictures: int = 0
+    """How many pictures there are at least, where `shown` is `None`."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def _fault(seen: _Seen, planned: Planned) -> str:
     """What is wrong whatever frames were planned."""
     if not seen.shown:
         return "it has no picture"
+    if len(seen.shown) < planned.num_pictures:
+        return f"it has {len(seen.shown)} pictures instead of {planned.num_pictures}"
     steps = [b - a for a, b in pairwise(sorted(seen.shown))]
     frame = max(_LEAST_FRAME_SECONDS, statistics.median(steps) if steps else 0.0)
     if abs(seen.end - planned.seconds) > frame + _SAME_SECONDS:

@@ -13,7 +13,7 @@ from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
-from tests.mediamaker import made, read_number
+from tests.mediamaker import made, read_number, variable_times
 
 
 def _cut(path: Path, spans: Sequence[tuple[float, float]], output: Path) -> CutResult:
@@ -103,3 +103,26 @@ def test_the_last_frame_of_a_file_lasts_to_its_end(tmp_path: Path) -> None:
     result = _cut(path, [(1.5, source.duration_seconds)], tmp_path / "cut.mp4")
     assert [number for number, _ in _frames(result.path)] == [15, 16, 17, 18, 19]
     assert _lengths(result.path)[0] == pytest.approx(source.duration_seconds - 1.5, abs=0.01)
+
+
+B_FRAMES = (("preset", "veryfast"), ("crf", "16"), ("g", "15"), ("bf", "3"), ("b-adapt", "0"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("spans", [[(1.0, 3.0)], [(0.6, 1.2), (3.0, 4.9)], [(4.0, 5.9)]])
+def test_copied_pictures_without_a_steady_rate_keep_their_times(
+    spans: list[tuple[float, float]], seed: int, suffix: str, tmp_path: Path
+) -> None:
+    """Decode times say how long until the next picture is decoded, not until it is shown."""
+    path = made("unsteady.mp4", times=tuple(variable_times(6.0, seed)), options=B_FRAMES)
+    segments = [Segment(start, stop, 0.5) for start, stop in spans]
+    result = cut_summary(probe(path), segments, tmp_path / f"cut{suffix}", copy=True)
+    expected = [
+        (number, piece.output_start_seconds + shown - piece.start_seconds)
+        for piece in result.pieces
+        for number, shown in _frames(path)
+        if piece.start_seconds - 1e-4 <= shown < piece.stop_seconds - 1e-4
+    ]
+    assert _frames(result.path) == [(number, pytest.approx(time, abs=2e-3)) for number, time in expected]
+    assert _lengths(result.path) == pytest.approx((result.seconds, result.seconds), abs=0.03)

@@ -15,6 +15,7 @@ import pytest
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
 from highlightr.media import probe
+from highlightr.media._cut import copy as copying
 from highlightr.media._cut import verified
 from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -49,6 +50,31 @@ def test_what_is_as_planned() -> None:
 def test_what_differs_is_named(change: dict[str, Any], words: str) -> None:
     fault = check_video(_written(), replace(PLAN, **change)).fault
     assert re.search(words, fault), fault
+
+
+def test_pictures_that_are_missing_in_a_copy() -> None:
+    copied = replace(PLAN, shown=None, num_pictures=100)
+    assert check_video(_written(), copied).is_as_planned
+    fault = check_video(made("holes.mp4", times=tuple(Fraction(k, 25) for k in range(100) if k != 40)), copied).fault
+    assert fault == "it has 99 pictures instead of 100"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_copy_that_is_short_of_pictures_is_not_delivered(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sound lasts on: the length of a Matroska file says nothing of the picture."""
+    write = copying._Copier._write
+
+    def lossy(self: Any, packet: Any, index: int, pts: int, dts: int) -> None:
+        if packet.stream.type != "video" or pts * packet.time_base < 1.79:
+            write(self, packet, index, pts, dts)
+
+    monkeypatch.setattr(copying._Copier, "_write", lossy)
+    output = tmp_path / f"cut{suffix}"
+    with pytest.raises(CutError, match="cannot be copied, it has 45 pictures instead of 50"):
+        cut_summary(probe(_written()), [Segment(0.0, 2.0, 1.0)], output, copy=True)
+    assert not output.exists()
 
 
 def test_missing_pictures_are_told() -> None:

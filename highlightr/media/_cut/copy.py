@@ -32,13 +32,16 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["copy_pieces", "plan_copy"]
+__all__ = ["SLACK", "copy_pieces", "plan_copy"]
 
 _EARLY_SECONDS = 1
 """Reading begins this much before a piece, for sound that lies before its picture in the file."""
 
-_SLACK = Fraction(1, 100_000)
+SLACK = Fraction(1, 100_000)
 """Times of pieces are floats; a frame due at a boundary falls on its right side."""
+
+_SAME_SECONDS = Fraction(1, 1000)
+"""Containers round timestamps."""
 
 _INTERLEAVING_SECONDS = 5
 """Reading goes on this much after a piece, for sound that lies after its picture in the file."""
@@ -112,12 +115,26 @@ def copy_pieces(
     """
     with extras_folder(output) as folder:
         packets_file = folder / f"packets{output.suffix}"
-        _copy_packets(source, pieces, packets_file, output, progress)
+        last = _copy_packets(source, pieces, packets_file, output, progress)
         extras = make_extras(source, plan, pieces, output, folder, 1)
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
         mapped = ["-map", "0:v", *(["-map", "0:a"] if source.audio_tracks else []), "-c", "copy", *frame_rate(source)]
+        mapped += _durations(last, sum(piece.seconds for piece in pieces))
         is_tagged = source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"]
         run_ffmpeg([*reading, *mapped, *(HVC1 if is_tagged else ()), *extras.outputs, *container(output)])
+
+
+def _durations(last: Fraction, stop: float) -> list[str]:
+    """Arguments that let the last picture shown last to the end of the file, and no other one longer.
+
+    Packets say how long until the next one is decoded, which differs from that where frames have no steady rate. The
+    last one decoded makes up for it: MP4 has no other length than the sum of these.
+    """
+    left = f"{stop:.6f}/TB-PTS"
+    rest = f"{stop:.6f}/TB-STARTPTS-(DTS-STARTDTS)"
+    shown_last = f"gte(PTS*TB,{float(last - _SAME_SECONDS):.6f})"
+    duration = f"if({shown_last},{left},min({left},if(eq(NEXT_PTS,NOPTS),{rest},DURATION)))"
+    return ["-time_base:v:0", "1:90000", "-bsf:v:0", f"setts=pts=PTS:dts=DTS:duration='{duration}'"]
 
 
 def _copy_packets(
@@ -126,8 +143,8 @@ def _copy_packets(
     packets_file: Path,
     output: Path,
     progress: Callable[[float, float], None] | None,
-) -> None:
-    """Pictures and sound alone."""
+) -> Fraction:
+    """Pictures and sound alone. When the last picture is shown."""
     import av
 
     muxer = check_suffix(output)
@@ -136,10 +153,14 @@ def _copy_packets(
         try:
             with av.open(file_url(packets_file), "w", format=muxer, options={"strict": "unofficial"}) as writing:
                 copier = _Copier(source, PacketReader(container, source), container, writing)
-                for run in _runs(pieces):
+                runs = _runs([piece for piece in pieces if piece.seconds > 0])
+                if runs:
+                    copier.wait_first(runs[-1])
+                for run in runs:
                     copier.copy(run)
                     if progress is not None:
                         progress(run.output_start_seconds + run.seconds, total)
+                return copier.last_shown
         except (av.FFmpegError, ValueError) as error:
             raise _failed(source, output, error) from error
 
@@ -176,26 +197,42 @@ class _Copier:
         }
         self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
+        self._first_wait = 0
+        self.last_shown = Fraction(0)
+        """When the last picture so far is shown in the output."""
         context = reader.video.codec_context
         self._nal = NalReader(context.codec.canonical_name, context.extradata)
 
+    def wait_first(self, last: Piece) -> None:
+        """Let the first picture wait to be shown for as long as the last one decoded of the last piece, or longer.
+
+        In MP4 the last picture shown would otherwise end early: lengths there are counted in decode times.
+        """
+        shown = self._shown(last)
+        self._first_wait = shown[-1] - decode_times(shown)[-1] if shown else 0
+
     def copy(self, piece: Piece) -> None:
         """Write the packets of a piece, dated as in the output."""
-        if piece.seconds <= 0:
-            return
-        start, stop = Fraction(piece.start_seconds) - _SLACK, Fraction(piece.stop_seconds) - _SLACK
+        start, stop = _bounds(piece)
         video = self._indices[0]
-        pictures = self._span([video], start, start, stop)
-        decoded = iter(decode_times([read.packet.pts or 0 for read in pictures]))
+        decoded = iter(decode_times(self._shown(piece), self._first_wait))
+        self._first_wait = 0
         joins = piece.output_start_seconds > 0
         for read in self._span(self._indices, start - _EARLY_SECONDS, start, stop):
             packet, index = read.packet, read.packet.stream.index
             shown = read.shown - Fraction(piece.start_seconds) + Fraction(piece.output_start_seconds)
             pts = round(shown / packet.time_base)
             dts = pts + next(decoded, packet.pts or 0) - (packet.pts or 0) if index == video else pts
+            if index == video:
+                self.last_shown = max(self.last_shown, shown)
             if index == video and joins:
                 packet, joins = self._spliced(packet), False
             self._write(packet, index, pts, dts)
+
+    def _shown(self, piece: Piece) -> list[int]:
+        """The display times of its pictures, in decode order."""
+        start, stop = _bounds(piece)
+        return [read.packet.pts or 0 for read in self._span(self._indices[:1], start, start, stop)]
 
     def _spliced(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         """The first picture behind a join: a CRA picture is told to be a BLA, which nothing before it belongs to."""
@@ -224,11 +261,16 @@ class _Copier:
                 return
 
 
-def decode_times(shown: Sequence[int]) -> list[int]:
+def _bounds(piece: Piece) -> tuple[Fraction, Fraction]:
+    return Fraction(piece.start_seconds) - SLACK, Fraction(piece.stop_seconds) - SLACK
+
+
+def decode_times(shown: Sequence[int], first_wait: int = 0) -> list[int]:
     """When pictures are decoded, none after it is shown: the sorted display times, as late as that allows.
 
     Args:
         shown: display times in decode order.
+        first_wait: how long before it is shown the first one is decoded, at least.
     """
     order = sorted(shown)
     ranks: dict[int, int] = {}
@@ -239,4 +281,7 @@ def decode_times(shown: Sequence[int]) -> list[int]:
     steps = [later - earlier for earlier, later in pairwise(order) if later > earlier]
     step = min(steps, default=1)
     before = [order[0] - step * (delay - place) for place in range(min(delay, len(order)))]
-    return [*before, *order[: len(order) - len(before)]]
+    decoded = [*before, *order[: len(order) - len(before)]]
+    if decoded:
+        decoded[0] = min(decoded[0], shown[0] - first_wait)
+    return decoded

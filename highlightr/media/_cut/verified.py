@@ -14,10 +14,11 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import HdrChoice, Source
 from highlightr.media._container.contents import read_contents
-from highlightr.media._container.opening import reading
-from highlightr.media._cut.copy import copy_pieces, plan_copy
+from highlightr.media._container.opening import best_video, reading
+from highlightr.media._cut.copy import SLACK, copy_pieces, plan_copy
 from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.fades import plan_fades
+from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output
 from highlightr.media._cut.plan import CutPlan, plan_encode
@@ -111,11 +112,25 @@ def write_copied(
     with reading(source.path) as container:
         plan = plan_copied(source, read_contents(container, source.video.index))
     copy_pieces(source, plan, pieces, output, progress)
-    starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
-    fault = check_video(output, Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound))).fault
+    fault = check_video(output, _expected_copy(source, plan, pieces)).fault
     if fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
     return Written(pieces, None, (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output)))
+
+
+def _expected_copy(source: Source, plan: OutputPlan, pieces: Sequence[Piece]) -> Planned:
+    """What a copy should hold. Its pictures are counted in the source by another reader than the one that copies."""
+    with reading(source.path) as container:
+        times = frame_times(container, source, best_video(container, source.path))
+        num_pictures = sum(_num_pictures(times, piece) for piece in pieces)
+    starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
+    seconds = sum(piece.seconds for piece in pieces)
+    return Planned(seconds, starts, len(plan.sound), num_pictures=num_pictures)
+
+
+def _num_pictures(times: FrameTimes, piece: Piece) -> int:
+    start, stop = (Fraction(time) - SLACK for time in (piece.start_seconds, piece.stop_seconds))
+    return sum(start <= time < stop for time in times.around(start, stop))
 
 
 def _moved(pieces: Sequence[Piece]) -> tuple[str, ...]:
