@@ -39,8 +39,8 @@ ALIASES: Mapping[str, str] = {"duration": "duration_seconds"}
 BUDGETS = ("ratio", "duration_seconds")
 """Options of which one at most is given."""
 
-PLACES = ("output", "clips", "thumbnails", "overwrite")
-"""Options that say where files go; a preset cannot."""
+PLACES = ("output", "clips", "thumbnails", "transcript", "overwrite")
+"""Options that name files of one video; a preset cannot."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ class SummarizeOptions:
     export: tuple[TimelineFormat, ...] = ()
     """Timelines to write beside the summary, such as `otio,edl`: otio, edl, fcpxml, premiere, llc, csv, chapters, vtt,
     ffconcat."""
+    transcript: Path | None = None
+    """What is said in the video: a file of subtitles (.srt, .vtt, .ass) or Whisper's JSON. `None`: subtitles beside the
+    video (`NAME.srt`) or inside it, where there are any."""
     overwrite: bool = False
     """Replace outputs that exist."""
     selection: SelectionOptions = field(default_factory=SelectionOptions)
@@ -131,7 +134,7 @@ class SummarizeOptions:
         """
         for name in PLACES:
             if name in defaults:
-                raise ConfigError(f"{where}: {name} says where files go, which a preset cannot")
+                raise ConfigError(f"{where}: {name} names files of one video, which a preset cannot")
         try:
             cls.from_keywords(defaults)
         except ConfigError as error:
@@ -214,7 +217,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "margin": parse_margin,
     "range": parse_spans,
     "exclude": parse_spans,
-    **dict.fromkeys(("output", "clips", "thumbnails"), _path),
+    **dict.fromkeys(("output", "clips", "thumbnails", "transcript"), _path),
 }
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.device import Precision
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
-from highlightr.core.types import Features, Query, Scores, Shot, Source, Summary, TimeGrid
+from highlightr.core.types import Features, Query, Scores, Shot, Source, Summary, TimeGrid, Transcript
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.probe import probe
+from highlightr.media.transcript import find_transcript
 from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import Detector
 from highlightr.selection.shots import find_shots
@@ -42,6 +43,10 @@ class Analysis:
     features: Features
     shots: tuple[Shot, ...]
     scores: Scores
+    transcript: Transcript | None = None
+    """What is said, where that is known."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the transcript."""
 
 
 class Highlighter:
@@ -96,16 +101,22 @@ class Highlighter:
         kept = FeatureCache() if cache else None
         return cls(preset, load_models(preset, device, precision), kept, progress)
 
-    def analyse(self, video: str | Path, query: str | None = None, *, detector: Detector = "cheap") -> Analysis:
-        """Score every clip, choose nothing, write nothing; errors as for `summarize`."""
-        return self.analyse_queries(video, [query], detector=detector)[0]
+    def analyse(self, video: str | Path, query: str | None = None, **options: Any) -> Analysis:
+        """Score every clip, choose nothing, write nothing; options of `analyse_queries`, errors as for `summarize`."""
+        return self.analyse_queries(video, [query], **options)[0]
 
     def analyse_queries(
-        self, video: str | Path, queries: Sequence[str | None], *, detector: Detector = "cheap"
+        self,
+        video: str | Path,
+        queries: Sequence[str | None],
+        *,
+        detector: Detector = "cheap",
+        transcript: Path | None = None,
     ) -> list[Analysis]:
         """The same for many queries, in their order; the video is decoded once at most."""
         with self._encoding(Path(video), queries) as encoding:
-            return self._analyse(probe(Path(video)), queries, encoding, detector, Stages(self._progress))
+            source, stages = probe(Path(video)), Stages(self._progress)
+            return self._analyse(source, queries, encoding, detector, find_transcript(source, transcript), stages)
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -125,6 +136,7 @@ class Highlighter:
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.match import selection_notes
+        from highlightr.selection.quotes import with_quotes
         from highlightr.selection.segments import select_segments
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
@@ -133,15 +145,17 @@ class Highlighter:
             with stages("probe"):
                 source = probe(Path(video), wanted.audio_track)
                 outputs = plan_outputs(source, wanted)
-            (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, stages)
+                said = find_transcript(source, wanted.transcript)
+            (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, said, stages)
         scores, shots = analysis.scores, analysis.shots
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, scores.match)
             answering = query is not None and self._models.takes_query(query)
             selection = wanted.selection.from_time(source.picture_start_seconds)
             segments = select_segments(scores, shots, selection, analysis.features, answering=answering)
-        notes = (*scores.notes, *remarks)
-        summary = Summary(source, segments, scores, shots, self.preset.name, query, notes=notes)
+            segments = with_quotes(segments, analysis.transcript)
+        notes, transcript = (*scores.notes, *remarks, *analysis.notes), analysis.transcript
+        summary = Summary(source, segments, scores, shots, self.preset.name, query, notes, transcript)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
         return deliver(summary, outputs, wanted, self._provenance(query), stages)
 
@@ -173,7 +187,13 @@ class Highlighter:
             yield encoding
 
     def _analyse(
-        self, source: Source, queries: Sequence[str | None], encoding: Encoding, detector: Detector, stages: Stages
+        self,
+        source: Source,
+        queries: Sequence[str | None],
+        encoding: Encoding,
+        detector: Detector,
+        said: tuple[Transcript | None, tuple[str, ...]],
+        stages: Stages,
     ) -> list[Analysis]:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
         with stages("extract") as advance:
@@ -185,6 +205,6 @@ class Highlighter:
             pairs = zip(queries, encoding.result(), strict=True)
             scores = [models.score(features, query, encoded, shots) for query, encoded in pairs]
         return [
-            Analysis(source, query, self.preset.scorer_name(query), features, shots, values)
+            Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *said)
             for query, values in zip(queries, scores, strict=True)
         ]

@@ -93,7 +93,8 @@ def test_a_presets_defaults_hold_where_nothing_is_given() -> None:
 @pytest.mark.parametrize(
     ("defaults", "words"),
     [
-        ({"output": "x.mp4"}, "mine: output says where files go"),
+        ({"output": "x.mp4"}, "mine: output names files of one video"),
+        ({"transcript": "x.srt"}, "mine: transcript names files of one video"),
         ({"rati": 0.3}, "mine: no option named 'rati'"),
         ({"ratio": 2.0}, "mine: ratio must be"),
     ],

@@ -16,7 +16,7 @@ from highlightr.options import SummarizeOptions
 
 Engine = Literal["local", "ray"]
 
-OWN_OUTPUTS = ("output", "clips", "thumbnails", "overwrite")
+OWN_OUTPUTS = ("output", "clips", "thumbnails", "transcript", "overwrite")
 """Options of one summary that a batch decides itself."""
 
 
@@ -78,5 +78,5 @@ class BatchOptions:
             raise ConfigError("an address belongs to the engine ray; add --engine ray")
         for name in OWN_OUTPUTS:
             if name in self.summarize:
-                raise ConfigError(f"{name} is not an option of a batch: it names the outputs of each video itself")
+                raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")
         SummarizeOptions.from_keywords(**self.summarize)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,5 +23,12 @@ ModelChoice = Annotated[
     typer.Option(help="With `--preset clip`: another model of open_clip, `NAME/TAG`, from the Hugging Face hub."),
 ]
 
+TranscriptChoice = Annotated[
+    Path | None,
+    typer.Option(
+        help="What is said in the video: a file of subtitles (.srt, .vtt, .ass) or Whisper's JSON; by default "
+        "subtitles beside the video (`NAME.srt`) or inside it."
+    ),
+]
 CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
 CopyChoice = Annotated[bool, typer.Option("--copy", help="Short for `--cut copy`.")]

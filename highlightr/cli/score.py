@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, ModelChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.choices import CacheChoice, ModelChoice, PrecisionChoice, ScorerChoice, TranscriptChoice
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
@@ -34,6 +34,7 @@ def score(
     detector: Annotated[
         str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
     ] = SELECTION.detector,
+    transcript: TranscriptChoice = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
@@ -53,7 +54,7 @@ def score(
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
-        analyses = highlighter.analyse_queries(video, query or [None], detector=chosen)
+        analyses = highlighter.analyse_queries(video, query or [None], detector=chosen, transcript=transcript)
     results = [Scored(each.query, each.scorer, each.scores) for each in analyses]
     if output is not None:
         write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)

@@ -20,7 +20,7 @@ from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
 from highlightr.core.text import json_shown
-from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segment, Source, Summary
+from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segment, Source, Summary, Transcript
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
 
@@ -76,6 +76,7 @@ def build_receipt(
         "clip_seconds": _seconds(scores.grid.clip_seconds),
         "scores": _numbers(scores.values),
         "parts": {name: _numbers(values) for name, values in sorted(scores.parts.items())},
+        **({} if summary.transcript is None else {"transcript": _transcript(summary.transcript)}),
         "shots": [_span(shot.start_seconds, shot.stop_seconds) for shot in summary.shots],
         "segments": [_segment(segment) for segment in summary.segments],
         "summary_seconds": _seconds(summary.seconds if cut is None else cut.seconds),
@@ -159,6 +160,10 @@ def _reason(reason: Reason) -> dict[str, Any]:
     start, stop = reason.start_seconds, reason.stop_seconds
     where = {} if start is None or stop is None else _span(start, stop)
     return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS), **where}
+
+
+def _transcript(transcript: Transcript) -> dict[str, Any]:
+    return {"origin": transcript.origin, "language": transcript.language}
 
 
 def _match(match: Match) -> dict[str, Any]:

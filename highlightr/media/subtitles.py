@@ -17,7 +17,7 @@ from highlightr.core.errors import MediaError, OutputError
 if TYPE_CHECKING:
     from pysubs2 import SSAEvent, SSAFile
 
-__all__ = ["Cue", "Subtitles", "read_subtitles"]
+__all__ = ["Cue", "Subtitles", "read_subtitles", "read_text_file"]
 
 LARGEST_BYTES = 64 << 20
 """Of a subtitle file; ten hours of dense speech have one."""
@@ -110,16 +110,27 @@ def read_subtitles(path: Path) -> Subtitles:
     """
     import pysubs2
 
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise MediaError(f"{path}: more than {LARGEST_BYTES >> 20} MiB, too large for subtitles")
-        data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    data = read_text_file(path)
     try:
         return Subtitles(pysubs2.SSAFile.from_string(_text(data)))
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
+
+
+def read_text_file(path: Path) -> bytes:
+    """The content of a file of subtitles or a transcript, of which no more is read than one may hold.
+
+    Raises:
+        MediaError: it is missing, or too large.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    if len(data) > LARGEST_BYTES:
+        raise MediaError(f"{path}: more than {LARGEST_BYTES >> 20} MiB, too large for subtitles")
+    return data
 
 
 def _text(data: bytes) -> str:

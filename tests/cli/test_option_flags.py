@@ -11,7 +11,7 @@ from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 from tests.cli.run import run
 
-ONE_VIDEO_ONLY = ("output", "clips", "thumbnails")
+ONE_VIDEO_ONLY = ("output", "clips", "thumbnails", "transcript")
 
 
 def _flag(name: str) -> str:

@@ -1,0 +1,149 @@
+"""What is said in a video, from where it is written already.
+
+In: a probed source, and a file that the caller may name. Out: a `Transcript` from that file, from a subtitle file
+beside the video (`NAME.srt`, `NAME.vtt`, `NAME.LANG.srt`), or from a text track inside it, in this order; or none. A
+file that the caller names must be readable; one that is merely there is passed over with a note.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from highlightr.core.errors import CutError, MediaError
+from highlightr.core.files import printable
+from highlightr.core.types import Source, Transcript
+from highlightr.media._container.contents import Track, read_contents
+from highlightr.media._container.opening import reading
+from highlightr.media._container.subtitle_tracks import read_tracks
+from highlightr.media.subtitles import Cue, read_subtitles
+from highlightr.media.utterances import Spoken, utterances
+from highlightr.media.whisper_json import read_whisper_json
+
+__all__ = ["SIDECAR_SUFFIXES", "find_transcript", "read_transcript"]
+
+_logger = logging.getLogger(__name__)
+
+SIDECAR_SUFFIXES = (".srt", ".vtt")
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+"""Of a file's name, such as ``en`` or ``pt-BR``."""
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
+"""A code, or the name of a language in English, as some programs write."""
+
+_ENGLISH = ("en", "eng")
+_NOT_SPEECH = frozenset({"forced", "comment", "lyrics", "karaoke", "descriptions"})
+
+
+def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcript | None, tuple[str, ...]]:
+    """What is said in the video, where that is written.
+
+    Args:
+        source: what `probe` returned.
+        file: one that the caller names; then nothing else is looked at.
+
+    Returns:
+        The transcript, or `None`; and sentences about what was there but could not be used.
+
+    Raises:
+        MediaError: the named file cannot be read, or says nothing during the video.
+    """
+    if file is not None:
+        return read_transcript(file, source.duration_seconds), ()
+    notes: list[str] = []
+    for path in _sidecars(source.path):
+        try:
+            return read_transcript(path, source.duration_seconds), tuple(notes)
+        except MediaError as error:
+            notes.append(f"Subtitles beside the video are not used: {error}.")
+    return _from_tracks(source), tuple(notes)
+
+
+def read_transcript(path: Path, duration_seconds: float) -> Transcript:
+    """Read a subtitle file, or the JSON of Whisper or WhisperX.
+
+    Raises:
+        MediaError: it cannot be read, or says nothing within the video.
+    """
+    language = _language(path)
+    spans: Iterable[Spoken]
+    if path.suffix.lower() == ".json":
+        spans, told = read_whisper_json(path)
+        language = told or language
+    else:
+        spans = _spoken(read_subtitles(path).cues)
+    said = utterances(spans, duration_seconds)
+    if not said:
+        raise MediaError(f"{path}: says nothing during the video's {duration_seconds:.1f} s; is it of another video?")
+    return Transcript(said, printable(Path(path.name)), language if language and _WORD.fullmatch(language) else None)
+
+
+def _spoken(cues: Iterable[Cue]) -> Iterable[Spoken]:
+    return (Spoken(cue.start_seconds, cue.stop_seconds, cue.text) for cue in cues)
+
+
+def _language(path: Path) -> str | None:
+    """The code at the end of the file's name."""
+    _, _, code = path.stem.rpartition(".")
+    return code.lower() if code != path.stem and _LANGUAGE.fullmatch(code) else None
+
+
+def _sidecars(video: Path) -> list[Path]:
+    """Subtitle files of the video's name, the best first: without a language, English, the others by name."""
+    found: list[tuple[int, str, Path]] = []
+    try:
+        with os.scandir(video.absolute().parent) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(f"{video.stem}.")]
+    except OSError:
+        return []
+    for name in names:
+        path = video.with_name(name)
+        code = path.stem.removeprefix(video.stem)
+        if path.suffix.lower() not in SIDECAR_SUFFIXES or not path.is_file():
+            continue
+        if not code:
+            found.append((0, name, path))
+        elif _LANGUAGE.fullmatch(code[1:]):
+            found.append((1 if _is_english(code[1:]) else 2, name, path))
+    return [path for _, _, path in sorted(found)]
+
+
+def _is_english(code: str) -> bool:
+    return re.split("[-_]", code.lower())[0] in _ENGLISH
+
+
+def _from_tracks(source: Source) -> Transcript | None:
+    """From the text track that most likely holds all that is said; one that says nothing gives way to the next."""
+    with reading(source.path) as container:
+        if not container.streams.subtitles:
+            return None
+        tracks = read_contents(container, source.video.index, is_marked=source.video.interlaced).subtitles
+    try:
+        read = read_tracks(source, tracks)
+    except CutError as error:
+        _logger.warning("%s: its subtitles are not used: %s", source.path, error)
+        return None
+    for track in _by_use(tracks):
+        subtitles = read[track.index]
+        said = () if subtitles is None else utterances(_spoken(subtitles.cues), source.duration_seconds)
+        if said:
+            language = track.tags.get("language", "")
+            code = language if _LANGUAGE.fullmatch(language) else None
+            told = f" ({code})" if code else ""
+            return Transcript(said, f"subtitle stream {track.index}{told}", code)
+    return None
+
+
+def _by_use(tracks: Sequence[Track]) -> list[Track]:
+    """Full tracks first, then English ones, then those that a player would show."""
+
+    def key(track: Track) -> tuple[bool, bool, bool, int]:
+        flags = set(track.dispositions)
+        english = _is_english(track.tags.get("language", ""))
+        return bool(flags & _NOT_SPEECH), not english, "default" not in flags, track.index
+
+    return sorted(tracks, key=key)

@@ -1,0 +1,166 @@
+"""Where a transcript is found, in which order, and what files that anyone may have written do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from highlightr.core.errors import MediaError
+from highlightr.core.types import Utterance
+from highlightr.media import probe
+from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.media.transcript import find_transcript, read_transcript
+from tests.mediamaker import made
+
+
+def srt(*lines: str) -> str:
+    """A cue a second."""
+    return "".join(f"{k + 1}\n00:00:0{k},000 --> 00:00:0{k},900\n{line}\n\n" for k, line in enumerate(lines))
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "talk [1].mp4"
+    os.link(made("plain.mp4"), path)
+    return path
+
+
+def with_tracks(path: Path, *tracks: tuple[str, str, str], codec: str = "subrip") -> Path:
+    """The plain video with text tracks: what is said, language, disposition."""
+    inputs = ["-i", f"file:{made('plain.mp4')}"]
+    maps = ["-map", "0"]
+    for number, (text, language, disposition) in enumerate(tracks):
+        source = path.with_name(f"in{number}.txt")
+        source.write_text(srt(text), encoding="utf-8")
+        inputs += ["-f", "srt", "-i", f"file:{source}"]
+        maps += ["-map", str(number + 1), f"-metadata:s:s:{number}", f"language={language}"]
+        maps += [f"-disposition:s:{number}", disposition]
+    run_ffmpeg([*inputs, *maps, "-c", "copy", "-c:s", codec, f"file:{path}"])
+    return path
+
+
+def origin(video: Path, file: Path | None = None) -> str | None:
+    transcript, notes = find_transcript(probe(video), file)
+    assert not notes
+    return None if transcript is None else transcript.origin
+
+
+def test_the_order_of_the_sources(video: Path, tmp_path: Path) -> None:
+    assert find_transcript(probe(video)) == (None, ())
+    names = ["talk [1].srt", "talk [1].vtt", "talk [1].en.srt", "talk [1].de.srt", "talk [1].pt-BR.vtt"]
+    for name in reversed(names):
+        (tmp_path / name).write_text(srt(f"Of {name}."), encoding="utf-8")
+        assert origin(video) == name
+    (tmp_path / "given.srt").write_text(srt("Given."), encoding="utf-8")
+    assert origin(video, tmp_path / "given.srt") == "given.srt"
+
+
+@pytest.mark.parametrize("name", ["talk [1].summary.srt", "talk [1] 2.srt", "talk 1.srt", "talk [1].en.txt", "x.srt"])
+def test_what_is_not_beside_this_video(name: str, video: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(srt("Another one's."), encoding="utf-8")
+    assert origin(video) is None
+
+
+def test_languages_are_told(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "talk [1].de.srt").write_text(srt("Guten Tag."), encoding="utf-8")
+    transcript, _ = find_transcript(probe(video))
+    assert transcript is not None
+    assert transcript.language == "de"
+    assert transcript.utterances == (Utterance(0.0, 0.9, "Guten Tag."),)
+
+
+def test_a_broken_file_beside_the_video_costs_a_note(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "talk [1].srt").write_bytes(b"\0\1\2")
+    (tmp_path / "talk [1].en.srt").mkdir()
+    transcript, (note,) = find_transcript(probe(video))
+    assert transcript is None
+    assert "talk [1].srt: " in note
+    assert note.startswith("Subtitles beside the video are not used")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mkv", "subrip"), (".mkv", "ass"), (".mkv", "webvtt"), (".mp4", "mov_text")]
+)
+def test_text_tracks(suffix: str, codec: str, tmp_path: Path) -> None:
+    path = with_tracks(tmp_path / f"v{suffix}", ("Of the <i>track</i>.", "eng", "default"), codec=codec)
+    transcript, notes = find_transcript(probe(path))
+    assert transcript is not None
+    assert not notes
+    assert transcript.utterances == (Utterance(0.0, 0.9, "Of the track."),)
+    assert (transcript.origin, transcript.language) == ("subtitle stream 2 (eng)", "eng")
+
+
+def test_the_track_that_holds_all_that_is_said(tmp_path: Path) -> None:
+    tracks = [
+        ("Forced.", "eng", "forced"),
+        ("Deutsch.", "ger", "default"),
+        ("English.", "eng", "0"),
+        ("Two.", "eng", "0"),
+    ]
+    assert origin(with_tracks(tmp_path / "v.mkv", *tracks)) == "subtitle stream 4 (eng)"
+
+
+def whisper(**extra: Any) -> dict[str, Any]:
+    words = [("Hello", 0.5, 0.8), (" there.", 0.9, 1.2), (" Room", 1.5, 1.7), (" 42", None, None), (" now.", 2.0, 2.4)]
+    named = [{"word": word, "start": start, "end": stop, "probability": 0.9} for word, start, stop in words]
+    return {
+        "text": "...",
+        "segments": [{"id": 0, "start": 0.0, "end": 3.0, "text": " Hello there. Room 42 now.", "words": named}],
+        "language": "en",
+        **extra,
+    }
+
+
+def test_whispers_json(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(whisper()))
+    transcript = read_transcript(path, 10)
+    assert transcript.utterances == (Utterance(0.5, 1.2, "Hello there."), Utterance(1.5, 2.4, "Room 42 now."))
+    assert transcript.language == "en"
+
+
+def test_whisperx_leaves_words_without_times(tmp_path: Path) -> None:
+    words: list[dict[str, Any]] = [
+        {"word": "42"},
+        {"word": "is", "start": 1.0, "end": 1.2, "score": 0.5},
+        {"word": "it."},
+    ]
+    path = tmp_path / "x.json"
+    document = {"segments": [{"start": 0.4, "end": 2.0, "text": "42 is it.", "words": words}], "word_segments": words}
+    path.write_text(json.dumps(document))
+    assert read_transcript(path, 10).utterances == (Utterance(0.4, 1.2, "42 is it."),)
+
+
+def test_whispers_json_without_words_and_with_numbers_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    segments = [{"start": 0.0, "end": 3.0, "text": " No words.", "avg_logprob": float("nan")}]
+    path.write_text("\ufeff" + json.dumps({"segments": segments, "language": "x" * 10_000}), encoding="utf-8")
+    transcript = read_transcript(path, 10)
+    assert (transcript.utterances, transcript.language) == ((Utterance(0.0, 3.0, "No words."),), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("w.json", b"{", "not the JSON of Whisper"),
+        ("w.json", b"[" * 100_000, "not the JSON of Whisper"),
+        ("w.json", b'{"segments": [{"start": "0", "end": 1}]}', "Expected `float`"),
+        ("w.json", b'{"segments": []}', "says nothing during the video's 10.0 s"),
+        ("w.json", b'{"segments": [{"start": 1e400, "end": 1, "text": "x"}]}', "not the JSON|says nothing"),
+        ("w.json", b'{"segments": [{"start": 20, "end": 21, "text": "late"}]}', "is it of another video"),
+        ("w.srt", b"", "holds no subtitles"),
+        ("w.srt", b"\xff\xfe\x00", "holds no subtitles|says nothing"),
+        ("w.srt", b"1\n00:00:03,000 --> 00:00:01,000\nback\n", "says nothing"),
+        ("none.srt", None, "cannot be read"),
+    ],
+)
+def test_what_is_no_transcript_is_one_line(name: str, content: bytes | None, words: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(MediaError, match=words) as caught:
+        read_transcript(tmp_path / name, 10.0)
+    assert "\n" not in str(caught.value)
