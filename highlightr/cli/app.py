@@ -40,7 +40,7 @@ COMMANDS = (
     Home(
         "presets",
         "highlightr.cli.presets",
-        "List the presets: what each is for, what it needs, what is here, what it costs, how it was measured.",
+        "List the presets: what each is good for, what it needs and what of that is here, how it was measured.",
         "presets",
     ),
     Home(

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
-from highlightr.cli.say import say
+from highlightr.cli.preset_lines import preset_lines
+from highlightr.cli.say import say, say_facts
 from highlightr.cli.terminal import print_table, progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.scorers import describe as describe_scorer
@@ -108,7 +109,7 @@ def describe(
     preset: Annotated[str, typer.Argument(help="A name from `highlightr presets`, or a .yaml file.")],
     as_json: Json = False,
 ) -> None:
-    """Streams and widths, clip length, longest input, and parameters per block of a preset's scorers."""
+    """What a preset is good for and needs; its scorers' streams, clip length, longest input, parameters per block."""
 
     chosen = load_preset(preset)
     serves = {chosen.use.query: "a query", chosen.use.no_query: "no query"}
@@ -121,7 +122,9 @@ def describe(
     if as_json:
         say(json.dumps(found[0] if len(found) == 1 else {"preset": chosen.name, "scorers": found}, indent=2))
         return
+    say_facts(chosen.name, preset_lines(chosen, {state.entry.name: state for state in store.list_weights()}).items())
     for each in found:
+        say("")
         _show_scorer(each)
 
 

@@ -59,7 +59,7 @@ class Preset:
 
     name: str
     summary: str
-    """One line for a person who chooses a preset."""
+    """What it is good for: one line for a person who chooses a preset."""
     clip_seconds: float
     """Length of the clips that are scored."""
     extractors: tuple[str, ...]

@@ -1,0 +1,53 @@
+"""Presets in three lines: what must not be missed comes first, and what is needed is told from the manifest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from highlightr.cli.preset_lines import RANDOM, preset_lines
+from highlightr.zoo import load_preset, preset_names
+from highlightr.zoo.manifest import load_manifest
+from highlightr.zoo.store import WeightsState
+from tests.cli.run import run
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_says_what_it_is_good_for_what_it_needs_and_how_it_was_measured(name: str) -> None:
+    lines = preset_lines(load_preset(name))
+    assert [heading for heading, _ in lines.items() if heading] == ["good for", "needs", "measured"]
+    assert all(text for _, text in lines.items())
+    assert "need" not in lines.good_for, "what it needs has a line of its own"
+
+
+def test_what_must_not_be_missed_comes_first() -> None:
+    trained = preset_lines(load_preset("davihd-tvsum")).items()[0]
+    assert trained == (
+        "",
+        "No trained weights are published; `highlightr train --config davihd-tvsum --data DIR` makes them.",
+    )
+    assert preset_lines(load_preset("cfsum-debug")).items()[0] == ("", RANDOM)
+    assert preset_lines(load_preset("lite")).first is None
+
+
+def test_needs_follow_the_manifest_and_what_is_here() -> None:
+    preset = load_preset("cfsum-qvhighlights")
+    assert "cnn14-32k (327 MB)" in preset_lines(preset).needs
+    assert "cfsum-qvhighlights (to train, 52 MB)" in preset_lines(preset).needs
+    states = {
+        entry.name: WeightsState(entry, "present", None, 0, "", pinned=False) for entry in load_manifest().values()
+    }
+    assert "cnn14-32k (here)" in preset_lines(preset, states).needs
+    assert preset_lines(replace(load_preset("lite"), cost=None)).needs.startswith("nothing more")
+
+
+def test_a_narrow_terminal_is_not_overrun(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda _: os.terminal_size((60, 24)))
+    printed = run(capsys, monkeypatch, "presets").out
+    assert max(map(len, printed.splitlines())) <= 60
+    assert "  good for  " in printed
+    described = run(capsys, monkeypatch, "models", "describe", "cfsum-tvsum").out
+    assert described.index("No trained weights") < described.index("good for") < described.index("streams")
