@@ -80,8 +80,9 @@ def _needs(preset: Preset, states: Mapping[str, WeightsState] | None) -> str:
 def _extras(preset: Preset) -> list[str]:
     text = [text_encoder_class(preset.text)] if preset.text else []
     scorers = [scorer_class(preset.scorers[name].name) for name in preset.in_use]
-    kinds = (*map(extractor_class, preset.extractors), *text, *scorers)
-    return list(dict.fromkeys(EXTRA_OF[each] for kind in kinds for each in kind.packages if each in EXTRA_OF))
+    packages = [kind.packages for kind in map(extractor_class, preset.extractors)]
+    packages += [kind.packages for kind in text] + [kind.packages for kind in scorers]
+    return list(dict.fromkeys(EXTRA_OF[each] for names in packages for each in names if each in EXTRA_OF))
 
 
 def _own_files(preset: Preset) -> list[str]:
