@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.command import run_command
 from benchmarks.forwards import BACKENDS, Trial, by_turns, forget, trials
 from benchmarks.networks import Network, listening, text_network
 from benchmarks.running import machine, write_json
@@ -135,4 +136,4 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.command import run_command
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import Case, Protocol, Row, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
@@ -151,4 +152,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

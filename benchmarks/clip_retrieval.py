@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.captioned_retrieval import PICTURE, halves
+from benchmarks.command import run_command
 from benchmarks.stitching import Captioned, Stitched, answer, deal, measure, read_captions, stitch, table, yardsticks
 from highlightr.core.types import Query, TimeGrid
 from highlightr.features import extract
@@ -96,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from benchmarks.command import run_command
 from benchmarks.edit_videos import (
     Asked,
     EditPlan,
@@ -489,4 +490,4 @@ def print_table(rows: Mapping[str, Mapping[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -24,6 +24,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
+from benchmarks.command import run_command
 from highlightr.core.types import Source, TimeGrid
 from highlightr.features import EXTRACTORS, create_extractor, extract
 from highlightr.features.base import Extraction
@@ -174,4 +175,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -25,6 +25,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.command import run_command
 from benchmarks.decoding import WAYS, fastest_exact, picks, sound, sound_rates
 from benchmarks.forwards import EXACT, Trial, best, in_batches, trials
 from benchmarks.networks import Array, Network, ScorerCalls, listening, listening_to_scorer
@@ -378,4 +379,4 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

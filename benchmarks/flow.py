@@ -19,6 +19,7 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.command import run_command
 from benchmarks.plain_models import plain_flow
 from benchmarks.running import Spread, by_turns, machine, write_json
 from highlightr.features.backbones.flow import OpticalFlow
@@ -94,4 +95,4 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.command import run_command
 from benchmarks.growth_picture import growth_svg
 from benchmarks.realtime import _timed, _with_children, looped
 from benchmarks.running import machine, write_json
@@ -164,4 +165,4 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

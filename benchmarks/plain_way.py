@@ -20,6 +20,7 @@ import av
 import numpy as np
 from scipy.stats import spearmanr
 
+from benchmarks.command import run_command
 from benchmarks.networks import listening
 from benchmarks.plain_models import PlainPictures, PlainSound, PlainThumbnails, PlainWindows, plain_model
 from benchmarks.running import (
@@ -242,4 +243,4 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -20,6 +20,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.command import run_command
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 
 
@@ -135,4 +136,4 @@ def _show(rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -22,6 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.command import run_command
 from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer, describe
 from highlightr.scorers.sliding_window import apply_windows
@@ -145,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

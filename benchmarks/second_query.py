@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.command import run_command
 from benchmarks.realtime import looped
 from benchmarks.running import Spread, cpu_seconds, machine, write_json
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -98,4 +99,4 @@ def _percent(rows: Mapping[str, Sequence[Times]], way: str, clock: int) -> float
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import run_command
 from benchmarks.stitching import Captioned, Picture, deal, read_captions, table
 from highlightr.core.types import Shot, Signal, TimeGrid
 from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY
@@ -274,4 +275,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

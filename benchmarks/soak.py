@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import run_command
 from highlightr.batch import BatchOptions, Job
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.work import JobRunner
@@ -106,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import charades
+from benchmarks.command import run_command
 from highlightr.evaluation import Case
 from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
@@ -87,4 +88,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

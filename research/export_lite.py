@@ -29,6 +29,7 @@ import onnx
 import onnxruntime
 import torch
 
+from benchmarks.command import run_command
 from research.efficientnet_network import efficientnet_module
 from research.onnx_storage import store_8bit, store_half, store_table_8bit, weights_of
 from research.sources import package_file, source_bytes, source_file
@@ -197,4 +198,4 @@ def _tell(path: Path, note: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

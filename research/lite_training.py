@@ -21,6 +21,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from benchmarks.captioned_retrieval import PICTURE
+from benchmarks.command import run_command
 from benchmarks.stitching import Captioned, stitch
 from highlightr.features import TextEncoder
 from highlightr.features.labels import label_embeddings, label_names
@@ -161,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

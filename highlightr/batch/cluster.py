@@ -34,11 +34,11 @@ def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions
     """Do all jobs on a Ray cluster: the one at `options.address`, else the one that Ray finds, else a local one.
 
     Raises:
-        ConfigError: Ray is not installed, there is no cluster or no GPU where one is asked for, or a node does not see
-            the output folder.
+        ConfigError: there is no cluster or no GPU where one is asked for, or a node does not see the output folder.
         WeightsError: a node lacks weights.
     """
-    ray = _ray()
+    import ray
+
     ours = not ray.is_initialized()
     if ours:
         try:
@@ -50,14 +50,6 @@ def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions
     finally:
         if ours:
             ray.shutdown()
-
-
-def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError("the engine ray needs Ray; pip install highlightr[ray], or use --engine local") from error
-    return ray
 
 
 @dataclass(frozen=True)

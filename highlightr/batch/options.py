@@ -13,6 +13,8 @@ from typing import Any, Literal, get_args
 from highlightr.core.device import PRECISIONS, Precision
 from highlightr.core.errors import ConfigError
 from highlightr.options import SummarizeOptions
+from highlightr.zoo import Preset, load_preset
+from highlightr.zoo.presets import with_model
 
 Engine = Literal["local", "ray"]
 
@@ -36,6 +38,8 @@ class BatchOptions:
     """Of networks that run in torch: ``fp32``, ``bf16`` or ``fp16``."""
     scorer: str | None = None
     """One of the preset's scorers; by default what the preset uses with or without a query."""
+    model: str | None = None
+    """For presets that run CLIP: another model of open_clip, ``NAME/TAG``."""
     cache: bool = True
     """Keep features for the next run, and use what is kept."""
     workers: int | None = None
@@ -80,3 +84,14 @@ class BatchOptions:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")
         SummarizeOptions.from_keywords(**self.summarize)
+
+    def load_preset(self) -> Preset:
+        """The preset with the model that was asked for; no weights are looked for.
+
+        Raises:
+            ConfigError: no such preset, one without the scorer, or one that runs no model of pictures and words.
+        """
+        preset = load_preset(self.preset)
+        if self.scorer is not None:
+            preset.with_scorer(self.scorer)
+        return preset if self.model is None else with_model(preset, self.model)

@@ -18,9 +18,10 @@ from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobListener
 from highlightr.batch.results import Results
+from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.extras import need
 from highlightr.core.stop import raise_if_stopped
-from highlightr.zoo import load_preset
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,20 @@ def run_batch(
         The outcome of every job; a video that fails does not stop the others.
 
     Raises:
-        ConfigError: no jobs, two for one folder, an unknown preset, a device that is not there.
+        ConfigError: no jobs, two for one folder, an unknown preset, an engine or a device that is not there.
         WeightsError: weights that the preset needs are not here.
         OutputError: the folder cannot be written.
     """
     todo, wanted = _distinct(jobs), options or BatchOptions()
-    load_preset(wanted.preset)
+    wanted.load_preset()
+    engine = _engine(wanted)
     output_dir = OutputDir(Path(output))
     output_dir.prepare()
     output_dir.sweep()
     remember = partial(output_dir.remember_folders, todo)
     recorder = _ResultRecorder(Results(output_dir), BatchProgress(len(todo)), progress, remember)
     try:
-        _engine(wanted)(todo, output_dir, wanted, recorder)
+        engine(todo, output_dir, wanted, recorder)
     finally:
         recorder.results.close()
     return BatchResult(
@@ -88,11 +90,14 @@ _Engine = Callable[[Sequence[Job], OutputDir, BatchOptions, JobListener], None]
 
 
 def _engine(options: BatchOptions) -> _Engine:
+    """The engine, if it can run here: asked before a folder is made."""
     if options.engine == "ray":
+        need("the engine ray", "ray")
         # Here, because it loads in this process what a local batch loads in its workers alone.
         from highlightr.batch.cluster import run_on_ray
 
         return run_on_ray
+    resolve_device(options.device)
     return run_locally
 
 

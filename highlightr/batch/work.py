@@ -31,7 +31,6 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import FloatArray, Source, Summary
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
-from highlightr.zoo import load_preset
 
 POSTER_WIDTH = 192
 POSTER_QUALITY = 82
@@ -50,7 +49,7 @@ class JobRunner:
     ) -> None:
         self._output_dir, self._options, self._device = output_dir, options, device
         self._progress = progress or silent
-        self._preset = load_preset(options.preset)
+        self._preset = options.load_preset()
         self._highlighter: Highlighter | None = None
 
     def __call__(self, job: Job) -> JobResult:
@@ -99,6 +98,7 @@ class JobRunner:
                     device=self._device,
                     precision=self._options.precision,
                     scorer=self._options.scorer,
+                    model=self._options.model,
                     cache=self._options.cache,
                     progress=self._progress,
                 )

@@ -14,7 +14,7 @@ from highlightr.batch.jobs import Job
 from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
-from highlightr.cli.choices import CacheChoice, CopyChoice
+from highlightr.cli.choices import CacheChoice, CopyChoice, ModelChoice
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
@@ -50,6 +50,7 @@ def batch(
         str, typer.Option(help="`fp32`; `bf16` or `fp16` on a GPU; `bf16` also on a CPU that has it.")
     ] = DEFAULTS.precision,
     scorer: Annotated[str | None, typer.Option(help="One of the preset's scorers.")] = DEFAULTS.scorer,
+    model: ModelChoice = DEFAULTS.model,
     cache: CacheChoice = DEFAULTS.cache,
     workers: Annotated[
         int | None, typer.Option(help="Videos at a time; by default one per GPU, else per two cores.")
@@ -81,6 +82,7 @@ def batch(
         device=device,
         precision=precision,  # type: ignore[arg-type]  # Checked there.
         scorer=scorer,
+        model=model,
         cache=cache,
         workers=workers,
         time_limit_seconds=time_limit,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from highlightr.cli.choices import ModelChoice
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import resolve_device
@@ -26,6 +27,7 @@ def evaluate(
     predictions: Annotated[Path | None, typer.Option(help="JSON Lines with `pred_saliency_scores`.")] = None,
     annotations: Annotated[Path | None, typer.Option(help="As the data set is released.")] = None,
     preset: Annotated[str | None, typer.Option(help="Instead of predictions: score with this preset.")] = None,
+    model: ModelChoice = None,
     data: Annotated[Path | None, typer.Option(help="The labelled folder that the preset is judged on.")] = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
     allow_missing: Annotated[
@@ -42,9 +44,15 @@ def evaluate(
         with progress_hook(quiet=as_json) as progress:
             place = resolve_device(device)
             report = evaluate_preset(
-                preset, data, protocol or "moments", device=place, allow_missing=allow_missing, progress=progress
+                preset,
+                data,
+                protocol or "moments",
+                model=model,
+                device=place,
+                allow_missing=allow_missing,
+                progress=progress,
             )
-    elif protocol is not None and predictions is not None and annotations is not None and preset is None:
+    elif protocol is not None and predictions is not None and annotations is not None and preset is model is None:
         report = evaluate_files(protocol, predictions, annotations)
     else:
         raise ConfigError(

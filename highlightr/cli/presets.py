@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,16 @@ import typer
 
 from highlightr.cli.preset_lines import preset_lines, weights_of
 from highlightr.cli.say import say, say_facts
+from highlightr.core.errors import ConfigError
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset, preset_names
-from highlightr.zoo.presets import own_presets
+from highlightr.zoo.presets import PRESET_FILE, own_presets
 from highlightr.zoo.store import WeightsState, list_weights
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the presets: what each is good for, what it needs and what of that is here, how it was measured."""
     states = {state.entry.name: state for state in list_weights()}
-    names: list[str | Path] = [*preset_names(), *own_presets(Path())]
-    found = [replace(load_preset(name), name=str(name)) for name in names]
+    found = [*map(load_preset, preset_names()), *_own_presets(Path())]
     if as_json:
         rows = [dataclasses.asdict(preset) | {"weights": _states(preset, states)} for preset in found]
         say(json.dumps(rows, indent=2))
@@ -30,6 +30,20 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
     for preset in found:
         default = " (default)" if preset.name == DEFAULT_PRESET else ""
         say_facts(f"{preset.name}{default}", (*preset_lines(preset, states).items(), ("scorers", _serving(preset))))
+
+
+def _own_presets(folder: Path) -> Iterator[Preset]:
+    """The presets of a folder; one that cannot be read is said to be so, and the others are listed all the same."""
+    for path in own_presets(folder):
+        try:
+            preset = replace(load_preset(path / PRESET_FILE), name=str(path))
+            weights_of(preset)  # Names of extractors are looked up here.
+        except ConfigError as error:
+            said = str(error)
+            where = "" if str(path) in said else f"{path / PRESET_FILE}: "
+            say(f"highlightr: left out: {where}{' '.join(said.split())}", err=True)
+        else:
+            yield preset
 
 
 def _serving(preset: Preset) -> str:

@@ -30,6 +30,7 @@ from highlightr.pipeline import Highlighter
 from highlightr.selection.shots import find_shots
 from highlightr.training.splits import some_of
 from highlightr.zoo import Preset, load_preset
+from highlightr.zoo.presets import with_model
 
 DATASET_OF: Mapping[str, str] = {
     "moments": "charades",
@@ -50,6 +51,7 @@ def evaluate_preset(
     data_dir: Path,
     protocol: str = "moments",
     *,
+    model: str | None = None,
     layout: Layout | None = None,
     device: str = "cpu",
     seeds: int = 5,
@@ -64,6 +66,7 @@ def evaluate_preset(
             in its ``features``. Without: laid out like the data set of the protocol; for `moments`, ``moments.jsonl``
             and ``features/VID.npz``.
         protocol: a key of `DATASET_OF`.
+        model: for presets that run CLIP: another model of open_clip, ``NAME/TAG``.
         layout: where the files lie below a folder without a CSV; the data set's own if not given.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seeds: repetitions of the random row.
@@ -76,6 +79,7 @@ def evaluate_preset(
         WeightsError: weights that are missing or damaged.
     """
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
+    chosen = chosen if model is None else with_model(chosen, model)
     judge, told = find_protocol(protocol), progress or silent
     folder, notes = Path(data_dir), list[str]()
     found = extracted_layout(folder) if has_table(folder) else None

@@ -74,6 +74,8 @@ def test_quiet_tells_failures_alone(
         (["100% [two].mp4", "out", "--queries", "gone.csv"], "cannot read the queries gone.csv"),
         (["100% [two].mp4", "out", "--engine", "spark"], "no engine 'spark'"),
         (["100% [two].mp4", "debug.yaml"], "choose another folder"),
+        (["100% [two].mp4", "out", "--model", "ViT-L-14/openai"], "--model goes with --preset clip"),
+        (["100% [two].mp4", "out", "--scorer", "other"], "has no scorer named 'other'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -88,6 +90,27 @@ def test_bad_input_is_one_line_and_exits_with_2(
     assert outcome.code == (1 if "text encoder" in words else 2), outcome.err
     said = outcome.err + outcome.out
     assert words in " ".join(said.split())
+    assert outcome.code == 1 or not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(("--engine", "ray"), "highlightr[ray]"), (("--device", "cuda"), "CUDA")],
+    ids=["ray", "cuda"],
+)
+def test_what_cannot_run_here_is_refused_before_the_folder_is_made(
+    options: tuple[str, ...],
+    words: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("highlightr.core.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("highlightr.core.device.cuda_device_count", lambda: 0)
+    outcome = run(capsys, monkeypatch, *USUAL, *options, "100% [two].mp4", "out")
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert not (folder / "out").exists()
 
 
 def board() -> BatchProgress:

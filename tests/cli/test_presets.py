@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from highlightr.cli.preset_lines import RANDOM, preset_lines
 from highlightr.zoo import load_preset, preset_names
 from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.store import WeightsState
+from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
 
 
@@ -51,3 +54,32 @@ def test_a_narrow_terminal_is_not_overrun(capsys: pytest.CaptureFixture[str], mo
     assert "  good for  " in printed
     described = run(capsys, monkeypatch, "models", "describe", "cfsum-tvsum").out
     assert described.index("No trained weights") < described.index("good for") < described.index("streams")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: [", "is not valid YAML"),
+        ("name: mine\nsummary: s\n", "clip_seconds is missing"),
+        (DEBUG_PRESET.replace("[motion]", "[nothing]"), "nothing"),
+    ],
+    ids=["yaml", "keys", "extractor"],
+)
+def test_a_malformed_preset_is_named_and_the_others_are_listed(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, preset in (("bad", text), ("good", DEBUG_PRESET)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "preset.yaml").write_text(preset)
+    monkeypatch.chdir(tmp_path)
+    listed = run(capsys, monkeypatch, "presets", "--json")
+    assert listed.code == 0
+    names = [row["name"] for row in json.loads(listed.out)]
+    assert names[0] == "lite"
+    assert "good" in names
+    assert "bad" not in names
+    assert listed.err.startswith("highlightr: left out: bad/preset.yaml")
+    assert words in listed.err
+    assert listed.err.count("\n") == 1
+    shutil.rmtree(tmp_path / "bad")
+    assert run(capsys, monkeypatch, "presets", "--json").err == ""

@@ -61,9 +61,25 @@ def test_mistakes_are_named(data: Path, tmp_path: Path) -> None:
         evaluate_preset(SMALL, data, "nothing")
     with pytest.raises(ConfigError, match=r"moments\.jsonl"):
         evaluate_preset(SMALL, tmp_path)
+    with pytest.raises(ConfigError, match="--model goes with --preset clip"):
+        evaluate_preset(replace(SMALL, extractors=("motion",)), data, model="ViT-L-14/openai")
     mute = replace(SMALL, text=None)
     with pytest.raises(ConfigError, match="names no text encoder"):
         evaluate_preset(mute, data)
+
+
+def test_another_model_takes_the_place_of_the_presets_own(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Preset] = []
+
+    def load(preset: Preset, *_: object, **__: object) -> None:
+        opened.append(preset)
+        raise ConfigError("far enough")
+
+    monkeypatch.setattr("highlightr.training.evaluate_preset.load_models", load)
+    with pytest.raises(ConfigError, match="far enough"):
+        evaluate_preset("clip", data, model="ViT-L-14/openai")
+    assert opened[0].model == "ViT-L-14/openai"
+    assert opened[0].text == "open-clip"
 
 
 def test_features_that_the_scorer_cannot_use_are_named(tmp_path: Path) -> None:
