@@ -23,7 +23,16 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioChoice, HdrChoice
 from highlightr.selection.options import SelectionOptions
 
-__all__ = ["Cut", "SummarizeOptions", "TimelineFormat", "Transition", "option_help", "parse_margin", "parse_spans"]
+__all__ = [
+    "Cut",
+    "SummarizeOptions",
+    "TimelineFormat",
+    "Transition",
+    "merged_options",
+    "option_help",
+    "parse_margin",
+    "parse_spans",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +116,7 @@ class SummarizeOptions:
         Raises:
             ConfigError: an unknown keyword, or a value that its option does not accept.
         """
-        wanted = _canonical(keywords)
-        kept = _canonical(defaults or {})
-        if any(wanted.get(name) is not None for name in BUDGETS):
-            kept = {name: value for name, value in kept.items() if name not in BUDGETS}
-        wanted = {**kept, **wanted}
+        wanted = merged_options(defaults or {}, keywords)
         own = {item.name for item in fields(cls)} - {"selection"}
         selecting = {item.name for item in fields(SelectionOptions)}
         unknown = sorted(set(wanted) - own - selecting - {"selection"})
@@ -155,12 +160,31 @@ def _selection(values: Mapping[str, Any]) -> SelectionOptions:
         raise ConfigError(str(error).removeprefix(f"{where}: ")) from error
 
 
+def merged_options(defaults: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat keywords by their options' names: `defaults` where a keyword is absent; a budget replaces the other kind.
+
+    Raises:
+        ConfigError: a text that its option cannot read.
+    """
+    wanted, kept = _canonical(keywords), _canonical(defaults)
+    if any(wanted.get(name) is not None for name in BUDGETS):
+        kept = {name: value for name, value in kept.items() if name not in BUDGETS}
+    return {**kept, **wanted}
+
+
 def _canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords by their options' names, texts turned into values."""
     wanted = {ALIASES.get(name, name): value for name, value in keywords.items()}
     if wanted.pop("copy", False):
         wanted["cut"] = "copy"
-    return {name: _READERS[name](value) if name in _READERS else value for name, value in wanted.items()}
+    return {name: _read(name, value) for name, value in wanted.items()}
+
+
+def _read(name: str, value: Any) -> Any:
+    try:
+        return _READERS[name](value) if name in _READERS else value
+    except TypeError as error:  # Such as a number where a list belongs.
+        raise ConfigError(f"{name} cannot be {value!r}") from error
 
 
 def parse_margin(value: str | float | Sequence[float]) -> tuple[float, float]:

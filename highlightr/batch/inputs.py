@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -55,6 +55,7 @@ def find_videos(
     pattern: str | None = None,
     allow_remote: bool = False,
     known: Mapping[str, str] | None = None,
+    absent_ok: bool = False,
 ) -> tuple[InputVideo, ...]:
     """Every video that is meant, each once, in the order given; folders are walked through, sorted by name.
 
@@ -65,6 +66,7 @@ def find_videos(
         pattern: what the names of files in folders have to match; by default the usual suffixes of videos.
         allow_remote: accept addresses.
         known: video to folder, as earlier runs gave them out.
+        absent_ok: folders may be empty; files and folders that were named have to be there all the same.
 
     Raises:
         ConfigError: something that was named is not there, an address without permission, or no video at all.
@@ -78,10 +80,10 @@ def find_videos(
     videos: dict[str, InputVideo] = {}
     folders = FolderNames(RESERVED, known or {})
     for text, below in places:
-        for found in _at(text, below, output.absolute(), pattern, allow_remote):
+        for found in _at(text, below, output.absolute(), pattern, allow_remote, absent_ok):
             if found.video not in videos:
                 videos[found.video] = replace(found, folder=folders.folder_for(found.video, found.name))
-    if not videos:
+    if not videos and not (absent_ok and places):
         raise ConfigError("no videos were given; name files, folders or a list")
     return tuple(videos.values())
 
@@ -103,7 +105,9 @@ def _lines(path: Path) -> list[tuple[str, str | None]]:
     return [(line, str(path.absolute().parent)) for line in read_list(path)]
 
 
-def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool) -> Iterator[InputVideo]:
+def _at(
+    text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool, absent_ok: bool
+) -> Iterator[InputVideo]:
     """The videos at one place; `below` is the folder of the list that named it."""
     if is_address(text):
         check_address(text, allowed=allow_remote)
@@ -111,7 +115,7 @@ def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_r
         return
     path = Path(text) if below is None else Path(below) / text
     if path.is_dir():
-        yield from _inside(path.absolute(), output, pattern)
+        yield from _inside(path.absolute(), output, pattern, absent_ok)
     elif below is None and not path.exists():
         raise ConfigError(f"no video or folder at {path}")
     else:
@@ -121,21 +125,33 @@ def _at(text: str, below: str | None, output: Path, pattern: str | None, allow_r
         yield InputVideo(os.path.abspath(path), str(inner) if plain else path.name)  # noqa: PTH100  (drops `..` too)
 
 
-def _inside(folder: Path, output: Path, pattern: str | None) -> Iterator[InputVideo]:
+def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[InputVideo]:
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
     count = 0
     for folder_name, folders, files in os.walk(folder, onerror=_say_unreadable):
         here = Path(folder_name)
-        folders[:] = sorted(n for n in folders if not n.startswith(".") and (here / n).resolve() != output.resolve())
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and not _is_output(here / n, output))
+        names = set(files)
         for name in sorted(files):
             usual = not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
-            if usual if pattern is None else fnmatch(name, pattern):
+            if (usual if pattern is None else fnmatch(name, pattern)) and not _is_summary(name, names):
                 count += 1
                 yield InputVideo(str(here / name), (here / name).relative_to(folder).as_posix())
-    if not count:
+    if not count and not absent_ok:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")
+
+
+def _is_output(folder: Path, output: Path) -> bool:
+    """Whether this is the output folder of this batch, or of another."""
+    return folder.resolve() == output.resolve() or (folder / STATE_FOLDER / "done").is_dir()
+
+
+def _is_summary(name: str, beside: Collection[str]) -> bool:
+    """Whether a file is what highlightr made of another: its receipt lies beside it."""
+    stem = Path(name).stem
+    return stem.endswith(".summary") and f"{stem}.json" in beside
 
 
 def _say_unreadable(error: OSError) -> None:

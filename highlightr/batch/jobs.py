@@ -33,6 +33,8 @@ class Job:
     """What people call the video: its path below the folder that was named, or its file name."""
     video_folder: str = ""
     """The folder of the video, which may hold one per query."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of this summary alone, in JSON types; they take the place of the batch's."""
 
     @property
     def id(self) -> str:

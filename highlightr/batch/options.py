@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from highlightr.batch.jobs import Job
 from highlightr.core.device import PRECISIONS, Precision
 from highlightr.core.errors import ConfigError
-from highlightr.options import SummarizeOptions
+from highlightr.options import SummarizeOptions, merged_options
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
 
@@ -84,6 +85,19 @@ class BatchOptions:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")
         SummarizeOptions.from_keywords(**self.summarize)
+
+    def for_job(self, job: Job) -> dict[str, Any]:
+        """Keywords of `Highlighter.summarize` for one video.
+
+        Raises:
+            ConfigError: the job's own options and the batch's do not go together.
+        """
+        try:
+            wanted = merged_options(self.summarize, job.options)
+            SummarizeOptions.from_keywords(**wanted)
+        except ConfigError as error:
+            raise ConfigError(f"{job.title or job.folder}: {error}") from error
+        return wanted
 
     def load_preset(self) -> Preset:
         """The preset with the model that was asked for; no weights are looked for.

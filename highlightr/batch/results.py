@@ -146,6 +146,7 @@ def result_line(outcome: JobResult) -> dict[str, Any]:
         "title": _readable(job.title or job.folder),
         "video": shown_address(job.video) if job.remote else _readable(job.video),
         "query": job.query,
+        "options": dict(job.options),
         "state": "done" if outcome.state == "kept" else outcome.state,
         "seconds": outcome.seconds,
         "video_seconds": outcome.video_seconds,

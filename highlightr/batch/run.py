@@ -62,12 +62,15 @@ def run_batch(
         The outcome of every job; a video that fails does not stop the others.
 
     Raises:
-        ConfigError: no jobs, two for one folder, an unknown preset, an engine or a device that is not there.
+        ConfigError: no jobs, two for one folder, options that do not go together, an unknown preset, an engine or a
+            device that is not there.
         WeightsError: weights that the preset needs are not here.
         OutputError: the folder cannot be written.
     """
     todo, wanted = _distinct(jobs), options or BatchOptions()
     wanted.load_preset()
+    for job in todo:
+        wanted.for_job(job)
     engine = _engine(wanted)
     output_dir = OutputDir(Path(output))
     output_dir.prepare()

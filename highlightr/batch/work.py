@@ -79,7 +79,7 @@ class JobRunner:
                 return replace(record.outcome, job=job, state="kept", attempts=1)
         highlighter = self._loaded()
         with self._output_dir.begun(job), self._video(job) as video:
-            wanted = dict(self._options.summarize)
+            wanted = self._options.for_job(job)
             output = self._output_dir.outputs(job)["video"]
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
             for name, path in self._output_dir.outputs(job).items():
@@ -124,7 +124,7 @@ class JobRunner:
     def _key(self, job: Job, content: dict[str, object]) -> str:
         preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}
         # All of them, so that a default that was spelled out makes no difference.
-        chosen = SummarizeOptions.from_keywords(**self._options.summarize).as_flat()
+        chosen = SummarizeOptions.from_keywords(**self._options.for_job(job)).as_flat()
         options = {name: value for name, value in chosen.items() if name not in OWN_OUTPUTS}
         made_from = {
             "version": __version__,

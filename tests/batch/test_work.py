@@ -43,6 +43,7 @@ def test_the_key_changes_with_all_that_a_result_depends_on(
         key(output_dir, {**options, "preset": str(other_preset)}),
         key(output_dir, {**options, "summarize": {"ratio": 0.2}}),
         key(output_dir, {**options, "summarize": {"copy": True}}),
+        key(output_dir, options, Job("/videos/a.mp4", None, "a.mp4", options={"duration": 5})),
         key(output_dir, {**options, "scorer": "debug"}),
         key(output_dir, {**options, "precision": "bf16"}),
     ]
@@ -60,6 +61,7 @@ def test_the_key_does_not_change_with_what_makes_no_difference(
         key(output_dir, options),
         key(output_dir, options, Job("/elsewhere/b.mp4", None, "b.mp4")),
         key(output_dir, {**options, "preset": str(same_preset)}),
+        key(output_dir, options, Job("/videos/a.mp4", None, "a.mp4", options={"max_seconds": 20.0})),
         key(output_dir, {**options, "workers": 7, "retries": 3, "cache": True, "stall_seconds": 5.0}),
         key(output_dir, {**options, "summarize": {"max_seconds": 20.0, "mode": "moments", "detector": "cheap"}}),
     } == {key(output_dir, options)}
