@@ -11,7 +11,7 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.plan import plan_jobs
 from highlightr.batch.progress import BatchProgress, BatchProgressHook, RunningJob
-from highlightr.batch.run import BatchResult, run_batch
+from highlightr.batch.run import BatchResult, run_batch, watch_batch
 
 __all__ = [
     "BatchOptions",
@@ -23,4 +23,5 @@ __all__ = [
     "RunningJob",
     "plan_jobs",
     "run_batch",
+    "watch_batch",
 ]

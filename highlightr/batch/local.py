@@ -18,7 +18,7 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.process import Inbox, Message, WorkerProcess
-from highlightr.batch.progress import JobListener
+from highlightr.batch.progress import JobFeed, JobListener
 from highlightr.batch.time_limit import TimeLimit
 from highlightr.core import errors
 from highlightr.core.errors import HighlightrError
@@ -31,15 +31,23 @@ MAX_STARTUP_FAILURES = 3
 """So many workers in a row that end before they could say a word: there is no use in more."""
 
 
-def run_locally(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
-    """Do all jobs; errors of one of them are its outcome.
+def run_locally(
+    jobs: Sequence[Job],
+    output_dir: OutputDir,
+    options: BatchOptions,
+    listener: JobListener,
+    feed: JobFeed | None = None,
+) -> None:
+    """Do all jobs; errors of one of them are its outcome. With a feed, go on with what it brings until stopped.
 
     Raises:
         ConfigError, WeightsError: the device or the preset cannot be used.
         HighlightrError: no worker can be started.
     """
-    placements = place_workers(options.device, options.workers)[: max(1, len(jobs))]
-    pool = _WorkerPool(jobs, placements, output_dir, options, listener)
+    placements = place_workers(options.device, options.workers)
+    if feed is None:
+        placements = placements[: max(1, len(jobs))]
+    pool = _WorkerPool(jobs, placements, output_dir, options, listener, feed)
     try:
         pool.run()
     finally:
@@ -76,15 +84,18 @@ class _WorkerPool:
         output_dir: OutputDir,
         options: BatchOptions,
         listener: JobListener,
+        feed: JobFeed | None,
     ) -> None:
-        self._output_dir, self._options, self._listener = output_dir, options, listener
+        self._output_dir, self._options, self._listener, self._feed = output_dir, options, listener, feed
         self._waiting = deque(_Try(job) for job in jobs)
         self._slots = [_WorkerSlot(placement, TimeLimit.of(options)) for placement in placements]
         self._inbox: Inbox = queue.Queue()
         self._startup_failures = 0
 
     def run(self) -> None:
-        while self._waiting or any(slot.doing for slot in self._slots):
+        while self._feed or self._waiting or any(slot.doing for slot in self._slots):
+            if self._feed is not None:
+                self._waiting.extend(map(_Try, self._feed.take()))
             for slot in self._slots:
                 self._fill(slot)
             with suppress(queue.Empty):

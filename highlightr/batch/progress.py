@@ -6,7 +6,7 @@ In: what an engine tells. Out: a `BatchProgress`, given to a hook. Times are wal
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,13 @@ class JobListener(Protocol):
         """Some time has passed."""
 
 
+class JobFeed(Protocol):
+    """What brings further jobs while others run."""
+
+    def take(self) -> Sequence[Job]:
+        """Those that are ready and were not brought yet; asked a few times a second."""
+
+
 @dataclass
 class RunningJob:
     """A job in the hands of a worker."""
@@ -50,8 +57,9 @@ class RunningJob:
 class BatchProgress:
     """Counts what happens."""
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    def __init__(self, total: int, *, watching: bool = False) -> None:
+        self.total, self.watching = total, watching
+        """Jobs that are known of, and whether more may come."""
         self.done = self.kept = self.no_match = self.failed = 0
         self.last: JobResult | None = None
         """The outcome that was told last."""

@@ -6,22 +6,27 @@ In: jobs, an output folder, options. Out: a `BatchResult`, and in the folder a s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.local import run_locally
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
-from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobListener
+from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobFeed, JobListener
 from highlightr.batch.results import Results
+from highlightr.batch.watch import FolderWatch
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.extras import need
 from highlightr.core.stop import raise_if_stopped
+
+PUBLISH_SECONDS = 30.0
+"""How often the index page is renewed while videos are worked on."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,9 @@ def run_batch(
         OutputError: the folder cannot be written.
     """
     todo, wanted = _distinct(jobs), options or BatchOptions()
-    wanted.load_preset()
-    for job in todo:
-        wanted.for_job(job)
-    engine = _engine(wanted)
-    output_dir = OutputDir(Path(output))
-    output_dir.prepare()
-    output_dir.sweep()
-    remember = partial(output_dir.remember_folders, todo)
-    recorder = _ResultRecorder(Results(output_dir), BatchProgress(len(todo)), progress, remember)
+    engine, output_dir = _ready(todo, output, wanted)
+    recorder = _ResultRecorder(output_dir, BatchProgress(len(todo)), progress)
+    recorder.told_of(todo)
     try:
         engine(todo, output_dir, wanted, recorder)
     finally:
@@ -87,6 +86,66 @@ def run_batch(
         output_dir.root / INDEX_NAME,
         recorder.progress.seconds,
     )
+
+
+def watch_batch(
+    plan: Callable[[], Sequence[Job]],
+    output: str | Path,
+    options: BatchOptions | None = None,
+    *,
+    progress: BatchProgressHook | None = None,
+) -> NoReturn:
+    """Do the jobs that a plan has now and later, until a signal stops it; workers keep their models meanwhile.
+
+    Args:
+        plan: called every few seconds; `plan_jobs` with `absent_ok`. Its errors are warnings after the first call.
+        output, options, progress: as for `run_batch`; the results and the index page are renewed as videos finish.
+
+    Raises:
+        ConfigError, WeightsError, OutputError: as for `run_batch`; or another engine than the local one.
+        StoppedBySignal: the end. What was at work is removed; the same call goes on where it was.
+    """
+    wanted = options or BatchOptions()
+    if wanted.engine != "local":
+        raise ConfigError(f"new files are watched for by the engine local, not {wanted.engine}; leave out --engine")
+    first = plan()
+    _, output_dir = _ready(first, output, wanted)
+    recorder = _ResultRecorder(output_dir, BatchProgress(0, watching=True), progress)
+    feed = _RecordedFeed(FolderWatch(plan, wanted.for_job), recorder)
+    try:
+        run_locally((), output_dir, wanted, recorder, feed)
+    finally:
+        recorder.results.close()
+    raise AssertionError("a watch ends by a signal")
+
+
+class _RecordedFeed:
+    """A feed whose jobs are counted, and whose folders are remembered before they are worked on.
+
+    Until they are, the next plan could give a video that appears meanwhile the folder of one of them.
+    """
+
+    def __init__(self, feed: JobFeed, recorder: _ResultRecorder) -> None:
+        self._feed, self._recorder = feed, recorder
+
+    def take(self) -> Sequence[Job]:
+        """What the feed brings."""
+        jobs = self._feed.take()
+        if jobs:
+            self._recorder.told_of(jobs)
+            self._recorder.remember()
+        return jobs
+
+
+def _ready(todo: Sequence[Job], output: str | Path, options: BatchOptions) -> tuple[_Engine, OutputDir]:
+    """The engine and the output folder, which is made only once nothing speaks against the batch."""
+    options.load_preset()
+    for job in todo:
+        options.for_job(job)
+    engine, output_dir = _engine(options), OutputDir(Path(output))
+    output_dir.prepare()
+    output_dir.sweep()
+    return engine, output_dir
 
 
 _Engine = Callable[[Sequence[Job], OutputDir, BatchOptions, JobListener], None]
@@ -118,13 +177,25 @@ def _distinct(jobs: Iterable[Job]) -> tuple[Job, ...]:
 class _ResultRecorder:
     """Writes down what an engine tells, and passes it to the progress hook."""
 
-    def __init__(
-        self, results: Results, progress: BatchProgress, hook: BatchProgressHook | None, remember: Callable[[], None]
-    ) -> None:
-        self.results, self.progress, self._remember = results, progress, remember
-        self._remembered = False
+    def __init__(self, output_dir: OutputDir, progress: BatchProgress, hook: BatchProgressHook | None) -> None:
+        self._output_dir, self.progress, self._hook = output_dir, progress, hook
+        self.results = Results(output_dir)
         self.outcomes: dict[str, JobResult] = {}
-        self._hook = hook
+        self._jobs: list[Job] = []
+        """Whose folders are not remembered yet."""
+        self._published, self._unpublished = time.monotonic(), False
+
+    def told_of(self, jobs: Sequence[Job]) -> None:
+        """These jobs will be done."""
+        self._jobs += jobs
+        if self.progress.watching:
+            self.progress.total += len(jobs)
+
+    def remember(self) -> None:
+        """Keep which folder each video has."""
+        with suppress(OutputError):  # A disk that is full now may have room when the next one is finished.
+            self._output_dir.remember_folders(self._jobs)
+            self._jobs.clear()
 
     def started(self, job: Job, where: str, pid: int) -> None:
         self.progress.start(job, where, pid)
@@ -140,15 +211,24 @@ class _ResultRecorder:
 
     def finished(self, outcome: JobResult) -> None:
         self.outcomes[outcome.job.id] = outcome
-        if not self._remembered:
-            with suppress(OutputError):  # A disk that is full now may have room when the next one is finished.
-                self._remember()
-                self._remembered = True
+        if self._jobs:
+            self.remember()
         self.results.add(outcome)
         self.progress.finish(outcome)
+        self._unpublished = True
         self.ticked()
 
     def ticked(self) -> None:
         raise_if_stopped()
+        if self.progress.watching and self._unpublished:
+            self._publish()
         if self._hook is not None:
             self._hook(self.progress)
+
+    def _publish(self) -> None:
+        """Renew the index page when nothing runs, or now and then: with thousands of videos it takes a second."""
+        now = time.monotonic()
+        if not self.progress.running or now > self._published + PUBLISH_SECONDS:
+            with suppress(OutputError):  # The next one may find room.
+                self.results.close()
+            self._published, self._unpublished = now, False

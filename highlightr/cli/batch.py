@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch
+from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch, watch_batch
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import OWN_OUTPUTS
+from highlightr.batch.output_dir import RESULTS_NAME
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
 from highlightr.cli.choices import CacheChoice, CopyChoice, ModelChoice
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
-from highlightr.core.errors import FAILURE
+from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 
@@ -70,6 +72,10 @@ def batch(
     ] = DEFAULTS.allow_private,
     engine: Annotated[str, typer.Option(help="`local`, or `ray` for a cluster.")] = DEFAULTS.engine,
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster.")] = DEFAULTS.address,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Go on with files that appear, once they are finished writing, until Ctrl-C."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is done.")] = DEFAULTS.overwrite,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
@@ -95,7 +101,8 @@ def batch(
         address=address,
     )
     output = Path(places[-1])
-    jobs = plan_jobs(
+    plan = partial(
+        plan_jobs,
         places[:-1],
         output,
         lists=list_file or (),
@@ -103,8 +110,27 @@ def batch(
         query=query,
         queries=queries,
         allow_remote=allow_remote,
+        absent_ok=watch,
     )
-    _run(jobs, output, wanted, quiet=quiet, as_json=as_json)
+    if watch:
+        _watch(plan, output, wanted, quiet=quiet, as_json=as_json)
+    _run(plan(), output, wanted, quiet=quiet, as_json=as_json)
+
+
+def _watch(
+    plan: Callable[[], Sequence[Job]], output: Path, options: BatchOptions, *, quiet: bool, as_json: bool
+) -> NoReturn:
+    """Run until stopped; the table of a batch that ends is never printed."""
+    if as_json:
+        raise ConfigError(f"--watch has no end to print JSON at; read {output / RESULTS_NAME}")
+    if options.overwrite:
+        raise ConfigError(
+            "--watch makes again what has changed, --overwrite everything at each start; give one of them"
+        )
+    if not quiet:
+        say("Waiting for new files; Ctrl-C ends it", err=True)
+    with batch_progress_hook(error_console(), quiet=quiet) as progress:
+        watch_batch(plan, output, options, progress=progress)
 
 
 def _run(jobs: Sequence[Job], output: Path, options: BatchOptions, *, quiet: bool, as_json: bool) -> None:

@@ -83,6 +83,7 @@ def status_line(progress: BatchProgress) -> str:
     counts += [f"{len(progress.running)} running"] if progress.running else []
     counts += [f"{progress.speed:.1f} x real time"] if progress.done else []
     counts += [f"{clock(left, tenths=True)} left"] if left and progress.finished < progress.total else []
+    counts += ["waiting for new files"] if progress.watching and progress.finished >= progress.total else []
     return ", ".join(counts)
 
 

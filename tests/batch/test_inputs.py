@@ -42,6 +42,22 @@ def test_the_output_folder_inside_is_left_out(tmp_path: Path) -> None:
         find_videos([str(folder)], folder)
 
 
+def test_what_highlightr_made_is_left_out(tmp_path: Path) -> None:
+    made = ("a.summary.mp4", "a.summary.json", "old/.highlightr/done/1", "old/a/a.summary.mp4", "old/a/a.mp4")
+    folder = tree(tmp_path / "in", "a.mp4", "film.summary.mp4", *made)
+    assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", "film.summary.mp4"]
+    assert names(find_videos([str(folder)], tmp_path / "out", pattern="*.mp4")) == ["a.mp4", "film.summary.mp4"]
+
+
+def test_what_may_be_there_later_may_be_absent_now(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert find_videos([str(tmp_path / "in")], tmp_path / "out", absent_ok=True) == ()
+    with pytest.raises(ConfigError, match="no video or folder at"):
+        find_videos([str(tmp_path / "gone")], tmp_path / "out", absent_ok=True)
+    with pytest.raises(ConfigError, match="no videos were given"):
+        find_videos([], tmp_path / "out", absent_ok=True)
+
+
 def test_a_pattern_chooses_files_of_any_suffix(tmp_path: Path) -> None:
     folder = tree(tmp_path / "in", "cam1_x.dat", "cam2_x.dat", "deep/cam1_y.mp4")
     assert names(find_videos([str(folder)], tmp_path, pattern="cam1_*")) == ["cam1_x.dat", "deep/cam1_y.mp4"]

@@ -1,0 +1,99 @@
+"""New videos in folders: a plan is made every few seconds, and a job is brought once its file is finished writing.
+
+In: a plan, which finds videos and names their jobs. Out: the jobs that are ready, each once, and again when its file
+or what is asked of it has changed. A file is finished when its size and its time of change have rested.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from highlightr.batch.jobs import Job
+from highlightr.core.errors import HighlightrError
+
+logger = logging.getLogger(__name__)
+
+SCAN_SECONDS = 2.0
+"""From one look at the folders to the next."""
+
+REST_SECONDS = 5.0
+"""A file that has not changed for so long is finished."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a file was like when it was looked at."""
+
+    size_bytes: int
+    changed_ns: int
+
+
+@dataclass(frozen=True)
+class _Resting:
+    """Since when a file has been so, by the clock of the watch."""
+
+    look: _Look
+    since: float
+
+
+class FolderWatch:
+    """A feed of jobs."""
+
+    def __init__(
+        self,
+        plan: Callable[[], Sequence[Job]],
+        check: Callable[[Job], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """With `check`, which refuses a job whose options do not go together with those of the batch."""
+        self._plan, self._check, self._clock = plan, check, clock
+        self._next_scan = clock()
+        self._files: dict[str, _Resting] = {}
+        self._brought: dict[str, tuple[Job, _Look | None]] = {}
+        self._warning = ""
+
+    def take(self) -> Sequence[Job]:
+        """The jobs that have become ready; between two looks at the folders there are none."""
+        now = self._clock()
+        if now < self._next_scan:
+            return ()
+        self._next_scan = now + SCAN_SECONDS
+        try:
+            jobs = self._plan()
+            for job in jobs:
+                self._check(job)
+        except HighlightrError as error:
+            self._warn(f"{error}; nothing new is taken until that is put right")
+            return ()
+        self._warn("")
+        self._files = {job.video: self._look_at(job.video, now) for job in jobs if not job.remote}
+        return [job for job in jobs if self._is_new(job, now)]
+
+    def _look_at(self, video: str, now: float) -> _Resting:
+        try:
+            about = Path(video).stat()
+        except OSError:  # It is not there yet, or no more.
+            return _Resting(_Look(0, 0), now)
+        look, before = _Look(about.st_size, about.st_mtime_ns), self._files.get(video)
+        return before if before is not None and before.look == look else _Resting(look, now)
+
+    def _is_new(self, job: Job, now: float) -> bool:
+        """Whether to bring a job; it counts as brought then. An empty file is one that is yet to be written."""
+        resting = None if job.remote else self._files[job.video]
+        if resting is not None and (resting.look.size_bytes == 0 or now < resting.since + REST_SECONDS):
+            return False
+        state = (job, None if resting is None else resting.look)
+        if self._brought.get(job.id) == state:
+            return False
+        self._brought[job.id] = state
+        return True
+
+    def _warn(self, words: str) -> None:
+        """Once per problem, not every two seconds."""
+        if words and words != self._warning:
+            logger.warning("%s", words)
+        self._warning = words
