@@ -30,8 +30,9 @@ def test_without_ray_the_message_says_what_to_install(
     videos: Path, tmp_path: Path, options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"pip install highlightr\[ray\]"):
+    with pytest.raises(ConfigError, match=r"highlightr\[ray\]"):
         run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**options, engine="ray"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_task_asks_for_a_gpu_where_nodes_have_one() -> None:
