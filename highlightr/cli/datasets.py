@@ -15,8 +15,9 @@ from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.datasets import DATASETS, open_dataset
-from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, layout_of, part_check
+from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, part_check
 from highlightr.datasets.releases import UMT_LABELS, recognised
+from highlightr.training.config import load_config
 
 app = typer.Typer(
     help="List and describe the public data sets; check what a folder of one lacks.",
@@ -73,9 +74,10 @@ def check(
         found = {"data_set": chosen, "release": release, "parts": [asdict(part) for part in parts]}
         say(json.dumps(found, indent=2))
     else:
-        say(f"{folder}: {chosen}, laid out like {release or 'no release that is known'}")
+        say(f"{folder}: {chosen}" + (f", laid out like {release}" if release else ""))
         for part in parts:
-            say(f"  {part.part}: {part.usable} usable, {part.missing} missing")
+            counts = f"{part.usable} usable, {part.missing} missing" if part.usable else "cannot be used"
+            say(f"  {part.part}: {counts}")
             for reason in part.reasons:
                 say(f"    {reason}")
     if any(part.missing or not part.usable for part in parts):
@@ -108,9 +110,14 @@ def _recognised(folder: Path) -> str:
 
 
 def _parts(name: str, facts: DatasetFacts, folder: Path) -> Iterator[PartCheck]:
-    default = layout_of(DATASETS[name][1], name)
-    for part, changes in facts.parts.items():
+    """Each part as the data set's training config reads it."""
+    data = load_config(facts.config).data
+    parts = {"train": {}, "validation": data.validation, "test": data.test}
+    for part, changes in parts.items():
+        if changes is None:
+            continue
         try:
-            yield part_check(part, open_dataset(name, folder, replace(default, **changes)))
+            layout = replace(DATASETS[name][1], **data.layout, **changes)
+            yield part_check(part, open_dataset(name, folder, layout))
         except ConfigError as error:
             yield part_check(part, error)

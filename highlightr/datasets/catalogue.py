@@ -6,11 +6,10 @@ In: a name, or a folder. Out: facts as data, and a count of what a folder lacks,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets.base import Dataset, Layout
+from highlightr.datasets.base import Dataset
 
 __all__ = ["CATALOGUE", "DatasetFacts", "PartCheck", "part_check"]
 
@@ -27,10 +26,8 @@ class DatasetFacts:
     """As its page states it, or that it states none."""
     layout: tuple[str, ...]
     """Lines that show a folder as the config reads it."""
-    parts: Mapping[str, Mapping[str, Any]]
-    """Part to what differs in the layout, as the training configs divide the set."""
     config: str
-    """Training config that runs on it."""
+    """Training config that runs on it, and says which parts there are."""
 
 
 CATALOGUE: Mapping[str, DatasetFacts] = {
@@ -50,11 +47,6 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
             "UMT: slowfast_features, clip_features, pann_features, clip_text_features",
             "Lighthouse: features/qvhighlight/{slowfast,clip,pann,clip_text}",
         ),
-        {
-            "train": {},
-            "validation": {"annotations": "highlight_val_release.jsonl"},
-            "test": {"annotations": "highlight_test_with_gt.jsonl"},
-        },
         "cfsum-qvhighlights",
     ),
     "tvsum": DatasetFacts(
@@ -71,7 +63,6 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
             "UMT: video_features/VIDEO_{rgb,opt}.npy, audio_features/VIDEO.npy, query_features/VIDEO.npz",
             "QD-DETR: video, audio, query; Lighthouse: features/tvsum/{i3d,audio,clip_text}",
         ),
-        {"train": {}, "test": {"annotations": "tvsum_val_release.jsonl"}},
         "cfsum-tvsum",
     ),
     "youtube-highlights": DatasetFacts(
@@ -87,7 +78,6 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
             "youtube_highlight_train_release.jsonl and youtube_highlight_val_release.jsonl",
             "UMT: video_features/VIDEO_{rgb,opt}.npy, audio_features/VIDEO.npy",
         ),
-        {"train": {}, "test": {"annotations": "youtube_highlight_val_release.jsonl"}},
         "cfsum-youtube",
     ),
     "mrhisum": DatasetFacts(
@@ -99,10 +89,10 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
         "31,892 videos; its features are those of YouTube-8M, which are far larger",
         "CC BY 4.0 (stated by its page), with YouTube's terms of service",
         (
-            "mr_hisum.h5 with the features added by its preprocess.py, mr_hisum_split.json",
-            "sound: panns.h5 (an array per video), or pann_features/VIDEO.npy",
+            "mr_hisum.h5 with the features added by its preprocess.py, mr_hisum_split.json; or both in dataset",
+            "sound, which nobody releases: cnn14_16k/VIDEO.npy and davihd_mel/VIDEO.npz, of your copies of the videos:",
+            "highlightr extract VIDEOS --features cnn14-16k,davihd-mel --clip-seconds 1 --format npy --out DIR",
         ),
-        {"train": {}, "validation": {"split": "val"}, "test": {"split": "test"}},
         "davihd-mrhisum",
     ),
 }
@@ -130,8 +120,3 @@ def part_check(part: str, opened: Dataset | ConfigError, shown: int = 5) -> Part
     reasons = [f"{each.item}: {each.reason}" for each in missing[:shown]]
     more = [f"… and {len(missing) - shown} more"] if len(missing) > shown else []
     return PartCheck(part, len(opened), len(missing), (*reasons, *more, *dict.fromkeys(aside[:shown])))
-
-
-def layout_of(default: Layout, name: str) -> Layout:
-    """A data set's own layout as its config reads it: YouTube Highlights brings no text."""
-    return replace(default, tokens=None) if name == "youtube-highlights" else default

@@ -39,7 +39,8 @@ def open_hdf5(path: Path) -> Any:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise ConfigError(f"{path}: not a readable HDF5 file ({error})") from error
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"not a readable HDF5 file ({error})"
+        raise ConfigError(f"{path}: {reason}") from error
 
 
 def member(group: Any, name: str) -> Any | None:

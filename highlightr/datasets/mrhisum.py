@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
+from highlightr.datasets.arrays import MEMBERS
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import Rejected, build, read_items
 from highlightr.datasets.hdf5 import member, open_hdf5, read_array
@@ -124,6 +125,11 @@ def _item(file: Any, vid: str, path: Path) -> Item:
     return Item(vid, vid, None, grid, scores.astype(np.float32), scores[:, None], "", shots, summary)
 
 
+def _has_features(file: Any, vid: str) -> bool:
+    group = member(file, vid)
+    return hasattr(group, "keys") and any(name in group for name in MEMBERS)
+
+
 def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:
     """Mr.HiSum (Sul et al., NeurIPS 2023): how often each second was replayed, without a query.
 
@@ -134,6 +140,11 @@ def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:
     rejected = Rejected()
     keys = _keys(root, layout)
     with open_hdf5(path) as file:
+        if layout.annotations in layout.streams.values() and not any(_has_features(file, vid) for vid in keys):
+            raise ConfigError(
+                f"{path} holds labels and no features for the {layout.split} split, as it is downloaded: "
+                "preprocess/preprocess.py of MR.HiSum adds them from YouTube-8M"
+            )
         records: Iterator[tuple[str, Callable[[], Item]]] = ((vid, partial(_item, file, vid, path)) for vid in keys)
         items = list(read_items(records, rejected))
     return build("mrhisum", root, layout, items, rejected)

@@ -55,11 +55,17 @@ PLACES: Mapping[str, tuple[Places, ...]] = {
     "tvsum": _UMT_SETS,
     "youtube-highlights": _UMT_SETS,
     "mrhisum": (
-        {"moment-detr": "panns.h5", "umt": "pann_features/{video}.npy", "lighthouse": "audio_features/{video}.npy"},
-        {"moment-detr": "mr_hisum.h5", "umt": "dataset/mr_hisum.h5", "lighthouse": "mrsum.h5"},
+        {
+            "extract": "cnn14_16k/{video}.npy",
+            "one file": "panns.h5",
+            "davihd": "audio_emb/{video}.npy",
+            "umt": "pann_features/{video}.npy",
+        },
+        {"mr-hisum": "dataset/mr_hisum.h5", "flat": "mr_hisum.h5"},
     ),
 }
-"""Data set to its kinds of feature file."""
+"""Data set to its kinds of feature file. Nobody releases Mr.HiSum's sound: it may lie where `highlightr extract`,
+DAViHD's scripts or UMT put such features."""
 
 _FOLDERS = {
     "qvhighlights": ("qvhighlight", "QVHighlight"),
@@ -71,6 +77,9 @@ _FOLDERS = {
 
 UMT_LABELS = {"tvsum": "tvsum_anno.json", "youtube-highlights": "youtube_anno.json"}
 """UMT's label file, one for training and test."""
+
+_SPLIT_FILES = ("mr_hisum_split.json", "mrsum_split.json", "mrhisum_split.json")
+"""Names of Mr.HiSum's split file in its own repository, today and at first, and in DAViHD's."""
 
 _UNLABELLED = ("highlight_test_with_gt.jsonl", "highlight_test_release.jsonl")
 """QVHighlights' public test labels, and the queries without labels that the releases hold."""
@@ -114,7 +123,7 @@ def recognised(name: str, root: Path) -> str | None:
         release
         for places in PLACES.get(name, ())
         for release in RELEASES
-        if any(_there(root, path) for path in _named(name, places[release]))
+        if release in places and any(_there(root, path) for path in _named(name, places[release]))
     )
     return counts.most_common(1)[0][0] if counts else None
 
@@ -137,7 +146,7 @@ def _place(name: str, root: Path, path: str, chosen: str | None, forced: str | N
     places = next((each for each in PLACES[name] if path in each.values()), None)
     if places is None or (forced is None and _there(root, path)):
         return path
-    order = [forced] if forced else [each for each in (chosen, *RELEASES) if each is not None]
+    order = [forced] if forced in places else [each for each in (chosen, *places) if each in places]
     candidates = [found for release in order for found in _named(name, places[release])]
     return next((found for found in candidates if _there(root, found)), candidates[0])
 
@@ -158,7 +167,8 @@ def _there(root: Path, pattern: str) -> bool:
 def _labelled(name: str, root: Path, layout: Layout) -> Layout:
     """The layout with its annotation files where the folder has them."""
     found = _find(root, layout.annotations)
-    split_file = layout.split_file and (_find(root, layout.split_file) or layout.split_file)
+    names = _SPLIT_FILES if layout.split_file in _SPLIT_FILES else (layout.split_file,)
+    split_file = next((each for file in names if file and (each := _find(root, file))), layout.split_file)
     if found is not None:
         return replace(layout, annotations=found, split_file=split_file)
     labels = UMT_LABELS.get(name)

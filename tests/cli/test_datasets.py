@@ -11,7 +11,7 @@ from highlightr.datasets import DATASETS
 from highlightr.datasets.catalogue import CATALOGUE
 from highlightr.training.config import load_config
 from tests.cli.run import run
-from tests.training.test_releases import qvhighlights, umt_set
+from tests.training.releases import qvhighlights, umt_set
 
 
 def test_every_set_is_listed_and_described(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The public releases as downloaded: one epoch on a folder in each layout, with and without holes."""
+"""The public releases as downloaded: what is found in each layout, what holes do. tests/cli/test_train.py runs them."""
 
 from __future__ import annotations
 
@@ -6,93 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets import RELEASES, open_dataset
+from highlightr.datasets import RELEASES, Dataset, open_dataset
 from highlightr.datasets.releases import recognised
 from highlightr.datasets.umt import umt_splits
-from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.config import TrainConfig
 from highlightr.training.results import TrainResult
 from highlightr.training.runs import train
-from tests.training.files import lines, rows, save
-
-CLIPS = 6
-NARROW = {"scorer.config.width": 16, "scorer.config.heads": 2, "scorer.config.audio_streams": {"cnn14": 4}, "epochs": 1}
-QV = {**NARROW, "scorer.config.video_streams": {"slowfast": 6, "clip": 5}, "scorer.config.text_width": 5}
-UMT = {**NARROW, "scorer.config.video_streams": {"i3d_rgb": 6, "i3d_flow": 5}}
-
-QV_PLACES = {
-    "moment-detr": ("data", "features/{}_features", "features/pann_features", "features/clip_text_features"),
-    "umt": ("", "{}_features", "pann_features", "clip_text_features"),
-    "lighthouse": (
-        "data/qvhighlight",
-        "features/qvhighlight/{}",
-        "features/qvhighlight/pann",
-        "features/qvhighlight/clip_text",
-    ),
-}
-SPLITS_NAME = {"tvsum": "TVSUM_SPLITS", "youtube-highlights": "YOUTUBE_SPLITS"}
-UMT_PLACES = {
-    "moment-detr": ("video", "audio", "query"),
-    "umt": ("video_features", "audio_features", "query_features"),
-    "lighthouse": ("features/tvsum/i3d", "features/tvsum/audio", "features/tvsum/clip_text"),
-}
-
-
-def qvhighlights(root: Path, release: str) -> TrainConfig:
-    """Ten queries a part; streams differ in length by one, and half of the sound is in the other format."""
-    labels, streams, audio, text = (root / each for each in QV_PLACES[release])
-    for part, first in (("train_release", 0), ("val_release", 10), ("test_with_gt", 20)):
-        records = [
-            {
-                "qid": i,
-                "query": f"query {i}",
-                "vid": f"v{i}_0.0_12.0",
-                "duration": 2 * CLIPS,
-                "relevant_clip_ids": [1, 3],
-                "saliency_scores": [[4, 4, 4], [0, 1, 2]],
-            }
-            for i in range(first, first + 10)
-        ]
-        lines(labels / f"highlight_{part}.jsonl", records)
-        for i, record in enumerate(records):
-            for name, width in (("slowfast", 6), ("clip", 5)):
-                half = rows(CLIPS - (name == "slowfast"), width).astype(np.float16)
-                save(Path(str(streams).format(name)) / f"{record['vid']}.npz", half)
-            save(audio / f"{record['vid']}.{'npy' if i % 2 else 'npz'}", rows(CLIPS + 1, 4))
-            save(text / f"qid{record['qid']}.npz", rows(4, 5), "last_hidden_state", pooler_output=rows(1, 5)[0])
-    return load_config("cfsum-qvhighlights").changed(QV)
-
-
-def umt_set(root: Path, release: str, name: str) -> TrainConfig:
-    """Two domains, each of four videos for training and one for test, divided by a file like UMT's."""
-    domains = ("BK", "VT") if name == "tvsum" else ("parkour", "skating")
-    splits = {
-        domain: {part: [f"{domain}{part}{i}" for i in range(count)] for part, count in (("train", 4), ("val", 1))}
-        for domain in domains
-    }
-    (root / "static.py").write_text(f"import os\n\n{SPLITS_NAME[name]} = {splits!r}\n")
-    videos = [each for parts in splits.values() for part in parts.values() for each in part]
-    video, audio, query = (
-        root / each.replace("tvsum", {"tvsum": "tvsum"}.get(name, "youtube_highlight")) for each in UMT_PLACES[release]
-    )
-    labels = {}
-    for each in videos:
-        anno = np.tile(np.arange(20) % 5 + 1, (CLIPS, 1)) * 1.0
-        labels[each] = {"anno": anno.tolist()} if name == "tvsum" else {"match": [1, 0, -1, 1, 1, 0], "clip": []}
-        save(video / f"{each}_rgb.npy", rows(CLIPS, 6))
-        save(video / f"{each}_opt.npy", rows(CLIPS - 1, 5))
-        save(audio / f"{each}.npy", rows(CLIPS + 2, 4))
-        if name == "tvsum":
-            save(query / f"{each}.npz", rows(3, 5), "token")
-    stem = "tvsum" if name == "tvsum" else "youtube"
-    place = root / "features" / {"tvsum": "tvsum"}.get(name, "youtube_highlight") if release == "lighthouse" else root
-    place.mkdir(parents=True, exist_ok=True)
-    (place / f"{stem}_anno.json").write_text(json.dumps(labels))
-    changes = {**UMT, "scorer.config.text_width": 5} if name == "tvsum" else UMT
-    return load_config(f"cfsum-{stem}").changed({**changes, "data.validation_share": 0.25})
+from highlightr.training.splits import open_parts
+from tests.training.releases import mrhisum, qvhighlights, umt_set
 
 
 def once(config: TrainConfig, root: Path, **options: bool) -> TrainResult:
@@ -100,23 +24,54 @@ def once(config: TrainConfig, root: Path, **options: bool) -> TrainResult:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_qvhighlights_as_downloaded(tmp_path: Path, release: str) -> None:
+def test_a_release_is_recognised_and_every_file_of_it_found(tmp_path: Path, release: str) -> None:
     config = qvhighlights(tmp_path, release)
     assert recognised("qvhighlights", tmp_path) == release
-    (run,) = once(config, tmp_path).runs
-    assert dict(run.sizes) == {"train": 10, "validation": 10, "test": 10, "problems": 0}
-    assert set(run.missing.values()) == {0}
-    assert run.metrics
+    assert [len(part) for part in parts_of(config, tmp_path)] == [10, 10, 10]
 
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", ["tvsum", "youtube-highlights"])
 def test_umt_label_files_with_its_splits(tmp_path: Path, release: str, name: str) -> None:
-    config = umt_set(tmp_path, release, name)
-    (run,) = once(config, tmp_path).runs
-    assert run.sizes["test"] == 2
-    assert run.sizes["train"] + run.sizes["validation"] == 8
-    assert set(run.missing.values()) == {0}
+    learned, held, judged = parts_of(umt_set(tmp_path, release, name), tmp_path)
+    assert (len(learned) + len(held), len(judged)) == (8, 2)
+
+
+def parts_of(config: TrainConfig, root: Path) -> list[Dataset]:
+    """Training, validation and test part, of which nothing is missing."""
+    parts = open_parts(config.data, root)
+    assert not any(parts.missing.values())
+    return [part for part in (parts.train, parts.validation, parts.test) if part is not None]
+
+
+def test_mrhisum_without_features_says_what_adds_them(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    config = mrhisum(tmp_path, "repository")
+    with h5py.File(tmp_path / "dataset/mr_hisum.h5", "a") as file:
+        for video in file:
+            del file[video]["features"]
+    with pytest.raises(ConfigError, match=r"no features for the train split.*preprocess\.py of MR\.HiSum adds them"):
+        open_parts(config.data, tmp_path)
+
+
+def test_holes_inside_the_hdf5_file_are_counted(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    config = mrhisum(tmp_path, "flat")
+    with h5py.File(tmp_path / "mr_hisum.h5", "a") as file:
+        del file["video_0"], file["video_8/features"], file["video_5/gtscore"]
+    missing = open_parts(config.data, tmp_path).missing
+    assert {part: [each.item for each in items] for part, items in missing.items()} == {
+        "train": ["video_0"],
+        "validation": ["video_5"],
+        "test": ["video_8"],
+    }
+
+
+def test_mrhisum_without_sound_names_where_it_was_looked_for(tmp_path: Path) -> None:
+    config = mrhisum(tmp_path, "flat")
+    (tmp_path / "panns.h5").unlink()
+    with pytest.raises(ConfigError, match=r"cnn14_16k/video_0\.npy: cannot be read \(No such file"):
+        open_parts(config.data, tmp_path)
 
 
 def test_holes_are_counted_by_part_and_a_figure_on_a_part_is_refused(tmp_path: Path) -> None:
