@@ -126,7 +126,7 @@ def _item(file: Any, vid: str, path: Path) -> Item:
 
 
 def _has_features(file: Any, vid: str) -> bool:
-    group = member(file, vid)
+    group: Any = member(file, vid)
     return hasattr(group, "keys") and any(name in group for name in MEMBERS)
 
 

@@ -146,7 +146,7 @@ def _place(name: str, root: Path, path: str, chosen: str | None, forced: str | N
     places = next((each for each in PLACES[name] if path in each.values()), None)
     if places is None or (forced is None and _there(root, path)):
         return path
-    order = [forced] if forced in places else [each for each in (chosen, *places) if each in places]
+    order = [each for each in places if each == forced] or sorted(places, key=lambda each: each != chosen)
     candidates = [found for release in order for found in _named(name, places[release])]
     return next((found for found in candidates if _there(root, found)), candidates[0])
 
