@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,9 @@ from highlightr.features import (
     extractor_class,
     text_encoder_class,
 )
+from highlightr.features.base import Provenance
 from highlightr.features.labels import label_embeddings, label_names
+from highlightr.features.whisper import Whisper
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.registry import runnable_class
@@ -38,6 +41,7 @@ from highlightr.zoo.hub import hub_entry, is_on_hub
 from highlightr.zoo.manifest import entry
 from highlightr.zoo.presets import HUB_MODEL, OWN_WEIGHTS
 from highlightr.zoo.records import read_receipt
+from highlightr.zoo.speech_models import speech_model
 from highlightr.zoo.store import weights_path
 
 Opened = TypeVar("Opened")
@@ -262,6 +266,25 @@ def open_extractor(
     made = create_extractor(name, clip_seconds=clip_seconds, device=device, load=False, **given, **options)
     if "random_seed" not in given:
         made.provenance = replace(made.provenance, weights=records(checkpoints))
+    return made
+
+
+def open_recogniser(model: str, *, device: str = "cpu") -> Whisper:
+    """The recogniser of speech, its model fetched if it is not here.
+
+    Args:
+        model: a name that `highlightr.zoo.speech_models` knows, or a folder.
+        device: as for `open_extractor`.
+
+    Raises:
+        ConfigError: an unknown model, or faster-whisper is not installed.
+        WeightsError: the model cannot be fetched, or is damaged.
+    """
+    found = speech_model(model)
+    made = Whisper(found.folder, weights={each: weights_path(each) for each in Whisper.checkpoints}, device=device)
+    versions = {package: version(package) for package in ("faster-whisper", "ctranslate2")}
+    weights = Weights(f"faster-whisper {found.name}", found.sha256, "MIT, as its page says", found.source)
+    made.provenance = Provenance(versions, (weights, *records(Whisper.checkpoints)), device=device)
     return made
 
 

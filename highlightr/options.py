@@ -22,6 +22,7 @@ from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioChoice, HdrChoice
 from highlightr.selection.options import SelectionOptions
+from highlightr.zoo.speech_models import check_speech_model
 
 __all__ = [
     "Cut",
@@ -57,7 +58,7 @@ class SummarizeOptions:
     """How a summary is chosen, how it is cut, and where it goes.
 
     Raises:
-        ConfigError: a value that its option does not accept.
+        ConfigError: a value that its option does not accept, or one whose package is not installed.
     """
 
     output: Path | None = None
@@ -81,6 +82,9 @@ class SummarizeOptions:
     transcript: Path | None = None
     """What is said in the video: a file of subtitles (.srt, .vtt, .ass) or Whisper's JSON. `None`: subtitles beside the
     video (`NAME.srt`) or inside it, where there are any."""
+    transcribe: str | None = None
+    """Recognise what is said where it is not written, with faster-whisper and its model of this name, such as
+    `tiny.en`, `base`, `small` or `large-v3-turbo`; fetched once. `None`: nothing is recognised."""
     overwrite: bool = False
     """Replace outputs that exist."""
     selection: SelectionOptions = field(default_factory=SelectionOptions)
@@ -95,6 +99,8 @@ class SummarizeOptions:
         if unknown:
             known_formats = ", ".join(get_args(TimelineFormat))
             raise ConfigError(f"export knows no format {unknown[0]!r}; there are {known_formats}")
+        if self.transcribe is not None:
+            check_speech_model(self.transcribe)
         track = self.audio_track
         if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")

@@ -16,12 +16,13 @@ from highlightr.core.types import Features, Query, Scores, Shot, Source, Summary
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.probe import probe
-from highlightr.media.transcript import find_transcript
 from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import Detector
 from highlightr.selection.shots import find_shots
+from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
 from highlightr.zoo.presets import with_model
+from highlightr.zoo.speech_models import check_speech_model
 
 if TYPE_CHECKING:
     from highlightr.export.summary import Provenance
@@ -112,11 +113,15 @@ class Highlighter:
         *,
         detector: Detector = "cheap",
         transcript: Path | None = None,
+        transcribe: str | None = None,
     ) -> list[Analysis]:
         """The same for many queries, in their order; the video is decoded once at most."""
+        if transcribe is not None:
+            check_speech_model(transcribe)
         with self._encoding(Path(video), queries) as encoding:
-            source, stages = probe(Path(video)), Stages(self._progress)
-            return self._analyse(source, queries, encoding, detector, find_transcript(source, transcript), stages)
+            source = probe(Path(video))
+            speech = find_speech(source, transcript, transcribe, self._models.device)
+            return self._analyse(source, queries, encoding, detector, speech, Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -145,8 +150,8 @@ class Highlighter:
             with stages("probe"):
                 source = probe(Path(video), wanted.audio_track)
                 outputs = plan_outputs(source, wanted)
-                said = find_transcript(source, wanted.transcript)
-            (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, said, stages)
+                speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)
+            (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, speech, stages)
         scores, shots = analysis.scores, analysis.shots
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, scores.match)
@@ -157,9 +162,9 @@ class Highlighter:
         notes, transcript = (*scores.notes, *remarks, *analysis.notes), analysis.transcript
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes, transcript)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
-        return deliver(summary, outputs, wanted, self._provenance(query), stages)
+        return deliver(summary, outputs, wanted, self._provenance(query, speech), stages)
 
-    def _provenance(self, query: str | None) -> Provenance:
+    def _provenance(self, query: str | None, speech: SpeechSource) -> Provenance:
         from highlightr.export.summary import Provenance
 
         models = self._models
@@ -169,7 +174,7 @@ class Highlighter:
             self.preset.scorer_name(query),
             {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
             () if seed is None else ("random weights",),
-            models.weights_for(query),
+            (*models.weights_for(query), *speech.weights),
         )
 
     @contextmanager
@@ -192,13 +197,14 @@ class Highlighter:
         queries: Sequence[str | None],
         encoding: Encoding,
         detector: Detector,
-        said: tuple[Transcript | None, tuple[str, ...]],
+        speech: SpeechSource,
         stages: Stages,
     ) -> list[Analysis]:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
         with stages("extract") as advance:
-            extractors = models.extractors_for(detector)
+            extractors = (*models.extractors_for(detector), *speech.extractors)
             features = extract(source, grid, extractors, cache=self._cache, progress=advance)
+            said = speech.heard(features)
         with stages("shots"):
             shots = find_shots(features, detector)
         with stages("score"):

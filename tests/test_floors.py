@@ -19,6 +19,7 @@ FLOORS = (
     ("features", "scorers", "zoo", "evaluation"),
     ("selection",),
     ("options", "model_loader"),
+    ("transcripts",),
     ("export",),
     ("pipeline",),
     ("batch", "training", "web"),

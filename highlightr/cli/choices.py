@@ -30,5 +30,9 @@ TranscriptChoice = Annotated[
         "subtitles beside the video (`NAME.srt`) or inside it."
     ),
 ]
+TranscribeChoice = Annotated[
+    str | None,
+    typer.Option(help="Recognise what is said where it is not written: a model of faster-whisper, such as `tiny.en`."),
+]
 CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
 CopyChoice = Annotated[bool, typer.Option("--copy", help="Short for `--cut copy`.")]

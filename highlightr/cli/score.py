@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, ModelChoice, PrecisionChoice, ScorerChoice, TranscriptChoice
+from highlightr.cli.choices import (
+    CacheChoice,
+    ModelChoice,
+    PrecisionChoice,
+    ScorerChoice,
+    TranscribeChoice,
+    TranscriptChoice,
+)
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
@@ -35,6 +42,7 @@ def score(
         str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
     ] = SELECTION.detector,
     transcript: TranscriptChoice = None,
+    transcribe: TranscribeChoice = None,
     device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
@@ -54,7 +62,8 @@ def score(
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
-        analyses = highlighter.analyse_queries(video, query or [None], detector=chosen, transcript=transcript)
+        speech: dict[str, Any] = {"transcript": transcript, "transcribe": transcribe}
+        analyses = highlighter.analyse_queries(video, query or [None], detector=chosen, **speech)
     results = [Scored(each.query, each.scorer, each.scores) for each in analyses]
     if output is not None:
         write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)

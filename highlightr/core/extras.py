@@ -18,6 +18,7 @@ EXTRA_OF: Mapping[str, str] = {
     "lightning": "train",
     "scipy": "train",
     "ray": "ray",
+    "faster_whisper": "speech",
     "fsspec": "remote",
     "opentimelineio": "timelines",
     "otio_cmx3600_adapter": "timelines",

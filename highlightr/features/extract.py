@@ -80,6 +80,7 @@ def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[s
         "duration_seconds": grid.duration_seconds,
         "clip_seconds": grid.clip_seconds,
         "extractor": extractor.name,
+        **({"heard": [track.index for track in source.audio_tracks]} if extractor.modality == "audio" else {}),
         **made_by,
         "device": extractor.provenance.device.partition(":")[0],
         "code": code_digest("features", "media"),

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Cue", "Subtitles", "read_subtitles", "read_text_file"]
 
-LARGEST_BYTES = 64 << 20
-"""Of a subtitle file; ten hours of dense speech have one."""
+LARGEST_BYTES = 32 << 20
+"""Of a file of subtitles or a transcript; ten hours of dense speech have one MiB, with the times of all words ten."""
+
+MOST_LINES = 400_000
+"""Of a subtitle file; ten hours of captions that roll have 120,000."""
+
+_LONGEST_LINE = 4_000
+"""Characters; the rest of a longer line is cut off, because what reads tags takes the square of its length."""
 
 _SHORTEST_MS = 20
 """A cue of which less than half a frame is left at a cut is left out."""
@@ -112,7 +118,7 @@ def read_subtitles(path: Path) -> Subtitles:
 
     data = read_text_file(path)
     try:
-        return Subtitles(pysubs2.SSAFile.from_string(_text(data)))
+        return Subtitles(pysubs2.SSAFile.from_string(_bounded(_text(data), path)))
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
 
@@ -142,6 +148,14 @@ def _text(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode(_ENCODINGS[-1], "replace")
+
+
+def _bounded(text: str, path: Path) -> str:
+    """The text with lines that a parser can be given."""
+    lines = text.splitlines()
+    if len(lines) > MOST_LINES:
+        raise MediaError(f"{path}: more than {MOST_LINES} lines, too many for subtitles")
+    return "\n".join(line[:_LONGEST_LINE] for line in lines)
 
 
 def _joined(pieces: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:

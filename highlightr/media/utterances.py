@@ -106,18 +106,19 @@ def _repeated(before: list[str], after: list[str]) -> int:
 
 def _apart(spans: list[Spoken]) -> Iterator[Spoken]:
     """The same without overlaps: a span ends where the next one begins; what begins together is one span."""
-    waiting: Spoken | None = None
+    together: list[Spoken] = []
     for span in spans:
-        if waiting is None:
-            waiting = span
-        elif span.start_seconds - waiting.start_seconds < SHORTEST_SECONDS:
-            stop = max(waiting.stop_seconds, span.stop_seconds)
-            waiting = Spoken(waiting.start_seconds, stop, f"{waiting.text} {span.text}")
-        else:
-            yield replace(waiting, stop_seconds=min(waiting.stop_seconds, span.start_seconds))
-            waiting = span
-    if waiting is not None:
-        yield waiting
+        if together and span.start_seconds - together[0].start_seconds >= SHORTEST_SECONDS:
+            yield _one(together, span.start_seconds)
+            together = []
+        together.append(span)
+    if together:
+        yield _one(together, math.inf)
+
+
+def _one(together: list[Spoken], latest_seconds: float) -> Spoken:
+    stop = min(latest_seconds, max(each.stop_seconds for each in together))
+    return Spoken(together[0].start_seconds, stop, " ".join(each.text for each in together)[:_MOST_LETTERS])
 
 
 def _words(spans: Iterable[Spoken]) -> Iterator[tuple[Spoken, bool]]:

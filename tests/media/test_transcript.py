@@ -164,3 +164,46 @@ def test_what_is_no_transcript_is_one_line(name: str, content: bytes | None, wor
     with pytest.raises(MediaError, match=words) as caught:
         read_transcript(tmp_path / name, 10.0)
     assert "\n" not in str(caught.value)
+
+
+LINE = "2\n00:00:{:02d},000 --> 00:00:{:02d},500\n{}\n\n"
+
+
+def _many_cues() -> bytes:
+    return "".join(LINE.format(k % 60, k % 60, f"Cue {k}.") for k in range(150_000)).encode()
+
+
+def _one_long_cue() -> bytes:
+    return LINE.format(0, 0, "word <b>" * 1_250_000).encode()
+
+
+def _one_word() -> bytes:
+    return LINE.format(0, 0, "w" * 10_000_000).encode()
+
+
+def _brackets() -> bytes:
+    return LINE.format(0, 0, "<" * 5_000_000 + "{" * 5_000_000).encode()
+
+
+def _lines() -> bytes:
+    return LINE.format(0, 0, "a\n" * 5_000_000).encode()
+
+
+def _arrows() -> bytes:
+    return b"00:00:01,000 --> " * 600_000
+
+
+def _digits() -> bytes:
+    return b"1" * 10_000_000
+
+
+@pytest.mark.parametrize("make", [_many_cues, _one_long_cue, _one_word, _brackets, _lines, _arrows, _digits])
+@pytest.mark.parametrize("suffix", [".srt", ".vtt"])
+def test_ten_megabytes_of_anything_are_bounded(make: Any, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"large{suffix}"
+    path.write_bytes((b"WEBVTT\n\n" if suffix == ".vtt" else b"") + make())
+    try:
+        transcript = read_transcript(path, 100.0)
+    except MediaError:
+        return
+    assert sum(len(each.text) for each in transcript.utterances) <= 100_000

@@ -19,7 +19,7 @@ from highlightr.features.base import Extracted, Extraction, Extractor, given_fil
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.media.sampling import AudioBlock, AudioTap, Item
 
-__all__ = ["FRAME_SECONDS", "SPEECH", "SileroVad"]
+__all__ = ["FRAME_SAMPLES", "FRAME_SECONDS", "SAMPLE_RATE", "SPEECH", "SileroVad", "VoiceActivity"]
 
 SPEECH = "speech"
 """Name of the signal."""
@@ -70,13 +70,15 @@ class SileroVad(Extractor):
         """The whole soundtrack at 16 kHz."""
         return AudioTap(SAMPLE_RATE)
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> VoiceActivity:
         """Open the state for one video; frames keep their own times."""
         del grid
-        return _Extraction(self._graph)
+        return VoiceActivity(self._graph)
 
 
-class _Extraction(Extraction):
+class VoiceActivity(Extraction):
+    """The state for one video."""
+
     def __init__(self, graph: Model) -> None:
         self._graph = graph
         self._context = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
@@ -84,6 +86,11 @@ class _Extraction(Extraction):
         self._block = np.zeros(_BLOCK_FRAMES * FRAME_SAMPLES, dtype=np.float32)
         self._filled = 0
         self._probabilities = array("f")
+
+    @property
+    def probabilities(self) -> array[float]:
+        """Of speech in each frame that was heard so far."""
+        return self._probabilities
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""

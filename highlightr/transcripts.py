@@ -1,0 +1,86 @@
+"""What is said in a video: from where it is written, or else from a recogniser that listens in the decode pass.
+
+In: a probed source and what the caller chose. Out: a `SpeechSource` before the video is decoded, a transcript after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from highlightr.core.progress import Advance
+from highlightr.core.types import Features, Source, TimeGrid, Transcript
+from highlightr.features.base import Extractor, Weights
+from highlightr.features.cache import FeatureCache
+from highlightr.features.extract import extract
+from highlightr.features.whisper import recognised_words
+from highlightr.media.transcript import find_transcript
+from highlightr.media.utterances import utterances
+from highlightr.model_loader import open_recogniser
+
+__all__ = ["SpeechSource", "find_speech", "listen"]
+
+
+@dataclass(frozen=True)
+class SpeechSource:
+    """What is known of what is said, and who will listen if nothing is."""
+
+    transcript: Transcript | None
+    notes: tuple[str, ...] = ()
+    """Sentences for the user."""
+    model: str = ""
+    """Name of the recogniser's model."""
+    recogniser: Extractor | None = None
+    """Takes part in the decode pass; `None` where the transcript is known already, or nobody is to listen."""
+
+    @property
+    def extractors(self) -> tuple[Extractor, ...]:
+        """The recogniser, if there is one."""
+        return () if self.recogniser is None else (self.recogniser,)
+
+    @property
+    def weights(self) -> tuple[Weights, ...]:
+        """Of the recogniser."""
+        return tuple(weights for each in self.extractors for weights in each.provenance.weights)
+
+    def heard(self, features: Features) -> tuple[Transcript | None, tuple[str, ...]]:
+        """The transcript once the video was decoded, and the notes."""
+        if self.recogniser is None:
+            return self.transcript, self.notes
+        words, language = recognised_words(features.signals)
+        said = utterances(words, features.grid.duration_seconds)
+        if not said:
+            return None, (*self.notes, f"{self.model} recognised no speech in this video.")
+        return Transcript(said, f"faster-whisper {self.model}", language), self.notes
+
+
+def find_speech(source: Source, file: Path | None, model: str | None, device: str) -> SpeechSource:
+    """Look for what is written, then open a recogniser if one was asked for and nothing is.
+
+    Args:
+        source: what `probe` returned.
+        file: a transcript that the caller names.
+        model: of the recogniser, by name or folder; `None`: nothing is recognised.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        MediaError: the named file cannot be used.
+        ConfigError, WeightsError: as for `open_recogniser`.
+    """
+    transcript, notes = find_transcript(source, file)
+    if model is None:
+        return SpeechSource(transcript, notes)
+    if transcript is not None:
+        note = f"Nothing was recognised: what is said is written in {transcript.origin}."
+        return SpeechSource(transcript, (*notes, note))
+    if source.audio is None:
+        return SpeechSource(None, (*notes, "There is no sound in which speech could be recognised."))
+    return SpeechSource(None, notes, Path(model).name, open_recogniser(model, device=device))
+
+
+def listen(
+    source: Source, speech: SpeechSource, clip_seconds: float, progress: Advance | None = None
+) -> tuple[Transcript | None, tuple[str, ...]]:
+    """The transcript of a video that is decoded for nothing else; what was heard once is read from the cache."""
+    grid = TimeGrid(source.duration_seconds, clip_seconds)
+    return speech.heard(extract(source, grid, speech.extractors, cache=FeatureCache(), progress=progress))
