@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base
 READY := $(VENV)/.ready
 QUERY ?= a cat
-EXTRAS := dev,train,backbones,timelines,speech
+EXTRAS := dev,train,backbones,timelines,speech,web
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .PHONY: demo test test-slow setup lint types wheel-check clean

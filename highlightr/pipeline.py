@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.device import Precision
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
-from highlightr.core.types import Features, Query, Scores, Shot, Source, Summary, TimeGrid, Transcript
+from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source, Summary, TimeGrid, Transcript
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.probe import probe
 from highlightr.model_loader import Models, load_models
-from highlightr.selection.options import Detector
+from highlightr.selection.options import Detector, SelectionOptions
 from highlightr.selection.shots import find_shots
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
@@ -123,6 +123,44 @@ class Highlighter:
             speech = find_speech(source, transcript, transcribe, self._models.device)
             return self._analyse(source, queries, encoding, detector, speech, Stages(self._progress))
 
+    def ask(self, analysis: Analysis, query: str | None) -> Analysis:
+        """Score a video that was analysed for another query; nothing is read again.
+
+        Raises:
+            ConfigError: the query is not acceptable.
+        """
+        models = self._models
+        models.check_query(query)
+        scores = models.score(analysis.features, query, models.encode(query), analysis.shots)
+        return replace(analysis, query=query, scorer=self.preset.scorer_name(query), scores=scores)
+
+    def choose(self, analysis: Analysis, options: SelectionOptions) -> tuple[Segment, ...]:
+        """What a summary with these options would keep; errors as for `select_segments`."""
+        from highlightr.selection.quotes import with_quotes
+        from highlightr.selection.segments import select_segments
+
+        query, source = analysis.query, analysis.source
+        answering = query is not None and self._models.takes_query(query)
+        selection = options.from_time(source.picture_start_seconds)
+        chosen = select_segments(analysis.scores, analysis.shots, selection, analysis.features, answering=answering)
+        return with_quotes(chosen, analysis.transcript)
+
+    def deliver(
+        self, analysis: Analysis, segments: Sequence[Segment], *, notes: Sequence[str] = (), **options: Any
+    ) -> Summary:
+        """Write a summary of segments that somebody chose, in their order; options and errors as for `summarize`."""
+        from highlightr.export.outputs import plan_outputs
+        from highlightr.export.summary import deliver
+        from highlightr.options import SummarizeOptions
+        from highlightr.selection.quotes import with_quotes
+
+        wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
+        outputs = plan_outputs(analysis.source, wanted)
+        scores, query, transcript = analysis.scores, analysis.query, analysis.transcript
+        quoted, told = with_quotes(segments, transcript), (*scores.notes, *notes, *analysis.notes)
+        summary = Summary(analysis.source, quoted, scores, analysis.shots, self.preset.name, query, told, transcript)
+        return deliver(summary, outputs, wanted, self._provenance(query), Stages(self._progress))
+
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
 
@@ -141,8 +179,6 @@ class Highlighter:
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.match import selection_notes
-        from highlightr.selection.quotes import with_quotes
-        from highlightr.selection.segments import select_segments
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         stages = Stages(self._progress)
@@ -155,10 +191,7 @@ class Highlighter:
         scores, shots = analysis.scores, analysis.shots
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, scores.match)
-            answering = query is not None and self._models.takes_query(query)
-            selection = wanted.selection.from_time(source.picture_start_seconds)
-            segments = select_segments(scores, shots, selection, analysis.features, answering=answering)
-            segments = with_quotes(segments, analysis.transcript)
+            segments = self.choose(analysis, wanted.selection)
         notes, transcript = (*scores.notes, *remarks, *analysis.notes), analysis.transcript
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes, transcript)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.

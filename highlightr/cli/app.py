@@ -38,6 +38,12 @@ COMMANDS = (
     Home("export", "highlightr.cli.export", "Write a timeline of a summary for an editing program.", "export"),
     Home("cut", "highlightr.cli.cut", "Cut again from an edited receipt or timeline.", "cut"),
     Home(
+        "web",
+        "highlightr.cli.web",
+        "Open the studio: a folder's videos in the browser.",
+        "web",
+    ),
+    Home(
         "presets",
         "highlightr.cli.presets",
         "List the presets: what each is good for, what it needs and what of that is here, how it was measured.",

@@ -20,6 +20,8 @@ EXTRA_OF: Mapping[str, str] = {
     "ray": "ray",
     "faster_whisper": "speech",
     "fsspec": "remote",
+    "starlette": "web",
+    "uvicorn": "web",
     "opentimelineio": "timelines",
     "otio_cmx3600_adapter": "timelines",
     "otio_fcp_adapter": "timelines",

@@ -1,4 +1,4 @@
-"""The geometry of the report's score curve: SVG paths and axis labels.
+"""The geometry of the score curve, in the report and in the studio: SVG paths and axis labels.
 
 In: scores on their grid, segments and shots. Out: strings and numbers for the template, in a box of 1000 x 100 whose
 y axis points down. Long videos are drawn with the largest score of each column, so that no peak disappears.
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from highlightr.core.clock import clock
-from highlightr.core.types import FloatArray, Shot, TimeGrid
+from highlightr.core.types import FloatArray, Scores, Shot, TimeGrid
+from highlightr.export.words import sense
 
-__all__ = ["Tick", "columns", "line_path", "shot_path", "time_ticks"]
+__all__ = ["PartLine", "Tick", "columns", "line_path", "part_lines", "shot_path", "time_ticks"]
 
 WIDTH = 1000
 HEIGHT = 100
@@ -23,6 +24,9 @@ MOST_COLUMNS = 800
 """More are narrower than a pixel."""
 
 MOST_SHOTS = 2000
+
+LEAST_SCALE = 0.05
+"""Parts that stay below it all along are drawn as the little that they are."""
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
 _MOST_TICKS = 8
@@ -36,16 +40,27 @@ class Tick:
     label: str
 
 
-def columns(values: FloatArray) -> list[float]:
-    """The values, or the largest of each of `MOST_COLUMNS` equal runs of them, rounded to 4 digits."""
-    count = min(len(values), MOST_COLUMNS)
+@dataclass(frozen=True)
+class PartLine:
+    """A part of the score over time."""
+
+    name: str
+    """What people call it."""
+    css: str
+    """Its colour, as the style sheets name it."""
+    path: str
+
+
+def columns(values: FloatArray, most: int = MOST_COLUMNS) -> list[float]:
+    """The values, or the largest of each of `most` equal runs of them, rounded to 4 digits."""
+    count = min(len(values), most)
     edges = np.linspace(0, len(values), count + 1).astype(int)[:-1]
     return [round(float(value), 4) for value in np.maximum.reduceat(values, edges)]
 
 
-def line_path(values: FloatArray, grid: TimeGrid, scale: float = 1.0) -> str:
+def line_path(values: FloatArray, grid: TimeGrid, scale: float = 1.0, most: int = MOST_COLUMNS) -> str:
     """A line through the columns' middles, level to both ends of the video; `scale` is the value at the top."""
-    heights = columns(values)
+    heights = columns(values, most)
     seconds = grid.clip_seconds * grid.num_clips / len(heights)
     points = [(0.0, heights[0])]
     points += [((index + 0.5) * seconds, height) for index, height in enumerate(heights)]
@@ -54,6 +69,13 @@ def line_path(values: FloatArray, grid: TimeGrid, scale: float = 1.0) -> str:
         f"{min(time / grid.duration_seconds, 1.0) * WIDTH:.1f} {HEIGHT * (1 - height / scale):.1f}"
         for time, height in points
     )
+
+
+def part_lines(scores: Scores, most: int = MOST_COLUMNS) -> list[PartLine]:
+    """A line per part, all on one scale: parts are contributions, comparable with each other."""
+    parts = sorted(scores.parts.items())
+    top = max([LEAST_SCALE, *(float(values.max()) for _, values in parts)])
+    return [PartLine(*sense(name), line_path(values.clip(0), scores.grid, top, most)) for name, values in parts]
 
 
 def shot_path(shots: Sequence[Shot], duration_seconds: float) -> str:

@@ -1,44 +1,22 @@
-"use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const data = JSON.parse($("data").textContent);
   const video = $("video"), timeline = $("timeline"), head = $("head"), hover = $("hover"), tip = $("tip");
-  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-  const TICK = 0.002;  // A player's clock stands this much before a boundary that it was sent to.
-  const FRAME = 0.1;  // A piece begins with a frame, which may come this much after its segment.
+  const { clamp, clock } = Timeline;
   let which = data.videos.summary ? "summary" : "source";
   let stopAt = null;
   let position = 0;
-
-  function clock(seconds) {
-    const tenths = Math.round(seconds * 10), whole = Math.floor(tenths / 10);
-    const h = Math.floor(whole / 3600), m = Math.floor((whole % 3600) / 60), s = String(whole % 60).padStart(2, "0");
-    return (h ? `${h}:${String(m).padStart(2, "0")}` : `${m}`) + `:${s}.${tenths % 10}`;
-  }
 
   function readable(url) {
     try { return decodeURIComponent(url); } catch { return url; }  // A name that is not UTF-8.
   }
 
   // The curve is drawn in the source's time; the summary plays its pieces one after the other.
-  function toSource(seconds) {
-    if (which === "source") return seconds;
-    for (const [start, stop] of data.pieces) {
-      if (seconds < stop - start - TICK) return start + seconds;
-      seconds -= stop - start;
-    }
-    return data.pieces[data.pieces.length - 1][1];
-  }
-
-  function toSummary(seconds) {
-    let before = 0;
-    for (const [start, stop] of data.pieces) {
-      if (seconds >= start - FRAME && seconds < stop) return before + Math.max(seconds - start, 0);
-      before += stop - start;
-    }
-    return null;
-  }
+  const toSource = (seconds) => (which === "source" ? seconds : Timeline.toSource(data.pieces, seconds));
+  const toSummary = (seconds) => Timeline.toSummary(data.pieces, seconds);
+  const scoreAt = (seconds) => Timeline.scoreAt(data.scores, data.covered, seconds);
+  const timeAt = (event) => Timeline.timeAt(timeline, event, 0, data.duration);
 
   function show(name) {
     if (!data.videos[name]) return;
@@ -80,16 +58,6 @@
       const inside = seconds >= start && seconds < stop;
       document.querySelector(`[data-card="${index}"]`).classList.toggle("current", inside);
     });
-  }
-
-  function scoreAt(seconds) {
-    const index = Math.floor((seconds / data.covered) * data.scores.length);
-    return Math.round(100 * data.scores[clamp(index, 0, data.scores.length - 1)]);
-  }
-
-  function timeAt(event) {
-    const box = timeline.getBoundingClientRect();
-    return clamp((event.clientX - box.left) / box.width, 0, 1) * data.duration;
   }
 
   function follow() {

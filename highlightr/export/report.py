@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,14 @@ from highlightr import __version__
 from highlightr.core.clock import clock
 from highlightr.core.files import printable, write_whole
 from highlightr.core.types import Reason, Segment, Summary
-from highlightr.export.curve import columns, line_path, shot_path, time_ticks
-from highlightr.export.words import PERCENT_NOTE, SENSES, option_words, verdict_words
+from highlightr.export.curve import columns, line_path, part_lines, shot_path, time_ticks
+from highlightr.export.words import PERCENT_NOTE, option_words, sense, verdict_words
 from highlightr.options import PLACES, SummarizeOptions
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 __all__ = ["packaged", "policy_hash", "render_report", "template", "write_report"]
-
-LEAST_SCALE = 0.05
-"""Parts that stay below it all along are drawn as the little that they are."""
 
 
 def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ()) -> None:
@@ -58,12 +55,12 @@ def render_report(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -
 
 
 @cache
-def template(name: str) -> Template:
+def template(name: str, package: str = "highlightr.export") -> Template:
     """A packaged template of a page; what is put into it is escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        loader=FunctionLoader(packaged),
+        loader=FunctionLoader(partial(packaged, package=package)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -74,16 +71,17 @@ def template(name: str) -> Template:
 
 
 @cache
-def packaged(name: str) -> str:
-    """The text of a file that lies beside this module."""
-    return files("highlightr.export").joinpath(name).read_text(encoding="utf-8")
+def packaged(name: str, package: str = "highlightr.export") -> str:
+    """The text of a file that lies in a package, by default beside this module."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[str, Any]:
     from markupsafe import Markup
 
     source, duration, match = summary.source, summary.source.duration_seconds, summary.match
-    style, script = packaged("report.css"), packaged("report.js")
+    # The studio uses the same colours and the same time line.
+    style, script = packaged("theme.css") + packaged("report.css"), packaged("timeline.js") + packaged("report.js")
     videos = {"source": _url(source.path, folder)}
     if "video" in summary.outputs:
         videos["summary"] = _url(summary.outputs["video"], folder)
@@ -106,7 +104,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "segments": [_card(i, item, thumbnails) for i, item in enumerate(summary.segments)],
         "bands": [_band(segment, duration) for segment in summary.segments],
         "curve": line_path(summary.scores.values, summary.scores.grid),
-        "parts": _parts(summary),
+        "parts": part_lines(summary.scores),
         "shot_path": shot_path(summary.shots, duration),
         "ticks": time_ticks(duration),
         "marks": _texts(summary.receipt.get("marks")),
@@ -138,9 +136,9 @@ def _why(reason: Reason, segment: Segment) -> dict[str, Any]:
     """A line about a reason; `x` and `width` say in percent where in the segment it was found."""
     start = segment.start_seconds if reason.start_seconds is None else reason.start_seconds
     stop = segment.stop_seconds if reason.stop_seconds is None else reason.stop_seconds
-    sense, css = _sense(reason.kind)
+    name, css = sense(reason.kind)
     return {
-        "sense": sense,
+        "sense": name,
         "css": css,
         "label": reason.label,
         "weight": min(max(reason.weight, 0), 1),
@@ -165,23 +163,6 @@ def _band(segment: Segment, duration: float) -> dict[str, float]:
         "x": round(1000 * segment.start_seconds / duration, 2),
         "width": round(max(1000 * segment.seconds / duration, 1.0), 2),
     }
-
-
-def _parts(summary: Summary) -> list[dict[str, str]]:
-    """A line per part, all on one scale: parts are contributions, comparable with each other."""
-    parts = sorted(summary.scores.parts.items())
-    top = max([LEAST_SCALE, *(float(values.max()) for _, values in parts)])
-    grid = summary.scores.grid
-    found = []
-    for name, values in parts:
-        sense, css = _sense(name)
-        found.append({"name": sense, "css": css, "path": line_path(values.clip(0), grid, top)})
-    return found
-
-
-def _sense(kind: str) -> tuple[str, str]:
-    """What a kind is called, and its colour; unknown ones share a neutral one."""
-    return SENSES.get(kind, (kind, "other"))
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from highlightr.core.clock import clock
 from highlightr.core.types import Match, Verdict
 
-__all__ = ["PERCENT_NOTE", "SENSES", "option_words", "verdict_words"]
+__all__ = ["PERCENT_NOTE", "SENSES", "option_words", "sense", "verdict_words"]
 
 PERCENT_NOTE = "Percentages: the share of a segment's score that each finding made."
 
@@ -28,6 +28,11 @@ _VERDICTS: Mapping[Verdict, tuple[str, str]] = {
     "weak": ("Weak match", "The video may show what was asked for."),
     "none": ("No match", "Most likely the video does not show what was asked for; this is the best guess."),
 }
+
+
+def sense(kind: str) -> tuple[str, str]:
+    """What a kind is called, and its colour; unknown ones share a neutral one."""
+    return SENSES.get(kind, (kind, "other"))
 
 
 def verdict_words(match: Match) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from highlightr.core.errors import NoMatchError
+from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.types import Features, Scores, Segment, Shot, Signal
 from highlightr.selection.budget import select_shots
 from highlightr.selection.edges import OVER_SECONDS, SPEECH, find_pauses, move_to_pauses
@@ -22,7 +22,7 @@ from highlightr.selection.relevance import Mask, allowed_pieces, relevant_pieces
 from highlightr.selection.repeats import Looks
 from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, clip_overlaps, cut_into_pieces
 
-__all__ = ["select_segments"]
+__all__ = ["segments_of", "select_segments"]
 
 
 def select_segments(
@@ -53,6 +53,25 @@ def select_segments(
     options = options or SelectionOptions()
     spans = _choose(scores, shots, options, features, answering=answering)
     return _ranked([_segment(scores, span) for span in spans], options)
+
+
+def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
+    """Spans that somebody chose, as segments in their order: with the score, reasons, rank and title that each has.
+
+    Raises:
+        ConfigError: a span that is empty or does not lie within the video.
+    """
+    duration = scores.grid.duration_seconds
+    for number, span in enumerate(spans, start=1):
+        if not 0 <= span.start < span.stop <= duration + EPSILON_SECONDS:
+            raise ConfigError(
+                f"segment {number} must begin before it ends, within the video (0 to {duration:g} s); "
+                f"got {span.start:g} to {span.stop:g}"
+            )
+    segments = [_segment(scores, span) for span in spans]
+    best_first = sorted(range(len(segments)), key=lambda index: (-segments[index].score, segments[index].start_seconds))
+    ranks = {index: rank for rank, index in enumerate(best_first, start=1)}
+    return tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
 
 
 def _choose(

@@ -1,0 +1,60 @@
+"""`highlightr web`: the studio in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from highlightr.cli.choices import CacheChoice, ModelChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.say import say
+from highlightr.cli.terminal import show_log
+from highlightr.core.device import check_precision
+from highlightr.core.extras import need
+from highlightr.core.progress import ProgressHook
+from highlightr.zoo import DEFAULT_PRESET
+
+__all__ = ["web"]
+
+
+def web(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of videos; nothing outside it is shown or written.")
+    ] = Path(),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any but this machine's own lets others reach your files.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on (by default 7861, or a free one).")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
+    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
+    scorer: ScorerChoice = None,
+    model: ModelChoice = None,
+    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    precision: PrecisionChoice = "fp32",
+    cache: CacheChoice = True,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+) -> None:
+    """Open the studio: a folder's videos in the browser."""
+    need("the studio", "starlette", "uvicorn")
+    show_log(quiet=False, debug=debug)
+    exact = check_precision(precision, device)
+
+    from highlightr.pipeline import Highlighter
+    from highlightr.web.server import Address, serve
+    from highlightr.zoo import load_preset
+
+    load_preset(preset)  # A wrong name is told now, not at the first query.
+
+    def open_highlighter(progress: ProgressHook) -> Highlighter:
+        return Highlighter.from_preset(
+            preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
+        )
+
+    def announce(url: str) -> None:
+        say(url)
+        say("The studio is open at this address, for you alone. Ctrl-C closes it.", err=True)
+
+    serve(folder, open_highlighter, Address(host, port), announce=announce, browser=browser)

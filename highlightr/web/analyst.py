@@ -1,0 +1,152 @@
+"""The models of the studio, and what they found in the last few videos.
+
+In: videos and queries. Out: `Analysis` objects, kept in memory, so that a further query scores features that are there.
+The models are loaded at the first query. One thread at a time uses them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from highlightr.core.errors import ConfigError, NoMatchError
+from highlightr.core.hashing import FileIdentity
+from highlightr.core.progress import ProgressHook, silent
+from highlightr.core.types import Segment, Summary
+from highlightr.pipeline import Analysis, Highlighter
+from highlightr.selection.options import SelectionOptions
+from highlightr.selection.segments import segments_of
+from highlightr.selection.spans import Span
+from highlightr.web.library import Video
+
+__all__ = ["Analyst", "Proposal"]
+
+MOST_VIDEOS, MOST_QUERIES = 2, 16
+"""Features of an hour take tens of megabytes."""
+
+SHORTEST_SHARE_SECONDS = 1.0
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A segment, and the query that it answers."""
+
+    segment: Segment
+    query: str | None
+
+
+@dataclass
+class Analyst:
+    """Answers queries about videos."""
+
+    open: Callable[[ProgressHook], Highlighter]
+    """Makes the highlighter, which reports to the hook."""
+    _highlighter: Highlighter | None = None
+    _kept: OrderedDict[FileIdentity, OrderedDict[str | None, Analysis]] = field(default_factory=OrderedDict)
+    _hook: ProgressHook = silent
+    _using: threading.RLock = field(default_factory=threading.RLock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def known(self, video: Video, query: str | None) -> Analysis | None:
+        """What was found for this query, if it is kept and the file is still the same."""
+        with self._lock:
+            return self._of(video).get(query)
+
+    def ready(self, video: Video) -> bool:
+        """Whether the video was read already, so that a query is a matter of milliseconds."""
+        with self._lock:
+            return bool(self._of(video))
+
+    def analyse(self, video: Video, query: str | None, hook: ProgressHook = silent) -> Analysis:
+        """Score the video for a query; errors as for `Highlighter.analyse`."""
+        with self._using:
+            with self._lock:
+                known = self._of(video)
+                found, other = known.get(query), next(iter(known.values()), None)
+            if found is not None:
+                return found
+            found = self._told(
+                hook,
+                lambda highlighter: highlighter.ask(other, query) if other else highlighter.analyse(video.path, query),
+            )
+            with self._lock:
+                self._keep(found, query)
+            return found
+
+    def propose(
+        self, video: Video, queries: Sequence[str | None], seconds: float | None, taken: Sequence[Span]
+    ) -> list[Proposal]:
+        """What to keep: each query gets an equal share of the seconds, and nothing is chosen that is taken already.
+
+        A query of which nothing is left to choose is passed over.
+
+        Raises:
+            ConfigError: a query that was not analysed yet.
+        """
+        found, highlighter = [self.known(video, query) for query in queries], self._highlighter
+        analyses = [analysis for analysis in found if analysis is not None]
+        if highlighter is None or len(analyses) < max(len(queries), 1):
+            raise ConfigError("these queries were not analysed yet; ask them first")
+        proposals: list[Proposal] = []
+        spans = list(taken)
+        left = seconds
+        for index, analysis in enumerate(analyses):
+            share = None if left is None else max(left / (len(analyses) - index), SHORTEST_SHARE_SECONDS)
+            exclude = tuple((span.start, span.stop) for span in spans)
+            try:
+                options = SelectionOptions(duration_seconds=share, exclude=exclude)
+                chosen = highlighter.choose(analysis, options)
+            except (NoMatchError, ConfigError):  # The second where nothing is left that is not taken.
+                continue
+            proposals += [Proposal(each, analysis.query) for each in chosen]
+            spans += [Span(each.start_seconds, each.stop_seconds) for each in chosen]
+            left = None if left is None else left - sum(each.seconds for each in chosen)
+        return sorted(proposals, key=lambda each: each.segment.start_seconds)
+
+    def deliver(
+        self,
+        analysis: Analysis,
+        spans: Sequence[Span],
+        titles: Sequence[str],
+        options: Mapping[str, Any],
+        hook: ProgressHook,
+    ) -> Summary:
+        """Write a summary of these spans; errors as for `Highlighter.summarize`."""
+        segments = [
+            replace(segment, title=title) if title else segment
+            for segment, title in zip(segments_of(analysis.scores, spans), titles, strict=True)
+        ]
+        return self._told(hook, lambda highlighter: highlighter.deliver(analysis, segments, **options))
+
+    def _told(self, hook: ProgressHook, work: Callable[[Highlighter], Made]) -> Made:
+        with self._using:
+            self._hook = hook
+            try:
+                if self._highlighter is None:
+                    hook("models", 0.0, 1.0)
+                    self._highlighter = self.open(lambda *news: self._hook(*news))
+                return work(self._highlighter)
+            finally:
+                self._hook = silent
+
+    def _of(self, video: Video) -> OrderedDict[str | None, Analysis]:
+        try:
+            return self._kept.get(FileIdentity.of(video.path), OrderedDict())
+        except OSError:
+            return OrderedDict()
+
+    def _keep(self, found: Analysis, query: str | None) -> None:
+        if found.source.identity is None:
+            return
+        queries = self._kept.setdefault(found.source.identity, OrderedDict())
+        self._kept.move_to_end(found.source.identity)
+        queries[query] = found
+        while len(queries) > MOST_QUERIES:
+            queries.popitem(last=False)
+        while len(self._kept) > MOST_VIDEOS:
+            self._kept.popitem(last=False)

@@ -1,0 +1,79 @@
+"""Examples that a person marks: rows of ``moments.csv`` in the studio's folder, from which `train --config own` learns.
+
+In: a span and what it shows. Out: one more row, in a file that other programs may have written; whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.files import write_whole
+from highlightr.datasets.plain import MOMENTS, SCORES
+from highlightr.web.library import Library, Video
+
+__all__ = ["add_example"]
+
+LARGEST_BYTES = 16 << 20
+COLUMNS = ("file", "start_seconds", "stop_seconds", "query")
+
+_WRITING = threading.Lock()
+
+
+def add_example(library: Library, video: Video, start: float, stop: float, query: str | None) -> bool:
+    """Append a row; whether it was new.
+
+    Raises:
+        ConfigError: the file that is there is not one that rows can be added to.
+        OutputError: it cannot be written.
+    """
+    table = library.root / MOMENTS
+    if (library.root / SCORES).exists():
+        raise ConfigError(f"this folder has {SCORES}; training reads one of {MOMENTS} and {SCORES}, so none was added")
+    if table.is_symlink() or (table.exists() and not table.is_file()):
+        raise ConfigError(f"{MOMENTS} is a link or no file; nothing was added")
+    name = video.path.relative_to(library.root).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError("the name of this video is not UTF-8, which a CSV has to be; rename it") from error
+    values = {"file": name, "start_seconds": f"{start:.3f}", "stop_seconds": f"{stop:.3f}", "query": query or ""}
+    with _WRITING:
+        text, columns = _read(table)
+        row = _line([values.get(column, "") for column in columns])
+        if row in text.splitlines(keepends=True):
+            return False
+        write_whole(table, text, "" if not text or text.endswith("\n") else "\n", row)
+    return True
+
+
+def _read(table: Path) -> tuple[str, list[str]]:
+    """What is there, and its columns; a header where nothing is."""
+    try:
+        with table.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        return _line(list(COLUMNS)), list(COLUMNS)
+    except OSError as error:
+        raise ConfigError(f"{MOMENTS} cannot be read ({error.strerror or error}); nothing was added") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigError(f"{MOMENTS} is larger than {LARGEST_BYTES >> 20} MiB; nothing was added")
+    try:
+        text = content.decode("utf-8-sig")
+        columns = next(csv.reader(io.StringIO(text), strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{MOMENTS} is no CSV ({error}); nothing was added") from error
+    if not {"file", "start_seconds", "stop_seconds"} <= set(columns) or not set(columns) <= {*COLUMNS, "score"}:
+        raise ConfigError(f"{MOMENTS} must have the columns {', '.join(COLUMNS)}; nothing was added")
+    if "query" not in columns:
+        raise ConfigError(f"{MOMENTS} has no column query; add it, and nothing is lost")
+    return text, columns
+
+
+def _line(values: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()

@@ -1,0 +1,182 @@
+"""Work that takes long, one piece at a time: analyses and cuts wait in a queue and can be cancelled.
+
+In: a function that takes a progress hook. Out: a `Job` that pages watch. A job that is cancelled leaves its work at the
+next call of its hook.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from highlightr.core.errors import ConfigError, HighlightrError
+from highlightr.core.progress import ProgressHook
+
+__all__ = ["Cancelled", "Job", "JobQueue"]
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 20
+MOST_REMEMBERED = 60
+CLOSE_SECONDS = 20.0
+"""How long closing waits for a cancelled job to leave."""
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+Work = Callable[[ProgressHook], Mapping[str, Any]]
+
+
+class Cancelled(BaseException):
+    """Somebody cancelled the job; no `Exception`, so that nothing carries on past it."""
+
+
+@dataclass
+class Job:
+    """One piece of work; changed by its worker, shown to pages."""
+
+    id: int
+    kind: Literal["analyse", "write"]
+    video_id: str
+    title: str
+    state: State = "queued"
+    stage: str = ""
+    completed: float = 0.0
+    total: float = 1.0
+    error: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    cancelling: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits or runs."""
+        return self.state in ("queued", "running")
+
+    def plain(self) -> dict[str, Any]:
+        """As pages see it."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "video": self.video_id,
+            "title": self.title,
+            "state": self.state,
+            "stage": self.stage,
+            "completed": round(self.completed, 2),
+            "total": round(self.total, 2),
+            "error": self.error,
+            "result": dict(self.result),
+        }
+
+
+class JobQueue:
+    """Runs jobs on one thread, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Grows whenever a page would see something new."""
+        self._jobs: list[tuple[Job, Work]] = []
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="studio-jobs", daemon=True)
+        self._thread.start()
+
+    def add(self, kind: Literal["analyse", "write"], video_id: str, title: str, work: Work) -> Job:
+        """Queue work; the same analysis is not queued twice.
+
+        Raises:
+            ConfigError: too much waits already, or the studio is closing.
+        """
+        with self._changed:
+            waiting = [job for job, _ in self._jobs if job.open]
+            same = (kind, video_id, title)
+            for job in waiting:
+                if kind == "analyse" and (job.kind, job.video_id, job.title) == same and not job.cancelling:
+                    return job
+            if len(waiting) >= MOST_WAITING or self._closing:
+                raise ConfigError(f"{MOST_WAITING} jobs wait already; let some finish, or cancel them")
+            job = Job(next(self._numbers), kind, video_id, title)
+            self._jobs.append((job, work))
+            finished = [pair for pair in self._jobs if not pair[0].open]
+            for pair in finished[: max(len(self._jobs) - MOST_REMEMBERED, 0)]:
+                self._jobs.remove(pair)
+            self._tell()
+            return job
+
+    def cancel(self, job_id: int) -> None:
+        """Ask a job to leave; one that has finished stays as it is.
+
+        Raises:
+            ConfigError: no such job is known.
+        """
+        with self._changed:
+            job = next((job for job, _ in self._jobs if job.id == job_id), None)
+            if job is None:
+                raise ConfigError("this job is not known any more")
+            if job.state == "queued":
+                job.state = "cancelled"
+            job.cancelling = True
+            self._tell()
+
+    def plain(self) -> list[dict[str, Any]]:
+        """Every job that is remembered, the oldest first."""
+        with self._changed:
+            return [job.plain() for job, _ in self._jobs]
+
+    def close(self) -> None:
+        """Cancel everything and wait until the running job has left."""
+        with self._changed:
+            self._closing = True
+            for job, _ in self._jobs:
+                job.cancelling = True
+            self._changed.notify_all()
+        self._thread.join(CLOSE_SECONDS)
+
+    def _tell(self) -> None:
+        self.version += 1
+        self._changed.notify_all()
+
+    def _next(self) -> tuple[Job, Work] | None:
+        with self._changed:
+            while not self._closing:
+                waiting = next((pair for pair in self._jobs if pair[0].state == "queued"), None)
+                if waiting is not None:
+                    waiting[0].state = "running"
+                    self._tell()
+                    return waiting
+                self._changed.wait()
+        return None
+
+    def _run(self) -> None:
+        while (pair := self._next()) is not None:
+            self._finish(pair[0], *self._outcome(*pair))
+
+    def _outcome(self, job: Job, work: Work) -> tuple[State, str, Mapping[str, Any]]:
+        def hook(stage: str, completed: float, total: float) -> None:
+            with self._changed:
+                if job.cancelling:
+                    raise Cancelled
+                job.stage, job.completed, job.total = stage, completed, total
+                self.version += 1
+
+        try:
+            return "done", "", work(hook)
+        except Cancelled:
+            return "cancelled", "", {}
+        except HighlightrError as error:
+            return "failed", " ".join(str(error).split()), {}
+        except OSError as error:
+            return "failed", f"{error.filename or 'the system'}: {error.strerror or error}", {}
+        except MemoryError:
+            return "failed", "not enough memory; close other programs, or take a smaller video", {}
+        except Exception:
+            # A fault of ours in one job must not end the queue for the others.
+            logger.exception("%s of %s failed", job.kind, job.video_id)
+            return "failed", "this failed in a way that was not foreseen; the terminal says more", {}
+
+    def _finish(self, job: Job, state: State, error: str, result: Mapping[str, Any]) -> None:
+        with self._changed:
+            job.state, job.error, job.result = state, error, result
+            self._tell()

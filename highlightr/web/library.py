@@ -1,0 +1,197 @@
+"""The videos of the studio's folder: each has an identifier, and no other file is ever served or written beside.
+
+In: a folder. Out: `Video`s, found anew whenever the list is asked for. A video counts only if it is a regular file that
+lies below the folder after every link is resolved; identifiers are digests of relative paths, so that no part of a
+request is ever used as a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from highlightr.core.errors import ConfigError, MediaError
+from highlightr.core.files import printable
+from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
+from highlightr.web.places import CLIPS_SUFFIX, STATE_SUFFIX
+
+__all__ = ["MOST_VIDEOS", "Library", "Video"]
+
+MOST_VIDEOS = 5000
+
+_MADE = re.compile(r"(.+)\.(summary|cut)")
+"""What `highlightr` calls the summaries that it writes, without their suffix."""
+
+_OUTPUTS = {
+    ".summary.mp4": "summary",
+    ".summary.mkv": "summary",
+    ".summary.html": "report",
+    ".summary.json": "receipt",
+    ".summary.otio": "OTIO",
+    ".summary.edl": "EDL",
+    ".summary.fcpxml": "FCPXML",
+    ".summary.xml": "Premiere",
+    ".summary.llc": "LosslessCut",
+    ".summary.chapters.txt": "chapters",
+    ".summary.srt": "subtitles",
+    CLIPS_SUFFIX: "clips",
+}
+"""Ends of names of what is made of a video, and what it is called."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of the folder."""
+
+    id: str
+    path: Path
+    """Below the folder, as it was found: outputs lie beside it, also where it is a link."""
+    name: str
+    """Path relative to the folder, with ``/``; fit to be shown."""
+    size_bytes: int
+    modified_ns: int
+    made: tuple[str, ...] = ()
+    """What was made of it, as people call it."""
+    summary_id: str | None = None
+    """Of its summary, which plays too."""
+
+    @property
+    def state_path(self) -> Path:
+        """Where the studio keeps what was asked and edited."""
+        return self.path.with_name(self.path.name + STATE_SUFFIX)
+
+
+@dataclass
+class Library:
+    """A folder, and the videos that were found in it."""
+
+    root: Path
+    """Resolved."""
+    truncated: bool = False
+    """Whether there are more videos than `MOST_VIDEOS`."""
+    _known: dict[str, Video] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, folder: Path) -> Library:
+        """The library of a folder.
+
+        Raises:
+            ConfigError: there is no such folder.
+        """
+        try:
+            root = folder.resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise ConfigError(f"no folder at {folder}") from error
+        if not root.is_dir():
+            raise ConfigError(f"{folder}: not a folder; name the folder that the videos lie in")
+        return cls(root)
+
+    def videos(self) -> list[Video]:
+        """Every video, sorted by name; summaries are listed with the video that they were made of."""
+        found: dict[Path, Video] = {}
+        names: dict[Path, set[str]] = {}
+        for path, status, siblings in self._files():
+            found[path], names[path] = self._video(path, status), siblings
+        summaries = {path: self._source_of(path, found) for path in found}
+        with self._lock:
+            self._known = {video.id: video for video in found.values()}
+        made_of = {source: path for path, source in summaries.items() if source is not None}
+        return [
+            self._with_outputs(video, names[path], made_of.get(path))
+            for path, video in found.items()
+            if summaries[path] is None
+        ]
+
+    def find(self, video_id: str) -> Video:
+        """The video of an identifier, checked again.
+
+        Raises:
+            MediaError: there is none any more.
+        """
+        with self._lock:
+            known = self._known.get(video_id)
+        if known is None and re.fullmatch(r"[0-9a-f]{24}", video_id):
+            self.videos()
+            known = self._known.get(video_id)
+        status = None if known is None else self._regular(known.path)
+        if known is None or status is None:
+            raise MediaError("this video is not in the folder any more")
+        return self._video(known.path, status)
+
+    def inside(self, path: Path) -> bool:
+        """Whether a path lies in the folder after every link is resolved; it need not exist yet."""
+        try:
+            return path.resolve().is_relative_to(self.root)
+        except (OSError, RuntimeError):
+            return False
+
+    def folder_below(self, text: str) -> Path:
+        """The folder that a relative path names.
+
+        Raises:
+            ConfigError: it leads out of the library's folder, or is no path.
+        """
+        parts = Path(text).parts
+        plain = "\0" not in text and not Path(text).is_absolute() and ".." not in parts and "\\" not in text
+        folder = self.root / text
+        if not plain or len(text) > 500 or not self.inside(folder):
+            raise ConfigError(f"{text!r} is not a folder below {printable(Path(self.root.name))}")
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{text!r} is a file; name a folder")
+        return folder
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result, set[str]]]:
+        self.truncated, count = False, 0
+        for folder_name, folders, files in os.walk(self.root):
+            siblings = {*files, *folders}
+            folders[:] = sorted(
+                each for each in folders if not each.startswith(".") and not each.endswith(CLIPS_SUFFIX)
+            )
+            for name in sorted(files):
+                path = Path(folder_name) / name
+                if name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
+                    continue
+                status = self._regular(path)
+                if status is None:
+                    continue
+                count += 1
+                if count > MOST_VIDEOS:
+                    self.truncated = True
+                    return
+                yield path, status, siblings
+
+    def _regular(self, path: Path) -> os.stat_result | None:
+        """The status of a regular file that lies in the folder; `None` of anything else."""
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status if stat.S_ISREG(status.st_mode) and self.inside(path) else None
+
+    def _video(self, path: Path, status: os.stat_result) -> Video:
+        relative = path.relative_to(self.root)
+        identifier = hashlib.sha256(os.fsencode(relative.as_posix())).hexdigest()[:24]
+        return Video(identifier, path, printable(relative), status.st_size, status.st_mtime_ns)
+
+    @staticmethod
+    def _source_of(path: Path, found: dict[Path, Video]) -> Path | None:
+        match = _MADE.fullmatch(path.stem)
+        if match is None:
+            return None
+        return next((each for suffix in VIDEO_SUFFIXES if (each := path.with_name(match[1] + suffix)) in found), None)
+
+    def _with_outputs(self, video: Video, siblings: set[str], summary: Path | None) -> Video:
+        stem = video.path.stem
+        made = tuple(dict.fromkeys(word for end, word in _OUTPUTS.items() if stem + end in siblings))
+        edited = ("edit",) if video.state_path.name in siblings else ()
+        summary_id = None if summary is None else self._video(summary, summary.stat()).id
+        return Video(
+            video.id, video.path, video.name, video.size_bytes, video.modified_ns, (*made, *edited), summary_id
+        )

@@ -1,0 +1,152 @@
+"""Running the studio: a socket on this machine, its address on the first line, until Ctrl-C.
+
+In: a folder and where to listen. Out: nothing; it serves until a signal ends it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.progress import ProgressHook
+from highlightr.pipeline import Highlighter
+from highlightr.web.analyst import Analyst
+from highlightr.web.app import Studio, make_app
+from highlightr.web.guard import Access
+from highlightr.web.library import Library
+
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Address", "Prepared", "prepare", "serve"]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7861
+MOST_CONNECTIONS = 128
+GOODBYE_SECONDS = 2
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (what a caller may ask for, with a warning)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen."""
+
+    host: str = DEFAULT_HOST
+    port: int | None = None
+    """`None`: `DEFAULT_PORT`, or any free one if it is taken."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A studio that listens, but does not answer yet."""
+
+    url: str
+    """With the token."""
+    studio: Studio
+    access: Access
+    server: uvicorn.Server
+    listening: socket.socket
+
+    def run(self) -> None:
+        """Answer until a signal comes, or `server.should_exit` is set."""
+        self.server.run(sockets=[self.listening])
+
+
+def prepare(
+    folder: Path,
+    open_highlighter: Callable[[ProgressHook], Highlighter],
+    address: Address = Address(),  # noqa: B008  (frozen)
+) -> Prepared:
+    """Listen on an address; arguments and errors as for `serve`."""
+    library = Library.of(folder)
+    listening = _listen(address)
+    port = listening.getsockname()[1]
+    access = Access(port, _names(address.host))
+    name = "127.0.0.1" if address.host in EVERYWHERE else f"[{address.host}]" if ":" in address.host else address.host
+    studio = Studio(library, Analyst(open_highlighter))
+    config = uvicorn.Config(
+        make_app(studio, access),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        http="h11",
+        lifespan="on",
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=GOODBYE_SECONDS,
+        h11_max_incomplete_event_size=32 << 10,
+    )
+    server = uvicorn.Server(config)
+    studio.closing = lambda: server.should_exit
+    return Prepared(f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
+
+
+def serve(
+    folder: Path,
+    open_highlighter: Callable[[ProgressHook], Highlighter],
+    address: Address = Address(),
+    *,
+    announce: Callable[[str], None],
+    browser: bool = True,
+) -> None:
+    """Serve a folder until a signal comes.
+
+    Args:
+        folder: what is shown; nothing outside is read or written.
+        open_highlighter: makes the highlighter when the first query comes.
+        address: where to listen.
+        announce: told the first URL, before anything else.
+        browser: open it.
+
+    Raises:
+        ConfigError: no such folder, or the address cannot be listened on.
+    """
+    prepared = prepare(folder, open_highlighter, address)
+    # Answers that are broken off when the server closes are no news.
+    quiet = logging.getLogger("uvicorn.error")
+    quiet.setLevel(logging.WARNING)
+    quiet.addFilter(lambda _: not prepared.server.should_exit)
+    announce(prepared.url)
+    if address.host not in (DEFAULT_HOST, "localhost", "::1"):
+        logger.warning(
+            "--host %s lets other machines reach the studio; whoever has the token edits your files", address.host
+        )
+    if browser:
+        webbrowser.open(prepared.url)
+    prepared.run()
+
+
+def _names(host: str) -> tuple[str, ...]:
+    if host in EVERYWHERE:
+        return ("*", socket.gethostname().lower())
+    return (f"[{host}]" if ":" in host else host.lower(),)
+
+
+def _listen(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    wanted = [DEFAULT_PORT, 0] if address.port is None else [address.port]
+    for port in wanted:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((address.host, port))
+            listening.listen(128)
+        except (OSError, OverflowError) as error:
+            listening.close()
+            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            if taken and port != wanted[-1]:
+                continue
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigError(f"cannot listen on {address.host}:{port} ({why}); choose another --port") from error
+        else:
+            return listening
+    raise AssertionError

@@ -1,0 +1,59 @@
+// Talking to the server: JSON both ways, one line where something is refused, news as they come.
+export class Refusal extends Error {
+  constructor(status, answer) {
+    super(answer.error || `the server answered ${status}`);
+    this.status = status;
+    this.answer = answer;
+  }
+}
+
+export async function call(method, path, body) {
+  const options = { method, headers: {} };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Refusal(0, { error: "The studio does not answer. Was it closed? Start it again with `highlightr web`." });
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refusal(response.status, answer);
+  return answer;
+}
+
+export function listen(onNews, onState) {
+  const source = new EventSource("/api/events");
+  source.onmessage = (event) => { onState(true); onNews(JSON.parse(event.data)); };
+  source.onerror = () => onState(false);  // The browser tries again by itself.
+  return source;
+}
+
+export const $ = (id) => document.getElementById(id);
+
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+export function svg(tag, attributes = {}) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+export function say(message, kind = "error") {
+  const alert = $("alert");
+  alert.textContent = message;
+  alert.dataset.kind = kind;
+  alert.hidden = !message;
+}

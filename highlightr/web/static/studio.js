@@ -1,0 +1,318 @@
+// One video in the studio: what was asked, what was edited, and how both are kept.
+import { $, call, listen, say } from "./api.js";
+import { Edit } from "./edit.js";
+import { listenToKeys } from "./keyboard.js";
+import { Lanes } from "./lanes.js";
+import { label, showJobs, showLength, showQueries, showSegments, showSuggestions, writeDialog } from "./panels.js";
+import { Player } from "./player.js";
+
+const { clamp, clock } = Timeline;
+const id = document.body.dataset.video;
+const COLOURS = 6;
+const SAVE_MS = 400;
+const ADDED_SECONDS = 4;
+const MOST_QUERIES = 12;
+
+class Studio {
+  constructor(about) {
+    this.id = id;
+    this.about = about;
+    this.duration = about.duration;
+    this.frame = about.rate ? 1 / about.rate : 0.04;
+    this.asked = [];
+    this.activeIndex = 0;
+    this.budget = null;
+    this.revision = 0;
+    this.marked = null;
+    this.dirty = this.saving = this.refused = false;
+    this.finished = new Set();
+    this.edit = new Edit(this.duration, (kind) => this.changed(kind));
+    this.player = new Player(id, this.duration, (seconds) => this.moved(seconds));
+    this.lanes = new Lanes(this);
+    this.keys = listenToKeys(this);
+    this.buttons();
+    writeDialog(this);
+    this.load(about.state, about.refused);
+    $("facts").textContent = `${clock(this.duration, 0)} · ${about.width} × ${about.height}${about.rate ? ` · ${about.rate.toFixed(2).replace(/\.?0+$/, "")} fps` : ""}`;
+    $("total").textContent = `/ ${clock(this.duration, 2)}`;
+    listen((news) => this.news(news), (open) => { if (open !== this.online) { this.online = open; this.showSaved(); } });
+    window.addEventListener("beforeunload", (event) => { if (this.dirty && !this.refused) { this.save(); event.preventDefault(); } });
+  }
+
+  // ---- What was asked
+  queries() { return this.asked; }
+  active() { return this.asked[this.activeIndex] || null; }
+  colourOf(text) { const one = this.asked.find((each) => each.text === text); return one ? one.colour : 0; }
+
+  freeColour() {
+    const used = new Set(this.asked.map((one) => one.colour));
+    return [...Array(COLOURS).keys()].find((colour) => !used.has(colour)) ?? this.asked.length % COLOURS;
+  }
+
+  ask(text) {
+    const known = this.asked.find((one) => one.text === text);
+    const query = known || { text, shown: true, colour: this.freeColour(), found: null, job: null };
+    if (!known) {
+      if (this.asked.length >= MOST_QUERIES) { say(`At most ${MOST_QUERIES} queries; forget one first.`); return; }
+      this.asked.push(query);
+    }
+    this.activeIndex = this.asked.indexOf(query);
+    this.fetchCurve(query);
+    this.later();
+    this.show();
+  }
+
+  async fetchCurve(query) {
+    query.error = "";
+    try {
+      const answer = await call("POST", `/api/videos/${id}/curve`, { query: query.text });
+      if (answer.job) { query.job = answer.job.id; } else {
+        query.found = answer;
+        query.job = null;
+        if (answer.notes.length) say(answer.notes[0], "note");
+        if (this.wantsFirst && this.asked.includes(query)) { this.wantsFirst = false; await this.choose([query], true); }
+      }
+    } catch (error) {
+      query.error = error.message;
+      query.job = null;
+      say(error.message);
+    }
+    this.show();
+  }
+
+  activate(query) { this.activeIndex = this.asked.indexOf(query); query.shown = true; this.later(); this.show(); }
+  toggleQuery(query) { query.shown = !query.shown; this.later(); this.show(); }
+
+  forget(query) {
+    this.asked = this.asked.filter((one) => one !== query);
+    this.activeIndex = clamp(this.activeIndex, 0, Math.max(this.asked.length - 1, 0));
+    if (query.job) this.cancel({ id: query.job });
+    this.later();
+    this.show();
+  }
+
+  // ---- What is chosen
+  async choose(queries, anew) {
+    const left = this.budget === null ? null : this.budget - (anew ? 0 : this.edit.seconds);
+    if (left !== null && left < 0.5) { say("The target length is reached; raise it or delete something.", "note"); return; }
+    try {
+      const answer = await call("POST", `/api/videos/${id}/propose`, { queries: queries.map((one) => one.text), seconds: left, taken: anew ? [] : this.edit.plain() });
+      if (!answer.segments.length) say("Nothing more was found for this.", "note");
+      else if (anew) this.edit.replaceAll(answer.segments);
+      else if (!this.edit.addAll(answer.segments)) say("Its moments are in the summary already.", "note");
+    } catch (error) { say(error.message); }
+  }
+
+  addMoments(query) { return this.choose([query], false); }
+  ready() { return this.asked.filter((one) => one.found && one.shown); }
+
+  async example(segment) {
+    const query = segment.query ?? (this.active() ? this.active().text : null);
+    try {
+      const answer = await call("POST", `/api/videos/${id}/example`, { start_seconds: segment.start, stop_seconds: segment.stop, query });
+      say(answer.added ? `Added to moments.csv as an example of “${label(query)}”.` : "This example is in moments.csv already.", "note");
+    } catch (error) { say(error.message); }
+  }
+
+  split() { if (!this.edit.split(this.player.position)) say("There is nothing to split at the playhead.", "note"); }
+
+  add() {
+    const now = this.player.position;
+    if (!this.edit.add(now, now + ADDED_SECONDS)) say("There is no room for a segment at the playhead.", "note");
+  }
+
+  // I and O without a segment: mark both, and a segment is made.
+  mark(part) {
+    const now = this.player.position;
+    if (part === "start") { this.marked = now; say(`In at ${clock(now, 2)}; press O where the new segment ends.`, "note"); return; }
+    if (this.marked !== null && now > this.marked && this.edit.add(this.marked, now)) say("");
+    this.marked = null;
+  }
+
+  edges() { return [...this.edit.segments.flatMap((one) => [one.start, one.stop]), ...((this.asked.find((one) => one.found) || { found: { lanes: { shots: [] } } }).found.lanes.shots)]; }
+
+  playSummary() {
+    if (this.player.pieces) { this.player.pause(); return; }
+    const index = this.edit.segments.findIndex((one) => one.id === this.edit.selected);
+    this.player.playSummary(this.edit.pieces, Math.max(index, 0));
+  }
+
+  // ---- Keeping it
+  later() {
+    if (this.loading) return;
+    this.dirty = true;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), SAVE_MS);
+    this.showSaved();
+  }
+
+  state() {
+    return {
+      schema_version: 1, revision: this.revision, active: this.activeIndex, budget_seconds: this.budget,
+      queries: this.asked.map(({ text, shown }) => ({ text, shown })), segments: this.edit.plain(),
+    };
+  }
+
+  async save() {
+    clearTimeout(this.timer);
+    if (this.saving) { this.later(); return; }
+    this.saving = true;
+    this.dirty = false;
+    try {
+      const answer = await call("PUT", `/api/videos/${id}/state`, { state: this.state(), replace_damaged: this.refused });
+      this.revision = answer.revision;
+      this.refused = false;
+      this.unsaved = "";
+    } catch (error) {
+      if (error.status === 409 && error.answer.state) {
+        this.load(error.answer.state, "");
+        say("This video was edited in another window; what was saved there was taken over.", "note");
+      } else {
+        this.unsaved = error.message;
+        say(`Not saved: ${error.message}`);
+      }
+    }
+    this.saving = false;
+    this.showSaved();
+  }
+
+  load(state, refused) {
+    this.loading = true;
+    this.refused = Boolean(refused);
+    if (refused) say(`${refused}. It is replaced at your first change.`);
+    const known = new Map(this.asked.map((one) => [one.text, one]));
+    this.asked = [];
+    for (const { text, shown } of state.queries) {
+      this.asked.push({ colour: this.freeColour(), found: null, job: null, ...known.get(text), text, shown });
+    }
+    this.activeIndex = clamp(state.active, 0, Math.max(this.asked.length - 1, 0));
+    this.budget = state.budget_seconds;
+    $("budget").value = this.budget === null ? "" : String(this.budget);
+    this.revision = state.revision;
+    this.edit.load(state.segments.filter((one) => one.start_seconds < this.duration - 0.01).map((one) => ({ ...one, stop_seconds: Math.min(one.stop_seconds, this.duration) })));
+    this.wantsFirst = !this.edit.segments.length;
+    this.loading = this.dirty = false;
+    for (const query of this.asked) if (!query.found) this.fetchCurve(query);
+    this.show();
+    this.lanes.draw();
+  }
+
+  showSaved() {
+    $("saved").textContent = this.online === false ? "Not connected" : this.unsaved ? "Not saved" : this.dirty || this.saving ? "Saving…" : this.revision ? "Saved" : "";
+  }
+
+  // ---- News of the server
+  async news({ jobs, revisions }) {
+    const mine = jobs.filter((job) => job.video === id), running = mine.find((job) => job.state === "running" && job.kind === "analyse" && job.stage === "extract");
+    const watched = running ? this.duration * Math.min(running.completed / Math.max(running.total, 1e-9), 1) : null;
+    if (watched !== this.lanes.watched) { this.lanes.watched = watched; this.lanes.drawChart(); }
+    showJobs(this, jobs);
+    for (const job of mine) {
+      if (job.state === "queued" || job.state === "running" || this.finished.has(job.id)) continue;
+      this.finished.add(job.id);
+      this.ended(job);
+    }
+    const revision = revisions[id];
+    if (revision > this.revision && !this.dirty && !this.saving) {
+      const about = await call("GET", `/api/videos/${id}`).catch(() => null);
+      if (about && !about.refused && about.state.revision > this.revision && !this.dirty && !this.saving) this.load(about.state, "");
+    }
+  }
+
+  ended(job) {
+    const query = this.asked.find((one) => one.job === job.id);
+    if (job.kind === "analyse" && query) {
+      query.job = null;
+      if (job.state === "done") this.fetchCurve(query);
+      else { query.error = job.state === "cancelled" ? "cancelled" : job.error; if (job.error) say(job.error); this.show(); }
+    } else if (job.kind === "write" && job.id === this.writing) {
+      this.writing = null;
+      if (job.state === "done") say(`Written: ${job.result.outputs.map((one) => one.path).join(", ")} (${job.result.seconds.toFixed(1)} s).`, "good");
+      else say(job.state === "cancelled" ? "Writing was cancelled; nothing was written." : job.error, job.state === "cancelled" ? "note" : "error");
+    }
+  }
+
+  async write(wanted) {
+    const query = this.active() && this.active().found ? this.active().text : null;
+    const answer = await call("POST", `/api/videos/${id}/write`, { ...wanted, query, segments: this.edit.plain() });
+    this.writing = answer.job.id;
+    say("");
+  }
+
+  cancel(job) { call("POST", "/api/cancel", { job: job.id }).catch((error) => say(error.message)); }
+
+  // ---- Showing it
+  changed(kind) {
+    if (kind === "edit") this.later();
+    if (this.lanes) this.show();
+  }
+
+  drafted(draft) { showSegments(this, draft); }
+
+  show() {
+    showQueries(this);
+    showSuggestions(this);
+    showSegments(this);
+    this.lanes.drawChart();
+    this.lanes.drawLanes();
+    if (!this.lanes.dragging) this.lanes.drawTrack();
+    const { edit } = this, ready = this.ready();
+    $("undo").disabled = !edit.past.length;
+    $("redo").disabled = !edit.future.length;
+    $("write-open").disabled = $("play-summary").disabled = !edit.segments.length;
+    $("remove").disabled = !edit.chosen;
+    $("fill").disabled = !ready.length;
+    $("fill").title = `Fill the target length with the best moments of ${ready.length > 1 ? `the ${ready.length} queries that are shown` : "this query"}, in place of what is there`;
+    const match = this.active() && this.active().found && this.active().found.match;
+    $("verdict").textContent = match ? `${label(this.active().text)}: ${match[2]}` : "";
+    this.showSaved();
+  }
+
+  moved(seconds) {
+    $("now").textContent = clock(seconds, 2);
+    const { player } = this, speed = player.speed;
+    $("play").textContent = player.playing && !player.pieces ? "Pause" : "Play";
+    $("play").setAttribute("aria-pressed", String(player.playing && !player.pieces));
+    $("play-summary").textContent = player.pieces ? "Stop" : "Play summary";
+    $("play-summary").setAttribute("aria-pressed", String(Boolean(player.pieces)));
+    $("speed").textContent = speed === 0 || speed === 1 ? "" : `${speed}×`;
+    if (!this.lanes) return;
+    if (player.playing && !this.lanes.dragging) this.lanes.reveal(seconds);
+    this.lanes.placeHead(seconds);
+  }
+
+  buttons() {
+    const on = (name, act) => $(name).addEventListener("click", act);
+    on("undo", () => this.edit.undo());
+    on("redo", () => this.edit.redo());
+    on("play", () => this.player.toggle());
+    on("play-summary", () => this.playSummary());
+    on("screen", () => this.player.toggle());
+    on("set-in", () => this.keys.setEdge("start"));
+    on("set-out", () => this.keys.setEdge("stop"));
+    on("split", () => this.split());
+    on("add", () => this.add());
+    on("remove", () => this.edit.remove());
+    on("overall", () => this.ask(null));
+    on("fill", () => this.choose(this.ready(), true));
+    on("alert", () => say(""));
+    $("ask").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = $("query").value.trim().replace(/\s+/g, " ");
+      if (text) { this.ask(text); $("query").value = ""; }
+    });
+    $("budget").addEventListener("change", () => {
+      const value = Number.parseFloat($("budget").value);
+      this.budget = Number.isFinite(value) && value > 0 ? Math.min(value, 1e5) : null;
+      $("budget").value = this.budget === null ? "" : String(this.budget);
+      showLength(this, this.edit.seconds);
+      this.later();
+    });
+  }
+}
+
+try {
+  window.studio = new Studio(await call("GET", `/api/videos/${id}`));
+} catch (error) {
+  say(error.message);
+}

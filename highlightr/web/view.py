@@ -1,0 +1,141 @@
+"""What pages are told, as plain JSON types: a video, what was found in it for a query, what was proposed.
+
+Times are seconds, spans half-open. Curves are SVG paths in the box that `highlightr.export.curve` draws in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from highlightr.core.types import Reason, Scores, Source
+from highlightr.export.curve import columns, line_path, part_lines, shot_path
+from highlightr.export.words import sense, verdict_words
+from highlightr.pipeline import Analysis
+from highlightr.selection.edges import SPEECH, find_pauses
+from highlightr.selection.spans import Span
+from highlightr.web.analyst import Proposal
+from highlightr.web.library import Video
+
+__all__ = ["about_video", "found_in", "listed", "proposed"]
+
+MOST_POINTS = 3000
+MOST_EDGES = 5000
+MOST_CLIPS = 40_000
+"""Of which reasons are told; eleven hours of one-second clips."""
+
+REASONS_PER_CLIP = 3
+MOST_SUGGESTIONS = 8
+NAMED = ("visual", "audio", "text")
+
+
+def listed(video: Video) -> dict[str, Any]:
+    """A row of the list."""
+    return {
+        "id": video.id,
+        "name": video.name,
+        "size": video.size_bytes,
+        "version": str(video.modified_ns),
+        "made": list(video.made),
+        "summary": video.summary_id,
+    }
+
+
+def about_video(video: Video, source: Source) -> dict[str, Any]:
+    """What a player needs to know."""
+    rate = source.video.frames_per_second
+    return {
+        **listed(video),
+        "duration": source.duration_seconds,
+        "rate": None if rate is None else float(rate),
+        "width": source.video.width,
+        "height": source.video.height,
+        "codec": source.video.codec,
+        "sound": source.audio is not None,
+        "container": source.container.split(",")[0],
+    }
+
+
+def found_in(analysis: Analysis) -> dict[str, Any]:
+    """Curve, parts, verdict and reasons for a query, and the lanes that all queries share."""
+    scores, match = analysis.scores, analysis.scores.match
+    grid = scores.grid
+    return {
+        "query": analysis.query,
+        "clip": grid.clip_seconds,
+        "covered": grid.num_clips * grid.clip_seconds,
+        "scores": columns(scores.values, MOST_POINTS),
+        "curve": line_path(scores.values, grid, most=MOST_POINTS),
+        "parts": [asdict(part) for part in part_lines(scores, MOST_POINTS)],
+        "match": None if match is None else [match.verdict, *verdict_words(match)],
+        "notes": list(scores.notes),
+        "reasons": _reasons(scores),
+        "suggestions": _suggestions(scores),
+        "lanes": _lanes(analysis),
+    }
+
+
+def _lanes(analysis: Analysis) -> dict[str, Any]:
+    duration = analysis.scores.grid.duration_seconds
+    speech = analysis.features.signals.get(SPEECH)
+    pauses = find_pauses(speech, duration) if speech is not None and len(speech.times_seconds) else []
+    shots = [round(shot.start_seconds, 4) for shot in analysis.shots[1:]]
+    return {
+        "shots": shots[:MOST_EDGES],
+        "shot_path": shot_path(analysis.shots, duration),
+        "pauses": [[round(span.start, 3), round(span.stop, 3)] for span in pauses[:MOST_EDGES]],
+        "speech": [[round(span.start, 3), round(span.stop, 3)] for span in _between(pauses, duration)[:MOST_EDGES]],
+    }
+
+
+def _between(pauses: Sequence[Span], duration: float) -> list[Span]:
+    """Where somebody speaks: what lies between pauses; nothing where there are none."""
+    if not pauses:
+        return []
+    edges = [0.0, *(edge for pause in pauses for edge in pause), duration]
+    spans = [Span(*pair) for pair in zip(edges[::2], edges[1::2], strict=True)]
+    return [span for span in spans if span.seconds > 0.02]
+
+
+def _reasons(scores: Scores) -> dict[str, Any]:
+    """Per clip the strongest reasons: numbers into a list of labels, and percents."""
+    labels: dict[tuple[str, str], int] = {}
+    clips: list[list[list[int]]] = []
+    for reasons in scores.reasons[:MOST_CLIPS]:
+        rows = []
+        for reason in reasons[:REASONS_PER_CLIP]:
+            number = labels.setdefault((reason.kind, reason.label), len(labels))
+            rows.append([number, round(100 * min(max(reason.weight, 0.0), 1.0))])
+        clips.append(rows)
+    return {"labels": [[*sense(kind), label] for kind, label in labels], "clips": clips}
+
+
+def _suggestions(scores: Scores) -> list[str]:
+    """What was found most, for somebody who does not know what to ask for."""
+    weights: Counter[str] = Counter()
+    for value, reasons in zip(scores.values.tolist(), scores.reasons, strict=False):
+        for reason in reasons:
+            if reason.kind in NAMED:
+                weights[reason.label] += reason.weight * value
+    return [label for label, _ in weights.most_common(MOST_SUGGESTIONS)]
+
+
+def proposed(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
+    """Segments as a page's edit has them, with why they were chosen."""
+    return [
+        {
+            "start_seconds": round(each.segment.start_seconds, 6),
+            "stop_seconds": round(each.segment.stop_seconds, 6),
+            "title": each.segment.title,
+            "query": each.query,
+            "reasons": [_reason(reason) for reason in each.segment.reasons],
+        }
+        for each in proposals
+    ]
+
+
+def _reason(reason: Reason) -> Mapping[str, Any]:
+    name, css = sense(reason.kind)
+    return {"sense": name, "css": css, "label": reason.label, "percent": round(100 * min(max(reason.weight, 0), 1))}

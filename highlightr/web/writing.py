@@ -1,0 +1,125 @@
+"""Writing what was edited: the summary, its clips and timelines, beside the video or in a folder below the library's.
+
+In: a request that a page sent. Out: files, as `highlightr summarize` writes them; all paths are checked to lie in the
+library's folder before any work, links resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.files import make_folder, printable
+from highlightr.core.progress import ProgressHook
+from highlightr.core.types import Summary
+from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
+from highlightr.options import TimelineFormat
+from highlightr.selection.spans import Span
+from highlightr.web.analyst import Analyst
+from highlightr.web.library import Library, Video
+from highlightr.web.places import CLIPS_SUFFIX
+from highlightr.web.state import MOST_SEGMENTS, EditedSegment
+
+__all__ = ["WriteRequest", "WriteTargets", "targets_of", "write"]
+
+
+@dataclass(frozen=True)
+class WriteRequest:
+    """What is to be written."""
+
+    segments: tuple[EditedSegment, ...]
+    """In the order in which they play."""
+    query: str | None = None
+    """Whose scores the receipt and the report show."""
+    timelines: tuple[TimelineFormat, ...] = ()
+    clips: bool = False
+    folder: str | None = None
+    """Below the library's folder; `None`: beside the video."""
+    cut: Literal["exact", "copy"] = "exact"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.segments) <= MOST_SEGMENTS:
+            raise ConfigError(f"a summary has 1 to {MOST_SEGMENTS} segments, got {len(self.segments)}")
+        if len(self.timelines) > len(FORMATS):
+            raise ConfigError("each timeline is written once")
+
+
+@dataclass(frozen=True)
+class WriteTargets:
+    """Where everything goes."""
+
+    video: Path
+    clips: Path | None
+    timelines: tuple[TimelineFormat, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is written beside clips."""
+        documents = (self.video.with_suffix(".json"), self.video.with_suffix(".html"))
+        return (self.video, *documents, *timeline_paths(self.video, self.timelines).values())
+
+
+def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTargets:
+    """Name the outputs, and refuse before any work what cannot be written.
+
+    Raises:
+        ConfigError: a folder that is not below the library's; timelines whose library is not installed.
+        OutputError: an output exists, and `overwrite` was not asked for.
+    """
+    timelines = tuple(dict.fromkeys(request.timelines))
+    check_formats(timelines)
+    folder = video.path.parent if request.folder is None else library.folder_below(request.folder)
+    stem = video.path.stem
+    clips = folder / f"{stem}{CLIPS_SUFFIX}" if request.clips else None
+    targets = WriteTargets(folder / f"{stem}.summary.mp4", clips, timelines)
+    for path in (*targets.files, *([clips] if clips else [])):
+        if path.is_symlink() or not library.inside(path):
+            raise ConfigError(
+                f"{printable(Path(path.name))} is a link, or leads out of the folder; choose another place"
+            )
+    existing = [printable(Path(path.name)) for path in targets.files if path.exists()]
+    if existing and not request.overwrite:
+        raise OutputError(f"{', '.join(existing)} exists already; tick “Replace files” or choose another folder")
+    return targets
+
+
+def write(
+    analyst: Analyst, library: Library, video: Video, request: WriteRequest, hook: ProgressHook
+) -> Mapping[str, Any]:
+    """Write everything; the value says what and where, for the page.
+
+    Raises:
+        HighlightrError: as for `Highlighter.summarize`; no file is half-written.
+    """
+    targets = targets_of(library, video, request)
+    make_folder(targets.video.parent)
+    analysis = analyst.analyse(video, request.query, hook)
+    duration = analysis.source.duration_seconds
+    spans = [Span(each.start_seconds, min(each.stop_seconds, duration)) for each in request.segments]
+    options: dict[str, Any] = {
+        "output": targets.video,
+        "clips": targets.clips,
+        "export": targets.timelines,
+        "cut": request.cut,
+        "overwrite": request.overwrite,
+        "notes": (_note(request),),
+    }
+    summary = analyst.deliver(analysis, spans, [each.title for each in request.segments], options, hook)
+    return _told(library, summary)
+
+
+def _note(request: WriteRequest) -> str:
+    asked = list(dict.fromkeys(each.query for each in request.segments if each.query is not None))
+    words = f" They answer: {', '.join(asked)}." if len(asked) > 1 else ""
+    return f"The segments were chosen by hand in the studio.{words}"
+
+
+def _told(library: Library, summary: Summary) -> Mapping[str, Any]:
+    outputs = [
+        {"kind": name, "path": printable(path.relative_to(library.root))} for name, path in summary.outputs.items()
+    ]
+    return {"seconds": round(summary.seconds, 3), "outputs": outputs, "notes": list(summary.notes)}
