@@ -33,7 +33,7 @@ from highlightr.selection.spans import Span
 from highlightr.web.analyst import Analyst
 from highlightr.web.bodies import Ask, Cancel, Propose, Save, read_body
 from highlightr.web.examples import add_example
-from highlightr.web.guard import LARGEST_BODY_BYTES, Access, BodyTooLargeError, Guard
+from highlightr.web.guard import LARGEST_BODY_BYTES, Access, BodyTooLargeError, Guard, RateLimit
 from highlightr.web.jobs import JobQueue
 from highlightr.web.library import MOST_VIDEOS, Library, Video
 from highlightr.web.playback import play
@@ -96,6 +96,7 @@ class Studio:
     """Whether the server is going down, so that endless answers end."""
     jobs: JobQueue = field(default_factory=JobQueue)
     stills: Stills = field(default_factory=Stills)
+    limit: RateLimit = field(default_factory=RateLimit)
     listeners: int = 0
 
     @cached_property
@@ -137,7 +138,7 @@ def make_app(studio: Studio, access: Access) -> Guard:
     routes = [Route(path, _answering(studio, answer), methods=["GET"]) for path, answer in get]
     routes += [Route(path, _answering(studio, answer), methods=["POST"]) for path, answer in post]
     routes.append(Route("/api/videos/{id}/state", _answering(studio, pages.save), methods=["PUT"]))
-    return Guard(Starlette(routes=routes, lifespan=lifespan), access)
+    return Guard(Starlette(routes=routes, lifespan=lifespan), access, studio.limit)
 
 
 class Pages:

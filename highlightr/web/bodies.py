@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 
 from highlightr.core.errors import ConfigError
-from highlightr.web.state import EditedSegment, StudioState
+from highlightr.web.state import LONGEST_SECONDS, EditedSegment, StudioState
 
 __all__ = ["Ask", "Cancel", "Propose", "Save", "read_body"]
 
@@ -30,6 +30,10 @@ class Propose:
     queries: tuple[str | None, ...]
     seconds: float | None = None
     taken: tuple[EditedSegment, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds <= LONGEST_SECONDS:
+            raise ConfigError(f"seconds must be a positive number, got {self.seconds!r}")
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,8 @@ class RateLimit:
 class Guard:
     """The layer."""
 
-    def __init__(self, app: ASGIApp, access: Access, limit: RateLimit | None = None) -> None:
-        self._app, self._access, self._limit = app, access, limit or RateLimit()
+    def __init__(self, app: ASGIApp, access: Access, limit: RateLimit) -> None:
+        self._app, self._access, self._limit = app, access, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with a refusal."""

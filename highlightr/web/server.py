@@ -62,7 +62,7 @@ class Prepared:
 def prepare(
     folder: Path,
     open_highlighter: Callable[[ProgressHook], Highlighter],
-    address: Address = Address(),  # noqa: B008  (frozen)
+    address: Address = Address(),
 ) -> Prepared:
     """Listen on an address; arguments and errors as for `serve`."""
     library = Library.of(folder)

@@ -1,0 +1,107 @@
+"""The command: its first line, its warnings and refusals, its end; news as they come."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Client
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-m", "highlightr", "web", *arguments]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def refused(*arguments: str) -> str:
+    with command(*arguments) as process:
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert output == ""
+    assert len(errors.splitlines()) == 1
+    return errors
+
+
+def test_the_address_is_the_first_line_and_ctrl_c_closes(videos: Path) -> None:
+    with command(str(videos), "--no-browser", "--port", "0") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\?token=[\w-]{40,}\n", line)
+        assert match, line
+        connection = http.client.HTTPConnection("127.0.0.1", int(match[1]), timeout=60)
+        connection.request("GET", "/api/events")
+        assert connection.getresponse().status == 403
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert rest == ""
+    assert "Traceback" not in errors
+
+
+def test_closes_while_a_page_listens(studio: Client) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
+    connection.request("GET", "/api/events", headers=studio.own)
+    response = connection.getresponse()
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert json.loads(response.readline().decode().removeprefix("data: ")) == {"jobs": [], "revisions": {}}
+    assert response.readline() == b"\n"
+    studio.curve(studio.video("numbers.mp4"), "a cat")
+    told = json.loads(response.readline().decode().removeprefix("data: "))
+    assert told["jobs"][0]["title"] == "a cat"
+    began = time.monotonic()
+    studio.prepared.server.should_exit = True
+    while response.readline():
+        pass
+    assert time.monotonic() - began < 30
+
+
+def test_a_port_that_is_taken(videos: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "choose another --port" in refused(str(videos), "--no-browser", "--port", str(port))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nowhere",), "no folder at nowhere"),
+        ((".", "--host", "no.such.host.invalid"), "cannot listen on"),
+        ((".", "--preset", "none"), "none"),
+        ((".", "--port", "99999"), "port"),
+    ],
+)
+def test_refusals_are_one_line(arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused(*arguments, "--no-browser")
+
+
+def test_listening_for_others_is_warned_of(videos: Path) -> None:
+    with command(str(videos), "--no-browser", "--port", "0", "--host", "0.0.0.0") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "--host 0.0.0.0 lets other machines reach the studio" in " ".join(errors.split())
+
+
+def test_only_this_machine_is_listened_to_by_default(shared: Client) -> None:
+    assert shared.prepared.listening.getsockname()[0] == "127.0.0.1"

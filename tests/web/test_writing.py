@@ -1,0 +1,127 @@
+"""What is written is what was edited, frame by frame; nothing is written elsewhere, or over what is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from tests.mediamaker import read_number
+from tests.web.conftest import Client
+
+
+def numbers(path: Path) -> list[int]:
+    """The numbers of a video's frames, in order."""
+    with av.open(str(path)) as container:
+        return [read_number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+def segment(start: float, stop: float, title: str = "", query: str | None = None) -> dict[str, Any]:
+    return {"start_seconds": start, "stop_seconds": stop, "title": title, "query": query}
+
+
+SEGMENTS = [segment(8.0, 9.0, "Later first", "b"), segment(1.0, 1.48, "", "a"), segment(2.0, 2.04)]
+FRAMES = [*range(200, 225), *range(25, 37), 50]
+
+
+def test_writes_what_was_edited(studio: Client) -> None:
+    video = studio.video("numbers.mp4")
+    wanted = {"segments": SEGMENTS, "query": "a", "timelines": ["csv", "llc", "chapters", "edl"], "clips": True}
+    job = studio.finished(studio.post(f"/api/videos/{video}/write", wanted).json()["job"])
+    assert (job["state"], job["error"]) == ("done", "")
+    assert job["result"]["seconds"] == pytest.approx(1.52)
+    assert numbers(studio.folder / "numbers.summary.mp4") == FRAMES
+    receipt = json.loads((studio.folder / "numbers.summary.json").read_text())
+    assert [(each["start_seconds"], each["stop_seconds"]) for each in receipt["segments"]] == [
+        (8, 9),
+        (1, 1.48),
+        (2, 2.04),
+    ]
+    assert receipt["segments"][0]["title"] == "Later first"
+    assert receipt["query"] == "a"
+    assert any("by hand in the studio" in note and "b, a" in note for note in receipt["notes"])
+    clips = sorted((studio.folder / "numbers.clips").iterdir())
+    assert sorted(map(tuple, map(numbers, clips))) == sorted([tuple(range(200, 225)), tuple(range(25, 37)), (50,)])
+    for suffix in ("html", "csv", "llc", "chapters.txt", "edl"):
+        assert (studio.folder / f"numbers.summary.{suffix}").stat().st_size
+    listed = next(each for each in studio.get("/api/videos").json()["videos"] if each["id"] == video)
+    assert {"summary", "receipt", "report", "clips", "EDL"} <= set(listed["made"])
+
+
+def test_into_a_folder_below_and_never_over_what_is_there(studio: Client) -> None:
+    video = studio.video("numbers.mp4")
+    path, wanted = f"/api/videos/{video}/write", {"segments": SEGMENTS[:1], "folder": "out/deep er"}
+    assert studio.finished(studio.post(path, wanted).json()["job"])["state"] == "done"
+    target = studio.folder / "out" / "deep er" / "numbers.summary.mp4"
+    assert numbers(target) == FRAMES[:25]
+    again = studio.post(path, wanted)
+    assert again.status == 409
+    assert "exists already" in again.json()["error"]
+    replaced = studio.post(path, {**wanted, "segments": SEGMENTS[1:2], "overwrite": True})
+    assert studio.finished(replaced.json()["job"])["state"] == "done"
+    assert numbers(target) == FRAMES[25:37]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"folder": "../out"}, {"folder": "/tmp"}, {"folder": "link"}, {"folder": "link/deeper"}, {"folder": 3},
+        {"folder": "numbers.mp4"}, {"segments": []}, {"segments": [segment(0, 1)] * 501}, {"timelines": ["exe"]},
+        {"segments": [segment(3, 2)]}, {"cut": "maybe"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_requests_that_cannot_be(studio: Client, tmp_path: Path, change: dict[str, Any]) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (studio.folder / "link").symlink_to(outside)
+    before = sorted(studio.folder.rglob("*"))
+    answer = studio.post(f"/api/videos/{studio.video('numbers.mp4')}/write", {"segments": SEGMENTS, **change})
+    assert answer.status == 400, answer.body
+    assert len(answer.json()["error"].splitlines()) == 1
+    assert sorted(studio.folder.rglob("*")) == before
+    assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("name", ["numbers.summary.mp4", "numbers.summary.json", "numbers.clips"])
+def test_outputs_that_are_links_are_refused(studio: Client, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (studio.folder / name).symlink_to(outside)
+    wanted = {"segments": SEGMENTS, "clips": True, "overwrite": True}
+    answer = studio.post(f"/api/videos/{studio.video('numbers.mp4')}/write", wanted)
+    assert answer.status == 400
+    assert not list(outside.iterdir())
+
+
+def test_segments_outside_the_video_fail_without_a_file(studio: Client) -> None:
+    video = studio.video("numbers.mp4")
+    answer = studio.post(f"/api/videos/{video}/write", {"segments": [segment(50, 60)]})
+    job = studio.finished(answer.json()["job"])
+    assert job["state"] == "failed"
+    assert "within the video" in job["error"]
+    assert not list(studio.folder.glob("*.summary.*"))
+
+
+def test_queries_curves_and_proposals(studio: Client) -> None:
+    video = studio.video("numbers.mp4")
+    path = f"/api/videos/{video}/propose"
+    assert studio.post(path, {"queries": ["a"]}).status == 400
+    found = studio.curve(video, " a  cat ")
+    assert found["query"] == "a cat"
+    assert len(found["scores"]) == 12
+    assert found["curve"].startswith("M0.0 ")
+    assert found["lanes"]["shots"] == sorted(found["lanes"]["shots"])
+    studio.curve(video, None)
+    segments = studio.post(path, {"queries": ["a cat", None], "seconds": 5}).json()["segments"]
+    assert segments
+    assert sum(each["stop_seconds"] - each["start_seconds"] for each in segments) <= 5.001
+    more = studio.post(path, {"queries": [None], "seconds": 4, "taken": [segment(0, 6)]}).json()["segments"]
+    assert more
+    assert all(each["start_seconds"] >= 6 for each in more)
+    assert studio.post(path, {"queries": [None], "taken": [segment(0, 12)]}).json()["segments"] == []
+    assert studio.post(path, {"queries": []}).status == 400
+    assert studio.post(path, {"queries": [None], "seconds": -1}).status == 400
