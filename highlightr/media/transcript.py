@@ -55,7 +55,7 @@ def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcrip
     if file is not None:
         return read_transcript(file, source.duration_seconds), ()
     notes: list[str] = []
-    for path in _sidecars(source.path):
+    for path in sidecars(source.path):
         try:
             return read_transcript(path, source.duration_seconds), tuple(notes)
         except MediaError as error:
@@ -92,7 +92,7 @@ def _language(path: Path) -> str | None:
     return code.lower() if code != path.stem and _LANGUAGE.fullmatch(code) else None
 
 
-def _sidecars(video: Path) -> list[Path]:
+def sidecars(video: Path) -> list[Path]:
     """Subtitle files of the video's name, the best first: without a language, English, the others by name."""
     found: list[tuple[int, str, Path]] = []
     try:

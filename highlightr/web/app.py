@@ -221,6 +221,8 @@ class Pages:
         if known is not None:
             return JSONResponse(await run_in_threadpool(found_in, known))
 
+        studio.library.check_beside(video)
+
         def work(hook: ProgressHook) -> dict[str, Any]:
             studio.analyst.analyse(video, query, hook)
             return {"query": query}

@@ -19,6 +19,7 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.files import printable
 from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
+from highlightr.media.transcript import sidecars
 from highlightr.web.places import CLIPS_SUFFIX, STATE_SUFFIX
 
 __all__ = ["MOST_VIDEOS", "Library", "Video"]
@@ -131,6 +132,16 @@ class Library:
             return path.resolve().is_relative_to(self.root)
         except (OSError, RuntimeError):
             return False
+
+    def check_beside(self, video: Video) -> None:
+        """Make sure that no subtitles that would be taken for the video's lie elsewhere.
+
+        Raises:
+            ConfigError: a link leads out of the folder.
+        """
+        for path in sidecars(video.path):
+            if not self.inside(path):
+                raise ConfigError(f"{printable(Path(path.name))} is a link that leads out of the folder; remove it")
 
     def folder_below(self, text: str) -> Path:
         """The folder that a relative path names.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from highlightr.core.types import Reason, Scores, Source
+from highlightr.core.types import Reason, Scores, Source, Transcript
 from highlightr.export.curve import columns, line_path, part_lines, shot_path
 from highlightr.export.words import sense, verdict_words
 from highlightr.pipeline import Analysis
@@ -25,6 +25,9 @@ MOST_POINTS = 3000
 MOST_EDGES = 5000
 MOST_CLIPS = 40_000
 """Of which reasons are told; eleven hours of one-second clips."""
+
+LONGEST_LINE = 400
+"""Characters of an utterance."""
 
 REASONS_PER_CLIP = 3
 MOST_SUGGESTIONS = 8
@@ -50,6 +53,7 @@ def about_video(video: Video, source: Source) -> dict[str, Any]:
         **listed(video),
         "duration": source.duration_seconds,
         "rate": None if rate is None else float(rate),
+        "first": source.picture_start_seconds,
         "width": source.video.width,
         "height": source.video.height,
         "codec": source.video.codec,
@@ -87,7 +91,14 @@ def _lanes(analysis: Analysis) -> dict[str, Any]:
         "shot_path": shot_path(analysis.shots, duration),
         "pauses": [[round(span.start, 3), round(span.stop, 3)] for span in pauses[:MOST_EDGES]],
         "speech": [[round(span.start, 3), round(span.stop, 3)] for span in _between(pauses, duration)[:MOST_EDGES]],
+        "transcript": _words(analysis.transcript),
     }
+
+
+def _words(transcript: Transcript | None) -> list[tuple[float, float, str]]:
+    """What is said, line by line."""
+    said = () if transcript is None else transcript.utterances[:MOST_EDGES]
+    return [(round(each.start_seconds, 3), round(each.stop_seconds, 3), each.text[:LONGEST_LINE]) for each in said]
 
 
 def _between(pauses: Sequence[Span], duration: float) -> list[Span]:

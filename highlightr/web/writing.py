@@ -96,6 +96,7 @@ def write(
         HighlightrError: as for `Highlighter.summarize`; no file is half-written.
     """
     targets = targets_of(library, video, request)
+    library.check_beside(video)
     make_folder(targets.video.parent)
     analysis = analyst.analyse(video, request.query, hook)
     duration = analysis.source.duration_seconds

@@ -9,8 +9,9 @@ const named = (segment) => ({ id: ++numbers, title: "", query: null, ...segment 
 const byTime = (one, other) => one.start - other.start;
 
 export class Edit {
-  constructor(duration, changed) {
+  constructor(duration, onFrame, changed) {
     this.duration = duration;
+    this.onFrame = onFrame;  // The time of the nearest frame: what is seen at an edge is what is cut there.
     this.changed = changed;
     this.segments = [];
     this.selected = null;
@@ -72,7 +73,8 @@ export class Edit {
   }
 
   // The segment with an edge, or all of it, moved; nothing is kept until `place`.
-  moved(segment, part, seconds) {
+  moved(segment, part, wanted) {
+    const seconds = this.onFrame(wanted);
     const [low, high] = this.room(segment), length = segment.stop - segment.start;
     if (part === "start") return { ...segment, start: clamp(seconds, low, segment.stop - SHORTEST) };
     if (part === "stop") return { ...segment, stop: clamp(seconds, segment.start + SHORTEST, high) };
@@ -104,7 +106,8 @@ export class Edit {
     this.commit(proposals.map((one) => named({ start: one.start_seconds, stop: one.stop_seconds, title: one.title, query: one.query })), null);
   }
 
-  add(start, stop) {
+  add(from, to) {
+    const start = this.onFrame(from), stop = this.onFrame(to);
     if (this.at(start) || this.segments.length >= MOST_SEGMENTS) return false;
     const next = Math.min(this.duration, ...this.segments.filter((one) => one.start > start).map((one) => one.start));
     const end = Math.min(stop, next);
@@ -114,7 +117,8 @@ export class Edit {
     return true;
   }
 
-  split(seconds) {
+  split(wanted) {
+    const seconds = this.onFrame(wanted);
     const segment = this.at(seconds);
     if (!segment || seconds - segment.start < SHORTEST || segment.stop - seconds < SHORTEST) return false;
     const second = named({ ...segment, id: undefined, start: seconds });

@@ -5,6 +5,7 @@ const { clamp } = Timeline;
 const SPEEDS = [1, 2, 4];
 const AHEAD = 0.02;  // Seconds before a segment's end at which the other player starts; starting takes about as long.
 const BACK_MS = 80;
+const INSIDE = 0.001;  // A player that is sent to where a frame begins may show the one before.
 
 export class Player {
   constructor(id, duration, moved) {
@@ -23,7 +24,7 @@ export class Player {
       video.src = `/media/${id}`;
       video.addEventListener("error", () => this.unplayable());
       video.addEventListener("ended", () => { if (index === this.front && !this.pieces) this.pause(); });
-      video.addEventListener("seeked", () => { if (index === this.front && video.paused && this.speed === 0) this.tell(video.currentTime); });
+      video.addEventListener("seeked", () => { if (index === this.front && video.paused && this.speed === 0 && Math.abs(video.currentTime - this.position) > 2 * INSIDE) this.tell(video.currentTime); });
     }
     const tick = () => { this.follow(); requestAnimationFrame(tick); };
     requestAnimationFrame(tick);
@@ -50,7 +51,7 @@ export class Player {
     const target = clamp(seconds, 0, Math.max(this.duration - 0.001, 0));
     this.leaveSummary();
     if (this.stills) this.showStill(target);
-    else if (Number.isFinite(target)) this.video.currentTime = target;
+    else if (Number.isFinite(target)) this.video.currentTime = target + INSIDE;
     this.tell(target);
   }
 
@@ -71,7 +72,7 @@ export class Player {
       this.video.pause();
       this.backwards = setInterval(() => {
         const next = this.position + (this.speed * BACK_MS) / 1000;
-        if (!this.video.seeking) this.video.currentTime = Math.max(next, 0);
+        if (!this.video.seeking) this.video.currentTime = Math.max(next, 0) + INSIDE;
         this.tell(next);
         if (next <= 0) this.pause();
       }, BACK_MS);
@@ -102,7 +103,7 @@ export class Player {
     this.pause();
     this.pieces = pieces;
     this.piece = clamp(from, 0, pieces.length - 1);
-    this.video.currentTime = pieces[this.piece][0];
+    this.video.currentTime = pieces[this.piece][0] + INSIDE;
     this.tell(pieces[this.piece][0]);
     this.prepare();
     this.play(1);
@@ -120,7 +121,7 @@ export class Player {
     if (!next) return;
     behind.pause();
     behind.muted = true;
-    behind.currentTime = next[0];
+    behind.currentTime = next[0] + INSIDE;
   }
 
   follow() {

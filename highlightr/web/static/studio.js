@@ -26,7 +26,7 @@ class Studio {
     this.marked = null;
     this.dirty = this.saving = this.refused = false;
     this.finished = new Set();
-    this.edit = new Edit(this.duration, (kind) => this.changed(kind));
+    this.edit = new Edit(this.duration, (seconds) => this.onFrame(seconds), (kind) => this.changed(kind));
     this.player = new Player(id, this.duration, (seconds) => this.moved(seconds));
     this.lanes = new Lanes(this);
     this.keys = listenToKeys(this);
@@ -37,6 +37,11 @@ class Studio {
     $("total").textContent = `/ ${clock(this.duration, 2)}`;
     listen((news) => this.news(news), (open) => { if (open !== this.online) { this.online = open; this.showSaved(); } });
     window.addEventListener("beforeunload", (event) => { if (this.dirty && !this.refused) { this.save(); event.preventDefault(); } });
+  }
+
+  onFrame(seconds) {
+    const { rate, first } = this.about;
+    return rate ? clamp(first + Math.round((seconds - first) * rate) / rate, 0, this.duration) : seconds;
   }
 
   // ---- What was asked

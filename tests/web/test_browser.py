@@ -1,0 +1,231 @@
+"""The studio as a person uses it: asked, dragged, undone, written, and the written file read frame by frame."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from tests.web.browser import Page, needs_browser, opened
+from tests.web.test_writing import numbers
+
+pytestmark = needs_browser
+
+RATE = 25
+
+
+@pytest.fixture
+def page(videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Page]:
+    with opened(videos, tmp_path) as page:
+        yield page
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def frames(segments: list[tuple[float, float]]) -> list[int]:
+    """The numbers of the frames that begin in segments."""
+    return [n for start, stop in segments for n in range(ceil(start * RATE - 1e-6), ceil(stop * RATE - 1e-6))]
+
+
+def test_ask_drag_undo_write(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    assert page.js("return document.querySelectorAll('#chart .line').length") == 1
+    proposed = page.until(page.segments)
+    page.search("something else")
+    assert page.js("return document.querySelectorAll('#chart .line').length") == 2
+    assert page.segments() == proposed  # A later query changes nothing by itself.
+    first = proposed[0]
+    target = (first[0] + first[1]) / 2 + 0.137
+    page.drag("#track .block .edge.start", target, "\ue00a")
+    dragged = page.segments()
+    assert dragged[0][1] == first[1]
+    assert dragged[0][0] == pytest.approx(target, abs=0.03)
+    page.find("#undo").click()
+    assert page.segments() == proposed
+    page.find("#redo").click()
+    assert page.segments() == dragged
+    page.find("#write-open").click()
+    page.find("#write input[value=csv]").click()
+    page.find("#write button[type=submit]").click()
+    page.until_js("document.getElementById('alert').textContent.startsWith('Written:')")
+    assert numbers(page.client.folder / "numbers.summary.mp4") == frames(dragged)
+    receipt = json.loads((page.client.folder / "numbers.summary.json").read_text())
+    assert len(receipt["segments"]) == len(dragged)
+    assert (page.client.folder / "numbers.summary.csv").exists()
+    # Written once, it is not written over unless that is asked for.
+    page.find("#write-open").click()
+    page.find("#write button[type=submit]").click()
+    page.until_js("document.getElementById('write-error').textContent.includes('exists already')")
+    page.find("#write-close").click()
+    assert page.complaints("409 (Conflict)") == []
+
+
+def test_edges_snap_unless_a_modifier_is_held(page: Page) -> None:
+    page.open()
+    page.js("studio.edit.add(2, 4); studio.player.seek(8)")
+    page.drag("#track .edge.stop", 7.95)
+    assert page.segments() == [(2, 8)]
+    page.drag("#track .edge.stop", 6.0, "\ue00a")
+    ((_, loose),) = page.segments()
+    assert loose == pytest.approx(6.0, abs=0.03)
+    assert loose * RATE == pytest.approx(round(loose * RATE))
+    page.js("studio.edit.add(9, 10)")
+    page.drag("#track .edge.stop", 9.7)
+    assert page.segments()[0][1] == 9  # No moment is in the summary twice.
+    page.drag("#track .block:last-child .body", 10.4)
+    assert page.segments()[1][1] - page.segments()[1][0] == pytest.approx(1.0)
+    assert page.segments()[1][0] > 9.3
+    assert page.complaints() == []
+
+
+def test_by_keyboard(page: Page) -> None:
+    page.open()
+    page.js("studio.player.seek(3)")
+    page.keys("a")
+    assert page.segments() == [(3, 7)]
+    page.js("studio.player.seek(5)")
+    page.keys("s")
+    assert page.segments() == [(3, 5), (5, 7)]
+    page.js("studio.player.seek(6)")
+    page.keys("o")
+    assert page.segments() == [(3, 5), (5, 6)]
+    page.keys("\ue017")
+    assert page.segments() == [(3, 5)]
+    page.js("studio.edit.select(studio.edit.segments[0].id); studio.player.seek(4)")
+    page.keys("i")
+    assert page.segments() == [(4, 5)]
+    page.keys("\ue014", "\ue014")
+    assert page.js("return studio.player.position") == pytest.approx(4.08, abs=0.002)
+    page.js("document.querySelector('#track .edge.stop').focus()")
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ActionChains(page.driver).send_keys("\ue014").perform()
+    assert page.segments()[0][1] == pytest.approx(5.04, abs=0.002)
+    assert page.js("return document.activeElement.dataset.part") == "stop"
+    ActionChains(page.driver).key_down("\ue009").send_keys("zz").key_up("\ue009").perform()
+    assert page.segments() == [(3, 5)]
+    page.js("studio.edit.select(null); studio.player.seek(8)")
+    page.keys("i")
+    page.js("studio.player.seek(9)")
+    page.keys("o")
+    assert page.segments() == [(3, 5), (8, 9)]
+    for keys, speed in (("l", 1), ("l", 2), ("k", 0), ("j", -1), ("j", -2), (" ", 0), (" ", 1), (" ", 0)):
+        page.keys(keys)
+        assert page.js("return studio.player.speed") == speed
+    assert page.complaints() == []
+
+
+def test_the_list_reorders_renames_and_marks(page: Page) -> None:
+    page.open()
+    page.js("studio.edit.add(1, 2); studio.edit.add(4, 6)")
+    page.find("#segments li:first-child [aria-label='Play later: segment 1']").click()
+    assert page.segments() == [(4, 6), (1, 2)]
+    title = page.find("#segments li:first-child .title")
+    title.send_keys("Tor <b>\n")
+    assert page.js("return studio.edit.segments[0].title") == "Tor <b>"
+    page.find("#segments li:first-child [aria-label='Mark as example: segment 1']").click()
+    page.until_js("document.getElementById('alert').textContent.startsWith('Added to moments.csv')")
+    assert (page.client.folder / "moments.csv").read_text().endswith("numbers.mp4,4.000,6.000,\n")
+    page.saved()
+    page.driver.refresh()
+    page.until_js("window.studio && studio.edit.segments.length === 2")
+    assert page.segments() == [(4, 6), (1, 2)]
+    assert page.find("#segments .title").get_attribute("value") == "Tor <b>"
+    assert page.complaints() == []
+
+
+def test_plays_the_summary_segment_by_segment(page: Page) -> None:
+    page.open()
+    page.js("studio.edit.add(1, 1.6); studio.edit.add(8, 8.6); studio.edit.reorder(studio.edit.segments[1].id, 0)")
+    page.js(
+        "window.heard = []; const tell = studio.player.moved;"
+        "studio.player.moved = (seconds) => { window.heard.push(seconds); tell(seconds); }"
+    )
+    page.find("#play-summary").click()
+    page.until_js("studio.player.pieces === null && window.heard.length > 3 && studio.player.speed === 0")
+    heard = page.js("return window.heard.slice(1)")  # The first is where the playhead stood.
+    early, late = [one for one in heard if one >= 7.9], [one for one in heard if one < 7.9]
+    assert len(early) > 3
+    assert len(late) > 3
+    assert max(early) < 8.75
+    assert min(late) > 0.95
+    assert max(late) < 1.75
+    assert page.complaints() == []
+
+
+def test_two_windows_follow_each_other(page: Page) -> None:
+    page.open()
+    driver, first = page.driver, page.driver.current_window_handle
+    address = driver.current_url
+    driver.switch_to.new_window("tab")
+    second = driver.current_window_handle
+    driver.get(address)
+    page.until_js("window.studio && window.studio.online")
+    page.js("studio.edit.add(1, 2)")
+    page.saved()
+    driver.switch_to.window(first)
+    page.until_js("studio.edit.segments.length === 1")
+    # Both edit what they saw: the later one is told, and takes over.
+    page.js("studio.news = () => {}")
+    driver.switch_to.window(second)
+    page.js("studio.edit.add(5, 6)")
+    page.saved()
+    driver.switch_to.window(first)
+    page.js("studio.edit.add(8, 9)")
+    page.until_js("document.getElementById('alert').textContent.includes('another window')")
+    assert page.segments() == [(1, 2), (5, 6)]
+    page.js("studio.edit.add(8, 9)")
+    page.saved()
+    state = json.loads((page.client.folder / "numbers.mp4.studio.json").read_text())
+    assert [each["start_seconds"] for each in state["segments"]] == [1, 5, 8]
+    assert page.complaints("409 (Conflict)") == []
+
+
+def test_a_video_that_is_deleted_meanwhile(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    (page.client.folder / "numbers.mp4").unlink()
+    page.find("#query").send_keys("a dog\n")
+    page.until_js("document.getElementById('alert').textContent.includes('not in the folder any more')")
+    page.js("studio.edit.add(1, 2)")
+    page.until_js("document.getElementById('saved').textContent === 'Not saved'")
+    page.driver.get(f"http://127.0.0.1:{page.client.port}/")
+    page.until_js("document.querySelectorAll('.video').length === 1")
+    assert page.complaints("404 (Not Found)") == []
+
+
+def test_a_hostile_state_is_named_and_stays_until_the_first_change(page: Page) -> None:
+    state = page.client.folder / "numbers.mp4.studio.json"
+    state.write_text('{"segments": [{"start_seconds": 3, "stop_seconds": 1}]}')
+    page.open()
+    assert "begin before it ends" in page.find("#alert").text
+    assert "start_seconds" in state.read_text()
+    page.js("studio.edit.add(1, 2)")
+    page.saved()
+    assert json.loads(state.read_text())["segments"][0]["stop_seconds"] == 2
+    assert page.complaints() == []
+
+
+def test_fits_a_phone_and_names_everything(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    for width in (390, 360, 768, 1280):
+        metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        assert page.js("return document.documentElement.scrollWidth") <= width
+    nameless = page.js(
+        "return [...document.querySelectorAll('button, input, select, [role=slider]')].filter((one) =>"
+        " !(one.getAttribute('aria-label') || one.textContent.trim() || (one.labels && one.labels.length)"
+        " || one.title)).map((one) => one.outerHTML)"
+    )
+    assert nameless == []
+    sliders = page.js(
+        "return [...document.querySelectorAll('[role=slider]')].map((one) => one.getAttribute('aria-valuetext'))"
+    )
+    assert len(sliders) >= 3
+    assert all(sliders)
+    assert page.complaints() == []
