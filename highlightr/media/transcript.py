@@ -23,7 +23,7 @@ from highlightr.media.subtitles import Cue, read_subtitles
 from highlightr.media.utterances import Spoken, utterances
 from highlightr.media.whisper_json import read_whisper_json
 
-__all__ = ["SIDECAR_SUFFIXES", "find_transcript", "read_transcript"]
+__all__ = ["SIDECAR_SUFFIXES", "find_transcript", "read_transcript", "sidecars"]
 
 _logger = logging.getLogger(__name__)
 

@@ -125,3 +125,19 @@ def test_queries_curves_and_proposals(studio: Client) -> None:
     assert studio.post(path, {"queries": [None], "taken": [segment(0, 12)]}).json()["segments"] == []
     assert studio.post(path, {"queries": []}).status == 400
     assert studio.post(path, {"queries": [None], "seconds": -1}).status == 400
+
+
+def test_what_is_said_is_a_lane_and_a_link_out_is_refused(studio: Client, tmp_path: Path) -> None:
+    video = studio.video("numbers.mp4")
+    subtitles = "1\n00:00:01,000 --> 00:00:02,500\nHello <b>there</b>.\n"
+    (studio.folder / "numbers.srt").write_text(subtitles)
+    said = studio.curve(video, "a")["lanes"]["transcript"]
+    assert [(start, stop) for start, stop, _ in said] == [(1.0, 2.5)]
+    assert "there" in said[0][2]
+    (studio.folder / "numbers.srt").unlink()
+    (tmp_path / "secret.srt").write_text(subtitles)
+    (studio.folder / "numbers.srt").symlink_to(tmp_path / "secret.srt")
+    for path, body in (("curve", {"query": "b"}), ("write", {"segments": SEGMENTS, "query": "c"})):
+        answer = studio.post(f"/api/videos/{video}/{path}", body)
+        error = answer.json()["error"] if answer.status == 400 else studio.finished(answer.json()["job"])["error"]
+        assert "numbers.srt is a link that leads out" in error
