@@ -197,7 +197,7 @@ class Highlighter:
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
         return deliver(summary, outputs, wanted, self._provenance(query, speech), stages)
 
-    def _provenance(self, query: str | None, speech: SpeechSource) -> Provenance:
+    def _provenance(self, query: str | None, speech: SpeechSource | None = None) -> Provenance:
         from highlightr.export.summary import Provenance
 
         models = self._models
@@ -207,7 +207,7 @@ class Highlighter:
             self.preset.scorer_name(query),
             {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
             () if seed is None else ("random weights",),
-            (*models.weights_for(query), *speech.weights),
+            (*models.weights_for(query), *(() if speech is None else speech.weights)),
         )
 
     @contextmanager
