@@ -19,7 +19,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -39,9 +39,10 @@ from benchmarks.edit_videos import (
     write_plan,
     write_with_sound,
 )
+from benchmarks.spoken import Ears, topics
 from benchmarks.stitching import Captioned, Picture, read_captions
 from highlightr import Highlighter
-from highlightr.core.types import Features, Match, Query, Segment, Shot
+from highlightr.core.types import Features, Match, Query, Segment, Shot, Transcript, Utterance
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.model_loader import load_models, open_text_encoder
@@ -49,6 +50,8 @@ from highlightr.scorers import Scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
+from highlightr.scorers.speech.answer import spoken_answer
+from highlightr.scorers.speech.fusion import fuse
 from highlightr.selection import SelectionOptions, select_segments
 from highlightr.zoo import load_preset
 from research.lite.clips import read_analysis, read_takes, write_analysis
@@ -70,6 +73,9 @@ NEIGHBOUR_SECONDS = 0.5
 """A moment may hold so much of another part."""
 
 EVENT_SECONDS = 3.0
+
+SAID_TOPICS = 20
+"""Of a talk; so many fill three minutes."""
 
 SENTENCES = (
     "Good morning everybody, and thank you for coming to this presentation.",
@@ -105,6 +111,7 @@ class Watched:
     """``fold N`` or ``shipped``: whose weights answer."""
     sentences: tuple[Span, ...] = ()
     events: tuple[Span, ...] = ()
+    transcript: Transcript | None = None
 
 
 @dataclass
@@ -232,7 +239,7 @@ class Answers:
     """The methods: the pipeline's own, one that guesses, one that knows."""
 
     def __init__(self, scorers: Callable[[str], Scorer], encode: Callable[[str], Query]) -> None:
-        self._scorers, self._encode = scorers, encode
+        self._scorers, self._encode, self._ears = scorers, encode, Ears()
         self._rng = np.random.default_rng(0)
         self._without_query = load_models(load_preset("lite"), "cpu").scorer_for(None)
 
@@ -240,9 +247,15 @@ class Answers:
         """What `summarize` would deliver."""
         query = None if asked is None else self._encode(asked.text)
         scorer = self._without_query if query is None else self._scorers(video.scorer)
-        scores = scorer.score(video.features, query, video.shots)
+        scores, transcript = scorer.score(video.features, query, video.shots), video.transcript
+        if query is not None and transcript is not None:
+            said = spoken_answer(self._ears.speech(transcript), self._ears.query(query.text))
+            scores = fuse(scores, said, transcript, video.shots)
         options, answering = SelectionOptions(), asked is not None
-        return select_segments(scores, video.shots, options, video.features, answering=answering), scores.match
+        segments = select_segments(
+            scores, video.shots, options, video.features, answering=answering, transcript=transcript
+        )
+        return segments, scores.match
 
     def random(self, video: Watched, asked: Asked | None) -> tuple[Sequence[Segment], Match | None]:
         """Spans of five seconds anywhere until the budget is spent; a verdict by lot."""
@@ -411,6 +424,38 @@ def talk(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
             )
 
 
+def said(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Topics spoken over unrelated footage, with their transcript; asked for in other words, by name, and in vain."""
+    ours = topics(half)
+    for fold in HALVES[half]:
+        clips = studio.captioned(fold)
+        plan = draw_plan(_pick(clips, 12, rng), clips, SILENT, rng)
+        chosen = rng.choice(len(ours), SAID_TOPICS, replace=False).tolist()
+        texts = [(number, text) for number in chosen for text in ours[number].said]
+        sound, spans = speak([text for _, text in texts], plan.spans[-1][1], rng, once=True)
+        spoken = texts[: len(spans)]
+        told = list(dict.fromkeys(number for number, _ in spoken))
+        parts = tuple(
+            (spans[places[0]][0], spans[places[-1]][1])
+            for number in told
+            if (places := [at for at, (owner, _) in enumerate(spoken) if owner == number])
+        )
+        asked = tuple(
+            Asked(text, (told.index(number),) if number in told else ())
+            for number, topic in enumerate(ours)
+            for text in topic.queries.values()
+        )
+        utterances = [Utterance(*span, text) for span, (_, text) in zip(spans, spoken, strict=True)]
+        video = studio.watch(
+            f"said {fold}",
+            EditPlan(plan.stretches, (), plan.picture),
+            f"fold {fold}",
+            lambda plan, path, s=sound: write_with_sound(plan, s, path),
+            sentences=tuple(spans),
+        )
+        yield replace(video, spans=parts, asked=asked, transcript=Transcript(tuple(utterances), "made", "en"))
+
+
 def calm(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
     """Events that are only heard, over calm footage, without a query."""
     for fold in HALVES[half]:
@@ -434,6 +479,7 @@ SETS: Mapping[str, Callable[[Studio, str, np.random.Generator], Iterator[Watched
     "long": long,
     "events2": events2,
     "talk": talk,
+    "said": said,
     "calm": calm,
 }
 

@@ -175,8 +175,10 @@ def hiss(seconds: float, rng: np.random.Generator) -> FloatArray:
     return np.asarray(HISS * rng.standard_normal(round(seconds * SAMPLE_RATE)), dtype=np.float32)
 
 
-def speak(sentences: Sequence[str], seconds: float, rng: np.random.Generator) -> tuple[FloatArray, list[Span]]:
-    """A talk of espeak-ng's: sentences with pauses between them until the time is up.
+def speak(
+    sentences: Sequence[str], seconds: float, rng: np.random.Generator, *, once: bool = False
+) -> tuple[FloatArray, list[Span]]:
+    """A talk of espeak-ng's: sentences with pauses between them until the time is up, over and over unless `once`.
 
     Returns:
         The sound, and where each sentence lies.
@@ -187,7 +189,7 @@ def speak(sentences: Sequence[str], seconds: float, rng: np.random.Generator) ->
     if which("espeak-ng") is None:
         raise SystemExit("the talk is spoken by espeak-ng: apt-get install espeak-ng, or leave it out (--sets)")
     sound, spans, at = hiss(seconds, rng), [], 0.5
-    for number in range(10_000):
+    for number in range(len(sentences) if once else 10_000):
         said = _spoken(sentences[number % len(sentences)])
         if at + len(said) / SAMPLE_RATE > seconds:
             break

@@ -19,7 +19,7 @@ from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
 from highlightr.core.hashing import file_sha256
-from highlightr.core.types import Features, Query, Scores, Shot
+from highlightr.core.types import Features, Query, Scores, Shot, Transcript
 from highlightr.features import (
     Extractor,
     TextEncoder,
@@ -30,11 +30,18 @@ from highlightr.features import (
     text_encoder_class,
 )
 from highlightr.features.base import Provenance
+from highlightr.features.cache import FeatureCache
 from highlightr.features.labels import label_embeddings, label_names
+from highlightr.features.lite.minilm import MiniLM
+from highlightr.features.utterances import utterance_vectors
 from highlightr.features.whisper import Whisper
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.label_bank import LabelBank
+from highlightr.scorers.notes import NOTHING_SAID, SPEECH_NOT_ENGLISH, not_english
 from highlightr.scorers.registry import runnable_class
+from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer, understood
+from highlightr.scorers.speech.fusion import fuse
+from highlightr.scorers.speech.words import quoted, words_of
 from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.hub import hub_entry, is_on_hub
@@ -77,6 +84,13 @@ class Models:
         return self._open_text()
 
     @cached_property
+    def _speech_encoder(self) -> MiniLM:
+        """Of what is said, whatever encodes the query for pictures: MiniLM compares texts with texts."""
+        encoder = self.text_encoder if self.preset.text == MiniLM.name else open_text_encoder(MiniLM.name)
+        assert isinstance(encoder, MiniLM)
+        return encoder
+
+    @cached_property
     def _boundary_network(self) -> Extractor:
         return open_extractor("transnetv2", clip_seconds=self.preset.clip_seconds, device=self.device)
 
@@ -84,8 +98,8 @@ class Models:
         """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
         return (*self.extractors, self._boundary_network) if detector == "transnetv2" else self.extractors
 
-    def weights_for(self, query: str | None) -> tuple[Weights, ...]:
-        """Of every model that takes part: the backbones, the text encoder and the scorer."""
+    def weights_for(self, query: str | None, *, speech: bool = False) -> tuple[Weights, ...]:
+        """Of every model that takes part: the backbones, the text encoder, that of speech, and the scorer."""
         text = self.preset.text
         encoder = (
             () if text is None else records(text_encoder_class(text).checkpoints_for(_model_of(self.preset, text)))
@@ -93,7 +107,8 @@ class Models:
         name = self.choice_for(query).weights
         scorer = () if name is None else records([name])
         extractors = (item for each in self.extractors for item in each.provenance.weights)
-        return tuple(dict.fromkeys((*extractors, *encoder, *scorer)))
+        said = records(MiniLM.checkpoints) if speech and query is not None else ()
+        return tuple(dict.fromkeys((*extractors, *encoder, *said, *scorer)))
 
     def check_query(self, query: str | None) -> None:
         """Refuse a query that cannot be used, before anything is opened.
@@ -125,13 +140,41 @@ class Models:
         """Embed a query; `None` without one, or where the scorer takes none."""
         return None if query is None or not self.takes_query(query) else self.text_encoder.encode(query)
 
-    def score(self, features: Features, query: str | None, encoded: Query | None, shots: Sequence[Shot]) -> Scores:
-        """Score every clip, and say so where a query was given that the scorer cannot use."""
+    def listen(self, transcript: Transcript | None, cache: FeatureCache | None = None) -> Speech | None:
+        """What is said and what it means; `None` where nothing is."""
+        if transcript is None or not transcript.utterances:
+            return None
+        encoder = self._speech_encoder
+        vectors = utterance_vectors(transcript.utterances, encoder, cache)
+        return Speech(transcript, vectors, understood(transcript, encoder.rarities))
+
+    def score(
+        self,
+        features: Features,
+        query: str | None,
+        encoded: Query | None,
+        shots: Sequence[Shot],
+        speech: Speech | None = None,
+    ) -> Scores:
+        """Score every clip, by what is said too, and say so where a query was given that the scorer cannot use."""
         scores = self.scorer_for(query).score(features, encoded, shots)
+        if speech is not None and query is not None and encoded is not None:
+            scores = fuse(scores, spoken_answer(speech, self._speech_query(query, encoded)), speech.transcript, shots)
+            if not speech.understood:
+                scores = replace(scores, notes=(*scores.notes, SPEECH_NOT_ENGLISH))
+        elif query is not None and quoted(query):
+            scores = replace(scores, notes=(*scores.notes, NOTHING_SAID))
         if query is not None and encoded is None:
             note = f"The query was ignored: {self.preset.scorer_name(query)} scores without a query."
             scores = replace(scores, notes=(*scores.notes, note))
         return scores
+
+    def _speech_query(self, query: str, encoded: Query) -> SpeechQuery:
+        encoder = self._speech_encoder
+        meant = encoded if encoder is self.text_encoder else encoder.encode(query)
+        words = list(dict.fromkeys(words_of(query)))
+        rarities = dict(zip(words, encoder.rarities(words).tolist(), strict=True))
+        return SpeechQuery(query, meant.vector, rarities, not not_english(meant))
 
 
 def load_models(

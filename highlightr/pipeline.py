@@ -131,7 +131,8 @@ class Highlighter:
         """
         models = self._models
         models.check_query(query)
-        scores = models.score(analysis.features, query, models.encode(query), analysis.shots)
+        said = None if query is None else models.listen(analysis.transcript, self._cache)
+        scores = models.score(analysis.features, query, models.encode(query), analysis.shots, said)
         return replace(analysis, query=query, scorer=self.preset.scorer_name(query), scores=scores)
 
     def choose(self, analysis: Analysis, options: SelectionOptions) -> tuple[Segment, ...]:
@@ -142,8 +143,11 @@ class Highlighter:
         query, source = analysis.query, analysis.source
         answering = query is not None and self._models.takes_query(query)
         selection = options.from_time(source.picture_start_seconds)
-        chosen = select_segments(analysis.scores, analysis.shots, selection, analysis.features, answering=answering)
-        return with_quotes(chosen, analysis.transcript)
+        scores, shots, transcript = analysis.scores, analysis.shots, analysis.transcript
+        chosen = select_segments(
+            scores, shots, selection, analysis.features, answering=answering, transcript=transcript
+        )
+        return with_quotes(chosen, transcript)
 
     def deliver(
         self, analysis: Analysis, segments: Sequence[Segment], *, notes: Sequence[str] = (), **options: Any
@@ -159,7 +163,7 @@ class Highlighter:
         scores, query, transcript = analysis.scores, analysis.query, analysis.transcript
         quoted, told = with_quotes(segments, transcript), (*scores.notes, *notes, *analysis.notes)
         summary = Summary(analysis.source, quoted, scores, analysis.shots, self.preset.name, query, told, transcript)
-        return deliver(summary, outputs, wanted, self._provenance(query), Stages(self._progress))
+        return deliver(summary, outputs, wanted, self._provenance(query, transcript), Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -195,9 +199,11 @@ class Highlighter:
         notes, transcript = (*scores.notes, *remarks, *analysis.notes), analysis.transcript
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes, transcript)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
-        return deliver(summary, outputs, wanted, self._provenance(query, speech), stages)
+        return deliver(summary, outputs, wanted, self._provenance(query, transcript, speech), stages)
 
-    def _provenance(self, query: str | None, speech: SpeechSource | None = None) -> Provenance:
+    def _provenance(
+        self, query: str | None, transcript: Transcript | None, speech: SpeechSource | None = None
+    ) -> Provenance:
         from highlightr.export.summary import Provenance
 
         models = self._models
@@ -207,7 +213,7 @@ class Highlighter:
             self.preset.scorer_name(query),
             {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
             () if seed is None else ("random weights",),
-            (*models.weights_for(query), *(() if speech is None else speech.weights)),
+            (*models.weights_for(query, speech=transcript is not None), *(() if speech is None else speech.weights)),
         )
 
     @contextmanager
@@ -241,8 +247,10 @@ class Highlighter:
         with stages("shots"):
             shots = find_shots(features, detector)
         with stages("score"):
+            asked = any(query is not None for query in queries)
+            meant = models.listen(said[0], self._cache) if asked else None
             pairs = zip(queries, encoding.result(), strict=True)
-            scores = [models.score(features, query, encoded, shots) for query, encoded in pairs]
+            scores = [models.score(features, query, encoded, shots, meant) for query, encoded in pairs]
         return [
             Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *said)
             for query, values in zip(queries, scores, strict=True)

@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from highlightr import Highlighter, model_loader
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.types import Transcript, Utterance
+from highlightr.features.cache import FeatureCache
 from highlightr.model_loader import Models, load_models
 from highlightr.scorers import Scorer, create_scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
@@ -145,3 +148,52 @@ def test_lite_answers_without_torch() -> None:
     root = Path(__file__).resolve().parents[1]
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert found.stdout.strip() == "False"
+
+
+SAID = Transcript(
+    (
+        Utterance(1.0, 4.0, "He walked into the bank and took the money."),
+        Utterance(5.0, 9.0, "The onions go into the pan now."),
+        Utterance(10.0, 12.0, "Professor Lindqvist thanked everybody."),
+    ),
+    "made",
+    "en",
+)
+
+
+def test_without_a_transcript_scores_are_those_of_the_scorer() -> None:
+    models, features = load_models(load_preset("lite"), "cpu"), factories.features(15)
+    for query in ("a cat", '"a cat"', None):
+        encoded = models.encode(query)
+        plain = models.scorer_for(query).score(features, encoded, ())
+        for transcript in (None, Transcript((), "made")):
+            scores = models.score(features, query, encoded, (), models.listen(transcript))
+            assert np.array_equal(scores.values, plain.values) and scores.reasons == plain.reasons
+            assert scores.match == plain.match and sorted(scores.parts) == sorted(plain.parts)
+            assert ("quotation marks were ignored" in " ".join(scores.notes)) == (query == '"a cat"')
+
+
+def test_what_is_said_answers_beside_the_pictures(tmp_path: Path) -> None:
+    models, features = load_models(load_preset("lite"), "cpu"), factories.features(15)
+    cache = FeatureCache(tmp_path)
+    speech = models.listen(SAID, cache)
+    assert speech is not None and speech.understood
+    again = models.listen(SAID, cache)
+    assert again is not None and np.array_equal(again.vectors, speech.vectors) and len(cache.entries()) == 1
+    for query, clip in (("a robbery", 2), ("frying vegetables", 6), ("lindquist", 11), ('"BANK, and took"', 3)):
+        scores = models.score(features, query, models.encode(query), (), speech)
+        assert scores.values[clip] == pytest.approx(scores.values.max(), abs=1e-3), query
+        assert scores.reasons[clip][0].label.startswith('said: "') and scores.match.verdict == "strong"
+    query = "a volcano erupts at night"
+    plain = models.scorer_for(query).score(features, models.encode(query), ())
+    assert np.array_equal(models.score(features, query, models.encode(query), (), speech).values, plain.values)
+    absent = models.score(features, '"never said"', models.encode('"never said"'), (), speech)
+    assert absent.match.verdict == "none"
+
+
+def test_a_transcript_in_another_language_is_compared_by_words_and_that_is_said() -> None:
+    models, features = load_models(load_preset("lite"), "cpu"), factories.features(15)
+    german = Transcript((Utterance(2.0, 6.0, "Gestern kam Herr Kowalski zu spät."),), "made", "de")
+    scores = models.score(features, "Kowalski", models.encode("Kowalski"), (), models.listen(german))
+    assert int(np.argmax(scores.values)) in range(2, 6)
+    assert any("by words, not by meaning" in note for note in scores.notes)

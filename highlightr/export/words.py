@@ -20,6 +20,7 @@ SENSES: Mapping[str, tuple[str, str]] = {
     "motion": ("Movement", "motion"),
     "novelty": ("Something new", "novelty"),
     "text": ("Words", "text"),
+    "speech": ("Speech", "text"),
 }
 """Kind of reason or part of the score: what people call it, and which of the report's colours it has."""
 

@@ -23,6 +23,12 @@ UNCALIBRATED = "Scores are odds by the model's own scale; they were not calibrat
 NOT_ENGLISH = "The query does not look like English; lite understands English: ask in English for a better answer."
 """Where an encoder of English cannot know the query."""
 
+SPEECH_NOT_ENGLISH = "What is said is not English: it was compared with the query by words, not by meaning."
+"""Where the encoder cannot know the language of a transcript."""
+
+NOTHING_SAID = "No transcript tells what is said, so the quotation marks were ignored: use --transcript FILE."
+"""Where a query had to be said word for word."""
+
 _BROKEN_PIECES = 1.2
 """Word pieces per word from which a query may be of another language; nine in ten English captions stay below."""
 
@@ -41,10 +47,11 @@ def not_english(query: Query) -> bool:
     if not any("a" <= letter <= "z" for letter in text):
         return True
     words, pieces = len(re.findall(r"\w+", text)), len(query.tokens) - _ENDS
-    return pieces >= _BROKEN_PIECES * words and _of_another_language(text)
+    return pieces >= _BROKEN_PIECES * words and of_another_language(text)
 
 
-def _of_another_language(text: str) -> bool:
+def of_another_language(text: str) -> bool:
+    """Whether a text in lower case most likely is not English, by a language detector."""
     name, chance = _detector().classify(text)
     return bool(name != "en" and chance >= _OTHER_LANGUAGE)
 

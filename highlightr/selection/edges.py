@@ -1,8 +1,9 @@
 """Edges of moments move to pauses, so that no sentence is cut off in its middle.
 
-In: chosen spans and the probability of speech over time. Out: the spans, each edge in a pause where one can be reached.
-A moment starts `AIR_SECONDS` before the first word and stops as long after the last; it grows to whole utterances as
-far as length, budget and scene allow, and otherwise gives words up.
+In: chosen spans, and a transcript or else the probability of speech over time. Out: the spans, each edge in a pause
+where one can be reached. With a transcript pauses are what lies between utterances, however short. A moment starts
+`AIR_SECONDS` before the first word and stops as long after the last; it grows to whole utterances as far as length,
+budget and scene allow, and otherwise gives words up.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from highlightr.core.types import Signal
+from highlightr.core.types import Signal, Transcript
 from highlightr.selection.spans import EPSILON_SECONDS, Span
 
 SPEECH = "speech"
@@ -49,18 +50,25 @@ def find_pauses(speech: Signal, duration: float) -> list[Span]:
     return [run for run in runs if run.seconds >= SHORTEST_PAUSE_SECONDS or run.start in at_ends or run.stop in at_ends]
 
 
-def move_to_pauses(span: Span, pauses: Sequence[Span], speech: Signal, room: Span, shortest: float) -> Span:
+def pauses_between(transcript: Transcript, duration: float) -> list[Span]:
+    """Before the first utterance, between each two, and after the last; those without a gap have no length."""
+    starts = [each.start_seconds for each in transcript.utterances]
+    stops = [each.stop_seconds for each in transcript.utterances]
+    return [Span(*gap) for gap in zip([0.0, *stops], [*starts, max([duration, *stops[-1:]])], strict=True)]
+
+
+def move_to_pauses(span: Span, pauses: Sequence[Span], speech: Signal | None, room: Span, shortest: float) -> Span:
     """Move both edges of a span that lie in speech.
 
     Args:
         span: the moment.
-        pauses: from `find_pauses`.
-        speech: the signal.
+        pauses: from `find_pauses` or `pauses_between`.
+        speech: the signal; `None` with a transcript.
         room: how far the edges may go outwards.
         shortest: what must be left of the moment.
 
     Returns:
-        A span inside the room. An edge that has no pause to go to takes the least speech near it.
+        A span inside the room. An edge that has no pause to go to takes the least speech near it, where that is known.
     """
     starts = [max(pause.start, pause.stop - AIR_SECONDS) for pause in pauses]
     stops = [min(pause.stop, pause.start + AIR_SECONDS) for pause in pauses]
@@ -86,8 +94,10 @@ def _moved(
     )
 
 
-def _quietest(edge: float, speech: Signal, room: Span, latest: float) -> float:
+def _quietest(edge: float, speech: Signal | None, room: Span, latest: float) -> float:
     """The frame of least speech within `REACH_SECONDS`; the edge itself where the limits leave no frame."""
+    if speech is None:
+        return edge
     low, high = max(edge - REACH_SECONDS, room.start), min(edge + REACH_SECONDS, latest, room.stop)
     near = np.flatnonzero((speech.times_seconds >= low) & (speech.times_seconds <= high))
     if not len(near):

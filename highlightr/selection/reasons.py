@@ -25,7 +25,7 @@ LEAST_WEIGHT = 0.02
 TITLE_WEIGHT = 0.1
 """A second label is part of a title from this weight on."""
 
-NAMED_KINDS = ("visual", "audio", "text")
+NAMED_KINDS = ("visual", "audio", "text", "speech")
 """Kinds whose labels name something; movement and novelty are a title only where nothing else is known."""
 
 _HALF = 0.5

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from highlightr.core.errors import ConfigError, NoMatchError
-from highlightr.core.types import Features, Scores, Segment, Shot, Signal
+from highlightr.core.types import Features, Scores, Segment, Shot, Signal, Transcript
 from highlightr.selection.budget import select_shots
-from highlightr.selection.edges import OVER_SECONDS, SPEECH, find_pauses, move_to_pauses
+from highlightr.selection.edges import AIR_SECONDS, OVER_SECONDS, SPEECH, find_pauses, move_to_pauses, pauses_between
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
@@ -32,6 +32,7 @@ def select_segments(
     features: Features | None = None,
     *,
     answering: bool = False,
+    transcript: Transcript | None = None,
 ) -> tuple[Segment, ...]:
     """Choose what is kept.
 
@@ -41,6 +42,7 @@ def select_segments(
         options: lengths, limits and mode; `None`: the defaults.
         features: of the video; edges move to pauses where it tells who speaks.
         answering: the scores answer a query, so the budget is a ceiling; otherwise it is filled.
+        transcript: edges move to the ends of its utterances; `None`: to pauses in the sound.
 
     Returns:
         At least one segment. Their lengths sum to at most the budget, except that a video no longer than the shortest
@@ -51,7 +53,13 @@ def select_segments(
         NoMatchError: nothing reaches `threshold`.
     """
     options = options or SelectionOptions()
-    spans = _choose(scores, shots, options, features, answering=answering)
+    speech = None if features is None else features.signals.get(SPEECH)
+    duration, pauses = scores.grid.duration_seconds, None
+    if transcript is not None and transcript.utterances:
+        pauses = Pauses(pauses_between(transcript, duration), None, AIR_SECONDS + scores.grid.clip_seconds / 2)
+    elif speech is not None and len(speech.times_seconds):
+        pauses = Pauses(find_pauses(speech, duration), speech, OVER_SECONDS)
+    spans = _choose(scores, shots, options, pauses, answering=answering)
     return _ranked([_segment(scores, span) for span in spans], options)
 
 
@@ -74,8 +82,19 @@ def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
     return tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
 
 
+@dataclass(frozen=True)
+class Pauses:
+    """Where edges may lie."""
+
+    spans: Sequence[Span]
+    speech: Signal | None
+    """Probability over time; `None` where a transcript tells."""
+    over_seconds: float
+    """How far an edge may leave its scene."""
+
+
 def _choose(
-    scores: Scores, shots: Sequence[Shot], options: SelectionOptions, features: Features | None, *, answering: bool
+    scores: Scores, shots: Sequence[Shot], options: SelectionOptions, pauses: Pauses | None, *, answering: bool
 ) -> list[Span]:
     """The spans of the summary, in order of time."""
     duration = scores.grid.duration_seconds
@@ -98,9 +117,8 @@ def _choose(
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
     spans = select_moments(pieces, options, budget, eligible, Looks.of(scores), fill=filling)
-    speech = None if features is None else features.signals.get(SPEECH)
-    if speech is not None and len(speech.times_seconds):
-        spans = _in_pauses(spans, speech, Canvas(pieces, allowed), options, budget)
+    if pauses is not None:
+        spans = _in_pauses(spans, pauses, Canvas(pieces, allowed), options, budget)
     return _with_margin(spans, Canvas(pieces, allowed), options.margin)
 
 
@@ -123,10 +141,9 @@ class Canvas:
 
 
 def _in_pauses(
-    spans: Sequence[Span], speech: Signal, canvas: Canvas, options: SelectionOptions, budget: float
+    spans: Sequence[Span], pauses: Pauses, canvas: Canvas, options: SelectionOptions, budget: float
 ) -> list[Span]:
     """Move edges out of speech, the longest moment first, within what is left of the budget."""
-    pauses = find_pauses(speech, canvas.pieces.stop)
     moved = list(spans)
     for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
         span, others = moved[index], [*moved[:index], *moved[index + 1 :]]
@@ -134,11 +151,11 @@ def _in_pauses(
         free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
         reach = max(0.0, min(rest, options.max_seconds - span.seconds)) / 2
         room = Span(
-            max(free.start, scene.start - OVER_SECONDS, span.start - reach),
-            min(free.stop, scene.stop + OVER_SECONDS, span.stop + reach),
+            max(free.start, scene.start - pauses.over_seconds, span.start - reach),
+            min(free.stop, scene.stop + pauses.over_seconds, span.stop + reach),
         )
         shortest = min(span.seconds, options.shortest_seconds(canvas.pieces.stop)) / 2
-        moved[index] = move_to_pauses(span, pauses, speech, room, shortest)
+        moved[index] = move_to_pauses(span, pauses.spans, pauses.speech, room, shortest)
     return moved
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid
+from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid, Transcript, Utterance
 from highlightr.features.lite.speech import SPEECH as WRITTEN
 from highlightr.selection import SelectionOptions, select_segments
-from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, move_to_pauses
+from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, move_to_pauses, pauses_between
 from highlightr.selection.spans import Span
 
 FRAME = 0.032
@@ -82,3 +82,39 @@ def test_segments_of_a_talk_begin_and_end_in_pauses(
     # Words are given up only down to half a moment: within a sentence longer than that, an edge has nowhere to go.
     longest = max(seconds for seconds, _ in sentences)
     assert not inside or longest > 2.0
+
+
+def spoken(*spans: tuple[float, float]) -> Transcript:
+    return Transcript(tuple(Utterance(*span, "words") for span in spans), "made")
+
+
+def test_a_transcript_has_a_pause_around_every_utterance_even_one_without_length() -> None:
+    pauses = pauses_between(spoken((2.0, 5.0), (5.0, 9.0), (10.0, 12.0)), 15.0)
+    assert pauses == [Span(0.0, 2.0), Span(5.0, 5.0), Span(9.0, 10.0), Span(12.0, 15.0)]
+    assert pauses_between(spoken((2.0, 16.0)), 15.0)[-1] == Span(16.0, 16.0)
+    assert pauses_between(spoken(), 15.0) == [Span(0.0, 15.0)]
+
+
+def test_edges_lie_exactly_between_utterances_that_follow_without_a_gap() -> None:
+    pauses = pauses_between(spoken((0.0, 4.3), (4.3, 8.6), (8.6, 20.0)), 20.0)
+    assert move_to_pauses(Span(4.0, 9.0), pauses, None, Span(0.0, 20.0), 2.0) == Span(4.3, 8.6)
+    inside = Span(9.0, 12.0)
+    assert move_to_pauses(inside, pauses, None, inside, 2.0) == inside, "nowhere to go"
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_a_transcript_takes_the_place_of_voice_activity(answering: bool) -> None:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[20:26] = 0.9
+    scores, speech = Scores(TimeGrid(60.0, 1.0), values), talk(60.0, (0.0, 60.0))
+    features, options = (
+        Features(TimeGrid(60.0, 1.0), {}, {SPEECH: speech}),
+        SelectionOptions(duration_seconds=12.0, max_clips=1),
+    )
+    transcript = spoken((10.0, 19.6), (19.6, 26.4), (26.4, 40.0))
+    (segment,) = select_segments(scores, (), options, features, answering=True, transcript=transcript)
+    assert (segment.start_seconds, segment.stop_seconds) == (19.6, 26.4)
+    for none in (None, spoken()):
+        assert select_segments(scores, (), options, features, answering=answering, transcript=none) == (
+            select_segments(scores, (), options, features, answering=answering)
+        )

@@ -27,6 +27,14 @@ TOKENIZER = "minilm-tokenizer"
 
 _BATCH_TEXTS = 32
 
+_FIRST_WORD = 1995
+"""Entry of the vocabulary before the first whole word, "the"; the words follow by how often they are used."""
+
+_ORDINARY_WORDS = 150
+"""The first words are articles, pronouns and the like, and tell nothing."""
+
+_NUMBER_RARITY = 0.8
+
 
 class MiniLM(TextEncoder):
     """Token rows and a sentence vector from all-MiniLM-L6-v2.
@@ -79,6 +87,22 @@ class MiniLM(TextEncoder):
             batch = order[start : start + _BATCH_TEXTS]
             vectors[batch] = _pool(*self._run([texts[index] for index in batch]))
         return vectors
+
+    def rarities(self, words: Sequence[str]) -> FloatArray:
+        """(len(words),) in [0, 1]: how rare each word is in English.
+
+        Source: the vocabulary is in order of frequency from "the" on. A word that it does not hold whole, such as most
+        names, is as rare as can be; a number tells more than its digits are rare.
+        """
+        rarities = np.ones(len(words), dtype=np.float32)
+        for at, word in enumerate(words):
+            known = self._tokenizer.token_to_id(word)
+            if known is not None:
+                rank = max(known - _FIRST_WORD, _ORDINARY_WORDS) / _ORDINARY_WORDS
+                rarities[at] = np.log(rank) / np.log((self._tokenizer.get_vocab_size() - _FIRST_WORD) / _ORDINARY_WORDS)
+            if word.isdigit():
+                rarities[at] = max(rarities[at], _NUMBER_RARITY)
+        return rarities
 
     def _run(self, texts: Sequence[str]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         """(n, L, 384) token rows and the (n, L) mask that is 1 where a token is and 0 where padding is."""
