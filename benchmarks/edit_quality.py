@@ -1,7 +1,7 @@
 """Is the summary what a person would keep? Real clips joined to videos with known parts, through the whole pipeline.
 
     python -m benchmarks.edit_quality --data ../shared/data --features DIR [--half report] [--sets mixed talk] \
-        [--json OUT] [--beside EARLIER.json]
+        [--speech] [--json OUT] [--beside EARLIER.json]
 
 Per set, in percent, at the default options: *right* (share of the delivered seconds inside what was asked for: median
 and mean over queries), *kept* (share of the wanted seconds delivered, at most the budget), *edges* (moments with at
@@ -9,7 +9,8 @@ most 0.5 s of another part), *absent* (noted among queries for what is not there
 *area* (under the curve of the match's probability), *inside* (edges inside a sentence), and how many segments of what
 mean length. `several` are queries with two or three right parts. Settings are chosen on `--half tuning` and reported
 on the other. Captioned clips are asked with weights refitted without the clips of the video (folds of lite_training);
-`events2` alone runs on the shipped weights. `--beside` prints an earlier run's rows.
+`events2` alone runs on the shipped weights. `said` is a talk with a transcript. `--speech` gives every other video the
+transcript of a talk that has nothing to do with it. `--beside` prints an earlier run's rows.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from benchmarks.edit_videos import (
     write_plan,
     write_with_sound,
 )
-from benchmarks.spoken import Ears, topics
+from benchmarks.spoken import Ears, talk_of, topics
 from benchmarks.stitching import Captioned, Picture, read_captions
 from highlightr import Highlighter
 from highlightr.core.types import Features, Match, Query, Segment, Shot, Transcript, Utterance
@@ -502,6 +503,7 @@ def main() -> None:
     parser.add_argument("--half", choices=tuple(HALVES), default="report")
     parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=list(SETS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--speech", action="store_true", help="add a transcript of unrelated speech")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--beside", type=Path, help="print the rows of an earlier run too")
     options = parser.parse_args()
@@ -511,6 +513,9 @@ def main() -> None:
     curves = {}
     for name in options.sets:
         videos = list(SETS[name](studio, options.half, np.random.default_rng(options.seed)))
+        if options.speech:
+            rng = np.random.default_rng(options.seed)
+            videos = [_talked_over(video, options.half, rng) for video in videos]
         methods = {"random": answers.random, "oracle": answers.oracle, "highlightr": answers.pipeline}
         for method, answer in methods.items():
             figures = judge(videos, answer)
@@ -524,6 +529,11 @@ def main() -> None:
     if options.json:
         facts = {"half": options.half, "seed": options.seed, "rows": rows, "curves": curves}
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _talked_over(video: Watched, half: str, rng: np.random.Generator) -> Watched:
+    duration = video.features.grid.duration_seconds
+    return replace(video, transcript=video.transcript or talk_of(half, duration, rng))
 
 
 def print_table(rows: Mapping[str, Mapping[str, float]]) -> None:

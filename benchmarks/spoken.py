@@ -24,6 +24,7 @@ from highlightr.core.types import Transcript, Utterance
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech import answer as answering
+from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer
 from highlightr.scorers.speech.words import words_of
 
@@ -78,6 +79,12 @@ def draw_talk(half: str, rng: np.random.Generator, count: int = TALK_TOPICS) -> 
     return Talk(Transcript(tuple(utterances), "made", "en"), tuple(owners))
 
 
+def talk_of(half: str, seconds: float, rng: np.random.Generator) -> Transcript:
+    """What is said in a video of this length by somebody who talks of other things all the time."""
+    utterances = draw_talk(half, rng, len(topics(half))).transcript.utterances
+    return Transcript(tuple(each for each in utterances if each.stop_seconds < seconds), "made", "en")
+
+
 class Ears:
     """Embeds every text once."""
 
@@ -93,10 +100,9 @@ class Ears:
 
     def query(self, text: str) -> SpeechQuery:
         """What `Models.score` asks with."""
-        words = words_of(text)
-        return SpeechQuery(
-            text, self._vector(text), dict(zip(words, self._encoder.rarities(words).tolist(), strict=True))
-        )
+        words, vector = words_of(text), self._vector(text)
+        rarities = dict(zip(words, self._encoder.rarities(words).tolist(), strict=True))
+        return SpeechQuery(text, vector, rarities, aim=aim_at_pictures(vector))
 
     def _vector(self, text: str) -> np.ndarray:
         if text not in self._vectors:

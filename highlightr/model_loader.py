@@ -39,6 +39,7 @@ from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, cre
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.notes import NOTHING_SAID, SPEECH_NOT_ENGLISH, not_english
 from highlightr.scorers.registry import runnable_class
+from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer, understood
 from highlightr.scorers.speech.fusion import fuse
 from highlightr.scorers.speech.words import quoted, words_of
@@ -174,7 +175,9 @@ class Models:
         meant = encoded if encoder is self.text_encoder else encoder.encode(query)
         words = list(dict.fromkeys(words_of(query)))
         rarities = dict(zip(words, encoder.rarities(words).tolist(), strict=True))
-        return SpeechQuery(query, meant.vector, rarities, not not_english(meant))
+        understood_too = not not_english(meant)
+        aim = aim_at_pictures(meant.vector) if understood_too else 0.0
+        return SpeechQuery(query, meant.vector, rarities, understood_too, aim)
 
 
 def load_models(

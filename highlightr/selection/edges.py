@@ -35,6 +35,10 @@ REACH_SECONDS = 1.5
 OVER_SECONDS = 0.3
 """How far an edge may leave its scene for a pause: less than a viewer sees as another shot."""
 
+TRIM_SECONDS = 1.0
+"""With a transcript, so much silence at most is cut off between an edge and the words inside: edges lie on clips first,
+and a clip is a second."""
+
 GIVING_UP = 1.5
 """Giving up a second of a moment costs as much as adding so many."""
 
@@ -76,7 +80,18 @@ def move_to_pauses(span: Span, pauses: Sequence[Span], speech: Signal | None, ro
     start = _quietest(span.start, speech, room, span.stop - shortest) if start is None else start
     stop = _moved(span.stop, stops, pauses, Span(start + shortest, room.stop), GIVING_UP, 1.0)
     stop = _quietest(span.stop, speech, Span(start + shortest, room.stop), room.stop) if stop is None else stop
-    return Span(start, stop)
+    return Span(start, stop) if speech is not None else _trimmed(Span(start, stop), pauses)
+
+
+def _trimmed(span: Span, pauses: Sequence[Span]) -> Span:
+    """Without the silence at both ends, but for `AIR_SECONDS`; where there is much of it, it belongs to the moment."""
+    start, stop = span
+    for pause in pauses:
+        if pause.start <= start <= pause.stop - AIR_SECONDS <= start + TRIM_SECONDS:
+            start = pause.stop - AIR_SECONDS
+        if stop - TRIM_SECONDS <= pause.start + AIR_SECONDS <= stop <= pause.stop:
+            stop = pause.start + AIR_SECONDS
+    return Span(start, stop) if start < stop else span
 
 
 def _moved(

@@ -6,13 +6,14 @@ the budget, each with its mean score and the reasons of the clips it covers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.types import Features, Scores, Segment, Shot, Signal, Transcript
+from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.selection.budget import select_shots
 from highlightr.selection.edges import AIR_SECONDS, OVER_SECONDS, SPEECH, find_pauses, move_to_pauses, pauses_between
 from highlightr.selection.moments import select_moments
@@ -53,13 +54,8 @@ def select_segments(
         NoMatchError: nothing reaches `threshold`.
     """
     options = options or SelectionOptions()
-    speech = None if features is None else features.signals.get(SPEECH)
-    duration, pauses = scores.grid.duration_seconds, None
-    if transcript is not None and transcript.utterances:
-        pauses = Pauses(pauses_between(transcript, duration), None, AIR_SECONDS + scores.grid.clip_seconds / 2)
-    elif speech is not None and len(speech.times_seconds):
-        pauses = Pauses(find_pauses(speech, duration), speech, OVER_SECONDS)
-    spans = _choose(scores, shots, options, pauses, answering=answering)
+    pauses_of = _pauses(scores, features, transcript, answering=answering)
+    spans = _choose(scores, shots, options, pauses_of, answering=answering)
     return _ranked([_segment(scores, span) for span in spans], options)
 
 
@@ -93,8 +89,35 @@ class Pauses:
     """How far an edge may leave its scene."""
 
 
+PausesOf = Callable[[Span], Pauses | None]
+"""Those that count for a moment; `None`: its edges stay."""
+
+
+def _pauses(scores: Scores, features: Features | None, transcript: Transcript | None, *, answering: bool) -> PausesOf:
+    """Utterances rule the edges of what was chosen for what is said in it, or without a query; else voice activity.
+
+    A moment that was chosen for its pictures would lose much of them if it had to begin and end with sentences.
+    """
+    duration, speech = scores.grid.duration_seconds, None if features is None else features.signals.get(SPEECH)
+    heard = None
+    if speech is not None and len(speech.times_seconds):
+        heard = Pauses(find_pauses(speech, duration), speech, OVER_SECONDS)
+    if transcript is None or not transcript.utterances:
+        return lambda _: heard
+    over = AIR_SECONDS + scores.grid.clip_seconds / 2
+    between, said = Pauses(pauses_between(transcript, duration), None, over), scores.parts.get(SAID)
+
+    def pauses_of(span: Span) -> Pauses | None:
+        first, overlaps = clip_overlaps(scores.grid, span)
+        clips = slice(first, first + len(overlaps))
+        leads = said is not None and float((said[clips] - scores.values[clips] / 2) @ overlaps) > 0
+        return between if leads or not answering else heard
+
+    return pauses_of
+
+
 def _choose(
-    scores: Scores, shots: Sequence[Shot], options: SelectionOptions, pauses: Pauses | None, *, answering: bool
+    scores: Scores, shots: Sequence[Shot], options: SelectionOptions, pauses_of: PausesOf, *, answering: bool
 ) -> list[Span]:
     """The spans of the summary, in order of time."""
     duration = scores.grid.duration_seconds
@@ -117,8 +140,7 @@ def _choose(
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
     spans = select_moments(pieces, options, budget, eligible, Looks.of(scores), fill=filling)
-    if pauses is not None:
-        spans = _in_pauses(spans, pauses, Canvas(pieces, allowed), options, budget)
+    spans = _in_pauses(spans, pauses_of, Canvas(pieces, allowed), options, budget)
     return _with_margin(spans, Canvas(pieces, allowed), options.margin)
 
 
@@ -141,22 +163,33 @@ class Canvas:
 
 
 def _in_pauses(
-    spans: Sequence[Span], pauses: Pauses, canvas: Canvas, options: SelectionOptions, budget: float
+    spans: Sequence[Span], pauses_of: PausesOf, canvas: Canvas, options: SelectionOptions, budget: float
 ) -> list[Span]:
     """Move edges out of speech, the longest moment first, within what is left of the budget."""
     moved = list(spans)
     for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
-        span, others = moved[index], [*moved[:index], *moved[index + 1 :]]
-        rest = budget - sum(each.seconds + sum(options.margin) for each in moved)
-        free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
-        reach = max(0.0, min(rest, options.max_seconds - span.seconds)) / 2
-        room = Span(
-            max(free.start, scene.start - pauses.over_seconds, span.start - reach),
-            min(free.stop, scene.stop + pauses.over_seconds, span.stop + reach),
-        )
-        shortest = min(span.seconds, options.shortest_seconds(canvas.pieces.stop)) / 2
-        moved[index] = move_to_pauses(span, pauses.spans, pauses.speech, room, shortest)
+        pauses = pauses_of(moved[index])
+        if pauses is not None:
+            moved[index] = _moved(moved, index, pauses, canvas, options, budget)
+            if pauses.speech is None:  # What one edge gave up may take the other to the end of its utterance.
+                moved[index] = _moved(moved, index, pauses, canvas, options, budget)
     return moved
+
+
+def _moved(
+    spans: Sequence[Span], index: int, pauses: Pauses, canvas: Canvas, options: SelectionOptions, budget: float
+) -> Span:
+    """One of the spans with its edges in pauses."""
+    span, others = spans[index], [*spans[:index], *spans[index + 1 :]]
+    rest = budget - sum(each.seconds + sum(options.margin) for each in spans)
+    free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
+    reach = max(0.0, min(rest, options.max_seconds - span.seconds)) / 2
+    room = Span(
+        max(free.start, scene.start - pauses.over_seconds, span.start - reach),
+        min(free.stop, scene.stop + pauses.over_seconds, span.stop + reach),
+    )
+    shortest = min(span.seconds, options.shortest_seconds(canvas.pieces.stop)) / 2
+    return move_to_pauses(span, pauses.spans, pauses.speech, room, shortest)
 
 
 def _with_margin(spans: Sequence[Span], canvas: Canvas, margin: tuple[float, float]) -> list[Span]:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid, Transcript, Utterance
+from highlightr.model_loader import open_text_encoder
+from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import SAID, Answer, Speech, SpeechQuery, spoken_answer, understood
 from highlightr.scorers.speech.fusion import UTTERANCE_BORDER, fuse, quote_of, utterance_of_clips
 from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
@@ -144,6 +146,28 @@ def test_a_phrase_must_be_said() -> None:
 def test_where_nothing_said_answers_nothing_changes() -> None:
     scores = seen(np.linspace(0, 0.9, 40, dtype=np.float32))
     assert fuse(scores, Answer(np.full(4, 0.2, dtype=np.float32), Match("none", 0.2)), TRANSCRIPT, ()) is scores
+
+
+def test_a_query_for_what_is_said_doubts_the_pictures_and_one_for_pictures_what_is_said() -> None:
+    scores = seen(np.linspace(0, 0.9, 40, dtype=np.float32), 0.5)
+    nothing = Answer(np.full(4, 0.2, dtype=np.float32), Match("none", 0.2))
+    doubted = fuse(scores, replace(nothing, aim=-0.5), TRANSCRIPT, ())
+    assert doubted.match is not None and doubted.match.verdict == "none" and doubted.match.probability < 0.25
+    assert replace(doubted, match=scores.match) == scores
+    assert fuse(scores, replace(nothing, aim=2.0), TRANSCRIPT, ()) is scores
+    unknown = replace(scores, match=None)
+    assert fuse(unknown, replace(nothing, aim=-0.5), TRANSCRIPT, ()) is unknown
+    query = asked("x", 0.42 * UNIT[0])
+    chances = [spoken_answer(SPEECH, replace(query, aim=aim)).match.probability for aim in (-1.0, 0.0, 2.0)]
+    assert chances[0] == chances[1] > chances[2]
+
+
+def test_queries_of_both_kinds_are_told_apart_by_the_shipped_weights() -> None:
+    encoder = open_text_encoder("minilm")
+    for text in ("quitting your job", "why interest rates went up"):
+        assert aim_at_pictures(encoder.encode(text).vector) < 0
+    for text in ("a dog runs on the beach", "man riding a bicycle", "fireworks"):
+        assert aim_at_pictures(encoder.encode(text).vector) > 0
 
 
 def test_the_sense_with_the_better_evidence_leads_and_parts_add_up() -> None:

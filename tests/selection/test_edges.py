@@ -102,19 +102,42 @@ def test_edges_lie_exactly_between_utterances_that_follow_without_a_gap() -> Non
     assert move_to_pauses(inside, pauses, None, inside, 2.0) == inside, "nowhere to go"
 
 
-@pytest.mark.parametrize("answering", [True, False])
-def test_a_transcript_takes_the_place_of_voice_activity(answering: bool) -> None:
+def test_silence_at_the_ends_is_cut_off_but_not_much_of_it() -> None:
+    pauses = pauses_between(spoken((2.0, 5.0), (5.9, 6.3), (7.0, 9.0)), 30.0)
+    room = Span(0.0, 30.0)
+    assert move_to_pauses(Span(1.2, 9.9), pauses, None, room, 2.0) == pytest.approx((1.85, 9.15))
+    assert move_to_pauses(Span(5.5, 12.0), pauses, None, room, 2.0) == pytest.approx((5.75, 12.0))
+
+
+def _scores(**parts: float) -> Scores:
     values = np.full(60, 0.1, dtype=np.float32)
     values[20:26] = 0.9
-    scores, speech = Scores(TimeGrid(60.0, 1.0), values), talk(60.0, (0.0, 60.0))
-    features, options = (
-        Features(TimeGrid(60.0, 1.0), {}, {SPEECH: speech}),
-        SelectionOptions(duration_seconds=12.0, max_clips=1),
-    )
-    transcript = spoken((10.0, 19.6), (19.6, 26.4), (26.4, 40.0))
-    (segment,) = select_segments(scores, (), options, features, answering=True, transcript=transcript)
-    assert (segment.start_seconds, segment.stop_seconds) == (19.6, 26.4)
+    return Scores(TimeGrid(60.0, 1.0), values, {name: share * values for name, share in parts.items()})
+
+
+BETWEEN = spoken((10.0, 19.6), (19.6, 26.4), (26.4, 40.0))
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_without_a_transcript_voice_activity_rules(answering: bool) -> None:
+    features = Features(TimeGrid(60.0, 1.0), {}, {SPEECH: talk(60.0, (0.0, 19.0), (21.0, 60.0))})
+    options, scores = SelectionOptions(duration_seconds=12.0, max_clips=1), _scores()
     for none in (None, spoken()):
         assert select_segments(scores, (), options, features, answering=answering, transcript=none) == (
             select_segments(scores, (), options, features, answering=answering)
         )
+
+
+def test_a_transcript_rules_the_edges_of_what_is_said_and_not_of_what_is_seen() -> None:
+    options = SelectionOptions(duration_seconds=12.0, max_clips=1)
+    (said,) = select_segments(_scores(speech=0.9, visual=0.1), (), options, None, answering=True, transcript=BETWEEN)
+    assert (said.start_seconds, said.stop_seconds) == (19.6, 26.4)
+    seen = select_segments(_scores(speech=0.1, visual=0.9), (), options, None, answering=True, transcript=BETWEEN)
+    assert seen == select_segments(_scores(speech=0.1, visual=0.9), (), options, None, answering=True)
+
+
+def test_without_a_query_a_transcript_rules_the_edges() -> None:
+    options = SelectionOptions(duration_seconds=12.0, max_clips=1)
+    (segment,) = select_segments(_scores(), (), options, None, transcript=BETWEEN)
+    borders = {edge for each in BETWEEN.utterances for edge in (each.start_seconds, each.stop_seconds)}
+    assert {segment.start_seconds, segment.stop_seconds} <= borders | {0.0, 60.0}

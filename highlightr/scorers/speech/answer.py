@@ -26,6 +26,10 @@ MEANING, CONTEXT, WORDS, OFFSET = 20.0, 3.0, 3.3, -6.8
 """Log odds that an utterance answers: weights of its cosine with the query, of that of its surroundings, of the query's
 telling words in it, and what is added. Fitted by `benchmarks.spoken` on the tuning half of its topics."""
 
+AIM = 1.0
+"""What the log odds that a query asks for pictures, where they are above 0, take off those of what is said. Chosen on
+the tuning half of `edit_quality`."""
+
 WORDS_ALONE, OFFSET_ALONE = 6.0, -3.0
 """The same where the language is not known and meaning says nothing: half of the telling words are an even chance. Set
 by hand."""
@@ -69,6 +73,8 @@ class SpeechQuery:
     """How rare each of its words is, in [0, 1]; 1 for names and words that no dictionary has."""
     understood: bool = True
     """Whether the encoder knows its language."""
+    aim: float = 0.0
+    """Log odds that it asks for what can be seen or heard (`aim_at_pictures`)."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,8 @@ class Answer:
     match: Match
     must_be_said: bool = False
     """The query was in quotation marks: pictures and sounds are no answer."""
+    aim: float = 0.0
+    """Of the query."""
 
 
 def understood(transcript: Transcript, rarities: Callable[[Sequence[str]], FloatArray]) -> bool:
@@ -138,10 +146,11 @@ def spoken_answer(speech: Speech, query: SpeechQuery) -> Answer:
     telling = telling_words(speech, query)
     meaning = MEANING * own + CONTEXT * (with_neighbours(speech) @ query.vector)
     odds = meaning + WORDS * telling + OFFSET if known else WORDS_ALONE * telling + OFFSET_ALONE
+    odds = odds - AIM * max(0.0, query.aim)
     best = float(odds.max()) - LUCK * math.log(max(1.0, len(odds) / USUAL_UTTERANCES))
     chance = float(sigmoid(np.array(best, dtype=np.float32)))
     verdict = Match("none" if chance < NONE_BELOW else "strong" if chance >= STRONG_FROM else "weak", chance)
-    return Answer(sigmoid(_passages(speech, own, odds) if known else odds), verdict)
+    return Answer(sigmoid(_passages(speech, own, odds) if known else odds), verdict, aim=query.aim)
 
 
 def _said_word_for_word(speech: Speech, phrase: list[str]) -> Answer:
