@@ -84,6 +84,8 @@ class _Seen:
     """Audio stream to its first and last moment."""
     undecoded: list[float] = field(default_factory=list)
     """Where pieces begin of which a picture that was tried did not decode."""
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    """Of the pictures that were tried, each one once."""
 
 
 def _checked(container: InputContainer, planned: Planned) -> Verdict:
@@ -128,6 +130,9 @@ def _fault(seen: _Seen, planned: Planned) -> str:
         return "an audio stream is empty"
     if seen.undecoded:
         return f"the piece that begins at {seen.undecoded[0]:.3f} s cannot be decoded"
+    if len(seen.sizes) > 1:
+        (width, height), (other_width, other_height) = seen.sizes[:2]
+        return f"its pictures change from {width}x{height} to {other_width}x{other_height}"
     return ""
 
 
@@ -137,7 +142,7 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
     zero = float(start_seconds(container))
     if not container.streams.audio and planned.shown:
         zero -= planned.shown[0]  # A picture without sound may begin late: the file then begins with it.
-    trial = _Trial(video, planned, seen.undecoded)
+    trial = _Trial(video, planned, seen)
     for packet in packets(container, video, *container.streams.audio):
         if packet.pts is None or packet.size == 0:
             continue
@@ -168,13 +173,13 @@ class _Trial:
     Args:
         stream: of the packets.
         planned: where pieces begin, and whether all their frames are known.
-        undecoded: takes the starts of those that do not decode.
+        seen: takes the starts of those that do not decode, and the sizes of those that do.
     """
 
-    def __init__(self, stream: Any, planned: Planned, undecoded: list[float]) -> None:
+    def __init__(self, stream: Any, planned: Planned, seen: _Seen) -> None:
         self._decoder: Any = stream.codec_context
         self._decoder.thread_count = 1
-        self._starts, self._undecoded = sorted(planned.starts), undecoded
+        self._starts, self._seen = sorted(planned.starts), seen
         # Pictures that follow a copied keyframe may need those before it, and are left out.
         self._needs_all = planned.shown is not None
         self._piece = -1
@@ -206,7 +211,9 @@ class _Trial:
             frames = []
         self._decoder.flush_buffers()
         if len(frames) < (len(group) if self._needs_all else 1):
-            self._undecoded.append(self._starts[max(0, self._piece)])
+            self._seen.undecoded.append(self._starts[max(0, self._piece)])
+        sizes = dict.fromkeys((frame.width, frame.height) for frame in frames)
+        self._seen.sizes += [size for size in sizes if size not in self._seen.sizes]
 
 
 def _differences(

@@ -63,6 +63,8 @@ def _clicks(path: Path) -> list[float]:
 JOINED = {
     "gap.ts": (*X264, "-c:a", "aac"),
     "restart.ts": (*X264, "-c:a", "aac"),
+    "restart-mp2.ts": (*X264, "-c:a", "mp2"),
+    "restart.m2ts": (*X264, "-c:a", "ac3"),
     "restart.vob": (*MPEG2, "-c:a", "ac3"),
     "restart.mpg": (*MPEG2, "-c:a", "mp2"),
 }
@@ -107,6 +109,45 @@ def test_decoding_sees_recordings_in_a_row(name: str, tmp_path: Path) -> None:
     assert numbers == pytest.approx([min(299, frame.index * 5 + 2) for frame in frames], abs=1)
     clicks = click_times(np.concatenate([item.samples for _, item in items if not isinstance(item, Frame)]), 48_000)
     assert len([click for click in clicks if 6.1 < click < 11.9]) == pytest.approx(14, abs=1)
+
+
+CHANGES = {
+    "codec": (("-c:a", "aac"), ("-c:a", "mp2")),
+    "codec-back": (("-c:a", "mp2"), ("-c:a", "aac")),
+    "rate": (("-c:a", "aac", "-ar", "48000"), ("-c:a", "aac", "-ar", "44100")),
+    "mp2-rate": (("-c:a", "mp2", "-ar", "48000"), ("-c:a", "mp2", "-ar", "32000")),
+    "ac3-channels": (("-c:a", "ac3", "-ac", "1"), ("-c:a", "ac3", "-ac", "2")),
+}
+"""Of the sound, from one recording to the next."""
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_recordings_whose_sound_differs(name: str, tmp_path: Path) -> None:
+    first, second = CHANGES[name]
+    path = tmp_path / "joined.ts"
+    parts = _part(tmp_path / "a.ts", 0, 6, *X264, *first), _part(tmp_path / "b.ts", 6, 12, *X264, *second)
+    path.write_bytes(b"".join(parts))
+    source = probe(path)
+    result = _cut(source, [(4.0, 8.0)], tmp_path / "cut.mp4")
+    numbers, times = _frames(result.path)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) == pytest.approx(100, abs=1)
+    clicks = _clicks(result.path)
+    for number in (110, 120, 130, 140, 160, 170, 180, 190):
+        shown = times[numbers.index(number)]
+        assert min(abs(click - shown) for click in clicks) < 0.045
+    with pytest.raises(CutError, match=r"its sound changes its codec, rate or channels at [12]\.\d s of the summary"):
+        cut_summary(source, [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", copy=True)
+    assert cut_summary(source, [Segment(7.0, 9.0, 0.5)], tmp_path / "copy.mkv", copy=True).seconds > 1.9
+
+
+def test_a_copy_of_recordings_whose_pictures_differ(tmp_path: Path) -> None:
+    larger = _part(tmp_path / "b.ts", 6, 12, "-vf", "scale=320:240", *X264, "-c:a", "aac")
+    path = tmp_path / "joined.ts"
+    path.write_bytes(_part(tmp_path / "a.ts", 0, 6, *X264, "-c:a", "aac") + larger)
+    with pytest.raises(CutError, match="cannot be copied, its pictures change from 160x120 to 320x240"):
+        cut_summary(probe(path), [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", copy=True)
+    assert not (tmp_path / "copy.mkv").exists()
 
 
 def test_a_still_of_a_second_recording(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.packet_reader import Group, PacketReader, Read
 from highlightr.media._cut.result import Piece
+from highlightr.media._cut.sound_headers import sound_format
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -42,6 +43,8 @@ SLACK = Fraction(1, 100_000)
 
 _SAME_SECONDS = Fraction(1, 1000)
 """Containers round timestamps."""
+
+_HEADER_BYTES = 8
 
 _INTERLEAVING_SECONDS = 5
 """Reading goes on this much after a piece, for sound that lies after its picture in the file."""
@@ -198,6 +201,8 @@ class _Copier:
         self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
         self._first_wait = 0
+        self._formats: dict[int, bytes] = {}
+        self._path = source.path
         self.last_shown = Fraction(0)
         """When the last picture so far is shown in the output."""
         context = reader.video.codec_context
@@ -225,9 +230,19 @@ class _Copier:
             dts = pts + next(decoded, packet.pts or 0) - (packet.pts or 0) if index == video else pts
             if index == video:
                 self.last_shown = max(self.last_shown, shown)
+            else:
+                self._check_sound(packet, shown)
             if index == video and joins:
                 packet, joins = self._spliced(packet), False
             self._write(packet, index, pts, dts)
+
+    def _check_sound(self, packet: av.Packet[Any], shown: Fraction) -> None:
+        mark = sound_format(packet.stream.codec_context.name, bytes(memoryview(packet)[:_HEADER_BYTES]))
+        if mark is not None and self._formats.setdefault(packet.stream.index, mark) != mark:
+            raise CutError(
+                f"{self._path}: its sound changes its codec, rate or channels at {float(shown):.1f} s of the summary, "
+                f"which copied packets cannot; leave out --copy"
+            )
 
     def _shown(self, piece: Piece) -> list[int]:
         """The display times of its pictures, in decode order."""

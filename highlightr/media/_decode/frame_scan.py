@@ -9,7 +9,7 @@ import itertools
 import statistics
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -20,6 +20,7 @@ from highlightr.core.errors import MediaError
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording
 from highlightr.media._decode.nal import NalReader
+from highlightr.media._decode.ts_tables import before_tables
 
 if TYPE_CHECKING:
     import av
@@ -56,6 +57,8 @@ def _read(path: Path, size_bytes: int, changed_ns: int) -> FrameIndex:  # noqa: 
         for packet in packets(container, stream, *container.streams.audio):
             stretches.push(packet)
         zero = start_seconds(container)
+        if container.format.name == "mpegts":
+            stretches.take_tables(path, {one.id for one in container.streams})
     return stretches.index(path, zero, size_bytes)
 
 
@@ -167,6 +170,9 @@ class _Stretches:
                 self._stretches.append(_Stretch(self._position.get(index, 0), seconds, shown))
         stretch = self._stretches[number]
         stretch.latest, stretch.earliest = max(stretch.latest, seconds), min(stretch.earliest, shown)
+        if self._number.get(index) != number:
+            # Streams do not come in the order of their bytes: a picture is whole when the next one begins.
+            stretch.first_byte = min(stretch.first_byte, self._position.get(index, stretch.first_byte))
         self._number[index], self._latest[index] = number, seconds
         return stretch
 
@@ -176,6 +182,11 @@ class _Stretches:
             return False
         ahead = max(latest, self._stretches[number].latest) + LONGEST_GAP_SECONDS
         return seconds < latest - _BACK_SECONDS or seconds > ahead
+
+    def take_tables(self, path: Path, pids: Set[int]) -> None:
+        """Let each recording of a transport stream begin with the tables that say what is in it."""
+        for stretch in self._stretches[1:]:
+            stretch.first_byte = before_tables(path, stretch.first_byte, pids)
 
     def index(self, path: Path, zero: Fraction, size_bytes: int) -> FrameIndex:
         """All that was read, on one time line; `zero` is the container's first timestamp."""
