@@ -23,7 +23,7 @@ from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.packet_reader import Group, PacketReader, Read
 from highlightr.media._cut.result import Piece
-from highlightr.media._cut.sound_headers import sound_format
+from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_format
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -201,7 +201,8 @@ class _Copier:
         self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
         self._first_wait = 0
-        self._formats: dict[int, bytes] = {}
+        self._codecs = {track.index: track.codec for track in source.audio_tracks}
+        self._formats: dict[int, Format] = {}
         self._path = source.path
         self.last_shown = Fraction(0)
         """When the last picture so far is shown in the output."""
@@ -237,8 +238,11 @@ class _Copier:
             self._write(packet, index, pts, dts)
 
     def _check_sound(self, packet: av.Packet[Any], shown: Fraction) -> None:
-        mark = sound_format(packet.stream.codec_context.name, bytes(memoryview(packet)[:_HEADER_BYTES]))
-        if mark is not None and self._formats.setdefault(packet.stream.index, mark) != mark:
+        codec = self._codecs[packet.stream.index]
+        found = sound_format(codec, bytes(memoryview(packet)[:_HEADER_BYTES]))
+        if found is None:
+            return
+        if is_other_codec(codec, found) or self._formats.setdefault(packet.stream.index, found) != found:
             raise CutError(
                 f"{self._path}: its sound changes its codec, rate or channels at {float(shown):.1f} s of the summary, "
                 f"which copied packets cannot; leave out --copy"

@@ -5,7 +5,8 @@ In: a packet's first bytes. Out: a mark that is equal where codec, rate and chan
 
 from __future__ import annotations
 
-_CODECS = ("aac", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "ac3")
+_CODECS = {"aac": "aac", "mp1": "mpeg", "mp2": "mpeg", "mp3": "mpeg", "ac3": "ac3"}
+"""What the header looks like, by FFmpeg's name of the codec."""
 _LEAST_BYTES = 7
 
 _ADTS_MASKS = (0xFF, 0xF6, 0xFD, 0xC0)
@@ -15,23 +16,32 @@ _MPEG_MASKS = (0xFF, 0xFE, 0x0C, 0xC0)
 _JOINT_STEREO = 0x40
 
 
-def sound_format(codec: str, data: bytes) -> bytes | None:
+Format = tuple[str, bytes]
+"""What the header looks like, and what of it says codec, rate and channels."""
+
+
+def is_other_codec(codec: str, found: Format) -> bool:
+    """Whether a packet is not of the codec that the container names."""
+    return _CODECS[codec] != found[0]
+
+
+def sound_format(codec: str, data: bytes) -> Format | None:
     """The mark of AAC in ADTS, MPEG audio or AC-3; `None` for what has no such header.
 
     Args:
-        codec: what the container says, which is that of the first packets.
+        codec: what the container says; packets of another recording may be of another one.
         data: eight bytes or more.
     """
     if codec not in _CODECS or len(data) < _LEAST_BYTES:
         return None
     if data[0] == 0xFF and data[1] & 0xF6 == 0xF0:
-        return _masked(data, _ADTS_MASKS)
+        return "aac", _masked(data, _ADTS_MASKS)
     if data[0] == 0xFF and data[1] & 0xE0 == 0xE0:
         # Stereo and joint stereo may take turns.
         mode = data[3] & ~_JOINT_STEREO & 0xFF if data[3] & 0xC0 == _JOINT_STEREO else data[3]
-        return _masked(bytes([*data[:3], mode]), _MPEG_MASKS)
+        return "mpeg", _masked(bytes([*data[:3], mode]), _MPEG_MASKS)
     if data[:2] == b"\x0b\x77" and data[5] >> 3 <= 10:
-        return bytes([*data[:2], data[4] & 0xC0, data[6] & 0xE0])
+        return "ac3", bytes([data[4] & 0xC0, data[6] & 0xE0])
     return None
 
 
