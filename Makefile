@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base
 READY := $(VENV)/.ready
 QUERY ?= a cat
-EXTRAS := dev,train,backbones,timelines,speech,web
+CHROMIUM ?= chromium
+EXTRAS := dev,train,backbones,timelines,speech,web,docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test test-slow setup lint types wheel-check clean
+.PHONY: demo test test-slow setup lint types wheel-check docs docs-check docs-tables docs-picture clean
 
 demo: $(BASE) demo/demo.mp4
 	$(BIN)/highlightr summarize demo/demo.mp4 --query "$(QUERY)" --duration 8 --overwrite
@@ -55,5 +56,24 @@ types: setup
 wheel-check: setup demo/demo.mp4
 	$(BIN)/python .ci/check_wheel.py demo/demo.mp4
 
+# The site, in site/. A link that leads nowhere stops it, and so does a generated table that is out of date.
+docs: setup
+	$(BIN)/python -m docs.generate --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Runs every command and snippet of the pages, as a reader would; minutes. `make test` only parses them.
+docs-check: setup
+	$(BIN)/python -m docs.check
+
+docs-tables: setup
+	$(BIN)/python -m docs.generate
+
+# The picture of the front page: the demo's report in headless Chromium, at three quarters.
+docs-picture: demo
+	$(CHROMIUM) --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=720,1560 \
+	  --virtual-time-budget=8000 --screenshot=demo/report.png file://$(CURDIR)/demo/demo.summary.html
+	$(BIN)/python -c "from PIL import Image; \
+	  Image.open('demo/report.png').convert('RGB').resize((540, 1170), 1).save('docs/report.jpg', quality=88, optimize=True)"
+
 clean:
-	rm -rf $(VENV) demo dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo dist build site .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What keeps the pages true: their snippets are checked and run, their tables generated, and the site is built."""
