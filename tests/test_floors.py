@@ -1,4 +1,4 @@
-"""Imports go strictly down the floors (docs/architecture.md), none goes in a circle, and starting up loads nothing heavy."""
+"""Imports go strictly down the floors (docs/architecture.md), none in a circle, and starting up loads nothing heavy."""
 
 from __future__ import annotations
 
