@@ -68,12 +68,9 @@ docs-check: setup
 docs-tables: setup
 	$(BIN)/python -m docs.generate
 
-# The picture of the front page: the demo's report in headless Chromium, at three quarters.
+# The picture of the front page: the demo's report in headless Chromium.
 docs-picture: demo
-	$(CHROMIUM) --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=720,1560 \
-	  --virtual-time-budget=8000 --screenshot=demo/report.png file://$(CURDIR)/demo/demo.summary.html
-	$(BIN)/python -c "from PIL import Image; \
-	  Image.open('demo/report.png').convert('RGB').resize((540, 1170), 1).save('docs/report.jpg', quality=88, optimize=True)"
+	$(BIN)/python -m docs.picture demo/demo.summary.html docs/report.jpg --chromium $(CHROMIUM)
 
 clean:
 	rm -rf $(VENV) demo dist build site .pytest_cache .mypy_cache .ruff_cache
