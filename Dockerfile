@@ -14,7 +14,7 @@ ARG DEBIAN=bookworm
 FROM python:${PYTHON}-slim-${DEBIAN} AS build
 
 ARG TORCH_INDEX=https://pypi.org/simple
-ARG EXTRAS=backbones,ray
+ARG EXTRAS=backbones,ray,web
 
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \

@@ -79,11 +79,18 @@ class Analyst:
             return found
 
     def propose(
-        self, video: Video, queries: Sequence[str | None], seconds: float | None, taken: Sequence[Span]
+        self,
+        video: Video,
+        queries: Sequence[str | None],
+        seconds: float | None,
+        taken: Sequence[Span],
+        *,
+        fill: bool = False,
     ) -> list[Proposal]:
         """What to keep: each query gets an equal share of the seconds, and nothing is chosen that is taken already.
 
-        A query of which nothing is left to choose is passed over.
+        A query of which nothing is left to choose is passed over. With `fill`, seconds that are left then go to what
+        answers less well, but to no query that the video does not answer.
 
         Raises:
             ConfigError: a query that was not analysed yet.
@@ -92,20 +99,12 @@ class Analyst:
         analyses = [analysis for analysis in found if analysis is not None]
         if highlighter is None or len(analyses) < max(len(queries), 1):
             raise ConfigError("these queries were not analysed yet; ask them first")
-        proposals: list[Proposal] = []
-        spans = list(taken)
-        left = seconds
-        for index, analysis in enumerate(analyses):
-            share = None if left is None else max(left / (len(analyses) - index), SHORTEST_SHARE_SECONDS)
-            exclude = tuple((span.start, span.stop) for span in spans)
-            try:
-                options = SelectionOptions(duration_seconds=share, exclude=exclude)
-                chosen = highlighter.choose(analysis, options)
-            except (NoMatchError, ConfigError):  # The second where nothing is left that is not taken.
-                continue
-            proposals += [Proposal(each, analysis.query) for each in chosen]
-            spans += [Span(each.start_seconds, each.stop_seconds) for each in chosen]
-            left = None if left is None else left - sum(each.seconds for each in chosen)
+        proposals = _shared_out(highlighter, analyses, seconds, taken)
+        left = 0.0 if seconds is None else seconds - sum(each.segment.seconds for each in proposals)
+        if fill and left >= SHORTEST_SHARE_SECONDS:
+            answered = [each for each in analyses if each.scores.match is None or each.scores.match.verdict != "none"]
+            spans = [*taken, *(Span(each.segment.start_seconds, each.segment.stop_seconds) for each in proposals)]
+            proposals += _shared_out(highlighter, answered, left, spans, fill=True)
         return sorted(proposals, key=lambda each: each.segment.start_seconds)
 
     def deliver(
@@ -150,3 +149,27 @@ class Analyst:
             queries.popitem(last=False)
         while len(self._kept) > MOST_VIDEOS:
             self._kept.popitem(last=False)
+
+
+def _shared_out(
+    highlighter: Highlighter,
+    analyses: Sequence[Analysis],
+    seconds: float | None,
+    taken: Sequence[Span],
+    *,
+    fill: bool = False,
+) -> list[Proposal]:
+    """An equal share of what is left for each query in turn."""
+    proposals: list[Proposal] = []
+    spans, left = list(taken), seconds
+    for index, analysis in enumerate(analyses):
+        share = None if left is None else max(left / (len(analyses) - index), SHORTEST_SHARE_SECONDS)
+        exclude = tuple((span.start, span.stop) for span in spans)
+        try:
+            chosen = highlighter.choose(analysis, SelectionOptions(duration_seconds=share, exclude=exclude, fill=fill))
+        except (NoMatchError, ConfigError):  # The second where nothing is left that is not taken.
+            continue
+        proposals += [Proposal(each, analysis.query) for each in chosen]
+        spans += [Span(each.start_seconds, each.stop_seconds) for each in chosen]
+        left = None if left is None else left - sum(each.seconds for each in chosen)
+    return proposals

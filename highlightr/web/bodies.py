@@ -30,6 +30,8 @@ class Propose:
     queries: tuple[str | None, ...]
     seconds: float | None = None
     taken: tuple[EditedSegment, ...] = ()
+    fill: bool = False
+    """Spend all of the seconds, where the queries' best moments leave some."""
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not 0 < self.seconds <= LONGEST_SECONDS:

@@ -5,7 +5,6 @@ Times are seconds, spans half-open. Curves are SVG paths in the box that `highli
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +17,7 @@ from highlightr.selection.edges import SPEECH, find_pauses
 from highlightr.selection.spans import Span
 from highlightr.web.analyst import Proposal
 from highlightr.web.library import Video
+from highlightr.web.suggestions import suggestions
 
 __all__ = ["about_video", "found_in", "listed", "proposed"]
 
@@ -30,8 +30,6 @@ LONGEST_LINE = 400
 """Characters of an utterance."""
 
 REASONS_PER_CLIP = 3
-MOST_SUGGESTIONS = 8
-NAMED = ("visual", "audio", "text")
 
 
 def listed(video: Video) -> dict[str, Any]:
@@ -76,7 +74,7 @@ def found_in(analysis: Analysis) -> dict[str, Any]:
         "match": None if match is None else [match.verdict, *verdict_words(match)],
         "notes": list(scores.notes),
         "reasons": _reasons(scores),
-        "suggestions": _suggestions(scores),
+        "suggestions": suggestions(analysis.features),
         "lanes": _lanes(analysis),
     }
 
@@ -121,16 +119,6 @@ def _reasons(scores: Scores) -> dict[str, Any]:
             rows.append([number, round(100 * min(max(reason.weight, 0.0), 1.0))])
         clips.append(rows)
     return {"labels": [[*sense(kind), label] for kind, label in labels], "clips": clips}
-
-
-def _suggestions(scores: Scores) -> list[str]:
-    """What was found most, for somebody who does not know what to ask for."""
-    weights: Counter[str] = Counter()
-    for value, reasons in zip(scores.values.tolist(), scores.reasons, strict=False):
-        for reason in reasons:
-            if reason.kind in NAMED:
-                weights[reason.label] += reason.weight * value
-    return [label for label, _ in weights.most_common(MOST_SUGGESTIONS)]
 
 
 def proposed(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:

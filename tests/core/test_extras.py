@@ -71,6 +71,7 @@ def test_what_needs_no_extra_works_without(command: list[str]) -> None:
         ("train --config cfsum-charades --data OUT", "train"),
         ("ablate --config cfsum-charades --data OUT", "train"),
         ("batch VIDEO OUT --engine ray", "ray"),
+        ("web . --no-browser", "web"),
     ],
 )
 def test_what_misses_an_extra_says_so_in_one_line(demo: Path, tmp_path: Path, command: str, extra: str) -> None:

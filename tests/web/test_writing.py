@@ -119,6 +119,10 @@ def test_queries_curves_and_proposals(studio: Client) -> None:
     segments = studio.post(path, {"queries": ["a cat", None], "seconds": 5}).json()["segments"]
     assert segments
     assert sum(each["stop_seconds"] - each["start_seconds"] for each in segments) <= 5.001
+    filled = studio.post(path, {"queries": ["a cat", None], "seconds": 5, "fill": True}).json()["segments"]
+    assert 4 <= sum(each["stop_seconds"] - each["start_seconds"] for each in filled) <= 5.001
+    edges = [edge for each in filled for edge in (each["start_seconds"], each["stop_seconds"])]
+    assert edges == sorted(edges)
     more = studio.post(path, {"queries": [None], "seconds": 4, "taken": [segment(0, 6)]}).json()["segments"]
     assert more
     assert all(each["start_seconds"] >= 6 for each in more)

@@ -59,6 +59,7 @@ export function showSegments(page, draft = null) {
   list.replaceChildren(...edit.segments.map((one, index) => row(page, one, index)));
   if (keep) list.querySelector(`[data-key="${keep}"]`)?.focus({ preventScroll: true });
   $("nothing").hidden = edit.segments.length > 0;
+  list.hidden = !edit.segments.length;
 }
 
 const lengthOf = (edit, id) => { const one = edit.segments.find((each) => each.id === id); return one ? one.stop - one.start : 0; };

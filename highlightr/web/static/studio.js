@@ -101,7 +101,7 @@ class Studio {
     const left = this.budget === null ? null : this.budget - (anew ? 0 : this.edit.seconds);
     if (left !== null && left < 0.5) { say("The target length is reached; raise it or delete something.", "note"); return; }
     try {
-      const answer = await call("POST", `/api/videos/${id}/propose`, { queries: queries.map((one) => one.text), seconds: left, taken: anew ? [] : this.edit.plain() });
+      const answer = await call("POST", `/api/videos/${id}/propose`, { queries: queries.map((one) => one.text), seconds: left, fill: anew, taken: anew ? [] : this.edit.plain() });
       if (!answer.segments.length) say("Nothing more was found for this.", "note");
       else if (anew) this.edit.replaceAll(answer.segments);
       else if (!this.edit.addAll(answer.segments)) say("Its moments are in the summary already.", "note");
