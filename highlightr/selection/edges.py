@@ -42,6 +42,9 @@ and a clip is a second."""
 GIVING_UP = 1.5
 """Giving up a second of a moment costs as much as adding so many."""
 
+SPOKEN = 1000.0
+"""An edge in speech costs more seconds than a moment has: one that can be avoided is."""
+
 
 def find_pauses(speech: Signal, duration: float) -> list[Span]:
     """Stretches without speech, in order; where the sound has not begun or has ended, there is no speech."""
@@ -61,26 +64,41 @@ def pauses_between(transcript: Transcript, duration: float) -> list[Span]:
     return [Span(*gap) for gap in zip([0.0, *stops], [*starts, max([duration, *stops[-1:]])], strict=True)]
 
 
-def move_to_pauses(span: Span, pauses: Sequence[Span], speech: Signal | None, room: Span, shortest: float) -> Span:
-    """Move both edges of a span that lie in speech.
+def move_to_pauses(
+    span: Span, pauses: Sequence[Span], speech: Signal | None, room: Span, shortest: float, longest: float
+) -> Span:
+    """Move both edges of a span that lie in speech, together: where one goes limits where the other may.
 
     Args:
-        span: the moment.
+        span: the moment, inside the room and no longer than `longest`.
         pauses: from `find_pauses` or `pauses_between`.
         speech: the signal; `None` with a transcript.
-        room: how far the edges may go outwards.
+        room: how far the edges may go.
         shortest: what must be left of the moment.
+        longest: how long it may become.
 
     Returns:
-        A span inside the room. An edge that has no pause to go to takes the least speech near it, where that is known.
+        A span inside the room that overlaps the moment. An edge that has no pause to go to takes the least speech near
+        it, where that is known.
     """
-    starts = [max(pause.start, pause.stop - AIR_SECONDS) for pause in pauses]
-    stops = [min(pause.stop, pause.start + AIR_SECONDS) for pause in pauses]
-    start = _moved(span.start, starts, pauses, Span(room.start, span.stop - shortest), 1.0, GIVING_UP)
-    start = _quietest(span.start, speech, room, span.stop - shortest) if start is None else start
-    stop = _moved(span.stop, stops, pauses, Span(start + shortest, room.stop), GIVING_UP, 1.0)
-    stop = _quietest(span.stop, speech, Span(start + shortest, room.stop), room.stop) if stop is None else stop
-    return Span(start, stop) if speech is not None else _trimmed(Span(start, stop), pauses)
+    before = [max(pause.start, pause.stop - AIR_SECONDS) for pause in pauses]
+    after = [min(pause.stop, pause.start + AIR_SECONDS) for pause in pauses]
+    starts = _targets(span.start, before, pauses, speech, room)
+    stops = _targets(span.stop, after, pauses, speech, room)
+    low, high = min(shortest, span.seconds) - EPSILON_SECONDS, max(longest, span.seconds) + EPSILON_SECONDS
+    pairs = [
+        (cost + other + _moving(span, Span(start, stop)), start, stop)
+        for start, cost in starts.items()
+        for stop, other in stops.items()
+        if low <= stop - start <= high and start < span.stop and stop > span.start
+    ]
+    moved = Span(*min(pairs)[1:])
+    return moved if speech is not None else _trimmed(moved, pauses)
+
+
+def in_pauses(span: Span, pauses: Sequence[Span]) -> bool:
+    """Whether both edges lie in pauses."""
+    return all(_is_quiet(edge, pauses) for edge in span)
 
 
 def _trimmed(span: Span, pauses: Sequence[Span]) -> Span:
@@ -94,26 +112,32 @@ def _trimmed(span: Span, pauses: Sequence[Span]) -> Span:
     return Span(start, stop) if start < stop else span
 
 
-def _moved(
-    edge: float, targets: Sequence[float], pauses: Sequence[Span], within: Span, earlier: float, later: float
-) -> float | None:
-    """The cheapest target within limits; the edge itself where it lies in a pause, `None` where none can be reached.
-
-    `earlier` and `later` are what a second costs in each direction.
-    """
-    if any(pause.start - EPSILON_SECONDS <= edge <= pause.stop + EPSILON_SECONDS for pause in pauses):
-        return edge
-    reached = [time for time in targets if within.start - EPSILON_SECONDS <= time <= within.stop + EPSILON_SECONDS]
-    return min(
-        reached, key=lambda time: (edge - time) * earlier if time < edge else (time - edge) * later, default=None
-    )
+def _targets(
+    edge: float, targets: Sequence[float], pauses: Sequence[Span], speech: Signal | None, room: Span
+) -> dict[float, float]:
+    """Where an edge may go, and what it costs that there is speech."""
+    low, high = room.start - EPSILON_SECONDS, room.stop + EPSILON_SECONDS
+    clean = {min(max(time, room.start), room.stop): 0.0 for time in targets if low <= time <= high}
+    if _is_quiet(edge, pauses):
+        return clean | {edge: 0.0}
+    return {edge: 2 * SPOKEN} | {_quietest(edge, speech, room): SPOKEN} | clean
 
 
-def _quietest(edge: float, speech: Signal | None, room: Span, latest: float) -> float:
-    """The frame of least speech within `REACH_SECONDS`; the edge itself where the limits leave no frame."""
+def _is_quiet(edge: float, pauses: Sequence[Span]) -> bool:
+    return any(pause.start - EPSILON_SECONDS <= edge <= pause.stop + EPSILON_SECONDS for pause in pauses)
+
+
+def _moving(span: Span, moved: Span) -> float:
+    """What it costs to give up and to add so many seconds."""
+    steps = (moved.start - span.start, span.stop - moved.stop)
+    return sum(GIVING_UP * step if step > 0 else -step for step in steps)
+
+
+def _quietest(edge: float, speech: Signal | None, room: Span) -> float:
+    """The frame of least speech within `REACH_SECONDS`; the edge itself where the room leaves no frame."""
     if speech is None:
         return edge
-    low, high = max(edge - REACH_SECONDS, room.start), min(edge + REACH_SECONDS, latest, room.stop)
+    low, high = max(edge - REACH_SECONDS, room.start), min(edge + REACH_SECONDS, room.stop)
     near = np.flatnonzero((speech.times_seconds >= low) & (speech.times_seconds <= high))
     if not len(near):
         return edge

@@ -15,9 +15,17 @@ from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.types import Features, Scores, Segment, Shot, Signal, Transcript
 from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.selection.budget import select_shots
-from highlightr.selection.edges import AIR_SECONDS, OVER_SECONDS, SPEECH, find_pauses, move_to_pauses, pauses_between
+from highlightr.selection.edges import (
+    AIR_SECONDS,
+    OVER_SECONDS,
+    SPEECH,
+    find_pauses,
+    in_pauses,
+    move_to_pauses,
+    pauses_between,
+)
 from highlightr.selection.moments import select_moments
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
 from highlightr.selection.relevance import Mask, allowed_pieces, relevant_pieces
 from highlightr.selection.repeats import Looks
@@ -165,15 +173,21 @@ class Canvas:
 def _in_pauses(
     spans: Sequence[Span], pauses_of: PausesOf, canvas: Canvas, options: SelectionOptions, budget: float
 ) -> list[Span]:
-    """Move edges out of speech, the longest moment first, within what is left of the budget."""
-    moved = list(spans)
+    """Move edges out of speech, the longest moment first, within what is left of the budget.
+
+    What is then shorter than a moment and still begins or ends in speech is a scrap of a sentence: it is left out,
+    unless it is the best.
+    """
+    moved, scraps = list(spans), set()
+    best, shortest = max(spans, key=canvas.pieces.mean_score), options.shortest_seconds(canvas.pieces.stop)
     for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
         pauses = pauses_of(moved[index])
-        if pauses is not None:
-            moved[index] = _moved(moved, index, pauses, canvas, options, budget)
-            if pauses.speech is None:  # What one edge gave up may take the other to the end of its utterance.
-                moved[index] = _moved(moved, index, pauses, canvas, options, budget)
-    return moved
+        if pauses is None:
+            continue
+        moved[index] = span = _moved(moved, index, pauses, canvas, options, budget)
+        if pauses.speech is not None and span.seconds < shortest and not in_pauses(span, pauses.spans):
+            scraps.add(index)
+    return [span for index, span in enumerate(moved) if index not in scraps or spans[index] == best]
 
 
 def _moved(
@@ -183,13 +197,13 @@ def _moved(
     span, others = spans[index], [*spans[:index], *spans[index + 1 :]]
     rest = budget - sum(each.seconds + sum(options.margin) for each in spans)
     free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
-    reach = max(0.0, min(rest, options.max_seconds - span.seconds)) / 2
+    longest = span.seconds + max(0.0, min(rest, options.max_seconds - span.seconds))
     room = Span(
-        max(free.start, scene.start - pauses.over_seconds, span.start - reach),
-        min(free.stop, scene.stop + pauses.over_seconds, span.stop + reach),
+        min(span.start, max(free.start, scene.start - pauses.over_seconds, span.start - longest)),
+        max(span.stop, min(free.stop, scene.stop + pauses.over_seconds, span.stop + longest)),
     )
-    shortest = min(span.seconds, options.shortest_seconds(canvas.pieces.stop)) / 2
-    return move_to_pauses(span, pauses.spans, pauses.speech, room, shortest)
+    least = min(span.seconds / 2, options.shortest_seconds(canvas.pieces.stop) / 2, SHORTEST_MOMENT_SECONDS[0])
+    return move_to_pauses(span, pauses.spans, pauses.speech, room, least, longest)
 
 
 def _with_margin(spans: Sequence[Span], canvas: Canvas, margin: tuple[float, float]) -> list[Span]:

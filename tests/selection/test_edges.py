@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid, Transcript, Utterance
 from highlightr.features.lite.speech import SPEECH as WRITTEN
 from highlightr.selection import SelectionOptions, select_segments
-from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, move_to_pauses, pauses_between
+from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, in_pauses, move_to_pauses, pauses_between
 from highlightr.selection.spans import Span
 
 FRAME = 0.032
@@ -39,24 +39,52 @@ def test_pauses_are_the_long_gaps_and_what_lies_before_and_after_all_speech() ->
 
 def test_a_moment_grows_to_the_whole_utterance_with_air_around_it() -> None:
     speech = talk(30.0, (2.0, 5.0), (6.0, 12.0), (13.0, 18.0))
-    moved = move_to_pauses(Span(7.0, 11.0), find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0)
+    moved = move_to_pauses(Span(7.0, 11.0), find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0, 20.0)
     assert moved == pytest.approx((6.0 - AIR_SECONDS, 12.0 + AIR_SECONDS), abs=2 * FRAME)
 
 
 def test_an_edge_gives_words_up_where_there_is_no_room() -> None:
     speech = talk(30.0, (2.0, 5.0), (6.0, 12.0), (13.0, 18.0))
-    moved = move_to_pauses(Span(4.0, 14.0), find_pauses(speech, 30.0), speech, Span(4.0, 14.0), 2.0)
+    moved = move_to_pauses(Span(4.0, 14.0), find_pauses(speech, 30.0), speech, Span(4.0, 14.0), 2.0, 20.0)
     assert moved == pytest.approx((6.0 - AIR_SECONDS, 12.0 + AIR_SECONDS), abs=2 * FRAME)
 
 
 def test_an_edge_in_a_pause_stays_and_without_a_pause_the_least_speech_is_taken() -> None:
     speech = talk(30.0, (2.0, 5.0), (6.0, 12.0))
     quiet = Span(5.5, 12.5)
-    assert move_to_pauses(quiet, find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0) == quiet
+    assert move_to_pauses(quiet, find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0, 20.0) == quiet
     endless = talk(30.0, (0.0, 30.0))
     endless.values[endless.times_seconds.searchsorted(9.0)] = 0.6
-    moved = move_to_pauses(Span(10.0, 16.0), [], endless, Span(0.0, 30.0), 2.0)
+    moved = move_to_pauses(Span(10.0, 16.0), [], endless, Span(0.0, 30.0), 2.0, 20.0)
     assert moved.start == pytest.approx(9.0, abs=FRAME)
+
+
+def test_where_the_start_goes_decides_where_the_stop_may() -> None:
+    speech = talk(30.0, (2.0, 10.4), (11.0, 15.0))
+    pauses = find_pauses(speech, 30.0)
+    # No pause lies before the start within the room: the moment moves on to the next sentence.
+    moved = move_to_pauses(Span(8.0, 12.0), pauses, speech, Span(8.0, 16.0), 2.0, 6.0)
+    assert in_pauses(moved, pauses)
+    assert moved.stop == pytest.approx(15.0 + AIR_SECONDS, abs=2 * FRAME)
+    # With no room for that sentence either, one edge stays in speech, and the other in the pause.
+    short = move_to_pauses(Span(8.0, 12.0), pauses, speech, Span(8.0, 13.0), 2.0, 6.0)
+    assert short.seconds >= 2.0
+    assert [in_pauses(Span(edge, edge), pauses) for edge in short].count(True) == 1
+
+
+def test_a_scrap_of_a_sentence_is_left_out_beside_the_best_moment() -> None:
+    speech = talk(100.0, (2.0, 9.0), (39.5, 40.4), (50.0, 69.0))
+    grid = TimeGrid(100.0, 1.0)
+    values = np.full(100, 0.1, dtype=np.float32)
+    values[40:46], values[58:60] = 0.9, 0.85
+    shots = [Shot(0.0, 40.0), Shot(40.0, 46.0), Shot(46.0, 58.0), Shot(58.0, 60.0), Shot(60.0, 100.0)]
+    borders = np.zeros(99, dtype=np.float32)
+    borders[[39, 45, 57, 59]] = 1.0
+    scores = Scores(grid, values, borders=borders)
+    silent = select_segments(scores, shots, SelectionOptions(), None, answering=True)
+    spoken = select_segments(scores, shots, SelectionOptions(), Features(grid, {}, {SPEECH: speech}), answering=True)
+    assert [round(segment.start_seconds) for segment in silent] == [40, 58]
+    assert [round(segment.start_seconds) for segment in spoken] == [40]
 
 
 @settings(max_examples=150, deadline=None)
@@ -97,16 +125,16 @@ def test_a_transcript_has_a_pause_around_every_utterance_even_one_without_length
 
 def test_edges_lie_exactly_between_utterances_that_follow_without_a_gap() -> None:
     pauses = pauses_between(spoken((0.0, 4.3), (4.3, 8.6), (8.6, 20.0)), 20.0)
-    assert move_to_pauses(Span(4.0, 9.0), pauses, None, Span(0.0, 20.0), 2.0) == Span(4.3, 8.6)
+    assert move_to_pauses(Span(4.0, 9.0), pauses, None, Span(0.0, 20.0), 2.0, 20.0) == Span(4.3, 8.6)
     inside = Span(9.0, 12.0)
-    assert move_to_pauses(inside, pauses, None, inside, 2.0) == inside, "nowhere to go"
+    assert move_to_pauses(inside, pauses, None, inside, 2.0, 20.0) == inside, "nowhere to go"
 
 
 def test_silence_at_the_ends_is_cut_off_but_not_much_of_it() -> None:
     pauses = pauses_between(spoken((2.0, 5.0), (5.9, 6.3), (7.0, 9.0)), 30.0)
     room = Span(0.0, 30.0)
-    assert move_to_pauses(Span(1.2, 9.9), pauses, None, room, 2.0) == pytest.approx((1.85, 9.15))
-    assert move_to_pauses(Span(5.5, 12.0), pauses, None, room, 2.0) == pytest.approx((5.75, 12.0))
+    assert move_to_pauses(Span(1.2, 9.9), pauses, None, room, 2.0, 20.0) == pytest.approx((1.85, 9.15))
+    assert move_to_pauses(Span(5.5, 12.0), pauses, None, room, 2.0, 20.0) == pytest.approx((5.75, 12.0))
 
 
 def _scores(**parts: float) -> Scores:
