@@ -41,7 +41,7 @@ EVENT_DEALS = 8
 
 HALF = np.float16
 
-FITTED_SIZES = ("slope", "offset", "match_slope", "match_offset", "none_below")
+FITTED_SIZES = ("slope", "offset", "match_slope", "match_offset", "match_scenes", "none_below")
 """Numbers of the configuration that the study finds."""
 
 

@@ -177,20 +177,23 @@ def _train_borders(
     }
 
 
-def fit_calibration(values: FloatArray, labels: FloatArray, rounds: int = 50) -> tuple[float, float]:
-    """Slope and offset of the sigmoid that makes scores read as chances: logistic regression by Newton's method.
+def fit_calibration(values: FloatArray, labels: FloatArray, rounds: int = 50) -> tuple[float, ...]:
+    """Slopes and offset of the sigmoid that makes scores read as chances: logistic regression by Newton's method.
 
     Args:
-        values: (n,) log evidence of clips of held-out videos.
+        values: (n,) or (n, k): log evidence of clips of held-out videos, and what else tells.
         labels: (n,) 1 where the clip answers the query.
         rounds: Newton steps; it converges in a few.
 
+    Returns:
+        A slope per column, and the offset.
+
     Source: Platt 1999.
     """
-    inputs = np.stack([values, np.ones_like(values)], axis=1).astype(np.float64)
-    weights = np.zeros(2)
+    inputs = np.column_stack([values, np.ones(len(values))]).astype(np.float64)
+    weights = np.zeros(inputs.shape[1])
     for _ in range(rounds):
         chances = (1 + np.tanh(inputs @ weights / 2)) / 2
-        curvature = (inputs * (chances * (1 - chances))[:, None]).T @ inputs + 1e-6 * np.eye(2)
+        curvature = (inputs * (chances * (1 - chances))[:, None]).T @ inputs + 1e-6 * np.eye(len(weights))
         weights += np.linalg.solve(curvature, inputs.T @ (labels - chances))
-    return float(weights[0]), float(weights[1])
+    return tuple(weights.tolist())

@@ -72,9 +72,11 @@ def folds_of(count: int, folds: int, seed: int) -> list[list[int]]:
     return [sorted(order[fold::folds].tolist()) for fold in range(folds)]
 
 
-def videos_of(takes: Sequence[Take], chosen: Sequence[int], rng: np.random.Generator) -> Iterator[Mixed]:
-    """The chosen takes dealt into videos of `PARTS_PER_VIDEO`, in full."""
-    for group in deal(len(chosen), PARTS_PER_VIDEO, rng):
+def videos_of(
+    takes: Sequence[Take], chosen: Sequence[int], rng: np.random.Generator, parts: int = PARTS_PER_VIDEO
+) -> Iterator[Mixed]:
+    """The chosen takes dealt into videos of so many parts, in full."""
+    for group in deal(len(chosen), parts, rng):
         yield join(takes, whole(takes, [chosen[member] for member in group]))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Query
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, scene_excess
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
@@ -48,6 +48,9 @@ FIT_ROWS: Mapping[str, Mapping[str, Any]] = {"without an evened text space": {"e
 CURVE_TAKES = (150, 300)
 """Training takes of the learning curve; the last point is all of a fold's."""
 
+MATCH_PARTS = (4, 8, 16)
+"""Parts of the videos that the chance of a match is fitted on: it counts scenes, so they have to differ."""
+
 BINS = 10
 
 FALSELY = 8.0
@@ -73,7 +76,9 @@ class Calibration:
     offset: float
     match_slope: float
     match_offset: float
-    """How the best log evidence becomes the chance that the video holds an answer, both being as likely before."""
+    match_scenes: float
+    """How the best log evidence becomes the chance that the video holds an answer, both being as likely before, and
+    what is taken off for many scenes; not negative."""
     none_below: float
     """Chance that `FALSELY` percent of the queries which do have an answer stay below."""
     absent_noted: float
@@ -127,44 +132,52 @@ def study(
         full_only: leave the rows with parts taken away out; the calibration needs the full method alone.
     """
     found: dict[str, list[Answer]] = {}
-    best: list[tuple[float, float]] = []
+    best: list[FloatArray] = []
     for fold, held_out in enumerate(folds_of(len(material.takes), folds, seed)):
         rest = sorted(set(range(len(material.takes))) - set(held_out))
         videos = list(videos_of(material.takes, held_out, np.random.default_rng([seed, fold])))
-        methods = _methods(material, rest, config, settings, seed, full_only=full_only)
+        tensors = fitted(material, rest, config, settings, seed)
+        scorer = _linear(material, tensors, config)
+        methods: Mapping[str, Method] = {FULL: by_linear(scorer)}
+        if not full_only:
+            methods = _methods(material, rest, tensors, config, settings, seed)
         for name, method in methods.items():
             found.setdefault(name, []).extend(answers(videos, material.queries, method))
-        best += _best_scores(videos, material.queries, methods[FULL])
+        best.append(_best_scores(material, held_out, scorer, np.random.default_rng([seed, fold])))
         told(f"fold {fold + 1} of {folds}: " + _line(Judged.of(found[FULL])))
     rows = {name: Judged.of(each) for name, each in found.items()}
-    return Study(folds, seed, rows, calibrate(found[FULL], np.array(best)))
+    return Study(folds, seed, rows, calibrate(found[FULL], np.concatenate(best)))
 
 
 def _line(judged: Judged) -> str:
     return f"HIT@1 {judged.hit_at_1:.1f}, mAP {judged.mean_ap:.1f} after {judged.queries} queries"
 
 
+def _linear(
+    material: Material, tensors: Mapping[str, FloatArray], config: CFSumLiteConfig, *, named: bool = True
+) -> CFSumLiteScorer:
+    """The scorer of a fit; without names, the classes speak for no query."""
+    banks = (material.imagenet, material.audioset) if named else map(_nameless, (material.imagenet, material.audioset))
+    return CFSumLiteScorer(*banks, LinearWeights.from_tensors(tensors, config, "the fit"), config)
+
+
 def _methods(
     material: Material,
     rest: Sequence[int],
+    tensors: Mapping[str, FloatArray],
     config: CFSumLiteConfig,
     settings: FitSettings,
     seed: int,
-    *,
-    full_only: bool,
 ) -> dict[str, Method]:
-    banks = (material.imagenet, material.audioset)
+    """Every row; `tensors` are those of the full method."""
 
     def linear(tensors: Mapping[str, FloatArray], changed: CFSumLiteConfig = config) -> Method:
-        return by_linear(CFSumLiteScorer(*banks, LinearWeights.from_tensors(tensors, changed, "the fit"), changed))
+        return by_linear(_linear(material, tensors, changed))
 
-    tensors = fitted(material, rest, config, settings, seed)
-    if full_only:
-        return {FULL: linear(tensors)}
     rng = np.random.default_rng(seed)
     methods: dict[str, Method] = {
         "random": lambda video, asked: [rng.random(len(video.owner)).astype(np.float32) for _ in asked],
-        "zeroshot": by_zeroshot(ZeroShotScorer(*banks)),
+        "zeroshot": by_zeroshot(ZeroShotScorer(material.imagenet, material.audioset)),
         FULL: linear(tensors),
     }
     methods |= {name: linear(tensors, replace(config, **change)) for name, change in CONFIG_ROWS.items()}
@@ -176,9 +189,7 @@ def _methods(
             methods[f"{FULL} from {count} clips"] = linear(
                 fitted(material, order[:count].tolist(), config, settings, seed)
             )
-    weights = LinearWeights.from_tensors(tensors, config, "the fit")
-    nameless = CFSumLiteScorer(_nameless(material.imagenet), _nameless(material.audioset), weights, config)
-    return methods | {"without class names": by_linear(nameless)}
+    return methods | {"without class names": by_linear(_linear(material, tensors, config, named=False))}
 
 
 def _nameless(bank: LabelBank) -> LabelBank:
@@ -186,14 +197,29 @@ def _nameless(bank: LabelBank) -> LabelBank:
     return LabelBank(bank.names, np.repeat(bank.vectors[:1], len(bank.names), axis=0))
 
 
-def _best_scores(videos: Sequence[Mixed], queries: Sequence[Query], method: Method) -> list[tuple[float, float]]:
-    """For each sentence the best value in its own video, and in the next video, which does not show it."""
-    pairs = []
-    for video, other in zip(videos, [*videos[1:], videos[0]], strict=True):
-        asked = [queries[part.take] for part in video.parts]
-        own, foreign = method(video, asked), method(other, asked)
-        pairs += [(float(here.max()), float(there.max())) for here, there in zip(own, foreign, strict=True)]
-    return pairs
+def _best_scores(
+    material: Material, held_out: Sequence[int], scorer: CFSumLiteScorer, rng: np.random.Generator
+) -> FloatArray:
+    """For each sentence the best log evidence and `scene_excess` in its own video, and in one that does not show it.
+
+    Returns:
+        (n, 3): log evidence, `scene_excess`, 1 where the video shows the answer; in turns one that does and one that
+        does not, over videos of `MATCH_PARTS`.
+    """
+    rows = []
+    for parts in MATCH_PARTS:
+        videos = list(videos_of(material.takes, held_out, rng, parts))
+        for video, other in zip(videos, [*videos[1:], *videos[:1]], strict=True):
+            asked = [material.queries[part.take] for part in video.parts]
+            both = [_best_in(scorer, each, asked) for each in (video, other)]
+            rows += [(*row, shown) for pair in zip(*both, strict=True) for row, shown in zip(pair, (1, 0), strict=True)]
+    return np.array(rows, dtype=np.float32)
+
+
+def _best_in(scorer: CFSumLiteScorer, video: Mixed, asked: Sequence[Query]) -> list[tuple[float, float]]:
+    best = scorer.log_evidence(video.features, asked, video.shots).max(axis=1)
+    excess = scene_excess(scorer.borders(video.features, video.shots))
+    return [(float(value), excess) for value in best]
 
 
 def calibrate(found: Sequence[Answer], best: FloatArray) -> Calibration:
@@ -201,17 +227,19 @@ def calibrate(found: Sequence[Answer], best: FloatArray) -> Calibration:
 
     Args:
         found: log evidence and labels of held-out videos.
-        best: (queries, 2) best log evidence in the video that shows the answer, and in one that does not.
+        best: (n, 3) of `_best_scores`.
     """
     slope, offset = fit_calibration(*_joined(found))
     halves = [found[index::2] for index in (0, 1)]
     bins = reliability(*_joined(halves[1]), *fit_calibration(*_joined(halves[0])))
-    there = np.repeat([1.0, 0.0], len(best))
-    match_slope, match_offset = fit_calibration(best.T.ravel(), there)
-    chances = sigmoid(match_slope * best + match_offset)
-    none = float(np.floor(1000 * np.percentile(chances[:, 0], FALSELY)) / 1000)
-    noted = float(100 * (chances[:, 1] < none).mean())
-    return Calibration(slope, offset, match_slope, match_offset, none, noted, bins)
+    facts, shown = best[:, :2].astype(np.float64), best[:, 2] > 0
+    match_slope, excess, match_offset = fit_calibration(facts, shown)
+    if excess > 0:  # More scenes cannot speak for a query: chance of the sample.
+        excess, (match_slope, match_offset) = 0.0, fit_calibration(facts[:, 0], shown)
+    chances = sigmoid(match_slope * facts[:, 0] + excess * facts[:, 1] + match_offset)
+    none = float(np.floor(1000 * np.percentile(chances[shown], FALSELY)) / 1000)
+    noted = float(100 * (chances[~shown] < none).mean())
+    return Calibration(slope, offset, match_slope, match_offset, abs(excess), none, noted, bins)
 
 
 def _joined(found: Sequence[Answer]) -> tuple[FloatArray, FloatArray]:

@@ -102,12 +102,17 @@ def test_calibration_recovers_the_sigmoid_that_made_the_labels() -> None:
 def test_no_answer_is_said_below_what_few_of_the_answered_stay_below() -> None:
     rng = np.random.default_rng(0)
     found = [Answer(np.array([0.0, 2.0]) + rng.normal(), np.array([0.0, 1.0])) for _ in range(40)]
-    best = np.stack([rng.normal(3, 1, 400), rng.normal(0, 1, 400)], axis=1)
-    calibration = calibrate(found, best)
-    chances = 1 / (1 + np.exp(-(calibration.match_slope * best + calibration.match_offset)))
-    assert (chances[:, 0] < calibration.none_below).mean() == pytest.approx(FALSELY / 100, abs=0.01)
-    assert calibration.absent_noted == pytest.approx(100 * (chances[:, 1] < calibration.none_below).mean())
-    assert calibration.match_slope == pytest.approx(3, abs=0.6)  # Two normal distributions, three deviations apart.
+    shown, excess = np.tile([1.0, 0.0], 2000), np.repeat(np.log([0.5, 1.0, 2.0, 4.0]), 1000)
+    luck = np.stack([3 * shown + 0.5 * excess + rng.normal(0, 1, 4000), excess, shown], axis=1)
+    calibration = calibrate(found, luck)
+    odds = calibration.match_slope * luck[:, 0] + calibration.match_offset - calibration.match_scenes * excess
+    chances = 1 / (1 + np.exp(-odds))
+    assert (chances[shown == 1] < calibration.none_below).mean() == pytest.approx(FALSELY / 100, abs=0.01)
+    assert calibration.absent_noted == pytest.approx(100 * (chances[shown == 0] < calibration.none_below).mean())
+    assert calibration.match_slope == pytest.approx(3, abs=0.4)  # Two normal distributions, three deviations apart.
+    assert calibration.match_scenes == pytest.approx(3 * 0.5, abs=0.3)
+    luck[:, 0] -= excess
+    assert calibrate(found, luck).match_scenes == 0  # More scenes do not speak for a query.
 
 
 def test_ordinary_footage_is_means_of_like_takes() -> None:

@@ -106,6 +106,11 @@ def _together(pooled: Mapping[str, FloatArray]) -> FloatArray:
     return np.maximum(np.sum(list(pooled.values()), axis=0, dtype=np.float32), _LEAST_EVIDENCE)
 
 
+def scene_excess(chances: FloatArray) -> float:
+    """Log of how many scenes these borders part over how many are usual: what the best of them gains by chance."""
+    return math.log(min(1 + float(chances.sum()), _MOST_SCENES) / _USUAL_SCENES)
+
+
 class CFSumLiteScorer(Scorer):
     """Scores clips by how they answer a query, in pictures and in sound.
 
@@ -179,7 +184,7 @@ class CFSumLiteScorer(Scorer):
             raise ConfigError("cfsum-lite scores clips by how they answer a query, and none was given: use --query")
         self._check(features, query)
         classes, weights = self._senses(features)
-        chances = self._borders(features, shots)
+        chances = self.borders(features, shots)
         pooled = {kind: rows[0] for kind, rows in self._pooled(features, [query], classes, weights, chances).items()}
         together = _together(pooled)
         log_evidence = np.log(together) - self._usual([query])
@@ -197,7 +202,7 @@ class CFSumLiteScorer(Scorer):
         """
         for query in queries:
             self._check(features, query)
-        pooled = self._pooled(features, queries, *self._senses(features), self._borders(features, shots))
+        pooled = self._pooled(features, queries, *self._senses(features), self.borders(features, shots))
         return np.asarray(np.log(_together(pooled)) - self._usual(queries)[:, None], dtype=np.float32)
 
     def _senses(self, features: Features) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
@@ -210,13 +215,14 @@ class CFSumLiteScorer(Scorer):
             weights["visual"] = 1 - weights["audio"]
         return classes, weights
 
-    def _borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
+    def borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
+        """(num_clips - 1,) the chance that a scene begins after each clip but the last."""
         return self._weights.borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
 
     def _match(self, best: float, chances: FloatArray) -> Match:
         """The verdict on a query whose best clip has this log evidence, in a video with these borders."""
-        config, scenes = self.config, min(1 + float(chances.sum()), _MOST_SCENES)
-        luck = config.match_scenes * math.log(scenes / _USUAL_SCENES)
+        config = self.config
+        luck = config.match_scenes * scene_excess(chances)
         chance = float(sigmoid(np.array(config.match_slope * best + config.match_offset - luck, dtype=np.float32)))
         if chance < config.none_below:
             return Match("none", chance)
