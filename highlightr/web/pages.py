@@ -7,10 +7,10 @@ videos, and packaged files.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -38,7 +38,7 @@ PACKAGE = "highlightr.web"
 SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}
 """Of the report."""
 
-SCRIPTS = ("list", "studio", "api", "edit", "player", "lanes", "panels", "keyboard")
+SCRIPTS = ("list", "studio", "api", "edit", "player", "lanes", "panels", "keyboard", "track", "keeping")
 OWN = ("studio.css", "icon.svg", *(f"{name}.js" for name in SCRIPTS))
 TIMELINE_WORDS = (
     ("otio", "OpenTimelineIO"),
@@ -215,4 +215,4 @@ def _page(page: str, **values: Any) -> Response:
 
 
 def _plain(state: StudioState) -> Any:
-    return msgspec.to_builtins(state)
+    return asdict(state)  # Not by msgspec, which leaves out what has its default.

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.web.browser import Page, needs_browser, opened
+from tests.web.browser import Page, chromium, needs_browser
+from tests.web.conftest import running
 from tests.web.test_writing import numbers
 
 pytestmark = needs_browser
@@ -18,10 +20,22 @@ pytestmark = needs_browser
 RATE = 25
 
 
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
 @pytest.fixture
-def page(videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Page]:
-    with opened(videos, tmp_path) as page:
-        yield page
+def page(driver: Any, videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Page]:
+    with running(videos, tmp_path) as client:
+        yield Page(driver, client)
+        for window in driver.window_handles[1:]:
+            driver.switch_to.window(window)
+            driver.close()
+        driver.switch_to.window(driver.window_handles[0])
+        driver.get("about:blank")
+        driver.get_log("browser")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
@@ -228,4 +242,29 @@ def test_fits_a_phone_and_names_everything(page: Page) -> None:
     )
     assert len(sliders) >= 3
     assert all(sliders)
+    assert page.complaints() == []
+
+
+PAYLOAD = "<img src=x onerror=document.title='owned'>'\"</script><script>document.title='owned'</script>{{7*7}}"
+
+
+def test_names_queries_and_states_are_text(page: Page) -> None:
+    hostile = PAYLOAD.replace("/", "") + ".mp4"
+    folder = page.client.folder
+    (folder / "numbers.mp4").rename(folder / hostile)
+    segment = {"start_seconds": 1, "stop_seconds": 2, "title": PAYLOAD, "query": PAYLOAD}
+    state = {"segments": [segment], "queries": [{"text": PAYLOAD}]}
+    (folder / f"{hostile}.studio.json").write_text(json.dumps(state))
+    page.open(hostile)
+    page.until_js("studio.asked[0].found")
+    assert page.js("return document.title") == f"{hostile} · highlightr"
+    assert page.find("#track .body").text.endswith(PAYLOAD)
+    assert page.find(".query-name").text == PAYLOAD
+    assert page.js("return document.querySelectorAll('img[src=x], script:not([src])').length") == 0
+    page.find("#segments [aria-label^='Mark as example']").click()
+    page.until_js("document.getElementById('alert').textContent.includes('onerror')")
+    page.driver.get(f"http://127.0.0.1:{page.client.port}/")
+    page.until_js("document.querySelectorAll('.video').length === 2")
+    assert hostile in page.find("#videos").text
+    assert page.js("return document.title") != "owned"
     assert page.complaints() == []

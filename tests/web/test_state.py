@@ -112,6 +112,8 @@ def test_links_pipes_and_folders_are_refused(store: tuple[StateStore, Video], tm
 def test_pages_keep_and_read_states(studio: Client) -> None:
     video = studio.video("numbers.mp4")
     path = f"/api/videos/{video}/state"
+    empty = studio.get(f"/api/videos/{video}").json()["state"]
+    assert set(empty) == {"schema_version", "revision", "queries", "active", "segments", "budget_seconds"}
     plain = {"segments": [{"start_seconds": 1, "stop_seconds": 2, "title": "<b>", "query": None}], "budget_seconds": 5}
     assert studio.ask("PUT", path, {"state": plain}).json() == {"revision": 1}
     about = studio.get(f"/api/videos/{video}").json()

@@ -1,6 +1,7 @@
 // One video in the studio: what was asked, what was edited, and how both are kept.
 import { $, call, listen, say } from "./api.js";
 import { Edit } from "./edit.js";
+import { Keeping } from "./keeping.js";
 import { listenToKeys } from "./keyboard.js";
 import { Lanes } from "./lanes.js";
 import { label, showJobs, showLength, showQueries, showSegments, showSuggestions, writeDialog } from "./panels.js";
@@ -9,22 +10,19 @@ import { Player } from "./player.js";
 const { clamp, clock } = Timeline;
 const id = document.body.dataset.video;
 const COLOURS = 6;
-const SAVE_MS = 400;
 const ADDED_SECONDS = 4;
 const MOST_QUERIES = 12;
 
-class Studio {
+class Studio extends Keeping {
   constructor(about) {
+    super();
     this.id = id;
     this.about = about;
     this.duration = about.duration;
     this.frame = about.rate ? 1 / about.rate : 0.04;
     this.asked = [];
     this.activeIndex = 0;
-    this.budget = null;
-    this.revision = 0;
     this.marked = null;
-    this.dirty = this.saving = this.refused = false;
     this.finished = new Set();
     this.edit = new Edit(this.duration, (seconds) => this.onFrame(seconds), (kind) => this.changed(kind));
     this.player = new Player(id, this.duration, (seconds) => this.moved(seconds));
@@ -36,7 +34,7 @@ class Studio {
     $("facts").textContent = `${clock(this.duration, 0)} · ${about.width} × ${about.height}${about.rate ? ` · ${about.rate.toFixed(2).replace(/\.?0+$/, "")} fps` : ""}`;
     $("total").textContent = `/ ${clock(this.duration, 2)}`;
     listen((news) => this.news(news), (open) => { if (open !== this.online) { this.online = open; this.showSaved(); } });
-    window.addEventListener("beforeunload", (event) => { if (this.dirty && !this.refused) { this.save(); event.preventDefault(); } });
+    window.addEventListener("pagehide", () => { if (this.dirty && !this.refused) this.save(); });
   }
 
   onFrame(seconds) {
@@ -140,70 +138,6 @@ class Studio {
     if (this.player.pieces) { this.player.pause(); return; }
     const index = this.edit.segments.findIndex((one) => one.id === this.edit.selected);
     this.player.playSummary(this.edit.pieces, Math.max(index, 0));
-  }
-
-  // ---- Keeping it
-  later() {
-    if (this.loading) return;
-    this.dirty = true;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.save(), SAVE_MS);
-    this.showSaved();
-  }
-
-  state() {
-    return {
-      schema_version: 1, revision: this.revision, active: this.activeIndex, budget_seconds: this.budget,
-      queries: this.asked.map(({ text, shown }) => ({ text, shown })), segments: this.edit.plain(),
-    };
-  }
-
-  async save() {
-    clearTimeout(this.timer);
-    if (this.saving) { this.later(); return; }
-    this.saving = true;
-    this.dirty = false;
-    try {
-      const answer = await call("PUT", `/api/videos/${id}/state`, { state: this.state(), replace_damaged: this.refused });
-      this.revision = answer.revision;
-      this.refused = false;
-      this.unsaved = "";
-    } catch (error) {
-      if (error.status === 409 && error.answer.state) {
-        this.load(error.answer.state, "");
-        say("This video was edited in another window; what was saved there was taken over.", "note");
-      } else {
-        this.unsaved = error.message;
-        say(`Not saved: ${error.message}`);
-      }
-    }
-    this.saving = false;
-    this.showSaved();
-  }
-
-  load(state, refused) {
-    this.loading = true;
-    this.refused = Boolean(refused);
-    if (refused) say(`${refused}. It is replaced at your first change.`);
-    const known = new Map(this.asked.map((one) => [one.text, one]));
-    this.asked = [];
-    for (const { text, shown } of state.queries) {
-      this.asked.push({ colour: this.freeColour(), found: null, job: null, ...known.get(text), text, shown });
-    }
-    this.activeIndex = clamp(state.active, 0, Math.max(this.asked.length - 1, 0));
-    this.budget = state.budget_seconds;
-    $("budget").value = this.budget === null ? "" : String(this.budget);
-    this.revision = state.revision;
-    this.edit.load(state.segments.filter((one) => one.start_seconds < this.duration - 0.01).map((one) => ({ ...one, stop_seconds: Math.min(one.stop_seconds, this.duration) })));
-    this.wantsFirst = !this.edit.segments.length;
-    this.loading = this.dirty = false;
-    for (const query of this.asked) if (!query.found) this.fetchCurve(query);
-    this.show();
-    this.lanes.draw();
-  }
-
-  showSaved() {
-    $("saved").textContent = this.online === false ? "Not connected" : this.unsaved ? "Not saved" : this.dirty || this.saving ? "Saving…" : this.revision ? "Saved" : "";
   }
 
   // ---- News of the server
