@@ -39,6 +39,10 @@ STAGE_WORDS = {
 }
 
 
+MOST_BARS = 8
+"""Bars on the screen at a time; the oldest give way."""
+
+
 @cache
 def error_console() -> Console:
     """The one console on stderr: bars and log lines that share it do not overwrite each other."""
@@ -83,6 +87,8 @@ class _BarHook:
 
     def __call__(self, stage: str, completed: float, total: float) -> None:
         if stage not in self._tasks:
+            for task in list(self._tasks.values())[:-MOST_BARS]:
+                self._progress.update(task, visible=False)
             self._tasks[stage] = self._progress.add_task(STAGE_WORDS.get(stage, stage), total=total)
         self._progress.update(self._tasks[stage], completed=completed, total=total)
 

@@ -1,14 +1,15 @@
 """``highlightr train --config own``: labelled videos in, a preset folder out, beside figures on videos held out.
 
-Every figure is of videos that the scorer did not learn from; penalties are chosen among the others. What was learned
-becomes the preset's scorer only where it ranks held-out clips better than what ships by more than the standard error
-over videos of the difference; else the preset keeps the shipped scorer, and says so.
+Every figure is of videos that the scorer did not learn from. Penalties are chosen among the others, and so is which of two
+learned scorers is compared with what ships. What was learned becomes the preset's scorer only where it ranks held-out
+clips better than what ships by more than the standard error over videos of the difference; else the preset keeps the
+shipped scorer, and says so.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ import yaml
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import check_folder_output, whole_folder, write_whole
-from highlightr.core.progress import ProgressHook
+from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.tensors import write_arrays
 from highlightr.core.types import FloatArray
 from highlightr.evaluation import Row, evaluate_cases, find_protocol
@@ -36,6 +37,9 @@ MANY_ITEMS = 60
 """Labelled items from which on the full CFSum is tried beside the linear one."""
 
 REPORT = "report.json"
+
+CHOSEN = "own, chosen on the others"
+"""Row of what was learned where there are two: for each held-out video, the one that is better on the others."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def train_own(
         items = found.of_kind(with_query)
         if not items:
             continue
-        judged, own = _kind(kind, items, base, place, notes)
+        judged, own = _kind(kind, items, base, place, notes, progress or silent)
         if judged is None:
             continue
         results.append(judged)
@@ -112,7 +116,7 @@ def train_own(
 
 
 def _kind(
-    kind: str, items: Sequence[Labelled], base: Preset, device: str, notes: list[str]
+    kind: str, items: Sequence[Labelled], base: Preset, device: str, notes: list[str], progress: ProgressHook
 ) -> tuple[KindResult | None, Fitted | None]:
     """Judge and, where it is better, fit on everything."""
     data = OwnData(tuple(items), ())
@@ -125,14 +129,15 @@ def _kind(
     folds = folds_of(data.videos)
     how = "each video held out once" if len(data.videos) < LEAVE_ONE_OUT_BELOW else f"{len(folds)} folds by video"
     own_notes.append(f"judged by {how}: {len(data.videos)} videos, {len(items)} labelled items")
-    learned = {fit.name: _held_out(fit, items, folds) for fit in fits}
+    learned = {fit.name: _held_out(fit, items, folds, progress) for fit in fits}
     shipped = {name: [each.rows[name] for each in items] for name in items[0].rows}
     default = base.scorer_name("" if kind == "query" else None)
     best = max(learned, key=lambda name: _mean(items, learned[name]), default=None)
-    better = best is not None and _is_better(items, learned[best], shipped[default])
+    chosen = chosen_elsewhere(items, learned, folds) if learned else []
+    better = best is not None and _is_better(items, chosen, shipped[default])
     if best is not None:
         own_notes.append(_verdict(best, default, better))
-    rows = _rows(items, learned | shipped)
+    rows = _rows(items, learned | ({CHOSEN: chosen} if len(learned) > 1 else {}) | shipped)
     own = next(fit for fit in fits if fit.name == best).fit(items) if better else None
     kept = default if own is None else f"own-{kind.replace('_', '-')}"
     result = KindResult(kind, rows, len(items), len(data.videos), better, kept, tuple(own_notes))
@@ -156,14 +161,36 @@ def _fits(kind: str, items: Sequence[Labelled], base: Preset, device: str, notes
         yield FullFit(kind == "query", device)
 
 
-def _held_out(fit: Fit, items: Sequence[Labelled], folds: Sequence[set[str]]) -> list[FloatArray]:
+def _held_out(
+    fit: Fit, items: Sequence[Labelled], folds: Sequence[set[str]], progress: ProgressHook
+) -> list[FloatArray]:
     """Scores of every item by a fit without its video, in the order of the items."""
     scores: dict[str, FloatArray] = {}
-    for fold in folds:
+    stage = f"Learning, {fit.name}, {len(folds)} times"
+    progress(stage, 0.0, 1.0)
+    for done, fold in enumerate(folds):
+        progress(stage, done, len(folds))
         rest, held = split(items, fold)
         fitted = fit.fit(rest)
         scores |= {each.item.key: fitted.scores(each) for each in held}
+    progress(stage, len(folds), len(folds))
     return [scores[each.item.key] for each in items]
+
+
+def chosen_elsewhere(
+    items: Sequence[Labelled], learned: Mapping[str, list[FloatArray]], folds: Sequence[set[str]]
+) -> list[FloatArray]:
+    """Scores of what was learned, in every fold those of the scorer that ranks the *other* folds' videos best.
+
+    A scorer that is picked by the figures that it is then judged by looks better than it is.
+    """
+    precisions = {name: _precisions(items, scores) for name, scores in learned.items()}
+    pick: dict[str, str] = {}
+    for fold in folds:
+        others = [video for video in next(iter(precisions.values())) if video not in fold]
+        best = max(learned, key=lambda name: np.mean([precisions[name][video] for video in others]))
+        pick |= dict.fromkeys(fold, best)
+    return [learned[pick[each.item.group]][i] for i, each in enumerate(items)]
 
 
 def _precisions(items: Sequence[Labelled], scores: Sequence[FloatArray]) -> dict[str, float]:

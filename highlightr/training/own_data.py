@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from highlightr.core.errors import ConfigError, DecodeError, MediaError
-from highlightr.core.progress import ProgressHook
+from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, FloatArray, Query, Shot
 from highlightr.datasets import plain
 from highlightr.datasets.base import Item
@@ -81,14 +81,17 @@ def gather(folder: Path, preset: Preset, device: str, progress: ProgressHook | N
     _enough({item.path.name for item in found.items}, folder, "named by rows that can be used")
     notes = [f"{problem.item}: {problem.reason}" for problem in found.problems]
     models = load_models(preset, device)
-    highlighter = Highlighter(preset, models, FeatureCache(), progress)
+    cache, count = FeatureCache(), len({item.path for item in found.items})
     others = [
         (name, load_models(preset.with_scorer(name), device, with_extractors=False))
         for name in preset.scorers
         if name == "zeroshot"
     ]
     items: list[Labelled] = []
-    for path, group in groupby(sorted(found.items, key=lambda item: item.path), key=lambda item: item.path):
+    by_path = groupby(sorted(found.items, key=lambda item: item.path), key=lambda item: item.path)
+    for number, (path, group) in enumerate(by_path, start=1):
+        told = _one_stage(progress or silent, f"Video {number} of {count}, {path.name}")
+        highlighter = Highlighter(preset, models, cache, told)
         try:
             items += _labelled(list(group), path, folder, models, highlighter, others, notes)
         except (MediaError, DecodeError) as error:
@@ -96,6 +99,16 @@ def gather(folder: Path, preset: Preset, device: str, progress: ProgressHook | N
     data = OwnData(tuple(items), tuple(notes))
     _enough(set(data.videos), folder, "left that can be read and whose labels name some of their clips and not all")
     return data
+
+
+def _one_stage(progress: ProgressHook, name: str) -> ProgressHook:
+    """Tell of the decoding alone, which is nearly all of the time, under the video's name."""
+
+    def told(stage: str, completed: float, total: float) -> None:
+        if stage == "extract":
+            progress(name, completed, total)
+
+    return told
 
 
 def _enough(videos: set[str], folder: Path, which: str) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.types import Features, TimeGrid
+from highlightr.datasets.base import Item
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.training import own
 from highlightr.training.linear import moved_map, ridge_map
-from highlightr.training.own import train_own
-from highlightr.training.own_data import folds_of
+from highlightr.training.own import chosen_elsewhere, train_own
+from highlightr.training.own_data import Labelled, folds_of
 from highlightr.zoo import load_preset
 from tests.cli.run import run
 
@@ -123,6 +125,26 @@ def test_a_preset_folder_takes_no_weights_from_elsewhere(tmp_path: Path) -> None
         load_preset(tmp_path)
 
 
+def test_which_learned_scorer_counts_is_chosen_on_other_videos() -> None:
+    labels = np.array([1.0, 0, 0, 0], dtype=np.float32)
+    items = [
+        Labelled(
+            Item(f"{video}#q", video, "q", TimeGrid(4.0, 1.0), labels, labels[:, None].astype(float), group=video),
+            Features(TimeGrid(4.0, 1.0), {}),
+            (),
+            None,
+            {},
+        )
+        for video in "abc"
+    ]
+    right, wrong = np.array([3.0, 2, 1, 0]), np.array([0.0, 1, 2, 3])
+    learned = {"steady": [right, right, wrong], "lucky": [wrong, wrong, right]}
+    folds = [{"a"}, {"b"}, {"c"}]
+    chosen = chosen_elsewhere(items, learned, folds)
+    # a: steady and lucky are equal on b and c, and the first is taken; c: steady is right on both others
+    assert [list(each) for each in chosen] == [list(right), list(right), list(wrong)]
+
+
 def test_folds() -> None:
     assert folds_of(["a", "b", "c"]) == [{"a"}, {"b"}, {"c"}]
     names = [str(i) for i in range(12)]
@@ -149,5 +171,6 @@ def test_with_many_labels_the_full_network_is_tried_beside_the_linear_one(
     monkeypatch.setattr(own, "MANY_ITEMS", 3)
     for source in (videos, moments(tmp_path / "data", videos, 3)):
         (kind,) = train_own(source, tmp_path / f"mine-{source.name}", device="cpu").kinds
-        assert [row.name for row in kind.rows][:2] == ["linear CFSum, own", "full CFSum, own"]
+        names = ["linear CFSum, own", "full CFSum, own", "own, chosen on the others"]
+        assert [row.name for row in kind.rows][:3] == names
         assert load_preset(tmp_path / f"mine-{source.name}").measured
