@@ -3,9 +3,9 @@
     python -m benchmarks.own_labels --data ../shared/data/charades_clip [--labels 15 60 240] [--seeds 3]
 
 A fifth of the videos is held out. Both learn from the same few queries of the others, drawn by video: the full CFSum
-with the config's settings on CLIP's features, and a ridge map from the mean picture of a moment to its sentence, whose
-penalty is chosen by folds inside. Printed is the mAP over the clips of each held-out query, beside random scores and the
-position prior. The lite preset's linear scorer starts from a map that ships, so it needs fewer labels than the one here.
+with the config's settings on CLIP's features, and a ridge map from the mean picture of a moment to its sentence, with a
+penalty chosen by folds inside. Printed is the mAP over the clips of each held-out query, beside random scores and the
+position prior. The lite preset's linear scorer starts from a map that ships: it needs fewer labels than the one here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """``highlightr train --config own``: labelled videos in, a preset folder out, beside figures on videos held out.
 
-Every figure is of videos that the scorer did not learn from. Penalties are chosen among the others, and so is which of two
-learned scorers is compared with what ships. What was learned becomes the preset's scorer only where it ranks held-out
-clips better than what ships by more than the standard error over videos of the difference; else the preset keeps the
-shipped scorer, and says so.
+Every figure is of videos that the scorer did not learn from. Penalties are chosen among the others, and so is which of
+two learned scorers is compared with what ships. What was learned becomes the preset's scorer only where it ranks
+held-out clips better than what ships by more than the standard error over videos of the difference; else the preset
+keeps the shipped scorer, and says so.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ __all__ = ["MANY_ITEMS", "KindResult", "OwnResult", "train_own"]
 
 MANY_ITEMS = 60
 """Labelled items from which on the full CFSum is tried beside the linear one."""
+
+PICTURES = {"lite": "efficientnet_lite0", "clip": "clip"}
+"""Preset whose features can be trained on to its stream of pictures."""
 
 REPORT = "report.json"
 
@@ -88,8 +91,8 @@ def train_own(
         OutputError: `out` exists already or cannot be written.
         WeightsError: weights of the features that are not here.
     """
-    if features not in ("lite", "clip"):
-        raise ConfigError(f"own videos are trained on the features of lite or clip, got {features!r}")
+    if features not in PICTURES:
+        raise ConfigError(f"own videos are trained on the features of {' or '.join(PICTURES)}, got {features!r}")
     if (out / PRESET_FILE).exists():
         raise OutputError(f"{out} holds a preset already; choose another name with --out")
     check_folder_output(out)
@@ -153,12 +156,10 @@ def _fits(kind: str, items: Sequence[Labelled], base: Preset, device: str, notes
         notes.append(f"{base.name} compares pictures with words as it is; there is nothing linear to fit to a query")
     if len(items) < MANY_ITEMS:
         notes.append(f"the full CFSum was not tried: it takes {MANY_ITEMS} labelled items, and there are {len(items)}")
-    elif base.name != "lite":
-        notes.append("the full CFSum was not tried: its config `own` is for the features of lite")
     elif not (find_spec("torch") and find_spec("lightning")):
         notes.append("the full CFSum was not tried: pip install 'highlightr[train]' brings what it needs")
     else:
-        yield FullFit(kind == "query", device)
+        yield FullFit(device, PICTURES[base.name])
 
 
 def _held_out(

@@ -150,8 +150,8 @@ class FullFit(Fit):
 
     name = "full CFSum, own"
 
-    def __init__(self, with_query: bool, device: str) -> None:
-        self._with_query, self._device = with_query, device
+    def __init__(self, device: str, pictures: str) -> None:
+        self._device, self._pictures = device, pictures
 
     def fit(self, items: Sequence[Labelled]) -> Fitted:
         """Train for the config's epochs."""
@@ -161,10 +161,13 @@ class FullFit(Fit):
         from highlightr.training.loop import BEST, fit
         from highlightr.training.own_full import Kept
 
-        config = load_config("own")
-        if not self._with_query:
-            changes = {"scorer.config.modalities": ["video", "audio"], "scorer.config.similarity_width": 0}
-            config = config.changed(changes)
+        width = items[0].features.streams[self._pictures].shape[1]
+        changes: dict[str, Any] = {"scorer.config.video_streams": {self._pictures: width}}
+        if items[0].query is not None:
+            changes["scorer.config.text_width"] = items[0].query.tokens.shape[1]
+        else:
+            changes |= {"scorer.config.modalities": ["video", "audio"], "scorer.config.similarity_width": 0}
+        config = load_config("own").changed(changes)
         learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
         with TemporaryDirectory() as folder:
             store = Store(Kept(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))

@@ -17,8 +17,10 @@ from highlightr.training import own
 from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own import chosen_elsewhere, train_own
 from highlightr.training.own_data import Labelled, folds_of
-from highlightr.zoo import load_preset
+from highlightr.zoo import load_preset, store
+from highlightr.zoo.presets import with_model
 from tests.cli.run import run
+from tests.features.backbones.hub import use_small_model, write_small_model
 
 SIZE = "320x180:r=10"
 
@@ -161,6 +163,34 @@ def test_ridge_is_the_same_from_either_side_and_a_move_starts_at_the_map(count: 
     start = rng.standard_normal((9, 2))
     assert moved_map(start, rows, targets, 1e9) == pytest.approx(start, abs=1e-5)
     assert moved_map(start, rows, rows @ start, 0.1) == pytest.approx(start, abs=1e-5)
+
+
+def test_on_clips_features_with_random_weights(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a query a linear map of them is tried; with one the full network alone, and that is said."""
+    pytest.importorskip("open_clip")
+    pytest.importorskip("lightning")
+    use_small_model(monkeypatch)
+    weights = write_small_model(tmp_path)
+    monkeypatch.setattr(store, "hub_file", lambda name: weights)
+    monkeypatch.setattr(own, "load_preset", lambda name: with_model(load_preset(name), "small"))
+    monkeypatch.chdir(tmp_path)
+    command = ("train", "--config", "own", "--features", "clip", "--device", "cpu", "--json")
+    trained = run(capsys, monkeypatch, *command, "--data", videos, "--out", "scored")
+    assert trained.code == 0, trained.err
+    (kind,) = json.loads(trained.out)["kinds"]
+    assert [row["name"] for row in kind["rows"]][:2] == ["linear CFSum, own", "zeroshot"]
+    monkeypatch.setattr(own, "MANY_ITEMS", 3)
+    asked = run(capsys, monkeypatch, *command, "--data", moments(tmp_path / "data", videos, 3), "--out", "asked")
+    assert asked.code == 0, asked.err
+    (kind,) = json.loads(asked.out)["kinds"]
+    assert [row["name"] for row in kind["rows"]][:3] == ["full CFSum, own", "cosine", "zeroshot"]
+    assert any("nothing linear to fit" in note for note in kind["notes"])
+    for name, options in (("scored", ()), ("asked", ("--query", "a colourful fractal"))):
+        made = ("summarize", videos / "a.mp4", "--preset", name, "--duration", "4", "-o", f"{name}.mp4")
+        cut = run(capsys, monkeypatch, *made, *options)
+        assert cut.code == 0, cut.err
 
 
 @pytest.mark.slow

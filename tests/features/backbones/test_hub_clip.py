@@ -9,40 +9,30 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from highlightr import model_loader
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import TimeGrid
 from highlightr.features import create_extractor, create_text_encoder
-from highlightr.features.backbones import clip_classes, hub_clip
-from highlightr.features.backbones.hub_clip import HubModel, hub_model
-from highlightr.features.labels import label_names
+from highlightr.features.backbones.hub_clip import hub_model
 from highlightr.media.sampling import Frame
 from highlightr.zoo import load_preset, store
 from highlightr.zoo.presets import with_model
+from tests.features.backbones.hub import SMALL, use_small_model, write_small_model
 
 open_clip = pytest.importorskip("open_clip")
-
-SMALL = HubModel("ViT-S-32", "someone/small", 384, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), squeezed=True)
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that nobody trained stands for one that lies on the hub; few names stand for all that are embedded."""
-    monkeypatch.setattr(hub_clip, "hub_model", lambda model: SMALL)
-    rows = np.random.default_rng(1).standard_normal((1000, SMALL.width)).astype(np.float32)
-    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    monkeypatch.setattr(clip_classes, "class_vectors", lambda encoder: units)
-    monkeypatch.setattr(model_loader, "label_embeddings", lambda encoder, stream: units[: len(label_names(stream))])
+    use_small_model(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("hub") / "open_clip_model.safetensors"
-    save_file(open_clip.create_model("ViT-S-32", pretrained=None).state_dict(), path)
-    return path
+    return write_small_model(tmp_path_factory.mktemp("hub"))
 
 
 def test_models_are_looked_up_in_open_clips_tables() -> None:
