@@ -1,7 +1,7 @@
-"""Ways to the same frames: which is the fastest decode that gives exactly what the frame taps ask for.
+"""Ways to the same frames: which is the fastest decode that gives exactly what the frame requests ask for.
 
-In: a probed source and frame taps. Out: (tap, index, time, picture) from each way, and which ways are exact: the
-expected time of every pick comes from a list of all frames' timestamps, not from the code that is measured.
+In: a probed source and frame requests. Out: (request, index, time, picture) from each way, and which ways are exact:
+the expected time of every pick comes from a list of all frames' timestamps, not from the code that is measured.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from highlightr.media._container.opening import open_container, packets, start_s
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FramePicker, interval_from, num_frames
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.packet_filter import PacketFilter, looks_of
-from highlightr.media.sampling import AudioTap, Frame, FrameTap
+from highlightr.media.sampling import AudioRequest, Frame, FrameRequest
 
 __all__ = ["WAYS", "Attempt", "expected_picks", "fastest_exact", "picks", "sound"]
 
-Way = Callable[[Source, Sequence[FrameTap]], Iterator[tuple[int, Frame]]]
-"""Gives (index of the tap, frame) for every frame that the taps ask for, in order per tap."""
+Way = Callable[[Source, Sequence[FrameRequest]], Iterator[tuple[int, Frame]]]
+"""Gives (index of the request, frame) for every frame that the requests ask for, in order per request."""
 
 Pick = tuple[int, int, float]
-"""Tap, index of the interval, seconds at which the picked frame appeared."""
+"""SampleRequest, index of the interval, seconds at which the picked frame appeared."""
 
 
 class NotHere(Exception):  # noqa: N818  not an error
@@ -53,20 +53,20 @@ class Attempt:
     exact: bool
 
 
-def fastest_exact(source: Source, taps: Sequence[FrameTap], rounds: int = 1) -> tuple[str, list[Attempt]]:
+def fastest_exact(source: Source, requests: Sequence[FrameRequest], rounds: int = 1) -> tuple[str, list[Attempt]]:
     """The name of the fastest way whose frames are right, and all that were tried."""
-    wanted = expected_picks(source, taps)
+    wanted = expected_picks(source, requests)
     attempts = []
     for name, way in WAYS.items():
         found: list[list[Pick]] = []
-        run = partial(_pick, way, source, taps, found)
+        run = partial(_pick, way, source, requests, found)
         with suppress(NotHere):
             seconds = min(timed(run) for _ in range(rounds))
             attempts.append(Attempt(name, seconds, all(each == wanted for each in found)))
     return min((each for each in attempts if each.exact), key=lambda each: each.seconds).way, attempts
 
 
-def expected_picks(source: Source, taps: Sequence[FrameTap]) -> list[Pick]:
+def expected_picks(source: Source, requests: Sequence[FrameRequest]) -> list[Pick]:
     """The last frame dated at or before the middle of each interval, from the timestamps of a full decode."""
     with open_container(source.path) as container:
         stream: Any = container.streams[source.video.index]
@@ -74,20 +74,20 @@ def expected_picks(source: Source, taps: Sequence[FrameTap]) -> list[Pick]:
         start = start_seconds(container)
         times = [frame.pts * frame.time_base - start for frame in container.decode(stream)]
     found = []
-    for tap_index, tap in enumerate(taps):
-        for index in range(num_frames(source.duration_seconds, tap.frames_per_second)):
-            due = (index + Fraction(1, 2)) / Fraction(tap.frames_per_second) + SLACK_SECONDS
-            found.append((tap_index, index, float(times[max(0, bisect_right(times, due) - 1)])))
+    for request_index, request in enumerate(requests):
+        for index in range(num_frames(source.duration_seconds, request.frames_per_second)):
+            due = (index + Fraction(1, 2)) / Fraction(request.frames_per_second) + SLACK_SECONDS
+            found.append((request_index, index, float(times[max(0, bisect_right(times, due) - 1)])))
     return sorted(found)
 
 
 def picks(frames: Iterator[tuple[int, Frame]]) -> list[Pick]:
     """What a way picked, without the pictures."""
-    return sorted((tap, frame.index, frame.time_seconds) for tap, frame in frames)
+    return sorted((request, frame.index, frame.time_seconds) for request, frame in frames)
 
 
-def _pick(way: Way, source: Source, taps: Sequence[FrameTap], found: list[list[Pick]]) -> None:
-    found.append(picks(way(source, taps)))
+def _pick(way: Way, source: Source, requests: Sequence[FrameRequest], found: list[list[Pick]]) -> None:
+    found.append(picks(way(source, requests)))
 
 
 def sound(source: Source, sample_rates: Sequence[int]) -> None:
@@ -103,33 +103,33 @@ def sound(source: Source, sample_rates: Sequence[int]) -> None:
                     piece.to_ndarray()
 
 
-def _decode(source: Source, taps: Sequence[FrameTap], **how: Any) -> Iterator[tuple[int, Frame]]:
-    for name, item in decode(source, {str(index): tap for index, tap in enumerate(taps)}, **how):
+def _decode(source: Source, requests: Sequence[FrameRequest], **how: Any) -> Iterator[tuple[int, Frame]]:
+    for name, item in decode(source, {str(index): request for index, request in enumerate(requests)}, **how):
         assert isinstance(item, Frame)
         yield int(name), item
 
 
-def every_packet(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+def every_packet(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """highlightr's decode with every frame decoded."""
-    return _decode(source, taps, every_frame=True)
+    return _decode(source, requests, every_frame=True)
 
 
-def own(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
-    """highlightr's decode: groups of pictures side by side, without those that nothing refers to and no tap sees."""
-    return _decode(source, taps)
+def own(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
+    """highlightr's decode: groups of pictures side by side, without those that nothing refers to or requests."""
+    return _decode(source, requests)
 
 
-def frame_threads(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+def frame_threads(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """One decoder with a thread per core, the same pictures left out."""
-    return _in_one_piece(source, [FramePicker(tap, source) for tap in taps])
+    return _in_one_piece(source, [FramePicker(request, source) for request in requests])
 
 
-def keyframes_only(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+def keyframes_only(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """Nothing but keyframes: right only where every frame is one."""
     with open_container(source.path) as container:
         stream: Any = container.streams[source.video.index]
         stream.thread_type, stream.codec_context.skip_frame = "AUTO", "NONKEY"
-        pickers = [FramePicker(tap, source) for tap in taps]
+        pickers = [FramePicker(request, source) for request in requests]
         start = start_seconds(container)
         for frame in container.decode(stream):
             yield from _shown(pickers, frame, start)
@@ -166,21 +166,21 @@ class _GraphPainter:
         return graph
 
 
-def filter_graph(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+def filter_graph(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """As `frame_threads`, with the picked frames scaled by a filter graph. Upright videos with square pixels only."""
-    pickers = [FramePicker(tap, source) for tap in taps]
-    for picker, tap in zip(pickers, taps, strict=True):
-        picker._converter = _GraphPainter(source, tap.short_side)  # type: ignore[assignment]
+    pickers = [FramePicker(request, source) for request in requests]
+    for picker, request in zip(pickers, requests, strict=True):
+        picker._converter = _GraphPainter(source, request.short_side)  # type: ignore[assignment]
     return _in_one_piece(source, pickers)
 
 
-def nvdec(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
-    """A GPU's own decoder, through PyAV; every frame that it decodes comes back to main memory, where taps look."""
+def nvdec(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
+    """A GPU's own decoder, through PyAV; every frame that it decodes comes back to main memory, where requests look."""
     try:
         container = av.open(str(source.path), hwaccel=HWAccel("cuda"))
     except (av.FFmpegError, NotImplementedError, RuntimeError) as error:
         raise NotHere from error
-    return _in_one_piece(source, [FramePicker(tap, source) for tap in taps], container)
+    return _in_one_piece(source, [FramePicker(request, source) for request in requests], container)
 
 
 def _in_one_piece(
@@ -190,7 +190,7 @@ def _in_one_piece(
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
-        packet_filter = PacketFilter(stream, start, looks_of([picker.tap for picker in pickers]))
+        packet_filter = PacketFilter(stream, start, looks_of([picker.request for picker in pickers]))
         for packet in packets(container, stream):
             # The empty packet that ends the stream empties the decoder.
             for each in packet_filter.push(packet) if packet.size else (*packet_filter.finish(), packet):
@@ -199,7 +199,7 @@ def _in_one_piece(
     yield from _left(pickers)
 
 
-def groups_in_parallel(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+def groups_in_parallel(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """Each stretch that begins afresh (IDR) sought, decoded on one thread, sieved, and left after its last pick."""
     starts = _fresh_starts(source)
     spans = list(zip(starts, [*starts[1:], None], strict=True))
@@ -209,7 +209,7 @@ def groups_in_parallel(source: Source, taps: Sequence[FrameTap]) -> Iterator[tup
     with ThreadPoolExecutor(workers) as pool:
         waiting = []
         for number, (first, stop) in enumerate(spans):
-            waiting.append(pool.submit(_stretch, local, opened, source, taps, None if number == 0 else first, stop))
+            waiting.append(pool.submit(_stretch, local, opened, source, requests, None if number == 0 else first, stop))
             if len(waiting) > workers:
                 yield from waiting.pop(0).result()
         for future in waiting:
@@ -218,7 +218,7 @@ def groups_in_parallel(source: Source, taps: Sequence[FrameTap]) -> Iterator[tup
         container.close()
 
 
-def torchcodec(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, Frame]]:
+def torchcodec(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """torchcodec, which highlightr does not depend on: 16 frames by time at once, a thread per core, unscaled."""
     try:
         from torchcodec.decoders import VideoDecoder  # type: ignore[import-not-found, unused-ignore]
@@ -227,14 +227,14 @@ def torchcodec(source: Source, taps: Sequence[FrameTap]) -> Iterator[tuple[int, 
     with open_container(source.path) as container:
         start = float(start_seconds(container))
     decoder = VideoDecoder(str(source.path), seek_mode="approximate", num_ffmpeg_threads=os.cpu_count() or 1)
-    for tap_index, tap in enumerate(taps):
-        count = num_frames(source.duration_seconds, tap.frames_per_second)
+    for request_index, request in enumerate(requests):
+        count = num_frames(source.duration_seconds, request.frames_per_second)
         first, last = decoder.metadata.begin_stream_seconds, decoder.metadata.end_stream_seconds - 1e-3
-        due = [min(max((k + 0.5) / tap.frames_per_second + start, first), last) for k in range(count)]
+        due = [min(max((k + 0.5) / request.frames_per_second + start, first), last) for k in range(count)]
         for done in range(0, count, 16):
             found = decoder.get_frames_played_at(due[done : done + 16])
             for place, (pts, picture) in enumerate(zip(found.pts_seconds, found.data, strict=True)):
-                yield tap_index, Frame(done + place, float(pts) - start, picture.permute(1, 2, 0).numpy())
+                yield request_index, Frame(done + place, float(pts) - start, picture.permute(1, 2, 0).numpy())
 
 
 WAYS: dict[str, Way] = {
@@ -259,7 +259,12 @@ def _fresh_starts(source: Source) -> list[int]:
 
 
 def _stretch(
-    local: threading.local, opened: list[Any], source: Source, taps: Sequence[FrameTap], first: int | None, stop: Any
+    local: threading.local,
+    opened: list[Any],
+    source: Source,
+    requests: Sequence[FrameRequest],
+    first: int | None,
+    stop: Any,
 ) -> list[tuple[int, Frame]]:
     """The picks in ``[first, stop)``, in pts; `None` is the video's own end on that side."""
     if not hasattr(local, "container"):
@@ -270,7 +275,7 @@ def _stretch(
     stream: Any = container.streams[source.video.index]
     start = start_seconds(container)
     since = None if first is None else first * stream.time_base - start
-    pickers = [FramePicker(tap, source, since) for tap in taps]
+    pickers = [FramePicker(request, source, since) for request in requests]
     for picker in pickers:
         if stop is not None:
             picker._count = min(picker._count, interval_from(stop * stream.time_base - start, picker._rate))
@@ -279,7 +284,7 @@ def _stretch(
         return found
     container.seek(start_pts(stream) if first is None else first, stream=stream)
     for frame in _frames(
-        container, stream, PacketFilter(stream, start, looks_of([picker.tap for picker in pickers])), stop
+        container, stream, PacketFilter(stream, start, looks_of([picker.request for picker in pickers])), stop
     ):
         found += _shown(pickers, frame, start)
         if all(picker._index >= picker._count for picker in pickers):
@@ -306,15 +311,15 @@ def _frames(container: Any, stream: Any, packet_filter: PacketFilter, stop: int 
 
 def _shown(pickers: Sequence[FramePicker], frame: Any, start: Fraction) -> Iterator[tuple[int, Frame]]:
     seconds = frame.pts * frame.time_base - start
-    for tap, picker in enumerate(pickers):
-        yield from ((tap, item) for item in picker.push(frame, seconds))
+    for request, picker in enumerate(pickers):
+        yield from ((request, item) for item in picker.push(frame, seconds))
 
 
 def _left(pickers: Sequence[FramePicker]) -> Iterator[tuple[int, Frame]]:
-    for tap, picker in enumerate(pickers):
-        yield from ((tap, item) for item in picker.finish())
+    for request, picker in enumerate(pickers):
+        yield from ((request, item) for item in picker.finish())
 
 
-def sound_rates(taps: Sequence[object]) -> list[int]:
+def sound_rates(requests: Sequence[object]) -> list[int]:
     """The sample rates that are asked for, each once."""
-    return sorted({tap.sample_rate for tap in taps if isinstance(tap, AudioTap)})
+    return sorted({request.sample_rate for request in requests if isinstance(request, AudioRequest)})

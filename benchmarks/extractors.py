@@ -3,7 +3,7 @@
     python -m benchmarks.extractors VIDEO --features clip cnn14 r3d34 --seconds 20 --repeat 3
 
 Per extractor, on random weights: `forward`, the network alone on the very tensors that an extraction gave it;
-`extraction`, the items of its tap pushed into it (cropping, normalising, batching, placing on the grid); `pass`,
+`extraction`, the items of its request pushed into it (cropping, normalising, batching, placing on the grid); `pass`,
 decoding and that. The gap is what `extraction` adds to `forward`. Both are the same calls, compared before any timing.
 """
 
@@ -98,10 +98,10 @@ def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
 
 
 def _items(source: Source, extractor: Any, grid: TimeGrid) -> list[Item]:
-    """The items of the extractor's tap within the grid, decoded beforehand."""
-    tap, kept = extractor.tap, []
-    for _, item in decode(source, {"tap": tap}):
-        rate = tap.frames_per_second if isinstance(item, Frame) else tap.sample_rate
+    """The items of the extractor's request within the grid, decoded beforehand."""
+    request, kept = extractor.request, []
+    for _, item in decode(source, {"request": request}):
+        rate = request.frames_per_second if isinstance(item, Frame) else request.sample_rate
         place = item.index if isinstance(item, Frame) else item.start_sample  # type: ignore[union-attr]
         if place >= grid.duration_seconds * rate:
             break

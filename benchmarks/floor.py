@@ -45,7 +45,7 @@ from highlightr.core.types import Segment, Source, Summary
 from highlightr.media import probe
 from highlightr.media._cut.codecs import CRF, PRESET
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 TARGETS = {"lite": 1.15}
 OTHER_TARGET = 1.10
@@ -75,10 +75,10 @@ class Job:
         return self.highlighter._models
 
     @property
-    def taps(self) -> list[Any]:
+    def requests(self) -> list[Any]:
         """What the networks look at; the thumbnails that shots are found in are the pipeline's own affair."""
         networks = [each for each in extractors_of(self.models) if each.streams.keys() - {"motion", "novelty"}]
-        return list(dict.fromkeys(each.tap for each in networks))
+        return list(dict.fromkeys(each.request for each in networks))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -104,7 +104,7 @@ def measure(job: Job, rounds: int) -> dict[str, Any]:
         summary = job.summarize()
     networks = [each for each in networks if each.count]
     _say("the fastest exact decode")
-    way, attempts = fastest_exact(job.source, _frame_taps(job))
+    way, attempts = fastest_exact(job.source, _frame_requests(job))
     found = {}
     for each in networks:
         _say(f"the fastest backend of {each.name}")
@@ -154,17 +154,17 @@ def _say(what: str) -> None:
     print(f"measuring: {what}", file=sys.stderr, flush=True)
 
 
-def _frame_taps(job: Job) -> list[FrameTap]:
-    return [tap for tap in job.taps if isinstance(tap, FrameTap)]
+def _frame_requests(job: Job) -> list[FrameRequest]:
+    return [request for request in job.requests if isinstance(request, FrameRequest)]
 
 
 def _floor_pieces(
     job: Job, way: str, networks: Sequence[Network], chosen: dict[str, Trial], calls: ScorerCalls | None
 ) -> dict[str, Callable[[], object]]:
     """What the floor is made of, apart from the cut."""
-    taps, rates = _frame_taps(job), sound_rates(job.taps)
+    requests, rates = _frame_requests(job), sound_rates(job.requests)
     pieces: dict[str, Callable[[], object]] = {
-        "decode": lambda: picks(WAYS[way](job.source, taps)),
+        "decode": lambda: picks(WAYS[way](job.source, requests)),
         "sound": partial(sound, job.source, rates),
     }
     for network in networks:
@@ -258,9 +258,10 @@ def stages(job: Job, calls: ScorerCalls | None, segments: Sequence[Segment]) -> 
     with listening(extractors_of(job.models)) as networks, thread_seconds() as threads:
         wall = timed(job.summarize)
     job.highlighter._progress = before
-    every_tap = list(dict.fromkeys(each.tap for each in extractors_of(job.models)))
+    every_request = list(dict.fromkeys(each.request for each in extractors_of(job.models)))
     alone, with_thumbnails = (
-        min(_cpu(partial(_decode_all, job.source, taps)) for _ in range(_DECODES)) for taps in (job.taps, every_tap)
+        min(_cpu(partial(_decode_all, job.source, requests)) for _ in range(_DECODES))
+        for requests in (job.requests, every_request)
     )
     thumbnails = max(0.0, with_thumbnails - alone)
     # Where a stream is decoded in one piece, the threads are FFmpeg's and not seen here.
@@ -321,10 +322,10 @@ def _cpu(work: Callable[[], object]) -> float:
     return cpu_seconds() - began
 
 
-def _decode_all(source: Source, taps: Sequence[Any]) -> None:
+def _decode_all(source: Source, requests: Sequence[Any]) -> None:
     from highlightr.media import decode
 
-    for _ in decode(source, {str(index): tap for index, tap in enumerate(taps)}):
+    for _ in decode(source, {str(index): request for index, request in enumerate(requests)}):
         pass
 
 

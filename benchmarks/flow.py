@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def first_frames(video: Path, count: int) -> Pixels:
     """(count, height, width, 3)."""
-    items = (item for _, item in decode(probe(video), {"frames": PROTOCOL.tap}))
+    items = (item for _, item in decode(probe(video), {"frames": PROTOCOL.request}))
     return np.stack([frame.image for frame in islice(items, count)])  # type: ignore[union-attr]
 
 

@@ -19,7 +19,7 @@ from highlightr.features.backbones.transforms import central_square
 from highlightr.features.backbones.windows import window_indices
 from highlightr.features.lite import efficientnet, logmel, motion, yamnet
 from highlightr.media._decode.frame_converter import FrameConverter, ThumbnailMaker, num_frames
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 from highlightr.zoo import weights_path
 
 __all__ = ["PlainPictures", "PlainSound", "PlainThumbnails", "PlainWindows", "plain_flow", "plain_model"]
@@ -31,14 +31,16 @@ Streams = Mapping[str, FloatArray]
 class PlainPictures:
     """One forward per frame; rows of a clip are averaged."""
 
-    def __init__(self, tap: FrameTap, grid: TimeGrid, video: VideoStream, forward: Callable[[Pixels], Streams]) -> None:
-        self.tap, self._grid, self._forward = tap, grid, forward
-        self._converter = FrameConverter(video, tap.short_side)
-        self.wanted = num_frames(grid.duration_seconds, tap.frames_per_second)
+    def __init__(
+        self, request: FrameRequest, grid: TimeGrid, video: VideoStream, forward: Callable[[Pixels], Streams]
+    ) -> None:
+        self.request, self._grid, self._forward = request, grid, forward
+        self._converter = FrameConverter(video, request.short_side)
+        self.wanted = num_frames(grid.duration_seconds, request.frames_per_second)
         self._rows: dict[str, list[list[FloatArray]]] = {}
 
     def frame(self, index: int, frame: av.VideoFrame) -> None:
-        clip = int(self._grid.clip_index((index + 0.5) / self.tap.frames_per_second))
+        clip = int(self._grid.clip_index((index + 0.5) / self.request.frames_per_second))
         for name, row in self._forward(self._converter.convert(frame)).items():
             self._rows.setdefault(name, [[] for _ in range(self._grid.num_clips)])[clip].append(row[0])
 
@@ -50,11 +52,16 @@ class PlainWindows:
     """The frames of a clip gathered, one forward per window."""
 
     def __init__(
-        self, tap: FrameTap, grid: TimeGrid, video: VideoStream, protocol: Any, forward: Callable[[Pixels], Streams]
+        self,
+        request: FrameRequest,
+        grid: TimeGrid,
+        video: VideoStream,
+        protocol: Any,
+        forward: Callable[[Pixels], Streams],
     ) -> None:
-        self.tap, self._grid, self._protocol, self._forward = tap, grid, protocol, forward
-        self._converter = FrameConverter(video, tap.short_side)
-        self.wanted = num_frames(grid.duration_seconds, tap.frames_per_second)
+        self.request, self._grid, self._protocol, self._forward = request, grid, protocol, forward
+        self._converter = FrameConverter(video, request.short_side)
+        self.wanted = num_frames(grid.duration_seconds, request.frames_per_second)
         self._frames: list[Pixels] = []
         self._clip = 0
         self._rows: dict[str, list[FloatArray]] = {}
@@ -62,7 +69,7 @@ class PlainWindows:
         self._last: av.VideoFrame | None = None
 
     def frame(self, index: int, frame: av.VideoFrame) -> None:
-        clip = int(self._grid.clip_index((index + 0.5) / self.tap.frames_per_second))
+        clip = int(self._grid.clip_index((index + 0.5) / self.request.frames_per_second))
         if clip != self._clip:
             self._close()
             self._clip = clip
@@ -90,7 +97,7 @@ class PlainThumbnails:
     """A tiny picture of every frame, and how it changes."""
 
     def __init__(self, grid: TimeGrid) -> None:
-        self._maker = ThumbnailMaker(motion.Motion().tap)
+        self._maker = ThumbnailMaker(motion.Motion().request)
         self._extraction = motion.Motion().start(grid)
 
     def every_frame(self, seconds: float, frame: av.VideoFrame) -> None:
@@ -128,8 +135,8 @@ def plain_model(extractor: Any, module: Any, grid: TimeGrid, video: VideoStream)
     protocol = getattr(extractor, "_sampling", None)
     forward = _forward(extractor, module)
     if protocol is not None:
-        return PlainWindows(extractor.tap, grid, video, protocol, forward)
-    return PlainPictures(extractor.tap, grid, video, forward)
+        return PlainWindows(extractor.request, grid, video, protocol, forward)
+    return PlainPictures(extractor.request, grid, video, forward)
 
 
 def _forward(extractor: Any, module: Any) -> Callable[[Any], Streams]:

@@ -100,7 +100,7 @@ def laid_open(extractors: Sequence[Extractor]) -> dict[str, Any]:
 def every_frame_streams(source: Source, grid: TimeGrid) -> Streams:
     """The pipeline's motion and novelty when no frame is skipped."""
     extraction = Motion().start(grid)
-    for _, item in decode(source, {"every": Motion().tap}, every_frame=True):
+    for _, item in decode(source, {"every": Motion().request}, every_frame=True):
         extraction.push(item)
     return extraction.finish().streams
 
@@ -138,7 +138,7 @@ def _read_frames(source: Source, models: Sequence[PlainPictures | PlainWindows |
 
 def _show(model: PlainPictures | PlainWindows, index: int, frame: av.VideoFrame | None, until: float | None) -> int:
     """Hand over the frame that was on screen until now; after the last one, for all intervals that are left."""
-    rate = model.tap.frames_per_second
+    rate = model.request.frames_per_second
     while frame is not None and (index < model.wanted if until is None else (index + 0.5) / rate + 1e-6 < until):
         model.frame(index, frame)
         index += 1

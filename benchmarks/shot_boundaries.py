@@ -29,7 +29,7 @@ from benchmarks.command import run_command
 from benchmarks.stitching import Captioned, Picture, deal, read_captions, table
 from highlightr.core.types import Shot, Signal, TimeGrid
 from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY
-from highlightr.media import Thumbnail, ThumbnailTap, decode, probe
+from highlightr.media import Thumbnail, ThumbnailRequest, decode, probe
 from highlightr.media.change import FrameChange
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.model_loader import open_extractor
@@ -163,7 +163,7 @@ def join(
 def thumbnails(path: Path) -> tuple[list[Thumbnail], float]:
     """Thumbnails of every frame, and the duration."""
     source = probe(path)
-    items = [item for _, item in decode(source, {"small": ThumbnailTap()}, threads=1)]
+    items = [item for _, item in decode(source, {"small": ThumbnailRequest()}, threads=1)]
     return [item for item in items if isinstance(item, Thumbnail)], source.duration_seconds
 
 

@@ -1,4 +1,4 @@
-"""The whole product without a model: every decode tap, every stage, real outputs, in a fraction of a second.
+"""The whole product without a model: every decode request, every stage, real outputs, in a fraction of a second.
 
 `light_highlighter` is what the tests of trust and the fuzzer run. Its extractors ask for what those of `lite` ask for
 (sampled frames, every thumbnail, two rates of sound); its scorer is the public `debug` one.
@@ -16,7 +16,7 @@ from highlightr.core.progress import ProgressHook
 from highlightr.core.types import FloatArray, Query, TimeGrid
 from highlightr.features import registry
 from highlightr.features.base import Extracted, Extraction, Extractor, TextEncoder
-from highlightr.media import AudioTap, FrameTap, Item, Tap
+from highlightr.media import AudioRequest, FrameRequest, Item, SampleRequest
 from highlightr.pipeline import Highlighter
 
 __all__ = ["FRAME_SIDE", "Listens", "Looks", "Reads", "light_highlighter", "light_preset"]
@@ -62,8 +62,8 @@ class Looks(Extractor):
         self._rate = 1 / clip_seconds
 
     @property
-    def tap(self) -> Tap:
-        return FrameTap(self._rate, FRAME_SIDE)
+    def request(self) -> SampleRequest:
+        return FrameRequest(self._rate, FRAME_SIDE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         return _Means(grid, "looks", self._rate)
@@ -80,8 +80,8 @@ class Listens(Extractor):
         self._rate = 32_000
 
     @property
-    def tap(self) -> Tap:
-        return AudioTap(self._rate)
+    def request(self) -> SampleRequest:
+        return AudioRequest(self._rate)
 
     def start(self, grid: TimeGrid) -> Extraction:
         return _Means(grid, "listens", self._rate)

@@ -16,7 +16,7 @@ import numpy as np
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
-from highlightr.media.sampling import Item, Tap
+from highlightr.media.sampling import Item, SampleRequest
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Extraction(ABC):
 
     @abstractmethod
     def push(self, item: Item) -> None:
-        """Take the next item of the extractor's tap."""
+        """Take the next item of the extractor's request."""
 
     @abstractmethod
     def finish(self) -> Extracted:
@@ -93,7 +93,7 @@ class Extractor(ABC):
 
     @property
     @abstractmethod
-    def tap(self) -> Tap:
+    def request(self) -> SampleRequest:
         """What it needs from the decode pass."""
 
     @abstractmethod

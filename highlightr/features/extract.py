@@ -1,8 +1,8 @@
 """One decode pass for every extractor whose streams are not cached.
 
 In: a probed source, its grid and the extractors. Out: `Features` with the streams and signals of all of them, the same
-with and without a cache. Extractors that ask for the same samples share one tap; those that hear are left out where
-there is no sound. Decoding and the taps' extractors run side by side (see `highlightr.features.workers`).
+with and without a cache. Extractors that ask for the same samples share one request; those that hear are left out where
+there is no sound. Decoding and the requests' extractors run side by side (see `highlightr.features.workers`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from highlightr.core.hashing import code_digest, content_key
 from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.cache import FeatureCache
-from highlightr.features.workers import TapWorkers
+from highlightr.features.workers import RequestWorkers
 from highlightr.media.decode import decode
-from highlightr.media.sampling import AudioBlock, AudioTap, Frame, Item, Tap
+from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, Item, SampleRequest
 
 Progress = Callable[[float, float], None]
 """Called with (seconds of video done, seconds of video)."""
@@ -106,10 +106,10 @@ def _decoded(source: Source, grid: TimeGrid, extractors: Sequence[Extractor], pr
     """One decode pass."""
     with ThreadPoolExecutor(max(1, len(extractors))) as beside:
         list(beside.map(lambda each: each.load(), extractors))
-    taps, listeners = _share_taps(extractors, grid)
+    requests, listeners = _share_requests(extractors, grid)
     report = _Report(progress, grid.duration_seconds)
-    with source.unchanged(), TapWorkers(listeners) as workers:
-        parts = workers.run(decode(source, taps), lambda name, item: report.reached(_seconds(taps[name], item)))
+    with source.unchanged(), RequestWorkers(listeners) as workers:
+        parts = workers.run(decode(source, requests), lambda name, item: report.reached(_seconds(requests[name], item)))
     features = joined(grid, parts)
     report.done()
     return features
@@ -137,14 +137,16 @@ class _Report:
             self._progress(self._total, self._total)
 
 
-def _share_taps(extractors: Iterable[Extractor], grid: TimeGrid) -> tuple[dict[str, Tap], dict[str, list[Extraction]]]:
-    """One tap per kind of samples, named after the first extractor that wants it, and who listens to it."""
-    names: dict[Tap, str] = {}
+def _share_requests(
+    extractors: Iterable[Extractor], grid: TimeGrid
+) -> tuple[dict[str, SampleRequest], dict[str, list[Extraction]]]:
+    """One request per kind of samples, named after the first extractor that wants it, and who listens to it."""
+    names: dict[SampleRequest, str] = {}
     listeners: dict[str, list[Extraction]] = {}
     for extractor in extractors:
-        name = names.setdefault(extractor.tap, extractor.name)
+        name = names.setdefault(extractor.request, extractor.name)
         listeners.setdefault(name, []).append(extractor.start(grid))
-    return {name: tap for tap, name in names.items()}, listeners
+    return {name: request for request, name in names.items()}, listeners
 
 
 def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
@@ -157,12 +159,12 @@ def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
     return Features(grid, streams, signals)
 
 
-def _seconds(tap: Tap, item: Item) -> float:
+def _seconds(request: SampleRequest, item: Item) -> float:
     """When an item is; a frame counts by its interval, because a still picture's own time stands still."""
-    if isinstance(item, AudioBlock) and isinstance(tap, AudioTap):
-        return item.start_sample / tap.sample_rate
-    if isinstance(item, Frame) and not isinstance(tap, AudioTap) and hasattr(tap, "frames_per_second"):
-        return item.index / float(tap.frames_per_second)
+    if isinstance(item, AudioBlock) and isinstance(request, AudioRequest):
+        return item.start_sample / request.sample_rate
+    if isinstance(item, Frame) and not isinstance(request, AudioRequest) and hasattr(request, "frames_per_second"):
+        return item.index / float(request.frames_per_second)
     return 0.0 if isinstance(item, AudioBlock) else item.time_seconds
 
 

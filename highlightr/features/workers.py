@@ -1,4 +1,4 @@
-"""Work beside the decoder: each tap's items are taken by a thread of their own, through a bounded queue.
+"""Work beside the decoder: each request's items are taken by a thread of their own, through a bounded queue.
 
 In: items in order of time. Out: what the extractions made of them. Networks run outside the interpreter's lock, so
 decoding, preprocessing and forward passes share the cores; the order within a lane, and so every result, stays.
@@ -16,7 +16,7 @@ from types import TracebackType
 from highlightr.features.base import Extracted, Extraction
 from highlightr.media.sampling import AudioBlock, Item
 
-__all__ = ["LARGEST_BACKLOG_BYTES", "TapWorker", "TapWorkers"]
+__all__ = ["LARGEST_BACKLOG_BYTES", "RequestWorker", "RequestWorkers"]
 
 LARGEST_BACKLOG_BYTES = 16 * 2**20
 """The decoder waits for a lane that has more than this left to do, so that memory does not grow with the video."""
@@ -26,8 +26,8 @@ TICK_SECONDS = 0.1
 """How often a wait looks up: a signal that the system gave to another thread is noticed only then."""
 
 
-class TapWorker:
-    """One thread that feeds the extractions of one tap."""
+class RequestWorker:
+    """One thread that feeds the extractions of one request."""
 
     def __init__(self, name: str, extractions: Sequence[Extraction]) -> None:
         self._extractions = tuple(extractions)
@@ -112,17 +112,17 @@ class TapWorker:
             self._state.notify_all()
 
 
-class TapWorkers:
-    """The lanes of one decode pass, by tap name; leaving the block stops all of them, whatever happened."""
+class RequestWorkers:
+    """The lanes of one decode pass, by request name; leaving the block stops all of them, whatever happened."""
 
     def __init__(self, listeners: dict[str, list[Extraction]]) -> None:
-        self._lanes = {name: TapWorker(name, group) for name, group in listeners.items()}
+        self._lanes = {name: RequestWorker(name, group) for name, group in listeners.items()}
         self._stopped = False
         self._fed = threading.Event()
         self._fed.set()
         self._error: BaseException | None = None
 
-    def __enter__(self) -> TapWorkers:
+    def __enter__(self) -> RequestWorkers:
         return self
 
     def __exit__(
@@ -134,10 +134,10 @@ class TapWorkers:
         self._fed.wait()
 
     def run(self, items: Iterable[tuple[str, Item]], seen: Callable[[str, Item], None]) -> list[Extracted]:
-        """Read all items and hand each to its tap's lane; everything that was made, lane by lane.
+        """Read all items and hand each to its request's lane; everything that was made, lane by lane.
 
         Args:
-            items: tap name and item, in order of time for each tap; read on a thread of its own.
+            items: request name and item, in order of time for each request; read on a thread of its own.
             seen: told of each item, on that thread.
 
         Raises:

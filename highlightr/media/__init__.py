@@ -4,18 +4,27 @@ from highlightr.media._decode.frame_converter import shown_size
 from highlightr.media.decode import decode
 from highlightr.media.outputs import check_suffix
 from highlightr.media.probe import probe
-from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item, Tap, Thumbnail, ThumbnailTap
+from highlightr.media.sampling import (
+    AudioBlock,
+    AudioRequest,
+    Frame,
+    FrameRequest,
+    Item,
+    SampleRequest,
+    Thumbnail,
+    ThumbnailRequest,
+)
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = [
     "AudioBlock",
-    "AudioTap",
+    "AudioRequest",
     "Frame",
-    "FrameTap",
+    "FrameRequest",
     "Item",
-    "Tap",
+    "SampleRequest",
     "Thumbnail",
-    "ThumbnailTap",
+    "ThumbnailRequest",
     "check_suffix",
     "decode",
     "grab_thumbnails",

@@ -1,6 +1,6 @@
 """The one pass over a video file that feeds every consumer.
 
-A probed `Source` and named taps come in; (tap name, item) pairs go out, in order of time for each tap.
+A probed `Source` and named requests come in; (request name, item) pairs go out, in order of time for each request.
 Frames are picked by timestamp, never by counting. Memory does not grow with the video.
 """
 
@@ -18,7 +18,7 @@ from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.gop_decoder import Groups
 from highlightr.media._decode.packet_filter import PacketFilter, looks_of
 from highlightr.media._decode.sound import Sound
-from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap, ThumbnailTap
+from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest, ThumbnailRequest
 
 if TYPE_CHECKING:
     import av
@@ -30,31 +30,31 @@ _logger = logging.getLogger(__name__)
 
 
 def decode(
-    source: Source, taps: Mapping[str, Tap], *, threads: int = 0, every_frame: bool = False
+    source: Source, requests: Mapping[str, SampleRequest], *, threads: int = 0, every_frame: bool = False
 ) -> Iterator[tuple[str, Item]]:
-    """Read a file once and hand every tap its items.
+    """Read a file once and hand every request its items.
 
-    Every `FrameTap` gets exactly ``ceil(duration * frames_per_second)`` frames and every `AudioTap` exactly
+    Every `FrameRequest` gets exactly ``ceil(duration * frames_per_second)`` frames and every `AudioRequest` exactly
     ``ceil(duration * sample_rate)`` samples, the sum of all tracks that are heard. A video without (readable) sound
-    gives an `AudioTap` nothing.
+    gives an `AudioRequest` nothing.
     Damaged stretches are passed over with a warning; the last good frame stays on screen.
 
     Args:
         source: what `probe` returned.
-        taps: name to tap; the name comes back with each item.
+        requests: name to request; the name comes back with each item.
         threads: how many decode; 0 takes one per core, at most 8, fewer for large pictures, because each holds frames.
         every_frame: decode every frame, for thumbnails of all of them; by default, pictures that no other one refers
-            to and no `FrameTap` looks at are left out (H.264 and HEVC). The same frames come either way, to the byte
+            to and no `FrameRequest` looks at are left out (H.264 and HEVC). The frames are the same to the byte
             where the file is intact.
 
     Raises:
         MediaError: the file cannot be opened any more, or has changed since it was probed.
         DecodeError: pictures were asked for and not one frame can be decoded, or one cannot be converted.
     """
-    if not taps:
+    if not requests:
         return
     with reading(source.path) as container:
-        one_pass = _Pass(container, source, taps, threads, every_frame)
+        one_pass = _Pass(container, source, requests, threads, every_frame)
         try:
             yield from one_pass.run()
         finally:
@@ -65,18 +65,25 @@ class _Pass:
     """The state of one pass: the streams that are read, and who is fed from them."""
 
     def __init__(
-        self, container: InputContainer, source: Source, taps: Mapping[str, Tap], threads: int, every_frame: bool
+        self,
+        container: InputContainer,
+        source: Source,
+        requests: Mapping[str, SampleRequest],
+        threads: int,
+        every_frame: bool,
     ) -> None:
         self._container, self._source = container, source
         self._start = start_seconds(container)
-        pictures = {name: tap for name, tap in taps.items() if isinstance(tap, FrameTap | ThumbnailTap)}
-        sounds = {name: tap for name, tap in taps.items() if isinstance(tap, AudioTap)}
+        pictures = {
+            name: request for name, request in requests.items() if isinstance(request, FrameRequest | ThumbnailRequest)
+        }
+        sounds = {name: request for name, request in requests.items() if isinstance(request, AudioRequest)}
         self._video, self._groups, self._sieve = None, None, None
         self._sound: Sound | None = None
         if pictures:
             self._video = self._stream(source.video.index, "video")
             self._groups = Groups(container, source, pictures, threads)
-            looking = [tap for tap in taps.values() if isinstance(tap, FrameTap)]
+            looking = [request for request in requests.values() if isinstance(request, FrameRequest)]
             keep_all = every_frame or source.video.dated_when_decoded
             self._sieve = None if keep_all else PacketFilter(self._video, self._start, looks_of(looking))
         if sounds and source.audio is not None:

@@ -1,6 +1,6 @@
 """What a consumer asks of the decode pass, and what it is handed.
 
-A tap says which samples are wanted; `decode` reads the file once and hands every tap its items in order of
+A request says which samples are wanted; `decode` reads the file once and hands every request its items in order of
 time. Times are in seconds from time zero (see `highlightr.core.types`).
 """
 
@@ -11,11 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AudioBlock", "AudioTap", "Frame", "FrameTap", "Item", "Tap", "Thumbnail", "ThumbnailTap"]
+__all__ = [
+    "AudioBlock",
+    "AudioRequest",
+    "Frame",
+    "FrameRequest",
+    "Item",
+    "SampleRequest",
+    "Thumbnail",
+    "ThumbnailRequest",
+]
 
 
 @dataclass(frozen=True)
-class FrameTap:
+class FrameRequest:
     """The frame on screen at the middle of every interval: at ``(k + 0.5) / frames_per_second``, k = 0, 1, …
 
     Exactly ``ceil(duration * frames_per_second)`` frames come, whatever the file's own rate: the last interval's
@@ -30,7 +39,7 @@ class FrameTap:
 
 
 @dataclass(frozen=True)
-class ThumbnailTap:
+class ThumbnailRequest:
     """A tiny picture of every frame that is decoded, for shot boundaries and motion."""
 
     width: int = 48
@@ -38,21 +47,21 @@ class ThumbnailTap:
 
 
 @dataclass(frozen=True)
-class AudioTap:
+class AudioRequest:
     """The whole soundtrack as mono at one sample rate, gaps filled with silence so that sample j is at j / rate."""
 
     sample_rate: int
 
 
-Tap = FrameTap | ThumbnailTap | AudioTap
+SampleRequest = FrameRequest | ThumbnailRequest | AudioRequest
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture for a `FrameTap`."""
+    """One picture for a `FrameRequest`."""
 
     index: int
-    """k: which interval of the tap this is."""
+    """k: which interval of the request this is."""
     time_seconds: float
     """When the frame's own display began."""
     image: npt.NDArray[np.uint8]
@@ -61,16 +70,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One tiny picture for a `ThumbnailTap`."""
+    """One tiny picture for a `ThumbnailRequest`."""
 
     time_seconds: float
     image: npt.NDArray[np.uint8]
-    """(tap.height, tap.width, 3) uint8 RGB; rotation and aspect ignored."""
+    """(request.height, request.width, 3) uint8 RGB; rotation and aspect ignored."""
 
 
 @dataclass(frozen=True)
 class AudioBlock:
-    """The next stretch of sound for an `AudioTap`; blocks follow each other without gap or overlap."""
+    """The next stretch of sound for an `AudioRequest`; blocks follow each other without gap or overlap."""
 
     start_sample: int
     samples: npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.decoding import WAYS, NotHere, expected_picks, fastest_exact, picks, sound_rates
 from highlightr.media import probe
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 from tests.mediamaker import CLOSED_GOP, OPEN_GOP, made, read_number, variable_times
 
 VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -22,7 +22,7 @@ VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 NOT_EVERYWHERE = ("torchcodec", "NVDEC")
 EXACT_WAYS = [name for name in WAYS if name not in ("keyframes only", *NOT_EVERYWHERE)]
-TAPS = [FrameTap(1.0, 64), FrameTap(7.5)]
+TAPS = [FrameRequest(1.0, 64), FrameRequest(7.5)]
 
 
 def _video(name: str) -> Path:
@@ -40,9 +40,9 @@ def test_a_way_picks_the_frames_of_a_full_decode(name: str, way: str) -> None:
 @pytest.mark.parametrize("way", EXACT_WAYS)
 def test_the_pictures_are_those_that_were_drawn(way: str) -> None:
     source = probe(_video("b-frames"))
-    for tap, frame in WAYS[way](source, TAPS):
+    for request, frame in WAYS[way](source, TAPS):
         assert read_number(frame.image) == round(frame.time_seconds * 25)
-        assert min(frame.image.shape[:2]) == (64, 240)[tap]
+        assert min(frame.image.shape[:2]) == (64, 240)[request]
 
 
 def test_parallel_groups_give_the_bytes_of_the_decode_pass() -> None:
@@ -55,7 +55,7 @@ def test_parallel_groups_give_the_bytes_of_the_decode_pass() -> None:
 
 def test_a_way_with_other_frames_is_no_floor() -> None:
     source = probe(_video("b-frames"))
-    way, attempts = fastest_exact(source, [FrameTap(5.0, 64)])
+    way, attempts = fastest_exact(source, [FrameRequest(5.0, 64)])
     exact = {each.way: each.exact for each in attempts if each.way not in NOT_EVERYWHERE}
     assert exact == {**dict.fromkeys(EXACT_WAYS, True), "keyframes only": False}
     assert way in (*EXACT_WAYS, *NOT_EVERYWHERE)
@@ -74,6 +74,9 @@ def test_the_same_frames_where_the_way_is_there(way: str) -> None:
 
 
 def test_a_sample_rate_counts_once() -> None:
-    from highlightr.media.sampling import AudioTap
+    from highlightr.media.sampling import AudioRequest
 
-    assert sound_rates([FrameTap(1.0), AudioTap(16_000), AudioTap(32_000), AudioTap(16_000)]) == [16_000, 32_000]
+    assert sound_rates([FrameRequest(1.0), AudioRequest(16_000), AudioRequest(32_000), AudioRequest(16_000)]) == [
+        16_000,
+        32_000,
+    ]

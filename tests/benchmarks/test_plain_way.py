@@ -15,7 +15,7 @@ from benchmarks.plain_way import compare, every_frame_streams, laid_open, plain_
 from highlightr.core.types import TimeGrid
 from highlightr.features import create_extractor, extract
 from highlightr.features.backbones.windows import WindowProtocol
-from highlightr.media import AudioBlock, AudioTap, decode, probe
+from highlightr.media import AudioBlock, AudioRequest, decode, probe
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests import opened
 from tests.mediamaker import CLOSED_GOP, made, variable_times
@@ -89,7 +89,9 @@ def test_sound_beyond_full_scale_and_late_sound_are_the_same(delay: float, tmp_p
     source = probe(tmp_path / "loud.mp4")
     with av.open(str(source.path)) as container:
         assert max(np.abs(frame.to_ndarray()).max() for frame in container.decode(audio=0)) > 1.02
-    blocks = [item.samples for _, item in decode(source, {"sound": AudioTap(16000)}) if isinstance(item, AudioBlock)]
+    blocks = [
+        item.samples for _, item in decode(source, {"sound": AudioRequest(16000)}) if isinstance(item, AudioBlock)
+    ]
     np.testing.assert_array_equal(plain_way.load_sound(source, 16000), np.concatenate(blocks))
     own, plain = _both(source.path, [opened.extractor("yamnet")])
     assert own["yamnet"].shape == (3, 521)

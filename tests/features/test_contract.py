@@ -83,7 +83,7 @@ class TestEveryExtractor:
         assert not made.streams
         assert not made.signals
 
-    def test_refuses_items_of_another_tap(self, opened: dict[tuple[str, float], Extractor], name: str) -> None:
+    def test_refuses_items_of_another_request(self, opened: dict[tuple[str, float], Extractor], name: str) -> None:
         image = np.zeros((27, 48, 3), dtype=np.uint8)
         of_video = Frame(0, 0.0, image) if name == "motion" else Thumbnail(0.0, image)
         wrong = AudioBlock(0, np.zeros(4, np.float32)) if name == "efficientnet_lite0" else of_video

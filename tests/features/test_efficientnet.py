@@ -72,7 +72,7 @@ def test_frames_of_a_clip_are_averaged(extractor: EfficientNetLite0) -> None:
     images = [data.chelsea(), data.coffee()]
     apart = streams(extractor, images, 2)["imagenet"]
     together = opened.extractor("efficientnet_lite0", frames_per_clip=2)
-    assert together.tap.frames_per_second == 2.0
+    assert together.request.frames_per_second == 2.0
     np.testing.assert_allclose(streams(together, images)["imagenet"][0], apart.mean(axis=0), atol=1e-6)
 
 
@@ -103,7 +103,7 @@ def gradient(height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.stack([rows * 255 // height, columns * 255 // width, rows * 0], axis=2).astype(np.uint8)
 
 
-def test_a_frame_of_the_taps_size_is_only_cropped() -> None:
+def test_a_frame_of_the_requests_size_is_only_cropped() -> None:
     image = gradient(256, 455)
     np.testing.assert_array_equal(preprocess(image), image[16:240, 115:339])
 

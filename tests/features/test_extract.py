@@ -13,7 +13,7 @@ from highlightr.core.types import AudioStream, Source, TimeGrid, VideoStream
 from highlightr.features import extract as extract_function
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.extract import extract
-from highlightr.media.sampling import AudioTap, FrameTap, Item, Tap
+from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest
 from tests import opened
 
 from .items import items
@@ -35,14 +35,14 @@ class Fake(Extractor):
 
     modality = "visual"
 
-    def __init__(self, name: str, tap: Tap, stream: str | None = None) -> None:
+    def __init__(self, name: str, request: SampleRequest, stream: str | None = None) -> None:
         self.name = name  # type: ignore[misc]
         self.streams = {stream or name: 1}  # type: ignore[misc]
-        self._tap = tap
+        self._request = request
 
     @property
-    def tap(self) -> Tap:
-        return self._tap
+    def request(self) -> SampleRequest:
+        return self._request
 
     def start(self, grid: TimeGrid) -> Extraction:
         stream = next(iter(self.streams))
@@ -60,17 +60,17 @@ class Fake(Extractor):
 
 
 class Decoding:
-    """Stands in for the decode pass and remembers which taps it was asked for."""
+    """Stands in for the decode pass and remembers which requests it was asked for."""
 
     def __init__(self, *, with_sound: bool = True) -> None:
         self.with_sound = with_sound
-        self.taps: Mapping[str, Tap] = {}
+        self.requests: Mapping[str, SampleRequest] = {}
 
-    def __call__(self, source: Source, taps: Mapping[str, Tap]) -> Iterator[tuple[str, Item]]:
-        self.taps = dict(taps)
-        for name, tap in taps.items():
-            if self.with_sound or not isinstance(tap, AudioTap):
-                for item in items(tap, source.duration_seconds):
+    def __call__(self, source: Source, requests: Mapping[str, SampleRequest]) -> Iterator[tuple[str, Item]]:
+        self.requests = dict(requests)
+        for name, request in requests.items():
+            if self.with_sound or not isinstance(request, AudioRequest):
+                for item in items(request, source.duration_seconds):
                     yield name, item
 
 
@@ -99,21 +99,21 @@ def test_one_pass_makes_every_stream(decoding: Decoding) -> None:
     assert list(features.signals) == ["frame_change"]
 
 
-def test_equal_taps_are_shared_and_others_are_not(decoding: Decoding) -> None:
+def test_equal_requests_are_shared_and_others_are_not(decoding: Decoding) -> None:
     fakes = [
-        Fake("a", FrameTap(2.0)),
-        Fake("b", FrameTap(2.0)),
-        Fake("c", FrameTap(1.0)),
-        Fake("d", FrameTap(2.0, short_side=9)),
+        Fake("a", FrameRequest(2.0)),
+        Fake("b", FrameRequest(2.0)),
+        Fake("c", FrameRequest(1.0)),
+        Fake("d", FrameRequest(2.0, short_side=9)),
     ]
     features = extract(SOURCE, GRID, fakes)
-    assert decoding.taps == {"a": FrameTap(2.0), "c": FrameTap(1.0), "d": FrameTap(2.0, short_side=9)}
+    assert decoding.requests == {"a": FrameRequest(2.0), "c": FrameRequest(1.0), "d": FrameRequest(2.0, short_side=9)}
     assert {name: values[0, 0] for name, values in features.streams.items()} == {"a": 7, "b": 7, "c": 4, "d": 7}
 
 
 def test_a_source_without_sound_is_not_asked_for_any(decoding: Decoding) -> None:
     features = extract(replace(SOURCE, audio=None), GRID, all_of_lite())
-    assert not any(isinstance(tap, AudioTap) for tap in decoding.taps.values())
+    assert not any(isinstance(request, AudioRequest) for request in decoding.requests.values())
     assert set(features.streams) == {"efficientnet_lite0", "imagenet", "motion", "novelty"}
 
 
@@ -133,14 +133,14 @@ def test_progress_never_goes_back_and_ends_at_the_end(decoding: Decoding) -> Non
 
 
 def test_two_makers_of_one_stream_are_refused(decoding: Decoding) -> None:
-    fakes = [Fake("a", FrameTap(1.0), "same"), Fake("b", FrameTap(1.0), "same")]
+    fakes = [Fake("a", FrameRequest(1.0), "same"), Fake("b", FrameRequest(1.0), "same")]
     with pytest.raises(ConfigError, match="a and b both make 'same'"):
         extract(SOURCE, GRID, fakes)
 
 
 def test_an_extractor_listed_twice_is_refused(decoding: Decoding) -> None:
     with pytest.raises(ConfigError, match="'a' is listed twice"):
-        extract(SOURCE, GRID, [Fake("a", FrameTap(1.0)), Fake("a", FrameTap(1.0))])
+        extract(SOURCE, GRID, [Fake("a", FrameRequest(1.0)), Fake("a", FrameRequest(1.0))])
 
 
 def test_is_the_function_that_the_folder_exports() -> None:

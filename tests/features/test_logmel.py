@@ -50,7 +50,7 @@ def test_the_signal_is_kept_only_if_asked_for() -> None:
 
 
 def test_no_bit_depends_on_the_blocks() -> None:
-    samples = sound(LogMel().tap, 9.7, 3.2)
+    samples = sound(LogMel().request, 9.7, 3.2)
     whole = extracted(samples, keep_signal=True, block=10**9)
     for block in (77, 1024, 16_000):
         apart = extracted(samples, keep_signal=True, block=block)

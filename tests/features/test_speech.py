@@ -11,7 +11,7 @@ from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features import extract
 from highlightr.features.engines.onnx import open_session
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SPEECH, SileroVad
-from highlightr.media import AudioBlock, AudioTap, decode, probe
+from highlightr.media import AudioBlock, AudioRequest, decode, probe
 from highlightr.zoo import weights_path
 from tests import opened
 
@@ -92,7 +92,7 @@ def test_a_melody_is_no_speech(extractor: SileroVad) -> None:
 
 
 def sound_of(path: Path) -> FloatArray:
-    items = [item for _, item in decode(probe(path), {"sound": AudioTap(SAMPLE_RATE)})]
+    items = [item for _, item in decode(probe(path), {"sound": AudioRequest(SAMPLE_RATE)})]
     return np.concatenate([item.samples for item in items if isinstance(item, AudioBlock)])
 
 

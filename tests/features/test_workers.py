@@ -1,4 +1,4 @@
-"""TapWorkers keep order, bound their backlog, and stop cleanly whatever happens."""
+"""RequestWorkers keep order, bound their backlog, and stop cleanly whatever happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from highlightr.features.base import Extracted, Extraction
-from highlightr.features.workers import LARGEST_BACKLOG_BYTES, TapWorker, TapWorkers
+from highlightr.features.workers import LARGEST_BACKLOG_BYTES, RequestWorker, RequestWorkers
 from highlightr.media.sampling import AudioBlock, Item
 
 
@@ -42,8 +42,8 @@ class Listener(Extraction):
         return Extracted({"count": np.full((1, 1), len(self.seen), np.float32)})
 
 
-def lanes_of(*groups: list[Extraction]) -> TapWorkers:
-    return TapWorkers({str(number): group for number, group in enumerate(groups)})
+def lanes_of(*groups: list[Extraction]) -> RequestWorkers:
+    return RequestWorkers({str(number): group for number, group in enumerate(groups)})
 
 
 def ignore(name: str, item: Item) -> None:
@@ -71,7 +71,7 @@ def test_every_extraction_sees_every_item_of_its_lane_in_order_on_one_other_thre
 def test_the_source_waits_for_a_lane_that_lags() -> None:
     listener = Listener()
     listener.going.clear()
-    lane = TapWorker("slow", [listener])
+    lane = RequestWorker("slow", [listener])
     large = LARGEST_BACKLOG_BYTES // 8  # samples of 4 bytes: half the bound
     handed: list[int] = []
 

@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioStream, Source
-from highlightr.media import AudioTap, decode, probe
+from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._container.layouts import mono_filter, written_channels
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made
@@ -38,7 +38,7 @@ def with_tone(path: Path, *tones: str, seconds: float = 4.0) -> Path:
 
 
 def heard(source: Source, rate: int = RATE) -> npt.NDArray[np.float32]:
-    blocks = [item for _, item in decode(source, {"sound": AudioTap(rate)})]
+    blocks = [item for _, item in decode(source, {"sound": AudioRequest(rate)})]
     starts = [block.start_sample for block in blocks]  # type: ignore[union-attr]
     samples = [block.samples for block in blocks]  # type: ignore[union-attr]
     assert starts == [0, *np.cumsum([len(one) for one in samples])[:-1]]
@@ -119,7 +119,7 @@ def test_sound_that_breaks_off_in_the_program_ends_there(
     crashing.chmod(0o755)
     monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(crashing))
     with caplog.at_level(logging.WARNING):
-        assert list(decode(source, {"sound": AudioTap(RATE)})) == []
+        assert list(decode(source, {"sound": AudioRequest(RATE)})) == []
     assert "cannot be decoded to its end" in caplog.text
 
 

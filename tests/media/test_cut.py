@@ -18,7 +18,7 @@ from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError, OutputError
 from highlightr.core.types import Segment
-from highlightr.media import AudioTap, decode, grab_thumbnails, probe
+from highlightr.media import AudioRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import codecs as _codecs
@@ -68,7 +68,7 @@ def watch(path: Path) -> Seen:
         for frame in container.decode(video=0):
             numbers.append(read_number(frame.to_ndarray(format="rgb24")))
             times.append(float(frame.pts * frame.time_base) - source.start_seconds)
-    blocks = [item.samples for _, item in decode(source, {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    blocks = [item.samples for _, item in decode(source, {"sound": AudioRequest(48_000)})]  # type: ignore[union-attr]
     sound = click_times(np.concatenate(blocks), 48_000) if blocks else []
     return Seen(numbers, times, sound, source.duration_seconds)
 
@@ -281,7 +281,7 @@ def test_joins_fade_the_sound(tmp_path: Path) -> None:
     """A piece that begins in the middle of a click would begin with a step; the fade takes it away."""
     source = probe(made("pcm.mov", sound_codec="pcm_s16le"))
     result = cut_summary(source, segments((0.0, 0.4), (0.8, 1.2)), tmp_path / "cut.mkv")
-    blocks = [item.samples for _, item in decode(probe(result.path), {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    blocks = [item.samples for _, item in decode(probe(result.path), {"sound": AudioRequest(48_000)})]  # type: ignore[union-attr]
     samples = np.concatenate(blocks)
     join = round(0.4 * 48_000)
     assert np.abs(samples[join : join + 24]).max() < 0.2

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.types import Segment, Source
-from highlightr.media import AudioTap, decode, probe
+from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media.cut import CutResult, cut_summary
@@ -85,7 +85,7 @@ class Watched:
 
 
 def _clicks(source: Source) -> list[float]:
-    blocks = [item.samples for _, item in decode(source, {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    blocks = [item.samples for _, item in decode(source, {"sound": AudioRequest(48_000)})]  # type: ignore[union-attr]
     return click_times(np.concatenate(blocks), 48_000) if blocks else []
 
 

@@ -14,7 +14,17 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import DecodeError, MediaError
-from highlightr.media import AudioBlock, AudioTap, Frame, FrameTap, Tap, Thumbnail, ThumbnailTap, decode, probe
+from highlightr.media import (
+    AudioBlock,
+    AudioRequest,
+    Frame,
+    FrameRequest,
+    SampleRequest,
+    Thumbnail,
+    ThumbnailRequest,
+    decode,
+    probe,
+)
 from tests.mediamaker import (
     CLOSED_GOP,
     OPEN_GOP,
@@ -52,15 +62,15 @@ def _on_screen(times: list[Fraction], due: Fraction) -> int:
     return max([n for n, time in enumerate(times) if time <= due], default=0)
 
 
-def _frames(path: Path, tap: FrameTap) -> list[Frame]:
-    items = [item for _, item in decode(probe(path), {"frames": tap})]
+def _frames(path: Path, request: FrameRequest) -> list[Frame]:
+    items = [item for _, item in decode(probe(path), {"frames": request})]
     assert all(isinstance(item, Frame) for item in items)
     return items  # type: ignore[return-value]
 
 
 def _sound(path: Path, rate: int = 16_000) -> np.ndarray:
     position, parts = 0, []
-    for _, item in decode(probe(path), {"sound": AudioTap(rate)}):
+    for _, item in decode(probe(path), {"sound": AudioRequest(rate)}):
         assert isinstance(item, AudioBlock)
         assert item.start_sample == position
         assert item.samples.dtype == np.float32
@@ -74,7 +84,7 @@ def _sound(path: Path, rate: int = 16_000) -> np.ndarray:
 def test_frames_are_picked_by_timestamp(name: str, rate: float) -> None:
     times = _truth(VIDEOS[name])
     path = made(name, **VIDEOS[name])
-    frames = _frames(path, FrameTap(rate))
+    frames = _frames(path, FrameRequest(rate))
     duration = probe(path).duration_seconds
     assert [frame.index for frame in frames] == list(range(math.ceil(round(duration * rate, 6))))
     expected = [_on_screen(times, (k + Fraction(1, 2)) / Fraction(rate)) for k in range(len(frames))]
@@ -87,7 +97,7 @@ def test_a_lead_takes_the_frame_that_began_before(rate: Fraction) -> None:
     """What ffmpeg's fps=1/2 picks: at 25 frames a second 24 and not 25, at 30 29 and not 30."""
     source = probe(made(f"led-{rate}.mp4", times=tuple(frame_times(3.9, rate)), **CLOSED_GOP))
     for every_frame in (True, False):
-        items = decode(source, {"frames": FrameTap(0.5, None, 1e-4)}, every_frame=every_frame)
+        items = decode(source, {"frames": FrameRequest(0.5, None, 1e-4)}, every_frame=every_frame)
         numbers = [read_number(item.image) for _, item in items if isinstance(item, Frame)]
         assert numbers == [rate - 1, 3 * rate - 1]
 
@@ -118,15 +128,21 @@ SIEVED: Mapping[str, Mapping[str, Any]] = {
 @pytest.mark.parametrize("name", sorted(SIEVED))
 def test_leaving_packets_out_changes_no_frame(name: str, rate: float) -> None:
     source = probe(made(name, **SIEVED[name]))
-    taps: dict[str, Tap] = {"one": FrameTap(rate), "two": FrameTap(rate / 3 + 0.1, 64), "tiny": ThumbnailTap()}
-    whole: dict[str, list[Any]] = {name: [] for name in taps}
-    sieved: dict[str, list[Any]] = {name: [] for name in taps}
+    requests: dict[str, SampleRequest] = {
+        "one": FrameRequest(rate),
+        "two": FrameRequest(rate / 3 + 0.1, 64),
+        "tiny": ThumbnailRequest(),
+    }
+    whole: dict[str, list[Any]] = {name: [] for name in requests}
+    sieved: dict[str, list[Any]] = {name: [] for name in requests}
     for every_frame, items in ((True, whole), (False, sieved)):
-        for tap, item in decode(source, taps, every_frame=every_frame):
-            items[tap].append(item)
-    for tap in ("one", "two"):
-        assert [(a.index, a.time_seconds) for a in sieved[tap]] == [(a.index, a.time_seconds) for a in whole[tap]]
-        for one, other in zip(sieved[tap], whole[tap], strict=True):
+        for request, item in decode(source, requests, every_frame=every_frame):
+            items[request].append(item)
+    for request in ("one", "two"):
+        assert [(a.index, a.time_seconds) for a in sieved[request]] == [
+            (a.index, a.time_seconds) for a in whole[request]
+        ]
+        for one, other in zip(sieved[request], whole[request], strict=True):
             assert np.array_equal(one.image, other.image)
     assert len(whole["tiny"]) == len(_truth(SIEVED[name]))
     if rate < 1 and name != "hevc-layers.mp4":
@@ -135,13 +151,13 @@ def test_leaving_packets_out_changes_no_frame(name: str, rate: float) -> None:
 
 def test_a_video_that_begins_late_shows_its_first_frame_until_then(tmp_path: Path) -> None:
     times = tuple(1 + time for time in frame_times(2.0))
-    frames = _frames(made("begins-late.mkv", times=times, sound_seconds=3.0), FrameTap(4.0))
+    frames = _frames(made("begins-late.mkv", times=times, sound_seconds=3.0), FrameRequest(4.0))
     assert [read_number(frame.image) for frame in frames[:5]] == [0, 0, 0, 0, 3]
 
 
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
 def test_frames_are_upright(clockwise: int) -> None:
-    frames = _frames(made("turned.mp4", rotation=clockwise, seconds=1.0), FrameTap(5.0))
+    frames = _frames(made("turned.mp4", rotation=clockwise, seconds=1.0), FrameRequest(5.0))
     assert frames[0].image.shape == (240, 320, 3)
     assert [read_number(frame.image) for frame in frames] == [2, 7, 12, 17, 22]
     assert not is_flash(frames[0].image)
@@ -149,13 +165,13 @@ def test_frames_are_upright(clockwise: int) -> None:
 
 @pytest.mark.parametrize(("short_side", "shape"), [(None, (240, 427, 3)), (120, (120, 213, 3))])
 def test_pixels_are_square(short_side: int | None, shape: tuple[int, int, int]) -> None:
-    frames = _frames(made("wide.mp4", aspect=Fraction(4, 3), seconds=1.0), FrameTap(5.0, short_side))
+    frames = _frames(made("wide.mp4", aspect=Fraction(4, 3), seconds=1.0), FrameRequest(5.0, short_side))
     assert frames[0].image.shape == shape
     assert [read_number(frame.image) for frame in frames] == [2, 7, 12, 17, 22]
 
 
 def test_rotated_anamorphic_picture() -> None:
-    frames = _frames(made("both.mp4", aspect=Fraction(2), rotation=90, seconds=1.0), FrameTap(1.0, 100))
+    frames = _frames(made("both.mp4", aspect=Fraction(2), rotation=90, seconds=1.0), FrameRequest(1.0, 100))
     assert frames[0].image.shape == (150, 100, 3)  # stored 240 x 320, twice as wide: 480 x 320, upright 320 x 480
 
 
@@ -181,21 +197,21 @@ def test_colours(tmp_path: Path, colorspace: int, height: int, matrix: str) -> N
             frame.colorspace, frame.color_range = colorspace, 1
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    pixel = _frames(path, FrameTap(1.0))[0].image[height // 2, 160]
+    pixel = _frames(path, FrameRequest(1.0))[0].image[height // 2, 160]
     assert np.abs(pixel.astype(float) - colour).max() <= 3
 
 
 def test_thumbnails_show_every_frame() -> None:
-    items = [item for _, item in decode(probe(made("constant.mp4")), {"tiny": ThumbnailTap()})]
+    items = [item for _, item in decode(probe(made("constant.mp4")), {"tiny": ThumbnailRequest()})]
     assert all(isinstance(item, Thumbnail) and item.image.shape == (27, 48, 3) for item in items)
     assert [item.time_seconds for item in items] == pytest.approx([n / 25 for n in range(100)])
     assert [read_number(item.image) for item in items] == list(range(100))
 
 
 def test_thumbnail_colours_agree_with_a_small_frame() -> None:
-    taps: dict[str, Tap] = {"tiny": ThumbnailTap(48, 36), "frame": FrameTap(25.0, 36)}
+    requests: dict[str, SampleRequest] = {"tiny": ThumbnailRequest(48, 36), "frame": FrameRequest(25.0, 36)}
     items: dict[str, list[Any]] = {"tiny": [], "frame": []}
-    for name, item in decode(probe(made("constant.mp4")), taps):
+    for name, item in decode(probe(made("constant.mp4")), requests):
         items[name].append(item.image.astype(float))
     difference = np.abs(np.stack(items["tiny"]) - np.stack(items["frame"])).mean()
     assert difference < 6
@@ -269,26 +285,26 @@ def test_overlapping_sound_is_trimmed(tmp_path: Path) -> None:
     assert late[:3] == pytest.approx([1.4, 1.8, 2.2], abs=0.011)
 
 
-def test_a_video_without_sound_gives_its_audio_tap_nothing() -> None:
+def test_a_video_without_sound_gives_its_audio_request_nothing() -> None:
     source = probe(made("silent.mp4", sound=False))
-    names = [name for name, _ in decode(source, {"sound": AudioTap(16_000), "frames": FrameTap(1.0)})]
+    names = [name for name, _ in decode(source, {"sound": AudioRequest(16_000), "frames": FrameRequest(1.0)})]
     assert names == ["frames"] * 4
 
 
-def test_all_taps_share_one_pass_and_equal_their_own_passes() -> None:
-    taps: dict[str, Tap] = {
-        "slow": FrameTap(1.0, 64),
-        "fast": FrameTap(7.0),
-        "tiny": ThumbnailTap(),
-        "low": AudioTap(16_000),
-        "high": AudioTap(32_000),
+def test_all_requests_share_one_pass_and_equal_their_own_passes() -> None:
+    requests: dict[str, SampleRequest] = {
+        "slow": FrameRequest(1.0, 64),
+        "fast": FrameRequest(7.0),
+        "tiny": ThumbnailRequest(),
+        "low": AudioRequest(16_000),
+        "high": AudioRequest(32_000),
     }
     source = probe(made("constant.mp4"))
-    together: dict[str, list[Any]] = {name: [] for name in taps}
-    for name, item in decode(source, taps):
+    together: dict[str, list[Any]] = {name: [] for name in requests}
+    for name, item in decode(source, requests):
         together[name].append(item)
-    for name, tap in taps.items():
-        alone = [item for _, item in decode(source, {name: tap})]
+    for name, request in requests.items():
+        alone = [item for _, item in decode(source, {name: request})]
         assert len(alone) == len(together[name]) > 0
         for one, other in zip(alone, together[name], strict=True):
             content = "samples" if isinstance(one, AudioBlock) else "image"
@@ -309,7 +325,7 @@ def _damage(path: Path, first: int, last: int, name: str = "first.mp4") -> Path:
 
 
 def test_damage_in_the_middle_is_passed_over_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    frames = _frames(_damage(tmp_path / "damaged.mp4", 25, 75), FrameTap(5.0))
+    frames = _frames(_damage(tmp_path / "damaged.mp4", 25, 75), FrameRequest(5.0))
     assert len(frames) == 20
     numbers = [read_number(frame.image) for frame in frames]
     assert numbers[:5] == [2, 7, 12, 17, 22]
@@ -322,26 +338,26 @@ def test_nothing_decodable_is_an_error(tmp_path: Path) -> None:
     good = probe(made("first.mp4", muxing=(("movflags", "faststart"),), **CLOSED_GOP))
     damaged = _damage(tmp_path / "damaged.mp4", 0, 100)
     with pytest.raises(DecodeError, match="not one frame can be decoded"):
-        list(decode(replace(good, path=damaged), {"frames": FrameTap(1.0)}))
+        list(decode(replace(good, path=damaged), {"frames": FrameRequest(1.0)}))
 
 
 def test_a_file_that_changed_since_it_was_probed(tmp_path: Path) -> None:
     source = probe(made("two.mp4", second_size=(640, 360), seconds=1.0))
     with pytest.raises(MediaError, match="changed since it was probed"):
-        list(decode(replace(source, path=made("silent.mp4", sound=False)), {"frames": FrameTap(1.0)}))
+        list(decode(replace(source, path=made("silent.mp4", sound=False)), {"frames": FrameRequest(1.0)}))
 
 
 def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
     source = probe(made("constant.mp4"))
     opened = len(list(Path("/proc/self/fd").iterdir()))
-    items = decode(source, {"frames": FrameTap(5.0)})
+    items = decode(source, {"frames": FrameRequest(5.0)})
     next(items)
     assert len(list(Path("/proc/self/fd").iterdir())) == opened + 1
     items.close()  # type: ignore[attr-defined]
     assert len(list(Path("/proc/self/fd").iterdir())) == opened
 
 
-def test_no_taps_no_items() -> None:
+def test_no_requests_no_items() -> None:
     assert list(decode(probe(made("constant.mp4")), {})) == []
 
 

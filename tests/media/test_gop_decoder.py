@@ -15,7 +15,7 @@ import pytest
 
 from highlightr.core.errors import DecodeError
 from highlightr.core.types import Source
-from highlightr.media import FrameTap, Tap, ThumbnailTap, decode, probe
+from highlightr.media import FrameRequest, SampleRequest, ThumbnailRequest, decode, probe
 from highlightr.media._decode import gop as group
 from highlightr.media._decode import gop_decoder as groups
 from highlightr.media._decode.frame_converter import ThumbnailMaker
@@ -57,7 +57,11 @@ IN_ONE_PIECE: Mapping[str, Mapping[str, Any]] = {
         **LONG,
     },
 }
-TAPS: Mapping[str, Tap] = {"some": FrameTap(0.7, 64), "many": FrameTap(9.0), "tiny": ThumbnailTap()}
+REQUESTS: Mapping[str, SampleRequest] = {
+    "some": FrameRequest(0.7, 64),
+    "many": FrameRequest(9.0),
+    "tiny": ThumbnailRequest(),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +84,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Group]:
 
 
 def _items(source: Source, **how: Any) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {name: [] for name in TAPS}
-    for name, item in decode(source, TAPS, **how):
+    found: dict[str, list[Any]] = {name: [] for name in REQUESTS}
+    for name, item in decode(source, REQUESTS, **how):
         found[name].append(item)
     return found
 
@@ -109,8 +113,8 @@ def test_the_frames_are_those_of_one_decoder(name: str, seen: list[Any]) -> None
     assert (len(seen) >= 3) == (name in VIDEOS), f"{len(seen)} groups"
     times, numbers = _one_decoder(source)
     slack = Fraction(1, 1_000_000)
-    for tap, rate in (("some", Fraction(0.7)), ("many", Fraction(9))):
-        for index, frame in enumerate(found[tap]):
+    for request, rate in (("some", Fraction(0.7)), ("many", Fraction(9))):
+        for index, frame in enumerate(found[request]):
             due = (index + Fraction(1, 2)) / rate + slack
             shown = max([n for n, time in enumerate(times) if time <= due], default=0)
             assert (frame.index, read_number(frame.image)) == (index, numbers[shown])
@@ -128,17 +132,17 @@ def test_workers_and_backlog_change_no_byte(name: str, monkeypatch: pytest.Monke
     alone = _items(source)
     for other in (pressed, alone):
         assert _told(other) == _told(usual)
-        for name_of_tap in TAPS:
-            pairs = zip(other[name_of_tap], usual[name_of_tap], strict=True)
+        for name_of_request in REQUESTS:
+            pairs = zip(other[name_of_request], usual[name_of_request], strict=True)
             assert all(np.array_equal(one.image, two.image) for one, two in pairs)
 
 
-SPARSE = {"one": FrameTap(0.3, 64), "two": FrameTap(0.45)}
+SPARSE = {"one": FrameRequest(0.3, 64), "two": FrameRequest(0.45)}
 """In eight seconds they look at 1.1, 1.7, 3.3, 5.0, 5.6 and 7.8 s, and at the end."""
 
 
 @pytest.mark.parametrize("name", [name for name in VIDEOS if "variable" not in name])
-def test_what_no_tap_looks_at_is_not_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_request_looks_at_is_not_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     source = probe(made(name, **VIDEOS[name]))
     decoded: list[Any] = []
     show = Worker._show
@@ -148,17 +152,19 @@ def test_what_no_tap_looks_at_is_not_decoded(name: str, monkeypatch: pytest.Monk
         show(*arguments)
 
     monkeypatch.setattr(Worker, "_show", seen_to)
-    sparse: dict[str, list[Any]] = {tap: [] for tap in SPARSE}
-    for tap, item in decode(source, SPARSE, every_frame=True):
-        sparse[tap].append(item)
+    sparse: dict[str, list[Any]] = {request: [] for request in SPARSE}
+    for request, item in decode(source, SPARSE, every_frame=True):
+        sparse[request].append(item)
     some = len(decoded)
-    whole: dict[str, list[Any]] = {tap: [] for tap in SPARSE}
-    for tap, item in decode(source, {**SPARSE, "tiny": ThumbnailTap()}, every_frame=True):
-        if tap in SPARSE:
-            whole[tap].append(item)
+    whole: dict[str, list[Any]] = {request: [] for request in SPARSE}
+    for request, item in decode(source, {**SPARSE, "tiny": ThumbnailRequest()}, every_frame=True):
+        if request in SPARSE:
+            whole[request].append(item)
     assert _told(sparse) == _told(whole)
-    for tap in SPARSE:
-        assert all(np.array_equal(one.image, two.image) for one, two in zip(sparse[tap], whole[tap], strict=True))
+    for request in SPARSE:
+        assert all(
+            np.array_equal(one.image, two.image) for one, two in zip(sparse[request], whole[request], strict=True)
+        )
     assert some < 0.9 * (len(decoded) - some)
 
 
@@ -237,7 +243,7 @@ def _decoders_end() -> bool:
 
 
 def test_leaving_early_ends_the_workers() -> None:
-    items = decode(probe(made("closed.mp4", **VIDEOS["closed.mp4"])), TAPS)
+    items = decode(probe(made("closed.mp4", **VIDEOS["closed.mp4"])), REQUESTS)
     next(items)
     assert _decoders()
     items.close()  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ import pytest
 
 from highlightr.core.errors import CutError, MediaError
 from highlightr.core.types import Segment
-from highlightr.media import AudioTap, FrameTap, decode, probe
+from highlightr.media import AudioRequest, FrameRequest, decode, probe
 from highlightr.media._container import boxes
 from highlightr.media._container.boxes import check_tables
 from highlightr.media._container.contents import Contents
@@ -154,7 +154,9 @@ def test_sound_at_an_unbelievable_rate_is_left_out(rate: float, tmp_path: Path) 
     path.write_bytes(data)
     source = probe(path)
     assert source.audio is None
-    assert {name for name, _ in decode(source, {"sound": AudioTap(16_000), "frames": FrameTap(1.0)})} == {"frames"}
+    assert {name for name, _ in decode(source, {"sound": AudioRequest(16_000), "frames": FrameRequest(1.0)})} == {
+        "frames"
+    }
 
 
 def test_a_piece_of_one_sample_is_cut(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.core.errors import MediaError
 from highlightr.core.types import Segment
-from highlightr.media import AudioTap, FrameTap, ThumbnailTap, decode, probe
+from highlightr.media import AudioRequest, FrameRequest, ThumbnailRequest, decode, probe
 from highlightr.media.cut import cut_summary
 
 pytestmark = pytest.mark.realdata
@@ -99,13 +99,13 @@ def test_decoded_completely(name: str, real_data: Path) -> None:
     expected = {**EXPECTED, **LONG}[name]
     source = probe(real_data / "odd" / name)
     assert source.duration_seconds == pytest.approx(expected.seconds, abs=0.03)
-    taps = {"frames": FrameTap(2.0), "every": ThumbnailTap(), "sound": AudioTap(16_000)}
+    requests = {"frames": FrameRequest(2.0), "every": ThumbnailRequest(), "sound": AudioRequest(16_000)}
     indices, times, samples = [], [], 0
-    for tap, item in decode(source, taps, every_frame=True):
-        if tap == "frames":
+    for request, item in decode(source, requests, every_frame=True):
+        if request == "frames":
             indices.append(item.index)  # type: ignore[union-attr]
             assert item.image.shape == (*expected.upright[::-1], 3)  # type: ignore[union-attr]
-        elif tap == "every":
+        elif request == "every":
             times.append(item.time_seconds)  # type: ignore[union-attr]
         else:
             samples += len(item.samples)  # type: ignore[union-attr]
@@ -120,7 +120,8 @@ def test_decoded_completely(name: str, real_data: Path) -> None:
 def test_leaving_packets_out_changes_no_frame(name: str, real_data: Path) -> None:
     source = probe(real_data / "odd" / name)
     whole, sieved = (
-        [item for _, item in decode(source, {"frames": FrameTap(3.0)}, every_frame=every)] for every in (True, False)
+        [item for _, item in decode(source, {"frames": FrameRequest(3.0)}, every_frame=every)]
+        for every in (True, False)
     )
     assert [one.time_seconds for one in whole] == [one.time_seconds for one in sieved]  # type: ignore[union-attr]
     for one, other in zip(whole if name not in CONCEALED else [], sieved, strict=name not in CONCEALED):
@@ -141,4 +142,4 @@ def test_cut(name: str, real_data: Path, tmp_path: Path) -> None:
     stored = (video.width, video.height) if video.rotation_degrees % 180 == 0 else (video.height, video.width)
     assert (cut.video.width, cut.video.height) == tuple(max(2, side // 2 * 2) for side in stored)
     assert cut.video.sample_aspect_ratio == source.video.sample_aspect_ratio
-    assert len(list(decode(cut, {"every": ThumbnailTap()}))) >= 1
+    assert len(list(decode(cut, {"every": ThumbnailRequest()}))) >= 1

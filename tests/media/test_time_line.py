@@ -17,7 +17,7 @@ from PIL import Image
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment, Source
-from highlightr.media import AudioTap, Frame, FrameTap, decode, grab_thumbnails, probe
+from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
 from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import click_times, made, read_number
@@ -56,7 +56,7 @@ def _shown_in(numbers: Sequence[int], first: int) -> list[int]:
 
 
 def _clicks(path: Path) -> list[float]:
-    blocks = [item.samples for _, item in decode(probe(path), {"sound": AudioTap(48_000)})]  # type: ignore[union-attr]
+    blocks = [item.samples for _, item in decode(probe(path), {"sound": AudioRequest(48_000)})]  # type: ignore[union-attr]
     return click_times(np.concatenate(blocks), 48_000)
 
 
@@ -102,8 +102,8 @@ def test_recordings_follow_each_other(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", JOINED)
 def test_decoding_sees_recordings_in_a_row(name: str, tmp_path: Path) -> None:
     source = probe(_joined(name, tmp_path))
-    taps = {"frames": FrameTap(5.0), "sound": AudioTap(48_000)}
-    items = list(decode(source, taps))
+    requests = {"frames": FrameRequest(5.0), "sound": AudioRequest(48_000)}
+    items = list(decode(source, requests))
     frames = [item for _, item in items if isinstance(item, Frame)]
     numbers = [read_number(frame.image) for frame in frames]
     assert numbers == pytest.approx([min(299, frame.index * 5 + 2) for frame in frames], abs=1)

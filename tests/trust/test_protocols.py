@@ -16,7 +16,7 @@ import pytest
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
 from highlightr.core.types import Segment, Source
-from highlightr.media import FrameTap, ThumbnailTap, decode, grab_thumbnails, probe
+from highlightr.media import FrameRequest, ThumbnailRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import encode as _encode
@@ -143,7 +143,7 @@ def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]
     take = Take(Reach(Fraction(0)), Fraction(0), Fraction(1), Fraction(0), (Fraction(0),))
     plan = OutputPlan(Contents(PictureFormat()))
     return [
-        lambda: list(decode(source, {"frames": FrameTap(2.0), "all": ThumbnailTap()})),
+        lambda: list(decode(source, {"frames": FrameRequest(2.0), "all": ThumbnailRequest()})),
         lambda: grab_thumbnails(source, [0.5]),
         lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, copy=copy),
         lambda: _encode.encode_pieces(

@@ -72,7 +72,7 @@ def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extract
         "num_clips": grid.num_clips,
         "duration_seconds": grid.duration_seconds,
         "options": {name: value for name, value in made_by.options.items() if name != "keep_signal"},
-        "sampling": repr(extractor.tap),
+        "sampling": repr(extractor.request),
         "protocol": inspect.getdoc(type(extractor)) or "",
         "weights": [asdict(record) for record in made_by.weights],
         "random_seed": made_by.random_seed,

@@ -29,7 +29,7 @@ from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction, TextEncoder
 from highlightr.features.engines.checkpoint import State
 from highlightr.features.engines.source import NetworkSource
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import torch
@@ -114,10 +114,10 @@ class Clip(Backbone):
         self._network = source.network(name, self.checkpoints, build, example, batch=_BATCH["cpu"])
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """One frame per clip, or for every 2 s of a longer one."""
         rate = frames_per_clip(self._clip_seconds, 0.5) / self._clip_seconds
-        return FrameTap(rate, self._pixels, _BEFORE_MIDDLE_SECONDS)
+        return FrameRequest(rate, self._pixels, _BEFORE_MIDDLE_SECONDS)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video.
@@ -130,7 +130,7 @@ class Clip(Backbone):
                 f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
             )
         batch = self._source.batch(_BATCH, _INPUT_MIB)
-        return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
+        return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
 
     def _colours(self, visual: Any) -> tuple[Sequence[float], Sequence[float]]:
         """Mean and deviation of colours in [0, 1]."""

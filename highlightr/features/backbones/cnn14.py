@@ -20,7 +20,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction
-from highlightr.media.sampling import AudioBlock, AudioTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 WIDTH = 2048
 CLASSES = 527
@@ -75,9 +75,9 @@ class Cnn14(Backbone):
         return _LEAST_HOPS * self.hop
 
     @property
-    def tap(self) -> AudioTap:
+    def request(self) -> AudioRequest:
         """The whole soundtrack."""
-        return AudioTap(self.sample_rate)
+        return AudioRequest(self.sample_rate)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

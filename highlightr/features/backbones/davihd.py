@@ -19,7 +19,7 @@ from highlightr.features.backbones.kinetics import Colour, R3D34Kinetics700
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.features.spectral import FrameCutter
-from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +70,9 @@ class DAViHDMel(Extractor):
         self._mel = MelSpectrogram(SAMPLE_RATE, FFT_SAMPLES, hop_length=FFT_SAMPLES, n_mels=MELS, center=False)
 
     @property
-    def tap(self) -> AudioTap:
+    def request(self) -> AudioRequest:
         """The whole soundtrack at 48 kHz."""
-        return AudioTap(HEARD_RATE)
+        return AudioRequest(HEARD_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video; the grid is not needed."""
@@ -184,9 +184,9 @@ class R3D34DAViHD(R3D34Kinetics700):
     deviation: ClassVar[Colour] = (0.22803 * 255, 0.22145 * 255, 0.216989 * 255)
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """Every frame, some of them more than once."""
-        return FrameTap(_FRAMES_PER_SECOND)
+        return FrameRequest(_FRAMES_PER_SECOND)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

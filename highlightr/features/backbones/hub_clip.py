@@ -25,7 +25,7 @@ from highlightr.features.backbones.clip import FIRST_SCALE, Clip, model_config, 
 from highlightr.features.backbones.clip_classes import ClipClasses
 from highlightr.features.base import TextEncoder
 from highlightr.features.engines.source import NetworkSource
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 HUB = "hub:"
 """Before the repository's name in the name of a checkpoint."""
@@ -117,9 +117,9 @@ class HubClip(ClipClasses):
         return (hub_model(options["model"]).checkpoint,)
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """As `Clip`; as stored where the whole picture is squeezed."""
-        return replace(super().tap, short_side=None) if self._hub.squeezed else super().tap
+        return replace(super().request, short_side=None) if self._hub.squeezed else super().request
 
     def _colours(self, visual: Any) -> tuple[Sequence[float], Sequence[float]]:
         del visual

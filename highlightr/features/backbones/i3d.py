@@ -24,7 +24,7 @@ from highlightr.features.backbones.windows import WindowExtraction, WindowProtoc
 from highlightr.features.base import Extraction
 from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +70,9 @@ class _I3D(Backbone):
         )
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """Frames at 25 per second."""
-        return self._sampling.tap
+        return self._sampling.request
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

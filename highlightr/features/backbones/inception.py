@@ -22,7 +22,7 @@ from highlightr.features.backbones.pictures import PictureExtraction, frames_per
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extraction
 from highlightr.features.engines.network import Network
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import torch
@@ -49,10 +49,10 @@ class _Inception(Backbone):
     _network: Network
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """A whole number of frames per clip, as near to one a second as that allows."""
         count = frames_per_clip(self._clip_seconds, FRAMES_PER_SECOND)
-        return FrameTap(count / self._clip_seconds, self.short_side)
+        return FrameRequest(count / self._clip_seconds, self.short_side)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video.
@@ -65,7 +65,7 @@ class _Inception(Backbone):
                 f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
             )
         batch = self._source.batch(_BATCH, _INPUT_MIB)
-        return PictureExtraction(self.name, grid, self.tap, self.streams, self._prepare, self._forward, batch)
+        return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         raise NotImplementedError
@@ -171,15 +171,15 @@ def squeeze(image: npt.NDArray[np.uint8], pixels: int) -> FloatArray:
     Returns:
         (pixels, pixels, 3) float32 in [0, 255].
     """
-    above, below, down = _taps(image.shape[0], pixels)
-    left, right, across = _taps(image.shape[1], pixels)
+    above, below, down = _requests(image.shape[0], pixels)
+    left, right, across = _requests(image.shape[1], pixels)
     rows = image[above].astype(np.float32)
     rows += (image[below] - rows) * down[:, None, None]
     near: FloatArray = rows[:, left]
     return near + (rows[:, right] - near) * across[None, :, None]
 
 
-def _taps(size: int, pixels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
+def _requests(size: int, pixels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
     places = np.arange(pixels, dtype=np.float32) * np.float32(size / pixels)
     first = np.minimum(places.astype(np.int64), size - 1)
     return first, np.minimum(first + 1, size - 1), (places - first).astype(np.float32)

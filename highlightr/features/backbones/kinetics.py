@@ -20,7 +20,7 @@ from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
 from highlightr.features.engines.source import NetworkSource
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import torch
@@ -57,9 +57,9 @@ class _Kinetics(Backbone):
         )
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """Frames at the protocol's rate."""
-        return self._sampling.tap
+        return self._sampling.request
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipMeans
-from highlightr.media.sampling import Frame, FrameTap, Item
+from highlightr.media.sampling import Frame, FrameRequest, Item
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ class PictureExtraction(Extraction):
     Args:
         owner: name of the extractor, for errors.
         grid: the clips.
-        tap: the tap that the frames come from; its rate dates them.
+        request: the request that the frames come from; its rate dates them.
         widths: stream name to width.
         prepare: from a frame (height, width, 3) to the network's square, uint8.
         forward: from (batch, height, width, 3) uint8 to (batch, width) per stream.
@@ -46,13 +46,13 @@ class PictureExtraction(Extraction):
         self,
         owner: str,
         grid: TimeGrid,
-        tap: FrameTap,
+        request: FrameRequest,
         widths: Mapping[str, int],
         prepare: Callable[[Pixels], npt.NDArray[np.generic]],
         forward: Callable[[npt.NDArray[np.generic]], Mapping[str, FloatArray]],
         batch: int,
     ) -> None:
-        self._owner, self._grid, self._tap = owner, grid, tap
+        self._owner, self._grid, self._request = owner, grid, request
         self._prepare, self._forward, self._batch = prepare, forward, batch
         self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
         self._pictures: list[npt.NDArray[np.generic]] = []
@@ -63,7 +63,7 @@ class PictureExtraction(Extraction):
         if not isinstance(item, Frame):
             raise TypeError(f"{self._owner} takes frames, got {type(item).__name__}")
         self._pictures.append(self._prepare(item.image))
-        self._clips.append(int(self._grid.clip_index((item.index + 0.5) / self._tap.frames_per_second)))
+        self._clips.append(int(self._grid.clip_index((item.index + 0.5) / self._request.frames_per_second)))
         if len(self._pictures) == self._batch:
             self._run()
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor, given_file
-from highlightr.media.sampling import Item, Tap, Thumbnail, ThumbnailTap
+from highlightr.media.sampling import Item, SampleRequest, Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,9 +60,9 @@ class TransNetV2(Extractor):
         self._model = _load_model(given_file(self, self._weights, "transnetv2"), self._device)
 
     @property
-    def tap(self) -> Tap:
+    def request(self) -> SampleRequest:
         """Every decoded frame at the size the network was trained on."""
-        return ThumbnailTap(width=48, height=27)
+        return ThumbnailRequest(width=48, height=27)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video; the grid is not needed, frames keep their own times."""

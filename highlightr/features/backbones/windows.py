@@ -18,7 +18,7 @@ from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipMeans
-from highlightr.media.sampling import Frame, FrameTap, Item
+from highlightr.media.sampling import Frame, FrameRequest, Item
 
 Pixels = npt.NDArray[np.uint8]
 Forward = Callable[[Pixels], Mapping[str, FloatArray]]
@@ -48,9 +48,9 @@ class WindowProtocol:
     the source's."""
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """The frames it needs."""
-        return FrameTap(self.frames_per_second, self.short_side)
+        return FrameRequest(self.frames_per_second, self.short_side)
 
 
 def window_indices(available: int, protocol: WindowProtocol, source_rate: float | None = None) -> npt.NDArray[np.int64]:

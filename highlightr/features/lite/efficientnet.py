@@ -19,7 +19,7 @@ from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.features.engines.onnx import Model, default_threads, open_graph
-from highlightr.media.sampling import Frame, FrameTap, Item
+from highlightr.media.sampling import Frame, FrameRequest, Item
 
 __all__ = ["EfficientNetLite0", "preprocess"]
 
@@ -54,7 +54,7 @@ class EfficientNetLite0(Extractor):
         if frames_per_clip < 1:
             raise ConfigError(f"frames_per_clip must be at least 1, got {frames_per_clip}")
         self._clip_seconds = clip_seconds
-        self._tap = FrameTap(frames_per_second=frames_per_clip / clip_seconds, short_side=SHORT_SIDE_PIXELS)
+        self._request = FrameRequest(frames_per_second=frames_per_clip / clip_seconds, short_side=SHORT_SIDE_PIXELS)
         self._frames_per_clip = frames_per_clip
         self._weights = weights
 
@@ -64,9 +64,9 @@ class EfficientNetLite0(Extractor):
         self._graph = open_graph(file, threads=max(1, default_threads() // 2))
 
     @property
-    def tap(self) -> FrameTap:
+    def request(self) -> FrameRequest:
         """The frames at the middle of each of a clip's equal parts."""
-        return self._tap
+        return self._request
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video.

@@ -18,7 +18,7 @@ from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
-from highlightr.media.sampling import AudioBlock, AudioTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 __all__ = ["AUDIO_DYNAMICS", "LogMel", "log_mel_rows"]
 
@@ -68,9 +68,9 @@ class LogMel(Extractor):
         vars(self)["signals"] = type(self).signals if keep_signal else {}
 
     @property
-    def tap(self) -> AudioTap:
+    def request(self) -> AudioRequest:
         """The whole soundtrack at 16 kHz."""
-        return AudioTap(SAMPLE_RATE)
+        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

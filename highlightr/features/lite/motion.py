@@ -17,7 +17,7 @@ from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima, fill_gaps
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, FrameChange
-from highlightr.media.sampling import Item, Thumbnail, ThumbnailTap
+from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
 
 __all__ = ["MOTION_COLUMNS", "Motion"]
 
@@ -52,9 +52,9 @@ class Motion(Extractor):
         del clip_seconds, device
 
     @property
-    def tap(self) -> ThumbnailTap:
+    def request(self) -> ThumbnailRequest:
         """Every frame, tiny."""
-        return ThumbnailTap()
+        return ThumbnailRequest()
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

@@ -17,7 +17,7 @@ import numpy as np
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.features.engines.onnx import Model, open_graph
-from highlightr.media.sampling import AudioBlock, AudioTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 __all__ = ["FRAME_SAMPLES", "FRAME_SECONDS", "SAMPLE_RATE", "SPEECH", "SileroVad", "VoiceActivity"]
 
@@ -66,9 +66,9 @@ class SileroVad(Extractor):
         self._graph = open_graph(given_file(self, self._weights, "silero-vad"), threads=1)
 
     @property
-    def tap(self) -> AudioTap:
+    def request(self) -> AudioRequest:
         """The whole soundtrack at 16 kHz."""
-        return AudioTap(SAMPLE_RATE)
+        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> VoiceActivity:
         """Open the state for one video; frames keep their own times."""

@@ -18,7 +18,7 @@ from highlightr.features.base import Extracted, Extraction, Extractor, given_fil
 from highlightr.features.clip_pooling import ClipMeans, overlaps
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
-from highlightr.media.sampling import AudioBlock, AudioTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 __all__ = ["YamNet", "log_mel_rows"]
 
@@ -63,9 +63,9 @@ class YamNet(Extractor):
         self._graph = open_graph(given_file(self, self._weights, "yamnet"), threads=1)
 
     @property
-    def tap(self) -> AudioTap:
+    def request(self) -> AudioRequest:
         """The whole soundtrack at 16 kHz."""
-        return AudioTap(SAMPLE_RATE)
+        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

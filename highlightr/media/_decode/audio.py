@@ -1,4 +1,4 @@
-"""From decoded audio frames to the mono soundtrack that audio taps asked for.
+"""From decoded audio frames to the mono soundtrack that audio requests asked for.
 
 Frames come in file order; `AudioBlock`s go out, sample j at j / rate from time zero, exactly
 ceil(duration * rate) of them. Gaps become silence, overlaps are trimmed, both by timestamp.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.media.sampling import AudioBlock, AudioTap
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 if TYPE_CHECKING:
     import av
@@ -28,12 +28,12 @@ _TOLERANCE_SECONDS = 0.01
 
 
 class Soundtrack:
-    """Downmixes, lines up with time zero, and resamples for every audio tap.
+    """Downmixes, lines up with time zero, and resamples for every audio request.
 
-    Downmix and alignment happen once at the stored rate; memory is about one second of sound per tap.
+    Downmix and alignment happen once at the stored rate; memory is about one second of sound per request.
     """
 
-    def __init__(self, taps: Mapping[str, AudioTap], sample_rate: int, duration_seconds: float) -> None:
+    def __init__(self, requests: Mapping[str, AudioRequest], sample_rate: int, duration_seconds: float) -> None:
         import av
 
         self._rate = sample_rate
@@ -43,7 +43,9 @@ class Soundtrack:
         self._waiting_samples = 0
         self._position = 0
         self._started = False
-        self._outlets = {name: _Outlet(tap.sample_rate, sample_rate, duration_seconds) for name, tap in taps.items()}
+        self._outlets = {
+            name: _Outlet(request.sample_rate, sample_rate, duration_seconds) for name, request in requests.items()
+        }
 
     @property
     def seconds(self) -> float:
@@ -126,7 +128,7 @@ class Soundtrack:
 
 
 class _Outlet:
-    """One tap's resampler; counts its samples so that exactly the promised number comes out."""
+    """One request's resampler; counts its samples so that exactly the promised number comes out."""
 
     def __init__(self, rate: int, stored_rate: int, duration_seconds: float) -> None:
         import av

@@ -1,4 +1,4 @@
-"""From decoded frames to what the picture taps asked for.
+"""From decoded frames to what the picture requests asked for.
 
 Frames come in order of time with their time in seconds (a `Fraction`, from time zero); `Frame`s picked by
 timestamp, upright and with square pixels, and tiny `Thumbnail`s go out.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from highlightr.core.types import Source, VideoStream
 from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES
-from highlightr.media.sampling import Frame, FrameTap, Thumbnail, ThumbnailTap
+from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
     import av
@@ -43,7 +43,7 @@ _JPEG_QUALITY = 82
 
 
 def num_frames(duration_seconds: float, frames_per_second: float) -> int:
-    """How many frames a `FrameTap` gets: ceil(duration * rate), float noise aside, at least 1."""
+    """How many frames a `FrameRequest` gets: ceil(duration * rate), float noise aside, at least 1."""
     exact = (Fraction(duration_seconds) - SLACK_SECONDS) * Fraction(frames_per_second)
     return max(1, math.ceil(exact))
 
@@ -105,19 +105,19 @@ def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
 
 
 class FramePicker:
-    """Hands a `FrameTap` the frame that is on screen at the middle of each of its intervals.
+    """Hands a `FrameRequest` the frame that is on screen at the middle of each of its intervals.
 
     Args:
-        tap: what it asks for.
+        request: what it asks for.
         source: what `probe` returned.
         since: leave out the intervals that look before this time; by default none is left out.
     """
 
-    def __init__(self, tap: FrameTap, source: Source, since: Fraction | None = None) -> None:
-        self.tap = tap
-        self._converter = FrameConverter(source.video, tap.short_side)
-        self._rate, self._lead = Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)
-        self._count = num_frames(source.duration_seconds, tap.frames_per_second)
+    def __init__(self, request: FrameRequest, source: Source, since: Fraction | None = None) -> None:
+        self.request = request
+        self._converter = FrameConverter(source.video, request.short_side)
+        self._rate, self._lead = Fraction(request.frames_per_second), Fraction(request.lead_seconds)
+        self._count = num_frames(source.duration_seconds, request.frames_per_second)
         self._index = 0 if since is None else interval_from(since + self._lead, self._rate)
         self._shown: tuple[av.VideoFrame, Fraction] | None = None
 
@@ -159,17 +159,17 @@ def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:
 
 
 class ThumbnailMaker:
-    """Hands a `ThumbnailTap` a tiny picture of every frame."""
+    """Hands a `ThumbnailRequest` a tiny picture of every frame."""
 
-    def __init__(self, tap: ThumbnailTap) -> None:
+    def __init__(self, request: ThumbnailRequest) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._tap = tap
+        self._request = request
         self._scaler: Any = VideoReformatter()
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
         """Take the next frame."""
-        image = to_rgb(self._scaler, frame, self._tap.width, self._tap.height, "AREA")
+        image = to_rgb(self._scaler, frame, self._request.width, self._request.height, "AREA")
         yield Thumbnail(float(seconds), image)
 
     def until(self, seconds: Fraction) -> Iterator[Thumbnail]:

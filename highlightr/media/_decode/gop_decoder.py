@@ -1,7 +1,7 @@
 """Decoding groups of pictures side by side.
 
 In: the packets of a video stream in file order, without non-reference frames that are not sampled. Out: what the
-picture taps asked for, in order of time for each. A group begins at an IDR keyframe: it decodes without the one before
+requests asked for, in order of time for each. A group begins at an IDR keyframe: it decodes without the one before
 it, on a thread and a decoder of its own. Where a stream has no such pictures it is one group, decoded by as many
 threads. Memory is bounded.
 """
@@ -20,7 +20,7 @@ from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import open_container, start_seconds
 from highlightr.media._decode.gop import Group, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import Seams
-from highlightr.media._decode.worker import PictureTap, Worker
+from highlightr.media._decode.worker import PictureRequest, Worker
 from highlightr.media.sampling import Item
 
 if TYPE_CHECKING:
@@ -37,17 +37,19 @@ _TICK_SECONDS = 0.1
 
 
 class Groups:
-    """The decoders of one stream and the picture taps that they feed. Leave it by `stop`.
+    """The decoders of one stream and the picture requests that they feed. Leave it by `stop`.
 
     Args:
         container: opened; its own decoder serves the first worker.
         source: what `probe` returned.
-        taps: name to tap.
+        requests: name to request.
         threads: how many decode; 0 takes one per core.
     """
 
-    def __init__(self, container: InputContainer, source: Source, taps: Mapping[str, PictureTap], threads: int) -> None:
-        self._source, self._taps = source, taps
+    def __init__(
+        self, container: InputContainer, source: Source, requests: Mapping[str, PictureRequest], threads: int
+    ) -> None:
+        self._source, self._requests = source, requests
         self._start = start_seconds(container)
         self._stream: Any = container.streams[source.video.index]
         self._seams = Seams(self._stream.codec_context)
@@ -169,7 +171,7 @@ class Groups:
         try:
             decoder = self._stream.codec_context if number == 0 else self._another_decoder()
             decoder.thread_type, decoder.thread_count = "AUTO", threads
-            worker = Worker(self._shared, self._source, self._taps, self._stream, decoder, self._start)
+            worker = Worker(self._shared, self._source, self._requests, self._stream, decoder, self._start)
             while True:
                 worker.decode(self._claimed())
         except Stopped:

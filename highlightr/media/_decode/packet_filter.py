@@ -1,7 +1,7 @@
 """Drop video packets of non-reference frames that are not sampled.
 
 Packets come in decode order and go out in the same order, without those that no other picture refers to and that
-are not sampled. What the taps are given stays the same, to the byte; only decoding gets cheaper.
+are not sampled. What the requests are given stays the same, to the byte; only decoding gets cheaper.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.media._decode.frame_converter import SLACK_SECONDS
 from highlightr.media._decode.nal import NalReader
-from highlightr.media.sampling import FrameTap
+from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import av
@@ -32,10 +32,10 @@ Looks = Callable[[Fraction, Fraction], bool]
 """Whether a picture is sampled that is on screen from one time until before another."""
 
 
-def looks_of(taps: Sequence[FrameTap]) -> Looks:
-    """Those of taps that look at (k + 1/2) / rate - lead: the first such time must lie before the picture is gone."""
+def looks_of(requests: Sequence[FrameRequest]) -> Looks:
+    """Those of requests that look at (k + 1/2) / rate - lead: the first such time lies before the picture is gone."""
     half = Fraction(1, 2)
-    rates = [(Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)) for tap in taps]
+    rates = [(Fraction(request.frames_per_second), Fraction(request.lead_seconds)) for request in requests]
     return lambda shown, gone: any(
         (math.ceil((shown + lead) * rate - half) + half) / rate - lead < gone for rate, lead in rates
     )

@@ -1,6 +1,6 @@
 """Everything that is heard of a video: one track as it is, or several summed to one.
 
-In: packets of every audio track, in file order. Out: the `AudioBlock`s that the audio taps asked for. Memory is
+In: packets of every audio track, in file order. Out: the `AudioBlock`s that the audio requests asked for. Memory is
 bounded: a track that lies far behind the others in the file is silent where it is missing.
 """
 
@@ -18,7 +18,7 @@ from highlightr.core.types import Source
 from highlightr.media._container.description import is_plain
 from highlightr.media._decode.audio import Soundtrack
 from highlightr.media._decode.piped_sound import PipedSound
-from highlightr.media.sampling import AudioBlock, AudioTap
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 if TYPE_CHECKING:
     import av
@@ -39,16 +39,16 @@ class Sound:
 
     Args:
         source: what `probe` returned.
-        taps: name to tap.
+        requests: name to request.
         start: the container's first timestamp, which is time zero.
     """
 
-    def __init__(self, source: Source, taps: Mapping[str, AudioTap], start: Fraction) -> None:
+    def __init__(self, source: Source, requests: Mapping[str, AudioRequest], start: Fraction) -> None:
         self._source, self._start = source, start
         self._tracks = {
-            one.index: Soundtrack(taps, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
+            one.index: Soundtrack(requests, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
         }
-        self._sums = {name: _Sum(self._tracks) for name in taps} if len(self._tracks) > 1 else None
+        self._sums = {name: _Sum(self._tracks) for name in requests} if len(self._tracks) > 1 else None
         self._open = ExitStack()
         self._pipes: dict[int, PipedSound] = {}
         for one in source.audio_tracks:
@@ -119,7 +119,7 @@ class Sound:
 
 
 class _Sum:
-    """Adds up what several tracks have for one tap; what all of them have reached is complete."""
+    """Adds up what several tracks have for one request; what all of them have reached is complete."""
 
     def __init__(self, tracks: Mapping[int, object]) -> None:
         self._begin = 0

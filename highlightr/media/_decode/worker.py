@@ -1,7 +1,7 @@
 """A decoder at work: groups of pictures come in, and each gets the items that were made of its frames.
 
-Frames are picked and scaled here, beside those of other groups; a group's first frame tells its taps where to begin.
-What follows the last frame that a tap looks at is not decoded where the group's end is known.
+Frames are picked and scaled here, beside those of other groups; a group's first frame tells them where to begin.
+What follows the last frame that a request looks at is not decoded where the group's end is known.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.types import Source
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
 from highlightr.media._decode.gop import Group, SharedState
-from highlightr.media.sampling import Frame, FrameTap, Thumbnail, ThumbnailTap
+from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["PictureTap", "Worker"]
+__all__ = ["PictureRequest", "Worker"]
 
-PictureTap = FrameTap | ThumbnailTap
+PictureRequest = FrameRequest | ThumbnailRequest
 
 
 class Worker:
@@ -29,7 +29,7 @@ class Worker:
     Args:
         shared: of the pass.
         source: what `probe` returned.
-        taps: name to tap.
+        requests: name to request.
         stream: that the packets are of.
         decoder: ready to be opened.
         start: the container's first timestamp, which is time zero.
@@ -39,12 +39,12 @@ class Worker:
         self,
         shared: SharedState,
         source: Source,
-        taps: Mapping[str, PictureTap],
+        requests: Mapping[str, PictureRequest],
         stream: Any,
         decoder: av.VideoCodecContext,
         start: Fraction,
     ) -> None:
-        self._shared, self._source, self._taps = shared, source, taps
+        self._shared, self._source, self._requests = shared, source, requests
         self._stream, self._decoder, self._start = stream, decoder, start
 
     def decode(self, group: Group) -> None:
@@ -65,13 +65,14 @@ class Worker:
         group.end()
 
     def _is_needed(self, group: Group) -> bool:
-        """Whether a tap looks at anything of what is left of a group, as far as that is known."""
+        """Whether a request looks at anything of what is left of a group, as far as that is known."""
         if group.stop is None or group.start is None:
             return True
         if group.first is not None:
             return any(consumer.needs_any(group.stop) for consumer in group.consumers.values())
         return any(
-            isinstance(tap, ThumbnailTap) or _looks_between(group.start, group.stop, tap) for tap in self._taps.values()
+            isinstance(request, ThumbnailRequest) or _looks_between(group.start, group.stop, request)
+            for request in self._requests.values()
         )
 
     def _show(self, group: Group, packet: av.Packet[Any]) -> None:
@@ -110,8 +111,10 @@ class Worker:
 
     def _consumers(self, since: Fraction | None) -> dict[str, FramePicker | ThumbnailMaker]:
         return {
-            name: FramePicker(tap, self._source, since) if isinstance(tap, FrameTap) else ThumbnailMaker(tap)
-            for name, tap in self._taps.items()
+            name: FramePicker(request, self._source, since)
+            if isinstance(request, FrameRequest)
+            else ThumbnailMaker(request)
+            for name, request in self._requests.items()
         }
 
     @staticmethod
@@ -122,6 +125,6 @@ class Worker:
                 group.hand_over(name, item, item.image.nbytes)
 
 
-def _looks_between(start: Fraction, stop: Fraction, tap: FrameTap) -> bool:
-    rate, lead = Fraction(tap.frames_per_second), Fraction(tap.lead_seconds)
+def _looks_between(start: Fraction, stop: Fraction, request: FrameRequest) -> bool:
+    rate, lead = Fraction(request.frames_per_second), Fraction(request.lead_seconds)
     return interval_from(start + lead, rate) < interval_from(stop + lead, rate)

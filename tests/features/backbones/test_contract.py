@@ -49,8 +49,8 @@ class TestEveryBackbone:
         extractor, grid = opened(name, 1.0), TimeGrid(1.0, 1.0)
         first, second = extractor.start(grid), extractor.start(grid)
         for one, other in zip(
-            items(extractor.tap, 0.0, 1.0, 0.2),
-            items(extractor.tap, 0.0, 1.0, None),
+            items(extractor.request, 0.0, 1.0, 0.2),
+            items(extractor.request, 0.0, 1.0, None),
             strict=True,  # type: ignore[arg-type]
         ):
             first.push(one)
@@ -63,7 +63,7 @@ class TestEveryBackbone:
     def test_nothing_pushed_makes_nothing(self, name: str) -> None:
         assert not opened(name, 1.0).start(TimeGrid(3.0, 1.0)).finish().streams
 
-    def test_refuses_items_of_another_tap(self, name: str) -> None:
+    def test_refuses_items_of_another_request(self, name: str) -> None:
         extraction = opened(name, 1.0).start(TimeGrid(3.0, 1.0))
         hears = extractor_class(name).modality == "audio"
         wrong = Frame(0, 0.0, np.zeros((4, 4, 3), np.uint8)) if hears else AudioBlock(0, np.zeros(4, np.float32))

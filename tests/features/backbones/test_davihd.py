@@ -11,7 +11,7 @@ import torch
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones.davihd import DAVIHD_MEL, R3D34DAViHD
-from highlightr.media.sampling import AudioBlock, Frame, FrameTap
+from highlightr.media.sampling import AudioBlock, Frame, FrameRequest
 
 torchaudio = pytest.importorskip("torchaudio")
 
@@ -71,11 +71,11 @@ def frames(rate: float, seconds: float) -> list[np.ndarray]:
 
 
 def rows(extractor: Extractor, pictures: list[np.ndarray], rate: float, seconds: float) -> FloatArray:
-    tap = extractor.tap
-    assert isinstance(tap, FrameTap)
+    request = extractor.request
+    assert isinstance(request, FrameRequest)
     extraction = extractor.start(TimeGrid(seconds, 1.0))
-    for index in range(round(seconds * tap.frames_per_second)):
-        source = min(int((index + 0.5) / tap.frames_per_second * rate), len(pictures) - 1)
+    for index in range(round(seconds * request.frames_per_second)):
+        source = min(int((index + 0.5) / request.frames_per_second * rate), len(pictures) - 1)
         extraction.push(Frame(index, source / rate, pictures[source]))
     return extraction.finish().streams["r3d34_davihd"]
 

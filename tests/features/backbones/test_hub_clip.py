@@ -61,7 +61,7 @@ def test_what_is_not_there_is_named_with_what_is(model: str, message: str) -> No
 def test_pictures_are_prepared_as_the_model_says_and_told_in_its_width(file: Path) -> None:
     extractor: Any = create_extractor("open-clip", weights={SMALL.checkpoint: file}, model="small")
     assert extractor.streams == {"clip": 384, "imagenet": 1000}
-    assert extractor.tap.short_side is None
+    assert extractor.request.short_side is None
     image = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
     extraction = extractor.start(TimeGrid(1.0, 1.0))
     extraction.push(Frame(0, 0.0, image))

@@ -17,7 +17,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones.cnn14 import panns_models
-from highlightr.media.sampling import AudioBlock, AudioTap
+from highlightr.media.sampling import AudioBlock, AudioRequest
 from highlightr.scorers.davihd.scorer import pool_mel, pool_mel_authors
 
 
@@ -160,6 +160,6 @@ def test_the_authors_mel_counts_62_rows() -> None:
     np.testing.assert_allclose(pooled(samples, TimeGrid(3.3, 1.0), pool_mel_authors), expected, atol=1e-3)
 
 
-def test_taps_ask_for_the_networks_rates() -> None:
-    assert create_extractor("cnn14", random_seed=0).tap == AudioTap(32_000)
-    assert create_extractor("cnn14-16k", random_seed=0).tap == AudioTap(16_000)
+def test_requests_ask_for_the_networks_rates() -> None:
+    assert create_extractor("cnn14", random_seed=0).request == AudioRequest(32_000)
+    assert create_extractor("cnn14-16k", random_seed=0).request == AudioRequest(16_000)

@@ -1,4 +1,4 @@
-"""Preprocessing on real frames: what a tap hands over beside the published scaling of the whole frame."""
+"""Preprocessing on real frames: what a request hands over beside the published scaling of the whole frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from highlightr.features.backbones import i3d, kinetics
 from highlightr.features.backbones.inception import InceptionImageNet, squeeze
 from highlightr.features.backbones.transforms import central_square
 from highlightr.media import decode, probe
-from highlightr.media.sampling import Frame, FrameTap
+from highlightr.media.sampling import Frame, FrameRequest
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -35,9 +35,9 @@ def clips(folder: Path) -> list[Path]:
     return found
 
 
-def frames(path: Path, tap: FrameTap) -> list[Pixels]:
+def frames(path: Path, request: FrameRequest) -> list[Pixels]:
     source = probe(path)
-    return [item.image for _, item in decode(source, {"frames": tap}) if isinstance(item, Frame)]
+    return [item.image for _, item in decode(source, {"frames": request}) if isinstance(item, Frame)]
 
 
 @pytest.mark.realdata
@@ -47,7 +47,7 @@ def test_frames_are_scaled_as_published(real_data: Path, name: str) -> None:
     short_side, crop, resampling = PROTOCOLS[name]
     assert short_side is not None
     for path in clips(real_data):
-        whole, scaled = (frames(path, FrameTap(0.5, side)) for side in (None, short_side))
+        whole, scaled = (frames(path, FrameRequest(0.5, side)) for side in (None, short_side))
         assert len(whole) == len(scaled)
         for image, ours in zip(whole, scaled, strict=True):
             height, width = image.shape[:2]
@@ -62,18 +62,18 @@ def test_frames_are_scaled_as_published(real_data: Path, name: str) -> None:
 @pytest.mark.realdata
 def test_a_whole_frame_is_squeezed_not_cropped(real_data: Path) -> None:
     """A bilinear scaling with antialiasing is blurrier than TensorFlow's, but shows the same picture."""
-    image = frames(clips(real_data)[0], FrameTap(0.5))[0]
+    image = frames(clips(real_data)[0], FrameRequest(0.5))[0]
     made = squeeze(image, 299)
     assert made.shape == (299, 299, 3)
     smooth = np.asarray(Image.fromarray(image).resize((299, 299), Image.Resampling.BILINEAR)).astype(float)
     assert np.corrcoef(made.ravel(), smooth.ravel())[0, 1] > 0.97
 
 
-def test_taps_are_those_of_the_protocols() -> None:
-    assert i3d.PROTOCOL.tap == FrameTap(25, 256)
-    assert kinetics.SlowFast.protocol.tap == FrameTap(60, 224)
-    assert kinetics.R3D34.protocol.tap == FrameTap(25, 112)
-    assert create_extractor("inception-yt8m", clip_seconds=1.0, random_seed=0).tap == FrameTap(1.0, None)
-    assert create_extractor("inception-imagenet", clip_seconds=2.0, random_seed=0).tap == FrameTap(1.0, 342)
-    assert create_extractor("clip", clip_seconds=2.0, random_seed=0).tap == FrameTap(0.5, 224, 1e-4)
-    assert create_extractor("clip", clip_seconds=1.0, random_seed=0).tap == FrameTap(1.0, 224, 1e-4)
+def test_requests_are_those_of_the_protocols() -> None:
+    assert i3d.PROTOCOL.request == FrameRequest(25, 256)
+    assert kinetics.SlowFast.protocol.request == FrameRequest(60, 224)
+    assert kinetics.R3D34.protocol.request == FrameRequest(25, 112)
+    assert create_extractor("inception-yt8m", clip_seconds=1.0, random_seed=0).request == FrameRequest(1.0, None)
+    assert create_extractor("inception-imagenet", clip_seconds=2.0, random_seed=0).request == FrameRequest(1.0, 342)
+    assert create_extractor("clip", clip_seconds=2.0, random_seed=0).request == FrameRequest(0.5, 224, 1e-4)
+    assert create_extractor("clip", clip_seconds=1.0, random_seed=0).request == FrameRequest(1.0, 224, 1e-4)

@@ -13,7 +13,7 @@ from highlightr.features.backbones.kinetics import I3DR50, R3D34, SlowFast
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol, window_indices
-from highlightr.media.sampling import AudioBlock, Frame, FrameTap
+from highlightr.media.sampling import AudioBlock, Frame, FrameRequest
 
 
 def test_a_clip_shorter_than_the_window_gives_its_own_frames() -> None:
@@ -144,12 +144,12 @@ def test_frames_per_clip_are_whole(clip_seconds: float, rate: float, expected: i
 
 @pytest.mark.parametrize("event", [1, 3599])
 def test_pictures_land_in_their_clip_for_an_hour(event: int) -> None:
-    grid, tap = TimeGrid(3600.0, 1.0), FrameTap(1.0)
+    grid, request = TimeGrid(3600.0, 1.0), FrameRequest(1.0)
 
     def forward(pictures: npt.NDArray[np.generic]) -> dict[str, FloatArray]:
         return {"seen": np.asarray(pictures, dtype=np.float32).mean(axis=(1, 2, 3))[:, None]}
 
-    extraction = PictureExtraction("test", grid, tap, {"seen": 1}, lambda image: image, forward, batch=7)
+    extraction = PictureExtraction("test", grid, request, {"seen": 1}, lambda image: image, forward, batch=7)
     for index in range(3600):
         extraction.push(Frame(index, float(index), np.full((2, 2, 3), 255 * (index == event), np.uint8)))
     assert np.flatnonzero(extraction.finish().streams["seen"]).tolist() == [event]

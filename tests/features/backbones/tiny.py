@@ -12,7 +12,7 @@ import numpy as np
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones import i3d, kinetics
-from highlightr.media.sampling import AudioBlock, AudioTap, Frame, FrameTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item
 
 SMALL_I3D = replace(i3d.PROTOCOL, frames_per_second=10, short_side=32, crop=32, span=20, least_frames=10)
 SMALL_FLOW = replace(SMALL_I3D, frames_per_second=4, short_side=128, crop=32, span=8, least_frames=11)
@@ -43,24 +43,24 @@ def small(name: str, clip_seconds: float, **more: Any) -> Extractor:
     return create_extractor(name, clip_seconds=clip_seconds, **{"random_seed": 0, **OPTIONS[name], **more})
 
 
-def items(tap: FrameTap | AudioTap, start: float, stop: float, event: float | None) -> Iterator[Item]:
+def items(request: FrameRequest | AudioRequest, start: float, stop: float, event: float | None) -> Iterator[Item]:
     """A grey, still, quiet stretch of a video; for 0.3 s from `event` on it is bright and loud."""
-    if isinstance(tap, FrameTap):
-        yield from _frames(tap, start, stop, event)
+    if isinstance(request, FrameRequest):
+        yield from _frames(request, start, stop, event)
         return
-    first, last = round(start * tap.sample_rate), round(stop * tap.sample_rate)
-    for begin in range(first, last, tap.sample_rate):
-        times = np.arange(begin, min(begin + tap.sample_rate, last)) / tap.sample_rate
+    first, last = round(start * request.sample_rate), round(stop * request.sample_rate)
+    for begin in range(first, last, request.sample_rate):
+        times = np.arange(begin, min(begin + request.sample_rate, last)) / request.sample_rate
         yield AudioBlock(begin, _loudness(times, event) * _noise(len(times)))
 
 
-def _frames(tap: FrameTap, start: float, stop: float, event: float | None) -> Iterator[Frame]:
-    side = max(tap.short_side or 32, 32)
+def _frames(request: FrameRequest, start: float, stop: float, event: float | None) -> Iterator[Frame]:
+    side = max(request.short_side or 32, 32)
     still = np.random.default_rng(1).integers(90, 110, (side, side + 8, 3), dtype=np.uint8)
-    for index in range(round(start * tap.frames_per_second), math.ceil(stop * tap.frames_per_second - 1e-9)):
-        middle = (index + 0.5) / tap.frames_per_second
-        seen = tap.frames_per_second * 0.3 < 1
-        first, last = index / tap.frames_per_second, (index + 1) / tap.frames_per_second
+    for index in range(round(start * request.frames_per_second), math.ceil(stop * request.frames_per_second - 1e-9)):
+        middle = (index + 0.5) / request.frames_per_second
+        seen = request.frames_per_second * 0.3 < 1
+        first, last = index / request.frames_per_second, (index + 1) / request.frames_per_second
         hit = event is not None and (first <= event < last if seen else event <= middle < event + 0.3)
         yield Frame(index, middle, np.roll(still + 120, 5, axis=1) if hit else still)
 
@@ -79,6 +79,6 @@ def rows(
 ) -> Mapping[str, FloatArray]:
     """The streams after the items of [start, stop) alone."""
     extraction = extractor.start(grid)
-    for item in items(extractor.tap, start, stop, event):  # type: ignore[arg-type]
+    for item in items(extractor.request, start, stop, event):  # type: ignore[arg-type]
         extraction.push(item)
     return extraction.finish().streams
