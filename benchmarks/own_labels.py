@@ -26,7 +26,7 @@ from highlightr.evaluation.ranking import average_precision
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.neural import load_weights
-from highlightr.training.batches import Queries, Store
+from highlightr.training.batches import Queries, SampleStore
 from highlightr.training.config import load_config
 from highlightr.training.learners import create_learner
 from highlightr.training.linear import ridge_map
@@ -100,10 +100,10 @@ def full(learned: Dataset, held: Dataset, queries: Queries, seed: int) -> float:
     config = load_config("own").changed(changes)
     learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
     with TemporaryDirectory() as folder:
-        fit(learner, config, Store(learned, learner, queries), None, Path(folder), "cpu", None)
+        fit(learner, config, SampleStore(learned, learner, queries), None, Path(folder), "cpu", None)
         load_weights(learner.network, Path(folder) / BEST, config.scorer.name)
     learner.network.eval()
-    cases = predict(learner, learner.network, Store(held, learner, queries))
+    cases = predict(learner, learner.network, SampleStore(held, learner, queries))
     found = [average_precision(case.ratings[:, 0] > 0, case.scores) for case in cases if (case.ratings > 0).any()]
     return 100 * float(np.mean(found))
 

@@ -22,7 +22,7 @@ from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
 from highlightr.training.config import Augment
 from highlightr.training.learners import Batch, Learner, Sample
 
-__all__ = ["EpochOrder", "Queries", "Store", "epoch_loader", "in_order"]
+__all__ = ["EpochOrder", "Queries", "SampleStore", "epoch_loader", "in_order"]
 
 MEMORY_BYTES = 4 << 30
 """Samples are kept in memory up to this; the rest is read again each epoch."""
@@ -66,7 +66,7 @@ class Queries:
         return self._known[item.query]
 
 
-class Store:
+class SampleStore:
     """Samples of a data set by index, kept in memory while there is room."""
 
     def __init__(self, dataset: Dataset, learner: Learner, queries: Queries) -> None:
@@ -144,7 +144,7 @@ class EpochOrder:
 class _Drawn(TorchDataset[Sample]):
     """Augmented samples of one epoch."""
 
-    def __init__(self, store: Store, settings: Augment, longest: int, seed: int, epoch: int) -> None:
+    def __init__(self, store: SampleStore, settings: Augment, longest: int, seed: int, epoch: int) -> None:
         self._store, self._settings, self._longest = store, settings, longest
         self._seed, self._epoch = seed, epoch
 
@@ -166,13 +166,13 @@ def draw(sample: Sample, settings: Augment, longest: int, rng: np.random.Generat
     return replace(sample, inputs=inputs, tokens=tokens, labels=sample.labels[rows])
 
 
-def epoch_loader(store: Store, learner: Learner, settings: Augment, order: EpochOrder) -> DataLoader[Any]:
+def epoch_loader(store: SampleStore, learner: Learner, settings: Augment, order: EpochOrder) -> DataLoader[Any]:
     """The batches of one epoch, augmented."""
     drawn = _Drawn(store, settings, learner.longest_clips, order.seed, order.epoch)
     return DataLoader(drawn, batch_sampler=order, collate_fn=learner.collate)
 
 
-def in_order(store: Store, learner: Learner, batch_size: int) -> Iterator[tuple[list[int], Batch]]:
+def in_order(store: SampleStore, learner: Learner, batch_size: int) -> Iterator[tuple[list[int], Batch]]:
     """Batches of the whole samples, like lengths together, for evaluation; longer ones than fit are left out."""
     lengths = {i: len(store.sample(i).labels) for i in range(len(store))}
     order = sorted((i for i, length in lengths.items() if length <= learner.longest_clips), key=lengths.__getitem__)

@@ -26,7 +26,7 @@ from highlightr.core.progress import ProgressHook
 from highlightr.core.tensors import write_tensors
 from highlightr.evaluation import find_protocol
 from highlightr.scorers.neural import load_weights
-from highlightr.training.batches import EpochOrder, Store, epoch_loader
+from highlightr.training.batches import EpochOrder, SampleStore, epoch_loader
 from highlightr.training.config import TrainConfig
 from highlightr.training.curves import curves_svg
 from highlightr.training.learners import Batch, Learner
@@ -66,7 +66,9 @@ class Fitted:
 class _Loop(lightning.LightningModule):
     """One network in training, with the curves so far."""
 
-    def __init__(self, learner: Learner, config: TrainConfig, stores: Sequence[Store | None], folder: Path) -> None:
+    def __init__(
+        self, learner: Learner, config: TrainConfig, stores: Sequence[SampleStore | None], folder: Path
+    ) -> None:
         super().__init__()
         self.learner, self.config, self.folder = learner, config, folder
         # Scorers make networks in evaluation mode, and Lightning leaves modes as it finds them.
@@ -181,8 +183,8 @@ def best_epoch(history: Sequence[dict[str, float]], config: TrainConfig) -> int:
 def fit(
     learner: Learner,
     config: TrainConfig,
-    train: Store,
-    validation: Store | None,
+    train: SampleStore,
+    validation: SampleStore | None,
     folder: Path,
     device: str = "auto",
     progress: ProgressHook | None = None,

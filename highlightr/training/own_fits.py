@@ -155,7 +155,7 @@ class FullFit(Fit):
 
     def fit(self, items: Sequence[Labelled]) -> Fitted:
         """Train for the config's epochs."""
-        from highlightr.training.batches import Queries, Store
+        from highlightr.training.batches import Queries, SampleStore
         from highlightr.training.config import load_config
         from highlightr.training.learners import create_learner
         from highlightr.training.loop import BEST, fit
@@ -170,7 +170,7 @@ class FullFit(Fit):
         config = load_config("own").changed(changes)
         learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
         with TemporaryDirectory() as folder:
-            store = Store(Kept(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))
+            store = SampleStore(Kept(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))
             fit(learner, config, store, None, Path(folder), self._device, None)
             tensors = read_tensors(Path(folder) / BEST)
         learner.network.cpu().eval()

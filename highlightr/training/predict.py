@@ -11,7 +11,7 @@ from torch import nn
 
 from highlightr.core.types import FloatArray
 from highlightr.evaluation import Case
-from highlightr.training.batches import Store, in_order
+from highlightr.training.batches import SampleStore, in_order
 from highlightr.training.learners import Learner
 
 __all__ = ["predict"]
@@ -19,7 +19,7 @@ __all__ = ["predict"]
 _BATCH = 64
 
 
-def predict(learner: Learner, network: nn.Module, store: Store) -> list[Case]:
+def predict(learner: Learner, network: nn.Module, store: SampleStore) -> list[Case]:
     """Score every example, in the order of the store.
 
     Examples that fit at once go through in batches; longer ones through the scorer's windows. The network's mode and
@@ -41,7 +41,7 @@ def predict(learner: Learner, network: nn.Module, store: Store) -> list[Case]:
     return [Case.of(item, scores[i]) for i, item in enumerate(store.items)]
 
 
-def _batched(learner: Learner, network: nn.Module, store: Store) -> dict[int, FloatArray]:
+def _batched(learner: Learner, network: nn.Module, store: SampleStore) -> dict[int, FloatArray]:
     device = next(network.parameters()).device
     found: dict[int, FloatArray] = {}
     for indices, batch in in_order(store, learner, _BATCH):

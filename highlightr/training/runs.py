@@ -26,7 +26,7 @@ from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.neural import load_weights
-from highlightr.training.batches import Queries, Store
+from highlightr.training.batches import Queries, SampleStore
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.learners import Learner, create_learner
 from highlightr.training.loop import BEST, fit
@@ -173,7 +173,7 @@ class _Run:
         write_whole(self.folder / CONFIG, yaml.safe_dump(self.config.as_mapping(), sort_keys=False))
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         learner = create_learner(self.config.scorer.name, self.config.scorer.config, self.config.seed)
-        stores = [None if part is None else Store(part, learner, self.queries) for part in self._parts()]
+        stores = [None if part is None else SampleStore(part, learner, self.queries) for part in self._parts()]
         assert stores[0] is not None, "there is always something to learn from"
         fitted = fit(learner, self.config, stores[0], stores[1], self.folder, self.device, self._told())
         report = self._judge(learner, stores[2])
@@ -208,7 +208,7 @@ class _Run:
         name = f"{self.config.name}{fold} seed {self.config.seed}"
         return lambda stage, completed, total: hook(f"{stage} {name}", completed, total)
 
-    def _judge(self, learner: Learner, test: Store | None) -> Report | None:
+    def _judge(self, learner: Learner, test: SampleStore | None) -> Report | None:
         """Figures of the best epoch on the test part, and its scores in the form of a prediction file."""
         if test is None:
             return None

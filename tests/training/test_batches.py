@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from highlightr.datasets import open_dataset
 from highlightr.training import batches as batches_module
-from highlightr.training.batches import EpochOrder, Store, draw, epoch_loader, in_order
+from highlightr.training.batches import EpochOrder, SampleStore, draw, epoch_loader, in_order
 from highlightr.training.config import Augment
 from highlightr.training.learners import Learner, create_learner
 from tests.training import moments
@@ -62,11 +62,11 @@ def learner() -> Learner:
 
 
 @pytest.fixture
-def store(tmp_path: Path, learner: Learner) -> Store:
-    return Store(open_dataset("charades", moments.moments_folder(tmp_path)), learner, moments.queries())
+def store(tmp_path: Path, learner: Learner) -> SampleStore:
+    return SampleStore(open_dataset("charades", moments.moments_folder(tmp_path)), learner, moments.queries())
 
 
-def test_an_epoch_can_be_drawn_again_in_any_order(store: Store, learner: Learner) -> None:
+def test_an_epoch_can_be_drawn_again_in_any_order(store: SampleStore, learner: Learner) -> None:
     settings_ = Augment(crop=0.5, speed=0.5, token_drop=0.3, noise=0.2)
 
     def epoch(number: int) -> list[torch.Tensor]:
@@ -80,7 +80,7 @@ def test_an_epoch_can_be_drawn_again_in_any_order(store: Store, learner: Learner
     assert not torch.equal(first[0], epoch(4)[0])
 
 
-def test_samples_beyond_the_memory_are_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_beyond_the_memory_are_read_again(store: SampleStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches_module, "MEMORY_BYTES", 2000)
     samples = [store.sample(i) for i in range(len(store))]
     assert store.sample(0) is samples[0]
@@ -88,7 +88,7 @@ def test_samples_beyond_the_memory_are_read_again(store: Store, monkeypatch: pyt
     np.testing.assert_array_equal(store.sample(20).inputs["video"], samples[20].inputs["video"])
 
 
-def test_samples_are_what_the_scorer_makes_of_a_video(store: Store, learner: Learner) -> None:
+def test_samples_are_what_the_scorer_makes_of_a_video(store: SampleStore, learner: Learner) -> None:
     example, query = store.example(5)
     assert query is not None
     expected = learner.scorer.prepare(example.features(), query)
@@ -97,7 +97,7 @@ def test_samples_are_what_the_scorer_makes_of_a_video(store: Store, learner: Lea
         np.testing.assert_array_equal(store.sample(5).inputs[name], values)
 
 
-def test_batches_are_padded_by_lengths(store: Store, learner: Learner) -> None:
+def test_batches_are_padded_by_lengths(store: SampleStore, learner: Learner) -> None:
     short = draw(store.sample(0), Augment(), 7, np.random.default_rng(0))
     batch = learner.collate([short, store.sample(1)])
     assert batch.inputs["video"].shape == (2, 12, moments.WIDTH)
@@ -107,7 +107,9 @@ def test_batches_are_padded_by_lengths(store: Store, learner: Learner) -> None:
     assert batch.inputs["text"].shape == (2, 3, moments.TEXT_WIDTH)
 
 
-def test_what_does_not_fit_is_left_to_windows(store: Store, learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_is_left_to_windows(
+    store: SampleStore, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert sum(len(indices) for indices, _ in in_order(store, learner, 5)) == len(store)
     monkeypatch.setattr(type(learner), "longest_clips", 11)
     assert list(in_order(store, learner, 5)) == []

@@ -16,7 +16,7 @@ from highlightr.datasets import open_dataset
 from highlightr.evaluation import evaluate_files
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.training import loop as loop_module
-from highlightr.training.batches import Store
+from highlightr.training.batches import SampleStore
 from highlightr.training.config import TrainConfig
 from highlightr.training.learners import Batch, CFSumLearner, create_learner
 from highlightr.training.objectives import Outcome
@@ -101,7 +101,7 @@ def test_the_scorer_of_the_saved_weights_scores_as_training_did(data: Path, tmp_
 
 def test_longer_videos_than_fit_are_scored_in_windows(data: Path) -> None:
     learner = create_learner("cfsum", {**moments.SCORER, **moments.REGULARISED, "longest_clips": 8}, 0)
-    store = Store(open_dataset("charades", data), learner, moments.queries())
+    store = SampleStore(open_dataset("charades", data), learner, moments.queries())
     cases = predict(learner, learner.network, store)
     example, query = store.example(3)
     np.testing.assert_allclose(cases[3].scores, learner.scorer.score(example.features(), query, ()).values)
