@@ -17,7 +17,7 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, Source, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays
 from highlightr.export.feature_files.metadata import describe_video, stream_metadata
-from highlightr.export.feature_files.stores import Store, open_store
+from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
 from highlightr.media import probe
@@ -206,7 +206,7 @@ class _Run:
     """One call: opened models, a store, and the videos one after the other."""
 
     def __init__(
-        self, opened: tuple[Extractor, ...], store: Store, options: ExtractOptions, progress: ProgressHook
+        self, opened: tuple[Extractor, ...], store: FeatureStore, options: ExtractOptions, progress: ProgressHook
     ) -> None:
         self._opened, self._options, self._progress = opened, options, progress
         self.store = store

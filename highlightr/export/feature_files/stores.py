@@ -24,7 +24,7 @@ from highlightr.core.files import whole_file, write_whole
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path
 from highlightr.export.feature_files.metadata import read_json, same
 
-__all__ = ["Store", "open_store"]
+__all__ = ["FeatureStore", "open_store"]
 
 ATTRIBUTE = "highlightr"
 """Attribute of a group in HDF5 with the metadata as JSON."""
@@ -32,7 +32,7 @@ ATTRIBUTE = "highlightr"
 PENDING = ".pending"
 
 
-class Store(ABC):
+class FeatureStore(ABC):
     """Keeps streams below one folder."""
 
     def __init__(self, out: Path) -> None:
@@ -63,7 +63,7 @@ class Store(ABC):
         return
 
 
-def open_store(out: Path, kind: str) -> Store:
+def open_store(out: Path, kind: str) -> FeatureStore:
     """The store of a format.
 
     Raises:
@@ -75,7 +75,7 @@ def open_store(out: Path, kind: str) -> Store:
     return _Files(out, kind)
 
 
-class _Files(Store):
+class _Files(FeatureStore):
     def __init__(self, out: Path, kind: str) -> None:
         super().__init__(out)
         self._kind = kind
@@ -110,7 +110,7 @@ class _Files(Store):
         return path
 
 
-class _Hdf5(Store):
+class _Hdf5(FeatureStore):
     """One file per stream, a group per video. One run at a time may write into a folder."""
 
     def __init__(self, out: Path) -> None:
