@@ -114,7 +114,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LocatedItem:
     """An item whose feature files were found and checked."""
 
     item: Item
@@ -132,7 +132,9 @@ class Dataset:
         widths: stream name to width.
     """
 
-    def __init__(self, name: str, entries: Sequence[Entry], problems: Sequence[Problem], widths: Mapping[str, int]):
+    def __init__(
+        self, name: str, entries: Sequence[LocatedItem], problems: Sequence[Problem], widths: Mapping[str, int]
+    ):
         self.name = name
         self.entries = tuple(entries)
         self.problems = tuple(problems)
@@ -222,7 +224,7 @@ def _on_side(held_out: Collection[str], side: bool, item: Item) -> bool:
     return (item.video in held_out) == side
 
 
-def _on_grid(source: Source, entry: Entry) -> FloatArray:
+def _on_grid(source: Source, entry: LocatedItem) -> FloatArray:
     """The rows of a stream for the clips of the example: by time where rows are dated, else one row per clip."""
     values, times = source.read(), source.times()
     if times is not None:

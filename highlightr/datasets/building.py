@@ -14,7 +14,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Source, locate
-from highlightr.datasets.base import Dataset, Entry, Item, Layout, Problem
+from highlightr.datasets.base import Dataset, Item, Layout, LocatedItem, Problem
 
 NOTICED_CLIPS = 2
 """Streams are cut to the shortest in silence up to this many clips; beyond it, the cut is a problem on record."""
@@ -56,7 +56,7 @@ def build(name: str, root: Path, layout: Layout, items: Iterable[Item], rejected
     entries = []
     for item in items:
         try:
-            entry = _entry(root, layout, item, widths)
+            entry = _located_item(root, layout, item, widths)
         except ConfigError as error:
             rejected.append(Problem(item.key, str(error), about=item))
             continue
@@ -71,7 +71,7 @@ def build(name: str, root: Path, layout: Layout, items: Iterable[Item], rejected
     return Dataset(name, entries, rejected, widths)
 
 
-def _entry(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> Entry:
+def _located_item(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> LocatedItem:
     names = {"video": item.video, "key": item.key}
     found = {name: locate(root, pattern, names) for name, pattern in layout.streams.items()}
     sources = {name: source for name, source in found.items() if not source.absent()}
@@ -89,7 +89,7 @@ def _entry(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> En
     num_clips = min([len(item.labels), *(_clips_covered(source, item.grid) for source in sources.values())])
     if not num_clips:
         raise ConfigError(f"{item.key!r}: no clip has both a label and features")
-    return Entry(item, sources, num_clips, tokens, signals)
+    return LocatedItem(item, sources, num_clips, tokens, signals)
 
 
 def _clips_covered(source: Source, grid: TimeGrid) -> int:
