@@ -29,7 +29,7 @@ from highlightr.core.sealed import mark_used, read_sealed, remove_file, sealed_f
 from highlightr.core.types import Signal
 from highlightr.features.base import Extracted
 
-__all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "Entry", "FeatureCache", "limit_from_environment"]
+__all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "CacheEntry", "FeatureCache", "limit_from_environment"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _LARGEST_HEADER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """One cached extraction."""
 
     path: Path
@@ -94,12 +94,12 @@ class FeatureCache:
         except OutputError as error:
             logger.info("features cannot be kept: %s", error)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """Everything that is kept, most recently used first."""
         found = []
         for each in sealed_files(self.folder, _SUFFIX):
             with suppress(OSError):  # Another process has removed it.
-                found.append(Entry(each.path, each.size_bytes, each.used_at, _read_about(each.path)))
+                found.append(CacheEntry(each.path, each.size_bytes, each.used_at, _read_about(each.path)))
         return found
 
     def clear(self) -> tuple[int, int]:
