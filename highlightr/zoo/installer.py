@@ -20,7 +20,17 @@ from highlightr.zoo.checksums import Digests, digests, mismatch
 from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import Patience, discard, download
 from highlightr.zoo.manifest import WeightsEntry, entry
-from highlightr.zoo.records import Pin, Receipt, lock, pin, pins, pins_file, read_receipt, weights_folder, write_receipt
+from highlightr.zoo.records import (
+    InstallRecord,
+    Pin,
+    lock,
+    pin,
+    pins,
+    pins_file,
+    read_receipt,
+    weights_folder,
+    write_receipt,
+)
 from highlightr.zoo.store import by_hand, inspect, origin, stored_file
 
 _SPARE_BYTES = 64 << 20
@@ -168,7 +178,7 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     if new:
         pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))
     stored = (item.file, found.sha256, found.size_bytes, origin_of_source, target.name, made.sha256, made.size_bytes)
-    write_receipt(Receipt(item.name, *stored))
+    write_receipt(InstallRecord(item.name, *stored))
     _sweep(item)
     return Pulled(item.name, target, origin_of_source, found.sha256, fetched=True, newly_pinned=new)
 

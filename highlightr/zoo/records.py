@@ -30,7 +30,7 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class InstallRecord:
     """Where stored weights come from."""
 
     name: str
@@ -81,15 +81,15 @@ def pin(name: str, value: Pin) -> None:
         write_json(pins_file(), {**kept, name: asdict(value)})
 
 
-def read_receipt(name: str) -> Receipt | None:
+def read_receipt(name: str) -> InstallRecord | None:
     """The receipt of stored weights; `None` if there is none or it cannot be understood, which means: pull again."""
     try:
-        return read_json(weights_folder(name) / "receipt.json", Receipt)
+        return read_json(weights_folder(name) / "receipt.json", InstallRecord)
     except (OSError, ConfigError):
         return None
 
 
-def write_receipt(receipt: Receipt) -> None:
+def write_receipt(receipt: InstallRecord) -> None:
     """Write it beside the weights."""
     write_json(weights_folder(receipt.name) / "receipt.json", asdict(receipt))
 

@@ -20,7 +20,7 @@ from highlightr.zoo.checksums import digests
 from highlightr.zoo.hub import hub_file, is_on_hub
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.presets import OWN_WEIGHTS
-from highlightr.zoo.records import Pin, Receipt, pins, read_receipt, weights_folder
+from highlightr.zoo.records import InstallRecord, Pin, pins, read_receipt, weights_folder
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _remedy(item: WeightsEntry) -> str:
     return f"{by_hand(item)}{size}"
 
 
-def _stale(item: WeightsEntry, receipt: Receipt) -> str:
+def _stale(item: WeightsEntry, receipt: InstallRecord) -> str:
     """Why stored weights were not made from the file that the manifest or the pin means now; empty if they were."""
     pinned = pins().get(item.name)
     wanted = item.sha256 or (pinned.sha256 if pinned else receipt.source_sha256)

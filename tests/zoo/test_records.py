@@ -9,8 +9,8 @@ import pytest
 
 from highlightr.core.errors import WeightsError
 from highlightr.zoo.records import (
+    InstallRecord,
     Pin,
-    Receipt,
     lock,
     pin,
     pins,
@@ -21,7 +21,7 @@ from highlightr.zoo.records import (
     write_receipt,
 )
 
-RECEIPT = Receipt("net", "net.pth", "0" * 64, 10, "https://a.example/net.pth", "net.safetensors", "1" * 64, 12)
+RECEIPT = InstallRecord("net", "net.pth", "0" * 64, 10, "https://a.example/net.pth", "net.safetensors", "1" * 64, 12)
 
 
 def test_pins_are_kept_side_by_side() -> None:
