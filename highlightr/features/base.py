@@ -32,7 +32,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Provenance:
+class ExtractorOrigin:
     """What decides an extractor's numbers, beside the video, the grid and the code."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Extractor(ABC):
         """The `checkpoints` of an instance that is opened with these keywords."""
         return cls.checkpoints
 
-    provenance: Provenance = Provenance()
+    provenance: ExtractorOrigin = ExtractorOrigin()
     """Of an instance."""
     _loaded = False
 

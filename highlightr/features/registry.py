@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.features.base import Extractor, Provenance, TextEncoder
+from highlightr.features.base import Extractor, ExtractorOrigin, TextEncoder
 
 EXTRACTORS: dict[str, str] = {
     "clip": "highlightr.features.backbones.clip:Clip",
@@ -79,7 +79,7 @@ def create_extractor(
     """
     made: Extractor = _create(extractor_class(name), name, clip_seconds=clip_seconds, device=device, **options)
     chosen = {key: value for key, value in options.items() if key not in ("weights", "random_seed")}
-    made.provenance = Provenance(chosen, random_seed=options.get("random_seed"), device=device)
+    made.provenance = ExtractorOrigin(chosen, random_seed=options.get("random_seed"), device=device)
     if load:
         made.load()
     return made
