@@ -53,7 +53,7 @@ def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions
 
 
 @dataclass(frozen=True)
-class _Try:
+class _Attempt:
     job: Job
     attempt: int = 1
     not_before: float = 0.0
@@ -68,10 +68,10 @@ class _Cluster:
         self._settings = json.dumps(asdict(options))
         self._task = ray.remote(_do).options(max_retries=options.retries, **resources)
         self._output_dir = output_dir
-        self._running: dict[Any, _Try] = {}
+        self._running: dict[Any, _Attempt] = {}
 
     def run(self, jobs: Sequence[Job]) -> None:
-        waiting = deque(_Try(job) for job in jobs)
+        waiting = deque(_Attempt(job) for job in jobs)
         # All are submitted at once unless the caller limits them: a cluster that grows on demand sees the demand.
         most = self._options.workers or len(jobs)
         token = self._output_dir.token()
@@ -86,11 +86,11 @@ class _Cluster:
                 waiting.extend(self._take(reference, self._running.pop(reference)))
             self._listener.ticked()
 
-    def _submit(self, one: _Try, token: str) -> None:
+    def _submit(self, one: _Attempt, token: str) -> None:
         reference = self._task.remote(str(self._output_dir.root), self._settings, self._device, token, asdict(one.job))
         self._running[reference] = one
 
-    def _take(self, reference: Any, one: _Try) -> list[_Try]:
+    def _take(self, reference: Any, one: _Attempt) -> list[_Attempt]:
         """Tell the outcome; what has to be tried again comes back."""
         try:
             answer = self._ray.get(reference)
@@ -109,13 +109,13 @@ class _Cluster:
         self._listener.finished(replace(outcome, attempts=one.attempt))
         return []
 
-    def _lost(self, one: _Try, why: str) -> list[_Try]:
+    def _lost(self, one: _Attempt, why: str) -> list[_Attempt]:
         if one.attempt <= self._options.retries:
-            return [_Try(one.job, one.attempt + 1)]
+            return [_Attempt(one.job, one.attempt + 1)]
         self._fail(one, f"{why} (tried {one.attempt} times)")
         return []
 
-    def _fail(self, one: _Try, why: str) -> None:
+    def _fail(self, one: _Attempt, why: str) -> None:
         self._output_dir.sweep()
         self._listener.finished(JobResult(one.job, "failed", error=why, attempts=one.attempt))
 
