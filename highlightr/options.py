@@ -131,10 +131,10 @@ class SummarizeOptions:
         if all(wanted.get(name) is not None for name in BUDGETS):
             raise ConfigError("a budget is a ratio (--ratio) or seconds (--duration); give one of them")
         chosen = {name: value for name, value in wanted.items() if name in selecting}
-        mine = {name: value for name, value in wanted.items() if name not in selecting}
+        values = {name: value for name, value in wanted.items() if name not in selecting}
         if chosen:
-            mine["selection"] = _selection(chosen)
-        return cls(**mine)
+            values["selection"] = _selection(chosen)
+        return cls(**values)
 
     @classmethod
     def check_defaults(cls, defaults: Mapping[str, Any], where: str) -> None:
