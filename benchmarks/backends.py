@@ -69,7 +69,7 @@ def heard(name: str, source: Source) -> tuple[Network, bool]:
         opened.load()
     with listening([opened]) as networks:
         extract(source, TimeGrid(source.duration_seconds, 1.0), [opened])
-    return networks[0], opened.provenance.random_seed is not None
+    return networks[0], opened.origin.random_seed is not None
 
 
 def measured(network: Network, backends: Sequence[str], rounds: int) -> list[Trial | tuple[str, str]]:

@@ -107,7 +107,7 @@ class Models:
         )
         name = self.choice_for(query).weights
         scorer = () if name is None else records([name])
-        extractors = (item for each in self.extractors for item in each.provenance.weights)
+        extractors = (item for each in self.extractors for item in each.origin.weights)
         said = records(MiniLM.checkpoints) if speech and query is not None else ()
         return tuple(dict.fromkeys((*extractors, *encoder, *said, *scorer)))
 
@@ -311,7 +311,7 @@ def open_extractor(
     given = _weights(checkpoints, random_seed)
     made = create_extractor(name, clip_seconds=clip_seconds, device=device, load=False, **given, **options)
     if "random_seed" not in given:
-        made.provenance = replace(made.provenance, weights=records(checkpoints))
+        made.origin = replace(made.origin, weights=records(checkpoints))
     return made
 
 

@@ -87,7 +87,7 @@ class Extractor(ABC):
         """The `checkpoints` of an instance that is opened with these keywords."""
         return cls.checkpoints
 
-    provenance: ExtractorOrigin = ExtractorOrigin()
+    origin: ExtractorOrigin = ExtractorOrigin()
     """Of an instance."""
     _loaded = False
 

@@ -74,7 +74,7 @@ def extract(
 
 def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[str, Any]:
     """What decides the numbers, plain JSON types."""
-    made_by = asdict(extractor.provenance)
+    made_by = asdict(extractor.origin)
     return {
         "video": content_key(source.path, source.identity),
         "duration_seconds": grid.duration_seconds,
@@ -82,7 +82,7 @@ def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[s
         "extractor": extractor.name,
         **({"heard": [track.index for track in source.audio_tracks]} if extractor.modality == "audio" else {}),
         **made_by,
-        "device": extractor.provenance.device.partition(":")[0],
+        "device": extractor.origin.device.partition(":")[0],
         "code": code_digest("features", "media"),
     }
 

@@ -79,7 +79,7 @@ def create_extractor(
     """
     made: Extractor = _create(extractor_class(name), name, clip_seconds=clip_seconds, device=device, **options)
     chosen = {key: value for key, value in options.items() if key not in ("weights", "random_seed")}
-    made.provenance = ExtractorOrigin(chosen, random_seed=options.get("random_seed"), device=device)
+    made.origin = ExtractorOrigin(chosen, random_seed=options.get("random_seed"), device=device)
     if load:
         made.load()
     return made

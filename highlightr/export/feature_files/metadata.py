@@ -59,7 +59,7 @@ def describe_video(source: Source) -> dict[str, Any]:
 
 def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extractor, stream: str) -> dict[str, Any]:
     """Everything about one stream or signal of one video but the file it lies in."""
-    made_by = extractor.provenance
+    made_by = extractor.origin
     made: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "video": dict(video),
