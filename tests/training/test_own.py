@@ -165,6 +165,7 @@ def test_ridge_is_the_same_from_either_side_and_a_move_starts_at_the_map(count: 
     assert moved_map(start, rows, rows @ start, 0.1) == pytest.approx(start, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_on_clips_features_with_random_weights(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
