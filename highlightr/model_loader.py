@@ -29,7 +29,7 @@ from highlightr.features import (
     extractor_class,
     text_encoder_class,
 )
-from highlightr.features.base import Provenance
+from highlightr.features.base import ExtractorOrigin
 from highlightr.features.cache import FeatureCache
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.features.lite.minilm import MiniLM
@@ -330,7 +330,7 @@ def open_recogniser(model: str, *, device: str = "cpu") -> Whisper:
     made = Whisper(found.folder, weights={each: weights_path(each) for each in Whisper.checkpoints}, device=device)
     versions = {package: version(package) for package in ("faster-whisper", "ctranslate2")}
     weights = Weights(f"faster-whisper {found.name}", found.sha256, "MIT, as its page says", found.source)
-    made.provenance = Provenance(versions, (weights, *records(Whisper.checkpoints)), device=device)
+    made.origin = ExtractorOrigin(versions, (weights, *records(Whisper.checkpoints)), device=device)
     return made
 
 

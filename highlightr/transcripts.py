@@ -41,7 +41,7 @@ class SpeechSource:
     @property
     def weights(self) -> tuple[Weights, ...]:
         """Of the recogniser."""
-        return tuple(weights for each in self.extractors for weights in each.provenance.weights)
+        return tuple(weights for each in self.extractors for weights in each.origin.weights)
 
     def heard(self, features: Features) -> tuple[Transcript | None, tuple[str, ...]]:
         """The transcript once the video was decoded, and the notes."""

@@ -21,7 +21,7 @@ from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SileroVad, VoiceActivity
-from highlightr.media.sampling import AudioBlock, AudioTap, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 from highlightr.media.utterances import SHORTEST_SECONDS, Spoken
 
 __all__ = ["Whisper", "recognised_words"]
@@ -87,9 +87,9 @@ class Whisper(Extractor):
             raise WeightsError(f"{self._folder}: not a model that faster-whisper can open: {_line(error)}") from error
 
     @property
-    def tap(self) -> AudioTap:
+    def request(self) -> AudioRequest:
         """The whole soundtrack at 16 kHz."""
-        return AudioTap(SAMPLE_RATE)
+        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

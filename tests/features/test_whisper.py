@@ -14,7 +14,7 @@ import pytest
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features import extract
-from highlightr.features.base import Provenance
+from highlightr.features.base import ExtractorOrigin
 from highlightr.features.cache import FeatureCache
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE
 from highlightr.features.whisper import PACK_SECONDS, Whisper, _Pack, recognised_words
@@ -191,9 +191,9 @@ def test_what_was_heard_once_is_kept(folder: Path, tmp_path: Path) -> None:
     second = extract(source, grid, [recogniser], cache=FeatureCache())
     assert recognised_words(second.signals) == recognised_words(first.signals)
     assert recognised_words(first.signals)[0]
-    other = replace(recogniser.provenance, weights=())
-    assert isinstance(other, Provenance)
-    recogniser.provenance = other  # Another model's words are others.
+    other = replace(recogniser.origin, weights=())
+    assert isinstance(other, ExtractorOrigin)
+    recogniser.origin = other  # Another model's words are others.
     with pytest.raises(WeightsError, match="not a model that faster-whisper can open"):
         extract(source, grid, [recogniser], cache=FeatureCache())
 
