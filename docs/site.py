@@ -6,6 +6,7 @@ the link to where it lies in the site. A link to what the site does not have sto
 
 from __future__ import annotations
 
+import html
 import os.path
 import posixpath
 import re
@@ -31,6 +32,7 @@ COMMANDS = "commands.md"
 """The reference of the command line, made from the commands themselves."""
 
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
+_CODE_WITH_BAR = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
 _SOURCE = {site: name for name, site in PAGES.items()}
 
 
@@ -44,6 +46,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turn links to the repository's files into links to the site's."""
+    markdown = _CODE_WITH_BAR.sub(_as_html, markdown)
     here = page.file.src_uri
     folder = posixpath.dirname(_SOURCE.get(here, f"docs/{here}"))
     return linked(markdown, folder, posixpath.dirname(here))
@@ -65,6 +68,11 @@ def linked(markdown: str, folder: str, site_folder: str) -> str:
         return f"{match[1]}{target}{match[3] or ''}{match[4]}"
 
     return _LINK.sub(turned, markdown)
+
+
+def _as_html(match: re.Match[str]) -> str:
+    """Code with a bar inside a table: GitHub takes the backslash away, Python's Markdown shows it."""
+    return f"<code>{html.escape(match[1]).replace(chr(92) + '|', '&#124;')}</code>"
 
 
 def reference() -> str:

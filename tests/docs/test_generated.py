@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,3 +149,9 @@ def test_the_reference_has_every_command_and_no_broken_row() -> None:
     assert "--query" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert all(line.replace("\\|", "").count("|") == 3 for line in rows)
+
+
+def test_a_bar_inside_code_inside_a_table_loses_its_backslash() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="usage.md"))
+    turned = site.on_page_markdown("| `--cut exact\\|copy` | `<path>` |", page)
+    assert turned == "| <code>--cut exact&#124;copy</code> | `<path>` |"
