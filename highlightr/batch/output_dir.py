@@ -7,10 +7,12 @@ outputs are whole. Every file is written beside its output_dir and renamed.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -33,6 +35,8 @@ SUFFIXES = {
 STATE_FOLDER = ".highlightr"
 RESULTS_NAME = "results.jsonl"
 INDEX_NAME = "index.html"
+
+_POSTERS = "posters"
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,28 @@ class OutputDir:
             return read_json(self._done(job_id), JobRecord)
         except (OSError, ConfigError):
             return None
+
+    def poster(self, record: JobRecord) -> str:
+        """Where the picture of a record lies, for the index page; it is written there if need be.
+
+        Raises:
+            OutputError: it cannot be written.
+            ValueError: the record holds none that can be understood.
+        """
+        picture = base64.b64decode(record.poster, validate=True)
+        if not picture:
+            return ""
+        name = f"{STATE_FOLDER}/{_POSTERS}/{hashlib.sha256(picture).hexdigest()[:24]}.jpg"
+        if not (self.root / name).exists():
+            (self.root / name).parent.mkdir(exist_ok=True)
+            write_whole(self.root / name, picture)
+        return name
+
+    def drop_posters(self, used: Collection[str]) -> None:
+        """Remove the pictures that the index page does not show any more."""
+        for path in (self._state / _POSTERS).glob("*.jpg"):
+            if self.relative(path) not in used:
+                path.unlink(missing_ok=True)
 
     def whole(self, job: Job) -> JobRecord | None:
         """The record of a job whose outputs are all there with the sizes that were written."""

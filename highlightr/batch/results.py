@@ -6,7 +6,6 @@ goes on, and which has exactly one per job afterwards.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
@@ -14,10 +13,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from highlightr.batch.jobs import JobResult
-from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, OutputError
@@ -41,6 +41,8 @@ class Results:
         self._path = output_dir.root / RESULTS_NAME
         self._known = self._read()
         self._unwritten: list[dict[str, Any]] = []
+        self._records: dict[tuple[str, object], JobRecord] = {}
+        """By the job's id and the key of what was made: a watch renews the page again and again."""
 
     def add(self, outcome: JobResult) -> None:
         """Append a line and wait until the disk has it; if it is full now, the line waits for the next one."""
@@ -66,7 +68,9 @@ class Results:
                 lines = self._read()
                 ordered = sorted(lines.values(), key=lambda line: str(line["folder"]))
                 write_whole(self._path, "".join(_text(line) for line in ordered))
-                write_index(self._output_dir.root / INDEX_NAME, self._entries(ordered))
+                entries = self._entries(ordered)
+                write_index(self._output_dir.root / INDEX_NAME, entries)
+                self._output_dir.drop_posters({entry.poster for entry in entries})
         except OSError as error:
             where = error.filename or self._path
             raise OutputError(
@@ -118,7 +122,7 @@ class Results:
         return entries
 
     def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
-        record = self._output_dir.record(line["id"]) if line["state"] == "done" else None
+        record = self._record(line) if line["state"] == "done" else None
         return IndexEntry(
             name=shown(str(line.get("title") or line["folder"])),
             query=line.get("query"),
@@ -133,8 +137,23 @@ class Results:
             notes=[shown(str(note)) for note in line.get("notes", ())],
             curve=() if record is None else record.curve,
             bands=() if record is None else record.bands,
-            poster=b"" if record is None else base64.b64decode(record.poster),
+            poster="" if record is None else self._output_dir.poster(record),
+            options=line.get("options") or {},
+            source_folder=_source_folder(line),
         )
+
+    def _record(self, line: Mapping[str, Any]) -> JobRecord | None:
+        mark = (line["id"], line.get("key"))
+        if mark not in self._records and (record := self._output_dir.record(line["id"])) is not None:
+            self._records[mark] = record
+        return self._records.get(mark)
+
+
+def _source_folder(line: Mapping[str, Any]) -> str:
+    """The folder that was named, which the title begins below; empty where there is no telling."""
+    video, title = str(line.get("video", "")), str(line.get("title", ""))
+    whole = title and "\ufffd" not in video and Path(video).is_absolute() and video.endswith(f"/{title}")
+    return (video.removesuffix(f"/{title}") or "/") if whole else ""
 
 
 def result_line(outcome: JobResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -121,13 +122,17 @@ def from_plain(kind: type[Made], values: Any, where: str) -> Made:
         raise ConfigError(f"{where}: {_in_words(kind, values, str(error))}") from error
 
 
+_hints = cache(get_type_hints)
+"""Of a dataclass; looking them up costs more than reading a small file."""
+
+
 def _refuse_unknown_keys(kind: Any, values: Any, where: str) -> None:
     """Also inside fields that are dataclasses themselves, or mappings to them."""
     if not isinstance(values, Mapping):
         return
     if is_dataclass(kind):
         known = [item.name for item in fields(kind)]
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         for name, value in values.items():
             if name not in known:
                 raise ConfigError(f"{where} has no key {reprlib.repr(name)}; it knows {', '.join(known)}")
@@ -159,7 +164,7 @@ def _at(kind: Any, values: Any, path: list[str]) -> tuple[Any, Any]:
     """The annotation and the value at a path of field names, as far as they can be followed."""
     for step in path:
         name, _, index = step.partition("[")
-        kind = get_type_hints(kind).get(name) if is_dataclass(kind) else None
+        kind = _hints(kind).get(name) if is_dataclass(kind) else None
         values = values.get(name) if isinstance(values, Mapping) else None
         if index.rstrip("]").isdecimal() and isinstance(values, list | tuple):
             values = values[int(index.rstrip("]"))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -23,10 +22,9 @@ def entry(**changes: object) -> IndexEntry:
 
 
 def test_a_card_shows_picture_curve_and_links() -> None:
-    page = Page(render_index([entry(query="a cat", poster=b"\xff\xd8jpeg", notes=["A weak match."])]))
-    picture = base64.b64encode(b"\xff\xd8jpeg").decode()
-    assert [image["src"] for image in page.all("img")] == [f"data:image/jpeg;base64,{picture}"]
-    assert [path["d"] for path in page.all("path")] == ["M0.0 40.0L50.0 40.0L150.0 20.0L250.0 0.0L300.0 0.0"]
+    page = Page(render_index([entry(query="a cat", poster=".highlightr/a b.jpg", notes=["A weak match."])]))
+    assert [(image["src"], image["loading"]) for image in page.all("img")] == [("./.highlightr/a%20b.jpg", "lazy")]
+    assert [path["d"] for path in page.all("path")] == ["M0 40L50 40L150 20L250 0L300 0"]
     assert [(rect["x"], rect["width"]) for rect in page.all("rect")] == [("150.0", "75.0")]
     links = [unquote(str(link["href"])) for link in page.all("a")]
     assert links == [f"./{OUTPUTS['report']}", f"./{OUTPUTS['video']}", f"./{OUTPUTS['report']}"]
@@ -47,7 +45,9 @@ def test_a_card_says_whether_the_query_was_found_and_what_is_best() -> None:
     assert [p.get("title") for p in page.all("p") if str(p.get("class")).startswith("match")] == [
         "The video may show what was asked for. Probability 40 %."
     ]
-    assert "Tabby, meow · 1 segment" in text
+    assert "Weak match · 40 %" in page.texts["p"]
+    assert "Tabby, meow" in page.texts["p"]
+    assert [option["value"] for option in page.all("option")][:3] == ["", "weak", "unasked"]
 
 
 def test_what_was_not_found_is_listed_apart() -> None:
@@ -63,18 +63,21 @@ def test_nothing_in_names_or_queries_becomes_markup() -> None:
     hostile = entry(name=PAYLOAD, query=PAYLOAD, notes=[PAYLOAD])
     text = render_index([hostile, IndexEntry(PAYLOAD, query=PAYLOAD, error=PAYLOAD)])
     page = Page(text)
-    assert page.all("script") == page.all("img") == []
+    assert page.all("script") == [{}], "the page's own"
+    assert page.all("img") == []
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert text.count("&lt;/script&gt;") >= 5
 
 
 def test_nothing_comes_from_outside() -> None:
-    text = render_index([entry(poster=b"x")])
+    text = render_index([entry(poster="x.jpg")])
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None
-    assert policy[1].startswith("default-src 'none'; img-src data:; style-src 'sha256-")
-    assert "script-src" not in policy[1]
-    assert not re.search(r'(?:src|href)="(?!data:|\./|#)', text)
+    assert policy[1].startswith("default-src 'none'; img-src 'self' file:; media-src 'self' file:; style-src 'sha256-")
+    assert "script-src 'sha256-" in policy[1]
+    assert "unsafe" not in policy[1]
+    assert not re.search(r'(?:src|href|data-play)="(?!\./|#)', text)
+    assert "://" not in text
 
 
 def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
@@ -86,4 +89,18 @@ def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_page_of_nothing_is_a_page() -> None:
     assert "0 summaries" in render_index([])
+    assert "1,000 summaries" in render_index([entry()] * 1000)
     assert Page(render_index([entry(curve=(), bands=(), outputs={})])).all("a") == [{"class": "picture"}]
+
+
+def test_the_studio_is_told_of_the_folders_with_most_videos() -> None:
+    folders = ["/a", "/b c", "/b c", "/it's", "/it's", "/it's", "/d", "/bad\x1b[2J", ""]
+    page = Page(render_index([entry(source_folder=folder) for folder in folders]))
+    assert page.texts["code"] == [f"highlightr web {path}" for path in ("'/it'\"'\"'s'", "'/b c'", "/a")]
+    assert "and 1 more folder" in page.texts["p"]
+    assert "studio" not in render_index([entry()]).partition("<body>")[2].partition("<script>")[0]
+
+
+def test_a_card_says_which_options_were_its_own() -> None:
+    page = Page(render_index([entry(options={"duration_seconds": 20.0, "max_clips": 3})]))
+    assert "duration (seconds) 20, max clips 3" in page.texts["p"]
