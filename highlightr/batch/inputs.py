@@ -18,6 +18,7 @@ from highlightr.batch.names import FolderNames
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
+from highlightr.core.text import is_address
 from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 RESERVED = (STATE_FOLDER, INDEX_NAME, RESULTS_NAME)
 """Names in the output folder that are the batch's own."""
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)*://")
 _MAX_NAME_BYTES = 160
 
 
@@ -40,11 +40,6 @@ class InputVideo:
     remote: bool = False
     folder: str = ""
     """Of its outputs: path below the output folder, with ``/``."""
-
-
-def is_address(text: str) -> bool:
-    """Whether this is an address, such as ``https://…``, and not a path."""
-    return _ADDRESS.match(text) is not None
 
 
 def find_videos(

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from highlightr.batch.inputs import InputVideo, find_videos, is_address
+from highlightr.batch.inputs import InputVideo, find_videos
 from highlightr.batch.jobs import Job
 from highlightr.batch.names import slug
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.queries import QueryRow, read_queries
 from highlightr.core.errors import ConfigError
+from highlightr.core.text import is_address
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        status = app(args=_options_escaped(sys.argv[1:]), standalone_mode=False)
+        status = app(args=_options_escaped(sys.argv[1:]), prog_name="highlightr", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except _UsageError as error:
         _fail_usage(error)

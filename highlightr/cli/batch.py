@@ -6,17 +6,26 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch, watch_batch
 from highlightr.batch.jobs import Job
-from highlightr.batch.options import OWN_OUTPUTS
+from highlightr.batch.options import OWN_OUTPUTS, Engine
 from highlightr.batch.output_dir import RESULTS_NAME
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
-from highlightr.cli.choices import CacheChoice, CopyChoice, ModelChoice
+from highlightr.cli.choices import (
+    CacheChoice,
+    CopyChoice,
+    DeviceChoice,
+    ModelChoice,
+    PrecisionChoice,
+    PresetChoice,
+    ScorerChoice,
+)
+from highlightr.cli.completion import words
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
@@ -44,14 +53,12 @@ def batch(
     ] = None,
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for in every video.")] = None,
     queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
-    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULTS.preset,
+    preset: PresetChoice = DEFAULTS.preset,
     options: Mapping[str, Any],
     copy: CopyChoice = False,
-    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = DEFAULTS.device,
-    precision: Annotated[
-        str, typer.Option(help="`fp32`; `bf16` or `fp16` on a GPU; `bf16` also on a CPU that has it.")
-    ] = DEFAULTS.precision,
-    scorer: Annotated[str | None, typer.Option(help="One of the preset's scorers.")] = DEFAULTS.scorer,
+    device: DeviceChoice = DEFAULTS.device,
+    precision: PrecisionChoice = DEFAULTS.precision,
+    scorer: ScorerChoice = DEFAULTS.scorer,
     model: ModelChoice = DEFAULTS.model,
     cache: CacheChoice = DEFAULTS.cache,
     workers: Annotated[
@@ -70,7 +77,9 @@ def batch(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Fetch also from this machine and from private networks.")
     ] = DEFAULTS.allow_private,
-    engine: Annotated[str, typer.Option(help="`local`, or `ray` for a cluster.")] = DEFAULTS.engine,
+    engine: Annotated[
+        str, typer.Option(help="`local`, or `ray` for a cluster.", autocompletion=words(*get_args(Engine)))
+    ] = DEFAULTS.engine,
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster.")] = DEFAULTS.address,
     watch: Annotated[
         bool,

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from highlightr.cli.completion import complete_device, complete_precision, complete_preset, complete_scorer
+from highlightr.core.errors import ConfigError
+from highlightr.core.text import is_address
+
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 """Context settings of every command."""
 
+PresetChoice = Annotated[str, typer.Option(help="See `highlightr presets`.", autocompletion=complete_preset)]
 ScorerChoice = Annotated[
     str | None,
-    typer.Option(help="One of the preset's scorers (by default what the preset uses with or without a query)."),
+    typer.Option(
+        help="One of the preset's scorers (by default what the preset uses with or without a query).",
+        autocompletion=complete_scorer,
+    ),
 ]
+DeviceChoice = Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.", autocompletion=complete_device)]
 PrecisionChoice = Annotated[
     str,
-    typer.Option(help="`fp32`; `bf16` or `fp16` are faster on a GPU, less exact; `bf16` also on a CPU that has it."),
+    typer.Option(
+        help="`fp32`; `bf16` or `fp16` are faster on a GPU, less exact; `bf16` also on a CPU that has it.",
+        autocompletion=complete_precision,
+    ),
 ]
 ModelChoice = Annotated[
     str | None,
@@ -36,3 +49,25 @@ TranscribeChoice = Annotated[
 ]
 CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
 CopyChoice = Annotated[bool, typer.Option("--copy", help="Short for `--cut copy`.")]
+VideoArgument = Annotated[
+    list[str], typer.Argument(metavar="VIDEO", help="The video. A name that begins with a dash goes after `--`.")
+]
+"""As many as a shell made of ``*.mp4``; `one_video` has the one."""
+
+
+def one_video(places: Sequence[str], command: str) -> Path:
+    """The video of a command that takes one.
+
+    Raises:
+        ConfigError: several, or an address; with what to run instead.
+    """
+    if len(places) > 1:
+        raise ConfigError(
+            f"{command} takes one video and got {len(places)}; for many: highlightr batch VIDEO… OUTPUT_DIR"
+        )
+    if is_address(places[0]):
+        raise ConfigError(
+            f"{command} takes a file of this machine, not an address: fetch it first (a page such as YouTube's is no "
+            "video file), or run highlightr batch ADDRESS OUTPUT_DIR --allow-remote"
+        )
+    return Path(places[0])

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.completion import words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table
 from highlightr.core.errors import FAILURE, ConfigError
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="A name from `highlightr datasets list`.")]
+Name = Annotated[str, typer.Argument(help="A name from `highlightr datasets list`.", autocompletion=words(*CATALOGUE))]
 
 
 @app.command("list")
@@ -62,7 +63,10 @@ def describe(name: Name, as_json: Json = False) -> None:
 def check(
     folder: Annotated[Path, typer.Argument(help="The folder as downloaded.")],
     name: Annotated[
-        str | None, typer.Option("--set", help="The data set; by default what lies in the folder says.")
+        str | None,
+        typer.Option(
+            "--set", help="The data set; by default what lies in the folder says.", autocompletion=words(*CATALOGUE)
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -9,27 +9,33 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import ModelChoice
+from highlightr.cli.choices import DeviceChoice, ModelChoice
+from highlightr.cli.completion import complete_preset, words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.evaluation import Report, Row, evaluate_files
+from highlightr.evaluation.protocols import PROTOCOLS
 
 
 def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="`qvhighlights`, `tvsum`, `youtube-highlights`, `mrhisum`, `davihd`, `triplesumm`, `moments`."
+            help="`qvhighlights`, `tvsum`, `youtube-highlights`, `mrhisum`, `davihd`, `triplesumm`, `moments`.",
+            autocompletion=words(*PROTOCOLS),
         ),
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="JSON Lines with `pred_saliency_scores`.")] = None,
     annotations: Annotated[Path | None, typer.Option(help="As the data set is released.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Instead of predictions: score with this preset.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Instead of predictions: score with this preset.", autocompletion=complete_preset),
+    ] = None,
     model: ModelChoice = None,
     data: Annotated[Path | None, typer.Option(help="The labelled folder that the preset is judged on.")] = None,
-    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    device: DeviceChoice = "auto",
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Judge the items that are there; every row then says how many.")
     ] = False,

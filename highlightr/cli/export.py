@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from highlightr.cli.completion import words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
 from highlightr.core.errors import ConfigError
@@ -23,7 +24,9 @@ NAMES = ", ".join(f"`{name}`" for name in get_args(TimelineFormat))
 
 def export(
     receipt: Annotated[Path, typer.Argument(help="The .json that `summarize` wrote.")],
-    form: Annotated[str, typer.Option("--format", "-f", help=f"{NAMES}.")] = "otio",
+    form: Annotated[
+        str, typer.Option("--format", "-f", help=f"{NAMES}.", autocompletion=words(*get_args(TimelineFormat)))
+    ] = "otio",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file; by default beside the receipt, under its name.")
     ] = None,

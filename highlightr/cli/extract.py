@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import PrecisionChoice
+from highlightr.cli.choices import DeviceChoice, PrecisionChoice
+from highlightr.cli.completion import complete_extractors, words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import check_precision
@@ -21,12 +22,21 @@ RANDOM_SEED = 0
 
 def extract(
     place: Annotated[Path, typer.Argument(metavar="VIDEO|DIR", help="A video, or a folder of them.")],
-    features: Annotated[str, typer.Option(help="Extractors, with commas between: i3d,cnn14,clip.")],
+    features: Annotated[
+        str, typer.Option(help="Extractors, with commas between: i3d,cnn14,clip.", autocompletion=complete_extractors)
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the feature files.")],
-    file_format: Annotated[str, typer.Option("--format", help="`npz`, `npy`, `h5` or `safetensors`.")] = "npz",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="`npz`, `npy`, `h5` or `safetensors`.",
+            autocompletion=words("npz", "npy", "h5", "safetensors"),
+        ),
+    ] = "npz",
     clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each, 2 by default.")] = None,
     fps: Annotated[float | None, typer.Option(help="Rows per second, instead of a clip length.")] = None,
-    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     compile_networks: Annotated[
         bool, typer.Option("--compile", help="Have torch compile the networks: for long folders on a GPU.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.completion import complete_preset, complete_weights, words
 from highlightr.cli.preset_lines import preset_lines
 from highlightr.cli.say import say, say_facts
 from highlightr.cli.terminal import print_table, progress_hook
@@ -24,7 +25,9 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
 )
 
-Names = Annotated[list[str], typer.Argument(help="Names from `highlightr models list`.")]
+Names = Annotated[
+    list[str], typer.Argument(help="Names from `highlightr models list`.", autocompletion=complete_weights)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -56,7 +59,9 @@ def pull(names: Names) -> None:
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="All that are here, if none is named.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="All that are here, if none is named.", autocompletion=complete_weights)
+    ] = None,
 ) -> None:
     """Read weights and compare their hashes; exit code 1 if one is damaged or missing."""
 
@@ -68,7 +73,9 @@ def verify(
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="A name from `highlightr models list`.")]) -> None:
+def path(
+    name: Annotated[str, typer.Argument(help="A name from `highlightr models list`.", autocompletion=complete_weights)],
+) -> None:
     """Print where weights lie."""
 
     say(store.weights_path(name))
@@ -77,7 +84,7 @@ def path(name: Annotated[str, typer.Argument(help="A name from `highlightr model
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A checkpoint that was fetched by hand or trained.")],
-    name: Annotated[str, typer.Option("--as", help="Which weights it is.")],
+    name: Annotated[str, typer.Option("--as", help="Which weights it is.", autocompletion=complete_weights)],
 ) -> None:
     """Take a checkpoint from a file instead of the network."""
     say(installer.import_file(file, name).path)
@@ -88,7 +95,11 @@ def convert(
     source: Annotated[Path, typer.Argument(help="A checkpoint: .pth, .pt, .pyth, .tgz or .safetensors.")],
     target: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
     layout: Annotated[
-        str, typer.Option(help="`plain`: tensors under their own names; `davihd`: the DAViHD authors' checkpoint.")
+        str,
+        typer.Option(
+            help="`plain`: tensors under their own names; `davihd`: the DAViHD authors' checkpoint.",
+            autocompletion=words("plain", "davihd"),
+        ),
     ] = "plain",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the target.")] = False,
 ) -> None:
@@ -106,7 +117,9 @@ def convert(
 
 @app.command()
 def describe(
-    preset: Annotated[str, typer.Argument(help="A name from `highlightr presets`, or a .yaml file.")],
+    preset: Annotated[
+        str, typer.Argument(help="A name from `highlightr presets`, or a .yaml file.", autocompletion=complete_preset)
+    ],
     as_json: Json = False,
 ) -> None:
     """What a preset is good for and needs; its scorers' streams, clip length, longest input, parameters per block."""

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import typer
 
+from highlightr.cli.completion import Complete, listed_words_of, words
 from highlightr.options import option_help
 
 FLAGS = {"output": ("--output", "-o"), "duration_seconds": ("--duration",), "overwrite": ("--overwrite",)}
@@ -55,7 +56,13 @@ def _parameter(item: Field[Any], kind: type) -> inspect.Parameter:
     """A flag that is `None` unless it is given; its default is told in its help."""
     accepted = _without_none(get_type_hints(kind)[item.name])
     names = FLAGS.get(item.name, (_flag(item.name, accepted),))
-    option = typer.Option(*names, help=_help(item, kind), show_default=False, metavar=_metavar(item.name, accepted))
+    option = typer.Option(
+        *names,
+        help=_help(item, kind),
+        show_default=False,
+        metavar=_metavar(item.name, accepted),
+        autocompletion=_completion(get_type_hints(kind)[item.name]),
+    )
     wanted: Any = list[str] if item.name in REPEATED else _type(accepted)
     return inspect.Parameter(
         item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[wanted | None, option]
@@ -94,6 +101,15 @@ def _without_none(accepted: Any) -> Any:
 
 def _metavar(name: str, accepted: Any) -> str | None:
     return "|".join(get_args(accepted)) if get_origin(accepted) is Literal else METAVARS.get(name)
+
+
+def _completion(hint: Any) -> Complete | None:
+    """Offers the words of a set, one or a list of them; nothing for other values."""
+    if get_origin(hint) is tuple and get_origin(get_args(hint)[0]) is Literal:
+        return listed_words_of(lambda: get_args(get_args(hint)[0]))
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    found = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    return words(*found) if found else None
 
 
 def _type(accepted: Any) -> type:

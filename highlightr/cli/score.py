@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from highlightr.cli.choices import (
     CacheChoice,
+    DeviceChoice,
     ModelChoice,
     PrecisionChoice,
+    PresetChoice,
     ScorerChoice,
     TranscribeChoice,
     TranscriptChoice,
+    VideoArgument,
+    one_video,
 )
+from highlightr.cli.completion import words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
@@ -23,27 +28,31 @@ from highlightr.core.device import check_precision
 from highlightr.core.text import json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 from highlightr.pipeline import Highlighter
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import Detector, SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
 SELECTION = SelectionOptions()
 
 
 def score(
-    video: Annotated[Path, typer.Argument(help="The video. A name that begins with a dash goes after `--`.")],
+    video: VideoArgument,
     query: Annotated[
         list[str] | None, typer.Option("--query", "-q", help="What to look for, in English; may be given many times.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A .json or .csv file for the scores.")] = None,
-    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
+    preset: PresetChoice = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
     model: ModelChoice = None,
     detector: Annotated[
-        str, typer.Option(help="How shots are found: `cheap`, or `transnetv2` (a network; slower).")
+        str,
+        typer.Option(
+            help="How shots are found: `cheap`, or `transnetv2` (a network; slower).",
+            autocompletion=words(*get_args(Detector)),
+        ),
     ] = SELECTION.detector,
     transcript: TranscriptChoice = None,
     transcribe: TranscribeChoice = None,
-    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
@@ -54,6 +63,7 @@ def score(
     """Score every clip of a video, for one query, for many, or for none."""
 
     show_log(quiet=quiet, debug=debug)
+    place = one_video(video, "score")
     chosen = SelectionOptions(detector=detector).detector  # type: ignore[arg-type]
     exact = check_precision(precision, device)
     if output is not None:
@@ -62,8 +72,7 @@ def score(
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
-        speech: dict[str, Any] = {"transcript": transcript, "transcribe": transcribe}
-        analyses = highlighter.analyse_queries(video, query or [None], detector=chosen, **speech)
+        analyses = highlighter.analyse_queries(place, query or [None], detector=chosen, transcript=transcript)
     results = [Scored(each.query, each.scorer, each.scores) for each in analyses]
     if output is not None:
         write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)

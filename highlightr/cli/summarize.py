@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, CopyChoice, ModelChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.choices import (
+    CacheChoice,
+    CopyChoice,
+    DeviceChoice,
+    ModelChoice,
+    PrecisionChoice,
+    PresetChoice,
+    ScorerChoice,
+    VideoArgument,
+    one_video,
+)
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
@@ -23,14 +32,14 @@ from highlightr.zoo import DEFAULT_PRESET
 @with_flags(SummarizeOptions, SelectionOptions, leave_out=("selection",))
 def summarize(
     *,
-    video: Annotated[Path, typer.Argument(help="The video. A name that begins with a dash goes after `--`.")],
+    video: VideoArgument,
     query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for, in English.")] = None,
-    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
+    preset: PresetChoice = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
     model: ModelChoice = None,
     options: Mapping[str, Any],
     copy: CopyChoice = False,
-    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
@@ -40,6 +49,7 @@ def summarize(
     """Cut the part of a video that is worth watching, and say why it was chosen."""
 
     show_log(quiet=quiet, debug=debug)
+    place = one_video(video, "summarize")
     wanted = {**options, **({"copy": True} if copy else {})}
     SummarizeOptions.from_keywords(**wanted)  # Before anything is loaded.
     exact = check_precision(precision, device)
@@ -47,7 +57,7 @@ def summarize(
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
-        summary = highlighter.summarize(video, query, **wanted)
+        summary = highlighter.summarize(place, query, **wanted)
     if as_json:
         say(json_shown(summary.receipt, indent=2))
     elif not quiet:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from highlightr.cli.choices import DeviceChoice
+from highlightr.cli.completion import complete_precision, complete_training_config, words
 from highlightr.cli.evaluate import show_notes, show_rows
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log
@@ -19,18 +21,23 @@ if TYPE_CHECKING:
 OWN = "own"
 """The config that makes a preset of a user's own videos."""
 
-Config = Annotated[str, typer.Option(help="Name of one of highlightr's training configs, or a YAML file.")]
+Config = Annotated[
+    str,
+    typer.Option(
+        help="Name of one of highlightr's training configs, or a YAML file.", autocompletion=complete_training_config
+    ),
+]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Out = Annotated[
     Path, typer.Option(help="Folder in which a fresh results folder is made; config `own`: the preset folder.")
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Runs with different seeds; several give mean ± deviation.")]
 Folds = Annotated[int, typer.Option(min=0, help="Folds of cross-validation by video; 0: the config's own split.")]
-Device = Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")]
 Release = Annotated[
     str | None,
     typer.Option(
-        help="`moment-detr`, `umt` or `lighthouse`: how the folder is laid out; by default what lies in it says."
+        help="`moment-detr`, `umt` or `lighthouse`: how the folder is laid out; by default what lies in it says.",
+        autocompletion=words("moment-detr", "umt", "lighthouse"),
     ),
 ]
 Missing = Annotated[
@@ -46,12 +53,20 @@ def train(
     out: Out = Path("runs"),
     seeds: Seeds = 1,
     folds: Folds = 0,
-    device: Device = "auto",
-    precision: Annotated[str | None, typer.Option(help="`fp32`, `bf16` or `fp16`; by default the config's.")] = None,
+    device: DeviceChoice = "auto",
+    precision: Annotated[
+        str | None,
+        typer.Option(help="`fp32`, `bf16` or `fp16`; by default the config's.", autocompletion=complete_precision),
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Results folder of a training that was broken off.")] = None,
     release: Release = None,
     allow_missing: Missing = False,
-    features: Annotated[str, typer.Option(help="Config `own`: train on the features of `lite` or `clip`.")] = "lite",
+    features: Annotated[
+        str,
+        typer.Option(
+            help="Config `own`: train on the features of `lite` or `clip`.", autocompletion=words("lite", "clip")
+        ),
+    ] = "lite",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -114,7 +129,7 @@ def ablate(
     out: Out = Path("runs"),
     seeds: Seeds = 3,
     folds: Folds = 0,
-    device: Device = "auto",
+    device: DeviceChoice = "auto",
     release: Release = None,
     allow_missing: Missing = False,
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,

@@ -11,6 +11,14 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 what stands for bytes that are no UTF-8."""
 
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)*://")
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an address, such as ``https://…``, and not a path."""
+    return _ADDRESS.match(text) is not None
+
+
 def shown(text: str) -> str:
     """The text with every character that a terminal would act upon written as an escape, such as ``\\x1b``."""
     return _UNSAFE.sub(_escape, text)
