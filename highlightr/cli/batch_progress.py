@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, Job, JobResult, RunningJob
+from highlightr.cli.say import say_folded
 from highlightr.cli.terminal import STAGE_WORDS
 from highlightr.core.clock import clock
 from highlightr.core.text import shown
@@ -22,6 +23,9 @@ from highlightr.core.text import shown
 REFRESH_SECONDS = 0.25
 MAX_ROWS = 12
 """Of running videos on the screen."""
+
+WIDE = 120
+"""Columns from which on remarks have a column of the table; below it they are listed after it."""
 
 BATCH_STAGES = {"load": "Loading the models", "hash": "Looking whether it is done", "fetch": "Fetching"}
 
@@ -104,13 +108,20 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
         for outcome in result.failed:
             errors.print(Text(f"{_name(outcome.job)}: {shown(outcome.error or '')}"), soft_wrap=True)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("video", "state", "kept", "seconds", "remarks"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("state", "kept", "seconds"))
-    for outcome in result.outcomes:
-        table.add_row(*map(Text, _row(outcome)))
     console = Console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("video", overflow="fold")
+    for heading in ("state", "kept", "seconds"):
+        table.add_column(heading, no_wrap=True)
+    wide = console.width >= WIDE
+    if wide:
+        table.add_column("remarks", overflow="fold")
+    for outcome in result.outcomes:
+        table.add_row(*map(Text, _row(outcome)), *([Text(_remarks(outcome))] if wide else []))
     console.print(table)
+    for outcome in () if wide else result.outcomes:
+        if remarks := _remarks(outcome):
+            say_folded(f"{_name(outcome.job)}: {remarks}", indent=2)
     states = ("done", "kept", "no_match", "failed")
     counts = {state: sum(one.state == state for one in result.outcomes) for state in states}
     words = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count)
@@ -130,8 +141,11 @@ def _row(outcome: JobResult) -> tuple[str, ...]:
         outcome.state.replace("_", " "),
         kept,
         f"{outcome.seconds:.1f}",
-        shown(outcome.error or " ".join(outcome.notes)),
     )
+
+
+def _remarks(outcome: JobResult) -> str:
+    return shown(outcome.error or " ".join(outcome.notes))
 
 
 def _name(job: Job) -> str:

@@ -42,10 +42,12 @@ def show(as_json: Json = False) -> None:
             (v["hash"][:12], _clock(v["used_at"]), _size(v["size_bytes"]), ", ".join(v["features"])) for v in videos
         ]
         print_table(("video", "last used", "size", "features"), rows)
-    say(f"{cache.folder}: {_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit)")
+    say(f"{_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit):")
+    say(cache.folder)
     if compiled:
         prepared = sum(model.size_bytes for model in compiled)
-        say(f"{compiled[0].path.parent}: {_size(prepared)}, {_count(len(compiled), 'prepared model')}")
+        say(f"{_size(prepared)}, {_count(len(compiled), 'prepared model')}:")
+        say(compiled[0].path.parent)
 
 
 @app.command("clear")

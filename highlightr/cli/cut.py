@@ -10,7 +10,7 @@ import typer
 
 from highlightr.cli.choices import CopyChoice
 from highlightr.cli.option_flags import with_flags
-from highlightr.cli.say import say
+from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.text import json_shown
 from highlightr.export.recut import Recut, cut_again
@@ -46,6 +46,6 @@ def cut(
 def _show(made: Recut) -> None:
     say(f"{made.seconds:.1f} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}")
     for note in made.notes:
-        say(f"Note: {note}")
+        say_folded(f"Note: {note}")
     for name, path in made.outputs.items():
         say(f"{name:<10} {path}")

@@ -12,8 +12,7 @@ import typer
 
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.completion import words
-from highlightr.cli.say import say
-from highlightr.cli.terminal import print_table
+from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.datasets import DATASETS, open_dataset
 from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, part_check
@@ -37,8 +36,8 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         say(json.dumps({name: asdict(facts) for name, facts in CATALOGUE.items()}, indent=2))
         return
-    rows = [(name, facts.title, facts.size, facts.licence, facts.config) for name, facts in CATALOGUE.items()]
-    print_table(("data set", "what it is", "size", "licence", "config"), rows)
+    for name, facts in CATALOGUE.items():
+        say_facts(name, (("", facts.title), ("size", facts.size), ("licence", facts.licence), ("config", facts.config)))
 
 
 @app.command()
@@ -48,14 +47,12 @@ def describe(name: Name, as_json: Json = False) -> None:
     if as_json:
         say(json.dumps({"name": name, **asdict(facts)}, indent=2))
         return
-    say(facts.title)
-    for what, address in facts.pages.items():
-        say(f"  {what}: {address}")
-    say(f"  size: {facts.size}")
-    say(f"  licence: {facts.licence}")
+    say_folded(facts.title)
+    for what, text in {**facts.pages, "size": facts.size, "licence": facts.licence}.items():
+        say_folded(f"{what}: {text}", begin="  ", indent=4)
     say("  a folder holds:")
     for line in facts.layout:
-        say(f"    {line}")
+        say_folded(line, begin="    ", indent=6)
     say(f"  train: highlightr train --config {facts.config} --data DIR")
 
 
@@ -78,12 +75,13 @@ def check(
         found = {"data_set": chosen, "release": release, "parts": [asdict(part) for part in parts]}
         say(json.dumps(found, indent=2))
     else:
-        say(f"{folder}: {chosen}" + (f", laid out like {release}" if release else ""))
+        say(chosen + (f", laid out like {release}:" if release else ":"))
+        say(folder)
         for part in parts:
             counts = f"{part.usable} usable, {part.missing} missing" if part.usable else "cannot be used"
-            say(f"  {part.part}: {counts}")
+            say_folded(f"{part.part}: {counts}", begin="  ", indent=4)
             for reason in part.reasons:
-                say(f"    {reason}")
+                say_folded(reason, begin="    ")
     if any(part.missing or not part.usable for part in parts):
         raise typer.Exit(FAILURE)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.say import say
+from highlightr.cli.say import say, say_folded
 from highlightr.core.device import core_count, cuda_device_count
 from highlightr.core.errors import FAILURE, HighlightrError
 from highlightr.core.files import home_folder
@@ -101,6 +101,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON li
         say(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            say(f"{'ok ' if finding.good else 'BAD'} {finding.part:<26} {finding.state}")
+            say_folded(finding.state, begin=f"{'ok ' if finding.good else 'BAD'} {finding.part:<26} ")
     if not all(finding.good for finding in findings):
         raise typer.Exit(FAILURE)

@@ -11,8 +11,8 @@ import typer
 
 from highlightr.cli.choices import DeviceChoice, ModelChoice
 from highlightr.cli.completion import complete_preset, words
-from highlightr.cli.say import say
-from highlightr.cli.terminal import print_table, progress_hook, show_log
+from highlightr.cli.say import say, say_folded, terminal_width
+from highlightr.cli.terminal import columns_width, print_table, progress_hook, show_log
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.evaluation import Report, Row, evaluate_files
@@ -71,7 +71,7 @@ def evaluate(
 
 
 def _show(report: Report) -> None:
-    say(f"{report.protocol}: {report.num_cases} cases ({report.source})")
+    say_folded(f"{report.protocol}: {report.num_cases} cases ({report.source})")
     show_rows(report.rows)
     show_notes(report.notes)
 
@@ -79,7 +79,7 @@ def _show(report: Report) -> None:
 def show_notes(notes: Sequence[str]) -> None:
     """Print what the figures leave out or adjust."""
     for note in notes:
-        say(f"Note: {note}")
+        say_folded(f"Note: {note}")
 
 
 def show_rows(rows: Sequence[Row]) -> None:
@@ -92,4 +92,7 @@ def show_rows(rows: Sequence[Row]) -> None:
             spread = f" ± {row.deviations[name]:.2f}" if row.deviations.get(name) else ""
             figures.append(f"{row.metrics[name]:.2f}{spread}" if name in row.metrics else "-")
         cells.append((row.name, *figures))
-    print_table(("", *names), cells)
+    table = (("", *names), *cells)
+    if columns_width(table) > terminal_width():
+        table = tuple(zip(*table, strict=True))  # There are more metrics than rows.
+    print_table(table[0], table[1:])

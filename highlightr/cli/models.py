@@ -11,8 +11,8 @@ import typer
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.completion import complete_preset, complete_weights, words
 from highlightr.cli.preset_lines import preset_lines
-from highlightr.cli.say import say, say_facts
-from highlightr.cli.terminal import print_table, progress_hook
+from highlightr.cli.say import say, say_facts, say_folded
+from highlightr.cli.terminal import progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.scorers import describe as describe_scorer
 from highlightr.zoo import installer, load_preset, store
@@ -39,11 +39,9 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         say(json.dumps([_row(state) for state in states], indent=2))
         return
-    rows = [
-        (state.entry.name, state.state, _megabytes(state.size_bytes), state.entry.licence, state.entry.title)
-        for state in states
-    ]
-    print_table(("weights", "state", "size", "licence", "what it is"), rows)
+    for state in states:
+        title = f"{state.entry.name} ({state.state}, {_megabytes(state.size_bytes)})"
+        say_facts(title, (("", state.entry.title), ("licence", state.entry.licence)))
 
 
 @app.command()
@@ -54,7 +52,8 @@ def pull(names: Names) -> None:
     for item in pulled:
         say(f"{item.name}: {item.path}{'' if item.fetched else ' (was there already)'}")
         if item.newly_pinned:
-            say(f"  no full hash is published; pinned sha256 {item.sha256}, which later pulls must match")
+            say_folded("no full hash is published; later pulls must match the one that was found, SHA-256", begin="  ")
+            say(f"  {item.sha256}")
 
 
 @app.command()
@@ -67,7 +66,7 @@ def verify(
 
     results = store.verify(names or None)
     for result in results:
-        say(f"{result.state:<8} {result.name}  {result.detail}".rstrip())
+        say_folded(f"{result.name}  {result.detail}", begin=f"{result.state:<8} ")
     if any(result.state != "ok" for result in results):
         raise typer.Exit(FAILURE)
 
@@ -144,7 +143,7 @@ def describe(
 def _show_scorer(found: dict[str, Any]) -> None:
     parameters = found.pop("parameters")
     for key, value in found.items():
-        say(f"{key:<16} {_words(value)}")
+        say_folded(_words(value), begin=f"{key:<16} ")
     for block, count in parameters.items():
         say(f"  {block:<24} {count:>13,}")
 
@@ -163,7 +162,7 @@ def _row(state: Any) -> dict[str, Any]:
 
 
 def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else "unknown"
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else "size unknown"
 
 
 def _words(value: object) -> str:

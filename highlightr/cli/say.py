@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from collections.abc import Iterable
 
 import typer
@@ -12,6 +11,9 @@ from highlightr.core.text import shown
 
 WIDTH = 10
 """Of the headings of facts."""
+
+NARROWEST = 40
+"""Less is not folded for."""
 
 WIDEST = 100
 """A line of prose may not be longer, however wide the terminal is."""
@@ -24,15 +26,52 @@ def say(text: object, *, err: bool = False) -> None:
 
 def say_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     """Print a title and, below it, headings with their sentences, folded to the terminal's width."""
-    say(title)
-    width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
+    say_folded(title)
     for heading, text in facts:
         begin = f"  {heading:<{WIDTH}}" if heading else "  "
-        folded = textwrap.wrap(
-            shown(text),
-            max(width, 40),
-            initial_indent=begin,
-            subsequent_indent=" " * len(begin),
-            break_on_hyphens=False,
-        )
-        say("\n".join(folded))
+        say_folded(text, begin=begin)
+
+
+def say_folded(text: object, *, begin: str = "", indent: int | None = None) -> None:
+    """Print a sentence, folded to the terminal's width.
+
+    Args:
+        text: what to print.
+        begin: what stands before it on the first line.
+        indent: spaces before the other lines; by default as long as `begin`.
+    """
+    from rich.cells import cell_len  # Here: letters of some languages take two columns, and Rich knows which.
+
+    before = shown(begin)
+    lines = folded(shown(str(text)), terminal_width(), before, " " * (cell_len(before) if indent is None else indent))
+    typer.echo("\n".join(lines))
+
+
+def terminal_width() -> int:
+    """Columns that prose may fill."""
+    return max(min(shutil.get_terminal_size((80, 24)).columns, WIDEST), NARROWEST)
+
+
+def folded(text: str, width: int, begin: str = "", indent: str = "") -> list[str]:
+    """Lines of at most so many columns; a word that is longer is broken.
+
+    Args:
+        text: words with spaces between.
+        width: columns, of which some letters take two.
+        begin: what the first line begins with.
+        indent: what the others begin with.
+    """
+    from rich.cells import cell_len, chop_cells
+
+    lines, line, empty = list[str](), begin, True
+    for word in text.split():
+        if not empty and cell_len(line) + 1 + cell_len(word) > width:
+            lines.append(line)
+            line, empty = indent, True
+        if empty and cell_len(line) + cell_len(word) > width:
+            *whole, word = chop_cells(word, max(width - cell_len(line), 2))
+            for part in whole:
+                lines.append(line + part)
+                line = indent
+        line, empty = f"{line}{word}" if empty else f"{line} {word}", False
+    return [*lines, line.rstrip()]

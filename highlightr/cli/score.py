@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from rich.cells import cell_len
 
 from highlightr.cli.choices import (
     CacheChoice,
@@ -21,7 +22,7 @@ from highlightr.cli.choices import (
     one_video,
 )
 from highlightr.cli.completion import words
-from highlightr.cli.say import say
+from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
 from highlightr.core.device import check_precision
@@ -32,6 +33,9 @@ from highlightr.selection.options import Detector, SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
 SELECTION = SelectionOptions()
+
+LONGEST_HEADING = 24
+"""Columns of a query that heads its scores; with a longer one, queries are numbered and listed above."""
 
 
 def score(
@@ -89,6 +93,11 @@ def _show(results: Sequence[Scored]) -> None:
     for index, (start, stop) in enumerate(zip(grid.starts(), grid.stops(), strict=True)):
         values = [f"{each.scores.values[index]:.2f}" for each in results]
         rows.append((clock(float(start), tenths=True), clock(float(stop), tenths=True), *values))
-    print_columns(("from", "to", *(" ".join((each.query or "saliency").split()) for each in results)), rows)
+    headings = [" ".join((each.query or "saliency").split()) for each in results]
+    if max(map(cell_len, headings)) > LONGEST_HEADING:
+        for number, heading in enumerate(headings, start=1):
+            say_folded(heading, begin=f"{number}: ")
+        headings = [str(number) for number in range(1, len(headings) + 1)]
+    print_columns(("from", "to", *headings), rows, keys=2)
     for note in dict.fromkeys(note for each in results for note in each.scores.notes):
-        say(f"Note: {note}")
+        say_folded(f"Note: {note}")

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
+from highlightr.cli.say import terminal_width
 from highlightr.core.clock import clock
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.stop import raise_if_stopped
@@ -104,20 +107,55 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console, cells = Console(), [[shown(cell) for cell in row] for row in rows]
+    # A name stays on one line, unless that leaves too little for the rest.
+    short = max((cell_len(row[0]) for row in cells), default=0) <= console.width // 2
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
-    Console().print(table)
+        table.add_column(heading, overflow="fold", no_wrap=number == 0 and short)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
 
 
-def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print many rows of short cells, none of which folds; Rich would lay them out longer than scoring them took."""
-    table = [tuple(map(shown, row)) for row in (headings, *rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+def columns_width(rows: Iterable[Sequence[str]]) -> int:
+    """Columns of the terminal that a table takes if no cell is folded."""
+    widths = [max(map(cell_len, map(shown, column))) for column in zip(*rows, strict=True)]
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]], keys: int) -> None:
+    """Print many rows of short cells, none of which folds; Rich would lay them out longer than scoring them took.
+
+    What does not fit beside each other is printed below each other, each time with the first `keys` columns.
+    """
+    columns = list(zip(*([shown(cell) for cell in row] for row in (headings, *rows)), strict=True))
+    padded = [_padded(column) for column in columns]
+    for number, group in enumerate(_groups([cell_len(column[0]) for column in padded], keys, terminal_width())):
+        if number:
+            print()
+        for row in zip(*(padded[index] for index in group), strict=True):
+            print("  ".join(row).rstrip())
+
+
+def _padded(column: Sequence[str]) -> list[str]:
+    """The cells, all as wide as the widest."""
+    widths = [cell_len(cell) for cell in column]
+    return [cell + " " * (max(widths) - width) for cell, width in zip(column, widths, strict=True)]
+
+
+def _groups(widths: Sequence[int], keys: int, width: int) -> list[list[int]]:
+    """Which columns go beside each other: the keys, and as many others as there is room for, one at least."""
+    room = width - sum(widths[:keys]) - 2 * (keys - 1)
+    groups, left = [list[int]()], room
+    for index in range(keys, len(widths)):
+        needed = widths[index] + 2
+        if groups[-1] and needed > left:
+            groups.append([])
+            left = room
+        groups[-1].append(index)
+        left -= needed
+    return [[*range(keys), *group] for group in groups]
 
 
 def show_summary(summary: Summary) -> None:

@@ -20,10 +20,12 @@ class Outcome:
     err: str
 
 
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Outcome:
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object, columns: int = 200
+) -> Outcome:
     """Exit code, stdout and stderr of `highlightr ARGUMENTS`; a traceback of any kind fails the test."""
     monkeypatch.setattr(sys, "argv", ["highlightr", *map(str, arguments)])
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", str(columns))
     code = 0
     try:
         with handlers_restored():
