@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import typer
 
-from highlightr.core.text import shown
+from highlightr.core.text import columns_of, in_columns, shown
 
 WIDTH = 10
 """Of the headings of facts."""
@@ -40,10 +40,8 @@ def say_folded(text: object, *, begin: str = "", indent: int | None = None) -> N
         begin: what stands before it on the first line.
         indent: spaces before the other lines; by default as long as `begin`.
     """
-    from rich.cells import cell_len  # Here: letters of some languages take two columns, and Rich knows which.
-
     before = shown(begin)
-    lines = folded(shown(str(text)), terminal_width(), before, " " * (cell_len(before) if indent is None else indent))
+    lines = folded(shown(str(text)), terminal_width(), before, " " * (columns_of(before) if indent is None else indent))
     typer.echo("\n".join(lines))
 
 
@@ -61,15 +59,13 @@ def folded(text: str, width: int, begin: str = "", indent: str = "") -> list[str
         begin: what the first line begins with.
         indent: what the others begin with.
     """
-    from rich.cells import cell_len, chop_cells
-
     lines, line, empty = list[str](), begin, True
     for word in text.split():
-        if not empty and cell_len(line) + 1 + cell_len(word) > width:
+        if not empty and columns_of(line) + 1 + columns_of(word) > width:
             lines.append(line)
             line, empty = indent, True
-        if empty and cell_len(line) + cell_len(word) > width:
-            *whole, word = chop_cells(word, max(width - cell_len(line), 2))
+        if empty and columns_of(line) + columns_of(word) > width:
+            *whole, word = in_columns(word, max(width - columns_of(line), 2))
             for part in whole:
                 lines.append(line + part)
                 line = indent

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.cells import cell_len
 
 from highlightr.cli.choices import (
     CacheChoice,
@@ -26,7 +25,7 @@ from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
 from highlightr.core.device import check_precision
-from highlightr.core.text import json_shown
+from highlightr.core.text import columns_of, json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 from highlightr.pipeline import Highlighter
 from highlightr.selection.options import Detector, SelectionOptions
@@ -76,7 +75,8 @@ def score(
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
-        analyses = highlighter.analyse_queries(place, query or [None], detector=chosen, transcript=transcript)
+        speech: dict[str, Any] = {"transcript": transcript, "transcribe": transcribe}
+        analyses = highlighter.analyse_queries(place, query or [None], detector=chosen, **speech)
     results = [Scored(each.query, each.scorer, each.scores) for each in analyses]
     if output is not None:
         write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)
@@ -94,7 +94,7 @@ def _show(results: Sequence[Scored]) -> None:
         values = [f"{each.scores.values[index]:.2f}" for each in results]
         rows.append((clock(float(start), tenths=True), clock(float(stop), tenths=True), *values))
     headings = [" ".join((each.query or "saliency").split()) for each in results]
-    if max(map(cell_len, headings)) > LONGEST_HEADING:
+    if max(map(columns_of, headings)) > LONGEST_HEADING:
         for number, heading in enumerate(headings, start=1):
             say_folded(heading, begin=f"{number}: ")
         headings = [str(number) for number in range(1, len(headings) + 1)]

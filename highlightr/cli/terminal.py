@@ -14,13 +14,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
 from highlightr.cli.say import terminal_width
 from highlightr.core.clock import clock
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.stop import raise_if_stopped
-from highlightr.core.text import shown
+from highlightr.core.text import columns_of, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,7 +107,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     console, cells = Console(), [[shown(cell) for cell in row] for row in rows]
     # A name stays on one line, unless that leaves too little for the rest.
-    short = max((cell_len(row[0]) for row in cells), default=0) <= console.width // 2
+    short = max((columns_of(row[0]) for row in cells), default=0) <= console.width // 2
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, heading in enumerate(headings):
         table.add_column(heading, overflow="fold", no_wrap=number == 0 and short)
@@ -120,7 +118,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def columns_width(rows: Iterable[Sequence[str]]) -> int:
     """Columns of the terminal that a table takes if no cell is folded."""
-    widths = [max(map(cell_len, map(shown, column))) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns_of, map(shown, column))) for column in zip(*rows, strict=True)]
     return sum(widths) + 2 * (len(widths) - 1)
 
 
@@ -131,7 +129,7 @@ def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]], keys: 
     """
     columns = list(zip(*([shown(cell) for cell in row] for row in (headings, *rows)), strict=True))
     padded = [_padded(column) for column in columns]
-    for number, group in enumerate(_groups([cell_len(column[0]) for column in padded], keys, terminal_width())):
+    for number, group in enumerate(_groups([columns_of(column[0]) for column in padded], keys, terminal_width())):
         if number:
             print()
         for row in zip(*(padded[index] for index in group), strict=True):
@@ -140,7 +138,7 @@ def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]], keys: 
 
 def _padded(column: Sequence[str]) -> list[str]:
     """The cells, all as wide as the widest."""
-    widths = [cell_len(cell) for cell in column]
+    widths = [columns_of(cell) for cell in column]
     return [cell + " " * (max(widths) - width) for cell, width in zip(column, widths, strict=True)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Any
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -35,3 +36,29 @@ def _escape(found: re.Match[str]) -> str:
     if 0xDC80 <= number <= 0xDCFF:  # A byte of a name that is not UTF-8.
         number -= 0xDC00
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def columns_of(text: str) -> int:
+    """Columns that a text takes on a terminal: letters of some languages, and emoji, take two; accents take none.
+
+    Source: Unicode's East Asian Width (UAX 11). Rich counts alike, and takes longer to import than a query to answer.
+    """
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def in_columns(text: str, width: int) -> list[str]:
+    """The text in pieces of at most so many columns, two at least."""
+    pieces, piece, left = list[str](), "", width
+    for letter in text:
+        if (needed := _columns(letter)) > left and piece:
+            pieces.append(piece)
+            piece, left = "", width
+        piece += letter
+        left -= needed
+    return [*pieces, piece]
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -18,6 +18,7 @@ from highlightr.cli import batch_progress, extract, score, terminal
 from highlightr.cli.app import COMMANDS
 from highlightr.cli.evaluate import show_notes, show_rows
 from highlightr.cli.say import folded, say_folded
+from highlightr.core.text import columns_of, in_columns
 from highlightr.core.types import Scores, TimeGrid
 from highlightr.datasets.catalogue import CATALOGUE
 from highlightr.evaluation import Row
@@ -189,3 +190,11 @@ def test_folding_loses_nothing(text: str, begin: str) -> None:
 def test_what_a_terminal_would_act_upon_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     say_folded("a\x1b[2Jb", begin="c\x07 ")
     assert capsys.readouterr().out == "c\\x07 a\\x1b[2Jb\n"
+
+
+@pytest.mark.parametrize("text", [*NAMES, SENTENCE, "", "Ünïcödé, Привет, العربية, 한국어, ไทย"])
+def test_columns_are_counted_as_rich_counts_them(text: str) -> None:
+    assert columns_of(text) == cell_len(text)
+    pieces = in_columns(text, 7)
+    assert "".join(pieces) == text
+    assert all(cell_len(piece) <= 7 for piece in pieces)
