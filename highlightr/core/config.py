@@ -122,8 +122,12 @@ def from_plain(kind: type[Made], values: Any, where: str) -> Made:
         raise ConfigError(f"{where}: {_in_words(kind, values, str(error))}") from error
 
 
-_hints = cache(get_type_hints)
-"""Of a dataclass; looking them up costs more than reading a small file."""
+_cached_hints = cache(get_type_hints)
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    """The annotations of a dataclass; looking them up costs more than reading a small file."""
+    return _cached_hints(kind)
 
 
 def _refuse_unknown_keys(kind: Any, values: Any, where: str) -> None:
