@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, ModelChoice, PrecisionChoice, ScorerChoice
+from highlightr.cli.choices import CacheChoice, DeviceChoice, ModelChoice, PrecisionChoice, PresetChoice, ScorerChoice
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
 from highlightr.core.device import check_precision
@@ -29,10 +29,10 @@ def web(
         int | None, typer.Option(min=0, max=65535, help="Port to listen on (by default 7861, or a free one).")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
-    preset: Annotated[str, typer.Option(help="See `highlightr presets`.")] = DEFAULT_PRESET,
+    preset: PresetChoice = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
     model: ModelChoice = None,
-    device: Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.")] = "auto",
+    device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
     debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
