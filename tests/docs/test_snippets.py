@@ -38,7 +38,7 @@ def _may_run(snippet: Snippet) -> bool:
         ("```sh\nhighlightr summarize video.mp4 --qwery x\n```", "No such option: --qwery"),
         ("    highlightr summarise video.mp4", "no command 'summarise video.mp4'"),
         ("```sh\nhighlightr summarize\n```", "video is missing"),
-        ("```sh\nhighlightr summarize a.mp4 b.mp4\n```", "'b.mp4' is one argument too many"),
+        ("```sh\nhighlightr export a.json b.json\n```", "'b.json' is one argument too many"),
         ("```sh\nhighlightr summarize a.mp4 --ratio much\n```", "--ratio much"),
         ("```sh\nhighlightr summarize a.mp4 --preset light\n```", "no preset named 'light'"),
         ("```sh\nhighlightr models pull clip-vit-b32\n```", "no weights named 'clip-vit-b32'"),
