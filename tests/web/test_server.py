@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import Client
+from tests.mediamaker import make_video
+from tests.web.conftest import Client, running
 
 
 @contextmanager
@@ -105,3 +106,17 @@ def test_listening_for_others_is_warned_of(videos: Path) -> None:
 
 def test_only_this_machine_is_listened_to_by_default(shared: Client) -> None:
     assert shared.prepared.listening.getsockname()[0] == "127.0.0.1"
+
+
+def test_closing_while_a_summary_is_written_leaves_nothing_half_written(videos: Path, tmp_path: Path) -> None:
+    make_video(videos / "long.mp4", seconds=60.0, size=(640, 480))
+    with running(videos, tmp_path) as client:
+        whole = {"segments": [{"start_seconds": 0, "stop_seconds": 59}]}
+        answer = client.post(f"/api/videos/{client.video('long.mp4')}/write", whole)
+        assert answer.status == 202
+        jobs = client.prepared.studio.jobs
+        while jobs.plain()[0]["stage"] != "cut" or jobs.plain()[0]["completed"] == 0:
+            assert jobs.plain()[0]["state"] in ("queued", "running")
+            time.sleep(0.005)
+    assert jobs.plain()[0]["state"] == "cancelled"
+    assert sorted(path.name for path in videos.iterdir()) == ["deep", "long.mp4", "numbers.mp4"]
