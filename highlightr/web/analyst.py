@@ -27,7 +27,11 @@ __all__ = ["Analyst", "Proposal"]
 MOST_VIDEOS, MOST_QUERIES = 2, 16
 """Features of an hour take tens of megabytes."""
 
-SHORTEST_SHARE_SECONDS = 1.0
+SHORTEST_SHARE_SECONDS = 2.0
+"""Less than 2 s cannot be followed."""
+
+FILL_FROM_SECONDS = 4.0
+"""What is left of a target is filled from here on; less would be scraps."""
 
 Made = TypeVar("Made")
 
@@ -101,7 +105,7 @@ class Analyst:
             raise ConfigError("these queries were not analysed yet; ask them first")
         proposals = _shared_out(highlighter, analyses, seconds, taken)
         left = 0.0 if seconds is None else seconds - sum(each.segment.seconds for each in proposals)
-        if fill and left >= SHORTEST_SHARE_SECONDS:
+        if fill and left >= FILL_FROM_SECONDS:
             answered = [each for each in analyses if each.scores.match is None or each.scores.match.verdict != "none"]
             spans = [*taken, *(Span(each.segment.start_seconds, each.segment.stop_seconds) for each in proposals)]
             proposals += _shared_out(highlighter, answered, left, spans, fill=True)
@@ -163,7 +167,9 @@ def _shared_out(
     proposals: list[Proposal] = []
     spans, left = list(taken), seconds
     for index, analysis in enumerate(analyses):
-        share = None if left is None else max(left / (len(analyses) - index), SHORTEST_SHARE_SECONDS)
+        share = None if left is None else min(left, max(left / (len(analyses) - index), SHORTEST_SHARE_SECONDS))
+        if share is not None and share < min(SHORTEST_SHARE_SECONDS, seconds or 0.0):
+            break
         exclude = tuple((span.start, span.stop) for span in spans)
         try:
             chosen = highlighter.choose(analysis, SelectionOptions(duration_seconds=share, exclude=exclude, fill=fill))

@@ -38,7 +38,7 @@ function showLength(id, item) {
   if (!about) return;
   length.textContent = about.error ? "" : clock(about.duration, 0);
   item.classList.toggle("broken", Boolean(about.error));
-  if (about.error && !item.querySelector(".error")) item.append(make("p", { class: "error" }, about.error));
+  if (about.error && !item.querySelector(".error")) item.append(make("p", { class: "error", title: about.error }, about.error));
 }
 
 async function next() {
