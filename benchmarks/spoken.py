@@ -52,10 +52,10 @@ class Topic:
 
 @cache
 def topics(half: str) -> tuple[Topic, ...]:
-    """Every other topic."""
+    """Two of every four topics, as short ones and long ones take turns in the file."""
     entries = tomllib.loads(TOPICS.read_text(encoding="utf-8"))["topic"]
     made = [Topic(each["kind"], tuple(each["said"]), each["asked"], each.get("named")) for each in entries]
-    return tuple(made[0 if half == "tuning" else 1 :: 2])
+    return tuple(topic for number, topic in enumerate(made) if (number // 2) % 2 == (half == "report"))
 
 
 @dataclass(frozen=True)

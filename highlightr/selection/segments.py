@@ -197,6 +197,9 @@ def _moved(
     span, others = spans[index], [*spans[:index], *spans[index + 1 :]]
     rest = budget - sum(each.seconds + sum(options.margin) for each in spans)
     free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
+    if pauses.speech is None:  # Utterances are scenes, and a moment may hold several.
+        first, last = canvas.pieces.scene_at(span.start), canvas.pieces.scene_at(span.stop - 2 * EPSILON_SECONDS)
+        scene = Span(first.start, last.stop)
     longest = span.seconds + max(0.0, min(rest, options.max_seconds - span.seconds))
     room = Span(
         min(span.start, max(free.start, scene.start - pauses.over_seconds, span.start - longest)),

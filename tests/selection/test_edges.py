@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid, Transcript, Utterance
 from highlightr.features.lite.speech import SPEECH as WRITTEN
+from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.selection import SelectionOptions, select_segments
 from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, in_pauses, move_to_pauses, pauses_between
 from highlightr.selection.spans import Span
@@ -167,5 +168,16 @@ def test_a_transcript_rules_the_edges_of_what_is_said_and_not_of_what_is_seen() 
 def test_without_a_query_a_transcript_rules_the_edges() -> None:
     options = SelectionOptions(duration_seconds=12.0, max_clips=1)
     (segment,) = select_segments(_scores(), (), options, None, transcript=BETWEEN)
-    borders = {edge for each in BETWEEN.utterances for edge in (each.start_seconds, each.stop_seconds)}
-    assert {segment.start_seconds, segment.stop_seconds} <= borders | {0.0, 60.0}
+    assert (segment.start_seconds, segment.stop_seconds) == (19.6, 26.4)
+
+
+def test_a_moment_of_several_utterances_keeps_them_all() -> None:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[20:26], values[26:30] = 0.9, 0.92
+    borders = np.zeros(59, dtype=np.float32)
+    borders[[19, 25, 29]] = 0.2
+    scores = Scores(TimeGrid(60.0, 1.0), values, {SAID: values}, borders=borders)
+    transcript = spoken((10.0, 19.8), (20.1, 25.9), (26.1, 30.1), (30.4, 40.0))
+    options = SelectionOptions(duration_seconds=15.0)
+    (segment,) = select_segments(scores, (), options, None, answering=True, transcript=transcript)
+    assert (segment.start_seconds, segment.stop_seconds) == pytest.approx((20.0, 30.25))

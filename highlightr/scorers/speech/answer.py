@@ -22,7 +22,7 @@ from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
 
 __all__ = ["Answer", "Speech", "SpeechQuery", "spoken_answer", "understood"]
 
-MEANING, CONTEXT, WORDS, OFFSET = 20.0, 3.0, 3.3, -6.8
+MEANING, CONTEXT, WORDS, OFFSET = 14.0, 4.7, 2.1, -5.0
 """Log odds that an utterance answers: weights of its cosine with the query, of that of its surroundings, of the query's
 telling words in it, and what is added. Fitted by `benchmarks.spoken` on the tuning half of its topics."""
 
@@ -46,9 +46,9 @@ NEAR_SECONDS = 4.0
 NEIGHBOUR = 0.5
 """What a neighbour's words and meaning count beside an utterance's own."""
 
-LINKED = 0.3
+LINKED = 0.24
 """An utterance carries on from its neighbour if its cosines with it and with the query add up to this: so it is with
-three of four that belong together, and with one in twenty of others."""
+most that belong together, and with one in ten of others. Chosen on the tuning half of `edit_quality`."""
 
 STEP = 0.4
 """Log odds that each further utterance of a passage lies below the one that answers."""
