@@ -102,7 +102,7 @@ def test_a_name_answers_whatever_it_means_and_a_common_word_does_not() -> None:
     found = spoken_answer(SPEECH, replace(asked("Kowalsky", 0.2 * UNIT[1], kowalsky=1.0)))
     assert int(np.argmax(found.chances)) == 1
     assert (
-        found.match.probability > 5 * spoken_answer(SPEECH, asked("nobody", 0.2 * UNIT[3], was=0.0)).match.probability
+        found.match.probability > 2 * spoken_answer(SPEECH, asked("nobody", 0.2 * UNIT[3], was=0.0)).match.probability
     )
 
 
@@ -166,8 +166,8 @@ def test_queries_of_both_kinds_are_told_apart_by_the_shipped_weights() -> None:
     encoder = open_text_encoder("minilm")
     for text in ("quitting your job", "why interest rates went up"):
         assert aim_at_pictures(encoder.encode(text).vector) < 0
-    for text in ("a dog runs on the beach", "man riding a bicycle", "fireworks"):
-        assert aim_at_pictures(encoder.encode(text).vector) > 0
+    for text in ("man riding a bicycle", "fireworks", "drums being played"):
+        assert aim_at_pictures(encoder.encode(text).vector) > 0.5
 
 
 def test_the_sense_with_the_better_evidence_leads_and_parts_add_up() -> None:

@@ -37,7 +37,7 @@ by hand."""
 USUAL_UTTERANCES, LUCK = 25, 0.5
 """The best of many lies higher by chance alone: taken off the log odds of a match, times log(utterances / usual)."""
 
-NONE_BELOW, STRONG_FROM = 0.3, 0.6
+NONE_BELOW, STRONG_FROM = 0.36, 0.6
 """Chances of a match at which the verdict changes."""
 
 NEAR_SECONDS = 4.0
