@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioChoice, HdrChoice
+from highlightr.core.types import AudioChoice, HdrChoice, SubtitleChoice
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo.speech_models import check_speech_model
 
@@ -85,13 +85,17 @@ class SummarizeOptions:
     transcribe: str | None = None
     """Recognise what is said where it is not written, with faster-whisper and its model of this name, such as
     `tiny.en`, `base`, `small` or `large-v3-turbo`; fetched once. `None`: nothing is recognised."""
+    subtitles: SubtitleChoice = "soft"
+    """What is said, in the summary and the clips: `soft` is a track that players show, with .srt and .vtt beside the
+    summary; `burn` draws it into the picture; `none` leaves it out."""
     overwrite: bool = False
     """Replace outputs that exist."""
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     """Budget and the rules of choosing."""
 
     def __post_init__(self) -> None:
-        for name, known in (("cut", Cut), ("transition", Transition), ("hdr", HdrChoice)):
+        choices = (("cut", Cut), ("transition", Transition), ("hdr", HdrChoice), ("subtitles", SubtitleChoice))
+        for name, known in choices:
             value = getattr(self, name)
             if value not in get_args(known) and (name, value) != ("hdr", None):
                 raise ConfigError(f"{name} must be {' or '.join(get_args(known))}, got {value!r}")
@@ -108,6 +112,8 @@ class SummarizeOptions:
             raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
         if self.cut == "copy" and self.transition == "fade":
             raise ConfigError("copied packets cannot fade: leave out --copy or --transition fade")
+        if self.cut == "copy" and self.subtitles == "burn":
+            raise ConfigError("copied packets keep their picture: leave out --copy or --subtitles burn")
         if self.cut == "copy" and track == "mix":
             raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 

@@ -153,14 +153,15 @@ class Highlighter:
         self, analysis: Analysis, segments: Sequence[Segment], *, notes: Sequence[str] = (), **options: Any
     ) -> Summary:
         """Write a summary of segments that somebody chose, in their order; options and errors as for `summarize`."""
-        from highlightr.export.outputs import plan_outputs
+        from highlightr.export.outputs import plan_outputs, with_captions
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.quotes import with_quotes
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
-        outputs = plan_outputs(analysis.source, wanted)
         scores, query, transcript = analysis.scores, analysis.query, analysis.transcript
+        outputs = plan_outputs(analysis.source, wanted)
+        outputs = with_captions(outputs, analysis.source, wanted, transcript is not None)
         quoted, told = with_quotes(segments, transcript), (*scores.notes, *notes, *analysis.notes)
         summary = Summary(analysis.source, quoted, scores, analysis.shots, self.preset.name, query, told, transcript)
         return deliver(summary, outputs, wanted, self._provenance(query, transcript), Stages(self._progress))
@@ -179,7 +180,7 @@ class Highlighter:
             CutError: ffmpeg failed; nothing was written.
         """
         # What only a summary needs is not loaded for scores.
-        from highlightr.export.outputs import plan_outputs
+        from highlightr.export.outputs import plan_outputs, with_captions
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.match import selection_notes
@@ -191,6 +192,7 @@ class Highlighter:
                 source = probe(Path(video), wanted.audio_track)
                 outputs = plan_outputs(source, wanted)
                 speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)
+                outputs = with_captions(outputs, source, wanted, speech.is_expected)
             (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, speech, stages)
         scores, shots = analysis.scores, analysis.shots
         with stages("select"):

@@ -39,6 +39,11 @@ class SpeechSource:
         return () if self.recogniser is None else (self.recogniser,)
 
     @property
+    def is_expected(self) -> bool:
+        """Whether there is a transcript, or may be one."""
+        return self.transcript is not None or self.recogniser is not None
+
+    @property
     def weights(self) -> tuple[Weights, ...]:
         """Of the recogniser."""
         return tuple(weights for each in self.extractors for weights in each.origin.weights)
@@ -82,5 +87,7 @@ def listen(
     source: Source, speech: SpeechSource, clip_seconds: float, progress: Advance | None = None
 ) -> tuple[Transcript | None, tuple[str, ...]]:
     """The transcript of a video that is decoded for nothing else; what was heard once is read from the cache."""
+    if not speech.extractors:
+        return speech.transcript, speech.notes
     grid = TimeGrid(source.duration_seconds, clip_seconds)
     return speech.heard(extract(source, grid, speech.extractors, cache=FeatureCache(), progress=progress))

@@ -27,6 +27,9 @@ from highlightr.core.hashing import FileIdentity
 AudioChoice = int | Literal["all", "mix"]
 """Which audio tracks are heard: one by its number from 1, all of them, or all of them mixed to one."""
 
+SubtitleChoice = Literal["soft", "burn", "none"]
+"""Whether what is said is a track of the file that is written, part of its picture, or left out."""
+
 HdrChoice = Literal["keep", "sdr"]
 """What is done with high dynamic range."""
 
@@ -245,6 +248,10 @@ class Transcript:
     """Where it is from, such as ``talk.en.srt``, ``subtitle stream 3 (eng)`` or ``faster-whisper tiny.en``."""
     language: str | None = None
     """Code of the language, such as ``en``, as the origin tells it; `None` where it does not."""
+    cues: tuple[Utterance, ...] = ()
+    """What is shown at a time, where the origin are subtitles: parts of sentences, in order, not overlapping."""
+    is_track: bool = False
+    """Whether it is a track of the video file itself."""
 
     def __post_init__(self) -> None:
         for before, after in itertools.pairwise(self.utterances):

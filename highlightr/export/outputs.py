@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.files import check_folder_output, check_output, move, staging_folder
 from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
+from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.media import check_suffix
 from highlightr.options import SummarizeOptions
 
-__all__ = ["Outputs", "plan_outputs", "staged"]
+__all__ = ["Outputs", "plan_outputs", "staged", "with_captions"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Outputs:
     receipt: Path
     report: Path
     timelines: Mapping[str, Path] = field(default_factory=dict)
+    captions: Mapping[str, Path] = field(default_factory=dict)
+    """What is said in the summary."""
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All of them."""
-        return (self.video, self.receipt, self.report, *self.timelines.values())
+        return (self.video, self.receipt, self.report, *self.timelines.values(), *self.captions.values())
 
 
 def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
@@ -52,17 +55,35 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     return outputs
 
 
+def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is_expected: bool) -> Outputs:
+    """The same with files of what is said, where that is known or may be; a timeline of the same name goes first.
+
+    Raises:
+        OutputError: as for `plan_outputs`.
+    """
+    if wanted.subtitles != "soft" or not is_expected:
+        return outputs
+    captions = {name: outputs.video.with_suffix(suffix) for name, suffix in CAPTION_SUFFIXES.items()}
+    taken = set(outputs.files)
+    captions = {name: path for name, path in captions.items() if path not in taken}
+    for path in captions.values():
+        check_output(path, source.path, overwrite=wanted.overwrite)
+    return replace(outputs, captions=captions)
+
+
 @contextmanager
 def staged(outputs: Outputs) -> Iterator[Outputs]:
     """Paths to write to; on a clean exit all files move to their final names, on an error none does.
 
-    A timeline that was not written is left out.
+    A timeline or captions that were not written are left out.
     """
     with staging_folder(outputs.video.absolute().parent) as staging:
         timelines = {name: staging / path.name for name, path in outputs.timelines.items()}
+        captions = {name: staging / path.name for name, path in outputs.captions.items()}
         video, receipt, report = (staging / path.name for path in (outputs.video, outputs.receipt, outputs.report))
-        yield Outputs(video, receipt, report, timelines)
+        yield Outputs(video, receipt, report, timelines, captions)
         with stop_deferred():
             for final in outputs.files:
-                if final not in outputs.timelines.values() or (staging / final.name).exists():
+                needed = final in (outputs.video, outputs.receipt, outputs.report)
+                if needed or (staging / final.name).exists():
                     move(staging / final.name, final)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Match, Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
-from highlightr.export.outputs import plan_outputs
+from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment
 from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.export.summary import Provenance, cutting, deliver
@@ -26,7 +27,9 @@ from highlightr.features.base import Weights
 from highlightr.media import probe
 from highlightr.media.cut import cut_clips, cut_summary
 from highlightr.options import SummarizeOptions
+from highlightr.selection.quotes import with_quotes
 from highlightr.selection.spans import Span, clip_overlaps
+from highlightr.transcripts import SpeechSource, find_speech, listen
 
 __all__ = ["Recut", "cut_again"]
 
@@ -69,12 +72,18 @@ def cut_again(
     with stages("probe"):
         source = probe(video or find_video(edit.video, file), wanted.audio_track)
         spans = [_within(span, number, source, file) for number, span in enumerate(edit.spans(source), start=1)]
+        speech = find_speech(source, wanted.transcript, wanted.transcribe, resolve_device("auto"))
         scores = None if edit.receipt is None else _scores(edit.receipt, source)
     if edit.receipt is None or scores is None:
         note = NO_RECEIPT_NOTE if edit.receipt is None else OTHER_VIDEO_NOTE
-        return _cut_alone(source, spans, wanted, stages, (*edit.notes, note))
-    summary = replace(_summary(edit.receipt, source, spans, scores), notes=edit.notes)
-    made = deliver(summary, plan_outputs(source, wanted), wanted, _provenance(edit.receipt), stages)
+        return _cut_alone(source, spans, wanted, stages, (*edit.notes, note), speech)
+    outputs = with_captions(plan_outputs(source, wanted), source, wanted, speech.is_expected)
+    with stages("extract") as advance:
+        transcript, told = listen(source, speech, edit.receipt.clip_seconds, advance)
+    summary = replace(_summary(edit.receipt, source, spans, scores), notes=(*edit.notes, *told), transcript=transcript)
+    if transcript is not None:
+        summary = replace(summary, segments=with_quotes(summary.segments, transcript))
+    made = deliver(summary, outputs, wanted, _provenance(edit.receipt), stages)
     return Recut(made.seconds, made.segments, made.outputs, tuple(made.notes), made.receipt)
 
 
@@ -141,9 +150,18 @@ def _provenance(receipt: Receipt) -> Provenance:
 
 
 def _cut_alone(
-    source: Source, spans: Sequence[EditSpan], wanted: SummarizeOptions, stages: Stages, notes: tuple[str, ...]
+    source: Source,
+    spans: Sequence[EditSpan],
+    wanted: SummarizeOptions,
+    stages: Stages,
+    notes: tuple[str, ...],
+    speech: SpeechSource,
 ) -> Recut:
     """The summary, clips and pictures, where there are no scores to report."""
+    with stages("extract") as advance:
+        transcript, told = listen(source, speech, 1.0, advance)
+    notes += told
+    choices = cutting(wanted, transcript)
     video = plan_outputs(source, wanted).video
     segments = tuple(
         Segment(span.start_seconds, span.stop_seconds, 0.0, rank=number, title=span.title)
@@ -151,7 +169,7 @@ def _cut_alone(
     )
     outputs = {"video": video}
     with stages("cut") as advance:
-        how: dict[str, Any] = {**cutting(wanted), "fade": wanted.transition == "fade"}
+        how: dict[str, Any] = {**choices, "fade": wanted.transition == "fade"}
         made = cut_summary(source, segments, video, overwrite=wanted.overwrite, **how, progress=advance)
     if wanted.export:
         notes += ("Timelines are written from a receipt, so none was written.",)
@@ -161,6 +179,6 @@ def _cut_alone(
     if wanted.clips is not None:
         with stages("clips"):
             files: dict[str, Any] = {"suffix": video.suffix, "names": segment_names(segments)}
-            cut_clips(source, segments, wanted.clips, **files, overwrite=wanted.overwrite, **cutting(wanted))
+            cut_clips(source, segments, wanted.clips, **files, overwrite=wanted.overwrite, **choices)
         outputs["clips"] = wanted.clips
     return Recut(made.seconds, segments, outputs, (*notes, *made.notes))

@@ -10,7 +10,8 @@ from typing import Any
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
-from highlightr.core.types import Summary
+from highlightr.core.types import Summary, Transcript
+from highlightr.export.captions import texts_of, write_captions
 from highlightr.export.outputs import Outputs, staged
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
@@ -56,6 +57,7 @@ def deliver(
         OutputError: a place could not be written; no file was written.
     """
     source, segments = summary.source, summary.segments
+    how = cutting(wanted, summary.transcript)
     with staged(outputs) as places:
         with stages("cut") as advance:
             cut = cut_summary(
@@ -63,7 +65,7 @@ def deliver(
                 segments,
                 places.video,
                 overwrite=True,
-                **cutting(wanted),
+                **how,
                 fade=wanted.transition == "fade",
                 still_width=LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH,
                 progress=advance,
@@ -72,7 +74,14 @@ def deliver(
         if wanted.thumbnails is not None:
             with stages("thumbnails"):
                 notes += write_thumbnails(source, segments, wanted.thumbnails, overwrite=wanted.overwrite)
-        summary = replace(summary, outputs=_named(outputs, wanted), notes=(*summary.notes, *notes))
+        captions: dict[str, Path] = {}
+        if summary.transcript is not None and places.captions:
+            write_captions(summary.transcript, cut.pieces, places.captions)
+            captions = dict(outputs.captions)
+        elif summary.transcript is None and wanted.subtitles == "burn":
+            notes += ("No subtitles were burned: nothing tells what is said.",)
+        named = _named(outputs, wanted) | captions
+        summary = replace(summary, outputs=named, notes=(*summary.notes, *notes))
         summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
@@ -84,13 +93,14 @@ def deliver(
             with stages("clips"):
                 names, suffix = segment_names(segments), outputs.video.suffix
                 files: dict[str, Any] = {"suffix": suffix, "names": names, "overwrite": wanted.overwrite}
-                cut_clips(source, segments, wanted.clips, **files, **cutting(wanted))
+                cut_clips(source, segments, wanted.clips, **files, **how)
     return replace(summary, timings_seconds=stages.timings_seconds)
 
 
-def cutting(wanted: SummarizeOptions) -> dict[str, Any]:
+def cutting(wanted: SummarizeOptions, transcript: Transcript | None = None) -> dict[str, Any]:
     """How pieces are written."""
-    return {"copy": wanted.cut == "copy", "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
+    how = {"copy": wanted.cut == "copy", "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
+    return {**how, "texts": texts_of(transcript, wanted)}
 
 
 def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:

@@ -15,11 +15,14 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.types import HdrChoice, Segment, Source
 from highlightr.media._cut.result import CutResult, Piece
+from highlightr.media._cut.texts import Texts
 from highlightr.media._cut.verified import CutChoices, Written, write_copied, write_encoded
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
-__all__ = ["CutProgress", "CutResult", "Piece", "cut_clips", "cut_summary"]
+__all__ = ["CutProgress", "CutResult", "Piece", "Texts", "cut_clips", "cut_summary"]
+
+_OWN_TEXTS = Texts()
 
 CutProgress = Callable[[float, float], None]
 """Called with (seconds written, seconds to write)."""
@@ -35,6 +38,7 @@ def cut_summary(
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
     fade: bool = False,
+    texts: Texts = _OWN_TEXTS,
     still_width: int | None = None,
     progress: CutProgress | None = None,
 ) -> CutResult:
@@ -53,6 +57,7 @@ def cut_summary(
         hdr: ``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can.
         mix_audio: write one audio track, the sum of all that are heard.
         fade: let pieces end in black and silence and the next ones begin there.
+        texts: what is done with subtitles; by default text tracks come along.
         still_width: also take a still of each piece, this many pixels wide.
         progress: told how much is written.
 
@@ -63,7 +68,7 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    how = CutChoices(copy, hdr, mix_audio, fade)
+    how = CutChoices(copy, hdr, mix_audio, fade, texts)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
@@ -81,6 +86,7 @@ def cut_clips(
     copy: bool = False,
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
+    texts: Texts = _OWN_TEXTS,
     progress: CutProgress | None = None,
 ) -> tuple[CutResult, ...]:
     """Write each segment as a file of its own; all of them appear, or none.
@@ -95,12 +101,13 @@ def cut_clips(
         copy: copy packets instead of re-encoding.
         hdr: as for `cut_summary`.
         mix_audio: as for `cut_summary`.
+        texts: as for `cut_summary`.
         progress: told how much is written.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    how = CutChoices(copy, hdr, mix_audio)
+    how = CutChoices(copy, hdr, mix_audio, texts=texts)
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
     files = [f"{stem}{suffix}" for stem in stems]
@@ -129,7 +136,7 @@ def _write(
 ) -> Written:
     """Write one file and verify it."""
     if how.copy:
-        written = write_copied(source, spans, path, progress)
+        written = write_copied(source, spans, path, progress, how.texts)
     else:
         written = write_encoded(source, spans, path, how, progress, still_width)
     if still_width is not None and written.stills is None:

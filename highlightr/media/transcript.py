@@ -20,7 +20,7 @@ from highlightr.media._container.contents import Track, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media.subtitles import Cue, read_subtitles
-from highlightr.media.utterances import Spoken, utterances
+from highlightr.media.utterances import Spoken, cues, utterances
 from highlightr.media.whisper_json import read_whisper_json
 
 __all__ = ["SIDECAR_SUFFIXES", "find_transcript", "read_transcript", "sidecars"]
@@ -70,20 +70,21 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
         MediaError: it cannot be read, or says nothing within the video.
     """
     language = _language(path)
-    spans: Iterable[Spoken]
+    shown: Sequence[Spoken] = ()
     if path.suffix.lower() == ".json":
         spans, told = read_whisper_json(path)
         language = told or language
     else:
-        spans = _spoken(read_subtitles(path).cues)
+        spans = shown = _spoken(read_subtitles(path).cues)
     said = utterances(spans, duration_seconds)
     if not said:
         raise MediaError(f"{path}: says nothing during the video's {duration_seconds:.1f} s; is it of another video?")
-    return Transcript(said, printable(Path(path.name)), language if language and _WORD.fullmatch(language) else None)
+    code = language if language and _WORD.fullmatch(language) else None
+    return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))
 
 
-def _spoken(cues: Iterable[Cue]) -> Iterable[Spoken]:
-    return (Spoken(cue.start_seconds, cue.stop_seconds, cue.text) for cue in cues)
+def _spoken(shown: Iterable[Cue]) -> list[Spoken]:
+    return [Spoken(cue.start_seconds, cue.stop_seconds, cue.text) for cue in shown]
 
 
 def _language(path: Path) -> str | None:
@@ -134,7 +135,7 @@ def _from_tracks(source: Source) -> Transcript | None:
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None
             told = f" ({code})" if code else ""
-            return Transcript(said, f"subtitle stream {track.index}{told}", code)
+            return Transcript(said, f"subtitle stream {track.index}{told}", code, is_track=True)
     return None
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from highlightr.core.types import Utterance
 
-__all__ = ["Spoken", "utterances"]
+__all__ = ["Spoken", "cues", "plain_text", "utterances"]
 
 MOST_SPANS = 500_000
 """Of one transcript; ten hours of words are 100,000. Further ones are passed over."""
@@ -68,6 +68,12 @@ def utterances(spans: Iterable[Spoken], duration_seconds: float) -> tuple[Uttera
         duration_seconds: of the video.
     """
     return tuple(_sentences(_words(_apart(_cleaned(spans, duration_seconds)))))
+
+
+def cues(spans: Iterable[Spoken], duration_seconds: float) -> tuple[Utterance, ...]:
+    """The spans themselves as plain text, in order, without overlaps; arguments as for `utterances`."""
+    apart = _apart(_cleaned(spans, duration_seconds))
+    return tuple(Utterance(each.start_seconds, each.stop_seconds, each.text) for each in apart)
 
 
 def plain_text(text: str) -> str:

@@ -24,6 +24,7 @@ from highlightr.media._cut.plan import Take
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound import sound_graph
 from highlightr.media._cut.stills import Stills
+from highlightr.media._cut.texts import burning
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
@@ -72,7 +73,9 @@ def encode_pieces(
             raw = output.with_name("stills.rgb")
             pictures = [] if stills is None else stills.output(raw)
             report = None if progress is None else _in_seconds(progress, batch, total)
-            arguments = _encode_arguments(source, plan, batch, part, stills, extras if is_whole else None)
+            ended = batch[-1].offset + batch[-1].stop - batch[-1].start
+            burn = burning(plan, pieces, (float(batch[0].offset), float(ended)), folder / f"burn{number}.ass")
+            arguments = _encode_arguments(source, plan, batch, part, stills, extras if is_whole else None, burn)
             run_ffmpeg([*arguments, *pictures], progress=report)
             parts.append((part, float(batch[-1].offset + batch[-1].stop - batch[-1].start - batch[0].offset)))
             if stills is not None and made is not None:
@@ -98,7 +101,13 @@ def _batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterato
 
 
 def _encode_arguments(
-    source: Source, plan: OutputPlan, takes: Sequence[Take], part: Path, stills: Stills | None, extras: Extras | None
+    source: Source,
+    plan: OutputPlan,
+    takes: Sequence[Take],
+    part: Path,
+    stills: Stills | None,
+    extras: Extras | None,
+    burn: str,
 ) -> list[str]:
     """One run; a part that is still to be joined (`extras` is `None`) holds pictures and sound alone."""
     # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
@@ -109,7 +118,7 @@ def _encode_arguments(
         arguments += ["-reinit_filter", "0"] if plan.shapes_of(take) else []
         arguments += _input(source, take.reach)
     arguments += extras.inputs if extras is not None else ()
-    arguments += ["-filter_complex", picture_graph(source, plan, takes, began, stills), "-map", "[v]"]
+    arguments += ["-filter_complex", picture_graph(source, plan, takes, began, stills, burn), "-map", "[v]"]
     if plan.sound:
         # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
         arguments += ["-filter_complex", sound_graph(plan.sound, takes, began, plan.fades)]

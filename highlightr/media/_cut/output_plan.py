@@ -40,6 +40,8 @@ class OutputPlan:
     subtitles: tuple[tuple[Track, Subtitles], ...] = ()
     """Text tracks, whole."""
     notes: tuple[str, ...] = ()
+    burned: Subtitles | None = None
+    """Drawn into the picture, on the time line of the source."""
     fades: Mapping[Take, Fade] = field(default_factory=dict)
     """Of each piece, where there are any."""
 

@@ -23,7 +23,7 @@ def middles(takes: Sequence[Take]) -> list[int]:
 
 
 def picture_graph(
-    source: Source, plan: OutputPlan, takes: Sequence[Take], began: Fraction, stills: Stills | None
+    source: Source, plan: OutputPlan, takes: Sequence[Take], began: Fraction, stills: Stills | None, burn: str = ""
 ) -> str:
     """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
 
@@ -33,10 +33,12 @@ def picture_graph(
         takes: the pieces of the run, each an input of its own.
         began: where the run begins in the output.
         stills: what they look like.
+        burn: the filter that draws subtitles, with a leading comma.
     """
     filters = [_picture_filter(source, plan, take, number, began) for number, take in enumerate(takes)]
     inputs = "".join(f"[v{k}]" for k in range(len(takes)))
     together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
+    together += burn
     if stills is None:
         return ";".join([*filters, f"{together}[v]"])
     return ";".join(

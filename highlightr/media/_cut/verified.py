@@ -7,7 +7,7 @@ missing in it; then the one before stays on screen, and a note says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_outp
 from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.stills import Stills, plan_stills
+from highlightr.media._cut.texts import Texts, with_texts
 from highlightr.media._cut.time_notes import time_notes
 from highlightr.media.verify import Planned, Verdict, check_video
 
@@ -48,12 +49,16 @@ class CutChoices:
     mix_audio: bool
     fade: bool = False
     """Between pieces, through black and silence."""
+    texts: Texts = field(default_factory=Texts)
+    """What is done with subtitles."""
 
     def __post_init__(self) -> None:
         if self.copy and self.hdr == "sdr":
             raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
         if self.copy and self.fade:
             raise ConfigError("copied packets cannot fade: leave out --copy or --transition fade")
+        if self.copy and self.texts.how == "burn":
+            raise ConfigError("copied packets keep their picture: leave out --copy or --subtitles burn")
         if self.copy and self.mix_audio:
             raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
 
@@ -101,7 +106,11 @@ def write_encoded(
 
 
 def write_copied(
-    source: Source, spans: Sequence[tuple[float, float]], output: Path, progress: Progress | None
+    source: Source,
+    spans: Sequence[tuple[float, float]],
+    output: Path,
+    progress: Progress | None,
+    texts: Texts,
 ) -> Written:
     """Copy the packets of the spans into a file and make sure that it holds them.
 
@@ -110,7 +119,7 @@ def write_copied(
     """
     pieces = plan_copy(source, spans)
     with reading(source.path) as container:
-        plan = plan_copied(source, read_contents(container, source.video.index))
+        plan = with_texts(plan_copied(source, read_contents(container, source.video.index)), texts)
     copy_pieces(source, plan, pieces, output, progress)
     fault = check_video(output, _expected_copy(source, plan, pieces)).fault
     if fault:
@@ -163,6 +172,7 @@ def _planned(
         plan = plan_output(container, source, contents, cut.takes, choices.hdr, mix=choices.mix_audio)
         if choices.fade:
             plan = replace(plan, fades=plan_fades(cut))
+        plan = with_texts(plan, choices.texts)
         looks = None if still_width is None else plan_stills(source, still_width)
         return cut, plan, looks, time_notes(container, source)
 

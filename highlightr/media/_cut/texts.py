@@ -1,0 +1,72 @@
+"""What is said, in the file that is written: a track beside the others, a part of the picture, or nothing.
+
+In: the plan of an output and what the caller chose. Out: the plan with it, and the filter that draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import SubtitleChoice
+from highlightr.media._container.contents import Track
+from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.result import Piece
+from highlightr.media.ffmpeg import has_filter
+from highlightr.media.subtitles import Subtitles
+
+_ALPHA3 = (
+    "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est fa:fas fi:fin fr:fra he:heb hi:hin "
+    "hr:hrv hu:hun id:ind it:ita ja:jpn ko:kor lt:lit lv:lav ms:msa nl:nld no:nor pl:pol pt:por ro:ron ru:rus sk:slk "
+    "sl:slv sr:srp sv:swe ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd vi:vie zh:zho"
+)
+_CODES = dict(pair.split(":") for pair in _ALPHA3.split())
+"""Codes of two letters to the codes of three that containers hold."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the caller chose."""
+
+    how: SubtitleChoice = "soft"
+    said: Subtitles | None = None
+    """What is said, on the time line of the source; `None` where nothing is known but the file's own tracks."""
+    language: str | None = None
+
+
+def with_texts(plan: OutputPlan, texts: Texts) -> OutputPlan:
+    """The plan with its subtitles.
+
+    Raises:
+        CutError: this ffmpeg cannot draw.
+    """
+    if texts.how == "none":
+        return replace(plan, subtitles=())
+    if texts.said is None:
+        return plan
+    if texts.how == "burn":
+        if not has_filter("subtitles"):
+            raise CutError("this ffmpeg cannot draw subtitles (no libass): choose --subtitles soft, or another ffmpeg")
+        return replace(plan, subtitles=(), burned=texts.said)
+    code = (texts.language or "").lower().replace("_", "-").split("-")[0]
+    language = _CODES.get(code, code if len(code) == 3 else "")
+    track = Track(-1, "subrip", tags={"language": language} if language else {})
+    return replace(plan, subtitles=(*plan.subtitles, (track, texts.said)))
+
+
+def burning(plan: OutputPlan, pieces: Sequence[Piece], span: tuple[float, float], path: Path) -> str:
+    """Write what is drawn during a span of the output, and return the filter that draws it, with a leading comma."""
+    if plan.burned is None:
+        return ""
+    spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
+    plan.burned.cut(spans).cut([(*span, 0.0)]).save(path)
+    return f",subtitles=filename={_escaped(str(path))}"
+
+
+def _escaped(text: str) -> str:
+    """A value of a filter in a graph: escaped as an option first, then as a part of the graph."""
+    for special in ("\\':", "\\'[],;"):
+        text = "".join(f"\\{letter}" if letter in special else letter for letter in text)
+    return text

@@ -1,0 +1,157 @@
+"""What is said comes along: files beside the summary, a track in it, or letters in its picture."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr import Highlighter
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.types import Transcript, Utterance
+from highlightr.export.captions import LINE_LETTERS, captions
+from highlightr.export.recut import cut_again
+from highlightr.media import probe
+from highlightr.media._container.contents import read_contents
+from highlightr.media._container.opening import reading
+from highlightr.media._container.subtitle_tracks import read_tracks
+from highlightr.media.subtitles import Cue, read_subtitles
+from highlightr.media.thumbnails import grab_thumbnails
+from highlightr.options import SummarizeOptions
+from tests.mediamaker import CLOSED_GOP, made
+
+SRT = """1
+00:00:01,000 --> 00:00:03,000
+The <i>tax</i> office called.
+
+2
+00:00:03,500 --> 00:00:05,000
+Nobody answered the phone, which is a pity & a shame.
+"""
+
+
+@pytest.fixture(scope="module")
+def highlighter() -> Highlighter:
+    return Highlighter.from_preset("lite", device="cpu")
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    """Eight seconds, in a folder whose name a filter graph could take for something else."""
+    folder = tmp_path / "it's [1], a:b;\\ c"
+    folder.mkdir()
+    os.link(made("long.mp4", seconds=8.0, **CLOSED_GOP), folder / "talk.mp4")
+    (folder / "talk.en.srt").write_text(SRT, encoding="utf-8")
+    return folder / "talk.mp4"
+
+
+def summarized(highlighter: Highlighter, video: Path, name: str, **options: object) -> Path:
+    made = highlighter.summarize(video, output=video.with_name(name), ratio=0.9, range="0:02-0:08", **options)
+    assert made.receipt["transcript"] == {"origin": "talk.en.srt", "language": "en"}
+    assert any("a pity & a shame" in quote for segment in made.receipt["segments"] for quote in segment["quotes"])
+    assert {name: str(path) for name, path in made.outputs.items()} == made.receipt["outputs"]
+    return made.outputs["video"]
+
+
+def tracks(path: Path) -> list[tuple[str | None, tuple[Cue, ...]]]:
+    source = probe(path)
+    with reading(path) as container:
+        found = read_contents(container, source.video.index).subtitles
+    read = read_tracks(source, found)
+    return [(track.tags.get("language"), kept.cues) for track in found if (kept := read[track.index]) is not None]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_track_and_files_are_on_the_summarys_time_line(highlighter: Highlighter, talk: Path, suffix: str) -> None:
+    video = summarized(highlighter, talk, f"s{suffix}", clips=talk.parent / "clips")
+    cues = read_subtitles(video.with_suffix(".srt")).cues
+    assert cues == read_subtitles(video.with_suffix(".vtt")).cues
+    text = "Nobody answered the phone, which is a pity\n& a shame."
+    assert cues[-1].text == text
+    assert cues[-1].stop_seconds - cues[-1].start_seconds == pytest.approx(1.5, abs=0.002)
+    assert all(cue.stop_seconds <= probe(video).duration_seconds + 0.001 for cue in cues)
+    ((language, held),) = tracks(video)
+    assert language == "eng"
+    assert [(cue.text, pytest.approx(cue.start_seconds, abs=0.011)) for cue in held] == [
+        (cue.text, cue.start_seconds) for cue in cues
+    ]
+    (clip,) = (talk.parent / "clips").iterdir()
+    assert tracks(clip)[0][1][-1].text == text
+
+
+def letters(path: Path, seconds: float) -> float:
+    """How much the lower third of the picture has of what is nearly white."""
+    import io
+
+    from PIL import Image
+
+    (jpeg,) = grab_thumbnails(probe(path), [seconds], width=320)
+    pixels = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"), dtype=float)
+    return float((pixels[-len(pixels) // 3 :].min(axis=2) > 200).mean())
+
+
+def test_burned_letters_are_seen_while_they_are_said(highlighter: Highlighter, talk: Path) -> None:
+    soft, burned = (summarized(highlighter, talk, f"{how}.mp4", subtitles=how) for how in ("soft", "burn"))
+    cue = read_subtitles(soft.with_suffix(".srt")).cues[-1]
+    middle, after = (cue.start_seconds + cue.stop_seconds) / 2, cue.stop_seconds + 0.5
+    assert letters(burned, middle) > letters(soft, middle) + 0.005
+    assert letters(burned, after) == pytest.approx(letters(soft, after), abs=0.003)
+    assert tracks(burned) == []
+    assert not burned.with_suffix(".srt").exists()
+
+
+def test_none_and_copied(highlighter: Highlighter, talk: Path) -> None:
+    assert tracks(summarized(highlighter, talk, "none.mp4", subtitles="none")) == []
+    assert not (talk.parent / "none.srt").exists()
+    ((_, cues),) = tracks(summarized(highlighter, talk, "copied.mp4", cut="copy"))
+    assert cues
+    with pytest.raises(ConfigError, match="leave out --copy or --subtitles burn"):
+        SummarizeOptions(cut="copy", subtitles="burn")
+
+
+def test_files_that_exist_are_kept(highlighter: Highlighter, talk: Path) -> None:
+    (talk.parent / "s.srt").write_text("mine")
+    with pytest.raises(OutputError, match=r"s\.srt"):
+        summarized(highlighter, talk, "s.mp4")
+    assert (talk.parent / "s.srt").read_text() == "mine"
+    assert not (talk.parent / "s.mp4").exists()
+
+
+def test_cutting_again_keeps_what_is_said(highlighter: Highlighter, talk: Path) -> None:
+    video = summarized(highlighter, talk, "s.mp4")
+    again = cut_again(video.with_suffix(".json"), None, SummarizeOptions(output=talk.with_name("again.mp4")))
+    assert again.receipt["transcript"]["origin"] == "talk.en.srt"
+    assert read_subtitles(again.outputs["srt"]).cues == read_subtitles(video.with_suffix(".srt")).cues
+
+
+def test_without_anything_said_nothing_is_different(highlighter: Highlighter, tmp_path: Path) -> None:
+    video = made("long.mp4", seconds=8.0, **CLOSED_GOP)
+    plain, burn = (
+        highlighter.summarize(video, output=tmp_path / f"{how}.mp4", subtitles=how) for how in ("soft", "burn")
+    )
+    assert set(plain.outputs) == {"video", "receipt", "report"}
+    assert "transcript" not in plain.receipt
+    assert not any("quotes" in segment for segment in plain.receipt["segments"])
+    assert (tmp_path / "soft.mp4").read_bytes() == (tmp_path / "burn.mp4").read_bytes()
+    assert burn.notes == (*plain.notes, "No subtitles were burned: nothing tells what is said.")
+
+
+def test_long_utterances_become_parts_of_two_lines() -> None:
+    text = " ".join(f"word{number}" for number in range(60))
+    cues = captions(Transcript((Utterance(10.0, 40.0, text),), "test")).cues
+    assert " ".join(cue.text.replace("\n", " ") for cue in cues) == text
+    assert cues[0].start_seconds == 10.0
+    assert cues[-1].stop_seconds == 40.0
+    assert all(before.stop_seconds == after.start_seconds for before, after in itertools.pairwise(cues))
+    assert all(len(line) <= LINE_LETTERS + 8 for cue in cues for line in cue.text.split("\n"))
+    assert all(cue.text.count("\n") <= 1 for cue in cues)
+
+
+def test_what_formats_would_take_for_tags_is_shown(tmp_path: Path) -> None:
+    said = Transcript((Utterance(0.0, 2.0, r"a <b> {c} \N d"),), "test")
+    for suffix in (".srt", ".vtt", ".ass"):
+        captions(said).save(tmp_path / f"x{suffix}")
+        assert read_subtitles(tmp_path / f"x{suffix}").cues[0].text == "a \u2039b\u203a (c) /N d"
