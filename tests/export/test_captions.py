@@ -69,7 +69,7 @@ def test_a_track_and_files_are_on_the_summarys_time_line(highlighter: Highlighte
     video = summarized(highlighter, talk, f"s{suffix}", clips=talk.parent / "clips")
     cues = read_subtitles(video.with_suffix(".srt")).cues
     assert cues == read_subtitles(video.with_suffix(".vtt")).cues
-    text = "Nobody answered the phone, which is a pity\n& a shame."
+    text = "Nobody answered the phone, which is\na pity & a shame."
     assert cues[-1].text == text
     assert cues[-1].stop_seconds - cues[-1].start_seconds == pytest.approx(1.5, abs=0.002)
     assert all(cue.stop_seconds <= probe(video).duration_seconds + 0.001 for cue in cues)
