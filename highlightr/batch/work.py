@@ -29,6 +29,7 @@ from highlightr.core.errors import HighlightrError, NoMatchError
 from highlightr.core.hashing import content_key
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import FloatArray, Source, Summary
+from highlightr.media.transcript import sidecars
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
 
@@ -119,7 +120,11 @@ class JobRunner:
     def _content(self, job: Job, source: Source | None = None) -> dict[str, object]:
         """What stands for the video's content; for an address itself, because to look means to fetch."""
         identity = None if source is None else source.identity
-        return {"address": job.video} if job.remote else content_key(Path(job.video), identity)
+        if job.remote:
+            return {"address": job.video}
+        beside = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sidecars(Path(job.video))]
+        said = {"subtitles": beside} if beside else {}
+        return {**content_key(Path(job.video), identity), **said}
 
     def _key(self, job: Job, content: dict[str, object]) -> str:
         preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -77,11 +78,12 @@ def score(
         )
         speech: dict[str, Any] = {"transcript": transcript, "transcribe": transcribe}
         analyses = highlighter.analyse_queries(place, query or [None], detector=chosen, **speech)
-    results = [Scored(each.query, each.scorer, each.scores) for each in analyses]
+    told = [replace(each.scores, notes=(*each.scores.notes, *each.notes)) for each in analyses]
+    results = [Scored(each.query, each.scorer, scores) for each, scores in zip(analyses, told, strict=True)]
     if output is not None:
-        write_scores(output, analyses[0].source, preset, results, overwrite=overwrite)
+        write_scores(output, analyses[0].source, preset, results, analyses[0].transcript, overwrite=overwrite)
     if as_json:
-        say(json_shown(scores_document(analyses[0].source, preset, results), indent=1))
+        say(json_shown(scores_document(analyses[0].source, preset, results, analyses[0].transcript), indent=1))
     elif not quiet and output is None:
         _show(results)
 

@@ -53,10 +53,52 @@
     head.style.left = `${(100 * seconds) / data.duration}%`;
     $("now").textContent = clock(seconds);
     timeline.setAttribute("aria-valuenow", seconds.toFixed(1));
+    if (list) speak(seconds);
     timeline.setAttribute("aria-valuetext", `${clock(seconds)}, score ${scoreAt(seconds)}`);
     data.segments.forEach(([start, stop], index) => {
       const inside = seconds >= start && seconds < stop;
       document.querySelector(`[data-card="${index}"]`).classList.toggle("current", inside);
+    });
+  }
+
+  // The line that is said now; lines do not overlap, and follow each other.
+  const lines = all("[data-said]"), list = $("lines");
+  let spoken = -1;
+
+  function speak(seconds) {
+    let low = 0, high = data.said.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (data.said[middle][0] <= seconds) low = middle + 1; else high = middle;
+    }
+    const now = low > 0 && seconds < data.said[low - 1][1] ? low - 1 : -1;
+    if (now === spoken) return;
+    if (spoken >= 0) lines[spoken].removeAttribute("aria-current");
+    spoken = now;
+    if (now < 0) return;
+    lines[now].setAttribute("aria-current", "true");
+    const line = lines[now].parentElement;
+    if (line.offsetTop < list.scrollTop || line.offsetTop + line.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = line.offsetTop - list.clientHeight / 3;
+    }
+  }
+
+  function find() {
+    const words = $("find").value.trim().toLowerCase();
+    let count = 0;
+    for (const line of lines) {
+      const shown = line.lastElementChild.textContent.toLowerCase().includes(words);
+      line.parentElement.hidden = !shown;
+      if (shown) count += 1;
+    }
+    $("found").textContent = words ? `${count} of ${lines.length}` : "";
+  }
+
+  if (list) {
+    $("find").addEventListener("input", find);
+    list.addEventListener("click", (event) => {
+      const line = event.target.closest("[data-said]");
+      if (line) seek(data.said[Number(line.dataset.said)][0] + 0.01, true);
     });
   }
 
@@ -111,7 +153,7 @@
   timeline.addEventListener("pointerup", () => { dragging = false; });
   timeline.addEventListener("pointerleave", () => { hover.hidden = tip.hidden = true; });
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target === video) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target === video || event.target.id === "find") return;
     const step = event.shiftKey ? 5 * data.clip : data.clip;
     const onTimeline = event.target === timeline;
     const moves = { ArrowLeft: position - step, ArrowRight: position + step, Home: 0, End: data.duration };

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from highlightr import __version__
 from highlightr.core.clock import clock
 from highlightr.core.files import printable, write_whole
-from highlightr.core.types import Reason, Segment, Summary
+from highlightr.core.types import Reason, Segment, Summary, Transcript, Utterance
 from highlightr.export.curve import columns, line_path, part_lines, shot_path, time_ticks
 from highlightr.export.words import PERCENT_NOTE, option_words, sense, verdict_words
 from highlightr.options import PLACES, SummarizeOptions
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 __all__ = ["packaged", "policy_hash", "render_report", "template", "write_report"]
+
+
+MOST_LINES = 20_000
+"""Of a transcript that are shown; ten hours have 10,000."""
 
 
 def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ()) -> None:
@@ -107,6 +111,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "parts": part_lines(summary.scores),
         "shot_path": shot_path(summary.shots, duration),
         "ticks": time_ticks(duration),
+        "transcript": None if summary.transcript is None else _transcript(summary.transcript, summary.segments),
         "marks": _texts(summary.receipt.get("marks")),
         "notes": summary.notes,
         "facts": _facts(summary),
@@ -197,7 +202,12 @@ def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
         "covered": summary.scores.grid.num_clips * summary.scores.grid.clip_seconds,
         "clip": summary.scores.grid.clip_seconds,
         "videos": dict(videos),
+        "said": [[each.start_seconds, each.stop_seconds] for each in _said(summary)],
     }
+
+
+def _said(summary: Summary) -> Sequence[Utterance]:
+    return () if summary.transcript is None else summary.transcript.utterances[:MOST_LINES]
 
 
 def _pieces(summary: Summary) -> list[list[float]]:
@@ -233,6 +243,15 @@ def _url(target: Path, folder: Path) -> str:
     except ValueError:  # On another drive: only an absolute address reaches it.
         return target.resolve().as_uri()
     return quote(os.fsencode(relative.replace(os.sep, "/")), safe="/")
+
+
+def _transcript(transcript: Transcript, segments: Sequence[Segment]) -> dict[str, Any]:
+    """Its lines, and which of them the summary has."""
+    kept = {each for segment in segments for each in transcript.during(segment.start_seconds, segment.stop_seconds)}
+    said = transcript.utterances
+    lines = [{"start": each.start_seconds, "text": each.text, "kept": each in kept} for each in said[:MOST_LINES]]
+    omitted = len(said) - len(lines)
+    return {"origin": transcript.origin, "language": transcript.language, "lines": lines, "omitted": omitted}
 
 
 def _texts(value: object) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from highlightr.core.errors import OutputError
 from highlightr.core.files import whole_file
 from highlightr.core.text import json_shown
-from highlightr.core.types import Scores, Source
+from highlightr.core.types import Scores, Source, Transcript
 
 __all__ = ["SUFFIXES", "Scored", "check_scores_path", "scores_document", "write_scores"]
 
@@ -49,8 +49,13 @@ def check_scores_path(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path.parent}: no such folder; create it first")
 
 
-def scores_document(source: Source, preset: str, results: Sequence[Scored]) -> dict[str, Any]:
-    """Plain JSON types: the clips once, then per query its scores in [0, 1], notes and each clip's strongest reason."""
+def scores_document(
+    source: Source, preset: str, results: Sequence[Scored], transcript: Transcript | None = None
+) -> dict[str, Any]:
+    """Plain JSON types: the clips once, then per query its scores in [0, 1], notes and each clip's strongest reason.
+
+    What is said comes with its times, where it is known.
+    """
     grid = results[0].scores.grid
     return {
         "video": str(source.path),
@@ -60,21 +65,43 @@ def scores_document(source: Source, preset: str, results: Sequence[Scored]) -> d
         "starts_seconds": [round(float(value), _DIGITS) for value in grid.starts()],
         "stops_seconds": [round(float(value), _DIGITS) for value in grid.stops()],
         "results": [_result(each) for each in results],
+        **({} if transcript is None else {"transcript": _said(transcript)}),
     }
 
 
-def write_scores(path: Path, source: Source, preset: str, results: Sequence[Scored], *, overwrite: bool) -> None:
+def write_scores(
+    path: Path,
+    source: Source,
+    preset: str,
+    results: Sequence[Scored],
+    transcript: Transcript | None = None,
+    *,
+    overwrite: bool,
+) -> None:
     """Write the file beside, then rename it.
 
     Raises:
         OutputError: the place cannot be written, or holds a file that is to be kept.
     """
-    text = _table(results) if path.suffix.lower() == ".csv" else _json(scores_document(source, preset, results))
+    is_table = path.suffix.lower() == ".csv"
+    text = _table(results) if is_table else _json(scores_document(source, preset, results, transcript))
     try:
         with whole_file(path, overwrite=overwrite) as place:
             place.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def _said(transcript: Transcript) -> dict[str, Any]:
+    utterances = [
+        {
+            "start_seconds": round(each.start_seconds, _DIGITS),
+            "stop_seconds": round(each.stop_seconds, _DIGITS),
+            "text": each.text,
+        }
+        for each in transcript.utterances
+    ]
+    return {"origin": transcript.origin, "language": transcript.language, "utterances": utterances}
 
 
 def _result(each: Scored) -> dict[str, Any]:

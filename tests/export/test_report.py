@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Match, Shot, Summary, TimeGrid
+from highlightr.core.types import Match, Shot, Summary, TimeGrid, Transcript, Utterance
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
 from highlightr.export.receipt import build_receipt
 from highlightr.export.report import render_report, write_report
@@ -59,6 +59,7 @@ def hostile(folder: Path) -> Summary:
         receipt=receipt,
         preset=PAYLOAD,
         timings_seconds={PAYLOAD: 1.0},
+        transcript=Transcript((Utterance(9.0, 12.0, PAYLOAD),), PAYLOAD, PAYLOAD),
         scores=replace(summary.scores, parts=parts),
     )
 
@@ -101,6 +102,19 @@ def test_each_reason_says_where_and_each_sense_has_its_lane(tmp_path: Path) -> N
     assert text.count("Percentages:") == 1
     lanes = [div["class"] for div in page.all("div") if str(div.get("class")).startswith("lane ")]
     assert lanes == ["lane k-audio", "lane k-visual"]
+
+
+def test_what_is_said_is_listed_beside_the_curve(tmp_path: Path) -> None:
+    said = ("The tax office called.", "Nobody answered.", "\u05e9\u05dc\u05d5\u05dd.")
+    lines = tuple(Utterance(5.0 * k, 5.0 * k + 4.0, text) for k, text in enumerate(said))
+    summary = replace(example(tmp_path / "v.mp4"), transcript=Transcript(lines, "talk.en.srt", "en"))
+    page = Page(html := render_report(summary, [], tmp_path))
+    assert [each["data-said"] for each in page.all("button") if "data-said" in each] == ["0", "1", "2"]
+    assert [item.get("class") for item in page.all("li")][:3] == [None, None, "kept"]  # 10 to 14 s lies in 9 to 14.
+    assert page.texts["time"] == ["0:00", "0:05", "0:10"]
+    assert all(f">{text}<" in html for text in said)
+    assert "talk.en.srt · en" in page.texts["small"]
+    assert "data-said" not in render_report(example(tmp_path / "v.mp4"), [], tmp_path).split("<script")[0]
 
 
 def test_options_are_words_not_dictionaries(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Reason, Scores, Source, TimeGrid, VideoStream
+from highlightr.core.types import Reason, Scores, Source, TimeGrid, Transcript, Utterance, VideoStream
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 
 GRID = TimeGrid(2.5, 1.0)
@@ -69,3 +69,16 @@ def test_a_file_that_is_there_is_kept_unless_it_may_go(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(OutputError, match=words):
         check_scores_path(tmp_path / name, overwrite=False)
+
+
+def test_json_holds_what_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    said = Transcript((Utterance(0.25, 1.5, "Hello."),), "a.srt", "en")
+    write_scores(path, SOURCE, "lite", RESULTS, said, overwrite=False)
+    utterances = [{"start_seconds": 0.25, "stop_seconds": 1.5, "text": "Hello."}]
+    assert json.loads(path.read_text())["transcript"] == {
+        "origin": "a.srt",
+        "language": "en",
+        "utterances": utterances,
+    }
+    assert "transcript" not in scores_document(SOURCE, "lite", RESULTS)
