@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.command import run_command
 from highlightr.core.types import FloatArray
 from highlightr.datasets import Dataset, Example, open_dataset
 from highlightr.evaluation import Case
@@ -135,4 +136,4 @@ def _said(figures: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

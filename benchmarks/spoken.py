@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import run_command
 from highlightr.core.types import Transcript, Utterance
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.model_loader import open_text_encoder
@@ -208,4 +209,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

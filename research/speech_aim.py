@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
+from benchmarks.command import run_command
 from benchmarks.edit_quality import FOLDS, HALVES
 from benchmarks.spoken import topics
 from benchmarks.stitching import read_captions
@@ -74,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -22,6 +22,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.stop import StoppedBySignal
 from tests.batch.conftest import leftovers, results
 from tests.mediamaker import made
+from tests.signals import as_in_a_terminal
 
 WAIT_SECONDS = 240.0
 """Far longer than anything takes, on a machine that others keep busy too."""
@@ -149,7 +150,9 @@ def test_files_that_appear_are_summarised_and_a_restart_keeps_them(
 def test_ctrl_c_ends_the_command(tmp_path: Path, preset: str) -> None:
     (tmp_path / "in").mkdir()
     command = [sys.executable, "-m", "highlightr", "batch", "in", "out", "--watch", "--preset", preset]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal
+    ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Waiting for new files")
         shutil.copy(made("tiny.mp4", seconds=2.0, size=(160, 120)), tmp_path / "in" / "a.mp4")

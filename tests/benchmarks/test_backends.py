@@ -46,10 +46,11 @@ def test_a_backend_makes_what_the_pipeline_makes(name: str, shape: tuple[int, ..
     if not found:
         pytest.skip(f"{name} is not installed")
     assert [each.batch for each in found] == [1, 2, 4, 8]
-    rounds_off = "int8" in name or "bfloat16" in name
+    # Processors without instructions for bytes (VNNI) add them in 16 bits, which overflow.
+    least = 0.9 if "int8" in name else 0.98 if "bfloat16" in name else 0.99999
     for each in found:
-        assert each.correlation > (0.98 if rounds_off else 0.99999)
-        assert rounds_off or each.worst < 1e-4
+        assert each.correlation > least
+        assert least < 0.99 or each.worst < 1e-4
 
 
 def _trial(name: str, seconds: float, worst: float, correlation: float) -> Trial:

@@ -56,5 +56,6 @@ def test_what_other_presets_need_may_be_missing(call: Run, without: Callable[[st
     without(name)
     outcome = call("doctor")
     assert outcome.code == 0
-    assert f"not installed; {command.OPTIONAL[name]}" in " ".join(outcome.out.split())
-    assert "pip install 'highlightr[backbones]'" in outcome.out
+    told = " ".join(outcome.out.split())
+    assert f"not installed; {command.OPTIONAL[name]}" in told
+    assert "pip install 'highlightr[backbones]'" in told
