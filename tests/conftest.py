@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.mediamaker import remove_made
+
+_STATUS = pytest.StashKey[int]()
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -71,3 +75,22 @@ def _no_networks_left() -> Iterator[None]:
     """What a module's tests opened goes with it: networks in cycles are few objects, but gigabytes."""
     yield
     gc.collect()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+    """Keep what the tests came to."""
+    session.config.stash[_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the process here, once everything has been reported.
+
+    The native libraries of a dozen packages are taken down in an order of chance after this, and have crashed there.
+    """
+    if hasattr(config, "workerinput") or _STATUS not in config.stash:
+        return
+    remove_made()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(config.stash[_STATUS])

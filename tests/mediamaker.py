@@ -37,9 +37,14 @@ Image = npt.NDArray[np.uint8]
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="highlightr-made-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    atexit.register(remove_made)
+    return Path(tempfile.mkdtemp(prefix="highlightr-made-"))
+
+
+def remove_made() -> None:
+    """Remove what was made, as the end of the process does."""
+    if _folder.cache_info().currsize:
+        shutil.rmtree(_folder(), ignore_errors=True)
 
 
 def made(name: str, **how: Any) -> Path:
