@@ -47,10 +47,10 @@ def frames(segments: list[tuple[float, float]]) -> list[int]:
 def test_ask_drag_undo_write(page: Page) -> None:
     page.open()
     page.search("a cat")
-    assert page.js("return document.querySelectorAll('#chart .line').length") == 1
+    page.until_js("document.querySelectorAll('#chart .line').length === 1")
     proposed = page.until(page.segments)
     page.search("something else")
-    assert page.js("return document.querySelectorAll('#chart .line').length") == 2
+    page.until_js("document.querySelectorAll('#chart .line').length === 2")
     assert page.segments() == proposed  # A later query changes nothing by itself.
     first = proposed[0]
     target = (first[0] + first[1]) / 2 + 0.137
