@@ -224,8 +224,9 @@ class _Extraction(Extraction):
         """Start, stop and text of each word, in seconds of this sound."""
         known = self._language if self._sure else None
         try:
+            # At any other temperature words are drawn by chance: the same sound would not be heard the same twice.
             segments, about = self._model.transcribe(
-                sound, language=known, word_timestamps=True, condition_on_previous_text=False
+                sound, language=known, word_timestamps=True, condition_on_previous_text=False, temperature=0.0
             )
             if not self._sure:
                 self._language, self._sure = about.language, about.language_probability >= SURE
