@@ -140,7 +140,8 @@ def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) ->
 
 def _is_output(folder: Path, output: Path) -> bool:
     """Whether this is the output folder of this batch, or of another."""
-    return folder.resolve() == output.resolve() or (folder / STATE_FOLDER / "done").is_dir()
+    # os.path.isdir: a folder that may not be looked into is none, and is told when its videos are read.
+    return folder.resolve() == output.resolve() or os.path.isdir(folder / STATE_FOLDER / "done")  # noqa: PTH112
 
 
 def _is_summary(name: str, beside: Collection[str]) -> bool:

@@ -73,7 +73,7 @@ def test_an_unreadable_video(folder: Path) -> None:
     done = run(folder, "summarize", "closed.mp4", "--preset", "debug.yaml")
     assert (done.returncode, done.stdout) == (2, "")
     assert "closed.mp4" in last_line(done.stderr)
-    assert "not readable" in last_line(done.stderr)
+    assert "no permission to read it" in last_line(done.stderr)
     assert not list(folder.glob("closed.summary.*"))
 
 
@@ -124,6 +124,7 @@ def test_a_batch_of_unreadable_vanished_and_half_copied_videos(folder: Path) -> 
     usual = ("--preset", "debug.yaml", "--no-cache", "--workers", "1", "--json")
     done = run(folder, "batch", "videos", "out", "--list", "list.txt", *usual)
     assert done.returncode == 1, done.stderr
+    assert done.stdout, done.stderr
     jobs = {job["title"]: job for job in json.loads(done.stdout)["jobs"]}
     assert {title: job["state"] for title, job in jobs.items()} == {
         "good.mp4": "done",
