@@ -157,15 +157,26 @@ def _copy_packets(
             with av.open(file_url(packets_file), "w", format=muxer, options={"strict": "unofficial"}) as writing:
                 copier = _Copier(source, PacketReader(container, source), container, writing)
                 runs = _runs([piece for piece in pieces if piece.seconds > 0])
-                if runs:
-                    copier.wait_first(runs[-1])
-                for run in runs:
-                    copier.copy(run)
+                for run, decoded_at in _with_decode_times(copier, runs):
+                    copier.copy(run, decoded_at)
                     if progress is not None:
                         progress(run.output_start_seconds + run.seconds, total)
                 return copier.last_shown
         except (av.FFmpegError, ValueError) as error:
             raise _failed(source, output, error) from error
+
+
+def _with_decode_times(copier: _Copier, runs: Sequence[Piece]) -> Iterator[tuple[Piece, list[int]]]:
+    """Each run and when its pictures are decoded.
+
+    The first picture waits to be shown for as long as the last one decoded, or longer: in MP4, where lengths are
+    counted in decode times, the last picture shown would otherwise end early.
+    """
+    last = copier.display_times(runs[-1]) if runs else []
+    wait = last[-1] - decode_times(last)[-1] if last else 0
+    for number, run in enumerate(runs):
+        shown = last if run is runs[-1] else copier.display_times(run)
+        yield run, decode_times(shown, 0 if number else wait)
 
 
 def _failed(source: Source, output: Path, error: Exception) -> CutError:
@@ -200,7 +211,6 @@ class _Copier:
         }
         self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
-        self._first_wait = 0
         self._codecs = {track.index: track.codec for track in source.audio_tracks}
         self._formats: dict[int, Format] = {}
         self._path = source.path
@@ -209,20 +219,11 @@ class _Copier:
         context = reader.video.codec_context
         self._nal = NalReader(context.codec.canonical_name, context.extradata)
 
-    def wait_first(self, last: Piece) -> None:
-        """Let the first picture wait to be shown for as long as the last one decoded of the last piece, or longer.
-
-        In MP4 the last picture shown would otherwise end early: lengths there are counted in decode times.
-        """
-        shown = self._shown(last)
-        self._first_wait = shown[-1] - decode_times(shown)[-1] if shown else 0
-
-    def copy(self, piece: Piece) -> None:
-        """Write the packets of a piece, dated as in the output."""
+    def copy(self, piece: Piece, decoded_at: Sequence[int]) -> None:
+        """Write the packets of a piece, dated as in the output; its pictures are decoded at the times given."""
         start, stop = _bounds(piece)
         video = self._indices[0]
-        decoded = iter(decode_times(self._shown(piece), self._first_wait))
-        self._first_wait = 0
+        decoded = iter(decoded_at)
         joins = piece.output_start_seconds > 0
         for read in self._span(self._indices, start - _EARLY_SECONDS, start, stop):
             packet, index = read.packet, read.packet.stream.index
@@ -248,7 +249,7 @@ class _Copier:
                 f"which copied packets cannot; leave out --copy"
             )
 
-    def _shown(self, piece: Piece) -> list[int]:
+    def display_times(self, piece: Piece) -> list[int]:
         """The display times of its pictures, in decode order."""
         start, stop = _bounds(piece)
         return [read.packet.pts or 0 for read in self._span(self._indices[:1], start, start, stop)]
