@@ -165,6 +165,17 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         move(partial, path)
 
 
+def read_at_most(path: Path, most_bytes: int) -> bytes | None:
+    """The content of a file; `None` if it holds more than so many bytes, of which no more are read.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    return content if len(content) <= most_bytes else None
+
+
 def write_whole(path: Path, *contents: str | bytes) -> None:
     """Write bytes, or text as UTF-8, one after the other; a reader sees the old file or the new one, never a part.
 

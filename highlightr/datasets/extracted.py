@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import read_at_most
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Source, locate
 from highlightr.datasets.base import Dataset, Item, Layout
@@ -100,9 +101,10 @@ def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
         return TimeGrid(rows * clip_seconds, clip_seconds)
     path = source.path.with_name(f"{source.path.name}.json")
     try:
-        if path.stat().st_size > _LARGEST_METADATA_BYTES:
+        content = read_at_most(path, _LARGEST_METADATA_BYTES)
+        if content is None:
             raise ConfigError(f"{path}: larger than {_LARGEST_METADATA_BYTES} bytes")
-        found = json.loads(path.read_bytes())
+        found = json.loads(content)
         return TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
     except OSError as error:
         reason = error.strerror or str(error)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import read_at_most
 
 __all__ = ["Record", "join", "matrix", "read_json_lines", "read_predictions", "vector"]
 
@@ -115,11 +116,12 @@ def read_limited(path: Path, largest_bytes: int) -> bytes:
         ConfigError: it cannot be read, or is larger than that.
     """
     try:
-        if path.stat().st_size > largest_bytes:
-            raise ConfigError(f"{path}: larger than {largest_bytes} bytes")
-        return path.read_bytes()
+        content = read_at_most(path, largest_bytes)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if content is None:
+        raise ConfigError(f"{path}: larger than {largest_bytes} bytes")
+    return content
 
 
 def read_json(path: Path, largest_bytes: int) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import read_at_most
 
 __all__ = ["Receipt", "ReceiptReason", "ReceiptSegment", "ReceiptSource", "read_receipt", "receipt_from_plain"]
 
@@ -168,11 +169,10 @@ def read_receipt(path: Path) -> Receipt:
         ConfigError: it cannot be read, is no receipt of this version, or describes what cannot be.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        content = read_at_most(path, LARGEST_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(content) > LARGEST_BYTES:
+    if content is None:
         raise ConfigError(f"{path}: too large to be a receipt")
     try:
         values = msgspec.json.decode(content)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import MediaError, OutputError
+from highlightr.core.files import read_at_most
 
 if TYPE_CHECKING:
     from pysubs2 import SSAEvent, SSAFile
@@ -130,11 +131,10 @@ def read_text_file(path: Path) -> bytes:
         MediaError: it is missing, or too large.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
+        data = read_at_most(path, LARGEST_BYTES)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    if len(data) > LARGEST_BYTES:
+    if data is None:
         raise MediaError(f"{path}: more than {LARGEST_BYTES >> 20} MiB, too large for subtitles")
     return data
 

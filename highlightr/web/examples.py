@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import write_whole
+from highlightr.core.files import read_at_most, write_whole
 from highlightr.datasets.plain import MOMENTS, SCORES
 from highlightr.web.library import Library, Video
 
@@ -53,13 +53,12 @@ def add_example(library: Library, video: Video, start: float, stop: float, query
 def _read(table: Path) -> tuple[str, list[str]]:
     """What is there, and its columns; a header where nothing is."""
     try:
-        with table.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        content = read_at_most(table, LARGEST_BYTES)
     except FileNotFoundError:
         return _line(list(COLUMNS)), list(COLUMNS)
     except OSError as error:
         raise ConfigError(f"{MOMENTS} cannot be read ({error.strerror or error}); nothing was added") from error
-    if len(content) > LARGEST_BYTES:
+    if content is None:
         raise ConfigError(f"{MOMENTS} is larger than {LARGEST_BYTES >> 20} MiB; nothing was added")
     try:
         text = content.decode("utf-8-sig")

@@ -15,6 +15,7 @@ from highlightr.core.files import (
     file_lock,
     home_folder,
     make_folder,
+    read_at_most,
     remove_abandoned,
     staging_folder,
     whole_file,
@@ -190,3 +191,17 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     for act in (make_folder, lambda path: write_whole(path, "x"), lambda path: file_lock(path).__enter__()):
         with pytest.raises(OutputError, match=r"file.*: cannot be written \(.*\); choose another place"):
             act(tmp_path / "file" / "below")  # type: ignore[operator]
+
+
+def test_no_more_is_read_than_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_at_most(path, 5) == b"12345"
+    assert read_at_most(path, 4) is None
+    with pytest.raises(FileNotFoundError):
+        read_at_most(tmp_path / "gone", 5)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file here")
+def test_a_file_that_says_it_is_empty_is_bounded_too() -> None:
+    assert read_at_most(Path("/dev/zero"), 1000) is None

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from highlightr.core.files import read_at_most
 from highlightr.core.hashing import content_hash
 from highlightr.core.types import Source, TimeGrid
 from highlightr.features.base import Extractor
@@ -92,9 +93,8 @@ def same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
 def read_json(path: Path) -> dict[str, Any]:
     """Metadata from a file; empty if there is none or it is damaged, which only means that work is done again."""
     try:
-        if path.stat().st_size > _LARGEST_JSON_BYTES:
-            return {}
-        loaded = json.loads(path.read_bytes())
+        content = read_at_most(path, _LARGEST_JSON_BYTES)
+        loaded = None if content is None else json.loads(content)
     except (OSError, ValueError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}

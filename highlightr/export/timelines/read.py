@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import read_at_most
 from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
@@ -160,11 +161,10 @@ def _companion(path: Path) -> Receipt | None:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        content = read_at_most(path, LARGEST_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(content) > LARGEST_BYTES:
+    if content is None:
         raise ConfigError(f"{path}: too large for a timeline")
     return content.decode("utf-8-sig", "replace")
 
