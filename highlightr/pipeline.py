@@ -152,7 +152,7 @@ class Highlighter:
     def deliver(
         self, analysis: Analysis, segments: Sequence[Segment], *, notes: Sequence[str] = (), **options: Any
     ) -> Summary:
-        """Write a summary of segments that somebody chose, in their order; options and errors as for `summarize`."""
+        """Write a summary of segments chosen by the caller, in their order; options and errors as for `summarize`."""
         from highlightr.export.outputs import plan_outputs, with_captions
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions

@@ -23,7 +23,7 @@ __all__ = ["SpeechSource", "find_speech", "listen"]
 
 @dataclass(frozen=True)
 class SpeechSource:
-    """What is known of what is said, and who will listen if nothing is."""
+    """What is known of what is said, and the recogniser for what is not."""
 
     transcript: Transcript | None
     notes: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class SpeechSource:
     model: str = ""
     """Name of the recogniser's model."""
     recogniser: Extractor | None = None
-    """Takes part in the decode pass; `None` where the transcript is known already, or nobody is to listen."""
+    """Takes part in the decode pass; `None` where the transcript is known already, or no recogniser was asked for."""
 
     @property
     def extractors(self) -> tuple[Extractor, ...]:

@@ -1,7 +1,7 @@
 """A preset in three lines for a person who chooses one: what it is good for, what it needs, how it was measured.
 
 In: a preset. Out: sentences, and first of all the one that must not be missed: that it runs on random weights, or on
-weights that nobody publishes and the command that trains them.
+weights that are not published and the command that trains them.
 """
 
 from __future__ import annotations

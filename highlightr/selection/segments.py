@@ -68,7 +68,7 @@ def select_segments(
 
 
 def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
-    """Spans that somebody chose, as segments in their order: with the score, reasons, rank and title that each has.
+    """Spans chosen by the caller, as segments in their order: with the score, reasons, rank and title that each has.
 
     Raises:
         ConfigError: a span that is empty or does not lie within the video.

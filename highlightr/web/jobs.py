@@ -30,7 +30,7 @@ Work = Callable[[ProgressHook], Mapping[str, Any]]
 
 
 class Cancelled(BaseException):
-    """Somebody cancelled the job; no `Exception`, so that nothing carries on past it."""
+    """The job was cancelled; no `Exception`, so that nothing carries on past it."""
 
 
 @dataclass

@@ -81,7 +81,7 @@ class StudioState:
 
 
 class StaleStateError(ConfigError):
-    """Somebody else saved meanwhile: take over what they saved."""
+    """Another page saved meanwhile: take over what they saved."""
 
     def __init__(self, current: StudioState) -> None:
         super().__init__("this video was edited in another window meanwhile; its state was taken over")

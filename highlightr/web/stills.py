@@ -1,7 +1,7 @@
 """Stills and facts of videos, made one at a time and kept for a while.
 
 In: a video and a time. Out: a JPEG, or what probing found. Decoding runs on one thread of its own, so that moving the
-mouse over a time line never starts more than one decoder, and what nobody waits for any more is not begun.
+mouse over a time line never starts more than one decoder, and a frame that is no longer waited for is not decoded.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a video could be asked for: the things and sounds that its features name most.
 
-In: features. Out: a few class names, for somebody who does not know what to ask; empty where no stream has classes.
+In: features. Out: a few class names, for a user who does not know what to ask; empty where no stream has classes.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _words(transcript: Transcript | None) -> list[tuple[float, float, str]]:
 
 
 def _between(pauses: Sequence[Span], duration: float) -> list[Span]:
-    """Where somebody speaks: what lies between pauses; nothing where there are none."""
+    """Where there is speech: what lies between pauses; nothing where there are none."""
     if not pauses:
         return []
     edges = [0.0, *(edge for pause in pauses for edge in pause), duration]

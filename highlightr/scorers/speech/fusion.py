@@ -115,7 +115,7 @@ def _either(seen: Match | None, said: Match) -> Match:
 
 
 def utterance_of_clips(grid: TimeGrid, transcript: Transcript, chances: FloatArray) -> IndexArray:
-    """(num_clips,) the utterance that each clip belongs to by its middle, -1 where nobody speaks.
+    """(num_clips,) the utterance that each clip belongs to by its middle, -1 where there is no speech.
 
     A short utterance that holds no clip's middle gets the clip in which it lies, unless a better one has it.
     """
