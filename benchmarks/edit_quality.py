@@ -20,7 +20,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -28,6 +28,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.command import run_command
+from benchmarks.edit_figures import Watched, curve, judge, print_table
 from benchmarks.edit_videos import (
     Asked,
     EditPlan,
@@ -43,7 +44,7 @@ from benchmarks.edit_videos import (
 from benchmarks.spoken import Ears, talk_of, topics
 from benchmarks.stitching import Captioned, Picture, read_captions
 from highlightr import Highlighter
-from highlightr.core.types import Features, Match, Query, Segment, Shot, Transcript, Utterance
+from highlightr.core.types import Match, Query, Segment, Transcript, Utterance
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.model_loader import load_models, open_text_encoder
@@ -70,9 +71,6 @@ BORDER_VIDEOS = 100
 SILENT = Picture(width=298, height=224, frames_per_second=3)
 SOUNDING = Picture(width=320, height=240, frames_per_second=25)
 
-NEIGHBOUR_SECONDS = 0.5
-"""A moment may hold so much of another part."""
-
 EVENT_SECONDS = 3.0
 
 SAID_TOPICS = 20
@@ -96,144 +94,6 @@ SENTENCES = (
     "Are there any questions so far?",
     "Let me show you the photographs that we took at the end.",
 )
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A video as the pipeline sees it, and what is true about it."""
-
-    name: str
-    features: Features
-    shots: tuple[Shot, ...]
-    spans: tuple[Span, ...]
-    """Its parts."""
-    asked: tuple[Asked, ...]
-    scorer: str
-    """``fold N`` or ``shipped``: whose weights answer."""
-    sentences: tuple[Span, ...] = ()
-    events: tuple[Span, ...] = ()
-    transcript: Transcript | None = None
-
-
-@dataclass
-class Figures:
-    """What is collected over the queries of a set."""
-
-    right: list[float] = field(default_factory=list)
-    kept: list[float] = field(default_factory=list)
-    several_right: list[float] = field(default_factory=list)
-    several_kept: list[float] = field(default_factory=list)
-    clean: list[bool] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    there: list[tuple[bool, float]] = field(default_factory=list)
-    """Noted, and the match's probability, of true queries."""
-    absent: list[tuple[bool, float]] = field(default_factory=list)
-    inside: list[bool] = field(default_factory=list)
-    found: list[bool] = field(default_factory=list)
-    led: list[bool] = field(default_factory=list)
-    ended: list[bool] = field(default_factory=list)
-
-    def row(self) -> dict[str, float]:
-        """The columns of the table; what was not measured is left out."""
-        shares = {
-            "right": np.median(self.right) if self.right else None,
-            "mean": _mean(self.right),
-            "kept": _mean(self.kept),
-            "several right": _mean(self.several_right),
-            "several kept": _mean(self.several_kept),
-            "edges": _mean(self.clean),
-            "absent": _mean([noted for noted, _ in self.absent]),
-            "falsely": _mean([noted for noted, _ in self.there]),
-            "area": _area(self.there, self.absent),
-            "inside": _mean(self.inside),
-            "found": _mean(self.found),
-            "led": _mean(self.led),
-            "ended": _mean(self.ended),
-        }
-        row = {name: 100 * float(value) for name, value in shares.items() if value is not None}
-        return row | {"segments": float(np.mean(self.counts)), "seconds": float(np.mean(self.seconds))}
-
-
-def _mean(values: Sequence[float] | Sequence[bool]) -> float | None:
-    return float(np.mean(values)) if values else None
-
-
-def _area(there: Sequence[tuple[bool, float]], absent: Sequence[tuple[bool, float]]) -> float | None:
-    """Chance that a true query's probability exceeds an absent one's; equal ones count half."""
-    if not there or not absent:
-        return None
-    high, low = (np.array([chance for _, chance in each]) for each in (there, absent))
-    return float(np.mean((high[:, None] > low) + 0.5 * (high[:, None] == low)))
-
-
-def covered(segments: Sequence[Segment], spans: Sequence[Span]) -> float:
-    """Seconds of the segments that lie inside the spans."""
-    pairs = ((segment, span) for segment in segments for span in spans)
-    return sum(max(0.0, min(a.stop_seconds, stop) - max(a.start_seconds, start)) for a, (start, stop) in pairs)
-
-
-def is_clean(segment: Segment, parts: Sequence[Span]) -> bool:
-    """Whether all but `NEIGHBOUR_SECONDS` of a segment lies in one part."""
-    return segment.seconds - max(covered([segment], [part]) for part in parts) <= NEIGHBOUR_SECONDS + 1e-6
-
-
-def edges_inside(segments: Sequence[Segment], sentences: Sequence[Span], duration: float) -> list[bool]:
-    """For each edge that is a cut, whether it lies inside a sentence."""
-    edges = [edge for each in segments for edge in (each.start_seconds, each.stop_seconds)]
-    return [
-        any(start + 0.05 < edge < stop - 0.05 for start, stop in sentences)
-        for edge in edges
-        if 0.01 < edge < duration - 0.01
-    ]
-
-
-Answer = Callable[["Watched", Asked | None], tuple[Sequence[Segment], Match | None]]
-"""What a method delivers for a query (`None`: without one), and its verdict."""
-
-
-def judge(videos: Sequence[Watched], answer: Answer) -> Figures:
-    """Ask everything of every video."""
-    figures = Figures()
-    for video in videos:
-        queries: Sequence[Asked | None] = video.asked or [None]
-        for asked in queries:
-            segments, match = answer(video, asked)
-            noted = match is not None and match.verdict == "none", match.probability if match else 1.0
-            if asked is not None and not asked.parts:
-                figures.absent.append(noted)
-                continue
-            _add_shape(figures, video, segments)
-            if asked is not None:
-                figures.there.append(noted)
-                _add_share(figures, video, asked, segments)
-    return figures
-
-
-def _add_shape(figures: Figures, video: Watched, segments: Sequence[Segment]) -> None:
-    figures.counts.append(len(segments))
-    figures.seconds += [segment.seconds for segment in segments]
-    figures.clean += [is_clean(segment, video.spans) for segment in segments]
-    figures.inside += edges_inside(segments, video.sentences, video.features.grid.duration_seconds)
-    for start, stop in video.events:
-        near = [each for each in segments if covered([each], [(start, stop)]) > (stop - start) / 2]
-        figures.found.append(bool(near))
-        if near:
-            figures.led.append(near[0].start_seconds <= start - 0.3)
-            figures.ended.append(near[-1].stop_seconds >= stop + 0.3)
-
-
-def _add_share(figures: Figures, video: Watched, asked: Asked, segments: Sequence[Segment]) -> None:
-    wanted = [video.spans[part] for part in asked.parts]
-    inside = covered(segments, wanted)
-    budget = SelectionOptions().budget_seconds(video.features.grid.duration_seconds)
-    right = inside / max(sum(segment.seconds for segment in segments), 1e-9)
-    kept = inside / min(sum(stop - start for start, stop in wanted), budget)
-    figures.right.append(right)
-    figures.kept.append(kept)
-    if len(wanted) > 1:
-        figures.several_right.append(right)
-        figures.several_kept.append(kept)
 
 
 class Answers:
@@ -485,16 +345,6 @@ SETS: Mapping[str, Callable[[Studio, str, np.random.Generator], Iterator[Watched
 }
 
 
-def curve(figures: Figures) -> list[dict[str, float]]:
-    """Absent noted at each rate of falsely noted."""
-    there, absent = (np.array([chance for _, chance in each]) for each in (figures.there, figures.absent))
-    if not len(there) or not len(absent):
-        return []
-    rates = (1, 2, 5, 8, 10, 15, 20, 30, 50)
-    points = [(rate, np.percentile(there, rate)) for rate in rates]
-    return [{"falsely": rate, "below": float(at), "absent": 100 * float((absent < at).mean())} for rate, at in points]
-
-
 def main() -> None:
     """Parse, join, analyse, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -534,15 +384,6 @@ def main() -> None:
 def _talked_over(video: Watched, half: str, rng: np.random.Generator) -> Watched:
     duration = video.features.grid.duration_seconds
     return replace(video, transcript=video.transcript or talk_of(half, duration, rng))
-
-
-def print_table(rows: Mapping[str, Mapping[str, float]]) -> None:
-    """One row per set and method; what a set does not measure stays empty."""
-    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    print(f"{'':28}" + "".join(f"{name:>14}" for name in columns))
-    for name, row in rows.items():
-        cells = (f"{row[column]:14.1f}" if column in row else " " * 14 for column in columns)
-        print(f"{name:28}" + "".join(cells))
 
 
 if __name__ == "__main__":

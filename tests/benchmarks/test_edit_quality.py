@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.edit_quality import Asked, Watched, covered, curve, edges_inside, is_clean, judge
-from benchmarks.edit_videos import SAMPLE_RATE, loudest, place_events
+from benchmarks.edit_figures import Watched, covered, curve, edges_inside, is_clean, judge
+from benchmarks.edit_videos import SAMPLE_RATE, Asked, loudest, place_events
 from highlightr.core.types import Features, Match, Segment, TimeGrid
 
 PARTS = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0))
