@@ -13,6 +13,7 @@ from highlightr.core.device import Precision
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source, Summary, TimeGrid, Transcript
+from highlightr.features.base import Weights
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.probe import probe
@@ -48,6 +49,8 @@ class Analysis:
     """What is said, where that is known."""
     notes: tuple[str, ...] = ()
     """Sentences about the transcript."""
+    speech_weights: tuple[Weights, ...] = ()
+    """Of the recogniser that listened, if one did."""
 
 
 class Highlighter:
@@ -164,7 +167,13 @@ class Highlighter:
         outputs = with_captions(outputs, analysis.source, wanted, transcript is not None)
         quoted, told = with_quotes(segments, transcript), (*scores.notes, *notes, *analysis.notes)
         summary = Summary(analysis.source, quoted, scores, analysis.shots, self.preset.name, query, told, transcript)
-        return deliver(summary, outputs, wanted, self._provenance(query, transcript), Stages(self._progress))
+        return deliver(
+            summary,
+            outputs,
+            wanted,
+            self._provenance(query, transcript, analysis.speech_weights),
+            Stages(self._progress),
+        )
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -201,10 +210,10 @@ class Highlighter:
         notes, transcript = (*scores.notes, *remarks, *analysis.notes), analysis.transcript
         summary = Summary(source, segments, scores, shots, self.preset.name, query, notes, transcript)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
-        return deliver(summary, outputs, wanted, self._provenance(query, transcript, speech), stages)
+        return deliver(summary, outputs, wanted, self._provenance(query, transcript, speech.weights), stages)
 
     def _provenance(
-        self, query: str | None, transcript: Transcript | None, speech: SpeechSource | None = None
+        self, query: str | None, transcript: Transcript | None, speech_weights: Sequence[Weights]
     ) -> Provenance:
         from highlightr.export.summary import Provenance
 
@@ -215,7 +224,7 @@ class Highlighter:
             self.preset.scorer_name(query),
             {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
             () if seed is None else ("random weights",),
-            (*models.weights_for(query, speech=transcript is not None), *(() if speech is None else speech.weights)),
+            (*models.weights_for(query, speech=transcript is not None), *speech_weights),
         )
 
     @contextmanager
@@ -254,6 +263,6 @@ class Highlighter:
             pairs = zip(queries, encoding.result(), strict=True)
             scores = [models.score(features, query, encoded, shots, meant) for query, encoded in pairs]
         return [
-            Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *said)
+            Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *said, speech.weights)
             for query, values in zip(queries, scores, strict=True)
         ]

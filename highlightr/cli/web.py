@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import CacheChoice, DeviceChoice, ModelChoice, PrecisionChoice, PresetChoice, ScorerChoice
+from highlightr.cli.choices import (
+    CacheChoice,
+    DeviceChoice,
+    ModelChoice,
+    PrecisionChoice,
+    PresetChoice,
+    ScorerChoice,
+    TranscribeChoice,
+)
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
 from highlightr.core.device import check_precision
@@ -32,6 +40,7 @@ def web(
     preset: PresetChoice = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
     model: ModelChoice = None,
+    transcribe: TranscribeChoice = None,
     device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
@@ -57,4 +66,4 @@ def web(
         say(url)
         say("The studio is open at this address, for you alone. Ctrl-C closes it.", err=True)
 
-    serve(folder, open_highlighter, Address(host, port), announce=announce, browser=browser)
+    serve(folder, open_highlighter, Address(host, port), transcribe=transcribe, announce=announce, browser=browser)

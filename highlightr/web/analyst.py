@@ -50,6 +50,8 @@ class Analyst:
 
     open: Callable[[ProgressHook], Highlighter]
     """Makes the highlighter, which reports to the hook."""
+    transcribe: str | None = None
+    """Recognises what is said where it is not written; as in `SummarizeOptions`."""
     _highlighter: Highlighter | None = None
     _kept: OrderedDict[FileIdentity, OrderedDict[str | None, Analysis]] = field(default_factory=OrderedDict)
     _hook: ProgressHook = silent
@@ -76,7 +78,11 @@ class Analyst:
                 return found
             found = self._told(
                 hook,
-                lambda highlighter: highlighter.ask(other, query) if other else highlighter.analyse(video.path, query),
+                lambda highlighter: (
+                    highlighter.ask(other, query)
+                    if other
+                    else highlighter.analyse(video.path, query, transcribe=self.transcribe)
+                ),
             )
             with self._lock:
                 self._keep(found, query)
@@ -124,7 +130,8 @@ class Analyst:
             replace(segment, title=title) if title else segment
             for segment, title in zip(segments_of(analysis.scores, spans), titles, strict=True)
         ]
-        return self._told(hook, lambda highlighter: highlighter.deliver(analysis, segments, **options))
+        wanted = {**options, "transcribe": self.transcribe}
+        return self._told(hook, lambda highlighter: highlighter.deliver(analysis, segments, **wanted))
 
     def _told(self, hook: ProgressHook, work: Callable[[Highlighter], Made]) -> Made:
         with self._using:

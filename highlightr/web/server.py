@@ -23,6 +23,7 @@ from highlightr.web.analyst import Analyst
 from highlightr.web.app import Studio, make_app
 from highlightr.web.guard import Access
 from highlightr.web.library import Library
+from highlightr.zoo.speech_models import check_speech_model
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Address", "Prepared", "prepare", "serve"]
 
@@ -63,14 +64,18 @@ def prepare(
     folder: Path,
     open_highlighter: Callable[[ProgressHook], Highlighter],
     address: Address = Address(),
+    *,
+    transcribe: str | None = None,
 ) -> Prepared:
     """Listen on an address; arguments and errors as for `serve`."""
+    if transcribe is not None:
+        check_speech_model(transcribe)
     library = Library.of(folder)
     listening = _listen(address)
     port = listening.getsockname()[1]
     access = Access(port, _names(address.host))
     name = "127.0.0.1" if address.host in EVERYWHERE else f"[{address.host}]" if ":" in address.host else address.host
-    studio = Studio(library, Analyst(open_highlighter))
+    studio = Studio(library, Analyst(open_highlighter, transcribe))
     config = uvicorn.Config(
         make_app(studio, access),
         log_config=None,
@@ -94,6 +99,7 @@ def serve(
     open_highlighter: Callable[[ProgressHook], Highlighter],
     address: Address = Address(),
     *,
+    transcribe: str | None = None,
     announce: Callable[[str], None],
     browser: bool = True,
 ) -> None:
@@ -103,13 +109,14 @@ def serve(
         folder: what is shown; nothing outside is read or written.
         open_highlighter: makes the highlighter when the first query comes.
         address: where to listen.
+        transcribe: a model of faster-whisper that recognises what is said where it is not written.
         announce: told the first URL, before anything else.
         browser: open it.
 
     Raises:
-        ConfigError: no such folder, or the address cannot be listened on.
+        ConfigError: no such folder or model, or the address cannot be listened on.
     """
-    prepared = prepare(folder, open_highlighter, address)
+    prepared = prepare(folder, open_highlighter, address, transcribe=transcribe)
     # Answers that are broken off when the server closes are no news.
     quiet = logging.getLogger("uvicorn.error")
     quiet.setLevel(logging.WARNING)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import make_folder, printable
 from highlightr.core.progress import ProgressHook
-from highlightr.core.types import Summary
+from highlightr.core.types import SubtitleChoice, Summary
+from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
-from highlightr.options import TimelineFormat
+from highlightr.options import Cut, SummarizeOptions, TimelineFormat
 from highlightr.selection.spans import Span
 from highlightr.web.analyst import Analyst
 from highlightr.web.library import Library, Video
@@ -28,24 +29,26 @@ __all__ = ["WriteRequest", "WriteTargets", "targets_of", "write"]
 
 @dataclass(frozen=True)
 class WriteRequest:
-    """What is to be written."""
+    """What is to be written; `export`, `clips`, `cut`, `subtitles` and `overwrite` are those of `SummarizeOptions`."""
 
     segments: tuple[EditedSegment, ...]
     """In the order in which they play."""
     query: str | None = None
     """Whose scores the receipt and the report show."""
-    timelines: tuple[TimelineFormat, ...] = ()
+    export: tuple[TimelineFormat, ...] = ()
     clips: bool = False
     folder: str | None = None
     """Below the library's folder; `None`: beside the video."""
-    cut: Literal["exact", "copy"] = "exact"
+    cut: Cut = "exact"
+    subtitles: SubtitleChoice = "soft"
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.segments) <= MOST_SEGMENTS:
             raise ConfigError(f"a summary has 1 to {MOST_SEGMENTS} segments, got {len(self.segments)}")
-        if len(self.timelines) > len(FORMATS):
+        if len(self.export) > len(FORMATS):
             raise ConfigError("each timeline is written once")
+        SummarizeOptions(cut=self.cut, subtitles=self.subtitles)  # Some do not go together.
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,16 @@ class WriteTargets:
 
     video: Path
     clips: Path | None
-    timelines: tuple[TimelineFormat, ...]
+    export: tuple[TimelineFormat, ...]
+    captions: bool
+    """Whether what is said is written too, where it is known."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What is written beside clips."""
-        documents = (self.video.with_suffix(".json"), self.video.with_suffix(".html"))
-        return (self.video, *documents, *timeline_paths(self.video, self.timelines).values())
+        """What is written beside clips, or may be."""
+        suffixes = (".json", ".html", *(CAPTION_SUFFIXES.values() if self.captions else ()))
+        documents = (self.video.with_suffix(suffix) for suffix in suffixes)
+        return tuple(dict.fromkeys((self.video, *documents, *timeline_paths(self.video, self.export).values())))
 
 
 def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTargets:
@@ -70,12 +76,12 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTa
         ConfigError: a folder that is not below the library's; timelines whose library is not installed.
         OutputError: an output exists, and `overwrite` was not asked for.
     """
-    timelines = tuple(dict.fromkeys(request.timelines))
-    check_formats(timelines)
+    export = tuple(dict.fromkeys(request.export))
+    check_formats(export)
     folder = video.path.parent if request.folder is None else library.folder_below(request.folder)
     stem = video.path.stem
     clips = folder / f"{stem}{CLIPS_SUFFIX}" if request.clips else None
-    targets = WriteTargets(folder / f"{stem}.summary.mp4", clips, timelines)
+    targets = WriteTargets(folder / f"{stem}.summary.mp4", clips, export, request.subtitles == "soft")
     for path in (*targets.files, *([clips] if clips else [])):
         if path.is_symlink() or not library.inside(path):
             raise ConfigError(
@@ -104,8 +110,9 @@ def write(
     options: dict[str, Any] = {
         "output": targets.video,
         "clips": targets.clips,
-        "export": targets.timelines,
+        "export": targets.export,
         "cut": request.cut,
+        "subtitles": request.subtitles,
         "overwrite": request.overwrite,
         "notes": (_note(request),),
     }

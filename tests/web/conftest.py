@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from highlightr.core.progress import ProgressHook
 from highlightr.pipeline import Highlighter
 from highlightr.web.server import Address, Prepared, prepare
 from tests.light import light_preset
@@ -102,12 +103,14 @@ def fill(folder: Path) -> Path:
 
 
 @contextmanager
-def running(folder: Path, preset_folder: Path) -> Iterator[Client]:
+def running(folder: Path, preset_folder: Path, **options: Any) -> Iterator[Client]:
     """A studio of a folder, without models."""
     preset = light_preset(preset_folder)
-    prepared = prepare(
-        folder, lambda hook: Highlighter.from_preset(preset, cache=False, progress=hook), Address(port=0)
-    )
+
+    def open_highlighter(hook: ProgressHook) -> Highlighter:
+        return Highlighter.from_preset(preset, cache=False, progress=hook)
+
+    prepared = prepare(folder, open_highlighter, Address(port=0), **options)
     thread = threading.Thread(target=prepared.run, daemon=True)
     thread.start()
     while not prepared.server.started:

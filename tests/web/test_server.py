@@ -87,6 +87,7 @@ def test_a_port_that_is_taken(videos: Path) -> None:
         ((".", "--host", "no.such.host.invalid"), "cannot listen on"),
         ((".", "--preset", "none"), "none"),
         ((".", "--port", "99999"), "port"),
+        ((".", "--transcribe", "none"), "transcribe"),
     ],
 )
 def test_refusals_are_one_line(arguments: tuple[str, ...], words: str) -> None:

@@ -9,8 +9,12 @@ from typing import Any
 import av
 import pytest
 
+from highlightr import pipeline
+from highlightr.core.types import Source, Transcript, Utterance
+from highlightr.transcripts import SpeechSource
+from highlightr.web import server
 from tests.mediamaker import read_number
-from tests.web.conftest import Client
+from tests.web.conftest import Client, running
 
 
 def numbers(path: Path) -> list[int]:
@@ -29,7 +33,7 @@ FRAMES = [*range(200, 225), *range(25, 37), 50]
 
 def test_writes_what_was_edited(studio: Client) -> None:
     video = studio.video("numbers.mp4")
-    wanted = {"segments": SEGMENTS, "query": "a", "timelines": ["csv", "llc", "chapters", "edl"], "clips": True}
+    wanted = {"segments": SEGMENTS, "query": "a", "export": ["csv", "llc", "chapters", "edl"], "clips": True}
     job = studio.finished(studio.post(f"/api/videos/{video}/write", wanted).json()["job"])
     assert (job["state"], job["error"]) == ("done", "")
     assert job["result"]["seconds"] == pytest.approx(1.52)
@@ -69,8 +73,8 @@ def test_into_a_folder_below_and_never_over_what_is_there(studio: Client) -> Non
     "change",
     [
         {"folder": "../out"}, {"folder": "/tmp"}, {"folder": "link"}, {"folder": "link/deeper"}, {"folder": 3},
-        {"folder": "numbers.mp4"}, {"segments": []}, {"segments": [segment(0, 1)] * 501}, {"timelines": ["exe"]},
-        {"segments": [segment(3, 2)]}, {"cut": "maybe"},
+        {"folder": "numbers.mp4"}, {"segments": []}, {"segments": [segment(0, 1)] * 501}, {"export": ["exe"]},
+        {"segments": [segment(3, 2)]}, {"cut": "maybe"}, {"subtitles": "loud"}, {"subtitles": "burn", "cut": "copy"},
     ],
     ids=str,
 )  # fmt: skip
@@ -86,7 +90,9 @@ def test_requests_that_cannot_be(studio: Client, tmp_path: Path, change: dict[st
     assert not list(outside.iterdir())
 
 
-@pytest.mark.parametrize("name", ["numbers.summary.mp4", "numbers.summary.json", "numbers.clips"])
+@pytest.mark.parametrize(
+    "name", ["numbers.summary.mp4", "numbers.summary.json", "numbers.summary.srt", "numbers.clips"]
+)
 def test_outputs_that_are_links_are_refused(studio: Client, tmp_path: Path, name: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -129,6 +135,50 @@ def test_queries_curves_and_proposals(studio: Client) -> None:
     assert studio.post(path, {"queries": [None], "taken": [segment(0, 12)]}).json()["segments"] == []
     assert studio.post(path, {"queries": []}).status == 400
     assert studio.post(path, {"queries": [None], "seconds": -1}).status == 400
+
+
+SUBTITLES = "1\n00:00:08,200 --> 00:00:08,600\nLater.\n\n2\n00:00:01,000 --> 00:00:01,400\nFirst.\n"
+
+
+def test_what_is_said_is_written_as_summarize_does(studio: Client) -> None:
+    (studio.folder / "numbers.srt").write_text(SUBTITLES)
+    path, wanted = f"/api/videos/{studio.video('numbers.mp4')}/write", {"segments": SEGMENTS, "query": "a"}
+    assert studio.finished(studio.post(path, wanted).json()["job"])["state"] == "done"
+    lines = (studio.folder / "numbers.summary.srt").read_text().split()
+    assert [word for word in lines if word.endswith(".")] == ["Later.", "First."]
+    assert lines[lines.index("Later.") - 3] == "00:00:00,200"
+    again = studio.post(path, wanted)
+    assert again.status == 409
+    assert "numbers.summary.srt" in again.json()["error"]
+    without = {**wanted, "folder": "without", "subtitles": "none"}
+    assert studio.finished(studio.post(path, without).json()["job"])["state"] == "done"
+    with av.open(str(studio.folder / "numbers.summary.mp4")) as soft:
+        assert len(soft.streams.subtitles) == 1
+    with av.open(str(studio.folder / "without" / "numbers.summary.mp4")) as none:
+        assert not none.streams.subtitles
+    assert not list((studio.folder / "without").glob("*.srt"))
+
+
+def test_a_recogniser_listens_where_nothing_is_written(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Transcript((Utterance(8.2, 8.6, "Later."),), "faster-whisper tiny.en", "en")
+    models: list[str | None] = []
+
+    def hear(source: Source, file: Path | None, model: str | None, device: str) -> SpeechSource:
+        models.append(model)
+        return SpeechSource(said)
+
+    monkeypatch.setattr(pipeline, "find_speech", hear)
+    for place in (pipeline, server):
+        monkeypatch.setattr(place, "check_speech_model", lambda name: None)
+    with running(videos, tmp_path, transcribe="tiny.en") as studio:
+        job = studio.post(f"/api/videos/{studio.video('numbers.mp4')}/write", {"segments": SEGMENTS}).json()["job"]
+        assert studio.finished(job)["error"] == ""
+    assert models == ["tiny.en"]
+    receipt = json.loads((videos / "numbers.summary.json").read_text())
+    assert receipt["options"]["transcribe"] == "tiny.en"
+    assert "Later." in (videos / "numbers.summary.srt").read_text()
 
 
 def test_what_is_said_is_a_lane_and_a_link_out_is_refused(studio: Client, tmp_path: Path) -> None:

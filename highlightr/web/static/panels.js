@@ -116,8 +116,8 @@ export function writeDialog(page) {
     error.hidden = true;
     try {
       await page.write({
-        timelines: fields.getAll("timelines"), clips: fields.has("clips"), folder: fields.get("folder").trim() || null,
-        cut: fields.get("cut"), overwrite: fields.has("overwrite"),
+        export: fields.getAll("export"), clips: fields.has("clips"), folder: fields.get("folder").trim() || null,
+        cut: fields.get("cut"), subtitles: fields.get("subtitles"), overwrite: fields.has("overwrite"),
       });
       dialog.close();
     } catch (refusal) {
