@@ -44,7 +44,8 @@ from benchmarks.edit_videos import (
 from benchmarks.spoken import Ears, talk_of, topics
 from benchmarks.stitching import Captioned, Picture, read_captions
 from highlightr import Highlighter
-from highlightr.core.types import Match, Query, Segment, Transcript, Utterance
+from highlightr.core.files import whole_file
+from highlightr.core.types import FloatArray, Match, Query, Segment, Transcript, Utterance
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.model_loader import load_models, open_text_encoder
@@ -166,15 +167,18 @@ class Studio:
         name: str,
         plan: EditPlan,
         scorer: str,
-        write: Callable[[EditPlan, Path], None] = write_plan,
+        sound: FloatArray | None = None,
         **truth: tuple[Span, ...],
     ) -> Watched:
-        """Join and analyse, or take what an earlier run kept."""
-        facts = repr((name, [(each.clip.path.name, each.start_seconds, each.seconds) for each in plan.stretches]))
-        kept = self._features / f"{name.replace(' ', '-')}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.npz"
+        """Join and analyse, or take what an earlier run kept of the same pictures and the same sound.
+
+        With `sound`, that is heard instead of what the clips have.
+        """
+        kept = self._features / kept_name(name, plan, sound)
         if not kept.exists():
             with tempfile.TemporaryDirectory() as scratch:
-                write(plan, Path(scratch) / "joined.mp4")
+                joined = Path(scratch) / "joined.mp4"
+                write_plan(plan, joined) if sound is None else write_with_sound(plan, sound, joined)
                 analysis = self._highlighter.analyse(Path(scratch) / "joined.mp4")
             write_analysis(kept, analysis.features, analysis.shots)
         features, shots = read_analysis(kept)
@@ -206,7 +210,8 @@ class Studio:
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
             query = self._encoder.encode(text)
-            np.savez(file, tokens=query.tokens, vector=query.vector)
+            with whole_file(file, overwrite=True) as partial:
+                np.savez(partial, tokens=query.tokens, vector=query.vector)
         with np.load(file, allow_pickle=False) as kept:
             return Query(text, kept["tokens"], kept["vector"])
 
@@ -216,8 +221,16 @@ class Studio:
             material = self._material
             rest = sorted(set(range(len(material.takes))) - set(self.folds[fold]))
             tensors = fitted(material, rest, CFSumLiteConfig(), FitSettings(border_videos=BORDER_VIDEOS), 0)
-            save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, file)
+            with whole_file(file, overwrite=True) as partial:
+                save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, partial)
         return load_file(file)
+
+
+def kept_name(name: str, plan: EditPlan, sound: FloatArray | None = None) -> str:
+    """The file of an analysis: another one for other stretches and for another sound over them."""
+    facts = repr((name, [(each.clip.path.name, each.start_seconds, each.seconds) for each in plan.stretches])).encode()
+    heard = b"" if sound is None else sound.tobytes()
+    return f"{name.replace(' ', '-')}-{hashlib.sha256(facts + heard).hexdigest()[:12]}.npz"
 
 
 def _pick(clips: Sequence[Captioned], count: int, rng: np.random.Generator) -> list[Captioned]:
@@ -280,7 +293,7 @@ def talk(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
                 f"talk {fold}",
                 told,
                 f"fold {fold}",
-                lambda plan, path, s=sound: write_with_sound(plan, s, path),
+                sound,
                 sentences=tuple(sentences),
             )
 
@@ -311,7 +324,7 @@ def said(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
             f"said {fold}",
             EditPlan(plan.stretches, (), plan.picture),
             f"fold {fold}",
-            lambda plan, path, s=sound: write_with_sound(plan, s, path),
+            sound,
             sentences=tuple(spans),
         )
         yield replace(video, spans=parts, asked=asked, transcript=Transcript(tuple(utterances), "made", "en"))
@@ -328,7 +341,7 @@ def calm(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
             f"calm {fold}",
             EditPlan(plan.stretches, (), plan.picture),
             "shipped",
-            lambda plan, path, track=track: write_with_sound(plan, track, path),
+            track,
             events=tuple(events),
         )
 

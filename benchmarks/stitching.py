@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from highlightr.core.files import whole_file
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
 from highlightr.datasets.items import moment_labels
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
@@ -164,9 +165,8 @@ class Pipeline:
 def _keep(path: Path, features: Features, shots: Sequence[Shot], spans: Sequence[tuple[float, float]]) -> None:
     streams = {name: values for name, values in features.streams.items() if name in KEPT_STREAMS}
     edges = np.array([(shot.start_seconds, shot.stop_seconds) for shot in shots])
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, duration=features.grid.duration_seconds, shots=edges, spans=np.array(spans), **streams)
-    partial.replace(path)
+    with whole_file(path, overwrite=True) as partial:
+        np.savez(partial, duration=features.grid.duration_seconds, shots=edges, spans=np.array(spans), **streams)
 
 
 def _recall(path: Path, captions: tuple[str, ...]) -> Stitched:

@@ -23,6 +23,7 @@ from safetensors.numpy import save
 from benchmarks.captioned_retrieval import PICTURE
 from benchmarks.command import run_command
 from benchmarks.stitching import Captioned, stitch
+from highlightr.core.files import write_whole
 from highlightr.features import TextEncoder
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.model_loader import open_text_encoder
@@ -150,9 +151,7 @@ def main() -> None:
     final = replace(config, **{name: round(value, 4) for name, value in sizes.items()})
     options.out.mkdir(parents=True, exist_ok=True)
     halves = {name: np.ascontiguousarray(value, dtype=HALF) for name, value in tensors.items()}
-    partial = options.out / "cfsum-lite.safetensors.part"
-    partial.write_bytes(save(halves))
-    partial.replace(options.out / "cfsum-lite.safetensors")
+    write_whole(options.out / "cfsum-lite.safetensors", save(halves))
     figures = result.as_dict() | {
         "events": {name: asdict(row) for name, row in heard.items()},
         "files": {name: asdict(row) for name, row in files.items()},

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import whole_file
 from highlightr.core.types import Features, Shot, Signal, TimeGrid
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.media import probe
@@ -104,9 +105,8 @@ def write_analysis(file: Path, features: Features, shots: Sequence[Shot]) -> Non
     for name, signal in features.signals.items():
         arrays |= {f"times {name}": signal.times_seconds, f"signal {name}": signal.values}
     edges = np.array([(shot.start_seconds, shot.stop_seconds) for shot in shots])
-    partial = file.with_suffix(".partial.npz")
-    np.savez(partial, duration=features.grid.duration_seconds, shots=edges, **arrays)
-    partial.replace(file)
+    with whole_file(file, overwrite=True) as partial:
+        np.savez(partial, duration=features.grid.duration_seconds, shots=edges, **arrays)
 
 
 def read_analysis(file: Path) -> tuple[Features, tuple[Shot, ...]]:

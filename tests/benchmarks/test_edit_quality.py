@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from benchmarks.edit_figures import Watched, covered, curve, edges_inside, is_clean, judge
-from benchmarks.edit_videos import SAMPLE_RATE, Asked, loudest, place_events
-from highlightr.core.types import Features, Match, Segment, TimeGrid
+from benchmarks.edit_quality import Studio, kept_name
+from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, loudest, place_events
+from benchmarks.stitching import Picture
+from highlightr.core.types import Features, Match, Query, Segment, TimeGrid
 
+ROWS = np.eye(2, 3, dtype=np.float32)
 PARTS = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0))
 
 
@@ -56,3 +62,26 @@ def test_events_lie_in_the_middle_of_their_parts_and_are_equally_loud() -> None:
     track, events = place_events([sound], PARTS, 3, np.random.default_rng(0))
     assert events == [(14.0, 16.0)]
     assert np.abs(track[15 * SAMPLE_RATE]) > 0.05 > np.abs(track[12 * SAMPLE_RATE])
+
+
+def test_what_is_kept_of_a_talk_is_not_taken_for_one_of_other_words() -> None:
+    plan = EditPlan((), (), Picture(64, 64, 25))
+    silence, hum = np.zeros(8, np.float32), np.ones(8, np.float32)
+    names = {kept_name("talk 0", plan), kept_name("talk 0", plan, silence), kept_name("talk 0", plan, hum)}
+    assert len(names) == 3
+    assert kept_name("talk 0", plan, hum.copy()) in names
+
+
+def test_a_query_that_was_not_kept_whole_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = Studio.__new__(Studio)
+    studio._features, studio._encoder = tmp_path, SimpleNamespace(encode=lambda text: Query(text, ROWS, ROWS[0]))
+
+    def full(place: Path, **arrays: np.ndarray) -> None:
+        place.write_bytes(b"half")
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="no space"):
+        patched.setattr(np, "savez", full)
+        studio.encode("a dog")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert np.array_equal(studio.encode("a dog").vector, studio.encode("a dog").vector)
