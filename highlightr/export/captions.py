@@ -11,16 +11,20 @@ from pathlib import Path
 
 from highlightr.core.types import Transcript, Utterance
 from highlightr.media.cut import Piece, Texts
+from highlightr.media.fonts import undrawn_letters
 from highlightr.media.subtitles import Cue, Subtitles
 from highlightr.options import SummarizeOptions
 
-__all__ = ["CAPTION_SUFFIXES", "captions", "texts_of", "write_captions"]
+__all__ = ["CAPTION_SUFFIXES", "burned_notes", "captions", "texts_of", "write_captions"]
 
 CAPTION_SUFFIXES: Mapping[str, str] = {"srt": ".srt", "vtt": ".vtt"}
 """Name of an output to the suffix of its file."""
 
 LINE_LETTERS = 42
 """Of a line, as broadcasters have it; two lines are shown at a time."""
+
+NAMED_LETTERS = 12
+"""Of those that no font has."""
 
 _PLAIN = str.maketrans("{}<>\\", "()\u2039\u203a/")
 """What would be a tag or an escape in some format, to letters that look alike."""
@@ -45,10 +49,31 @@ def write_captions(transcript: Transcript, pieces: Sequence[Piece], places: Mapp
     Raises:
         OutputError: a place cannot be written.
     """
-    spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
-    retimed = captions(transcript).cut(spans)
+    retimed = _retimed(transcript, pieces)
     for place in places.values():
         retimed.save(place)
+
+
+def burned_notes(transcript: Transcript, pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """What of the subtitles that were drawn into the picture cannot be seen, for want of a font.
+
+    Raises:
+        CutError: there is no ffmpeg.
+    """
+    texts = [cue.text for cue in _retimed(transcript, pieces).cues]
+    undrawn = undrawn_letters(texts)
+    if not undrawn:
+        return ()
+    if set(undrawn) >= {letter for text in texts for letter in text if letter.isalnum()}:
+        return ("The burned subtitles cannot be seen: no font here has their letters; install one, such as Noto Sans.",)
+    shown = "".join(undrawn[:NAMED_LETTERS]) + ("\u2026" if len(undrawn) > NAMED_LETTERS else "")
+    return (f"The burned subtitles lack the letters {shown}, which no font here has; install one that has them.",)
+
+
+def _retimed(transcript: Transcript, pieces: Sequence[Piece]) -> Subtitles:
+    """On the time line of the summary, cut at its joins."""
+    spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
+    return captions(transcript).cut(spans)
 
 
 def _parts(utterance: Utterance) -> Iterator[Utterance]:

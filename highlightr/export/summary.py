@@ -11,7 +11,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
 from highlightr.core.types import Summary, Transcript
-from highlightr.export.captions import texts_of, write_captions
+from highlightr.export.captions import burned_notes, texts_of, write_captions
 from highlightr.export.outputs import Outputs, staged
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
@@ -78,8 +78,10 @@ def deliver(
         if summary.transcript is not None and places.captions:
             write_captions(summary.transcript, cut.pieces, places.captions)
             captions = dict(outputs.captions)
-        elif summary.transcript is None and wanted.subtitles == "burn":
-            notes += ("No subtitles were burned: nothing tells what is said.",)
+        elif wanted.subtitles == "burn":
+            nothing_said = ("No subtitles were burned: nothing tells what is said.",)
+            said = summary.transcript
+            notes += nothing_said if said is None else burned_notes(said, cut.pieces)
         named = _named(outputs, wanted) | captions
         summary = replace(summary, outputs=named, notes=(*summary.notes, *notes))
         summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)

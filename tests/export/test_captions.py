@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +102,26 @@ def test_burned_letters_are_seen_while_they_are_said(highlighter: Highlighter, t
     assert letters(burned, after) == pytest.approx(letters(soft, after), abs=0.003)
     assert tracks(burned) == []
     assert not burned.with_suffix(".srt").exists()
+
+
+def burned(talk: Path, name: str) -> dict[str, Any]:
+    return {"output": talk.with_name(f"{name}.mp4"), "ratio": 0.9, "subtitles": "burn"}
+
+
+def test_burned_letters_that_no_font_has_are_told(
+    highlighter: Highlighter, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "burned subtitles" not in " ".join(highlighter.summarize(talk, **burned(talk, "seen")).notes)
+    private = talk.parent / "private.srt"
+    private.write_text(talk.with_suffix(".en.srt").read_text().replace("e", "\ue123"))  # Which no font has.
+    summary = highlighter.summarize(talk, **burned(talk, "some"), transcript=private)
+    assert any("lack the letters \ue123, which no font here has" in note for note in summary.notes)
+    empty = talk.parent / "fonts.conf"
+    empty.write_text("<fontconfig><dir>/nowhere</dir></fontconfig>")
+    monkeypatch.setenv("FONTCONFIG_FILE", str(empty))
+    summary = highlighter.summarize(talk, **burned(talk, "none"))
+    assert any(note.startswith("The burned subtitles cannot be seen: no font") for note in summary.notes)
+    assert letters(summary.outputs["video"], 1.0) == pytest.approx(0, abs=0.003)
 
 
 def test_none_and_copied(highlighter: Highlighter, talk: Path) -> None:
