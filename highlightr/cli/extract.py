@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import DeviceChoice, PrecisionChoice
+from highlightr.cli.choices import DeviceChoice, PrecisionChoice, TranscribeChoice, TranscriptChoice
 from highlightr.cli.completion import complete_extractors, words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
@@ -36,6 +36,8 @@ def extract(
     ] = "npz",
     clip_seconds: Annotated[float | None, typer.Option(help="Length of a clip, one row each, 2 by default.")] = None,
     fps: Annotated[float | None, typer.Option(help="Rows per second, instead of a clip length.")] = None,
+    transcript: TranscriptChoice = None,
+    transcribe: TranscribeChoice = None,
     device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     compile_networks: Annotated[
@@ -56,6 +58,8 @@ def extract(
         format=file_format,
         clip_seconds=clip_seconds,
         fps=fps,
+        transcript=transcript,
+        transcribe=transcribe,
         device=device,
         precision=check_precision(precision, device),
         compile=compile_networks,
@@ -83,6 +87,7 @@ def _row(result: VideoResult) -> dict[str, Any]:
         "kept": list(result.kept),
         "absent": list(result.absent),
         "error": result.error,
+        "notes": list(result.notes),
     }
 
 
@@ -90,6 +95,7 @@ def _show(results: Sequence[VideoResult]) -> None:
     rows = []
     for result in results:
         made = ", ".join(result.written) or "-"
-        remarks = result.error or (f"absent: {', '.join(result.absent)}" if result.absent else "")
+        absent = f"absent: {', '.join(result.absent)}" if result.absent else ""
+        remarks = result.error or "; ".join(filter(None, (absent, *result.notes)))
         rows.append((result.video.name, result.state, str(result.num_clips), made, remarks))
     print_table(("video", "state", "clips", "written", "remarks"), rows)

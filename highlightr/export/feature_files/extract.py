@@ -17,11 +17,14 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, Source, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays
 from highlightr.export.feature_files.metadata import describe_video, stream_metadata
+from highlightr.export.feature_files.said import UTTERANCES, SaidFiles
 from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
 from highlightr.media import probe
 from highlightr.model_loader import open_extractor, takes
+from highlightr.transcripts import SpeechSource, find_speech
+from highlightr.zoo.speech_models import check_speech_model
 
 __all__ = ["VIDEO_SUFFIXES", "ExtractOptions", "VideoResult", "extract_to_files", "videos_in"]
 
@@ -63,6 +66,10 @@ class ExtractOptions:
     """``bf16`` or ``fp16`` for networks that run in torch: faster on a GPU, features change in the third digit."""
     compile: bool = False
     """Have torch compile those networks: a minute more at the start, faster afterwards on a GPU."""
+    transcript: Path | None = None
+    """What is said, of one video; by default subtitles beside each video or inside it."""
+    transcribe: str | None = None
+    """Recognise what is said where it is not written, by this model of faster-whisper."""
     random_seed: int | None = None
     """Run extractors whose weights are fetched on random weights; the metadata says so."""
     overwrite: bool = False
@@ -72,6 +79,8 @@ class ExtractOptions:
         if self.format not in FORMATS:
             raise ConfigError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
         check_precision(self.precision, resolve_device(self.device))
+        if self.transcribe is not None:
+            check_speech_model(self.transcribe)
         if self.fps is not None and self.clip_seconds is not None:
             raise ConfigError("give either fps or clip_seconds: a row describes 1 / fps seconds")
         for name in ("fps", "clip_seconds"):
@@ -104,6 +113,8 @@ class VideoResult:
     """Streams and signals that the video has no sound (or picture) for; their metadata says so."""
     error: str | None = None
     """Why it failed, in one line."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what is said."""
 
 
 def extract_to_files(
@@ -116,8 +127,9 @@ def extract_to_files(
 ) -> tuple[VideoResult, ...]:
     """Extract features of many videos into `out`.
 
-    Each video is decoded once for all extractors that still have something to do. A video that fails does not stop
-    the others. With `progress`, the stage is ``extract NAME`` in seconds of video.
+    Each video is decoded once for all extractors that still have something to do. What is said, where it is known, is
+    written as the signal `UTTERANCES`. A video that fails does not stop the others. With `progress`, the stage is
+    ``extract NAME`` in seconds of video.
 
     Args:
         videos: files; their names without suffix name the outputs, so they must differ.
@@ -127,12 +139,15 @@ def extract_to_files(
         progress: told how far the decoding has come.
 
     Raises:
-        ConfigError: no video or extractor, an unknown or doubled extractor, two videos of one name.
+        ConfigError: no video or extractor, an unknown or doubled extractor, two videos of one name; one transcript for
+            several videos.
         WeightsError: weights that are missing, before any work.
         OutputError: `out` cannot be written.
     """
     wanted = options or ExtractOptions()
     files = _distinct(videos)
+    if wanted.transcript is not None and len(files) > 1:
+        raise ConfigError("a transcript is of one video, and several were given; put NAME.srt beside each instead")
     _ensure(out)
     run = _Run(_open(extractors, wanted), open_store(out, wanted.format), wanted, progress or silent)
     try:
@@ -209,6 +224,7 @@ class _Run:
         self, opened: tuple[Extractor, ...], store: FeatureStore, options: ExtractOptions, progress: ProgressHook
     ) -> None:
         self._opened, self._options, self._progress = opened, options, progress
+        self._said = SaidFiles()
         self.store = store
 
     def video(self, path: Path) -> VideoResult:
@@ -220,17 +236,23 @@ class _Run:
 
     def _extract(self, source: Source) -> VideoResult:
         grid, name = TimeGrid(source.duration_seconds, self._options.row_seconds), source.path.stem
-        about = self._metadata(source, grid)
+        device = resolve_device(self._options.device)
+        speech = find_speech(source, self._options.transcript, self._options.transcribe, device)
+        about = self._metadata(source, grid, speech)
         done = {stream for stream, wanted in about.items() if self._done(wanted, name)}
         todo = [each for each in self._opened if not {*each.streams, *each.signals} <= done]
-        if not todo:
+        if done == set(about):
             return VideoResult(source.path, "skipped", grid.num_clips, source.duration_seconds, kept=tuple(about))
-        features = self._run(source, grid, todo)
+        todo += speech.extractors if UTTERANCES not in done else ()
+        features = self._run(source, grid, todo) if todo else Features(grid, {})
+        transcript, notes = speech.heard(features) if UTTERANCES not in done else (None, ())
         written, absent = {}, []
         for stream, metadata in about.items():
             if stream in done:
                 continue
             arrays = _arrays(features, stream)
+            if stream == UTTERANCES and transcript is not None:
+                arrays, metadata = self._said.arrays(transcript), {**metadata, **self._said.origin(transcript)}
             found = metadata if arrays else {**metadata, "absent": f"the video has no {metadata['modality']} part"}
             place = self.store.put(found, name, arrays)
             if arrays:
@@ -238,16 +260,19 @@ class _Run:
             else:
                 absent.append(stream)
         seconds = source.duration_seconds
-        return VideoResult(source.path, "written", grid.num_clips, seconds, written, tuple(sorted(done)), tuple(absent))
+        kept, lacking = tuple(sorted(done)), tuple(absent)
+        return VideoResult(source.path, "written", grid.num_clips, seconds, written, kept, lacking, notes=tuple(notes))
 
-    def _metadata(self, source: Source, grid: TimeGrid) -> dict[str, dict[str, Any]]:
-        """Per stream and signal."""
+    def _metadata(self, source: Source, grid: TimeGrid, speech: SpeechSource) -> dict[str, dict[str, Any]]:
+        """Per stream and signal; of what is said only where that is known or may be."""
         video = describe_video(source)
-        return {
+        about = {
             stream: stream_metadata(video, grid, each, stream)
             for each in self._opened
             for stream in (*each.streams, *each.signals)
         }
+        said = self._said.metadata(video, source.duration_seconds, speech) if speech.is_expected else None
+        return about if said is None else {**about, UTTERANCES: said}
 
     def _done(self, wanted: Mapping[str, Any], video: str) -> bool:
         return not self._options.overwrite and self.store.holds(wanted, video)

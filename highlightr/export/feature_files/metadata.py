@@ -20,7 +20,7 @@ from highlightr.core.hashing import content_hash
 from highlightr.core.types import Source, TimeGrid
 from highlightr.features.base import Extractor
 
-__all__ = ["SCHEMA_VERSION", "describe_video", "read_json", "same", "stream_metadata"]
+__all__ = ["SCHEMA_VERSION", "describe_video", "read_json", "same", "stream_metadata", "versions"]
 
 SCHEMA_VERSION = 1
 
@@ -78,7 +78,7 @@ def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extract
         "weights": [asdict(record) for record in made_by.weights],
         "random_seed": made_by.random_seed,
         "device": made_by.device,
-        "versions": _versions(),
+        "versions": versions(),
     }
     if made_by.random_seed is not None:
         made["note"] = RANDOM_NOTE
@@ -105,7 +105,8 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of what the numbers are made with."""
     from highlightr import __version__
 
     found = {"highlightr": __version__, "python": sys.version.split()[0]}

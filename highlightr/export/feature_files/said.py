@@ -1,0 +1,79 @@
+"""What is said, as a signal beside the features: one row per utterance, with its times and its words.
+
+In: a transcript and a text encoder. Out: arrays ``values`` (utterances, width) float32 unit vectors, ``times_seconds``
+and ``stops_seconds`` (utterances,) float64, and ``texts``, UTF-8 bytes of one line per utterance; and their metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from highlightr.core.types import Transcript
+from highlightr.export.feature_files.layouts import Arrays
+from highlightr.export.feature_files.metadata import SCHEMA_VERSION, versions
+from highlightr.features.lite.minilm import MiniLM
+from highlightr.features.utterances import utterance_vectors
+from highlightr.model_loader import open_text_encoder, records
+from highlightr.transcripts import SpeechSource
+
+__all__ = ["UTTERANCES", "SaidFiles"]
+
+UTTERANCES = "utterances"
+"""Name of the signal."""
+
+
+class SaidFiles:
+    """Makes the signal of many videos; the encoder is opened for the first that has a transcript."""
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return open_text_encoder(MiniLM.name)
+
+    def arrays(self, transcript: Transcript) -> Arrays:
+        """What is written."""
+        said = transcript.utterances
+        return {
+            "values": utterance_vectors(said, self._encoder),
+            "times_seconds": np.array([each.start_seconds for each in said], dtype=np.float64),
+            "stops_seconds": np.array([each.stop_seconds for each in said], dtype=np.float64),
+            "texts": np.frombuffer(_lines(transcript), dtype=np.uint8),
+        }
+
+    def origin(self, transcript: Transcript) -> dict[str, Any]:
+        """Where it is from, for the record; it decides nothing."""
+        return {"origin": transcript.origin, "language": transcript.language}
+
+    def metadata(self, video: Mapping[str, Any], duration_seconds: float, speech: SpeechSource) -> dict[str, Any]:
+        """How it is made: of a transcript that is there, or by a recogniser."""
+        transcript = speech.transcript
+        made_of = {"transcribe": speech.model} if transcript is None else {"transcript": _digest(transcript)}
+        weights = [asdict(each) for each in (*records(MiniLM.checkpoints), *speech.weights)]
+        return {
+            "schema": SCHEMA_VERSION,
+            "video": dict(video),
+            "extractor": MiniLM.name,
+            "stream": UTTERANCES,
+            "kind": "signal",
+            "width": MiniLM.width,
+            "modality": "speech",
+            "duration_seconds": duration_seconds,
+            "options": made_of,
+            "weights": weights,
+            "random_seed": None,
+            "versions": versions(),
+        }
+
+
+def _digest(transcript: Transcript) -> str:
+    times = repr([(each.start_seconds, each.stop_seconds) for each in transcript.utterances])
+    return hashlib.sha256(_lines(transcript) + times.encode()).hexdigest()
+
+
+def _lines(transcript: Transcript) -> bytes:
+    return "\n".join(" ".join(each.text.split()) for each in transcript.utterances).encode("utf-8", "replace")
