@@ -204,7 +204,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
             self.send_error(404)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_port}", seen
         httpd.shutdown()
 

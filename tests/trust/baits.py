@@ -151,7 +151,7 @@ class Listener:
 def listening(video: bytes) -> Iterator[Listener]:
     """A `Listener` that serves until the end of the block."""
     listener = Listener(video)
-    thread = threading.Thread(target=listener.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=listener.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield listener

@@ -217,22 +217,24 @@ def test_every_input_of_ffmpeg_is_fenced_in(
             assert command[last + 1].startswith("file:")
 
 
-def _calls(path: Path, matches: Callable[[ast.Call], bool]) -> bool:
-    return any(isinstance(node, ast.Call) and matches(node) for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+def _called(path: Path) -> set[str]:
+    """The names that a file calls, with what is before the dots."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    calls = [
+        node.func for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)
+    ]
+    return {ast.unparse(name) for name in calls if _last(name) in ("open", "run_ffmpeg")}
+
+
+def _last(name: ast.Name | ast.Attribute) -> str:
+    return name.id if isinstance(name, ast.Name) else name.attr
 
 
 def test_files_are_opened_in_one_place_only() -> None:
     """A new call of `av.open` or ffmpeg would have to bring its own fence: use the existing one."""
     package = Path(highlightr.__file__).parent
-    opens = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_av_open)}
+    called = {str(path.relative_to(package)): _called(path) for path in package.rglob("*.py")}
+    opens = {path for path, names in called.items() if names & {"av.open", "av.container.open"}}
     assert opens == {"media/_container/opening.py", "media/_cut/copy.py"}  # The latter opens for writing.
-    runs = {str(p.relative_to(package)) for p in package.rglob("*.py") if _calls(p, _is_run_ffmpeg)}
+    runs = {path for path, names in called.items() if any(name.split(".")[-1] == "run_ffmpeg" for name in names)}
     assert runs == {"media/_cut/encode.py", "media/_cut/copy.py", "media/_container/subtitle_tracks.py"}
-
-
-def _is_av_open(call: ast.Call) -> bool:
-    return ast.unparse(call.func) in ("av.open", "av.container.open")
-
-
-def _is_run_ffmpeg(call: ast.Call) -> bool:
-    return ast.unparse(call.func).split(".")[-1] == "run_ffmpeg"

@@ -147,7 +147,7 @@ def _at_random(count: int, tmp_path: Path) -> None:
 
 
 def test_signals_at_random_moments(tmp_path: Path) -> None:
-    _at_random(6, tmp_path)
+    _at_random(3, tmp_path)
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def test_sixty_signals_at_random_moments(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
     """SIGKILL in the middle of the cut: ffmpeg ends with it, and the next run removes the half-written folder."""
-    video = Path(shutil.copy(made("plain.mp4", seconds=60.0, size=(640, 480)), tmp_path / "video.mp4"))
+    video = Path(shutil.copy(made("plain.mp4", seconds=20.0, size=(640, 480)), tmp_path / "video.mp4"))
     preset = tmp_path / "debug.yaml"
     preset.write_text(
         "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"

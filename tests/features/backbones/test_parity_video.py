@@ -209,17 +209,17 @@ def test_i3d_flow_equals_raft_and_i3d(tmp_path: Path) -> None:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("engine", [pytest.param("onnxruntime", marks=pytest.mark.slow), "openvino"])
 def test_compiled_flow_is_that_of_torch_at_any_size(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled once, for frames of one size; landscape, portrait and odd sides go through it."""
     pytest.importorskip(engine)
-    exact = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 3)
+    exact = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 2)
     monkeypatch.setattr(NetworkSource, "random_in_torch", False)
     for part in ("raft-frames", "raft-pairs"):
         monkeypatch.setitem(FASTEST_ON_CPU, part, (engine,))
-    compiled = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 3)
+    compiled = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 2)
     assert (exact._pairs.backend, compiled._pairs.backend) == ("torch", engine)
-    for height, width, count in ((128, 128, 2), (130, 171, 4), (171, 128, 3)):
+    for height, width, count in ((128, 128, 2), (130, 171, 3), (171, 128, 2)):
         pictures = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
         flow = exact(pictures)
         assert flow.shape == (count - 1, 2, height, width)

@@ -76,4 +76,3 @@ def test_requests_are_those_of_the_protocols() -> None:
     assert create_extractor("inception-yt8m", clip_seconds=1.0, random_seed=0).request == FrameRequest(1.0, None)
     assert create_extractor("inception-imagenet", clip_seconds=2.0, random_seed=0).request == FrameRequest(1.0, 342)
     assert create_extractor("clip", clip_seconds=2.0, random_seed=0).request == FrameRequest(0.5, 224, 1e-4)
-    assert create_extractor("clip", clip_seconds=1.0, random_seed=0).request == FrameRequest(1.0, 224, 1e-4)

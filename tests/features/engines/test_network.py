@@ -84,7 +84,18 @@ def kept(home: Path) -> list[Path]:
     return sorted(home.glob("compiled/*"))
 
 
-@pytest.mark.parametrize("name", ["cnn14-16k", pytest.param("i3d-r50", marks=pytest.mark.slow), "slowfast"])
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("cnn14-16k", "onnxruntime"),
+        ("cnn14-16k", "openvino"),
+        ("slowfast", "openvino"),
+        pytest.param("slowfast", "onnxruntime", marks=pytest.mark.slow),
+        pytest.param("i3d-r50", "onnxruntime", marks=pytest.mark.slow),
+        pytest.param("i3d-r50", "openvino", marks=pytest.mark.slow),
+    ],
+    indirect=["engine"],
+)
 def test_every_engine_makes_what_torch_makes(
     name: str, engine: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
