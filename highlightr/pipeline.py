@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -117,14 +117,20 @@ class Highlighter:
         detector: Detector = "cheap",
         transcript: Path | None = None,
         transcribe: str | None = None,
+        glimpse: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
-        """The same for many queries, in their order; the video is decoded once at most."""
+        """The same for many queries, in their order; the video is decoded once at most.
+
+        `glimpse` is shown scores of the video's beginning for the first query, by what is seen and heard, while the
+        rest is decoded.
+        """
         if transcribe is not None:
             check_speech_model(transcribe)
         with self._encoding(Path(video), queries) as encoding:
             source = probe(Path(video))
             speech = find_speech(source, transcript, transcribe, self._models.device)
-            return self._analyse(source, queries, encoding, detector, speech, Stages(self._progress))
+            stages = Stages(self._progress)
+            return self._analyse(source, queries, encoding, detector, speech, stages, glimpse)
 
     def ask(self, analysis: Analysis, query: str | None) -> Analysis:
         """Score a video that was analysed for another query; nothing is read again.
@@ -249,11 +255,18 @@ class Highlighter:
         detector: Detector,
         speech: SpeechSource,
         stages: Stages,
+        glimpse: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
+
+        def look(beginning: Features) -> None:
+            if glimpse is not None and set(models.scorer_for(queries[0]).contract.required) <= set(beginning.streams):
+                whole = (Shot(0.0, beginning.grid.duration_seconds),)
+                glimpse(models.score(beginning, queries[0], encoding.result()[0], whole))
+
         with stages("extract") as advance:
             extractors = (*models.extractors_for(detector), *speech.extractors)
-            features = extract(source, grid, extractors, cache=self._cache, progress=advance)
+            features = extract(source, grid, extractors, cache=self._cache, progress=advance, glimpse=glimpse and look)
             said = speech.heard(features)
         with stages("shots"):
             shots = find_shots(features, detector)

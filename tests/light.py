@@ -38,14 +38,18 @@ class _Means(Extraction):
 
     def __init__(self, grid: TimeGrid, name: str, rate: float) -> None:
         self._rows: FloatArray = np.zeros((grid.num_clips, 1), np.float32)
-        self._grid, self._name, self._rate = grid, name, rate
+        self._grid, self._name, self._rate, self._known = grid, name, rate, 0
 
     def push(self, item: Item) -> None:
         values = getattr(item, "image", None)
         begin = getattr(item, "index", None)
         values = item.samples if values is None else values  # type: ignore[union-attr]
         begin = item.start_sample if begin is None else begin  # type: ignore[union-attr]
-        self._rows[self._grid.clip_index(begin / self._rate)] = float(np.mean(values)) / 255
+        self._known = int(self._grid.clip_index(begin / self._rate))
+        self._rows[self._known] = float(np.mean(values)) / 255
+
+    def so_far(self) -> Extracted:
+        return Extracted(streams={self._name: self._rows[: self._known].copy()})
 
     def finish(self) -> Extracted:
         return Extracted(streams={self._name: self._rows})

@@ -61,6 +61,10 @@ class Extraction(ABC):
     def push(self, item: Item) -> None:
         """Take the next item of the extractor's request."""
 
+    def so_far(self) -> Extracted:
+        """Streams of the clips from the first on that are known already, each as long as it is; none by default."""
+        return Extracted()
+
     @abstractmethod
     def finish(self) -> Extracted:
         """Return everything once the last item was pushed."""

@@ -41,6 +41,14 @@ class ClipMeans:
         np.add.at(self._sums, clips, rows * weights[:, None].astype(rows.dtype))
         np.add.at(self._weights, clips, weights)
 
+    def so_far(self) -> FloatArray:
+        """(n, width) float32: the means of the clips before the last that has rows; more may be added afterwards."""
+        count = int(np.flatnonzero(self._weights).max(initial=0))
+        filled = self._weights[:count] > 0
+        weights = np.where(filled, self._weights[:count], 1.0)[:, None]
+        means = np.asarray(self._sums[:count] / weights, dtype=np.float32)
+        return fill_gaps(means, filled) if filled.any() else means[:0]
+
     def result(self) -> FloatArray:
         """(num_clips, width) float32; a clip without rows repeats the nearest one with rows. To be called once."""
         filled = self._weights > 0

@@ -20,6 +20,7 @@ from highlightr.core.hashing import code_digest, content_key
 from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.cache import FeatureCache
+from highlightr.features.glimpses import Glimpses, Show
 from highlightr.features.workers import RequestWorkers
 from highlightr.media.decode import decode
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, Item, SampleRequest
@@ -38,6 +39,7 @@ def extract(
     *,
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
+    glimpse: Show | None = None,
 ) -> Features:
     """Compute every extractor's streams, decoding the source once for all that the cache does not hold.
 
@@ -48,6 +50,8 @@ def extract(
             features are all cached is not loaded.
         cache: each extractor's streams are kept apart, so that presets share them; `None` keeps nothing.
         progress: told how far the decoding has come.
+        glimpse: shown the features of the video's beginning while the rest is decoded (`highlightr.features.glimpses`);
+            not where features are cached.
 
     Raises:
         ConfigError: two extractors make a stream or signal of the same name.
@@ -58,11 +62,11 @@ def extract(
     _check_names(extractors)
     wanted = [each for each in extractors if source.audio is not None or each.modality != "audio"]
     if cache is None or not cache.limit_bytes:
-        return _decoded(source, grid, wanted, progress)
+        return _decoded(source, grid, wanted, progress, glimpse)
     keys = {each.name: cache_key(source, grid, each) for each in wanted}
     parts = {each.name: cache.get(keys[each.name], partial(_fits, grid, each)) for each in wanted}
     missing = [each for each in wanted if parts[each.name] is None]
-    decoded = _decoded(source, grid, missing, progress) if missing else None
+    decoded = _decoded(source, grid, missing, progress, glimpse) if missing else None
     for each in missing:
         assert decoded is not None
         parts[each.name] = part = _part(decoded, each)
@@ -102,14 +106,27 @@ def _fits(grid: TimeGrid, extractor: Extractor, part: Extracted) -> bool:
     )
 
 
-def _decoded(source: Source, grid: TimeGrid, extractors: Sequence[Extractor], progress: Progress | None) -> Features:
+def _decoded(
+    source: Source,
+    grid: TimeGrid,
+    extractors: Sequence[Extractor],
+    progress: Progress | None,
+    glimpse: Show | None,
+) -> Features:
     """One decode pass."""
     with ThreadPoolExecutor(max(1, len(extractors))) as beside:
         list(beside.map(lambda each: each.load(), extractors))
     requests, listeners = _share_requests(extractors, grid)
     report = _Report(progress, grid.duration_seconds)
     with source.unchanged(), RequestWorkers(listeners) as workers:
-        parts = workers.run(decode(source, requests), lambda name, item: report.reached(_seconds(requests[name], item)))
+        glimpses = Glimpses(grid, workers.so_far, glimpse)
+
+        def seen(name: str, item: Item) -> None:
+            seconds = _seconds(requests[name], item)
+            report.reached(seconds)
+            glimpses.reached(seconds)
+
+        parts = workers.run(decode(source, requests), seen)
     features = joined(grid, parts)
     report.done()
     return features

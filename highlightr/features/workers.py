@@ -37,6 +37,7 @@ class RequestWorker:
         self._closed = self._stopped = self._ended = False
         self._error: BaseException | None = None
         self._made: list[Extracted] = []
+        self._pushing = threading.Lock()
         self._thread = threading.Thread(target=self._work, name=f"extract-{name}", daemon=True)
         self._thread.start()
 
@@ -67,6 +68,11 @@ class RequestWorker:
         self._raise_error()
         return self._made
 
+    def so_far(self) -> list[Extracted]:
+        """What the extractions know already, in their order; waits until they are between two items."""
+        with self._pushing:
+            return [extraction.so_far() for extraction in self._extractions]
+
     def stop(self) -> None:
         """Drop the backlog and end the thread after the item that it is at."""
         with self._state:
@@ -88,8 +94,9 @@ class RequestWorker:
     def _work(self) -> None:
         try:
             while (item := self._next()) is not None:
-                for extraction in self._extractions:
-                    extraction.push(item)
+                with self._pushing:
+                    for extraction in self._extractions:
+                        extraction.push(item)
                 self._done(item)
             if not self._stopped:
                 self._made = [extraction.finish() for extraction in self._extractions]
@@ -152,6 +159,10 @@ class RequestWorkers:
         for lane in self._lanes.values():
             lane.close()
         return [made for lane in self._lanes.values() for made in lane.result()]
+
+    def so_far(self) -> list[Extracted]:
+        """What is known already, lane by lane; for `seen`, while items are read."""
+        return [made for lane in self._lanes.values() for made in lane.so_far()]
 
     def _feed(self, items: Iterable[tuple[str, Item]], seen: Callable[[str, Item], None]) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import Segment, Summary
+from highlightr.core.types import Scores, Segment, Summary
 from highlightr.pipeline import Analysis, Highlighter
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.segments import segments_of
@@ -68,8 +68,14 @@ class Analyst:
         with self._lock:
             return bool(self._of(video))
 
-    def analyse(self, video: Video, query: str | None, hook: ProgressHook = silent) -> Analysis:
-        """Score the video for a query; errors as for `Highlighter.analyse`."""
+    def analyse(
+        self,
+        video: Video,
+        query: str | None,
+        hook: ProgressHook = silent,
+        glimpse: Callable[[Scores], None] | None = None,
+    ) -> Analysis:
+        """Score the video for a query; `glimpse` and errors as for `Highlighter.analyse_queries`."""
         with self._using:
             with self._lock:
                 known = self._of(video)
@@ -81,7 +87,7 @@ class Analyst:
                 lambda highlighter: (
                     highlighter.ask(other, query)
                     if other
-                    else highlighter.analyse(video.path, query, transcribe=self.transcribe)
+                    else highlighter.analyse(video.path, query, transcribe=self.transcribe, glimpse=glimpse)
                 ),
             )
             with self._lock:

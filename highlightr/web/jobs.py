@@ -1,6 +1,6 @@
 """Work that takes long, one piece at a time: analyses and cuts wait in a queue and can be cancelled.
 
-In: a function that takes a progress hook. Out: a `Job` that pages watch. A job that is cancelled leaves its work at the
+In: a function that takes a hook. Out: a `Job` that pages watch. A job that is cancelled leaves its work at the
 next call of its hook.
 """
 
@@ -11,10 +11,9 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from highlightr.core.errors import ConfigError, HighlightrError
-from highlightr.core.progress import ProgressHook
 
 __all__ = ["Cancelled", "Job", "JobQueue"]
 
@@ -26,7 +25,6 @@ CLOSE_SECONDS = 20.0
 """How long closing waits for a cancelled job to leave."""
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Work = Callable[[ProgressHook], Mapping[str, Any]]
 
 
 class Cancelled(BaseException):
@@ -46,6 +44,8 @@ class Job:
     completed: float = 0.0
     total: float = 1.0
     error: str = ""
+    so_far: Mapping[str, Any] = field(default_factory=dict)
+    """What is known while it runs."""
     result: Mapping[str, Any] = field(default_factory=dict)
     cancelling: bool = False
 
@@ -66,8 +66,22 @@ class Job:
             "completed": round(self.completed, 2),
             "total": round(self.total, 2),
             "error": self.error,
+            "so_far": dict(self.so_far),
             "result": dict(self.result),
         }
+
+
+class JobHook(Protocol):
+    """What work tells its job: how far it has come, as a `ProgressHook`, and what is known already."""
+
+    def __call__(self, stage: str, completed: float, total: float) -> None:
+        """As `ProgressHook`; raises `Cancelled`."""
+
+    def show(self, so_far: Mapping[str, Any]) -> None:
+        """What pages can show meanwhile; raises `Cancelled`."""
+
+
+Work = Callable[[JobHook], Mapping[str, Any]]
 
 
 class JobQueue:
@@ -154,15 +168,8 @@ class JobQueue:
             self._finish(pair[0], *self._outcome(*pair))
 
     def _outcome(self, job: Job, work: Work) -> tuple[State, str, Mapping[str, Any]]:
-        def hook(stage: str, completed: float, total: float) -> None:
-            with self._changed:
-                if job.cancelling:
-                    raise Cancelled
-                job.stage, job.completed, job.total = stage, completed, total
-                self.version += 1
-
         try:
-            return "done", "", work(hook)
+            return "done", "", work(_Hook(self, job))
         except Cancelled:
             return "cancelled", "", {}
         except HighlightrError as error:
@@ -176,7 +183,32 @@ class JobQueue:
             logger.exception("%s of %s failed", job.kind, job.video_id)
             return "failed", "this failed in a way that was not foreseen; the terminal says more", {}
 
+    def change(self, job: Job, **values: Any) -> None:
+        """Change what pages see of a running job.
+
+        Raises:
+            Cancelled: it is to leave.
+        """
+        with self._changed:
+            if job.cancelling:
+                raise Cancelled
+            for name, value in values.items():
+                setattr(job, name, value)
+            self.version += 1
+
     def _finish(self, job: Job, state: State, error: str, result: Mapping[str, Any]) -> None:
         with self._changed:
-            job.state, job.error, job.result = state, error, result
+            job.state, job.error, job.result, job.so_far = state, error, result, {}
             self._tell()
+
+
+@dataclass(frozen=True)
+class _Hook:
+    queue: JobQueue
+    job: Job
+
+    def __call__(self, stage: str, completed: float, total: float) -> None:
+        self.queue.change(self.job, stage=stage, completed=completed, total=total)
+
+    def show(self, so_far: Mapping[str, Any]) -> None:
+        self.queue.change(self.job, so_far=so_far)

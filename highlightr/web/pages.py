@@ -18,18 +18,18 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from highlightr import __version__
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.files import printable
-from highlightr.core.progress import ProgressHook
 from highlightr.export.report import packaged, template
 from highlightr.selection.spans import Span
 from highlightr.web.bodies import Ask, Cancel, Propose, Save, read_body
 from highlightr.web.examples import add_example
+from highlightr.web.jobs import JobHook
 from highlightr.web.library import MOST_VIDEOS, Video
 from highlightr.web.news import MOST_LISTENERS, news
 from highlightr.web.playback import play
 from highlightr.web.shared import Studio
 from highlightr.web.state import EditedSegment, StaleStateError, StudioState, clean_query
 from highlightr.web.stills import BusyError
-from highlightr.web.view import about_video, found_in, listed, proposed
+from highlightr.web.view import about_video, beginning, found_in, listed, proposed
 from highlightr.web.writing import WriteRequest, targets_of, write
 
 __all__ = ["Pages"]
@@ -141,8 +141,8 @@ class Pages:
 
         studio.library.check_beside(video)
 
-        def work(hook: ProgressHook) -> dict[str, Any]:
-            studio.analyst.analyse(video, query, hook)
+        def work(hook: JobHook) -> dict[str, Any]:
+            studio.analyst.analyse(video, query, hook, lambda scores: hook.show(beginning(scores)))
             return {"query": query}
 
         job = studio.jobs.add("analyse", video.id, "Highlights" if query is None else query, work)

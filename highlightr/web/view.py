@@ -19,9 +19,12 @@ from highlightr.web.analyst import Proposal
 from highlightr.web.library import Video
 from highlightr.web.suggestions import suggestions
 
-__all__ = ["about_video", "found_in", "listed", "proposed"]
+__all__ = ["about_video", "beginning", "found_in", "listed", "proposed"]
 
 MOST_POINTS = 3000
+MOST_FIRST_POINTS = 400
+"""It is sent again and again."""
+
 MOST_EDGES = 5000
 MOST_CLIPS = 40_000
 """Of which reasons are told; eleven hours of one-second clips."""
@@ -58,6 +61,12 @@ def about_video(video: Video, source: Source) -> dict[str, Any]:
         "sound": source.audio is not None,
         "container": source.container.split(",")[0],
     }
+
+
+def beginning(scores: Scores) -> dict[str, Any]:
+    """The curve of the first seconds, in a box that is as long as they are, while the rest is analysed."""
+    seconds = scores.grid.duration_seconds
+    return {"seconds": seconds, "curve": line_path(scores.values, scores.grid, most=MOST_FIRST_POINTS)}
 
 
 def found_in(analysis: Analysis) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from highlightr.media.sampling import Item
+from tests import light
 from tests.web.browser import Page, chromium, needs_browser
 from tests.web.conftest import running
 from tests.web.test_writing import numbers
@@ -168,6 +171,33 @@ def test_plays_the_summary_segment_by_segment(page: Page) -> None:
     assert max(early) < 8.75
     assert min(late) > 0.95
     assert max(late) < 1.75
+    assert page.complaints() == []
+
+
+def test_the_curve_comes_as_the_analysis_runs(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, push = threading.Event(), light._Means.push
+
+    def slow(means: Any, item: Item) -> None:
+        if getattr(item, "index", 0) >= 10:
+            go_on.wait(60)
+        push(means, item)
+
+    monkeypatch.setattr(light._Means, "push", slow)
+    page.open()
+    page.find("#query").send_keys("a cat")
+    page.find("#ask button[type=submit]").click()
+    try:
+        (line,) = page.until(lambda: page.driver.find_elements("css selector", "#chart .line"), "the beginning")
+        assert "so-far" in line.get_attribute("class")
+        known = page.js("return studio.asked[0].soFar.seconds")
+        assert 3 <= known < 12
+        box = page.js("const box = arguments[0].getBoundingClientRect(); return [box.left, box.right]", line)
+        assert box == pytest.approx([page.time_at(0), page.time_at(known)], abs=3)
+        assert not page.segments()
+    finally:
+        go_on.set()
+    page.until_js("document.querySelectorAll('#chart .line:not(.so-far)').length === 1")
+    assert page.js("return document.querySelectorAll('#chart .so-far').length") == 0
     assert page.complaints() == []
 
 

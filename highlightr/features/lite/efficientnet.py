@@ -99,6 +99,10 @@ class _Extraction(Extraction):
         if len(self._images) == _BATCH:
             self._run()
 
+    def so_far(self) -> Extracted:
+        """Both streams, of the clips whose batches were run."""
+        return Extracted(streams={name: means.so_far() for name, means in self._means.items()})
+
     def finish(self) -> Extracted:
         """Run what is left and return both streams; no streams if no frame came."""
         if self._images:

@@ -89,6 +89,10 @@ class _Extraction(Extraction):
             raise TypeError(f"yamnet takes sound, got {type(item).__name__}")
         self._push(item.samples)
 
+    def so_far(self) -> Extracted:
+        """The stream, of the clips whose patches were scored."""
+        return Extracted(streams={"yamnet": self._means.so_far()})
+
     def finish(self) -> Extracted:
         """Return the stream; no stream if there was no sound."""
         if self._num_samples == 0:

@@ -109,6 +109,10 @@ export class Lanes extends Track {
       if (one === active) parts.push(svg("path", { class: `area q${one.colour}`, d: `${one.found.curve}V100H0Z` }));
       parts.push(svg("path", { class: `line q${one.colour}${one === active ? " active" : ""}`, d: one.found.curve }));
     }
+    // What is known while the rest is analysed; the whole curve takes its place.
+    for (const one of this.page.queries().filter((each) => !each.found && each.job && each.shown && each.soFar && each.soFar.curve)) {
+      parts.push(svg("path", { class: `line so-far q${one.colour}`, d: one.soFar.curve, transform: `scale(${one.soFar.seconds / this.page.duration} 1)` }));
+    }
     chart.replaceChildren(...parts);
     this.box(chart);
     $("chart-empty").hidden = shown.length > 0 || this.watched !== null;

@@ -144,7 +144,9 @@ class Studio extends Keeping {
   async news({ jobs, revisions }) {
     const mine = jobs.filter((job) => job.video === id), running = mine.find((job) => job.state === "running" && job.kind === "analyse" && job.stage === "extract");
     const watched = running ? this.duration * Math.min(running.completed / Math.max(running.total, 1e-9), 1) : null;
-    if (watched !== this.lanes.watched) { this.lanes.watched = watched; this.lanes.drawChart(); }
+    const asking = running && this.asked.find((one) => one.job === running.id);
+    if (asking) asking.soFar = running.so_far;
+    if (watched !== this.lanes.watched || asking) { this.lanes.watched = watched; this.lanes.drawChart(); }
     showJobs(this, jobs);
     for (const job of mine) {
       if (job.state === "queued" || job.state === "running" || this.finished.has(job.id)) continue;
