@@ -177,7 +177,7 @@ def filter_graph(source: Source, requests: Sequence[FrameRequest]) -> Iterator[t
 def nvdec(source: Source, requests: Sequence[FrameRequest]) -> Iterator[tuple[int, Frame]]:
     """A GPU's own decoder, through PyAV; every frame that it decodes comes back to main memory, where requests look."""
     try:
-        container = av.open(str(source.path), hwaccel=HWAccel("cuda"))
+        container = av.open(str(source.path), hwaccel=HWAccel("cuda", allow_software_fallback=False))
     except (av.FFmpegError, NotImplementedError, RuntimeError) as error:
         raise NotHere from error
     return _in_one_piece(source, [FramePicker(request, source) for request in requests], container)

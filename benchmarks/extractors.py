@@ -22,14 +22,13 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import torch
 
 from benchmarks.command import run_command
 from highlightr.core.types import Source, TimeGrid
 from highlightr.features import EXTRACTORS, create_extractor, extract
 from highlightr.features.base import Extraction
 from highlightr.media import decode, probe
-from highlightr.media.sampling import Frame, Item
+from highlightr.media.sampling import Frame, Item, Thumbnail
 
 BACKBONES = tuple(sorted(name for name, home in EXTRACTORS.items() if ".backbones." in home))
 SLOW = ("i3d", "i3d-flow")
@@ -74,7 +73,7 @@ def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
     """Time one extractor on the first seconds of a video."""
     extractor: Any = create_extractor(name, clip_seconds=options.clip_seconds, device=options.device, random_seed=0)
     grid = TimeGrid(min(options.seconds, source.duration_seconds), options.clip_seconds)
-    items = _items(source, extractor, grid)
+    items = recorded_items(source, extractor, grid)
     calls = _record(extractor, grid, items)
     for call in calls:
         np.testing.assert_allclose(call.run(), call.made, rtol=1e-4, atol=1e-4)
@@ -97,13 +96,15 @@ def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
     )
 
 
-def _items(source: Source, extractor: Any, grid: TimeGrid) -> list[Item]:
+def recorded_items(source: Source, extractor: Any, grid: TimeGrid) -> list[Item]:
     """The items of the extractor's request within the grid, decoded beforehand."""
     request, kept = extractor.request, []
     for _, item in decode(source, {"request": request}):
-        rate = request.frames_per_second if isinstance(item, Frame) else request.sample_rate
-        place = item.index if isinstance(item, Frame) else item.start_sample  # type: ignore[union-attr]
-        if place >= grid.duration_seconds * rate:
+        if isinstance(item, Frame):
+            seconds = item.index / request.frames_per_second
+        else:
+            seconds = item.time_seconds if isinstance(item, Thumbnail) else item.start_sample / request.sample_rate
+        if seconds >= grid.duration_seconds:
             break
         kept.append(item)
     return kept
@@ -119,6 +120,8 @@ class Call:
     made: Any
 
     def run(self) -> Any:
+        import torch
+
         with torch.inference_mode():
             return self.network(*self.given, **self.named)
 

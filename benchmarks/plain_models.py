@@ -1,6 +1,7 @@
 """The plain way to each extractor's streams: torch in single precision, one call per frame, window or chunk.
 
 In: decoded frames one at a time, or the whole soundtrack. Out: streams on the grid, name to (num_clips, width).
+Networks run where they lie: on the CPU, or on a GPU.
 Weights, the clips' rules and the scaling of what a network sees are the extractor's own, so that rows can be equal.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import av
@@ -15,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid, VideoStream
+from highlightr.features.backbones import davihd
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.backbones.windows import window_indices
-from highlightr.features.lite import efficientnet, logmel, motion, yamnet
+from highlightr.features.lite import efficientnet, logmel, motion, speech, yamnet
 from highlightr.media._decode.frame_converter import FrameConverter, ThumbnailMaker, num_frames
 from highlightr.media.sampling import FrameRequest
 from highlightr.zoo import weights_path
@@ -128,6 +131,10 @@ def plain_model(extractor: Any, module: Any, grid: TimeGrid, video: VideoStream)
         return PlainThumbnails(grid)
     if kind == "YamNet":
         return PlainSound(yamnet.SAMPLE_RATE, _yamnet(grid))
+    if kind == "SileroVad":
+        return PlainSound(speech.SAMPLE_RATE, _unseen(partial(speech_of, extractor)))
+    if kind == "DAViHDMel":
+        return PlainSound(davihd.HEARD_RATE, _unseen(davihd_mel))
     if kind == "LogMel":
         return PlainSound(logmel.SAMPLE_RATE, lambda samples: _audio_dynamics(samples, grid))
     if hasattr(extractor, "embed"):
@@ -162,8 +169,13 @@ def _run(module: Any, given: npt.NDArray[Any]) -> FloatArray:
     import torch
 
     with torch.inference_mode():
-        made: FloatArray = module(torch.from_numpy(np.ascontiguousarray(given))).numpy()
+        made: FloatArray = module(torch.from_numpy(np.ascontiguousarray(given)).to(_device(module))).cpu().numpy()
     return made
+
+
+def _device(module: Any) -> Any:
+    """Where a network lies."""
+    return next(module.parameters()).device
 
 
 def plain_flow(source: Any, updates: int) -> Callable[[Pixels], Any]:
@@ -176,7 +188,7 @@ def plain_flow(source: Any, updates: int) -> Callable[[Pixels], Any]:
     raft = open_raft(source, "raft-large")
 
     def flow(window: Pixels) -> Any:
-        frames = torch.from_numpy(window).permute(0, 3, 1, 2).float() * (2 / 255) - 1
+        frames = torch.from_numpy(window).to(_device(raft)).permute(0, 3, 1, 2).float() * (2 / 255) - 1
         height, width = frames.shape[-2:]
         rows, columns = (-height) % 8, (-width) % 8
         top, left = rows // 2, columns // 2
@@ -198,7 +210,7 @@ def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
         made: dict[str, FloatArray] = {}
         if extractor._rgb is not None:
             made["i3d_rgb"] = _run(extractor._rgb.module, _central(windows, crop, axis=2))
-        made["i3d_flow"] = _run(extractor._flow_network.module, _central(flow(windows[0]).numpy()[None], crop))
+        made["i3d_flow"] = _run(extractor._flow_network.module, _central(flow(windows[0]).cpu().numpy()[None], crop))
         return made
 
     return forward
@@ -260,6 +272,44 @@ def _yamnet(grid: TimeGrid) -> Callable[[FloatArray], Streams]:
         return {"yamnet": (sums[nearest] / weights[nearest, None]).astype(np.float32)}
 
     return measure
+
+
+def _unseen(measure: Callable[[FloatArray], FloatArray]) -> Callable[[FloatArray], Streams]:
+    """What makes a signal and no stream: it costs its time."""
+
+    def measured(samples: FloatArray) -> Streams:
+        measure(samples)
+        return {}
+
+    return measured
+
+
+def davihd_mel(samples: FloatArray) -> FloatArray:
+    """(n, mels): torchaudio's resampling and spectrogram of the whole sound."""
+    import torch
+    from torchaudio.functional import resample
+    from torchaudio.transforms import MelSpectrogram
+
+    mel = MelSpectrogram(
+        davihd.SAMPLE_RATE, davihd.FFT_SAMPLES, hop_length=davihd.HOP_SAMPLES, n_mels=davihd.MELS, center=True
+    )
+    with torch.inference_mode():
+        heard = resample(torch.from_numpy(samples), davihd.HEARD_RATE, davihd.SAMPLE_RATE)
+        rows: FloatArray = (mel(heard).T + davihd._LOG_OFFSET).log().numpy()
+    return rows
+
+
+def speech_of(extractor: Any, samples: FloatArray) -> FloatArray:
+    """(frames,): how likely each frame is speech, one call per frame, as the package does it."""
+    length, context = speech.FRAME_SAMPLES, np.zeros(speech._CONTEXT_SAMPLES, np.float32)
+    hidden = cell = np.zeros(speech._STATE_SHAPE, np.float32)
+    found = []
+    for frame in np.pad(samples, (0, -len(samples) % length)).reshape(-1, length):
+        given = {"input": np.concatenate([context, frame])[None], "h": hidden, "c": cell}
+        probability, hidden, cell = extractor._graph(given)
+        found.append(float(np.ravel(probability)[0]))
+        context = frame[-len(context) :]
+    return np.array(found, np.float32)
 
 
 def _audio_dynamics(samples: FloatArray, grid: TimeGrid) -> Streams:

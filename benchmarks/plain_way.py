@@ -138,8 +138,8 @@ def _read_frames(source: Source, models: Sequence[PlainPictures | PlainWindows |
 
 def _show(model: PlainPictures | PlainWindows, index: int, frame: av.VideoFrame | None, until: float | None) -> int:
     """Hand over the frame that was on screen until now; after the last one, for all intervals that are left."""
-    rate = model.request.frames_per_second
-    while frame is not None and (index < model.wanted if until is None else (index + 0.5) / rate + 1e-6 < until):
+    rate, lead = model.request.frames_per_second, model.request.lead_seconds
+    while frame is not None and (index < model.wanted if until is None else (index + 0.5) / rate - lead + 1e-6 < until):
         model.frame(index, frame)
         index += 1
     return index

@@ -11,20 +11,21 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from highlightr import model_loader
 from highlightr.core.errors import WeightsError
-from highlightr.features import Extractor
+from highlightr.features import Extractor, Weights
 from highlightr.features.engines.source import NetworkSource
 from highlightr.model_loader import Models
 from highlightr.scorers import ScorerContext
+from highlightr.zoo.hub import is_on_hub
+from highlightr.zoo.manifest import entry
 from highlightr.zoo.store import weights_path
 
 __all__ = [
@@ -128,8 +129,7 @@ def random_where_missing(wanted: bool = True) -> Iterator[None]:
 
 def _stand_ins() -> dict[str, Any]:
     """For the functions by which a preset's models are opened."""
-    real = {name: getattr(model_loader, name) for name in ("open_extractor", "open_text_encoder", "create_scorer")}
-    find = weights_path
+    find, create, recorded = weights_path, model_loader.create_scorer, model_loader.records
 
     def found(name: str) -> Path:
         try:
@@ -137,22 +137,23 @@ def _stand_ins() -> dict[str, Any]:
         except WeightsError:
             return _MISSING
 
-    def opened(kind: str, *given: Any, **named: Any) -> Any:
+    def weights(checkpoints: Collection[str], _: int | None) -> dict[str, Any]:
+        """The files, or a seed for what would have to be fetched."""
         try:
-            return real[kind](*given, **named)
+            return {"weights": {each: find(each) for each in checkpoints}} if checkpoints else {}
         except WeightsError:
-            return real[kind](*given, **named, random_seed=0)
+            if all(not is_on_hub(each) and entry(each).embedded for each in checkpoints):
+                raise
+            return {"random_seed": 0}
 
     def create_scorer(name: str, config: Any, context: ScorerContext) -> Any:
         absent = context.weights is _MISSING
-        return real["create_scorer"](name, config, replace(context, weights=None, random_seed=0) if absent else context)
+        return create(name, config, replace(context, weights=None, random_seed=0) if absent else context)
 
-    return {
-        "weights_path": found,
-        "create_scorer": create_scorer,
-        "open_extractor": partial(opened, "open_extractor"),
-        "open_text_encoder": partial(opened, "open_text_encoder"),
-    }
+    def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:
+        return recorded(each for each in checkpoints if found(each) is not _MISSING)
+
+    return {"weights_path": found, "_weights": weights, "create_scorer": create_scorer, "records": records}
 
 
 @contextmanager
