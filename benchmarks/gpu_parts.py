@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command import run_command
 from benchmarks.decoding import WAYS, NotHere, expected_picks, picks
 from benchmarks.extractors import BACKBONES, SLOW, recorded_items
 from benchmarks.gpu_rows import Row, gpu_memory, reset_peak, words
@@ -169,4 +170,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

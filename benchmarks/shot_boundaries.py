@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command import run_command
+from benchmarks.other_ways import boundaries_of, scene_detection
 from benchmarks.stitching import Captioned, Picture, deal, read_captions, table
 from highlightr.core.types import Shot, Signal, TimeGrid
 from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY
@@ -177,9 +178,7 @@ def cheap(path: Path, items: Sequence[Thumbnail], duration: float) -> list[float
 
 def content(path: Path, items: Sequence[Thumbnail], duration: float) -> list[float]:
     """PySceneDetect's ContentDetector, which decodes for itself."""
-    from scenedetect import ContentDetector, detect
-
-    return [float(start.seconds) for start, _ in detect(str(path), ContentDetector())][1:]
+    return boundaries_of(scene_detection(path, "ContentDetector"))
 
 
 class Network:

@@ -1,9 +1,10 @@
-"""The GPU check in small on the CPU: every part has its rows, what ends a process is told, and time that is over too."""
+"""The GPU check in small on the CPU: every part has its rows, what ends a process is told, and when time is over."""
 
 from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -37,7 +38,7 @@ def test_the_made_video_has_its_shots_sound_and_keyframes(video: Path) -> None:
     assert source.audio is not None
     with av.open(str(video)) as container:
         frames = [frame.to_ndarray(format="gray").astype(int) for frame in container.decode(video=0)]
-    changes = [float(np.abs(after - before).mean()) for before, after in zip(frames, frames[1:], strict=False)]
+    changes = [float(np.abs(after - before).mean()) for before, after in pairwise(frames)]
     assert len(frames) == 100
     assert int(np.argmax(changes)) == 74
     assert min(changes) > 0.5

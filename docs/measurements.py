@@ -1,0 +1,186 @@
+"""What each table of `docs/performance.md` is measured by, and how figures become its rows."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Rows = list[list[str]]
+
+HEAVY = ("clip", "davihd-mrhisum", "davihd-tvsum", "cfsum-charades", "cfsum-qvhighlights")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One table: what is run for it, and what becomes of the figures."""
+
+    module: str
+    runs: tuple[tuple[str, ...], ...]
+    """Arguments of each run behind the module's name; ``VIDEO`` and ``SHORT`` stand for the two videos, ``CLIPS``
+    for the folder of captioned clips."""
+    columns: tuple[str, ...]
+    rows: Callable[[Mapping[str, Any]], Rows]
+    """The figures of one run to its rows."""
+    prints_json: bool = False
+    """It prints its figures instead of taking ``--json``."""
+
+
+def realtime_rows(figures: Mapping[str, Any]) -> Rows:
+    """A row per length."""
+    rows = []
+    for minutes in dict.fromkeys(row["minutes"] for row in figures["rows"]):
+        runs = [row for row in figures["rows"] if row["minutes"] == minutes]
+        times = [row["times_real_time"] for row in runs]
+        decode = statistics.median(row["wall_seconds"] / row["decode_seconds"] for row in runs)
+        peak = max(row["peak_mib"] for row in runs)
+        rows.append([f"{minutes:g} min", _spread(times), f"{decode:.1f}", f"{peak:.0f}"])
+    return rows
+
+
+def growth_rows(figures: Mapping[str, Any]) -> Rows:
+    """The benchmark's own table."""
+    from benchmarks.growth import Row, growth_table
+
+    lines = growth_table([Row(**row) for row in figures["rows"]]).splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:] if line.startswith("|")]
+
+
+def second_query_rows(figures: Mapping[str, Any]) -> Rows:
+    """First and second query of each way."""
+    kept = figures["wall_and_processor_seconds"]
+    rows = []
+    for way in ("score", "summarize"):
+        first, second = ([pair[0] for pair in kept[f"{way}, {which}"]] for which in ("first", "second"))
+        share = statistics.median(100 * later / begun for later, begun in zip(second, first, strict=True))
+        rows.append([f"`{way}`", _spread(first), _spread(second), f"{share:.1f} %"])
+    return rows
+
+
+def floor_rows(figures: Mapping[str, Any]) -> Rows:
+    """One preset over the floor."""
+    median = figures["pieces"]["pipeline"]["median_seconds"]
+    each = 1000 * median / figures["video_seconds"]
+    spread = f"{figures['ratio_least']:.2f} to {figures['ratio_most']:.2f}"
+    ratios = [f"{figures['ratio']:.2f}", spread, f"{figures['strict_ratio']:.2f}"]
+    return [[f"`{figures['preset']}` ({figures['rounds']} rounds)", f"{each:.0f}", *ratios]]
+
+
+def plain_way_rows(figures: Mapping[str, Any]) -> Rows:
+    """One preset beside the plain way."""
+    ratios, processor = figures["ratios"], figures["processor_ratios"]
+    name = f"`{figures['preset']}` ({len(ratios)} rounds)"
+    return [[name, figures["video"], f"{_spread(ratios)}x", f"{min(processor):.1f} to {max(processor):.1f}x"]]
+
+
+def backends_rows(figures: Mapping[str, Any]) -> Rows:
+    """Processor milliseconds per input of each network on each backend."""
+    rows = []
+    for network in figures["networks"]:
+        by_name = {each["backend"]: each for each in network["backends"]}
+        cells = [by_name.get(name, {}).get("processor_seconds_per_input") for name in BACKENDS]
+        rows.append([network["network"], *("" if cell is None else f"{1000 * cell:.0f}" for cell in cells)])
+    return rows
+
+
+def beside_others_rows(figures: Mapping[str, Any]) -> Rows:
+    """The benchmark's own table."""
+    from benchmarks.beside_others import rows_of
+
+    return rows_of(figures)
+
+
+def flow_rows(figures: Mapping[str, Any]) -> Rows:
+    """Milliseconds per pair of frames of each way."""
+    pairs = figures["pairs"]
+    rows = []
+    for name, way in figures["ways"].items():
+        wall = [1000 * each / pairs for each in way["seconds"]]
+        processor = 1000 * statistics.median(way["processor_seconds"]) / pairs
+        rows.append([name, f"{statistics.median(wall):.0f} ({min(wall):.0f} to {max(wall):.0f})", f"{processor:.0f}"])
+    return rows
+
+
+def scorers_rows(figures: Mapping[str, Any]) -> Rows:
+    """Seconds per 1,000 clips of each scorer, and of a plain transformer of its size."""
+    kept = figures["results"]
+    presets = dict.fromkeys(each["preset"] for each in kept)
+    rows = []
+    for preset in presets:
+        own, plain = (
+            next(e for e in kept if e["preset"] == preset and (e["case"] == "scorer") is is_own)
+            for is_own in (True, False)
+        )
+        seconds = [f"{each['seconds_per_1000_clips']:.2f}" for each in (own, plain)]
+        rows.append([f"`{preset}`", f"{own['parameters'] / 1e6:.1f} M", *seconds])
+    return rows
+
+
+BACKENDS = ("torch", "torch, channels last", "onnxruntime", "OpenVINO")
+
+MEASUREMENTS: Mapping[str, Measurement] = {
+    "realtime": Measurement(
+        "benchmarks.realtime",
+        (("VIDEO", "--minutes", "1", "--repeat", "5"),),
+        ("video", "times real time", "times a bare decode", "peak, MiB"),
+        realtime_rows,
+    ),
+    "growth": Measurement(
+        "benchmarks.growth",
+        (("VIDEO", "--svg", "docs/growth.svg"),),
+        ("series", "size", "wall, s", "s per minute or query", "growth", "peak, MiB"),
+        growth_rows,
+    ),
+    "second-query": Measurement(
+        "benchmarks.second_query",
+        (("VIDEO", "--minutes", "10", "--repeat", "1"),),
+        ("command", "first query, s", "second query, s", "share"),
+        second_query_rows,
+    ),
+    "floor": Measurement(
+        "benchmarks.floor",
+        (
+            ("VIDEO", "--preset", "lite", "--query", "a cat", "--rounds", "5"),
+            *(("SHORT", "--preset", name, "--random-weights", "--rounds", "2") for name in HEAVY),
+        ),
+        ("preset", "ms per second of video", "over the floor", "rounds", "where the encoder alone counts for the cut"),
+        floor_rows,
+    ),
+    "plain-way": Measurement(
+        "benchmarks.plain_way",
+        (
+            ("VIDEO", "--preset", "lite", "--rounds", "3"),
+            *(("SHORT", "--preset", name, "--random-weights", "--rounds", "2") for name in HEAVY),
+        ),
+        ("preset", "video", "wall time", "processor time"),
+        plain_way_rows,
+    ),
+    "beside-others": Measurement(
+        "benchmarks.beside_others",
+        (("--data", "CLIPS", "--rounds", "3"),),
+        ("way", "wall, s", "processor, s", "times a decode", "peak, MiB", "joins", "elsewhere", "best second", "right"),
+        beside_others_rows,
+    ),
+    "backends": Measurement(
+        "benchmarks.backends",
+        (("SHORT",),),
+        ("network", "torch", "torch, channels last", "onnxruntime", "OpenVINO"),
+        backends_rows,
+    ),
+    "flow": Measurement(
+        "benchmarks.flow", (("VIDEO",),), ("way", "ms per pair, wall time", "processor time"), flow_rows
+    ),
+    "scorers": Measurement(
+        "benchmarks.scorers",
+        ((),),
+        ("preset", "parameters", "s per 1,000 clips", "plain transformer, s"),
+        scorers_rows,
+        prints_json=True,
+    ),
+}
+
+
+def _spread(values: Sequence[float]) -> str:
+    middle = f"{statistics.median(values):.2f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.2f} to {max(values):.2f})"
