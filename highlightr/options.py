@@ -20,12 +20,12 @@ from typing import Any, Literal, get_args
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioChoice, HdrChoice, SubtitleChoice
+from highlightr.core.types import AudioChoice, CutChoice, HdrChoice, SubtitleChoice
+from highlightr.media.cut_choices import check_cut_choice
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo.speech_models import check_speech_model
 
 __all__ = [
-    "Cut",
     "SummarizeOptions",
     "TimelineFormat",
     "Transition",
@@ -37,7 +37,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-Cut = Literal["exact", "copy"]
 Transition = Literal["none", "fade"]
 
 TimelineFormat = Literal["otio", "edl", "fcpxml", "premiere", "llc", "csv", "chapters", "vtt", "ffconcat"]
@@ -67,8 +66,9 @@ class SummarizeOptions:
     """Also write each segment as a file into this folder, named by rank, time and title."""
     thumbnails: Path | None = None
     """Also write a picture of each segment into this folder, named as `clips` are."""
-    cut: Cut = "exact"
-    """How pieces are written: `exact` to the frame, or `copy` at keyframes, fast and without re-encoding."""
+    cut: CutChoice = "exact"
+    """How pieces are written: `exact` to the frame, re-encoded; `smart` to the frame, copied but for the ends of
+    pieces; `auto`: smart where that is proven for the video, otherwise exact; `copy` at keyframes, not re-encoded."""
     hdr: HdrChoice | None = None
     """High dynamic range: `keep` it (HEVC, 10 bits), or map it to standard range (`sdr`); by default kept where ffmpeg
     can encode it."""
@@ -94,7 +94,7 @@ class SummarizeOptions:
     """Budget and the rules of choosing."""
 
     def __post_init__(self) -> None:
-        choices = (("cut", Cut), ("transition", Transition), ("hdr", HdrChoice), ("subtitles", SubtitleChoice))
+        choices = (("cut", CutChoice), ("transition", Transition), ("hdr", HdrChoice), ("subtitles", SubtitleChoice))
         for name, known in choices:
             value = getattr(self, name)
             if value not in get_args(known) and (name, value) != ("hdr", None):
@@ -108,14 +108,8 @@ class SummarizeOptions:
         track = self.audio_track
         if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
-        if self.cut == "copy" and self.hdr == "sdr":
-            raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
-        if self.cut == "copy" and self.transition == "fade":
-            raise ConfigError("copied packets cannot fade: leave out --copy or --transition fade")
-        if self.cut == "copy" and self.subtitles == "burn":
-            raise ConfigError("copied packets keep their picture: leave out --copy or --subtitles burn")
-        if self.cut == "copy" and track == "mix":
-            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
+        fade, burn = self.transition == "fade", self.subtitles == "burn"
+        check_cut_choice(self.cut, hdr=self.hdr, fade=fade, burn=burn, mix_audio=track == "mix")
 
     @classmethod
     def from_keywords(cls, defaults: Mapping[str, Any] | None = None, /, **keywords: Any) -> SummarizeOptions:

@@ -69,7 +69,7 @@ def test_spans(value: Any, spans: tuple[tuple[float, float], ...]) -> None:
         ({"fill": "yes"}, "fill must be bool"),
         ({"max_clips": 2.5}, "max_clips must be int"),
         ({"order": "name"}, "order must be"),
-        ({"cut": "smartly"}, "cut must be exact or"),
+        ({"cut": "smartly"}, "cut must be auto or exact or"),
         ({"transition": "wipe"}, "transition must be none or fade"),
         ({"transition": "fade", "copy": True}, "copied packets cannot fade"),
         ({"hdr": "sdr", "cut": "copy"}, "copied packets keep their colours"),

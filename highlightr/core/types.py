@@ -30,6 +30,10 @@ AudioChoice = int | Literal["all", "mix"]
 SubtitleChoice = Literal["soft", "burn", "none"]
 """Whether what is said is a track of the file that is written, part of its picture, or left out."""
 
+CutChoice = Literal["auto", "exact", "smart", "copy"]
+"""How pieces are written: ``exact`` encodes every picture anew; ``smart`` is as exact and copies most;
+``auto`` is smart where that is proven, otherwise exact; ``copy`` copies all, from keyframe to keyframe."""
+
 HdrChoice = Literal["keep", "sdr"]
 """What is done with high dynamic range."""
 

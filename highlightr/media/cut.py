@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.files import check_output, whole_file, whole_folder
-from highlightr.core.types import HdrChoice, Segment, Source
+from highlightr.core.types import CutChoice, HdrChoice, Segment, Source
 from highlightr.media._cut.result import CutResult, Piece
+from highlightr.media._cut.smart_cut import write_smart
+from highlightr.media._cut.splice import NotSmartError
 from highlightr.media._cut.texts import Texts
 from highlightr.media._cut.verified import CutChoices, Written, write_copied, write_encoded
 from highlightr.media.outputs import check_suffix
@@ -34,7 +36,7 @@ def cut_summary(
     output: Path,
     *,
     overwrite: bool = False,
-    copy: bool = False,
+    cut: CutChoice = "exact",
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
     fade: bool = False,
@@ -53,7 +55,7 @@ def cut_summary(
         segments: in the order in which they are to appear.
         output: an .mp4, .m4v, .mov or .mkv file.
         overwrite: replace the file if it exists.
-        copy: copy packets instead of re-encoding.
+        cut: how pieces are written; copying moves boundaries outwards to keyframes, every other way is exact.
         hdr: ``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can.
         mix_audio: write one audio track, the sum of all that are heard.
         fade: let pieces end in black and silence and the next ones begin there.
@@ -68,7 +70,7 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    how = CutChoices(copy, hdr, mix_audio, fade, texts)
+    how = CutChoices(cut, hdr, mix_audio, fade, texts)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
@@ -83,7 +85,7 @@ def cut_clips(
     suffix: str = ".mp4",
     names: Sequence[str] | None = None,
     overwrite: bool = False,
-    copy: bool = False,
+    cut: CutChoice = "exact",
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
     texts: Texts = _OWN_TEXTS,
@@ -98,7 +100,7 @@ def cut_clips(
         suffix: of the files.
         names: their names without suffix; by default ``NAME.001`` and so on.
         overwrite: replace files that exist.
-        copy: copy packets instead of re-encoding.
+        cut: how pieces are written; copying moves boundaries outwards to keyframes, every other way is exact.
         hdr: as for `cut_summary`.
         mix_audio: as for `cut_summary`.
         texts: as for `cut_summary`.
@@ -107,7 +109,7 @@ def cut_clips(
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    how = CutChoices(copy, hdr, mix_audio, texts=texts)
+    how = CutChoices(cut, hdr, mix_audio, texts=texts)
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
     files = [f"{stem}{suffix}" for stem in stems]
@@ -135,14 +137,39 @@ def _write(
     progress: CutProgress | None,
 ) -> Written:
     """Write one file and verify it."""
-    if how.copy:
+    if how.cut == "copy":
         written = write_copied(source, spans, path, progress, how.texts)
-    else:
+    elif how.cut == "exact":
         written = write_encoded(source, spans, path, how, progress, still_width)
+    else:
+        written = _write_smart(source, spans, path, how, progress, still_width)
     if still_width is not None and written.stills is None:
         middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in written.pieces]
         written = replace(written, stills=grab_thumbnails(source, middles, width=still_width))
     return written
+
+
+def _write_smart(
+    source: Source,
+    spans: list[tuple[float, float]],
+    path: Path,
+    how: CutChoices,
+    progress: CutProgress | None,
+    still_width: int | None,
+) -> Written:
+    """Smart, or else in the way that the choice of cut leaves."""
+    try:
+        written = write_smart(source, spans, path, how, progress)
+    except NotSmartError as error:
+        if how.cut == "smart":
+            raise CutError(f"{source.path}: cannot be cut smart: {error}; use --cut exact") from error
+        written = write_encoded(source, spans, path, how, progress, still_width)
+        return replace(written, notes=(*written.notes, f"All pictures were encoded anew: {error}."))
+    copied = sum(piece.copied_pictures for piece in written.pieces)
+    total = copied + sum(piece.encoded_pictures for piece in written.pieces)
+    return replace(
+        written, notes=(*written.notes, f"{copied} of {total} pictures were copied, the others encoded anew.")
+    )
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

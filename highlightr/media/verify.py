@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import HighlightrError
 from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._decode.nal import NalReader
 
 if TYPE_CHECKING:
     import av
@@ -170,6 +171,8 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
 class _Trial:
     """Decodes the first picture of each piece, and those from its last keyframe on.
 
+    Where all frames are known, it goes on from one piece to the next as a player does, and nothing may be damaged.
+
     Args:
         stream: of the packets.
         planned: where pieces begin, and whether all their frames are known.
@@ -182,33 +185,37 @@ class _Trial:
         self._starts, self._seen = sorted(planned.starts), seen
         # Pictures that follow a copied keyframe may need those before it, and are left out.
         self._needs_all = planned.shown is not None
+        self._nal = NalReader(self._decoder.codec.canonical_name, self._decoder.extradata)
         self._piece = -1
         self._group: list[av.Packet[Any]] = []
 
     def push(self, packet: av.Packet[Any], shown: float) -> None:
         """Take the next packet of the file."""
         piece = bisect_right(self._starts, shown + _SAME_SECONDS) - 1
-        if packet.is_keyframe:
+        if packet.is_keyframe and (self._nal.begins_afresh(packet) or not self._needs_all):
             if piece > self._piece:
-                self.finish()
+                for group in [[*self._group, packet]] if self._needs_all else [self._group, [packet]]:
+                    self._try(group)
                 self._piece = piece
-                self._try([packet])
             self._group = []
         self._group.append(packet)
 
     def finish(self) -> None:
         """The piece is at its end."""
-        if self._group:
-            self._try(self._group)
+        self._try(self._group)
 
     def _try(self, group: Sequence[av.Packet[Any]]) -> None:
         import av
 
+        if not group:
+            return
         try:
             frames = [frame for packet in group for frame in self._decoder.decode(packet)]
             frames += self._decoder.decode(None)
         except av.FFmpegError:
             frames = []
+        if self._needs_all:
+            frames = [frame for frame in frames if not frame.is_corrupt]
         self._decoder.flush_buffers()
         if len(frames) < (len(group) if self._needs_all else 1):
             self._seen.undecoded.append(self._starts[max(0, self._piece)])

@@ -14,10 +14,10 @@ from typing import Any
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import make_folder, printable
 from highlightr.core.progress import ProgressHook
-from highlightr.core.types import SubtitleChoice, Summary
+from highlightr.core.types import CutChoice, SubtitleChoice, Summary
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
-from highlightr.options import Cut, SummarizeOptions, TimelineFormat
+from highlightr.options import SummarizeOptions, TimelineFormat
 from highlightr.selection.spans import Span
 from highlightr.web.analyst import Analyst
 from highlightr.web.library import Library, Video
@@ -39,7 +39,7 @@ class WriteRequest:
     clips: bool = False
     folder: str | None = None
     """Below the library's folder; `None`: beside the video."""
-    cut: Cut = "exact"
+    cut: CutChoice = "exact"
     subtitles: SubtitleChoice = "soft"
     overwrite: bool = False
 

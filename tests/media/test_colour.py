@@ -147,7 +147,7 @@ def test_high_dynamic_range_stays(transfer: str, number: int, suffix: str, tmp_p
     source = hdr(tmp_path / "in.mp4", transfer)
     for copy in (False, True):
         output = tmp_path / f"{copy}{suffix}"
-        result = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], output, copy=copy)
+        result = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], output, cut="copy" if copy else "exact")
         assert labels(output) == ("yuv420p10le", 1, 9, 9, number)
         assert error_inside(shown_bars(output, SD), shown_bars(source, SD)) <= 2
         assert not [note for note in result.notes if "Copied" not in note]
@@ -247,7 +247,7 @@ def test_dolby_vision_files(tmp_path: Path) -> None:
     own = probe(with_dolby_vision(tmp_path / "five.mp4", 5, 0))
     with pytest.raises(CutError, match=r"five\.mp4: its Dolby Vision picture \(profile 5\)"):
         cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "five-out.mp4")
-    assert cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "copied.mp4", copy=True).seconds >= 1
+    assert cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "copied.mp4", cut="copy").seconds >= 1
 
 
 def test_stills_of_high_dynamic_range_are_for_any_screen(tmp_path: Path) -> None:

@@ -66,4 +66,4 @@ def test_one_piece_does_not_fade(source: Path, tmp_path: Path) -> None:
 
 def test_copied_packets_cannot_fade(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot fade"):
-        cut_summary(probe(source), SEGMENTS, tmp_path / "out.mp4", copy=True, fade=True)
+        cut_summary(probe(source), SEGMENTS, tmp_path / "out.mp4", cut="copy", fade=True)

@@ -117,7 +117,7 @@ def test_copied_pictures_without_a_steady_rate_keep_their_times(
     """Decode times say how long until the next picture is decoded, not until it is shown."""
     path = made("unsteady.mp4", times=tuple(variable_times(6.0, seed)), options=B_FRAMES)
     segments = [Segment(start, stop, 0.5) for start, stop in spans]
-    result = cut_summary(probe(path), segments, tmp_path / f"cut{suffix}", copy=True)
+    result = cut_summary(probe(path), segments, tmp_path / f"cut{suffix}", cut="copy")
     expected = [
         (number, piece.output_start_seconds + shown - piece.start_seconds)
         for piece in result.pieces

@@ -17,7 +17,7 @@ from highlightr.media import probe
 from highlightr.media._container import subtitle_tracks
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
-from highlightr.media._cut import encode
+from highlightr.media._cut import inputs
 from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
@@ -99,10 +99,10 @@ PATHS = ("one run", "joined runs", "copy", "clips")
 
 def cut(path: Path, folder: Path, how: str, suffix: str, monkeypatch: pytest.MonkeyPatch) -> CutResult:
     if how == "joined runs":
-        monkeypatch.setattr(encode, "_MOST_INPUTS", 1)
+        monkeypatch.setattr(inputs, "_MOST_INPUTS", 1)
     if how == "clips":
         return cut_clips(probe(path), SEGMENTS, folder / "clips", suffix=suffix)[0]
-    return cut_summary(probe(path), SEGMENTS, folder / f"out{suffix}", copy=how == "copy")
+    return cut_summary(probe(path), SEGMENTS, folder / f"out{suffix}", cut="copy" if how == "copy" else "exact")
 
 
 @pytest.mark.parametrize("how", PATHS)
@@ -144,9 +144,13 @@ def test_what_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
     tags = ["-metadata", "lens=50 mm", "-metadata", "artist=Me"]
     run_ffmpeg(["-i", f"file:{made('plain.mp4')}", "-c", "copy", *tags, f"file:{source}"])
     for copy in (False, True):
-        result = cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mp4", copy=copy)
+        result = cut_summary(
+            probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mp4", cut="copy" if copy else "exact"
+        )
         assert result.notes[-1] == "Not kept in .mp4: the tags lens."
-        kept = cut_summary(probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", copy=copy)
+        kept = cut_summary(
+            probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", cut="copy" if copy else "exact"
+        )
         assert not any("Not kept" in note for note in kept.notes)
 
 
@@ -190,7 +194,7 @@ def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:
     assert sounds() == alone
     assert sounds(choice=2) == [alone[1]]
     assert sounds(mix_audio=True) == [[True, True, True]]
-    assert sounds(copy=True, choice=2) == [alone[1]]
+    assert sounds(cut="copy", choice=2) == [alone[1]]
 
 
 def test_a_mix_lasts_as_long_as_the_picture(tmp_path: Path) -> None:
@@ -206,16 +210,16 @@ def test_a_mix_lasts_as_long_as_the_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unusual_channels_are_written(layout: str, copy: bool, tmp_path: Path) -> None:
     path = with_tone(tmp_path / "odd.mov", f"1000:{LAYOUTS[layout]}")
-    result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "out.mov", copy=copy)
+    result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "out.mov", cut="copy" if copy else "exact")
     assert 0.2 < loudness(heard(probe(result.path)), 1000) < 1.2
 
 
 def test_copied_packets_cannot_be_mixed_or_mapped(tmp_path: Path) -> None:
     source = probe(made("plain.mp4"))
     with pytest.raises(ConfigError, match="leave out --copy or --audio-track mix"):
-        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", copy=True, mix_audio=True)
+        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", cut="copy", mix_audio=True)
     with pytest.raises(ConfigError, match="leave out --copy or --hdr sdr"):
-        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", copy=True, hdr="sdr")
+        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", cut="copy", hdr="sdr")
 
 
 def test_streams_that_no_summary_holds_are_named(tmp_path: Path) -> None:
@@ -236,7 +240,9 @@ def test_a_cover_comes_along(suffix: str, tmp_path: Path) -> None:
     inputs = ["-i", f"file:{made('plain.mp4')}", "-i", f"file:{cover}"]
     run_ffmpeg([*inputs, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic", f"file:{path}"])
     for copy in (False, True):
-        result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / f"{copy}{suffix}", copy=copy)
+        result = cut_summary(
+            probe(path), [Segment(0, 1, 1.0)], tmp_path / f"{copy}{suffix}", cut="copy" if copy else "exact"
+        )
         with reading(result.path) as container:
             covers = read_contents(container, 0).covers
         assert [one.data for one in covers] == [cover.read_bytes()]

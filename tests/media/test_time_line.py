@@ -137,9 +137,9 @@ def test_recordings_whose_sound_differs(name: str, tmp_path: Path) -> None:
         shown = times[numbers.index(number)]
         assert min(abs(click - shown) for click in clicks) < 0.045
     with pytest.raises(CutError, match=r"its sound changes its codec, rate or channels at [12]\.\d s of the summary"):
-        cut_summary(source, [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", copy=True)
+        cut_summary(source, [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", cut="copy")
     if not name.startswith("codec"):  # The container names one codec, that of the first recording.
-        assert cut_summary(source, [Segment(7.0, 9.0, 0.5)], tmp_path / "copy.mkv", copy=True).seconds > 1.9
+        assert cut_summary(source, [Segment(7.0, 9.0, 0.5)], tmp_path / "copy.mkv", cut="copy").seconds > 1.9
 
 
 def test_a_copy_of_recordings_whose_pictures_differ(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_copy_of_recordings_whose_pictures_differ(tmp_path: Path) -> None:
     path = tmp_path / "joined.ts"
     path.write_bytes(_part(tmp_path / "a.ts", 0, 6, *X264, "-c:a", "aac") + larger)
     with pytest.raises(CutError, match="cannot be copied, its pictures change from 160x120 to 320x240"):
-        cut_summary(probe(path), [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", copy=True)
+        cut_summary(probe(path), [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", cut="copy")
     assert not (tmp_path / "copy.mkv").exists()
 
 
@@ -231,7 +231,7 @@ def test_a_picture_that_is_shorter_than_the_sound(suffix: str, tmp_path: Path) -
     result = _cut(source, [(4.0, 9.0)], tmp_path / "cut.mp4")
     assert result.seconds == pytest.approx(1.0, abs=0.1)
     assert any("sound goes on for 7" in note for note in result.notes)
-    copied = cut_summary(source, [Segment(4.5, 5.0, 0.5)], tmp_path / "copied.mkv", copy=True)
+    copied = cut_summary(source, [Segment(4.5, 5.0, 0.5)], tmp_path / "copied.mkv", cut="copy")
     # The demuxer of a transport stream holds the last picture back until the file ends.
     assert len(_frames(copied.path)[0]) == round(copied.seconds * 25)
 

@@ -73,7 +73,7 @@ def test_a_copy_that_is_short_of_pictures_is_not_delivered(
     monkeypatch.setattr(copying._Copier, "_write", lossy)
     output = tmp_path / f"cut{suffix}"
     with pytest.raises(CutError, match="cannot be copied, it has 45 pictures instead of 50"):
-        cut_summary(probe(_written()), [Segment(0.0, 2.0, 1.0)], output, copy=True)
+        cut_summary(probe(_written()), [Segment(0.0, 2.0, 1.0)], output, cut="copy")
     assert not output.exists()
 
 

@@ -145,7 +145,7 @@ def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]
     return [
         lambda: list(decode(source, {"frames": FrameRequest(2.0), "all": ThumbnailRequest()})),
         lambda: grab_thumbnails(source, [0.5]),
-        lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, copy=copy),
+        lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, cut="copy" if copy else "exact"),
         lambda: _encode.encode_pieces(
             source, plan, [take], [Piece(0, 1, 0, 1, 0)], output, None
         ),  # Straight to ffmpeg.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["SLACK", "copy_pieces", "plan_copy"]
+__all__ = ["SLACK", "copy_pieces", "decode_times", "last_durations", "plan_copy"]
 
 _EARLY_SECONDS = 1
 """Reading begins this much before a piece, for sound that lies before its picture in the file."""
@@ -122,12 +122,12 @@ def copy_pieces(
         extras = make_extras(source, plan, pieces, output, folder, 1)
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
         mapped = ["-map", "0:v", *(["-map", "0:a"] if source.audio_tracks else []), "-c", "copy", *frame_rate(source)]
-        mapped += _durations(last, sum(piece.seconds for piece in pieces))
+        mapped += last_durations(last, sum(piece.seconds for piece in pieces))
         is_tagged = source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"]
         run_ffmpeg([*reading, *mapped, *(HVC1 if is_tagged else ()), *extras.outputs, *container(output)])
 
 
-def _durations(last: Fraction, stop: float) -> list[str]:
+def last_durations(last: Fraction, stop: float) -> list[str]:
     """Arguments that let the last picture shown last to the end of the file, and no other one longer.
 
     Packets say how long until the next one is decoded, which differs from that where frames have no steady rate. The

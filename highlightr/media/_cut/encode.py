@@ -6,18 +6,17 @@ the piece (`picture`, `sound`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from highlightr.core.device import core_count
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
-from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
+from highlightr.media._container.opening import file_url
 from highlightr.media._cut.codecs import HVC1, container, frame_rate, picture_codec, sound_codec
 from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
-from highlightr.media._cut.frame_times import Reach
+from highlightr.media._cut.inputs import batches, take_input
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import middles, picture_graph
 from highlightr.media._cut.plan import Take
@@ -28,12 +27,6 @@ from highlightr.media._cut.texts import burning
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import MUXERS, check_suffix
-
-_MEMORY_BYTES = 320 << 20
-_FRAMES_HELD = 16
-"""Decoded frames that one waiting input holds, at most; with the budget above it bounds the inputs of one run."""
-
-_MOST_INPUTS = 16
 
 _LONG_SECONDS = Fraction(1, 5)
 """A picture that lasts longer stands still: slides, a screen, very low rates."""
@@ -61,14 +54,14 @@ def encode_pieces(
         CutError: ffmpeg failed.
     """
     total = float(sum(take.stop - take.start for take in takes))
-    batches = list(_batches(source, plan, takes))
+    runs = list(batches(source, plan, takes))
     parts: list[tuple[Path, float]] = []
     made: list[bytes] | None = None if stills is None else []
     with extras_folder(output) as folder:
-        is_whole = len(batches) == 1 and not counts_frames(source, plan, pieces, output)
+        is_whole = len(runs) == 1 and not counts_frames(source, plan, pieces, output)
         count = len(takes) if is_whole else 1
         extras = make_extras(source, plan, pieces, output, folder, count)
-        for number, batch in enumerate(batches):
+        for number, batch in enumerate(runs):
             part = output if is_whole else output.with_name(f"part{number:05d}.mov")
             raw = output.with_name("stills.rgb")
             pictures = [] if stills is None else stills.output(raw)
@@ -93,13 +86,6 @@ def _in_seconds(progress: Callable[[float, float], None], batch: Sequence[Take],
     return lambda frame: progress(began + seconds * min(1.0, frame / frames), total)
 
 
-def _batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
-    frame_bytes = source.video.width * source.video.height * 3 // 2 * (1 if plan.contents.picture.bits <= 8 else 2)
-    size = max(1, min(_MOST_INPUTS, _MEMORY_BYTES // (frame_bytes * _FRAMES_HELD)))
-    for first in range(0, len(takes), size):
-        yield takes[first : first + size]
-
-
 def _encode_arguments(
     source: Source,
     plan: OutputPlan,
@@ -114,9 +100,8 @@ def _encode_arguments(
     arguments = ["-copyts"]
     began = takes[0].offset
     for take in takes:
-        arguments += ["-format_whitelist", DEMUXERS, "-threads", str(_decoder_threads())]
         arguments += ["-reinit_filter", "0"] if plan.shapes_of(take) else []
-        arguments += _input(source, take.reach)
+        arguments += take_input(source, take)
     arguments += extras.inputs if extras is not None else ()
     arguments += ["-filter_complex", picture_graph(source, plan, takes, began, stills, burn), "-map", "[v]"]
     if plan.sound:
@@ -146,21 +131,6 @@ def _keyframes(takes: Sequence[Take]) -> list[Fraction]:
     """The first and the last frame of each piece: players go there at once, and both are decoded to verify the file."""
     ends = {take.shown[number] for take in takes if take.frames for number in (0, -1)}
     return [time - takes[0].offset - GUARD_SECONDS for time in sorted(ends)]
-
-
-def _input(source: Source, reach: Reach) -> list[str]:
-    """The file, the time that is sought in it or the bytes that are read of it."""
-    if reach.span is not None and reach.format is not None:
-        return ["-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.format, "-i", range_url(source.path, reach.span)]
-    arguments = ["-protocol_whitelist", "file"]
-    if reach.seek_seconds is not None:
-        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.seek_seconds)]
-    return [*arguments, "-i", file_url(source.path)]
-
-
-def _decoder_threads() -> int:
-    """A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it."""
-    return max(1, core_count() // 4)
 
 
 def _join(source: Source, plan: OutputPlan, parts: Sequence[tuple[Path, float]], output: Path, extras: Extras) -> None:

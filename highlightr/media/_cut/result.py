@@ -25,6 +25,8 @@ class Piece:
     output_start_seconds: float
     """Where it begins in the output."""
     method: Method = "encoded"
+    copied_pictures: int = 0
+    encoded_pictures: int = 0
 
     @property
     def seconds(self) -> float:

@@ -8,17 +8,16 @@ other codecs, and where headers differ, keyframes are decoded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source, VideoStream
 from highlightr.media._container.limits import WIDEST_PIXEL
-from highlightr.media._container.opening import open_range, packets, start_seconds
+from highlightr.media._container.opening import packets
 from highlightr.media._cut.plan import Take
+from highlightr.media._cut.reached import reached
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import Stamps
 
 if TYPE_CHECKING:
     import av
@@ -62,7 +61,7 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
     headers, found = _Headers(stream), {}
     aspect = video.sample_aspect_ratio if _tells_aspect(container) else None
     for take in takes:
-        with _reached(container, source, take) as (part, same):
+        with reached(container, source, take) as (part, same):
             keyframes = list(_keyframes(part, same, take))
             if all(headers.is_unchanged(packet) for _, packet in keyframes):
                 continue
@@ -70,19 +69,6 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
         if any(shape.looks != first or shape.samples != shapes[0].samples for shape in shapes):
             found[take] = shapes
     return found
-
-
-@contextmanager
-def _reached(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[InputContainer, Any]]:
-    """The file or a part of it, at the place from which a piece is read, and its video."""
-    reach, stream = take.reach, container.streams[source.video.index]
-    if reach.span is not None and reach.format is not None:
-        with open_range(source.path, reach.span, reach.format) as part:
-            yield part, next((one for one in part.streams.video if one.id == stream.id), None)
-        return
-    zero = start_seconds(container)
-    Stamps(container, stream).seek(Fraction(0) if reach.seek_seconds is None else reach.seek_seconds - zero)
-    yield container, stream
 
 
 def _tells_aspect(container: InputContainer) -> bool:

@@ -6,13 +6,14 @@ missing in it; then the one before stays on screen, and a note says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from highlightr.core.errors import ConfigError, CutError
-from highlightr.core.types import HdrChoice, Source
+from highlightr.core.errors import CutError
+from highlightr.core.types import CutChoice, HdrChoice, Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.copy import SLACK, copy_pieces, plan_copy
@@ -26,6 +27,7 @@ from highlightr.media._cut.result import Piece
 from highlightr.media._cut.stills import Stills, plan_stills
 from highlightr.media._cut.texts import Texts, with_texts
 from highlightr.media._cut.time_notes import time_notes
+from highlightr.media.cut_choices import check_cut_choice
 from highlightr.media.verify import Planned, Verdict, check_video
 
 Progress = Callable[[float, float], None]
@@ -44,7 +46,7 @@ _MOST_MISSING = 0.5
 class CutChoices:
     """What the caller chose."""
 
-    copy: bool
+    cut: CutChoice
     hdr: HdrChoice | None
     mix_audio: bool
     fade: bool = False
@@ -53,14 +55,8 @@ class CutChoices:
     """What is done with subtitles."""
 
     def __post_init__(self) -> None:
-        if self.copy and self.hdr == "sdr":
-            raise ConfigError("copied packets keep their colours: leave out --copy or --hdr sdr")
-        if self.copy and self.fade:
-            raise ConfigError("copied packets cannot fade: leave out --copy or --transition fade")
-        if self.copy and self.texts.how == "burn":
-            raise ConfigError("copied packets keep their picture: leave out --copy or --subtitles burn")
-        if self.copy and self.mix_audio:
-            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
+        burn = self.texts.how == "burn"
+        check_cut_choice(self.cut, hdr=self.hdr, fade=self.fade, burn=burn, mix_audio=self.mix_audio)
 
 
 @dataclass(frozen=True)
@@ -88,11 +84,11 @@ def write_encoded(
     """
     before: tuple[CutPlan, Verdict] | None = None
     for caution in (0, _SAFEST):
-        cut, plan, looks, notes = _planned(source, spans, choices, caution, still_width)
+        cut, plan, looks, notes = planned_cut(source, spans, choices, caution, still_width)
         if before is not None and before[0] == cut:
             break
         stills = encode_pieces(source, plan, cut.takes, cut.pieces, output, progress, looks)
-        verdict = check_video(output, _expected(cut, plan))
+        verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):
             break
         before = cut, verdict
@@ -102,7 +98,7 @@ def write_encoded(
         )
     missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
     notes = (*notes, *missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
-    return Written(cut.pieces, _per_piece(cut, stills), notes)
+    return Written(tuple(_counted(cut)), _per_piece(cut, stills), notes)
 
 
 def write_copied(
@@ -159,13 +155,14 @@ def _shift(seconds: float) -> str:
     return f"{abs(seconds):.1f} s {'later' if seconds > 0 else 'earlier'}"
 
 
-def _planned(
+def planned_cut(
     source: Source,
     spans: Sequence[tuple[float, float]],
     choices: CutChoices,
     caution: int,
     still_width: int | None,
 ) -> tuple[CutPlan, OutputPlan, Stills | None, tuple[str, ...]]:
+    """What an exact cut is to hold, how it is made, its stills, and notes."""
     with reading(source.path) as container:
         contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         cut = plan_encode(container, source, spans, caution)
@@ -177,11 +174,19 @@ def _planned(
         return cut, plan, looks, time_notes(container, source)
 
 
-def _expected(cut: CutPlan, plan: OutputPlan) -> Planned:
+def expected(cut: CutPlan, plan: OutputPlan) -> Planned:
     """What the file should hold."""
     starts = [float(take.offset) for take in cut.takes if take.frames]
     loose = max((take.loose_seconds for take in cut.takes), default=Fraction(0))
     return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown], float(loose))
+
+
+def _counted(cut: CutPlan) -> Iterator[Piece]:
+    """The pieces, with how many pictures of each were written."""
+    begins = [piece.output_start_seconds for piece in cut.pieces]
+    for number, piece in enumerate(cut.pieces, start=1):
+        own = (len(take.frames) for take in cut.takes if bisect_right(begins, float(take.offset)) == number)
+        yield replace(piece, encoded_pictures=sum(own))
 
 
 def _per_piece(cut: CutPlan, stills: list[bytes] | None) -> list[bytes] | None:

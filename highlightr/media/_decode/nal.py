@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["NalReader"]
+__all__ = ["NalReader", "units_between_start_codes"]
 
 _H264_PICTURES = frozenset({1, 2, 3, 4, 5})
 _H264_IDR = 5
@@ -55,6 +55,12 @@ class NalReader:
         """Whether the file's header holds the parameter sets, and packets give the lengths of their units."""
         return self._length_size > 0
 
+    def units(self, data: bytes) -> list[bytes]:
+        """The units of a packet, whole."""
+        if self.is_described:
+            return [data[start:stop] for start, stop in self._units(memoryview(data))]
+        return units_between_start_codes(data)
+
     def parameter_sets(self, packet: Any) -> frozenset[bytes]:
         """Those that the packet brings along, whole; empty where they are in the header alone, or not described."""
         if not self.is_described:
@@ -64,14 +70,9 @@ class NalReader:
 
     def sequence_sets(self, packet: Any) -> frozenset[bytes]:
         """Sequence parameter sets, whole, that a packet of a stream without description brings along."""
-        data, wanted = bytes(packet), _SEQUENCE_SETS.get(self._codec or "")
-        begins = [3 + position for position in _start_codes(data)]
-        ends = [*(begin - 3 for begin in begins[1:]), len(data)]
-        return frozenset(
-            data[begin:end].rstrip(b"\0")
-            for begin, end in zip(begins, ends, strict=True)
-            if begin < len(data) and self._unit_type(data[begin]) == wanted
-        )
+        wanted = _SEQUENCE_SETS.get(self._codec or "")
+        units = units_between_start_codes(bytes(packet))
+        return frozenset(unit for unit in units if self._unit_type(unit[0]) == wanted)
 
     def _unit_type(self, header: int) -> int:
         return header & 31 if self._codec == "h264" else header >> 1 & 63
@@ -179,6 +180,14 @@ class NalReader:
     @staticmethod
     def _by_start_code(data: bytes) -> Iterator[bytes]:
         return (data[position + 3 : position + 5] for position in _start_codes(data) if position < len(data) - 4)
+
+
+def units_between_start_codes(data: bytes) -> list[bytes]:
+    """The units of a packet or header that gives no lengths, whole."""
+    begins = [3 + position for position in _start_codes(data)]
+    ends = [*(begin - 3 for begin in begins[1:]), len(data)]
+    units = (data[begin:end].rstrip(b"\0") for begin, end in zip(begins, ends, strict=True))
+    return [unit for unit in units if unit]
 
 
 def _start_codes(data: bytes) -> Iterator[int]:

@@ -1,0 +1,46 @@
+"""What ffmpeg reads: a source once for each take, as many at a time as fit into memory.
+
+In: takes. Out: arguments, each input's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from highlightr.core.device import core_count
+from highlightr.core.types import Source
+from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
+from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.plan import Take
+from highlightr.media._cut.ticks import decimal
+
+_MEMORY_BYTES = 320 << 20
+_FRAMES_HELD = 16
+"""Decoded frames that one waiting input holds, at most; with the budget above it bounds the inputs of one run."""
+
+_MOST_INPUTS = 16
+
+
+def batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
+    """The takes of one run after the other."""
+    frame_bytes = source.video.width * source.video.height * 3 // 2 * (1 if plan.contents.picture.bits <= 8 else 2)
+    size = max(1, min(_MOST_INPUTS, _MEMORY_BYTES // (frame_bytes * _FRAMES_HELD)))
+    for first in range(0, len(takes), size):
+        yield takes[first : first + size]
+
+
+def take_input(source: Source, take: Take) -> list[str]:
+    """The file, the time that is sought in it or the bytes that are read of it."""
+    reach, decoding = take.reach, ["-format_whitelist", DEMUXERS, "-threads", str(_decoder_threads())]
+    if reach.span is not None and reach.format is not None:
+        fenced = [*decoding, "-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.format]
+        return [*fenced, "-i", range_url(source.path, reach.span)]
+    arguments = [*decoding, "-protocol_whitelist", "file"]
+    if reach.seek_seconds is not None:
+        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.seek_seconds)]
+    return [*arguments, "-i", file_url(source.path)]
+
+
+def _decoder_threads() -> int:
+    """A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it."""
+    return max(1, core_count() // 4)

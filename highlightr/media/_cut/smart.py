@@ -1,0 +1,247 @@
+"""Cutting smart: exact to the frame, and most pictures copied as they are.
+
+What lies before the first usable keyframe of a piece is encoded anew, and what lies behind the last picture that can be
+copied; the sound as in an exact cut. In: the plan of an exact cut. Out: the same file but for the pictures' bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import Source
+from highlightr.media._container.opening import file_url, reading
+from highlightr.media._cut.codecs import container, frame_rate, sound_codec
+from highlightr.media._cut.colour import ColourPlan
+from highlightr.media._cut.copy import decode_times, last_durations
+from highlightr.media._cut.extras import extras_folder, make_extras
+from highlightr.media._cut.inputs import batches, take_input
+from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.picture import picture_graph
+from highlightr.media._cut.plan import CutPlan, Take
+from highlightr.media._cut.sound import sound_graph
+from highlightr.media._cut.splice import NotSmartError, Splice
+from highlightr.media._cut.stretches import Stretch, read_take
+from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
+from highlightr.media.ffmpeg import run_ffmpeg
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+_TIME_BASE = Fraction(1, 90_000)
+_SAME_SECONDS = Fraction(2, 1000)
+"""Matroska rounds to a millisecond."""
+
+Progress = Callable[[float, float], None]
+
+
+def write_stretches(
+    source: Source,
+    plan: OutputPlan,
+    cut: CutPlan,
+    stretches: Sequence[Stretch],
+    splice: Splice,
+    output: Path,
+    progress: Progress | None,
+) -> None:
+    """Encode what has to be, put all pictures one after the other, and add the sound and what comes along.
+
+    Raises:
+        NotSmartError: the source, or what the encoder makes of it, is not as planned.
+        CutError: ffmpeg failed, or there is no room.
+    """
+    with extras_folder(output) as folder:
+        encoded = _encode(source, plan, stretches, splice, folder, _told(progress, cut))
+        pictures = folder / "pictures.mp4"
+        _write_pictures(source, list(_ordered(stretches, encoded)), encoded, splice, cut.seconds, pictures)
+        sounds = _sounds(source, plan, cut, folder)
+        extras = make_extras(source, plan, cut.pieces, output, folder, 1 + bool(sounds))
+        arguments = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds, *extras.inputs]
+        mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else []), "-c:v:0", "copy", *frame_rate(source)]
+        mapped += last_durations(max(cut.shown), float(cut.seconds))
+        run_ffmpeg([*arguments, *mapped, *sound_codec(plan.sound), *extras.outputs, *container(output)])
+        if progress is not None:
+            progress(float(cut.seconds), float(cut.seconds))
+
+
+def _told(progress: Progress | None, cut: CutPlan) -> Callable[[float], None] | None:
+    """The hook for the share of pictures that are encoded; the rest takes little."""
+    seconds = float(cut.seconds)
+    return None if progress is None else lambda share: progress(seconds * min(share, 1.0), seconds)
+
+
+def _encode(
+    source: Source,
+    plan: OutputPlan,
+    stretches: Sequence[Stretch],
+    splice: Splice,
+    folder: Path,
+    told: Callable[[float], None] | None,
+) -> list[Path]:
+    """Files that hold the pictures which are encoded anew, in order."""
+    takes = [stretch.take for stretch in stretches if not stretch.is_copied]
+    total = sum(len(take.frames) for take in takes)
+    coded = splice.encoder(max(stretch.reorder for stretch in stretches))
+    labelled = replace(plan, colour=ColourPlan(filters=tuple(splice.filters())))
+    parts: list[Path] = []
+    done = 0
+    for run in batches(source, plan, takes):
+        # The lengths of MP4, counted in decode times, would hide the last picture where some are out of order.
+        parts.append(folder / f"part{len(parts):05d}.mkv")
+        arguments = [*_encode_arguments(source, labelled, run, coded), *container(parts[-1])]
+        run_ffmpeg(arguments, progress=told and partial(_share, told, done, total))
+        done += sum(len(take.frames) for take in run)
+    return parts
+
+
+def _share(told: Callable[[float], None], done: int, total: int, frame: int) -> None:
+    told((done + frame) / total)
+
+
+def _encode_arguments(source: Source, plan: OutputPlan, run: Sequence[Take], coded: list[str]) -> list[str]:
+    """Of one run, up to the file that it writes."""
+    began = run[0].offset
+    arguments = ["-copyts"]
+    for take in run:
+        # A rotation stays what the container says of all pictures.
+        arguments += ["-noautorotate", *take_input(source, take)]
+    arguments += ["-filter_complex", picture_graph(source, plan, run, began, None), "-map", "[v]"]
+    keyframes = [take.shown[0] - began - GUARD_SECONDS for take in run]
+    arguments += ["-force_key_frames:v:0", ",".join(map(decimal, keyframes)), *coded]
+    return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-map_chapters", "-1"]
+
+
+def _write_pictures(
+    source: Source,
+    stretches: Sequence[Stretch],
+    parts: Sequence[Path],
+    splice: Splice,
+    seconds: Fraction,
+    path: Path,
+) -> None:
+    """All pictures in one file, dated as in the output, which has so many seconds."""
+    import av
+
+    shown = [round(time / _TIME_BASE) for stretch in stretches for time in stretch.shown]
+    decoded = decode_times(shown)
+    # The lengths of MP4 are counted in decode times: the first waits as long as the last one was.
+    decoded = decode_times(shown, shown[-1] - decoded[-1])
+    ends = dict(pairwise([*sorted(shown), round(seconds / _TIME_BASE)]))
+    reorder = max(stretch.reorder for stretch in stretches)
+    with reading(source.path) as container:
+        try:
+            with av.open(file_url(path), "w", format="mp4", options={"strict": "unofficial"}) as writing:
+                stream: Any = container.streams[source.video.index]
+                outlet: Any = writing.add_stream_from_template(stream, opaque=True)
+                outlet.codec_context.extradata = splice.description(_description(parts), reorder)
+                outlet.time_base = _TIME_BASE
+                packets = _packets(container, source, stretches, parts, splice)
+                for (data, is_keyframe), pts, dts in zip(packets, shown, decoded, strict=True):
+                    packet: av.Packet[Any] = av.Packet(data)
+                    packet.stream, packet.time_base, packet.is_keyframe = outlet, _TIME_BASE, is_keyframe
+                    packet.pts, packet.dts, packet.duration = pts, dts, ends[pts] - pts
+                    writing.mux(packet)
+        except ValueError as error:
+            raise NotSmartError("its pictures are not those that were planned") from error
+        except av.FFmpegError as error:
+            raise CutError(f"{path.parent}: cannot be written ({error.strerror}); free some space") from error
+
+
+def _packets(
+    container: InputContainer,
+    source: Source,
+    stretches: Sequence[Stretch],
+    parts: Sequence[Path],
+    splice: Splice,
+) -> Iterator[tuple[bytes, bool]]:
+    """Every picture of the output, and whether it is a keyframe."""
+    encoded = _encoded(parts)
+    for stretch in stretches:
+        if stretch.is_copied:
+            yield from _copied(container, source, stretch, splice)
+            continue
+        for packet in islice(encoded, len(stretch.order)):
+            yield splice.encoded(packet), packet.is_keyframe
+
+
+def _ordered(stretches: Sequence[Stretch], parts: Sequence[Path]) -> Iterator[Stretch]:
+    """The stretches, with the order in which the encoder wrote their pictures.
+
+    Raises:
+        NotSmartError: these are not the pictures that were planned.
+    """
+    encoded = (((packet.pts or 0) * packet.time_base, packet.is_keyframe) for packet in _encoded(parts))
+    for stretch in stretches:
+        if stretch.is_copied:
+            yield stretch
+            continue
+        packets = list(islice(encoded, len(stretch.order)))
+        times = sorted(time for time, _ in packets)
+        planned = [time - stretch.take.offset for time in stretch.take.shown]
+        if len(set(times)) < len(planned) or packets[0] != (times[0], True):
+            raise NotSmartError("some of its pictures cannot be decoded")
+        if any(abs(time - times[0] - due) > _SAME_SECONDS for time, due in zip(times, planned, strict=True)):
+            raise NotSmartError("some of its pictures decode to another time")
+        yield replace(stretch, order=tuple(times.index(time) for time, _ in packets))
+    if next(encoded, None) is not None:
+        raise NotSmartError("it decodes to other pictures than planned")
+
+
+def _encoded(parts: Sequence[Path]) -> Iterator[av.Packet[Any]]:
+    for part in parts:
+        with reading(part) as container:
+            yield from (packet for packet in container.demux(container.streams.video[0]) if packet.size)
+
+
+def _copied(
+    container: InputContainer, source: Source, stretch: Stretch, splice: Splice
+) -> Iterator[tuple[bytes, bool]]:
+    wanted = [stretch.take.frames[place] for place in stretch.order]
+    number = 0
+    for shown, packet in read_take(container, source, stretch.take):
+        if number == 0 and (shown != wanted[0] or not splice.is_fresh(packet)):
+            continue
+        if number == len(wanted) or shown != wanted[number]:
+            break
+        number += 1
+        yield splice.copied(packet), packet.is_keyframe
+    if number < len(wanted):
+        raise NotSmartError("it does not read the same twice")
+
+
+def _description(parts: Sequence[Path]) -> bytes:
+    """The header of what was encoded; empty where nothing was."""
+    headers = set()
+    for part in parts:
+        with reading(part) as container:
+            headers.add(bytes(container.streams.video[0].codec_context.extradata or b""))
+    if len(headers) > 1:
+        raise NotSmartError("what the encoder writes differs")
+    return headers.pop() if headers else b""
+
+
+def _sounds(source: Source, plan: OutputPlan, cut: CutPlan, folder: Path) -> list[str]:
+    """The sound of all pieces, as an input of ffmpeg; PCM, because AAC gains its encoder's padding at every join."""
+    if not plan.sound:
+        return []
+    lines = ["ffconcat version 1.0"]
+    for number, run in enumerate(batches(source, plan, cut.takes)):
+        began, part = run[0].offset, folder / f"sound{number:05d}.mov"
+        arguments = ["-copyts", *(word for take in run for word in take_input(source, take))]
+        arguments += ["-filter_complex", sound_graph(plan.sound, run, began, plan.fades)]
+        arguments += [word for track in range(len(plan.sound)) for word in ("-map", f"[a{track}]")]
+        run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
+        lines += [f"file {part.name}", f"duration {decimal(run[-1].offset + run[-1].stop - run[-1].start - began)}"]
+    listing = folder / "sounds.txt"
+    try:
+        listing.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    except OSError as error:
+        raise CutError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
+    return ["-protocol_whitelist", "file", "-f", "concat", "-i", file_url(listing)]

@@ -1,0 +1,91 @@
+"""A smart cut: decided, written, verified.
+
+In: a probed source and spans. Out: a file that is as an exact cut would be, or a `NotSmartError` that says why not.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from highlightr.core.types import Source
+from highlightr.media._container.opening import reading
+from highlightr.media._cut.h264 import H264Splice
+from highlightr.media._cut.kept import not_kept
+from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.plan import CutPlan
+from highlightr.media._cut.result import Method, Piece
+from highlightr.media._cut.smart import write_stretches
+from highlightr.media._cut.splice import NotSmartError, Splice
+from highlightr.media._cut.stretches import Stretch, plan_stretches
+from highlightr.media._cut.verified import CutChoices, Progress, Written, expected, planned_cut
+from highlightr.media.verify import check_video
+
+_SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice}
+"""Codec to what splices it."""
+
+
+def write_smart(
+    source: Source,
+    spans: Sequence[tuple[float, float]],
+    output: Path,
+    choices: CutChoices,
+    progress: Progress | None,
+) -> Written:
+    """Copy what can be, encode the rest, and make sure that the file holds all of it.
+
+    Raises:
+        NotSmartError: this source or these choices ask for pictures that are all encoded anew, or a check failed.
+        CutError: ffmpeg failed, or no span has a picture.
+    """
+    if choices.fade or choices.texts.how == "burn":
+        raise NotSmartError("its pictures are to be changed")
+    if source.video.codec not in _SPLICES:
+        raise NotSmartError(f"only H.264 is, not {source.video.codec}")
+    cut, plan, _, notes = planned_cut(source, spans, choices, 0, None)
+    _check(source, cut, plan)
+    with reading(source.path) as container:
+        splice = _SPLICES[source.video.codec](container.streams[source.video.index])
+        stretches = plan_stretches(container, source, cut, splice.is_fresh)
+    if not any(stretch.is_copied for stretch in stretches):
+        raise NotSmartError("no keyframe is followed by pictures enough within a chosen span")
+    write_stretches(source, plan, cut, stretches, splice, output, progress)
+    starts = [float(stretch.take.offset) for stretch in stretches]
+    verdict = check_video(output, replace(expected(cut, plan), starts=starts))
+    if not verdict.is_as_planned:
+        raise NotSmartError(verdict.fault or f"{len(verdict.missing)} pictures are missing in what was written")
+    pieces = tuple(_counted(cut.pieces, stretches))
+    return Written(pieces, None, (*notes, *plan.notes, *not_kept(source, plan, pieces, output)))
+
+
+def _check(source: Source, cut: CutPlan, plan: OutputPlan) -> None:
+    """Refuse what filters would change, and what is not proven.
+
+    Raises:
+        NotSmartError: what it is.
+    """
+    picture = plan.contents.picture
+    if picture.interlaced or plan.colour.deinterlace:
+        raise NotSmartError("its pictures are interlaced")
+    if picture.hdr is not None or picture.dolby_vision is not None:
+        raise NotSmartError("its pictures have high dynamic range")
+    if plan.shapes:
+        raise NotSmartError("its pictures change their size or colours")
+    if source.video.dated_when_decoded:
+        raise NotSmartError("it does not say when its pictures are shown")
+    if len(cut.takes) > len(cut.pieces):
+        raise NotSmartError("its clock jumps within a chosen span")
+
+
+def _counted(pieces: Sequence[Piece], stretches: Sequence[Stretch]) -> Iterator[Piece]:
+    """The pieces, with how many pictures of each were written in which way."""
+    begins = [piece.output_start_seconds for piece in pieces]
+    for number, piece in enumerate(pieces):
+        own = [one for one in stretches if bisect_right(begins, float(one.take.offset)) == number + 1]
+        copied = sum(len(stretch.order) for stretch in own if stretch.is_copied)
+        total = sum(len(stretch.take.frames) for stretch in own)
+        method: Method = "encoded" if not copied else "smart" if copied < total else "copied"
+        yield replace(piece, method=method, copied_pictures=copied, encoded_pictures=total - copied)

@@ -1,0 +1,129 @@
+"""Which pictures of a cut are copied and which are encoded anew.
+
+In: the plan of an exact cut, and the open source. Out: stretches that follow each other, with the same pictures at the
+same times. A copied one begins with an IDR picture, from which on nothing refers to anything before it, and holds all
+that follows it in decode order up to where the pictures so far are, in order of display, all up to some moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.types import Source
+from highlightr.media._container.opening import best_video, packets
+from highlightr.media._cut.frame_times import FrameTimes, frame_times
+from highlightr.media._cut.plan import CutPlan, Take
+from highlightr.media._cut.reached import reached
+from highlightr.media._cut.splice import NotSmartError
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+_FEWEST = 8
+"""Pictures that are worth a splice."""
+
+IsFresh = Callable[[Any], bool]
+"""Whether a packet holds a picture from which on nothing refers to anything before it."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a take that is written in one way."""
+
+    take: Take
+    is_copied: bool
+    order: tuple[int, ...]
+    """Which of the take's frames comes when in decode order; that of display, where the encoder has not decided yet."""
+
+    @property
+    def shown(self) -> list[Fraction]:
+        """When its pictures appear in the output, in decode order."""
+        shown = self.take.shown
+        return [shown[place] for place in self.order]
+
+    @property
+    def reorder(self) -> int:
+        """How many pictures are decoded before one that is shown before them, at most."""
+        return max(number - place for number, place in enumerate(self.order))
+
+
+def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, is_fresh: IsFresh) -> tuple[Stretch, ...]:
+    """Take every take apart.
+
+    Raises:
+        NotSmartError: the source's timestamps are not all there, or not all different.
+    """
+    times = frame_times(container, source, best_video(container, source.path))
+    stretches: list[Stretch] = []
+    for take in cut.takes:
+        if take.smallest_step is not None:
+            raise NotSmartError("some of its pictures have the same timestamp")
+        order = _copied(take, read_take(container, source, take), is_fresh)
+        stretches += _apart(times, take, order)
+    return tuple(stretches)
+
+
+def read_take(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    """The packets of the pictures of a take, in decode order, with the time at which each is shown.
+
+    Raises:
+        NotSmartError: one has no time, or is damaged.
+    """
+    with reached(container, source, take) as (part, stream):
+        for packet in packets(part, stream) if stream is not None else ():
+            if packet.size == 0:
+                continue
+            if packet.pts is None or packet.is_corrupt or packet.has_sidedata("new_extradata"):
+                raise NotSmartError("its pictures are not all dated, whole and of one kind")
+            shown = packet.pts * packet.time_base - take.reach.clock
+            if packet.dts is not None and packet.dts * packet.time_base - take.reach.clock >= take.stop:
+                return
+            # What an edit list hides is decoded, but not shown.
+            yield (Fraction(-1) if packet.is_discard else shown), packet
+
+
+def _copied(take: Take, read: Iterator[tuple[Fraction, av.Packet[Any]]], is_fresh: IsFresh) -> tuple[int, ...]:
+    """Of the pictures that can be copied: the first, and how many; in decode order, as numbers of the take's frames."""
+    places = {time: place for place, time in enumerate(take.frames)}
+    order: list[int] = []
+    whole = 0
+    for shown, packet in read:
+        place = places.get(shown)
+        if not order and (place is None or not is_fresh(packet)):
+            continue
+        if place is None or place < (order or [place])[0]:
+            break
+        order.append(place)
+        if max(order[whole:]) - order[0] == len(order) - 1:
+            whole = len(order)
+    return tuple(order[:whole])
+
+
+def _apart(times: FrameTimes, take: Take, order: Sequence[int]) -> Iterator[Stretch]:
+    """The stretches of one take."""
+    if len(order) < _FEWEST:
+        yield _encoded(take)
+        return
+    first, last = order[0], order[0] + len(order)
+    if first > 0:
+        yield _encoded(_part(take, take, 0, first))
+    yield Stretch(_part(take, take, first, last), True, tuple(place - first for place in order))
+    if last < len(take.frames):
+        reach = next(times.reach(take.frames[last]))
+        yield _encoded(_part(take, replace(take, reach=reach), last, len(take.frames)))
+
+
+def _encoded(take: Take) -> Stretch:
+    return Stretch(take, False, tuple(range(len(take.frames))))
+
+
+def _part(take: Take, reached: Take, first: int, last: int) -> Take:
+    """Some of its frames, at the same time of the output."""
+    start = take.start if first == 0 else take.frames[first]
+    stop = take.stop if last == len(take.frames) else take.frames[last]
+    offset = take.offset + start - take.start
+    return replace(reached, start=start, stop=stop, offset=offset, frames=take.frames[first:last])

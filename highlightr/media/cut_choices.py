@@ -1,0 +1,36 @@
+"""Which ways of cutting go with what else is asked for."""
+
+from __future__ import annotations
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.types import CutChoice, HdrChoice
+
+__all__ = ["check_cut_choice"]
+
+
+def check_cut_choice(
+    cut: CutChoice, *, hdr: HdrChoice | None = None, fade: bool = False, burn: bool = False, mix_audio: bool = False
+) -> None:
+    """Refuse what copied packets cannot have; ``auto`` and ``exact`` go with everything.
+
+    Args:
+        cut: how pieces are written.
+        hdr: what is done with high dynamic range.
+        fade: whether pieces fade.
+        burn: whether subtitles are drawn into the picture.
+        mix_audio: whether audio tracks are summed to one.
+
+    Raises:
+        ConfigError: two choices that exclude each other.
+    """
+    if cut not in ("copy", "smart"):
+        return
+    way = "--copy" if cut == "copy" else "--cut smart"
+    if hdr == "sdr":
+        raise ConfigError(f"copied packets keep their colours: leave out {way} or --hdr sdr")
+    if fade:
+        raise ConfigError(f"copied packets cannot fade: leave out {way} or --transition fade")
+    if burn:
+        raise ConfigError(f"copied packets keep their picture: leave out {way} or --subtitles burn")
+    if mix_audio and cut == "copy":
+        raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
