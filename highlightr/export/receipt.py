@@ -175,6 +175,8 @@ def _piece(piece: Piece) -> dict[str, Any]:
         **_span(piece.start_seconds, piece.stop_seconds),
         "output_start_seconds": _seconds(piece.output_start_seconds),
         "method": piece.method,
+        "copied_pictures": piece.copied_pictures,
+        "encoded_pictures": piece.encoded_pictures,
         "start_moved_seconds": _seconds(piece.start_moved_seconds),
         "stop_moved_seconds": _seconds(piece.stop_moved_seconds),
     }

@@ -69,7 +69,7 @@ def test_no_query_and_no_sound_satisfy_the_schema(tmp_path: Path) -> None:
 
 
 def test_how_each_piece_was_cut_is_told(tmp_path: Path) -> None:
-    pieces = (Piece(9.0, 14.0, 8.5, 14.5, 0.0, "copied"), Piece(30.0, 34.0, 30.0, 34.0, 6.0))
+    pieces = (Piece(9.0, 14.0, 8.5, 14.5, 0.0, "copied", 150, 0), Piece(30.0, 34.0, 30.0, 34.0, 6.0))
     cut = CutResult(tmp_path / "out.mp4", pieces)
     receipt = build_receipt(example(tmp_path / "in.mp4"), scorer="zeroshot", cut=cut)
     VALIDATOR.validate(receipt)
@@ -78,6 +78,8 @@ def test_how_each_piece_was_cut_is_told(tmp_path: Path) -> None:
         "stop_seconds": 14.5,
         "output_start_seconds": 0.0,
         "method": "copied",
+        "copied_pictures": 150,
+        "encoded_pictures": 0,
         "start_moved_seconds": -0.5,
         "stop_moved_seconds": 0.5,
     }

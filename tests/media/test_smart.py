@@ -1,16 +1,20 @@
 """Smart cuts: as exact as any, copied pictures bit for bit as in the source, one stream for two decoders.
 
 Frame n carries the number n. Every output is decoded by FFmpeg and, where the ffmpeg at hand has it, by libopenh264,
-which share no code; libopenh264 does not decode every B-frame as FFmpeg does, so it is compared with itself.
+which share no code (HEVC: by libde265); it does not decode every B-frame as FFmpeg does, so it is compared with itself.
 """
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import av
@@ -21,7 +25,7 @@ from highlightr.core.types import Segment, Source
 from highlightr.media import probe
 from highlightr.media._cut.bits import BitReader, escaped, ue, unescaped, unit_of
 from highlightr.media._cut.descriptions import avcc, described_units
-from highlightr.media._cut.sequence_set import read_sequence_set
+from highlightr.media._cut.h264_set import read_sequence_set
 from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from tests.media.test_cut import sync_errors, watch
@@ -39,6 +43,11 @@ def x264(*parameters: str, preset: str = "veryfast", profile: str = "high", gop:
     return ("-c:v", "libx264", "-preset", preset, "-profile:v", profile, "-crf", "23", "-x264-params", more)
 
 
+def x265(*parameters: str, preset: str = "ultrafast") -> tuple[str, ...]:
+    more = ":".join(("log-level=error:keyint=25:min-keyint=25", *parameters))
+    return ("-c:v", "libx265", "-preset", preset, "-x265-params", more)
+
+
 ROWS: Mapping[str, tuple[str, ...]] = {
     "high.mp4": x264(),
     "baseline.mp4": x264(profile="baseline"),
@@ -48,6 +57,8 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "open.mp4": x264("open-gop=1"),
     "constant.ts": (*x264("nal-hrd=cbr:force-cfr=1"), "-b:v", "200k", "-maxrate", "200k", "-bufsize", "200k"),
     "labels.mp4": (*x264(), "-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709"),
+    "hevc.mp4": x265(),
+    "hevc.mkv": x265("open-gop=0:radl=2:bframes=4"),
     "full.mp4": (*x264(), "-vf", "scale=out_range=pc", "-pix_fmt", "yuvj420p", "-color_range", "pc"),
 }
 
@@ -67,6 +78,12 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "matrices.mp4": x264("cqm=jvt"),
     "refresh.mp4": ("-c:v", "libx264", "-x264-params", "intra-refresh=1:keyint=25:bframes=0"),
     "cisco.mp4": ("-c:v", "libopenh264", "-g", "25", "-b:v", "300k"),
+    "hevc.ts": x265("repeat-headers=1:aud=1"),
+    "hevc-plain.mp4": x265("open-gop=0:bframes=0"),
+    "hevc-medium.mp4": x265("bframes=8:b-adapt=0:ref=5", preset="medium"),
+    "hevc-lists.mp4": x265("scaling-list=default:slices=2"),
+    "hevc-labels.mp4": (*x265(), "-vf", "setsar=4/3", "-color_primaries", "bt709", "-colorspace", "bt709"),
+    "hevc-odd.mp4": (*x265(), "-vf", "scale=90:50:flags=neighbor"),
     "wide.mp4": (*x264(), "-vf", "setsar=4/3"),
     "odd.mp4": (*x264(), "-vf", "scale=90:50:flags=neighbor"),
     "sited.mp4": (*x264(), "-chroma_sample_location", "topleft", "-colorspace", "smpte170m"),
@@ -85,13 +102,44 @@ def cut(source: Source, spans: Sequence[tuple[float, float]], output: Path, how:
     return cut_summary(source, [Segment(*span, 0.5) for span in spans], output, cut=how)
 
 
-def decoded(path: Path, decoder: str = "h264") -> list[str]:
-    """A digest of every picture, by a decoder of this name."""
+def _decoded(decoder: str, path: Path) -> list[str]:
+    """A digest of every picture, by a decoder of this name inside ffmpeg."""
     command = [ffmpeg_path(), "-nostdin", "-v", "error", "-c:v", decoder, "-noautorotate", "-i", f"file:{path}"]
     command += ["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stderr == ""
     return [line.rsplit(",", 1)[1].strip() for line in run.stdout.splitlines() if not line.startswith("#")]
+
+
+def _by_libde265(path: Path) -> list[str]:
+    """The same by a program of another project."""
+    program = shutil.which("libde265-dec265")
+    assert program is not None
+    with TemporaryDirectory() as folder:
+        stream, pictures = Path(folder, "stream.bin"), Path(folder, "pictures.yuv")
+        run_ffmpeg(["-i", f"file:{path}", "-map", "0:v:0", "-c", "copy", "-f", "hevc", f"file:{stream}"])
+        subprocess.run([program, "-q", "-o", pictures, stream], capture_output=True, check=True)
+        data, video = pictures.read_bytes(), probe(path).video
+    size = video.width * video.height * 3 // 2
+    return [hashlib.sha256(data[begin : begin + size]).hexdigest() for begin in range(0, len(data), size)]
+
+
+def _has_decoder(name: str) -> bool:
+    listed = subprocess.run([ffmpeg_path(), "-hide_banner", "-decoders"], capture_output=True, text=True, check=True)
+    return f" {name} " in listed.stdout
+
+
+DECODERS: dict[str, list[Callable[[Path], list[str]]]] = {
+    "h264": [partial(_decoded, "h264"), *([partial(_decoded, "libopenh264")] if _has_decoder("libopenh264") else [])],
+    "hevc": [partial(_decoded, "hevc"), *([_by_libde265] if shutil.which("libde265-dec265") else [])],
+}
+
+
+def test_a_second_decoder_is_at_hand() -> None:
+    """Without it the tests below prove less."""
+    missing = [codec for codec, decoders in DECODERS.items() if len(decoders) < 2]
+    if missing:
+        pytest.skip(f"no second decoder for {' and '.join(missing)}: libopenh264 in ffmpeg, libde265-examples")
 
 
 def copied(pieces: Sequence[Piece]) -> int:
@@ -122,19 +170,14 @@ def check(source: Path, result: CutResult) -> None:
     times = [float(frame.pts * frame.time_base) - zero for frame in frames]
     assert times == pytest.approx([time for _, time in pictures], abs=2e-3)
     assert sum(piece.copied_pictures + piece.encoded_pictures for piece in result.pieces) == len(frames)
-    for decoder in ("h264", *(("libopenh264",) if _has_decoder("libopenh264") else ())):
-        before, after = decoded(source, decoder), decoded(result.path, decoder)
+    for digests in DECODERS[probe(source).video.codec]:
+        before, after = digests(source), digests(result.path)
         assert len(after) == len(pictures)
         same = sum(before[number] == digest for (number, _), digest in zip(pictures, after, strict=True))
         assert same >= copied(result.pieces)
     with av.open(str(result.path)) as container:
         decode_times = [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
     assert all(before < after for before, after in pairwise(decode_times))
-
-
-def _has_decoder(name: str) -> bool:
-    listed = subprocess.run([ffmpeg_path(), "-hide_banner", "-decoders"], capture_output=True, text=True, check=True)
-    return f" {name} " in listed.stdout
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -273,7 +316,7 @@ def test_a_sequence_set_says_what_ffmpeg_reads(tmp_path: Path) -> None:
     path = source_of("wide.mp4", (*x264("ref=5"), "-vf", "setsar=4/3,scale=90:50"), tmp_path)
     with av.open(str(path)) as container:
         extradata = bytes(container.streams.video[0].codec_context.extradata or b"")
-    sequence, picture = described_units(extradata)
+    sequence, picture = described_units("h264", extradata)
     read = read_sequence_set(sequence)
     assert (read.number, read.profile, read.references, read.reorder) == (0, 100, 5, 2)
     assert read.pictures.shape[:4] == (1, 8, 5, 3)

@@ -58,9 +58,9 @@ class BitReader:
         """The bits up to a position, as digits."""
         return self._bits[:position]
 
-    def rest(self) -> str:
-        """The bits from here on, as digits."""
-        return self._bits[self.position :]
+    def content(self) -> str:
+        """All bits but those that bring the unit to an end, as digits."""
+        return self._bits[: self._bits.rindex("1")]
 
 
 def ue(number: int) -> str:

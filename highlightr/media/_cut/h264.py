@@ -10,7 +10,7 @@ from typing import Any
 
 from highlightr.media._cut.bits import BitReader, ue, unit_of
 from highlightr.media._cut.descriptions import avcc, described_units
-from highlightr.media._cut.sequence_set import read_sequence_set
+from highlightr.media._cut.h264_set import read_sequence_set
 from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, with_lengths
 from highlightr.media._decode.nal import NalReader
 
@@ -37,7 +37,8 @@ class H264Splice:
         self._pixels = context.format.name
         self._nal = NalReader("h264", context.extradata)
         try:
-            units = [unit for unit in described_units(bytes(context.extradata or b"")) if unit[0] & 31 in _SETS]
+            described = described_units("h264", bytes(context.extradata or b""))
+            units = [unit for unit in described if unit[0] & 31 in _SETS]
             sequences, self._pps = _of(_SPS, units), _of(_PPS, units)
             read = [read_sequence_set(unit) for unit in sequences]
             used = {each.number for each in read} | {BitReader(unit, 1).ue() for unit in self._pps}
@@ -55,6 +56,10 @@ class H264Splice:
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR picture."""
         return bool(packet.is_keyframe) and self._nal.begins_afresh(packet)
+
+    def is_leading(self, _: Any) -> bool:
+        """No picture that is shown before an IDR picture follows it in decode order."""
+        return False
 
     def filters(self) -> list[str]:
         """Filters that label pictures as the source's are."""
@@ -81,7 +86,7 @@ class H264Splice:
         Raises:
             NotSmartError: the encoder's pictures are not like the source's.
         """
-        added = described_units(encoded) if encoded else []
+        added = described_units("h264", encoded)
         own = [self._ordered(unit, reorder) for unit in _of(_SPS, added)]
         return avcc([self._sps, *own], [*self._pps, *_of(_PPS, added)], self._source.pictures.shape)
 
@@ -99,13 +104,17 @@ class H264Splice:
         held = max(order, source.buffering, read.buffering)
         return unit_of(unit[:1], BitReader(unit, 1).before(read.order_position) + ue(order) + ue(held))
 
-    def copied(self, packet: Any) -> bytes:
+    def beginning(self, packet: Any) -> bytes:
+        """As it is: that of an IDR picture."""
+        return bytes(packet)
+
+    def copied(self, packet: bytes) -> bytes:
         """A packet of the source, without parameter sets.
 
         Raises:
             NotSmartError: it brings along other ones than the file's header.
         """
-        units = self._nal.units(bytes(packet))
+        units = self._nal.units(packet)
         if any(unit[0] & 31 in _SETS and unit not in (self._sps, *self._pps) for unit in units):
             raise NotSmartError("its parameters change within the file")
         return with_lengths(unit for unit in units if unit[0] & 31 not in _SETS)

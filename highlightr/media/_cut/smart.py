@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
-from highlightr.media._cut.codecs import container, frame_rate, sound_codec
+from highlightr.media._cut.codecs import HVC1, container, frame_rate, sound_codec
 from highlightr.media._cut.colour import ColourPlan
 from highlightr.media._cut.copy import decode_times, last_durations
 from highlightr.media._cut.extras import extras_folder, make_extras
@@ -27,9 +27,10 @@ from highlightr.media._cut.picture import picture_graph
 from highlightr.media._cut.plan import CutPlan, Take
 from highlightr.media._cut.sound import sound_graph
 from highlightr.media._cut.splice import NotSmartError, Splice
-from highlightr.media._cut.stretches import Stretch, read_take
+from highlightr.media._cut.stretches import Stretch, copyable
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.media.outputs import MUXERS, check_suffix
 
 if TYPE_CHECKING:
     import av
@@ -66,7 +67,8 @@ def write_stretches(
         arguments = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds, *extras.inputs]
         mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else []), "-c:v:0", "copy", *frame_rate(source)]
         mapped += last_durations(max(cut.shown), float(cut.seconds))
-        run_ffmpeg([*arguments, *mapped, *sound_codec(plan.sound), *extras.outputs, *container(output)])
+        tagged = HVC1 if source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"] else ()
+        run_ffmpeg([*arguments, *mapped, *sound_codec(plan.sound), *tagged, *extras.outputs, *container(output)])
         if progress is not None:
             progress(float(cut.seconds), float(cut.seconds))
 
@@ -148,8 +150,6 @@ def _write_pictures(
                     packet.stream, packet.time_base, packet.is_keyframe = outlet, _TIME_BASE, is_keyframe
                     packet.pts, packet.dts, packet.duration = pts, dts, ends[pts] - pts
                     writing.mux(packet)
-        except ValueError as error:
-            raise NotSmartError("its pictures are not those that were planned") from error
         except av.FFmpegError as error:
             raise CutError(f"{path.parent}: cannot be written ({error.strerror}); free some space") from error
 
@@ -204,16 +204,12 @@ def _copied(
     container: InputContainer, source: Source, stretch: Stretch, splice: Splice
 ) -> Iterator[tuple[bytes, bool]]:
     wanted = [stretch.take.frames[place] for place in stretch.order]
-    number = 0
-    for shown, packet in read_take(container, source, stretch.take):
-        if number == 0 and (shown != wanted[0] or not splice.is_fresh(packet)):
-            continue
-        if number == len(wanted) or shown != wanted[number]:
-            break
-        number += 1
-        yield splice.copied(packet), packet.is_keyframe
-    if number < len(wanted):
-        raise NotSmartError("it does not read the same twice")
+    read = copyable(container, source, stretch.take, splice)
+    for number, time in enumerate(wanted):
+        shown, packet = next(read, (None, None))
+        if packet is None or shown != time:
+            raise NotSmartError("it does not read the same twice")
+        yield splice.copied(bytes(packet) if number else splice.beginning(packet)), packet.is_keyframe
 
 
 def _description(parts: Sequence[Path]) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 from highlightr.core.types import Source
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.h264 import H264Splice
+from highlightr.media._cut.hevc import HevcSplice
 from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import CutPlan
@@ -24,7 +25,7 @@ from highlightr.media._cut.stretches import Stretch, plan_stretches
 from highlightr.media._cut.verified import CutChoices, Progress, Written, expected, planned_cut
 from highlightr.media.verify import check_video
 
-_SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice}
+_SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}
 """Codec to what splices it."""
 
 
@@ -44,12 +45,12 @@ def write_smart(
     if choices.fade or choices.texts.how == "burn":
         raise NotSmartError("its pictures are to be changed")
     if source.video.codec not in _SPLICES:
-        raise NotSmartError(f"only H.264 is, not {source.video.codec}")
+        raise NotSmartError(f"only H.264 and HEVC are, not {source.video.codec}")
     cut, plan, _, notes = planned_cut(source, spans, choices, 0, None)
     _check(source, cut, plan)
     with reading(source.path) as container:
         splice = _SPLICES[source.video.codec](container.streams[source.video.index])
-        stretches = plan_stretches(container, source, cut, splice.is_fresh)
+        stretches = plan_stretches(container, source, cut, splice)
     if not any(stretch.is_copied for stretch in stretches):
         raise NotSmartError("no keyframe is followed by pictures enough within a chosen span")
     write_stretches(source, plan, cut, stretches, splice, output, progress)

@@ -44,6 +44,9 @@ class Splice(Protocol):
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds a picture from which on nothing refers to anything before it."""
 
+    def is_leading(self, packet: Any) -> bool:
+        """Whether its picture is shown before the keyframe that it follows in decode order, and no other needs it."""
+
     def filters(self) -> list[str]:
         """Filters that label pictures as the source's are."""
 
@@ -53,7 +56,10 @@ class Splice(Protocol):
     def description(self, encoded: bytes, reorder: int) -> bytes:
         """The header of the output, of that of the encoder's pictures and of the farthest that any is out of order."""
 
-    def copied(self, packet: Any) -> bytes:
+    def beginning(self, packet: Any) -> bytes:
+        """The first packet of a copy, so that it takes nothing from before it; for `copied`."""
+
+    def copied(self, packet: bytes) -> bytes:
         """A packet of the source as it stands in the output."""
 
     def encoded(self, packet: Any) -> bytes:

@@ -7,7 +7,7 @@ that follows it in decode order up to where the pictures so far are, in order of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from highlightr.media._container.opening import best_video, packets
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.plan import CutPlan, Take
 from highlightr.media._cut.reached import reached
-from highlightr.media._cut.splice import NotSmartError
+from highlightr.media._cut.splice import NotSmartError, Splice
 
 if TYPE_CHECKING:
     import av
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _FEWEST = 8
 """Pictures that are worth a splice."""
 
-IsFresh = Callable[[Any], bool]
-"""Whether a packet holds a picture from which on nothing refers to anything before it."""
+_NEVER = Fraction(-1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Stretch:
         return max(number - place for number, place in enumerate(self.order))
 
 
-def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, is_fresh: IsFresh) -> tuple[Stretch, ...]:
+def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, splice: Splice) -> tuple[Stretch, ...]:
     """Take every take apart.
 
     Raises:
@@ -62,17 +61,36 @@ def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, is_f
     for take in cut.takes:
         if take.smallest_step is not None:
             raise NotSmartError("some of its pictures have the same timestamp")
-        order = _copied(take, read_take(container, source, take), is_fresh)
+        order = _copied(take, (shown for shown, _ in copyable(container, source, take, splice)))
         stretches += _apart(times, take, order)
     return tuple(stretches)
 
 
-def read_take(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-    """The packets of the pictures of a take, in decode order, with the time at which each is shown.
+def copyable(
+    container: InputContainer, source: Source, take: Take, splice: Splice
+) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    """The pictures of a take from the first on that can begin a copy, in decode order, and when each is shown.
+
+    Those that lead the first one are left out, and it ends before one that does not belong to the take.
 
     Raises:
-        NotSmartError: one has no time, or is damaged.
+        NotSmartError: a picture of the file has no time, or is damaged.
     """
+    frames, begin = frozenset(take.frames), None
+    for shown, packet in _read(container, source, take):
+        if begin is None:
+            if shown not in frames or not splice.is_fresh(packet):
+                continue
+            begin = shown
+        if shown < begin and splice.is_leading(packet):
+            continue
+        if shown < begin or shown not in frames:
+            return
+        yield shown, packet
+
+
+def _read(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    """The packets of a take and of what comes before it, with the time at which each is shown."""
     with reached(container, source, take) as (part, stream):
         for packet in packets(part, stream) if stream is not None else ():
             if packet.size == 0:
@@ -83,21 +101,16 @@ def read_take(container: InputContainer, source: Source, take: Take) -> Iterator
             if packet.dts is not None and packet.dts * packet.time_base - take.reach.clock >= take.stop:
                 return
             # What an edit list hides is decoded, but not shown.
-            yield (Fraction(-1) if packet.is_discard else shown), packet
+            yield (_NEVER if packet.is_discard else shown), packet
 
 
-def _copied(take: Take, read: Iterator[tuple[Fraction, av.Packet[Any]]], is_fresh: IsFresh) -> tuple[int, ...]:
-    """Of the pictures that can be copied: the first, and how many; in decode order, as numbers of the take's frames."""
+def _copied(take: Take, shown: Iterable[Fraction]) -> tuple[int, ...]:
+    """How many of the pictures that are copyable are all up to some moment; as numbers of the take's frames."""
     places = {time: place for place, time in enumerate(take.frames)}
     order: list[int] = []
     whole = 0
-    for shown, packet in read:
-        place = places.get(shown)
-        if not order and (place is None or not is_fresh(packet)):
-            continue
-        if place is None or place < (order or [place])[0]:
-            break
-        order.append(place)
+    for time in shown:
+        order.append(places[time])
         if max(order[whole:]) - order[0] == len(order) - 1:
             whole = len(order)
     return tuple(order[:whole])

@@ -113,21 +113,27 @@ def write_copied(
     Raises:
         CutError: the container cannot hold this codec, writing failed, or the file does not hold the pieces.
     """
-    pieces = plan_copy(source, spans)
+    pieces = tuple(_counted_copies(source, plan_copy(source, spans)))
     with reading(source.path) as container:
         plan = with_texts(plan_copied(source, read_contents(container, source.video.index)), texts)
     copy_pieces(source, plan, pieces, output, progress)
-    fault = check_video(output, _expected_copy(source, plan, pieces)).fault
+    fault = check_video(output, _expected_copy(plan, pieces)).fault
     if fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
     return Written(pieces, None, (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output)))
 
 
-def _expected_copy(source: Source, plan: OutputPlan, pieces: Sequence[Piece]) -> Planned:
-    """What a copy should hold. Its pictures are counted in the source by another reader than the one that copies."""
+def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
+    """The pieces with their pictures, counted in the source by another reader than the one that copies."""
     with reading(source.path) as container:
         times = frame_times(container, source, best_video(container, source.path))
-        num_pictures = sum(_num_pictures(times, piece) for piece in pieces)
+        for piece in pieces:
+            yield replace(piece, copied_pictures=_num_pictures(times, piece))
+
+
+def _expected_copy(plan: OutputPlan, pieces: Sequence[Piece]) -> Planned:
+    """What a copy should hold."""
+    num_pictures = sum(piece.copied_pictures for piece in pieces)
     starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
     seconds = sum(piece.seconds for piece in pieces)
     return Planned(seconds, starts, len(plan.sound), num_pictures=num_pictures)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["NalReader", "units_between_start_codes"]
@@ -184,9 +185,8 @@ class NalReader:
 
 def units_between_start_codes(data: bytes) -> list[bytes]:
     """The units of a packet or header that gives no lengths, whole."""
-    begins = [3 + position for position in _start_codes(data)]
-    ends = [*(begin - 3 for begin in begins[1:]), len(data)]
-    units = (data[begin:end].rstrip(b"\0") for begin, end in zip(begins, ends, strict=True))
+    begins = [*_start_codes(data), len(data)]
+    units = (data[begin + 3 : end].rstrip(b"\0") for begin, end in pairwise(begins))
     return [unit for unit in units if unit]
 
 

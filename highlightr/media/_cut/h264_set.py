@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from highlightr.media._cut.bits import BitReader
+from highlightr.media._cut.labels import read_labels
 from highlightr.media._cut.splice import Pictures
 
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_EXTENDED_ASPECT = 255
-_ASPECTS = (
-    *((0, 1), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11), (80, 33)),
-    *((18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1)),
-)
 
 
 @dataclass(frozen=True)
@@ -99,20 +95,7 @@ def _skip_order(bits: BitReader) -> None:
 
 def _usability(bits: BitReader, references: int) -> tuple[Fraction, tuple[int, ...], int | None, int | None, int]:
     """Aspect, colour, and where and what is said of the order of pictures."""
-    aspect = Fraction(0)
-    if bits.flag():
-        kind = bits.u(8)
-        pair = (bits.u(16), bits.u(16)) if kind == _EXTENDED_ASPECT else _ASPECTS[kind] if kind < 17 else (0, 1)
-        aspect = Fraction(*pair) if pair[1] else aspect
-    if bits.flag():
-        bits.flag()  # overscan_appropriate_flag
-    colour = (0, 2, 2, 2)
-    if bits.flag():
-        bits.u(3)  # video_format
-        full = bits.u(1)
-        colour = (full, *((bits.u(8), bits.u(8), bits.u(8)) if bits.flag() else (2, 2, 2)))
-    if bits.flag():
-        bits.ue(), bits.ue()  # chroma_sample_loc_type
+    aspect, colour = read_labels(bits)
     if bits.flag():
         bits.u(32), bits.u(32), bits.flag()  # timing_info
     decoders = [_skip_hypothetical_decoder(bits), _skip_hypothetical_decoder(bits)]

@@ -1,0 +1,148 @@
+"""Splicing HEVC: pictures that are encoded anew beside copied ones, in one stream with one description.
+
+x265 numbers its parameter sets 0 and cannot be told otherwise, so they are renumbered, and its pictures with them. A
+copy may begin with a CRA picture, which is then told to be a BLA picture; those that lead it are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from highlightr.media._cut.bits import BitReader, escaped, ue, unescaped, unit_of
+from highlightr.media._cut.descriptions import described_units, hvcc
+from highlightr.media._cut.hevc_set import read_sequence_set
+from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, with_lengths
+from highlightr.media._decode.nal import NalReader
+
+_VPS, _SPS, _PPS = 32, 33, 34
+_SETS = (_VPS, _SPS, _PPS)
+_SLICES = range(32)
+_RANDOM_ACCESS = range(16, 24)
+_LEADING = range(6, 10)
+"""RADL and RASL pictures."""
+_MAIN = 1
+_BLOCKS = (8, 16, 32)
+_MOST_SETS = 16
+_PPS_NUMBERS = range(15, 31)
+"""Those whose code has nine bits: eight more than that of 0, so that all behind it stays where it is in its byte."""
+
+
+class HevcSplice:
+    """Of one source.
+
+    Args:
+        stream: its video.
+
+    Raises:
+        NotSmartError: its description is missing, or says what is not proven to splice.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        context = stream.codec_context
+        self._pixels = context.format.name
+        self._nal = NalReader("hevc", context.extradata)
+        try:
+            self._sets = _sets(bytes(context.extradata or b""))
+            read = [read_sequence_set(unit) for unit in self._sets if _kind(unit) == _SPS]
+            pictures = {BitReader(unit, 2).ue() for unit in self._sets if _kind(unit) == _PPS}
+            videos = {BitReader(unit, 2).u(4) for unit in self._sets if _kind(unit) == _VPS}
+        except (ValueError, IndexError) as error:
+            raise NotSmartError("its header cannot be read") from error
+        if len(read) != 1 or len(videos) != 1 or not pictures:
+            raise NotSmartError("its header does not describe one kind of pictures")
+        self._source = read[0]
+        if self._source.profile != _MAIN or self._source.pictures.shape[:2] != (1, 8):
+            raise NotSmartError("its pictures are not of 8 bits with halved colour (main profile)")
+        if not self._source.pictures.is_progressive:
+            raise NotSmartError("its pictures may be interlaced")
+        self._video = next(number for number in range(_MOST_SETS) if number not in videos)
+        self._number = next(number for number in range(_MOST_SETS) if number != self._source.number)
+        self._picture = next(number for number in _PPS_NUMBERS if number not in pictures)
+
+    def is_fresh(self, packet: Any) -> bool:
+        """Whether it holds an IDR, CRA or BLA picture."""
+        return bool(packet.is_keyframe) and self._nal.frames_to_recover(packet) == 0
+
+    def is_leading(self, packet: Any) -> bool:
+        """Whether its picture is shown before the keyframe that it follows in decode order."""
+        return any(_kind(unit) in _LEADING for unit in self._nal.units(bytes(packet)))
+
+    def filters(self) -> list[str]:
+        """Filters that label pictures as the source's are."""
+        return self._source.pictures.filters()
+
+    def encoder(self, reorder: int) -> list[str]:
+        """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones."""
+        frames = f"bframes={3 if reorder else 0}:b-pyramid={int(reorder > 1)}:open-gop=0"
+        parameters = f"log-level=error:info=0:wpp=0:{frames}:min-cu-size={_block(self._source.pictures.shape)}"
+        coded = ["-c:v:0", "libx265", "-preset", "superfast", "-crf", SPLICE_CRF, "-forced-idr", "1"]
+        return [*coded, "-profile:v:0", "main", "-pix_fmt:v:0", self._pixels, "-x265-params", parameters]
+
+    def description(self, encoded: bytes, _: int) -> bytes:
+        """The header of the output, with the parameter sets of both.
+
+        Raises:
+            NotSmartError: the encoder's pictures are not like the source's.
+        """
+        return hvcc([*self._sets, *(self._renumbered(unit) for unit in _sets(encoded))])
+
+    def beginning(self, packet: Any) -> bytes:
+        """A CRA picture as a BLA picture, any other as it is."""
+        return self._nal.broken_link(packet) or bytes(packet)
+
+    def copied(self, packet: bytes) -> bytes:
+        """A packet of the source, without parameter sets.
+
+        Raises:
+            NotSmartError: it brings along other ones than the file's header.
+        """
+        units = self._nal.units(packet)
+        if any(_kind(unit) in _SETS and unit not in self._sets for unit in units):
+            raise NotSmartError("its parameters change within the file")
+        return with_lengths(unit for unit in units if _kind(unit) not in _SETS)
+
+    def encoded(self, packet: Any) -> bytes:
+        """A packet of the encoder: the picture alone, of the encoder's new parameter sets."""
+        slices = (unit for unit in by_lengths(bytes(packet)) if _kind(unit) in _SLICES)
+        return with_lengths(self._of_its_set(unit) for unit in slices)
+
+    def _renumbered(self, unit: bytes) -> bytes:
+        """A parameter set of the encoder."""
+        kind, bits = _kind(unit), BitReader(unit, 2)
+        if kind == _VPS:
+            return unit_of(unit[:2], f"{self._video:04b}" + bits.content()[4:])
+        if kind == _SPS:
+            read = read_sequence_set(unit)
+            if read.pictures != self._source.pictures or read.profile != self._source.profile or read.number:
+                raise NotSmartError("what the encoder writes is not like it")
+            head, rest = bits.content()[4 : read.number_position], bits.content()[read.number_position + 1 :]
+            return unit_of(unit[:2], f"{self._video:04b}{head}{ue(self._number)}{rest}")
+        if bits.ue() or bits.ue():
+            raise NotSmartError("what the encoder writes is not like it")
+        return unit_of(unit[:2], ue(self._picture) + ue(self._number) + bits.content()[2:])
+
+    def _of_its_set(self, unit: bytes) -> bytes:
+        """A slice of the encoder, which names picture parameter set 0 by a bit behind one flag or two."""
+        data = unescaped(unit[2:])
+        first, flags = f"{data[0]:08b}", 2 if _kind(unit) in _RANDOM_ACCESS else 1
+        if first[flags] != "1":
+            raise NotSmartError("what the encoder writes is not like it")
+        named = int(first[:flags] + ue(self._picture) + first[flags + 1 :], 2).to_bytes(2, "big")
+        return unit[:2] + escaped(named + data[1:])
+
+
+def _block(shape: Sequence[int]) -> int:
+    """The size of the encoder's smallest blocks, of which its pictures are made as the source's are."""
+    _, _, width, height, left, right, top, bottom = shape
+    shown = (width - 2 * (left + right), height - 2 * (top + bottom))
+    filled = (size for size in _BLOCKS if (-shown[0] % size, -shown[1] % size) == (width - shown[0], height - shown[1]))
+    return next(filled, _BLOCKS[0])
+
+
+def _sets(extradata: bytes) -> list[bytes]:
+    return [unit for unit in described_units("hevc", extradata) if _kind(unit) in _SETS]
+
+
+def _kind(unit: bytes) -> int:
+    return unit[0] >> 1 & 63
