@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from highlightr.core.errors import ConfigError, CutError
+from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.types import CutChoice, HdrChoice, Segment, Source
 from highlightr.media._cut.result import CutResult, Piece
@@ -160,7 +160,9 @@ def _write_smart(
     """Smart, or else in the way that the choice of cut leaves."""
     try:
         written = write_smart(source, spans, path, how, progress)
-    except NotSmartError as error:
+    except (NotSmartError, HighlightrError) as error:
+        if how.cut == "smart" and isinstance(error, HighlightrError):
+            raise
         if how.cut == "smart":
             raise CutError(f"{source.path}: cannot be cut smart: {error}; use --cut exact") from error
         written = write_encoded(source, spans, path, how, progress, still_width)

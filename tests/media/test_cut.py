@@ -101,6 +101,14 @@ def sync_errors(seen: Seen, result: CutResult, times: list[Fraction]) -> list[fl
     return errors
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_level_is_that_of_the_pictures(count: int, tmp_path: Path) -> None:
+    """And not that of a picture per tick, which players would refuse."""
+    result = cut_summary(probe(made("constant.mp4")), segments(*SPANS[:count]), tmp_path / "cut.mp4")
+    with av.open(str(result.path)) as container:
+        assert bytes(container.streams.video[0].codec_context.extradata or b"")[3] <= 20
+
+
 SPANS = [(0.0, 0.7), (1.04, 2.0), (2.51, 3.013), (3.4, 4.0)]
 
 SOURCES: Mapping[str, Mapping[str, Any]] = {

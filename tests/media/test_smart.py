@@ -263,7 +263,7 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "chroma.mp4": (("-c:v", "libx264", "-pix_fmt", "yuv422p"), "not of 8 bits"),
     "other.mp4": (("-c:v", "mpeg4", "-q:v", "3"), "not mpeg4"),
     "undated.avi": ((*x264(),), "does not say when"),
-    "long.mp4": (x264(gop=250), "no keyframe"),
+    "long.mp4": (x264(gop=250), "holds a keyframe"),
 }
 
 

@@ -21,6 +21,8 @@ CRF = "20"
 HEVC_CRF = "22"
 """x265 looks as good as x264 at a somewhat larger number."""
 
+_USUAL_RATE = Fraction(25)
+
 HVC1 = ("-tag:v:0", "hvc1")
 """Players of Apple's refuse HEVC in MP4 under any other name."""
 
@@ -37,26 +39,27 @@ def picture_codec(
         last_shown: when the last frame appears.
         seconds: length of the output: the last frame lasts until then.
     """
-    arguments = _hevc(colour, output) if colour.is_hdr else _h264()
+    rate = source.video.frames_per_second or _USUAL_RATE
+    arguments = _hevc(colour, output, rate) if colour.is_hdr else _h264(rate)
     if colour.chroma_location is not None:
         arguments += ["-chroma_sample_location", colour.chroma_location]
     # What a frame lasted in the source says nothing of a piece that ends before it does, and some sources do not say.
     rest = f"({decimal(seconds)}-PTS*TB)/TB"
-    known = (
-        f"if(gt(DURATION,0),min(DURATION,{rest}),{decimal(1 / (source.video.frames_per_second or Fraction(25)))}/TB)"
-    )
+    known = f"if(gt(DURATION,0),min(DURATION,{rest}),{decimal(1 / rate)}/TB)"
     # Where the last planned frame is lost, the last one there is.
     is_last = f"gte(PTS*TB,{decimal(last_shown - GUARD_SECONDS)})+eq(NEXT_PTS,NOPTS)"
     lasting = f"setts=pts=PTS:dts=DTS:duration='if({is_last},{rest},{known})'"
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-bsf:v:0", lasting]
 
 
-def _h264() -> list[str]:
-    return ["-c:v:0", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt:v:0", "yuv420p"]
+def _h264(rate: Fraction) -> list[str]:
+    coded = ["-c:v:0", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt:v:0", "yuv420p"]
+    # Of several pieces ffmpeg tells no rate, and the encoder would state a level fit for one picture per tick.
+    return [*coded, "-x264-params", f"fps={rate.numerator}/{rate.denominator}"]
 
 
-def _hevc(colour: ColourPlan, output: Path) -> list[str]:
-    parameters = ":".join(["log-level=error", *colour.x265_parameters])
+def _hevc(colour: ColourPlan, output: Path, rate: Fraction) -> list[str]:
+    parameters = ":".join(["log-level=error", f"fps={rate.numerator}/{rate.denominator}", *colour.x265_parameters])
     tagged = () if check_suffix(output) == MUXERS[".mkv"] else HVC1
     codec = [
         "-c:v:0",

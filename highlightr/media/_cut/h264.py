@@ -34,7 +34,6 @@ class H264Splice:
 
     def __init__(self, stream: Any) -> None:
         context = stream.codec_context
-        self._pixels = context.format.name
         self._nal = NalReader("h264", context.extradata)
         try:
             described = described_units("h264", bytes(context.extradata or b""))
@@ -77,7 +76,7 @@ class H264Splice:
         parameters = f"sps-id={self._number}:stitchable=1:level={level}:dpb-size={held}:b-pyramid={pyramid}"
         coded = ["-c:v:0", "libx264", "-preset", "veryfast", "-crf", SPLICE_CRF, "-forced-idr", "1"]
         coded += ["-bf:v:0", str(3 if reorder else 0)]
-        profile = ["-profile:v:0", _PROFILES[self._source.profile], "-pix_fmt:v:0", self._pixels]
+        profile = ["-profile:v:0", _PROFILES[self._source.profile], "-pix_fmt:v:0", self._source.pictures.pixels]
         return [*coded, *profile, "-x264-params", parameters]
 
     def description(self, encoded: bytes, reorder: int) -> bytes:

@@ -40,7 +40,6 @@ class HevcSplice:
 
     def __init__(self, stream: Any) -> None:
         context = stream.codec_context
-        self._pixels = context.format.name
         self._nal = NalReader("hevc", context.extradata)
         try:
             self._sets = _sets(bytes(context.extradata or b""))
@@ -77,7 +76,15 @@ class HevcSplice:
         frames = f"bframes={3 if reorder else 0}:b-pyramid={int(reorder > 1)}:open-gop=0"
         parameters = f"log-level=error:info=0:wpp=0:{frames}:min-cu-size={_block(self._source.pictures.shape)}"
         coded = ["-c:v:0", "libx265", "-preset", "superfast", "-crf", SPLICE_CRF, "-forced-idr", "1"]
-        return [*coded, "-profile:v:0", "main", "-pix_fmt:v:0", self._pixels, "-x265-params", parameters]
+        return [
+            *coded,
+            "-profile:v:0",
+            "main",
+            "-pix_fmt:v:0",
+            self._source.pictures.pixels,
+            "-x265-params",
+            parameters,
+        ]
 
     def description(self, encoded: bytes, _: int) -> bytes:
         """The header of the output, with the parameter sets of both.

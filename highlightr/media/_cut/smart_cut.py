@@ -52,7 +52,7 @@ def write_smart(
         splice = _SPLICES[source.video.codec](container.streams[source.video.index])
         stretches = plan_stretches(container, source, cut, splice)
     if not any(stretch.is_copied for stretch in stretches):
-        raise NotSmartError("no keyframe is followed by pictures enough within a chosen span")
+        raise NotSmartError("no chosen span holds a keyframe with enough pictures behind it")
     write_stretches(source, plan, cut, stretches, splice, output, progress)
     starts = [float(stretch.take.offset) for stretch in stretches]
     verdict = check_video(output, replace(expected(cut, plan), starts=starts))

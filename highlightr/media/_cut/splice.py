@@ -15,6 +15,14 @@ SPLICE_CRF = "18"
 """Finer than where all is encoded: these pictures stand beside those that they were made from."""
 
 
+_MOST = 65_535
+"""Of the two numbers of an aspect."""
+
+
+_MOST = 65_535
+"""Of the two numbers of an aspect."""
+
+
 class NotSmartError(Exception):
     """Why a source cannot be cut smart, as the rest of a sentence about it."""
 
@@ -31,11 +39,16 @@ class Pictures:
     colour: tuple[int, ...] = (0, 2, 2, 2)
     """Full range, primaries, transfer, matrix; 2: not told."""
 
+    @property
+    def pixels(self) -> str:
+        """FFmpeg's name of the pixel format, of 8 bits with halved colour."""
+        return "yuvj420p" if self.colour[0] else "yuv420p"
+
     def filters(self) -> list[str]:
         """Filters that give pictures these labels."""
         full, primaries, transfer, matrix = self.colour
         labels = f"range={1 + full}:color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
-        return [f"setsar={self.aspect.numerator}/{self.aspect.denominator}", f"setparams={labels}"]
+        return [f"setsar={self.aspect.numerator}/{self.aspect.denominator}:max={_MOST}", f"setparams={labels}"]
 
 
 class Splice(Protocol):
