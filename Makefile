@@ -30,9 +30,10 @@ $(BASE): pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
-# JOBS=2 shares the tests out to as many processes, file by file; a process that dies may leave such a run waiting.
+# JOBS=2 shares the tests out to as many processes, file by file. A process that dies is not replaced: its test fails, and
+# the run ends with what the others did.
 test: setup
-	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)
+	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.util
 import logging
@@ -15,6 +16,8 @@ import pytest
 from tests.mediamaker import remove_made
 
 _STATUS = pytest.StashKey[int]()
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -75,6 +78,14 @@ def _no_networks_left() -> Iterator[None]:
     """What a module's tests opened goes with it: networks in cycles are few objects, but gigabytes."""
     yield
     gc.collect()
+    if hasattr(_LIBC, "malloc_trim"):
+        _LIBC.malloc_trim(0)  # Else what was freed stays with this process.
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tests that run side by side share the cores: torch then uses one for each."""
+    if hasattr(session.config, "workerinput") and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:

@@ -13,7 +13,7 @@ from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.types import Features, TimeGrid
 from highlightr.datasets.base import Item
 from highlightr.media.ffmpeg import ffmpeg_path
-from highlightr.training import own
+from highlightr.training import config, own
 from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own import chosen_elsewhere, train_own
 from highlightr.training.own_data import Labelled, folds_of
@@ -165,7 +165,15 @@ def test_ridge_is_the_same_from_either_side_and_a_move_starts_at_the_map(count: 
     assert moved_map(start, rows, rows @ start, 0.1) == pytest.approx(start, abs=1e-5)
 
 
+@pytest.fixture
+def _two_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the full network learns does not matter here; that it is trained for every fold, judged and written does."""
+    real = config.load_config
+    monkeypatch.setattr(config, "load_config", lambda name: real(name).changed({"epochs": 2}))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_two_epochs")
 def test_on_clips_features_with_random_weights(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +203,7 @@ def test_on_clips_features_with_random_weights(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_two_epochs")
 def test_with_many_labels_the_full_network_is_tried_beside_the_linear_one(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
