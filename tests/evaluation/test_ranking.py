@@ -46,7 +46,7 @@ def slow_average_precision(labels: list[int], scores: list[int]) -> float:
 
 
 @given(RANKINGS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_average_precision_agrees_with_its_definition(pairs: list[tuple[int, int]]) -> None:
     labels, scores = map(list, zip(*pairs, strict=True))
     assert average_precision(labels, scores) == pytest.approx(slow_average_precision(labels, scores))
@@ -65,7 +65,7 @@ def slow_interpolated(labels: list[int], scores: list[int]) -> float:
 
 
 @given(RANKINGS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_interpolated_average_precision_agrees_with_its_definition(pairs: list[tuple[int, int]]) -> None:
     labels, scores = map(list, zip(*pairs, strict=True))
     assert interpolated_average_precision(labels, scores) == pytest.approx(slow_interpolated(labels, scores))

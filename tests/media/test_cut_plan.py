@@ -62,7 +62,7 @@ def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], cauti
         return plan_encode(nothing, source, spans, caution)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_any_plan(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
     frames, end, spans = case

@@ -42,7 +42,7 @@ class TestContract:
         shots.append(Shot(shots[0].stop_seconds, features.grid.duration_seconds))
         return factories.scorer(name).score(features, query, shots)
 
-    @pytest.mark.parametrize("seconds", [0.2, 1.0, 3.5, 30.0, 300.7])
+    @pytest.mark.parametrize("seconds", [0.2, 3.5, 300.7])
     def test_one_score_per_clip_in_range(self, name: str, seconds: float) -> None:
         features = factories.features(seconds)
         found = self.score(name, features, factories.query())

@@ -86,7 +86,7 @@ def test_what_adds_up_in_a_window_adds_up_after_blending() -> None:
 def test_results_hardly_depend_on_where_windows_lie(name: str) -> None:
     scorer, query = factories.scorer(name), factories.query_for(name)
     whole = scorer.score(factories.features(500), query, ()).values
-    for skip in (7, 16, 50):
+    for skip in (7, 50):
         shifted = scorer.score(factories.features(500, skip=skip), query, ()).values
         assert np.abs(shifted - whole[skip:]).mean() < PHASE_TOLERANCE
         assert not np.array_equal(shifted, whole[skip:])  # else the windows did not move and nothing was tested
@@ -102,7 +102,7 @@ def test_constant_features_give_scores_as_flat_as_the_phase_allows(name: str) ->
     assert np.abs(found - np.median(found)).mean() < PHASE_TOLERANCE  # positions within a window still show
 
 
-@pytest.mark.parametrize("name", ["cfsum", "davihd"])
+@pytest.mark.parametrize("name", ["cfsum", pytest.param("davihd", marks=pytest.mark.slow)])
 def test_two_hours_in_the_memory_of_a_window(name: str) -> None:
     scorer, query = factories.scorer(name), factories.query_for(name)
     longest = scorer.contract.longest_clips

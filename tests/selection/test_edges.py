@@ -88,7 +88,7 @@ def test_a_scrap_of_a_sentence_is_left_out_beside_the_best_moment() -> None:
     assert [round(segment.start_seconds) for segment in spoken] == [40]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     sentences=st.lists(st.tuples(st.floats(1.0, 6.0), st.floats(0.4, 1.0)), min_size=5, max_size=25),
     values=st.lists(st.floats(0.0, 1.0), min_size=60, max_size=60),

@@ -51,7 +51,7 @@ def problems(draw: st.DrawFn) -> tuple[Scores, tuple[Shot, ...], SelectionOption
     return scores_of(values, clip_seconds=clip, seconds=seconds), shots_of(*edges), options
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(problem=problems())
 def test_always_within_budget_sorted_disjoint_and_inside(
     problem: tuple[Scores, tuple[Shot, ...], SelectionOptions],
@@ -71,7 +71,7 @@ def test_always_within_budget_sorted_disjoint_and_inside(
     assert select_segments(scores, shots, options) == segments
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problem=problems())
 def test_moments_are_long_enough_and_the_budget_is_spent(
     problem: tuple[Scores, tuple[Shot, ...], SelectionOptions],
@@ -87,7 +87,7 @@ def test_moments_are_long_enough_and_the_budget_is_spent(
     assert sum(s.seconds for s in segments) > min(budget, duration) - options.min_seconds - 1e-5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problem=problems())
 def test_the_highest_peak_is_always_shown(problem: tuple[Scores, tuple[Shot, ...], SelectionOptions]) -> None:
     scores, shots, drawn = problem

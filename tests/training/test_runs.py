@@ -126,8 +126,17 @@ class _KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("schedule", ["one-cycle", "exponential", "constant"])
-@pytest.mark.parametrize("moment", ["in an epoch", "between epochs"])
+@pytest.mark.parametrize(
+    ("schedule", "moment"),
+    [
+        ("one-cycle", "in an epoch"),
+        ("exponential", "between epochs"),
+        pytest.param("one-cycle", "between epochs", marks=pytest.mark.slow),
+        pytest.param("exponential", "in an epoch", marks=pytest.mark.slow),
+        pytest.param("constant", "in an epoch", marks=pytest.mark.slow),
+        pytest.param("constant", "between epochs", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_run_goes_on_with_the_same_curves(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, moment: str
 ) -> None:

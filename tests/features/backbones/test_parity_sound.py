@@ -37,7 +37,10 @@ def noise(seconds: float, rate: int) -> FloatArray:
 ARGUMENTS = {"cnn14": (32_000, 1024, 320, 64, 50, 14_000, 527), "cnn14-16k": (16_000, 512, 160, 64, 50, 8_000, 527)}
 
 
-@pytest.mark.parametrize(("name", "clip_seconds"), [("cnn14", 1.0), ("cnn14-16k", 1.0), ("cnn14-16k", 2.0)])
+@pytest.mark.parametrize(
+    ("name", "clip_seconds"),
+    [("cnn14", 1.0), pytest.param("cnn14-16k", 1.0, marks=pytest.mark.slow), ("cnn14-16k", 2.0)],
+)
 def test_cnn14_equals_panns_inference_chunk_by_chunk(name: str, clip_seconds: float) -> None:
     import torch
 
