@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioChoice, CutChoice, HdrChoice, SubtitleChoice
+from highlightr.core.types import AudioChoice, CutChoice, EncoderChoice, HdrChoice, SubtitleChoice
 from highlightr.media.cut_choices import check_cut_choice
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo.speech_models import check_speech_model
@@ -72,6 +72,10 @@ class SummarizeOptions:
     hdr: HdrChoice | None = None
     """High dynamic range: `keep` it (HEVC, 10 bits), or map it to standard range (`sdr`); by default kept where ffmpeg
     can encode it."""
+    encoder: EncoderChoice = "libx264"
+    """What encodes pictures where all are encoded: `libx264`, `h264_nvenc`, `h264_qsv`, `h264_vaapi`,
+    `h264_videotoolbox` (their HEVC siblings where HDR is kept), or `auto`, the hardware that is here and has proven
+    itself on a few frames."""
     audio_track: AudioChoice = "all"
     """Audio tracks that are heard and written: `all`, one by its number from 1, or `mix`, all as one."""
     transition: Transition = "none"
@@ -94,7 +98,13 @@ class SummarizeOptions:
     """Budget and the rules of choosing."""
 
     def __post_init__(self) -> None:
-        choices = (("cut", CutChoice), ("transition", Transition), ("hdr", HdrChoice), ("subtitles", SubtitleChoice))
+        choices = (
+            ("cut", CutChoice),
+            ("transition", Transition),
+            ("hdr", HdrChoice),
+            ("subtitles", SubtitleChoice),
+            ("encoder", EncoderChoice),
+        )
         for name, known in choices:
             value = getattr(self, name)
             if value not in get_args(known) and (name, value) != ("hdr", None):
@@ -109,7 +119,7 @@ class SummarizeOptions:
         if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
         fade, burn = self.transition == "fade", self.subtitles == "burn"
-        check_cut_choice(self.cut, hdr=self.hdr, fade=fade, burn=burn, mix_audio=track == "mix")
+        check_cut_choice(self.cut, self.encoder, hdr=self.hdr, fade=fade, burn=burn, mix_audio=track == "mix")
 
     @classmethod
     def from_keywords(cls, defaults: Mapping[str, Any] | None = None, /, **keywords: Any) -> SummarizeOptions:

@@ -34,6 +34,9 @@ CutChoice = Literal["auto", "exact", "smart", "copy"]
 """How pieces are written: ``exact`` encodes every picture anew; ``smart`` is as exact and copies most;
 ``auto`` is smart where that is proven, otherwise exact; ``copy`` copies all, from keyframe to keyframe."""
 
+EncoderChoice = Literal["libx264", "auto", "h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox"]
+"""What encodes pictures; where high dynamic range is kept, the HEVC sibling of it."""
+
 HdrChoice = Literal["keep", "sdr"]
 """What is done with high dynamic range."""
 

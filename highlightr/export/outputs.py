@@ -13,6 +13,7 @@ from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.media import check_suffix
+from highlightr.media.cut import check_encoder
 from highlightr.options import SummarizeOptions
 
 __all__ = ["Outputs", "plan_outputs", "staged", "with_captions"]
@@ -40,11 +41,13 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
 
     Raises:
         OutputError: one of them exists and `overwrite` was not asked for, is the source itself, or cannot be written.
+        CutError: a named encoder that is not here or does not work.
         ConfigError: a suffix that the cutter does not write, or timelines whose library is not installed.
     """
     video = wanted.output or source.path.with_name(f"{source.path.stem}.summary.mp4")
     check_suffix(video)
     check_formats(wanted.export)
+    check_encoder(source, wanted.encoder)
     timelines = timeline_paths(video, wanted.export)
     outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines)
     for path in outputs.files:

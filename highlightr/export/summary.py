@@ -101,7 +101,7 @@ def deliver(
 
 def cutting(wanted: SummarizeOptions, transcript: Transcript | None = None) -> dict[str, Any]:
     """How pieces are written."""
-    how = {"cut": wanted.cut, "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
+    how = {"cut": wanted.cut, "encoder": wanted.encoder, "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
     return {**how, "texts": texts_of(transcript, wanted)}
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import check_output, whole_file, whole_folder
-from highlightr.core.types import CutChoice, HdrChoice, Segment, Source
+from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice, Segment, Source
+from highlightr.media._cut.encoders import find_encoder
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
@@ -22,7 +23,7 @@ from highlightr.media._cut.verified import CutChoices, Written, write_copied, wr
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
-__all__ = ["CutProgress", "CutResult", "Piece", "Texts", "cut_clips", "cut_summary"]
+__all__ = ["CutProgress", "CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]
 
 _OWN_TEXTS = Texts()
 
@@ -41,6 +42,7 @@ def cut_summary(
     mix_audio: bool = False,
     fade: bool = False,
     texts: Texts = _OWN_TEXTS,
+    encoder: EncoderChoice = "libx264",
     still_width: int | None = None,
     progress: CutProgress | None = None,
 ) -> CutResult:
@@ -60,6 +62,7 @@ def cut_summary(
         mix_audio: write one audio track, the sum of all that are heard.
         fade: let pieces end in black and silence and the next ones begin there.
         texts: what is done with subtitles; by default text tracks come along.
+        encoder: what encodes pictures, where all are encoded: a name, or ``auto`` for the hardware that is proven.
         still_width: also take a still of each piece, this many pixels wide.
         progress: told how much is written.
 
@@ -70,7 +73,7 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    how = CutChoices(cut, hdr, mix_audio, fade, texts)
+    how = CutChoices(cut, hdr, mix_audio, fade, texts, encoder)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
@@ -89,6 +92,7 @@ def cut_clips(
     hdr: HdrChoice | None = None,
     mix_audio: bool = False,
     texts: Texts = _OWN_TEXTS,
+    encoder: EncoderChoice = "libx264",
     progress: CutProgress | None = None,
 ) -> tuple[CutResult, ...]:
     """Write each segment as a file of its own; all of them appear, or none.
@@ -104,12 +108,13 @@ def cut_clips(
         hdr: as for `cut_summary`.
         mix_audio: as for `cut_summary`.
         texts: as for `cut_summary`.
+        encoder: as for `cut_summary`.
         progress: told how much is written.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    how = CutChoices(cut, hdr, mix_audio, texts=texts)
+    how = CutChoices(cut, hdr, mix_audio, texts=texts, encoder=encoder)
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
     files = [f"{stem}{suffix}" for stem in stems]
@@ -125,6 +130,16 @@ def cut_clips(
             results.append(CutResult(folder / name, written.pieces, notes=written.notes))
             done += span[1] - span[0]
     return tuple(results)
+
+
+def check_encoder(source: Source, encoder: EncoderChoice) -> None:
+    """Try an encoder that is named, before any work.
+
+    Raises:
+        CutError: it is not here, or does not work.
+    """
+    if encoder != "auto":
+        find_encoder(encoder, source.video.width, source.video.height, hdr=False)
 
 
 def _write(

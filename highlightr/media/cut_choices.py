@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import CutChoice, HdrChoice
+from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice
 
 __all__ = ["check_cut_choice"]
 
 
 def check_cut_choice(
-    cut: CutChoice, *, hdr: HdrChoice | None = None, fade: bool = False, burn: bool = False, mix_audio: bool = False
+    cut: CutChoice,
+    encoder: EncoderChoice = "libx264",
+    *,
+    hdr: HdrChoice | None = None,
+    fade: bool = False,
+    burn: bool = False,
+    mix_audio: bool = False,
 ) -> None:
     """Refuse what copied packets cannot have; ``auto`` and ``exact`` go with everything.
 
     Args:
         cut: how pieces are written.
+        encoder: what encodes pictures.
         hdr: what is done with high dynamic range.
         fade: whether pieces fade.
         burn: whether subtitles are drawn into the picture.
@@ -26,6 +33,8 @@ def check_cut_choice(
     if cut not in ("copy", "smart"):
         return
     way = "--copy" if cut == "copy" else "--cut smart"
+    if encoder != "libx264":
+        raise ConfigError(f"{way} leaves no choice of encoder: leave out {way} or --encoder {encoder}")
     if hdr == "sdr":
         raise ConfigError(f"copied packets keep their colours: leave out {way} or --hdr sdr")
     if fade:

@@ -12,6 +12,7 @@ from pathlib import Path
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.colour import ColourPlan
+from highlightr.media._cut.encoders import Encoder, encoder_arguments
 from highlightr.media._cut.sound import SoundTrack
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.outputs import MUXERS, check_suffix
@@ -28,19 +29,23 @@ HVC1 = ("-tag:v:0", "hvc1")
 
 
 def picture_codec(
-    source: Source, colour: ColourPlan, output: Path, last_shown: Fraction, seconds: Fraction
+    source: Source, colour: ColourPlan, encoder: Encoder, output: Path, last_shown: Fraction, seconds: Fraction
 ) -> list[str]:
     """The encoder of the picture; its frames keep their dates.
 
     Args:
         source: what `probe` returned.
         colour: what happens to its colours.
+        encoder: what encodes it.
         output: the file that is written.
         last_shown: when the last frame appears.
         seconds: length of the output: the last frame lasts until then.
     """
     rate = source.video.frames_per_second or _USUAL_RATE
-    arguments = _hevc(colour, output, rate) if colour.is_hdr else _h264(rate)
+    software = _hevc(colour, rate) if colour.is_hdr else _h264(rate)
+    arguments = software if encoder.is_software else encoder_arguments(encoder)
+    if colour.is_hdr and check_suffix(output) != MUXERS[".mkv"]:
+        arguments += HVC1
     if colour.chroma_location is not None:
         arguments += ["-chroma_sample_location", colour.chroma_location]
     # What a frame lasted in the source says nothing of a piece that ends before it does, and some sources do not say.
@@ -58,22 +63,10 @@ def _h264(rate: Fraction) -> list[str]:
     return [*coded, "-x264-params", f"fps={rate.numerator}/{rate.denominator}"]
 
 
-def _hevc(colour: ColourPlan, output: Path, rate: Fraction) -> list[str]:
+def _hevc(colour: ColourPlan, rate: Fraction) -> list[str]:
     parameters = ":".join(["log-level=error", f"fps={rate.numerator}/{rate.denominator}", *colour.x265_parameters])
-    tagged = () if check_suffix(output) == MUXERS[".mkv"] else HVC1
-    codec = [
-        "-c:v:0",
-        "libx265",
-        "-forced-idr",
-        "1",
-        "-preset",
-        PRESET,
-        "-crf",
-        HEVC_CRF,
-        "-pix_fmt:v:0",
-        "yuv420p10le",
-    ]
-    return [*codec, "-x265-params", parameters, *tagged]
+    codec = ["-c:v:0", "libx265", "-forced-idr", "1", "-preset", PRESET, "-crf", HEVC_CRF, "-pix_fmt:v:0", "yuv420p10le"]
+    return [*codec, "-x265-params", parameters]
 
 
 def frame_rate(source: Source) -> list[str]:

@@ -15,6 +15,7 @@ from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.codecs import HVC1, container, frame_rate, picture_codec, sound_codec
+from highlightr.media._cut.encoders import output_of, uploading
 from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
 from highlightr.media._cut.inputs import batches, take_input
 from highlightr.media._cut.output_plan import OutputPlan
@@ -97,13 +98,14 @@ def _encode_arguments(
 ) -> list[str]:
     """One run; a part that is still to be joined (`extras` is `None`) holds pictures and sound alone."""
     # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
-    arguments = ["-copyts"]
+    arguments = [*plan.encoder.device, "-copyts"]
     began = takes[0].offset
     for take in takes:
         arguments += ["-reinit_filter", "0"] if plan.shapes_of(take) else []
         arguments += take_input(source, take)
     arguments += extras.inputs if extras is not None else ()
-    arguments += ["-filter_complex", picture_graph(source, plan, takes, began, stills, burn), "-map", "[v]"]
+    graph = picture_graph(source, plan, takes, began, stills, burn) + uploading(plan.encoder)
+    arguments += ["-filter_complex", graph, "-map", output_of(plan.encoder)]
     if plan.sound:
         # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
         arguments += ["-filter_complex", sound_graph(plan.sound, takes, began, plan.fades)]
@@ -112,7 +114,7 @@ def _encode_arguments(
     shown = max((time for take in takes for time in take.shown), default=began) - began
     seconds = takes[-1].offset + takes[-1].stop - takes[-1].start - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
-    arguments += picture_codec(source, plan.colour, part, shown, seconds)
+    arguments += picture_codec(source, plan.colour, plan.encoder, part, shown, seconds)
     # The length that an MP4 file states is that of its decode times: with B-frames it is wrong if steps are uneven.
     arguments += ["-bf:v:0", "0"] if _stands_still(takes) else []
     if extras is None:

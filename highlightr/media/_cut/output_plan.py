@@ -7,16 +7,17 @@ with a sentence for everything that is changed or left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import HdrChoice, Source
+from highlightr.core.types import EncoderChoice, HdrChoice, Source, VideoStream
 from highlightr.media._container.contents import Contents, Track
 from highlightr.media._container.layouts import written_channels
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
+from highlightr.media._cut.encoders import Encoder, find_encoder
 from highlightr.media._cut.fades import Fade
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
@@ -44,6 +45,8 @@ class OutputPlan:
     """Drawn into the picture, on the time line of the source."""
     fades: Mapping[Take, Fade] = field(default_factory=dict)
     """Of each piece, where there are any."""
+    encoder: Encoder = field(default_factory=Encoder)
+    """Of the picture."""
 
     def fade_of(self, take: Take) -> Fade:
         """How a piece fades."""
@@ -91,6 +94,18 @@ def plan_output(
     notes += [*_sound_notes(source, mix=mix), *_left_out(contents, unread)]
     sound = plan_sound(source, mix=mix)
     return OutputPlan(contents, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
+
+
+def with_encoder(plan: OutputPlan, choice: EncoderChoice, video: VideoStream) -> OutputPlan:
+    """The plan with what encodes its pictures, and notes about that.
+
+    Raises:
+        CutError: the named encoder is not here, or does not work.
+    """
+    encoder, notes = find_encoder(choice, video.width, video.height, hdr=plan.colour.is_hdr)
+    states_light = any(each.startswith(("master-display", "max-cll")) for each in plan.colour.x265_parameters)
+    lost = (f"{encoder.name} does not write the mastering display.",) if states_light and encoder.options else ()
+    return replace(plan, encoder=encoder, notes=(*plan.notes, *notes, *lost))
 
 
 def plan_copied(source: Source, contents: Contents) -> OutputPlan:

@@ -13,15 +13,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import CutChoice, HdrChoice, Source
+from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice, Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.copy import SLACK, copy_pieces, plan_copy
 from highlightr.media._cut.encode import encode_pieces
+from highlightr.media._cut.encoders import SOFTWARE, find_encoder
 from highlightr.media._cut.fades import plan_fades
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.kept import not_kept
-from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output
+from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output, with_encoder
 from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.stills import Stills, plan_stills
@@ -53,10 +54,12 @@ class CutChoices:
     """Between pieces, through black and silence."""
     texts: Texts = field(default_factory=Texts)
     """What is done with subtitles."""
+    encoder: EncoderChoice = SOFTWARE
+    """Of pictures, where all are encoded."""
 
     def __post_init__(self) -> None:
         burn = self.texts.how == "burn"
-        check_cut_choice(self.cut, hdr=self.hdr, fade=self.fade, burn=burn, mix_audio=self.mix_audio)
+        check_cut_choice(self.cut, self.encoder, hdr=self.hdr, fade=self.fade, burn=burn, mix_audio=self.mix_audio)
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,31 @@ def write_encoded(
     Raises:
         CutError: ffmpeg failed, or what it wrote is not what was planned whatever the way.
     """
+    try:
+        return _encoded(source, spans, output, choices, progress, still_width)
+    except CutError as error:
+        video = source.video
+        if choices.encoder != "auto" or find_encoder("auto", video.width, video.height, hdr=False)[0].is_software:
+            raise
+        written = _encoded(source, spans, output, replace(choices, encoder=SOFTWARE), progress, still_width)
+        note = f"Encoded by software, because hardware failed: {str(error).partition(';')[0]}."
+        return replace(written, notes=(*written.notes, note))
+
+
+def _encoded(
+    source: Source,
+    spans: Sequence[tuple[float, float]],
+    output: Path,
+    choices: CutChoices,
+    progress: Progress | None,
+    still_width: int | None,
+) -> Written:
     before: tuple[CutPlan, Verdict] | None = None
     for caution in (0, _SAFEST):
         cut, plan, looks, notes = planned_cut(source, spans, choices, caution, still_width)
         if before is not None and before[0] == cut:
             break
+        plan = with_encoder(plan, choices.encoder, source.video)
         stills = encode_pieces(source, plan, cut.takes, cut.pieces, output, progress, looks)
         verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):

@@ -1,0 +1,184 @@
+"""Which encoder writes the picture: what the caller names, or what is here and proven.
+
+In: a choice, and whether high dynamic range is kept. Out: an `Encoder`, its arguments, and sentences about those that
+were passed over. Before a hardware encoder is believed, it encodes a few frames of the output's size, which are decoded
+again and compared: ffmpeg lists encoders whether or not there is hardware for them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import EncoderChoice
+from highlightr.media._container.opening import file_url
+from highlightr.media.ffmpeg import ffmpeg_path, has_encoder, run_ffmpeg
+
+_TRIED_FRAMES = 4
+_MOST_DIFFERENT = 8.0
+"""Mean difference of a decoded picture's luma from the one that was encoded, of 255."""
+
+_VAAPI = ("-init_hw_device", "vaapi=gpu", "-filter_hw_device", "gpu")
+
+SOFTWARE: EncoderChoice = "libx264"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One way to write pictures."""
+
+    name: str = SOFTWARE
+    """As ffmpeg calls it."""
+    pixels: str = "yuv420p"
+    options: tuple[str, ...] = ()
+    device: tuple[str, ...] = ()
+    """Before the inputs."""
+    upload: str = ""
+    """Filters behind the graph's ``[v]``, for an encoder that takes frames from a GPU's memory."""
+
+    @property
+    def is_software(self) -> bool:
+        """Whether it runs everywhere, and alike."""
+        return self.name.startswith("lib")
+
+
+def _nvenc(quality: int) -> tuple[str, ...]:
+    return ("-preset", "p4", "-rc", "vbr", "-cq", str(quality), "-b:v:0", "0", "-forced-idr", "1")
+
+
+def _qsv(quality: int) -> tuple[str, ...]:
+    return ("-preset", "medium", "-global_quality", str(quality), "-forced_idr", "1")
+
+
+_HARDWARE: Mapping[str, tuple[Callable[[int], tuple[str, ...]], bool]] = {
+    "nvenc": (_nvenc, False),
+    "qsv": (_qsv, False),
+    "vaapi": (lambda quality: ("-rc_mode", "CQP", "-qp", str(quality)), True),
+    "videotoolbox": (lambda quality: ("-q:v:0", str(100 - 2 * quality), "-allow_sw", "0"), False),
+}
+"""Maker to its options for a quality like x264's CRF, and whether it takes uploaded frames; tried in this order."""
+
+_QUALITY, _HDR_QUALITY = 23, 25
+
+
+def hardware(maker: str, *, hdr: bool) -> Encoder:
+    """A maker's encoder of H.264 with 8 bits, or of HEVC with 10."""
+    options, uploads = _HARDWARE[maker]
+    chosen = options(_HDR_QUALITY if hdr else _QUALITY)
+    deep, plain = "p010le", "nv12" if uploads or maker == "qsv" else "yuv420p"
+    pixels = deep if hdr else plain
+    return Encoder(
+        f"{'hevc' if hdr else 'h264'}_{maker}",
+        pixels,
+        (*chosen, *(("-profile:v:0", "main10") if hdr else ())),
+        _VAAPI if uploads else (),
+        f"format={pixels},hwupload" if uploads else "",
+    )
+
+
+def find_encoder(choice: EncoderChoice, width: int, height: int, *, hdr: bool) -> tuple[Encoder, tuple[str, ...]]:
+    """The encoder to use, and a sentence for each that ``auto`` passed over, or about the one it took.
+
+    Args:
+        choice: a name, ``auto``, or the software encoder, which is not tried.
+        width: of the pictures that will be written.
+        height: likewise.
+        hdr: whether high dynamic range is kept: then the HEVC sibling is meant.
+
+    Raises:
+        CutError: the named encoder is not here, or does not work.
+    """
+    software = Encoder("libx265" if hdr else SOFTWARE)
+    if choice == SOFTWARE:
+        return software, ()
+    if choice != "auto":
+        encoder = hardware(choice.partition("_")[2], hdr=hdr)
+        if reason := fault_of(encoder, width, height):
+            raise CutError(f"the encoder {encoder.name} cannot be used: {reason}; use --encoder auto, or leave it out")
+        return encoder, ()
+    notes: list[str] = []
+    for maker in _HARDWARE:
+        encoder = hardware(maker, hdr=hdr)
+        if not has_encoder(encoder.name):
+            continue
+        reason = fault_of(encoder, width, height)
+        if reason is None:
+            return encoder, (*notes, f"Encoded by {encoder.name}.")
+        notes.append(f"The encoder {encoder.name} was passed over: {reason}.")
+    return software, tuple(notes)
+
+
+def fault_of(encoder: Encoder, width: int, height: int) -> str | None:
+    """Why an encoder cannot be used for pictures of this size, in a few words; `None` if it can."""
+    if not has_encoder(encoder.name):
+        return f"{ffmpeg_path()} does not have it"
+    return _tried(ffmpeg_path(), encoder, width, height)
+
+
+@cache
+def _tried(program: str, encoder: Encoder, width: int, height: int) -> str | None:
+    """Encode a few frames, decode them again, compare."""
+    del program  # Part of the question: another ffmpeg is tried anew.
+    with tempfile.TemporaryDirectory(prefix="highlightr-encoder-") as folder:
+        encoded, given = Path(folder) / "tried.mp4", Path(folder) / "given.gray"
+        picture = f"testsrc2=size={width}x{height}:rate=25"
+        graph = f"[0:v]split[v][g];[g]format=gray[given]{uploading(encoder)}"
+        arguments = [
+            *encoder.device,
+            "-f",
+            "lavfi",
+            "-i",
+            picture,
+            "-filter_complex",
+            graph,
+            "-map",
+            output_of(encoder),
+        ]
+        arguments += [*encoder_arguments(encoder), "-frames:v:0", str(_TRIED_FRAMES), file_url(encoded)]
+        arguments += ["-map", "[given]", "-frames:v:0", str(_TRIED_FRAMES), "-f", "rawvideo", "-pix_fmt", "gray"]
+        try:
+            run_ffmpeg([*arguments, file_url(given)])
+            return _difference(_luma(encoded), np.fromfile(given, np.uint8).reshape(-1, height, width))
+        except CutError as error:
+            return str(error).removeprefix("ffmpeg failed with ").partition("|")[0].strip()
+        except (OSError, ValueError) as error:
+            return f"what it encoded cannot be read ({error})"
+
+
+def encoder_arguments(encoder: Encoder) -> list[str]:
+    """The encoder of the picture and its settings."""
+    pixels = () if encoder.upload else ("-pix_fmt:v:0", encoder.pixels)
+    return ["-c:v:0", encoder.name, *encoder.options, *pixels]
+
+
+def output_of(encoder: Encoder) -> str:
+    """The label of the pictures that are encoded."""
+    return "[uploaded]" if encoder.upload else "[v]"
+
+
+def uploading(encoder: Encoder) -> str:
+    """What follows a graph that ends in ``[v]``."""
+    return f";[v]{encoder.upload}[uploaded]" if encoder.upload else ""
+
+
+def _luma(path: Path) -> npt.NDArray[np.uint8]:
+    """(frames, height, width)."""
+    import av
+
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="gray") for frame in container.decode(container.streams.video[0])]
+    return np.stack(frames)
+
+
+def _difference(found: npt.NDArray[np.uint8], given: npt.NDArray[np.uint8]) -> str | None:
+    if found.shape != given.shape:
+        return f"of {len(given)} pictures it gave back {len(found)}, {found.shape[2]} x {found.shape[1]}"
+    worst = float(np.abs(found.astype(np.int16) - given).mean(axis=(1, 2)).max())
+    return f"its pictures differ by {worst:.0f} of 255 levels" if worst > _MOST_DIFFERENT else None
