@@ -82,6 +82,7 @@ def stitch(
     output: Path,
     picture: Picture,
     stretches: Sequence[tuple[float, float]] | None = None,
+    codec: Sequence[str] = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18"),
 ) -> tuple[tuple[float, float], ...]:
     """Write the clips one after the other into `output`; parts without sound are silent.
 
@@ -90,6 +91,7 @@ def stitch(
         output: the file.
         picture: what it looks like.
         stretches: (start, seconds) of each clip that is taken; by default the clip as long as it is.
+        codec: how the pictures are encoded.
 
     Returns:
         Where each part lies: its pictures and its sound are cut or padded to its length.
@@ -114,7 +116,6 @@ def stitch(
     outputs = "[v][a]" if heard else "[v]"
     chains.append(f"{inputs}concat=n={len(clips)}:v=1:a={int(heard)}{outputs}")
     maps = ["-map", "[v]", *(["-map", "[a]", "-c:a", "aac"] if heard else [])]
-    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18"]
     run_ffmpeg([*arguments, "-filter_complex", ";".join(chains), *maps, *codec, "-y", str(output)])
     edges = np.concatenate([[0.0], np.cumsum([seconds for _, seconds in taken])])
     return tuple((float(start), float(stop)) for start, stop in pairwise(edges))
@@ -134,10 +135,11 @@ class Pipeline:
         """A scorer of the preset's labels."""
         return ZeroShotScorer(self.banks["imagenet"], self.banks["yamnet"], config)
 
-    def analyse(self, path: Path) -> tuple[Features, tuple[Shot, ...]]:
+    def analyse(self, path: Path, *, skip_calm: bool = False) -> tuple[Features, tuple[Shot, ...]]:
         """Decode, extract, find shots."""
         source = probe(path)
-        features = extract(source, TimeGrid(source.duration_seconds, CLIP_SECONDS), self.extractors)
+        grid = TimeGrid(source.duration_seconds, CLIP_SECONDS)
+        features = extract(source, grid, self.extractors, skip_calm=skip_calm)
         return features, detect_shots(features.signals["frame_change"], source.duration_seconds)
 
     def stitch_all(

@@ -18,7 +18,7 @@ from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.probe import probe
 from highlightr.model_loader import Models, load_models
-from highlightr.selection.options import Detector, SelectionOptions
+from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
 from highlightr.selection.shots import find_shots
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
@@ -115,6 +115,7 @@ class Highlighter:
         queries: Sequence[str | None],
         *,
         detector: Detector = "cheap",
+        analysis: AnalysisMode = "auto",
         transcript: Path | None = None,
         transcribe: str | None = None,
         glimpse: Callable[[Scores], None] | None = None,
@@ -124,13 +125,14 @@ class Highlighter:
         `glimpse` is shown scores of the video's beginning for the first query, by what is seen and heard, while the
         rest is decoded.
         """
+        how = SelectionOptions(detector=detector, analysis=analysis)
         if transcribe is not None:
             check_speech_model(transcribe)
         with self._encoding(Path(video), queries) as encoding:
             source = probe(Path(video))
             speech = find_speech(source, transcript, transcribe, self._models.device)
             stages = Stages(self._progress)
-            return self._analyse(source, queries, encoding, detector, speech, stages, glimpse)
+            return self._analyse(source, queries, encoding, how, speech, stages, glimpse)
 
     def ask(self, analysis: Analysis, query: str | None) -> Analysis:
         """Score a video that was analysed for another query; nothing is read again.
@@ -168,18 +170,10 @@ class Highlighter:
         from highlightr.selection.quotes import with_quotes
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
-        scores, query, transcript = analysis.scores, analysis.query, analysis.transcript
         outputs = plan_outputs(analysis.source, wanted)
-        outputs = with_captions(outputs, analysis.source, wanted, transcript is not None)
-        quoted, told = with_quotes(segments, transcript), (*scores.notes, *notes, *analysis.notes)
-        summary = Summary(analysis.source, quoted, scores, analysis.shots, self.preset.name, query, told, transcript)
-        return deliver(
-            summary,
-            outputs,
-            wanted,
-            self._provenance(query, transcript, analysis.speech_weights),
-            Stages(self._progress),
-        )
+        outputs = with_captions(outputs, analysis.source, wanted, analysis.transcript is not None)
+        summary = self._summary(analysis, with_quotes(segments, analysis.transcript), notes)
+        return deliver(summary, outputs, wanted, self._provenance(analysis), Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
         """Summarise one video; `options` are those of `SummarizeOptions` and `SelectionOptions`.
@@ -208,29 +202,35 @@ class Highlighter:
                 outputs = plan_outputs(source, wanted)
                 speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)
                 outputs = with_captions(outputs, source, wanted, speech.is_expected)
-            (analysis,) = self._analyse(source, [query], encoding, wanted.selection.detector, speech, stages)
-        scores, shots = analysis.scores, analysis.shots
+            (analysis,) = self._analyse(source, [query], encoding, wanted.selection, speech, stages)
         with stages("select"):
-            remarks = selection_notes(wanted.selection, query, scores.match)
+            remarks = selection_notes(wanted.selection, query, analysis.scores.match)
             segments = self.choose(analysis, wanted.selection)
-        notes, transcript = (*scores.notes, *remarks, *analysis.notes), analysis.transcript
-        summary = Summary(source, segments, scores, shots, self.preset.name, query, notes, transcript)
+        summary, provenance = self._summary(analysis, segments, remarks), self._provenance(analysis)
         del analysis  # Its features take hundreds of MiB where a video lasts hours, and ffmpeg comes next.
-        return deliver(summary, outputs, wanted, self._provenance(query, transcript, speech.weights), stages)
+        return deliver(summary, outputs, wanted, provenance, stages)
 
-    def _provenance(
-        self, query: str | None, transcript: Transcript | None, speech_weights: Sequence[Weights]
-    ) -> Provenance:
+    def _summary(self, analysis: Analysis, segments: Sequence[Segment], notes: Sequence[str]) -> Summary:
+        scores, told = analysis.scores, (*analysis.scores.notes, *notes, *analysis.notes)
+        about = (self.preset.name, analysis.query, told, analysis.transcript)
+        return Summary(analysis.source, tuple(segments), scores, analysis.shots, *about)
+
+    def _provenance(self, analysis: Analysis) -> Provenance:
         from highlightr.export.summary import Provenance
+        from highlightr.media.change import FRAME_CHANGE, unseen_spans
 
-        models = self._models
+        models, query = self._models, analysis.query
         choice = models.choice_for(query)
         seed = choice.random_seed
+        settings = {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)}
+        change = analysis.features.signals.get(FRAME_CHANGE)
+        spans = [] if change is None else [[round(each, 3) for each in span] for span in unseen_spans(change)]
+        weights = models.weights_for(query, speech=analysis.transcript is not None)
         return Provenance(
-            self.preset.scorer_name(query),
-            {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)},
+            analysis.scorer,
+            {**settings, "looked_at_keyframes_alone": spans},
             () if seed is None else ("random weights",),
-            (*models.weights_for(query, speech=transcript is not None), *speech_weights),
+            (*weights, *analysis.speech_weights),
         )
 
     @contextmanager
@@ -252,7 +252,7 @@ class Highlighter:
         source: Source,
         queries: Sequence[str | None],
         encoding: Encoding,
-        detector: Detector,
+        how: SelectionOptions,
         speech: SpeechSource,
         stages: Stages,
         glimpse: Callable[[Scores], None] | None = None,
@@ -264,12 +264,17 @@ class Highlighter:
                 whole = (Shot(0.0, beginning.grid.duration_seconds),)
                 glimpse(models.score(beginning, queries[0], encoding.result()[0], whole))
 
+        # Where there is neither query nor sound, movement is what scores, and that shows in every picture.
+        skip_calm = how.analysis == "auto" and (source.audio is not None or None not in queries)
         with stages("extract") as advance:
-            extractors = (*models.extractors_for(detector), *speech.extractors)
-            features = extract(source, grid, extractors, cache=self._cache, progress=advance, glimpse=glimpse and look)
+            extractors = (*models.extractors_for(how.detector), *speech.extractors)
+            shown = glimpse and look
+            features = extract(
+                source, grid, extractors, cache=self._cache, progress=advance, glimpse=shown, skip_calm=skip_calm
+            )
             said = speech.heard(features)
         with stages("shots"):
-            shots = find_shots(features, detector)
+            shots = find_shots(features, how.detector)
         with stages("score"):
             asked = any(query is not None for query in queries)
             meant = models.listen(said[0], self._cache) if asked else None

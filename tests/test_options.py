@@ -55,7 +55,7 @@ def test_spans(value: Any, spans: tuple[tuple[float, float], ...]) -> None:
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"rang": "1-2"}, "no option named 'rang'; there are audio_track, clips, cut, "),
+        ({"rang": "1-2"}, "no option named 'rang'; there are analysis, audio_track, clips, cut, "),
         ({"range": "20-10"}, "range must be spans that begin before they end"),
         ({"range": "ten-20"}, "'ten' is not a time"),
         ({"range": "10"}, "a span is FROM-TO"),

@@ -28,8 +28,9 @@ from highlightr.core.clock import clock
 from highlightr.core.device import check_precision
 from highlightr.core.text import columns_of, json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
+from highlightr.options import option_help
 from highlightr.pipeline import Highlighter
-from highlightr.selection.options import Detector, SelectionOptions
+from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET
 
 SELECTION = SelectionOptions()
@@ -54,6 +55,10 @@ def score(
             autocompletion=words(*get_args(Detector)),
         ),
     ] = SELECTION.detector,
+    analysis: Annotated[
+        str,
+        typer.Option(help=option_help(SelectionOptions)["analysis"], autocompletion=words(*get_args(AnalysisMode))),
+    ] = SELECTION.analysis,
     transcript: TranscriptChoice = None,
     transcribe: TranscribeChoice = None,
     device: DeviceChoice = "auto",
@@ -68,7 +73,7 @@ def score(
 
     show_log(quiet=quiet, debug=debug)
     place = one_video(video, "score")
-    chosen = SelectionOptions(detector=detector).detector  # type: ignore[arg-type]
+    chosen = SelectionOptions(detector=detector, analysis=analysis)  # type: ignore[arg-type]
     exact = check_precision(precision, device)
     if output is not None:
         check_scores_path(output, overwrite=overwrite)
@@ -77,7 +82,9 @@ def score(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
         speech: dict[str, Any] = {"transcript": transcript, "transcribe": transcribe}
-        analyses = highlighter.analyse_queries(place, query or [None], detector=chosen, **speech)
+        analyses = highlighter.analyse_queries(
+            place, query or [None], detector=chosen.detector, analysis=chosen.analysis, **speech
+        )
     told = [replace(each.scores, notes=(*each.scores.notes, *each.notes)) for each in analyses]
     results = [Scored(each.query, each.scorer, scores) for each, scores in zip(analyses, told, strict=True)]
     if output is not None:

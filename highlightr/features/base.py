@@ -85,6 +85,8 @@ class Extractor(ABC):
     """Entries of the weights manifest that are opened with it; empty for one that computes without a model."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Packages of an extra that it cannot run without."""
+    looks_suffice: ClassVar[bool] = False
+    """Whether a look every few seconds is enough for it where the picture hardly changes: it reads no movement."""
 
     @classmethod
     def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003  few choose by options

@@ -40,6 +40,7 @@ def extract(
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
     glimpse: Show | None = None,
+    skip_calm: bool = False,
 ) -> Features:
     """Compute every extractor's streams, decoding the source once for all that the cache does not hold.
 
@@ -52,6 +53,8 @@ def extract(
         progress: told how far the decoding has come.
         glimpse: shown the features of the video's beginning while the rest is decoded (`highlightr.features.glimpses`);
             not where features are cached.
+        skip_calm: where the picture hardly changes, look at keyframes alone. It holds where that is enough for every
+            extractor that sees.
 
     Raises:
         ConfigError: two extractors make a stream or signal of the same name.
@@ -61,12 +64,14 @@ def extract(
     """
     _check_names(extractors)
     wanted = [each for each in extractors if source.audio is not None or each.modality != "audio"]
+    seeing = [each for each in wanted if each.modality != "audio"]
+    skip_calm = skip_calm and all(each.looks_suffice for each in seeing)
     if cache is None or not cache.limit_bytes:
-        return _decoded(source, grid, wanted, progress, glimpse)
-    keys = {each.name: cache_key(source, grid, each) for each in wanted}
+        return _decoded(source, grid, wanted, progress, glimpse, skip_calm)
+    keys = {each.name: cache_key(source, grid, each, skip_calm=skip_calm) for each in wanted}
     parts = {each.name: cache.get(keys[each.name], partial(_fits, grid, each)) for each in wanted}
     missing = [each for each in wanted if parts[each.name] is None]
-    decoded = _decoded(source, grid, missing, progress, glimpse) if missing else None
+    decoded = _decoded(source, grid, missing, progress, glimpse, skip_calm) if missing else None
     for each in missing:
         assert decoded is not None
         parts[each.name] = part = _part(decoded, each)
@@ -76,7 +81,7 @@ def extract(
     return joined(grid, [part for part in parts.values() if part is not None])
 
 
-def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[str, Any]:
+def cache_key(source: Source, grid: TimeGrid, extractor: Extractor, *, skip_calm: bool = False) -> Mapping[str, Any]:
     """What decides the numbers, plain JSON types."""
     made_by = asdict(extractor.origin)
     return {
@@ -85,6 +90,7 @@ def cache_key(source: Source, grid: TimeGrid, extractor: Extractor) -> Mapping[s
         "clip_seconds": grid.clip_seconds,
         "extractor": extractor.name,
         **({"heard": [track.index for track in source.audio_tracks]} if extractor.modality == "audio" else {}),
+        **({"skip_calm": True} if skip_calm and extractor.modality != "audio" else {}),
         **made_by,
         "device": extractor.origin.device.partition(":")[0],
         "code": code_digest("features", "media"),
@@ -112,6 +118,7 @@ def _decoded(
     extractors: Sequence[Extractor],
     progress: Progress | None,
     glimpse: Show | None,
+    skip_calm: bool,
 ) -> Features:
     """One decode pass."""
     with ThreadPoolExecutor(max(1, len(extractors))) as beside:
@@ -126,7 +133,7 @@ def _decoded(
             report.reached(seconds)
             glimpses.reached(seconds)
 
-        parts = workers.run(decode(source, requests), seen)
+        parts = workers.run(decode(source, requests, skip_calm=skip_calm), seen)
     features = joined(grid, parts)
     report.done()
     return features

@@ -56,9 +56,14 @@ class Blends:
         self._looks: deque[Look] = deque()
         self._before_dark: Look | None = None
 
-    def push(self, look: Look) -> Iterator[tuple[int, float]]:
-        """Take the next frame; yields row and strength of every middle that it shows to be one."""
-        if self._looks and self._too_soon(look):
+    def push(self, look: Look, *, at_once: bool = False) -> Iterator[tuple[int, float]]:
+        """Take the next frame; yields row and strength of every middle that it shows to be one.
+
+        Args:
+            look: of the frame.
+            at_once: look at it however near it is to the last one, because the next one is far.
+        """
+        if self._looks and not at_once and self._too_soon(look):
             return
         yield from self._fade(look)
         self._looks.append(look)
@@ -71,6 +76,11 @@ class Blends:
             found = (_dip(span) or _blend(span)) if clear else None
             if found is not None:
                 yield found
+
+    def forget(self) -> None:
+        """Pictures are missing before the next one: no transition reaches across."""
+        self._looks.clear()
+        self._before_dark = None
 
     def _too_soon(self, look: Look) -> bool:
         """Whether a look adds little to the last one; what fades quickly does not wait."""

@@ -68,6 +68,8 @@ class FrameChange:
     def __init__(self) -> None:
         self._recent: deque[Look] = deque()
         self._candidates: deque[_Candidate] = deque()
+        self._after_unseen = False
+        """Whether pictures were left out before the next one, which look like the last one."""
         self._blends = Blends()
         # Not lists: of ten hours those would take a hundred MiB.
         self._times, self._rows = array("d"), array("f")
@@ -80,10 +82,17 @@ class FrameChange:
         for candidate in self._candidates:
             self._set(candidate.row, "lasting", _unlike(candidate.before, look, candidate))
         picture, colours, structure = difference(self._recent[-1], look) if self._recent else (0.0, 0.0, 0.0)
+        if self._after_unseen:
+            # Of what moved meanwhile, only the amount is known: nothing is to be found at a time that was not looked at.
+            colours = structure = 0.0
+            self._recent.clear()
+            self._candidates.clear()
+            self._blends.forget()
+        self._after_unseen = thumbnail.unseen_seconds > 0
         self._rows.extend((picture, colours, structure, 0.0, 0.0))
         if change_strength(picture, colours, structure) >= LEAST_STRENGTH:
             self._consider(_Candidate(look.row, look.time_seconds, self._recent[-1], picture, structure), look)
-        for row, strength in self._blends.push(look):
+        for row, strength in self._blends.push(look, at_once=self._after_unseen):
             self._rows[row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index("blend")] = strength
         self._recent.append(look)
 

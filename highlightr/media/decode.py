@@ -7,12 +7,13 @@ Frames are picked by timestamp, never by counting. Memory does not grow with the
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import MediaError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._decode.calm import CalmFilter
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.gop_decoder import Groups
@@ -30,7 +31,12 @@ _logger = logging.getLogger(__name__)
 
 
 def decode(
-    source: Source, requests: Mapping[str, SampleRequest], *, threads: int = 0, every_frame: bool = False
+    source: Source,
+    requests: Mapping[str, SampleRequest],
+    *,
+    threads: int = 0,
+    every_frame: bool = False,
+    skip_calm: bool = False,
 ) -> Iterator[tuple[str, Item]]:
     """Read a file once and hand every request its items.
 
@@ -46,6 +52,8 @@ def decode(
         every_frame: decode every frame, for thumbnails of all of them; by default, pictures that no other one refers
             to and no `FrameRequest` looks at are left out (H.264 and HEVC). The frames are the same to the byte
             where the file is intact.
+        skip_calm: of groups of pictures in which hardly anything changes, decode the keyframe alone, which stands for
+            all of them (H.264 and HEVC).
 
     Raises:
         MediaError: the file cannot be opened any more, or has changed since it was probed.
@@ -54,7 +62,7 @@ def decode(
     if not requests:
         return
     with reading(source.path) as container:
-        one_pass = _Pass(container, source, requests, threads, every_frame)
+        one_pass = _Pass(container, source, requests, threads, every_frame, skip_calm)
         try:
             yield from one_pass.run()
         finally:
@@ -71,6 +79,7 @@ class _Pass:
         requests: Mapping[str, SampleRequest],
         threads: int,
         every_frame: bool,
+        skip_calm: bool,
     ) -> None:
         self._container, self._source = container, source
         self._start = start_seconds(container)
@@ -79,13 +88,17 @@ class _Pass:
         }
         sounds = {name: request for name, request in requests.items() if isinstance(request, AudioRequest)}
         self._video, self._groups, self._sieve = None, None, None
+        self._calm: CalmFilter | None = None
         self._sound: Sound | None = None
         if pictures:
             self._video = self._stream(source.video.index, "video")
-            self._groups = Groups(container, source, pictures, threads)
             looking = [request for request in requests.values() if isinstance(request, FrameRequest)]
             keep_all = every_frame or source.video.dated_when_decoded
             self._sieve = None if keep_all else PacketFilter(self._video, self._start, looks_of(looking))
+            if skip_calm and not keep_all and not source.video.interlaced:
+                self._calm = CalmFilter(source, self._video)
+            calm = {} if self._calm is None else self._calm.groups
+            self._groups = Groups(container, source, pictures, threads, calm)
         if sounds and source.audio is not None:
             self._sound = Sound(source, sounds, self._start)
 
@@ -125,9 +138,11 @@ class _Pass:
 
     def _sifted(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         """The packets to decode next; at the empty one that ends the stream, those that were held back."""
-        if packet.size == 0:
-            return self._sieve.finish() if self._sieve is not None else iter(())
-        return self._sieve.push(packet) if self._sieve is not None else iter((packet,))
+        filters = [each for each in (self._calm, self._sieve) if each is not None]
+        packets: Iterable[av.Packet[Any]] = () if packet.size == 0 else (packet,)
+        for each in filters:
+            packets = _filtered(each, packets, ended=packet.size == 0)
+        yield from packets
 
     def _stream(self, index: int, kind: str) -> Any:
         streams = self._container.streams
@@ -143,3 +158,12 @@ class _Pass:
         for kind, count in damaged.items():
             if count:
                 _logger.warning("%s: %d damaged %s packets or frames were left out", self._source.path, count, kind)
+
+
+def _filtered(
+    wanted: CalmFilter | PacketFilter, packets: Iterable[av.Packet[Any]], *, ended: bool
+) -> Iterator[av.Packet[Any]]:
+    for packet in packets:
+        yield from wanted.push(packet)
+    if ended:
+        yield from wanted.finish()

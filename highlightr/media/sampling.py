@@ -75,6 +75,8 @@ class Thumbnail:
     time_seconds: float
     image: npt.NDArray[np.uint8]
     """(request.height, request.width, 3) uint8 RGB; rotation and aspect ignored."""
+    unseen_seconds: float = 0.0
+    """How long it stands for pictures that were not decoded, because they look like it."""
 
 
 @dataclass(frozen=True)

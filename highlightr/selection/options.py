@@ -12,10 +12,11 @@ from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["DEFAULT_RATIO", "SHORTEST_SUMMARY_SECONDS", "Detector", "Mode", "Order", "SelectionOptions"]
+__all__ = ["DEFAULT_RATIO", "SHORTEST_SUMMARY_SECONDS", "AnalysisMode", "Detector", "Mode", "Order", "SelectionOptions"]
 
 Mode = Literal["moments", "knapsack"]
 Detector = Literal["cheap", "transnetv2"]
+AnalysisMode = Literal["auto", "exact"]
 Order = Literal["time", "score"]
 
 DEFAULT_RATIO = 0.15
@@ -77,6 +78,9 @@ class SelectionOptions:
     """How segments follow each other in the summary: by ``time``, or by ``score``, the best first."""
     detector: Detector = "cheap"
     """How shot boundaries are found: ``cheap`` from frame changes, or the ``transnetv2`` network (slower)."""
+    analysis: AnalysisMode = "auto"
+    """What is decoded to score the video: `auto` looks at keyframes alone where the picture hardly changes, `exact` at
+    every stretch alike."""
 
     def __post_init__(self) -> None:
         ratio, seconds = self.ratio, self.duration_seconds
@@ -84,7 +88,7 @@ class SelectionOptions:
         self._check("duration_seconds", seconds is None or _positive(seconds), "a positive number", "30 keeps 30 s")
         within = self.threshold is None or 0.0 <= self.threshold <= 1.0
         self._check("threshold", within, "a score in [0, 1]", "leave it out to let the query decide")
-        for name, known in (("mode", Mode), ("order", Order), ("detector", Detector)):
+        for name, known in (("mode", Mode), ("order", Order), ("detector", Detector), ("analysis", AnalysisMode)):
             self._check(name, getattr(self, name) in get_args(known), " or ".join(get_args(known)))
         for name in ("min_seconds", "max_seconds"):
             value = getattr(self, name)

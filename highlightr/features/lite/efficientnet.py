@@ -41,6 +41,7 @@ class EfficientNetLite0(Extractor):
     modality: ClassVar[str] = "visual"
     streams: ClassVar[Mapping[str, int]] = {"efficientnet_lite0": 1280, "imagenet": 1000}
     checkpoints: ClassVar[tuple[str, ...]] = ("efficientnet_lite0",)
+    looks_suffice: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,16 +89,24 @@ class _Extraction(Extraction):
         self._last_clip = grid.num_clips - 1
         self._means = {name: ClipMeans(grid, width) for name, width in EfficientNetLite0.streams.items()}
         self._images: list[npt.NDArray[np.uint8]] = []
-        self._clips: list[int] = []
+        self._clips: list[list[int]] = []
+        """Of each of these images; one that stays on screen belongs to several."""
+        self._shown_at: float | None = None
+        """When the last image appeared."""
 
     def push(self, item: Item) -> None:
-        """Take the next frame; the model runs when a batch is full."""
+        """Take the next frame; the model runs when a batch is full and another picture comes."""
         if not isinstance(item, Frame):
             raise TypeError(f"efficientnet_lite0 takes frames, got {type(item).__name__}")
-        self._images.append(preprocess(item.image))
-        self._clips.append(min(item.index // self._frames_per_clip, self._last_clip))
+        clip = min(item.index // self._frames_per_clip, self._last_clip)
+        if item.time_seconds == self._shown_at:
+            self._clips[-1].append(clip)
+            return
         if len(self._images) == _BATCH:
             self._run()
+        self._shown_at = item.time_seconds
+        self._images.append(preprocess(item.image))
+        self._clips.append([clip])
 
     def so_far(self) -> Extracted:
         """Both streams, of the clips whose batches were run."""
@@ -113,8 +122,10 @@ class _Extraction(Extraction):
 
     def _run(self) -> None:
         outputs = self._graph({"images": np.stack(self._images)})
+        times = [len(clips) for clips in self._clips]
+        clips = np.concatenate([np.asarray(each, dtype=np.int64) for each in self._clips])
         for means, rows in zip(self._means.values(), outputs, strict=True):
-            means.add(np.asarray(self._clips), rows)
+            means.add(clips, np.repeat(rows, times, axis=0))
         self._images, self._clips = [], []
 
 

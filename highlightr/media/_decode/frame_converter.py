@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailR
 
 if TYPE_CHECKING:
     import av
+
+    from highlightr.media._decode.calm import CalmGroup
 
 __all__ = [
     "FrameConverter",
@@ -159,18 +161,28 @@ def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:
 
 
 class ThumbnailMaker:
-    """Hands a `ThumbnailRequest` a tiny picture of every frame."""
+    """Hands a `ThumbnailRequest` a tiny picture of every frame.
 
-    def __init__(self, request: ThumbnailRequest) -> None:
+    Args:
+        request: what it asks for.
+        calm: by the timestamp of its keyframe, each group of which no other picture is decoded.
+    """
+
+    def __init__(self, request: ThumbnailRequest, calm: Mapping[int, CalmGroup] | None = None) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._request = request
+        self._calm = {} if calm is None else calm
         self._scaler: Any = VideoReformatter()
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
         """Take the next frame."""
-        image = to_rgb(self._scaler, frame, self._request.width, self._request.height, "AREA")
-        yield Thumbnail(float(seconds), image)
+        group = None if frame.pts is None else self._calm.get(frame.pts)
+        yield Thumbnail(float(seconds), self.shrunk(frame), 0.0 if group is None else float(group.seconds))
+
+    def shrunk(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB."""
+        return to_rgb(self._scaler, frame, self._request.width, self._request.height, "AREA")
 
     def until(self, seconds: Fraction) -> Iterator[Thumbnail]:
         """Nothing is held back."""

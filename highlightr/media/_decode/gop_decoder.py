@@ -18,6 +18,7 @@ from highlightr.core.errors import DecodeError
 from highlightr.core.types import Source
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import open_container, start_seconds
+from highlightr.media._decode.calm import CalmGroup
 from highlightr.media._decode.gop import Group, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import Seams
 from highlightr.media._decode.worker import PictureRequest, Worker
@@ -44,12 +45,18 @@ class Groups:
         source: what `probe` returned.
         requests: name to request.
         threads: how many decode; 0 takes one per core.
+        calm: by the timestamp of its keyframe, each group of pictures of which the others were left out.
     """
 
     def __init__(
-        self, container: InputContainer, source: Source, requests: Mapping[str, PictureRequest], threads: int
+        self,
+        container: InputContainer,
+        source: Source,
+        requests: Mapping[str, PictureRequest],
+        threads: int,
+        calm: Mapping[int, CalmGroup],
     ) -> None:
-        self._source, self._requests = source, requests
+        self._source, self._requests, self._calm = source, requests, calm
         self._start = start_seconds(container)
         self._stream: Any = container.streams[source.video.index]
         self._seams = Seams(self._stream.codec_context)
@@ -171,7 +178,7 @@ class Groups:
         try:
             decoder = self._stream.codec_context if number == 0 else self._another_decoder()
             decoder.thread_type, decoder.thread_count = "AUTO", threads
-            worker = Worker(self._shared, self._source, self._requests, self._stream, decoder, self._start)
+            worker = Worker(self._shared, self._source, self._requests, self._stream, decoder, self._start, self._calm)
             while True:
                 worker.decode(self._claimed())
         except Stopped:

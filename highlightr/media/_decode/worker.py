@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
+from highlightr.media._decode.calm import CalmGroup, end_of
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
 from highlightr.media._decode.gop import Group, SharedState
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
@@ -33,6 +34,7 @@ class Worker:
         stream: that the packets are of.
         decoder: ready to be opened.
         start: the container's first timestamp, which is time zero.
+        calm: as for `highlightr.media._decode.gop_decoder.Groups`.
     """
 
     def __init__(
@@ -43,9 +45,12 @@ class Worker:
         stream: Any,
         decoder: av.VideoCodecContext,
         start: Fraction,
+        calm: Mapping[int, CalmGroup],
     ) -> None:
         self._shared, self._source, self._requests = shared, source, requests
-        self._stream, self._decoder, self._start = stream, decoder, start
+        self._stream, self._decoder, self._start, self._calm = stream, decoder, start, calm
+        self._in_flight = False
+        """Whether the decoder may hold pictures."""
 
     def decode(self, group: Group) -> None:
         """Decode all of a group, however its packets come in.
@@ -53,16 +58,24 @@ class Worker:
         Raises:
             Stopped: the results are not wanted any more.
         """
-        import av
-
         while (packet := group.next_packet()) is not None:
-            if self._is_needed(group):
-                self._show(group, packet)
-        ending: av.Packet[Any] = av.Packet()
-        ending.stream, ending.time_base = self._stream, self._stream.time_base
-        self._show(group, ending)
-        self._decoder.flush_buffers()
+            calm = None if packet.pts is None else self._calm.get(packet.pts)
+            frame = None if calm is None else calm.take_frame()
+            if frame is not None:
+                self._drain(group)
+                self._show(group, [frame])
+            elif self._is_needed(group):
+                self._in_flight = True
+                self._show(group, self._decoded(packet))
+        self._drain(group)
         group.end()
+
+    def _drain(self, group: Group) -> None:
+        """Show what the decoder still holds."""
+        if self._in_flight:
+            self._show(group, self._decoded(end_of(self._stream)))
+            self._decoder.flush_buffers()
+            self._in_flight = False
 
     def _is_needed(self, group: Group) -> bool:
         """Whether a request looks at anything of what is left of a group, as far as that is known."""
@@ -75,14 +88,16 @@ class Worker:
             for request in self._requests.values()
         )
 
-    def _show(self, group: Group, packet: av.Packet[Any]) -> None:
+    def _decoded(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         import av
 
         try:
-            frames = self._decoder.decode(packet)
+            return list(self._decoder.decode(packet))
         except av.FFmpegError:
             self._miss()
-            return
+            return []
+
+    def _show(self, group: Group, frames: list[av.VideoFrame]) -> None:
         for frame in frames:
             seconds = self._seconds(group, frame)
             if seconds is None:
@@ -113,7 +128,7 @@ class Worker:
         return {
             name: FramePicker(request, self._source, since)
             if isinstance(request, FrameRequest)
-            else ThumbnailMaker(request)
+            else ThumbnailMaker(request, self._calm)
             for name, request in self._requests.items()
         }
 
