@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.command import run_command
 from benchmarks.stitching import Picture, Pipeline, Stitched, answer, deal, measure, read_captions, stitch
 from highlightr.core.types import TimeArray
-from highlightr.features.lite.motion import unseen_spans
+from highlightr.media.change import FRAME_CHANGE, unseen_spans
 from highlightr.model_loader import load_models
 from highlightr.zoo import load_preset
 
@@ -49,7 +49,7 @@ class Comparison:
         self.missed += _without_a_neighbour(*starts)
         self.extra += _without_a_neighbour(*reversed(starts))
         self.seconds += exact.features.grid.duration_seconds
-        self.unseen_seconds += sum(stop - start for start, stop in unseen_spans(auto.features))
+        self.unseen_seconds += sum(stop - start for start, stop in unseen_spans(auto.features.signals[FRAME_CHANGE]))
         for mode, video in zip(MODES, (exact, auto), strict=True):
             self.videos[mode].append(video)
 

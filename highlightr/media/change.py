@@ -1,6 +1,6 @@
 """How much the picture changes from frame to frame, measured on thumbnails.
 
-In: `Thumbnail` items in order of time. Out: the signal ``frame_change``, (T, 5) float32 in [0, 1], one row per frame,
+In: `Thumbnail` items in order of time. Out: the signal ``frame_change``, (T, 6) float32, one row per frame,
 columns as in `CHANGE_COLUMNS`. Memory is two seconds of thumbnails, the rows aside. Shot boundaries are found in it
 (`highlightr.selection.shots`), and its first column is the motion of the picture.
 """
@@ -19,17 +19,18 @@ from highlightr.media.blends import Blends
 from highlightr.media.looks import Look, difference, look_at
 from highlightr.media.sampling import Thumbnail
 
-__all__ = ["CHANGE_COLUMNS", "FRAME_CHANGE", "LEAST_STRENGTH", "FrameChange", "change_strength"]
+__all__ = ["CHANGE_COLUMNS", "FRAME_CHANGE", "LEAST_STRENGTH", "FrameChange", "change_strength", "unseen_spans"]
 
 FRAME_CHANGE = "frame_change"
 """Name of the signal."""
 
-CHANGE_COLUMNS = ("picture", "colours", "structure", "lasting", "blend")
+CHANGE_COLUMNS = ("picture", "colours", "structure", "lasting", "blend", "unseen")
 """``picture``: mean absolute difference to the previous frame; ``colours``: how much of the picture changed its
 colour, wherever it is (half the L1 distance of 64-bin RGB histograms), which motion hardly touches; ``structure``: how
 little the patterns of light and dark have in common (1 less their correlation), which light hardly touches;
 ``lasting``: where the change is large, how unlike the frames of half a second on its other side each side stays, which
-a flash leaves small; ``blend``: the strength of a dissolve or fade of which this frame is the middle."""
+a flash leaves small; ``blend``: the strength of a dissolve or fade of which this frame is the middle; ``unseen``: the
+seconds after it whose pictures were not decoded, because they look like it."""
 
 LEAST_STRENGTH = 0.3
 """Weaker changes are no cuts: ``lasting`` is not measured there."""
@@ -37,6 +38,7 @@ LEAST_STRENGTH = 0.3
 LASTING_SECONDS = 0.5
 
 _ROUNDING_SECONDS = 1e-6
+_NO_GAP_SECONDS = 1e-3
 
 
 def change_strength(
@@ -49,6 +51,17 @@ def change_strength(
     """
     product = np.cbrt(np.asarray(picture, dtype=np.float64)) * np.asarray(colours) * np.asarray(structure)
     return np.asarray(product ** (3 / 7))
+
+
+def unseen_spans(change: Signal) -> list[tuple[float, float]]:
+    """Where pictures were not decoded because they look like the one before: (start, stop) in seconds, in order."""
+    spans: list[tuple[float, float]] = []
+    unseen = change.values[:, CHANGE_COLUMNS.index("unseen")]
+    for row in np.flatnonzero(unseen).tolist():
+        start, stop = float(change.times_seconds[row]), float(change.times_seconds[row] + unseen[row])
+        follows = bool(spans) and start - spans[-1][1] < _NO_GAP_SECONDS
+        spans[-1:] = [(spans[-1][0], stop)] if follows else [*spans[-1:], (start, stop)]
+    return spans
 
 
 @dataclass
@@ -83,13 +96,13 @@ class FrameChange:
             self._set(candidate.row, "lasting", _unlike(candidate.before, look, candidate))
         picture, colours, structure = difference(self._recent[-1], look) if self._recent else (0.0, 0.0, 0.0)
         if self._after_unseen:
-            # Of what moved meanwhile, only the amount is known: nothing is to be found at a time that was not looked at.
+            # Of what moved meanwhile, only the amount is known: no boundary is to be found at an unseen time.
             colours = structure = 0.0
             self._recent.clear()
             self._candidates.clear()
             self._blends.forget()
         self._after_unseen = thumbnail.unseen_seconds > 0
-        self._rows.extend((picture, colours, structure, 0.0, 0.0))
+        self._rows.extend((picture, colours, structure, 0.0, 0.0, thumbnail.unseen_seconds))
         if change_strength(picture, colours, structure) >= LEAST_STRENGTH:
             self._consider(_Candidate(look.row, look.time_seconds, self._recent[-1], picture, structure), look)
         for row, strength in self._blends.push(look, at_once=self._after_unseen):
@@ -97,7 +110,7 @@ class FrameChange:
         self._recent.append(look)
 
     def signal(self) -> Signal:
-        """All rows so far: times (T,) float64, values (T, 5) float32 in [0, 1]."""
+        """All rows so far: times (T,) float64, values (T, 6) float32."""
         values: FloatArray = np.array(self._rows, dtype=np.float32).reshape(-1, len(CHANGE_COLUMNS))
         return Signal(np.array(self._times, dtype=np.float64), values)
 

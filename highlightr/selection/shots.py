@@ -32,6 +32,9 @@ FEWEST_SURROUNDINGS = 8
 NEIGHBOUR_SECONDS = 0.2
 """Of changes nearer than this to each other, the largest is the cut."""
 
+SHORTEST_STEP_SECONDS = 1 / 120
+"""Frames that were not decoded are thought to be as far apart as the others, but no nearer than this."""
+
 LASTING_SHARE = 0.5
 """On both sides of a cut, half a second stays this much of the change away from the other side; a flash returns."""
 
@@ -77,12 +80,25 @@ def boundaries_from_change(change: Signal) -> list[float]:
     if change.values.shape[1] != len(CHANGE_COLUMNS):
         raise ValueError(f"frame changes have the columns {CHANGE_COLUMNS}, got {change.values.shape}")
     times = change.times_seconds
-    picture, colours, structure, lasting, blend = change.values.astype(np.float64).T
+    picture, colours, structure, lasting, blend, unseen = change.values.astype(np.float64).T
     strength = change_strength(picture, colours, structure)
     distinct = np.flatnonzero(picture > REPEATED_FRAME)  # The others say nothing about motion.
-    stands_out = _stands_out(times[distinct], strength[distinct])
-    cuts = [float(times[row]) for row in distinct[stands_out] if lasting[row] >= LASTING_SHARE]
+    calm = _unseen_times(times, unseen)
+    where = np.argsort(np.concatenate([times[distinct], calm]), kind="stable")
+    every = np.concatenate([times[distinct], calm])[where], np.concatenate([strength[distinct], 0 * calm])[where]
+    stands_out = distinct[where[_stands_out(*every) & (where < len(distinct))]]
+    cuts = [float(times[row]) for row in stands_out if lasting[row] >= LASTING_SHARE]
     return sorted([*cuts, *_blends(times, blend, cuts)])
+
+
+def _unseen_times(times: TimeArray, unseen: Values) -> TimeArray:
+    """When frames were that were not decoded: for their surroundings, they are there and change nothing."""
+    rows = np.flatnonzero(unseen)
+    if not len(rows):
+        return np.zeros(0)
+    step = float(np.median(np.diff(times)[unseen[:-1] == 0], axis=0)) if len(times) > len(rows) + 1 else 1.0
+    step = max(step, SHORTEST_STEP_SECONDS)
+    return np.concatenate([np.arange(times[row] + step, times[row] + unseen[row] - step / 2, step) for row in rows])
 
 
 def _blends(times: TimeArray, strength: Values, cuts: Sequence[float]) -> list[float]:

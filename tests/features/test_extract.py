@@ -66,7 +66,10 @@ class Decoding:
         self.with_sound = with_sound
         self.requests: Mapping[str, SampleRequest] = {}
 
-    def __call__(self, source: Source, requests: Mapping[str, SampleRequest]) -> Iterator[tuple[str, Item]]:
+    def __call__(
+        self, source: Source, requests: Mapping[str, SampleRequest], *, skip_calm: bool = False
+    ) -> Iterator[tuple[str, Item]]:
+        assert not skip_calm
         self.requests = dict(requests)
         for name, request in requests.items():
             if self.with_sound or not isinstance(request, AudioRequest):

@@ -145,7 +145,7 @@ def test_no_frame_or_one_is_one_shot() -> None:
 
 def test_a_signal_of_another_shape_is_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"columns \('picture', 'colours', 'structure', 'lasting', 'blend'\), got \(2, 1\)"
+        ValueError, match=r"columns \('picture', 'colours', 'structure', 'lasting', 'blend', 'unseen'\), got \(2, 1\)"
     ):
         detect_shots(Signal(np.zeros(2), np.zeros((2, 1), np.float32)), 1.0)
 

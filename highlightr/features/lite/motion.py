@@ -13,13 +13,13 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import Features, FloatArray, Signal, TimeGrid
+from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima, fill_gaps
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, FrameChange
 from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
 
-__all__ = ["MOTION_COLUMNS", "UNSEEN", "Motion", "unseen_spans"]
+__all__ = ["MOTION_COLUMNS", "Motion"]
 
 MOTION_COLUMNS = ("mean", "peak")
 """Columns of `motion`: mean and largest change of the picture inside a clip, cuts left out, in full scales per
@@ -28,18 +28,12 @@ second: 1 is a picture whose every pixel goes from black to white within a secon
 MEMORY_SECONDS = 10.0
 """`novelty` compares a clip with this much of the video before it."""
 
-UNSEEN = "unseen"
-"""Name of the signal that says which pictures were not decoded because they look like one before them: one row per
-stretch, its start and its length in seconds; absent where all were decoded."""
-
 _PATCHES = (3, 4)
 """Rows and columns of the coarse picture that a clip is remembered by."""
 
 _CUT_COLOURS = 0.25
 _CUT_PICTURE = 0.06
 """A frame that changes at least this much in both ways starts a new shot; its change is no motion."""
-
-_ROUNDING_SECONDS = 1e-3
 
 _SHORTEST_FRAME_SECONDS = 1 / 120
 _BATCH = 64
@@ -51,7 +45,7 @@ class Motion(Extractor):
     name: ClassVar[str] = "motion"
     modality: ClassVar[str] = "visual"
     streams: ClassVar[Mapping[str, int]] = {"motion": len(MOTION_COLUMNS), "novelty": 1}
-    signals: ClassVar[Mapping[str, int]] = {FRAME_CHANGE: len(CHANGE_COLUMNS), UNSEEN: 1}
+    signals: ClassVar[Mapping[str, int]] = {FRAME_CHANGE: len(CHANGE_COLUMNS)}
     looks_suffice: ClassVar[bool] = True
 
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
@@ -74,15 +68,12 @@ class _Extraction(Extraction):
         self._change = FrameChange()
         self._looks = ClipMeans(grid, _PATCHES[0] * _PATCHES[1] * 3)
         self._batch: list[Thumbnail] = []
-        self._unseen: list[tuple[float, float]] = []
 
     def push(self, item: Item) -> None:
         """Take the next thumbnail."""
         if not isinstance(item, Thumbnail):
             raise TypeError(f"motion takes thumbnails, got {type(item).__name__}")
         self._change.push(item)
-        if item.unseen_seconds > 0:
-            self._unseen.append((item.time_seconds, item.unseen_seconds))
         self._batch.append(item)
         if len(self._batch) == _BATCH:
             self._look()
@@ -95,11 +86,7 @@ class _Extraction(Extraction):
             return Extracted()
         signal = self._change.signal()
         streams = {"motion": _motion(self._grid, signal), "novelty": _novelty(self._grid, self._looks.result())}
-        signals = {FRAME_CHANGE: signal}
-        if self._unseen:
-            starts, seconds = np.array(self._unseen, dtype=np.float64).T
-            signals[UNSEEN] = Signal(starts.copy(), seconds[:, None].astype(np.float32))
-        return Extracted(streams=streams, signals=signals)
+        return Extracted(streams=streams, signals={FRAME_CHANGE: signal})
 
     def _look(self) -> None:
         """Add the batch's coarse pictures, scaled to [0, 1], to their clips."""
@@ -110,17 +97,6 @@ class _Extraction(Extraction):
         times = [item.time_seconds for item in self._batch]
         self._looks.add(self._grid.clip_index(times), patches.reshape(len(images), -1))
         self._batch = []
-
-
-def unseen_spans(features: Features) -> list[tuple[float, float]]:
-    """Where pictures were not decoded because they look like one before them: (start, stop) in seconds, in order."""
-    spans: list[tuple[float, float]] = []
-    if UNSEEN in features.signals:
-        signal = features.signals[UNSEEN]
-        for start, seconds in zip(signal.times_seconds.tolist(), signal.values[:, 0].tolist(), strict=True):
-            follows = bool(spans) and start - spans[-1][1] < _ROUNDING_SECONDS
-            spans[-1:] = [(spans[-1][0], start + seconds)] if follows else [*spans[-1:], (start, start + seconds)]
-    return spans
 
 
 def _motion(grid: TimeGrid, signal: Signal) -> FloatArray:
