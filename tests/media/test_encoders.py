@@ -1,4 +1,4 @@
-"""Encoders are tried before they are believed: what cannot be had is told, what lies is found out, what works is used."""
+"""Encoders are tried before they are believed: what cannot be had is told, what works is used."""
 
 from __future__ import annotations
 

@@ -68,10 +68,10 @@ _HARDWARE: Mapping[str, tuple[Callable[[int], tuple[str, ...]], bool]] = {
 _QUALITY, _HDR_QUALITY = 23, 25
 
 
-def hardware(maker: str, *, hdr: bool) -> Encoder:
-    """A maker's encoder of H.264 with 8 bits, or of HEVC with 10."""
+def hardware(maker: str, *, hdr: bool, quality: int | None = None) -> Encoder:
+    """A maker's encoder of H.264 with 8 bits, or of HEVC with 10, at a quality like x264's CRF."""
     options, uploads = _HARDWARE[maker]
-    chosen = options(_HDR_QUALITY if hdr else _QUALITY)
+    chosen = options(quality or (_HDR_QUALITY if hdr else _QUALITY))
     deep, plain = "p010le", "nv12" if uploads or maker == "qsv" else "yuv420p"
     pixels = deep if hdr else plain
     return Encoder(
