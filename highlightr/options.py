@@ -66,7 +66,7 @@ class SummarizeOptions:
     """Also write each segment as a file into this folder, named by rank, time and title."""
     thumbnails: Path | None = None
     """Also write a picture of each segment into this folder, named as `clips` are."""
-    cut: CutChoice = "exact"
+    cut: CutChoice = "auto"
     """How pieces are written: `exact` to the frame, re-encoded; `smart` to the frame, copied but for the ends of
     pieces; `auto`: smart where that is proven for the video, otherwise exact; `copy` at keyframes, not re-encoded."""
     hdr: HdrChoice | None = None

@@ -39,7 +39,7 @@ class WriteRequest:
     clips: bool = False
     folder: str | None = None
     """Below the library's folder; `None`: beside the video."""
-    cut: CutChoice = "exact"
+    cut: CutChoice = "auto"
     subtitles: SubtitleChoice = "soft"
     overwrite: bool = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from highlightr.media._cut.bits import BitReader, ue, unit_of
+from highlightr.media._cut.codecs import PRESET
 from highlightr.media._cut.descriptions import avcc, described_units
 from highlightr.media._cut.h264_set import read_sequence_set
 from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, with_lengths
@@ -74,7 +75,7 @@ class H264Splice:
         # Decoders that hold as many pictures for either kind need not be set up anew between them.
         held = self._source.references + (pyramid == "strict")  # Which takes one off.
         parameters = f"sps-id={self._number}:stitchable=1:level={level}:dpb-size={held}:b-pyramid={pyramid}"
-        coded = ["-c:v:0", "libx264", "-preset", "veryfast", "-crf", SPLICE_CRF, "-forced-idr", "1"]
+        coded = ["-c:v:0", "libx264", "-preset", PRESET, "-crf", SPLICE_CRF, "-forced-idr", "1"]
         coded += ["-bf:v:0", str(3 if reorder else 0)]
         profile = ["-profile:v:0", _PROFILES[self._source.profile], "-pix_fmt:v:0", self._source.pictures.pixels]
         return [*coded, *profile, "-x264-params", parameters]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from highlightr.media._cut.bits import BitReader, escaped, ue, unescaped, unit_of
+from highlightr.media._cut.codecs import PRESET
 from highlightr.media._cut.descriptions import described_units, hvcc
 from highlightr.media._cut.hevc_set import read_sequence_set
 from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, with_lengths
@@ -75,7 +76,7 @@ class HevcSplice:
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones."""
         frames = f"bframes={3 if reorder else 0}:b-pyramid={int(reorder > 1)}:open-gop=0"
         parameters = f"log-level=error:info=0:wpp=0:{frames}:min-cu-size={_block(self._source.pictures.shape)}"
-        coded = ["-c:v:0", "libx265", "-preset", "superfast", "-crf", SPLICE_CRF, "-forced-idr", "1"]
+        coded = ["-c:v:0", "libx265", "-preset", PRESET, "-crf", SPLICE_CRF, "-forced-idr", "1"]
         return [
             *coded,
             "-profile:v:0",

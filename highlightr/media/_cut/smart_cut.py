@@ -42,11 +42,11 @@ def write_smart(
         NotSmartError: this source or these choices ask for pictures that are all encoded anew, or a check failed.
         CutError: ffmpeg failed, or no span has a picture.
     """
-    if choices.fade or choices.texts.how == "burn":
-        raise NotSmartError("its pictures are to be changed")
     if source.video.codec not in _SPLICES:
         raise NotSmartError(f"only H.264 and HEVC are, not {source.video.codec}")
     cut, plan, _, notes = planned_cut(source, spans, choices, 0, None)
+    if choices.fade or plan.burned is not None:
+        raise NotSmartError("its pictures are to fade, or to be drawn on")
     _check(source, cut, plan)
     with reading(source.path) as container:
         splice = _SPLICES[source.video.codec](container.streams[source.video.index])
