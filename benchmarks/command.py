@@ -12,8 +12,6 @@ from pathlib import Path
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError, WeightsError
 from highlightr.core.text import shown
 
-__all__ = ["run_command"]
-
 
 def run_command(main: Callable[[], object]) -> None:
     """Run a program's `main`; errors that a user or a file can cause end it with one line."""

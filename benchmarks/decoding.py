@@ -31,8 +31,6 @@ from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.packet_filter import PacketFilter, looks_of
 from highlightr.media.sampling import AudioRequest, Frame, FrameRequest
 
-__all__ = ["WAYS", "Attempt", "expected_picks", "fastest_exact", "picks", "sound"]
-
 Way = Callable[[Source, Sequence[FrameRequest]], Iterator[tuple[int, Frame]]]
 """Gives (index of the request, frame) for every frame that the requests ask for, in order per request."""
 

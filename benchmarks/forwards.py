@@ -30,8 +30,6 @@ from highlightr.core.device import Precision
 from highlightr.features.engines.network import plain_attention
 from highlightr.features.engines.onnx import default_threads, open_network, open_session
 
-__all__ = ["BACKENDS", "EXACT", "Trial", "agreement", "best", "by_turns", "forget", "in_batches", "trials"]
-
 BATCHES = (1, 2, 4, 8)
 
 LONGEST_SECONDS = 3.0

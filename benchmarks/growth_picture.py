@@ -9,8 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-__all__ = ["growth_svg"]
-
 _SIDE, _LEFT, _TOP, _BELOW = 260, 60, 40, 70
 _COLOURS = ("#1b6ca8", "#d1495b", "#2e933c")
 

@@ -18,8 +18,6 @@ import numpy.typing as npt
 from highlightr.features.base import Extractor
 from highlightr.zoo import weights_path
 
-__all__ = ["Array", "Network", "Run", "ScorerCalls", "listening", "listening_to_scorer", "text_network"]
-
 Array = npt.NDArray[Any]
 Run = Callable[[Array], Array]
 """(batch, ...) to (batch, width)."""

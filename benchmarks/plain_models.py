@@ -25,8 +25,6 @@ from highlightr.media._decode.frame_converter import FrameConverter, ThumbnailMa
 from highlightr.media.sampling import FrameRequest
 from highlightr.zoo import weights_path
 
-__all__ = ["PlainPictures", "PlainSound", "PlainThumbnails", "PlainWindows", "plain_flow", "plain_model"]
-
 Pixels = npt.NDArray[np.uint8]
 Streams = Mapping[str, FloatArray]
 

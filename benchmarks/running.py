@@ -28,18 +28,6 @@ from highlightr.zoo.hub import is_on_hub
 from highlightr.zoo.manifest import entry
 from highlightr.zoo.store import weights_path
 
-__all__ = [
-    "Spread",
-    "by_turns",
-    "cpu_seconds",
-    "extractors_of",
-    "machine",
-    "random_where_missing",
-    "timed",
-    "without_cache",
-    "write_json",
-]
-
 _MISSING = Path("weights that are not here")
 
 

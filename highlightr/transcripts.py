@@ -18,8 +18,6 @@ from highlightr.media.transcript import find_transcript
 from highlightr.media.utterances import utterances
 from highlightr.model_loader import open_recogniser
 
-__all__ = ["SpeechSource", "find_speech", "listen"]
-
 
 @dataclass(frozen=True)
 class SpeechSource:

@@ -20,8 +20,6 @@ from highlightr.evaluation import Case
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Bin", "Platt", "expected_error", "fit_platt", "fold_in", "reliability", "reliability_svg"]
-
 _LIMIT = 1e-6
 """Scores this close to 0 or 1 count as this close: their logits would be without bounds."""
 _STEPS = 50

@@ -18,8 +18,6 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import write_tensors
 from research.calibration import Platt, fold_in
 
-__all__ = ["join_members", "write_members"]
-
 _TYPES: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
 
 

@@ -19,8 +19,6 @@ from highlightr.features.base import Extracted, Extraction, Extractor, TextEncod
 from highlightr.media import AudioRequest, FrameRequest, Item, SampleRequest
 from highlightr.pipeline import Highlighter
 
-__all__ = ["FRAME_SIDE", "Listens", "Looks", "Reads", "light_highlighter", "light_preset"]
-
 FRAME_SIDE = 224
 
 PRESET = """\

@@ -16,8 +16,6 @@ from highlightr.core.text import json_shown
 from highlightr.export.recut import Recut, cut_again
 from highlightr.options import SummarizeOptions
 
-__all__ = ["cut"]
-
 
 @with_flags(SummarizeOptions, leave_out=("selection",))
 def cut(

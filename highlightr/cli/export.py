@@ -17,8 +17,6 @@ from highlightr.export.timelines.read import find_video
 from highlightr.export.timelines.write import FORMATS, render_timeline
 from highlightr.options import TimelineFormat
 
-__all__ = ["export"]
-
 NAMES = ", ".join(f"`{name}`" for name in get_args(TimelineFormat))
 
 

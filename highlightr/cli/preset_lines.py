@@ -17,8 +17,6 @@ from highlightr.zoo import Preset
 from highlightr.zoo.manifest import WeightsEntry, load_manifest
 from highlightr.zoo.store import WeightsState
 
-__all__ = ["PresetLines", "preset_lines", "weights_of"]
-
 RANDOM = "Runs on random weights: its scores mean nothing."
 
 

@@ -23,8 +23,6 @@ from highlightr.core.extras import need
 from highlightr.core.progress import ProgressHook
 from highlightr.zoo import DEFAULT_PRESET
 
-__all__ = ["web"]
-
 
 def web(
     folder: Annotated[

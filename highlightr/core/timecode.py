@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-__all__ = ["parse_timecode", "write_timecode"]
-
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d\d?)", re.ASCII)
 _MINUTES_PER_DAY = 24 * 60
 

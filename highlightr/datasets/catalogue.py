@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.base import Dataset
 
-__all__ = ["CATALOGUE", "DatasetFacts", "PartCheck", "part_check"]
-
 
 @dataclass(frozen=True)
 class DatasetFacts:

@@ -19,8 +19,6 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_at_most
 
-__all__ = ["Record", "join", "matrix", "read_json_lines", "read_predictions", "vector"]
-
 SCORES_FIELD = "pred_saliency_scores"
 """Field of a prediction that holds one number per clip."""
 

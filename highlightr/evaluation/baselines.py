@@ -13,8 +13,6 @@ import numpy as np
 
 from highlightr.evaluation.base import Array, Case, Protocol, Row
 
-__all__ = ["POSITION_BINS", "PRIOR_FOLDS", "baseline_rows", "oracle", "position_prior", "random_scores"]
-
 POSITION_BINS = 20
 """Parts of a video, from its start to its end, for which the prior learns a mean rating."""
 

@@ -15,18 +15,6 @@ import numpy.typing as npt
 
 from highlightr.evaluation.ranking import average_precision
 
-__all__ = [
-    "SEGMENT_FRAMES",
-    "SUMMARY_SHARE",
-    "VARIANTS",
-    "Variant",
-    "frame_f1",
-    "knapsack_summary",
-    "segment_average_precision",
-    "segment_means",
-    "summary_f1",
-]
-
 SEGMENT_FRAMES = 5
 """Frames, at one per second, that make a segment."""
 

@@ -11,17 +11,6 @@ import numpy.typing as npt
 
 from highlightr.core.extras import need
 
-__all__ = [
-    "average_precision",
-    "expected_hit_at_1",
-    "hit_at_1",
-    "interpolated_average_precision",
-    "kendall",
-    "ranked",
-    "spearman",
-    "trapezoid_average_precision",
-]
-
 Array = npt.NDArray[np.float64]
 
 

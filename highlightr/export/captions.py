@@ -15,8 +15,6 @@ from highlightr.media.fonts import undrawn_letters
 from highlightr.media.subtitles import Cue, Subtitles
 from highlightr.options import SummarizeOptions
 
-__all__ = ["CAPTION_SUFFIXES", "burned_notes", "captions", "texts_of", "write_captions"]
-
 CAPTION_SUFFIXES: Mapping[str, str] = {"srt": ".srt", "vtt": ".vtt"}
 """Name of an output to the suffix of its file."""
 

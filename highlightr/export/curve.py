@@ -15,8 +15,6 @@ from highlightr.core.clock import clock
 from highlightr.core.types import FloatArray, Scores, Shot, TimeGrid
 from highlightr.export.words import sense
 
-__all__ = ["PartLine", "Tick", "columns", "line_path", "part_lines", "shot_path", "time_ticks"]
-
 WIDTH = 1000
 HEIGHT = 100
 

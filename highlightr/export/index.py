@@ -22,8 +22,6 @@ from highlightr.core.types import Match, Verdict
 from highlightr.export.report import packaged, policy_hash, template
 from highlightr.export.words import option_words, verdict_words
 
-__all__ = ["IndexEntry", "render_index", "write_index"]
-
 CURVE_WIDTH = 300
 CURVE_HEIGHT = 40
 

@@ -16,8 +16,6 @@ from highlightr.media import check_suffix
 from highlightr.media.cut import check_encoder
 from highlightr.options import SummarizeOptions
 
-__all__ = ["Outputs", "plan_outputs", "staged", "with_captions"]
-
 
 @dataclass(frozen=True)
 class Outputs:

@@ -24,8 +24,6 @@ from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segmen
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
 
-__all__ = ["SCHEMA_VERSION", "build_receipt", "receipt_schema", "software_versions", "write_receipt"]
-
 SCHEMA_VERSION = 2
 """Grows when a reader of the old schema would be misled; optional keys may be added without."""
 

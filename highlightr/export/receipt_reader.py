@@ -18,8 +18,6 @@ import msgspec
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_at_most
 
-__all__ = ["Receipt", "ReceiptReason", "ReceiptSegment", "ReceiptSource", "read_receipt", "receipt_from_plain"]
-
 LARGEST_BYTES = 256 << 20
 """Ten hours of video have 5 MiB."""
 

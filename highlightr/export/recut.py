@@ -31,8 +31,6 @@ from highlightr.selection.quotes import with_quotes
 from highlightr.selection.spans import Span, clip_overlaps
 from highlightr.transcripts import SpeechSource, find_speech, listen
 
-__all__ = ["Recut", "cut_again"]
-
 NO_RECEIPT_NOTE = "No receipt of this name lies beside the timeline, so no receipt and no report were written."
 OTHER_VIDEO_NOTE = "The receipt was made from another video, so no receipt and no report were written."
 

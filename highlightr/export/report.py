@@ -29,9 +29,6 @@ from highlightr.options import PLACES, SummarizeOptions
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["packaged", "policy_hash", "render_report", "template", "write_report"]
-
-
 MOST_LINES = 20_000
 """Of a transcript that are shown; ten hours have 10,000."""
 

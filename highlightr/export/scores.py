@@ -17,8 +17,6 @@ from highlightr.core.files import whole_file
 from highlightr.core.text import json_shown
 from highlightr.core.types import Scores, Source, Transcript
 
-__all__ = ["SUFFIXES", "Scored", "check_scores_path", "scores_document", "write_scores"]
-
 SUFFIXES = (".json", ".csv")
 
 _DIGITS = 6

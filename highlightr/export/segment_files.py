@@ -16,8 +16,6 @@ from highlightr.core.files import whole_folder
 from highlightr.core.types import Segment, Source
 from highlightr.media import grab_thumbnails, shown_size
 
-__all__ = ["segment_names", "write_thumbnails"]
-
 LONGEST_BYTES = 120
 """Of a name without its suffix: file systems hold 255, and players show less."""
 

@@ -23,8 +23,6 @@ from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions
 
-__all__ = ["Provenance", "cutting", "deliver"]
-
 STILL_WIDTH, LARGE_STILL_WIDTH = 320, 640
 """In pixels; the best segment's still is the report's poster."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from highlightr.core.clock import clock
 from highlightr.core.types import Match, Verdict
 
-__all__ = ["PERCENT_NOTE", "SENSES", "option_words", "sense", "verdict_words"]
-
 PERCENT_NOTE = "Percentages: the share of a segment's score that each finding made."
 
 SENSES: Mapping[str, tuple[str, str]] = {

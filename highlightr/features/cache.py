@@ -29,8 +29,6 @@ from highlightr.core.sealed import mark_used, read_sealed, remove_file, sealed_f
 from highlightr.core.types import Signal
 from highlightr.features.base import Extracted
 
-__all__ = ["DEFAULT_LIMIT_BYTES", "LIMIT_VARIABLE", "CacheEntry", "FeatureCache", "limit_from_environment"]
-
 logger = logging.getLogger(__name__)
 
 LIMIT_VARIABLE = "HIGHLIGHTR_CACHE_LIMIT"

@@ -10,9 +10,6 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid
 
-__all__ = ["ClipMeans", "clip_maxima", "fill_gaps", "overlaps"]
-
-
 _STRETCH = 1024
 
 

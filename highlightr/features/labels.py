@@ -24,8 +24,6 @@ from highlightr.core.tensors import read_metadata, read_tensor
 from highlightr.core.types import FloatArray
 from highlightr.features.base import TextEncoder
 
-__all__ = ["LABELLED_STREAMS", "label_embeddings", "label_names", "label_texts", "write_shipped"]
-
 logger = logging.getLogger(__name__)
 
 LABELLED_STREAMS = ("imagenet", "yamnet")

@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
 
-__all__ = ["FilterBank", "FrameCutter", "hann", "mel_filters_htk", "mel_filters_slaney", "spectra_of"]
-
 BATCH_FRAMES = 64
 
 

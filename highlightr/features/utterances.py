@@ -15,8 +15,6 @@ from highlightr.core.types import FloatArray, Signal, Utterance
 from highlightr.features.base import Extracted, TextEncoder
 from highlightr.features.cache import FeatureCache
 
-__all__ = ["utterance_vectors"]
-
 _NAME = "utterances"
 
 

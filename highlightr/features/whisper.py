@@ -24,8 +24,6 @@ from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SileroVa
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 from highlightr.media.utterances import SHORTEST_SECONDS, Spoken
 
-__all__ = ["Whisper", "recognised_words"]
-
 logger = logging.getLogger(__name__)
 
 WORDS, LETTERS, LANGUAGE = "words", "letters", "language"

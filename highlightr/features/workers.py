@@ -16,8 +16,6 @@ from types import TracebackType
 from highlightr.features.base import Extracted, Extraction
 from highlightr.media.sampling import AudioBlock, Item
 
-__all__ = ["LARGEST_BACKLOG_BYTES", "RequestWorker", "RequestWorkers"]
-
 LARGEST_BACKLOG_BYTES = 16 * 2**20
 """The decoder waits for a lane that has more than this left to do, so that memory does not grow with the video."""
 

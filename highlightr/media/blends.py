@@ -14,8 +14,6 @@ import numpy as np
 
 from highlightr.media.looks import Look, difference, moved
 
-__all__ = ["Blends"]
-
 STEP_SECONDS = 0.1
 """Frames nearer to each other than this are not all looked at."""
 

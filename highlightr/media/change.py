@@ -19,8 +19,6 @@ from highlightr.media.blends import Blends
 from highlightr.media.looks import Look, difference, look_at
 from highlightr.media.sampling import Thumbnail
 
-__all__ = ["CHANGE_COLUMNS", "FRAME_CHANGE", "LEAST_STRENGTH", "FrameChange", "change_strength", "unseen_spans"]
-
 FRAME_CHANGE = "frame_change"
 """Name of the signal."""
 

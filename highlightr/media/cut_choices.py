@@ -5,8 +5,6 @@ from __future__ import annotations
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice
 
-__all__ = ["check_cut_choice"]
-
 
 def check_cut_choice(
     cut: CutChoice,

@@ -13,8 +13,6 @@ from unicodedata import category
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.media.subtitles import Cue, Subtitles
 
-__all__ = ["undrawn_letters"]
-
 MOST_LETTERS = 1000
 """Of which more are not asked about; no alphabet has so many, and a talk in Chinese uses about as many."""
 

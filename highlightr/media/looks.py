@@ -11,8 +11,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from highlightr.core.types import FloatArray
 from highlightr.media.sampling import Thumbnail
 
-__all__ = ["Look", "difference", "look_at", "moved"]
-
 _LEVELS_PER_CHANNEL = 4
 _BINS = _LEVELS_PER_CHANNEL**3
 

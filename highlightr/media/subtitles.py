@@ -18,8 +18,6 @@ from highlightr.core.files import read_at_most
 if TYPE_CHECKING:
     from pysubs2 import SSAEvent, SSAFile
 
-__all__ = ["Cue", "Subtitles", "read_subtitles", "read_text_file"]
-
 LARGEST_BYTES = 32 << 20
 """Of a file of subtitles or a transcript; ten hours of dense speech have one MiB, with the times of all words ten."""
 

@@ -23,8 +23,6 @@ from highlightr.media.subtitles import Cue, read_subtitles
 from highlightr.media.utterances import Spoken, cues, utterances
 from highlightr.media.whisper_json import read_whisper_json
 
-__all__ = ["SIDECAR_SUFFIXES", "find_transcript", "read_transcript", "sidecars"]
-
 _logger = logging.getLogger(__name__)
 
 SIDECAR_SUFFIXES = (".srt", ".vtt")

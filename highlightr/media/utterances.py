@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 
 from highlightr.core.types import Utterance
 
-__all__ = ["Spoken", "cues", "plain_text", "utterances"]
-
 MOST_SPANS = 500_000
 """Of one transcript; ten hours of words are 100,000. Further ones are passed over."""
 

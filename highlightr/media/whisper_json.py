@@ -15,8 +15,6 @@ from highlightr.core.errors import MediaError
 from highlightr.media.subtitles import read_text_file
 from highlightr.media.utterances import Spoken
 
-__all__ = ["read_whisper_json"]
-
 _NOT_JSON = re.compile(rb"(?<=[:,\[\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")
 """What Python writes for probabilities that are no number."""
 

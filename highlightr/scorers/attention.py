@@ -12,8 +12,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Attention", "padding_mask", "parameter_counts", "sinusoids", "zero_padding"]
-
 _LONGEST_WAVELENGTH = 10_000.0
 
 

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Shot, TimeGrid
 
-__all__ = ["average_over", "clip_looks", "join_steps", "moving_average", "scene_indices", "shot_index"]
-
 _WINDOW_CLIPS = 2048
 """Scenes are found in stretches of this many clips; what is joined across their edges does not matter at hours."""
 

@@ -6,8 +6,6 @@ from highlightr.core.errors import NoMatchError
 from highlightr.core.types import Match
 from highlightr.selection.options import SelectionOptions
 
-__all__ = ["selection_notes"]
-
 KNAPSACK_NOTE = (
     "Knapsack maximises a sum over shots, so many middling shots can outweigh the one that was asked for; "
     "leave out --mode to get the best moments."

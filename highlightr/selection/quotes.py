@@ -10,8 +10,6 @@ from dataclasses import replace
 
 from highlightr.core.types import Segment, Transcript
 
-__all__ = ["with_quotes"]
-
 LEAST_SHARE = 0.5
 """Of an utterance that lies in the segment, for it to be quoted."""
 

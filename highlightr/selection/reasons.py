@@ -14,8 +14,6 @@ import numpy.typing as npt
 from highlightr.core.types import Reason, Scores
 from highlightr.selection.spans import Span, clip_overlaps
 
-__all__ = ["segment_reasons", "title_of"]
-
 MOST_REASONS = 4
 """More than this is not read."""
 

@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from highlightr.core.types import Scores, Shot, TimeGrid
 
-__all__ = ["EPSILON_SECONDS", "Pieces", "Span", "clip_overlaps", "cut_into_pieces", "join_touching"]
-
 EPSILON_SECONDS = 1e-6
 """Shorter spans and smaller overshoots are float noise."""
 

@@ -22,8 +22,6 @@ from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.runs import fresh_folder, train
 from highlightr.training.splits import divided
 
-__all__ = ["AblationResult", "ablate", "markdown_table"]
-
 
 @dataclass(frozen=True)
 class AblationResult:

@@ -13,8 +13,6 @@ import numpy.typing as npt
 from highlightr.core.types import FloatArray
 from highlightr.training.config import Augment
 
-__all__ = ["augmented", "chosen_rows", "dropped_tokens"]
-
 _SHORTEST = 8
 """Clips that a crop leaves at least; shorter videos are not cut."""
 _SLOWEST, _FASTEST = 0.7, 1.3

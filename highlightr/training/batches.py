@@ -22,8 +22,6 @@ from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
 from highlightr.training.config import Augment
 from highlightr.training.learners import Batch, Learner, Sample
 
-__all__ = ["EpochOrder", "Queries", "SampleStore", "epoch_loader", "in_order"]
-
 MEMORY_BYTES = 4 << 30
 """Samples are kept in memory up to this; the rest is read again each epoch."""
 

@@ -24,8 +24,6 @@ from highlightr.scorers.neural import NeuralScorer
 from highlightr.training.objectives import Outcome
 from highlightr.training.plain_transformer import PlainTransformer
 
-__all__ = ["LEARNERS", "Batch", "Learner", "Sample", "create_learner"]
-
 
 @dataclass(frozen=True)
 class Sample:

@@ -10,8 +10,6 @@ import numpy as np
 
 from highlightr.core.types import FloatArray
 
-__all__ = ["moved_map", "ridge_map"]
-
 
 def ridge_map(rows: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
     """(width, outputs) map of least squared error plus `ridge` times its own squared size.

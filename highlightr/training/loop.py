@@ -40,8 +40,6 @@ try:
 except ModuleNotFoundError as error:
     raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
 
-__all__ = ["BEST", "LAST", "METRICS", "STATE", "Fitted", "fit"]
-
 BEST, LAST, METRICS, CURVES = "best.safetensors", "last.safetensors", "metrics.csv", "curves.svg"
 STATE = "last.ckpt"
 """Lightning's checkpoint of the last finished epoch; only for resuming."""

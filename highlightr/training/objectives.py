@@ -16,8 +16,6 @@ from torch.nn import functional
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["Outcome", "binary_cross_entropy", "contrastive", "listwise", "mean_squared_error", "weighted_loss"]
-
 CONTRAST_SCALE = 15.0
 """Similarities in [-1, 1] are multiplied by it before the softmax."""
 

@@ -31,8 +31,6 @@ from highlightr.training.own_fits import Fit, Fitted, FullFit, NoQueryFit, Query
 from highlightr.zoo import Preset, ScorerChoice, load_preset
 from highlightr.zoo.presets import OWN_WEIGHTS, PRESET_FILE, ScorerUse
 
-__all__ = ["MANY_ITEMS", "KindResult", "OwnResult", "train_own"]
-
 MANY_ITEMS = 60
 """Labelled items from which on the full CFSum is tried beside the linear one."""
 

@@ -8,8 +8,6 @@ from highlightr.datasets import Dataset, Example
 from highlightr.datasets.base import Item
 from highlightr.training.own_data import Labelled
 
-__all__ = ["Kept"]
-
 
 class Kept(Dataset):
     """Items whose features are here already."""

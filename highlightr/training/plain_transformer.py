@@ -15,8 +15,6 @@ from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
 from highlightr.scorers.cfsum.network import CFSumOutput
 from highlightr.scorers.configs import CFSumConfig
 
-__all__ = ["PlainTransformer"]
-
 _LAYERS = 2
 _TYPE_STD = 0.02
 

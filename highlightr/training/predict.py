@@ -14,8 +14,6 @@ from highlightr.evaluation import Case
 from highlightr.training.batches import SampleStore, in_order
 from highlightr.training.learners import Learner
 
-__all__ = ["predict"]
-
 _BATCH = 64
 
 

@@ -14,8 +14,6 @@ import numpy as np
 
 from highlightr.evaluation import Row
 
-__all__ = ["RunResult", "TrainResult"]
-
 
 @dataclass(frozen=True)
 class RunResult:

@@ -34,8 +34,6 @@ from highlightr.training.predict import predict
 from highlightr.training.results import RunResult, TrainResult
 from highlightr.training.splits import Parts, divided, unscored_cases
 
-__all__ = ["fresh_folder", "train"]
-
 CONFIG, RESULT, PREDICTIONS, REPORT, ASKED = (
     "config.yaml",
     "result.json",

@@ -19,8 +19,6 @@ from highlightr.datasets.releases import unlabelled_test
 from highlightr.evaluation import Case
 from highlightr.training.config import DataChoice
 
-__all__ = ["Parts", "divided", "open_parts", "some_of", "unscored_cases"]
-
 
 @dataclass(frozen=True)
 class Parts:

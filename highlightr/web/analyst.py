@@ -22,8 +22,6 @@ from highlightr.selection.segments import segments_of
 from highlightr.selection.spans import Span
 from highlightr.web.library import Video
 
-__all__ = ["Analyst", "Proposal"]
-
 MOST_VIDEOS, MOST_QUERIES = 2, 16
 """Features of an hour take tens of megabytes."""
 

@@ -11,8 +11,6 @@ from starlette.requests import Request
 from highlightr.core.errors import ConfigError
 from highlightr.web.state import LONGEST_SECONDS, EditedSegment, StudioState
 
-__all__ = ["Ask", "Cancel", "Propose", "Save", "read_body"]
-
 Body = TypeVar("Body")
 
 

@@ -15,8 +15,6 @@ from highlightr.core.files import read_at_most, write_whole
 from highlightr.datasets.plain import MOMENTS, SCORES
 from highlightr.web.library import Library, Video
 
-__all__ = ["add_example"]
-
 LARGEST_BYTES = 16 << 20
 COLUMNS = ("file", "start_seconds", "stop_seconds", "query")
 

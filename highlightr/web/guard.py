@@ -20,8 +20,6 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LARGEST_BODY_BYTES", "Access", "Guard", "RateLimit"]
-
 LARGEST_BODY_BYTES = 512 << 10
 """The largest state that a page sends has a tenth of it."""
 

@@ -15,8 +15,6 @@ from typing import Any, Literal, Protocol
 
 from highlightr.core.errors import ConfigError, HighlightrError
 
-__all__ = ["Cancelled", "Job", "JobQueue"]
-
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 20

@@ -22,8 +22,6 @@ from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
 from highlightr.media.transcript import sidecars
 from highlightr.web.places import CLIPS_SUFFIX, STATE_SUFFIX
 
-__all__ = ["MOST_VIDEOS", "Library", "Video"]
-
 MOST_VIDEOS = 5000
 
 _MADE = re.compile(r"(.+)\.(summary|cut)")

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator
 
 from highlightr.web.shared import Studio
 
-__all__ = ["MOST_LISTENERS", "news"]
-
 EVENT_SECONDS = 0.2
 HEARTBEAT_SECONDS = 10.0
 MOST_LISTENERS = 24

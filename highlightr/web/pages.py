@@ -32,8 +32,6 @@ from highlightr.web.stills import BusyError
 from highlightr.web.view import about_video, beginning, found_in, listed, proposed
 from highlightr.web.writing import WriteRequest, targets_of, write
 
-__all__ = ["Pages"]
-
 PACKAGE = "highlightr.web"
 SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}
 """Of the report."""

@@ -19,8 +19,6 @@ from starlette.responses import Response, StreamingResponse
 from highlightr.core.errors import MediaError
 from highlightr.web.library import Library, Video
 
-__all__ = ["play", "requested_range"]
-
 BLOCK_BYTES = 256 << 10
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)

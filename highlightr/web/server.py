@@ -25,8 +25,6 @@ from highlightr.web.guard import Access
 from highlightr.web.library import Library
 from highlightr.zoo.speech_models import check_speech_model
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Address", "Prepared", "prepare", "serve"]
-
 logger = logging.getLogger(__name__)
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7861

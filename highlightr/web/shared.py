@@ -14,8 +14,6 @@ from highlightr.web.library import Library
 from highlightr.web.state import StateStore
 from highlightr.web.stills import Stills
 
-__all__ = ["Studio"]
-
 
 @dataclass
 class Studio:

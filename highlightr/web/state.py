@@ -19,8 +19,6 @@ from highlightr.core.files import write_whole
 from highlightr.core.text import json_shown, shown
 from highlightr.web.library import Library, Video
 
-__all__ = ["AskedQuery", "EditedSegment", "StaleStateError", "StateStore", "StudioState", "clean_query"]
-
 LARGEST_BYTES = 1 << 20
 MOST_SEGMENTS, MOST_QUERIES = 500, 12
 LONGEST_TEXT = 300

@@ -16,8 +16,6 @@ from highlightr.core.types import Source
 from highlightr.media import grab_thumbnails, probe
 from highlightr.web.library import Video
 
-__all__ = ["BusyError", "Stills"]
-
 STEP_SECONDS = 0.2
 """Times are rounded to it: the mouse is no finer, and a second visit finds the picture made."""
 

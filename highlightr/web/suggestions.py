@@ -13,8 +13,6 @@ from highlightr.core.types import Features, FloatArray
 from highlightr.features.labels import label_names
 from highlightr.scorers.sounds import heard
 
-__all__ = ["suggestions"]
-
 MOST = 8
 CLEAR = {"imagenet": 0.25, "yamnet": 0.4}
 """Class stream to the score from which a clip is said to show or sound like a class."""

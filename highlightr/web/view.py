@@ -19,8 +19,6 @@ from highlightr.web.analyst import Proposal
 from highlightr.web.library import Video
 from highlightr.web.suggestions import suggestions
 
-__all__ = ["about_video", "beginning", "found_in", "listed", "proposed"]
-
 MOST_POINTS = 3000
 MOST_FIRST_POINTS = 400
 """It is sent again and again."""

@@ -22,8 +22,6 @@ from highlightr.zoo.checksums import digests
 from highlightr.zoo.installer import is_offline
 from highlightr.zoo.records import lock, write_json
 
-__all__ = ["REPOSITORIES", "SpeechModel", "check_speech_model", "speech_model"]
-
 _SYSTRAN = "tiny.en tiny base.en base small.en small medium.en medium large-v1 large-v2 large-v3"
 
 REPOSITORIES: Mapping[str, str] = {

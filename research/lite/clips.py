@@ -26,8 +26,6 @@ from highlightr.model_loader import open_extractor
 from highlightr.selection import detect_shots
 from highlightr.zoo.manifest import entry
 
-__all__ = ["CLIP_SECONDS", "EXTRACTORS", "Take", "analyse", "open_extractors", "read_takes"]
-
 CLIP_SECONDS = 1.0
 """Grid of the lite preset."""
 

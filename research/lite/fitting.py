@@ -19,16 +19,6 @@ from highlightr.training.linear import ridge_map
 from research.lite.clips import Take
 from research.lite.stitching import draw_parts, join
 
-__all__ = [
-    "FitSettings",
-    "fit_borders",
-    "fit_calibration",
-    "fit_linear",
-    "fit_tensors",
-    "ordinary_footage",
-    "sentence_centroids",
-]
-
 
 @dataclass(frozen=True)
 class FitSettings:

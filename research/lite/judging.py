@@ -18,8 +18,6 @@ from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from research.lite.clips import Take
 from research.lite.stitching import Mixed, deal, join, whole
 
-__all__ = ["Answer", "Judged", "Method", "answers", "by_linear", "by_zeroshot", "folds_of", "judge"]
-
 Method = Callable[[Mixed, Sequence[Query]], Sequence[FloatArray]]
 """Values (num_clips,) of a joined video for each query; only their order counts."""
 

@@ -16,8 +16,6 @@ from highlightr.core.types import Features, Shot, Signal, TimeGrid
 from highlightr.media.change import FRAME_CHANGE
 from research.lite.clips import CLIP_SECONDS, Take
 
-__all__ = ["Mixed", "Part", "deal", "draw_parts", "draw_span", "join", "whole"]
-
 PARTS_PER_VIDEO = (4, 12)
 """Fewest and most parts of a drawn video."""
 

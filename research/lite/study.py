@@ -32,8 +32,6 @@ from research.lite.judging import (
 )
 from research.lite.stitching import Mixed
 
-__all__ = ["Calibration", "Material", "Study", "calibrate", "fitted", "reliability", "study"]
-
 FULL = "cfsum-lite"
 
 CONFIG_ROWS: Mapping[str, Mapping[str, Any]] = {

@@ -10,8 +10,6 @@ import pytest
 from highlightr.cli import main
 from tests.signals import handlers_restored
 
-__all__ = ["Outcome", "run"]
-
 
 @dataclass(frozen=True)
 class Outcome:

@@ -22,8 +22,6 @@ from highlightr.media.verify import Planned, check_video
 from highlightr.pipeline import Highlighter
 from tests.light import light_highlighter
 
-__all__ = ["main"]
-
 _FRAME_SECONDS = 0.05
 
 RATIO = 0.5

@@ -13,8 +13,6 @@ import numpy as np
 from tests.fuzz.fields import ISO_PARENTS, box_spans, fields
 from tests.fuzz.structures import STRUCTURES
 
-__all__ = ["MUTATIONS", "mutate"]
-
 Generator = np.random.Generator
 
 ABSURD = (0, 1, 2, 0x7F, 0xFF, 0xFFFF, 0x7FFF, 10_000, 100_000_000, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 2, 2**24)

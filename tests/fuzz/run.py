@@ -18,8 +18,6 @@ import numpy as np
 from tests.fuzz.mutations import mutate
 from tests.fuzz.watched import Bounds, Outcome, WatchedChild
 
-__all__ = ["GOOD", "KINDS", "Case", "campaign", "make_case", "table"]
-
 GOOD = ("summary", "error")
 KINDS = (*GOOD, "WRONG", "TRACEBACK", "HANG", "CRASH", "MEMORY", "LITTER")
 

@@ -12,8 +12,6 @@ from typing import Any
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import CLOSED_GOP, make_video
 
-__all__ = ["CONVERTED", "LARGEST_REAL_BYTES", "MADE", "good_files"]
-
 SMALL: Mapping[str, Any] = {"seconds": 1.6, "size": (96, 64)}
 
 MADE: Mapping[str, Mapping[str, Any]] = {

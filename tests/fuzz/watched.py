@@ -20,8 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Bounds", "Outcome", "WatchedChild"]
-
 CHILD = ("-m", "tests.fuzz.child")
 """What Python is started with."""
 

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PLAYLISTS", "Listener", "Watch", "boxes", "listening", "with_alias", "with_url", "write_playlist"]
-
 _IN_ACCESS, _IN_OPEN = 0x1, 0x20
 
 PLAYLISTS: Mapping[str, str] = {

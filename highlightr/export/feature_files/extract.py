@@ -26,8 +26,6 @@ from highlightr.model_loader import open_extractor, takes
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo.speech_models import check_speech_model
 
-__all__ = ["VIDEO_SUFFIXES", "ExtractOptions", "VideoResult", "extract_to_files", "videos_in"]
-
 VIDEO_SUFFIXES = (
     ".avi",
     ".flv",

@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["FORMATS", "array_bytes", "data_path", "metadata_path"]
-
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 FORMATS = ("npz", "npy", "h5", "safetensors")

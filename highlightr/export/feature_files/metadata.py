@@ -20,8 +20,6 @@ from highlightr.core.hashing import content_hash
 from highlightr.core.types import Source, TimeGrid
 from highlightr.features.base import Extractor
 
-__all__ = ["SCHEMA_VERSION", "describe_video", "read_json", "same", "stream_metadata", "versions"]
-
 SCHEMA_VERSION = 1
 
 RANDOM_NOTE = "random weights: the numbers mean nothing"

@@ -22,8 +22,6 @@ from highlightr.features.utterances import utterance_vectors
 from highlightr.model_loader import open_text_encoder, records
 from highlightr.transcripts import SpeechSource
 
-__all__ = ["UTTERANCES", "SaidFiles"]
-
 UTTERANCES = "utterances"
 """Name of the signal."""
 

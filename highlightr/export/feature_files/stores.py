@@ -24,8 +24,6 @@ from highlightr.core.files import whole_file, write_whole
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path
 from highlightr.export.feature_files.metadata import read_json, same
 
-__all__ = ["FeatureStore", "open_store"]
-
 ATTRIBUTE = "highlightr"
 """Attribute of a group in HDF5 with the metadata as JSON."""
 

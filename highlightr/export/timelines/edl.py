@@ -11,8 +11,6 @@ from highlightr.core.timecode import write_timecode
 from highlightr.export.timelines.rates import check_timecode_rate
 from highlightr.export.timelines.timeline import Event, Timeline
 
-__all__ = ["MOST_EVENTS", "write_edl"]
-
 MOST_EVENTS = 999
 """Their numbers have three digits."""
 

@@ -13,8 +13,6 @@ from fractions import Fraction
 
 from highlightr.export.timelines.timeline import Event, Medium, Timeline
 
-__all__ = ["write_fcpxml"]
-
 _SEQUENCE_RATES = {32000: "32k", 44100: "44.1k", 48000: "48k", 88200: "88.2k", 96000: "96k", 176400: "176.4k"}
 """Sample rates that a sequence may have; another one gets 48k."""
 

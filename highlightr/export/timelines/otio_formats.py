@@ -13,8 +13,6 @@ from highlightr.core.extras import need
 from highlightr.export.timelines.rates import check_timecode_rate
 from highlightr.export.timelines.timeline import Event, Medium, Timeline
 
-__all__ = ["opentimelineio", "write_otio", "write_premiere"]
-
 MARKER_COLOR = "GREEN"
 
 

@@ -11,8 +11,6 @@ from fractions import Fraction
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["TRADE_RATES", "check_timecode_rate", "grid_note", "grid_phase", "nominal_rate"]
-
 TRADE_RATES = (
     *(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120)),
     *(Fraction(whole) for whole in (24, 25, 30, 48, 50, 60, 100, 120)),

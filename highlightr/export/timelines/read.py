@@ -26,8 +26,6 @@ from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
 from highlightr.export.timelines.rates import nominal_rate
 
-__all__ = ["READERS", "Edit", "EditSpan", "find_video", "read_edit"]
-
 LARGEST_BYTES = 64 << 20
 
 TRANSITION_NOTE = "Transitions of the timeline became plain cuts."

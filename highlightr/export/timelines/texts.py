@@ -14,8 +14,6 @@ from fractions import Fraction
 from highlightr.core.clock import clock
 from highlightr.export.timelines.timeline import Timeline
 
-__all__ = ["CSV_COLUMNS", "write_chapters", "write_csv", "write_ffconcat", "write_llc", "write_vtt"]
-
 CSV_COLUMNS = ("file", "start_seconds", "stop_seconds", "rank", "score", "title")
 
 _DIGITS = 6

@@ -16,8 +16,6 @@ from highlightr.core.timecode import parse_timecode
 from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment, ReceiptSource, ReceiptSpan
 from highlightr.export.timelines.rates import grid_note, grid_phase, nominal_rate
 
-__all__ = ["Event", "Medium", "Timeline", "one_line", "timeline_from_receipt"]
-
 _END_SECONDS = Fraction(1, 100)
 
 

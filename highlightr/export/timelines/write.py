@@ -19,8 +19,6 @@ from highlightr.export.timelines.otio_formats import opentimelineio, write_otio,
 from highlightr.export.timelines.texts import write_chapters, write_csv, write_ffconcat, write_llc, write_vtt
 from highlightr.export.timelines.timeline import Timeline, one_line, timeline_from_receipt
 
-__all__ = ["FORMATS", "Format", "check_formats", "render_timeline", "timeline_paths"]
-
 LEAST_CHAPTERS, LEAST_CHAPTER_SECONDS = 3, 10
 """What YouTube asks of chapters before it shows them."""
 

@@ -23,8 +23,6 @@ from highlightr.media.sampling import Item, SampleRequest, Thumbnail, ThumbnailR
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["BOUNDARY_PROBABILITY", "TransNetV2"]
-
 BOUNDARY_PROBABILITY = "boundary_probability"
 """Name of the signal: (T, 1) float32, the probability that a frame is the last one before a boundary."""
 

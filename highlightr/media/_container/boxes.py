@@ -17,8 +17,6 @@ from typing import IO
 
 from highlightr.core.errors import MediaError
 
-__all__ = ["check_tables"]
-
 ALWAYS_FINE = 1 << 22
 """Entries that any file may promise: 130 MB of index. A day of 30 pictures and 47 blocks of sound a second has 6.7 M,
 and far more bytes than that."""

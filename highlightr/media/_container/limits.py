@@ -13,17 +13,6 @@ from pathlib import Path
 from highlightr.core.device import core_count
 from highlightr.core.errors import MediaError
 
-__all__ = [
-    "DECODER_OPTIONS",
-    "LARGEST_PIXELS",
-    "LONGEST_SECONDS",
-    "WIDEST_PIXEL",
-    "check_length",
-    "check_picture",
-    "decoders",
-    "frame_threads",
-]
-
 LARGEST_PIXELS = 8192 * 8192
 """The largest pictures in use are 8192 x 4320 (8K) and, seldom, 8192 x 8192 (for headsets)."""
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["SLACK", "copy_pieces", "decode_times", "last_durations", "plan_copy"]
-
 _EARLY_SECONDS = 1
 """Reading begins this much before a piece, for sound that lies before its picture in the file."""
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["CutResult", "Method", "Piece"]
-
 Method = Literal["encoded", "copied", "smart"]
 """How a piece was written: every frame encoded anew, packets copied, or encoded only where a boundary asks for it."""
 

@@ -15,8 +15,6 @@ from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._decode.frame_converter import shown_size, to_jpeg
 
-__all__ = ["STILLS", "Stills", "plan_stills"]
-
 STILLS = "stills"
 """The filters' output."""
 

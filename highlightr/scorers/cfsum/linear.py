@@ -21,9 +21,6 @@ from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.neural import reasons_of
 from highlightr.scorers.weights import misfit
 
-__all__ = ["CFSumLinearConfig", "CFSumLinearScorer", "linear_tensor_shapes"]
-
-
 _SEEN = ("visual", "looks like what was marked")
 _HEARD = ("audio", "sounds like what was marked")
 _FOUND = {

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from highlightr.scorers.attention import Attention, padding_mask, parameter_counts, sinusoids, zero_padding
 from highlightr.scorers.configs import CFSumConfig
 
-__all__ = ["CFSum", "CFSumOutput", "FeatureInteraction", "ModalAutoencoder", "ModalFusion"]
-
 OMEGA = {"video": 2.0, "audio": 1.0}
 """Where ω of eq. 7 starts, by the modality whose clips ask: ω_tv = 2.0 and ω_ta = 1.0."""
 

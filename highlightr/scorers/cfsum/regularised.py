@@ -19,8 +19,6 @@ from highlightr.scorers.attention import Attention, padding_mask, parameter_coun
 from highlightr.scorers.cfsum.network import OMEGA, CFSumOutput, interaction_pairs
 from highlightr.scorers.configs import CFSumConfig
 
-__all__ = ["PLACE_WIDTH", "CFSumMembers", "CFSumRegularised", "place_waves"]
-
 _PLACE_WAVES = 8
 PLACE_WIDTH = 2 * _PLACE_WAVES
 """Sines and cosines of π p, 2π p, … 8π p, where p in (0, 1) is the clip's middle over the video's length."""

@@ -16,8 +16,6 @@ from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Shot, TimeGrid
 from highlightr.scorers.smoothing import clip_looks, join_steps, mean_look, shot_index
 
-__all__ = ["BORDER_FACTS", "SceneBorders", "border_facts", "scene_average"]
-
 _WINDOW_SECONDS = (1.0, 3.0, 6.0, 12.0)
 """How far the two sides of a border reach that are compared."""
 

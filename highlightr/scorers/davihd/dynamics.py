@@ -16,8 +16,6 @@ from torch.nn import functional
 from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
 from highlightr.scorers.configs import DAViHDConfig
 
-__all__ = ["DynamicsEncoder", "FrequencyAttention", "FrequencyDynamicConv", "TimeFocus", "frame_difference"]
-
 _POOLING = ((2, 2), (2, 2), (1, 2), (1, 2), (1, 2), (1, 2))
 """Average pooling after each convolution, (frames, mels)."""
 _MELS = 128

@@ -18,8 +18,6 @@ from highlightr.scorers.configs import DAViHDConfig
 from highlightr.scorers.davihd.dynamics import DynamicsEncoder, TimeFocus
 from highlightr.scorers.davihd.initialisation import initialise_as_authors
 
-__all__ = ["CrossAttention", "DAViHD", "DAViHDOutput", "SelfAttentionEncoder"]
-
 
 @dataclass(frozen=True)
 class DAViHDOutput:

@@ -14,8 +14,6 @@ import numpy as np
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import FloatArray
 
-__all__ = ["WEIGHTS", "aim_at_pictures"]
-
 WEIGHTS = Path(__file__).with_name("aim.safetensors")
 """Written by `python -m research.speech_aim`."""
 

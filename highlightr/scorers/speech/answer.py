@@ -20,8 +20,6 @@ from highlightr.core.types import FloatArray, Match, Transcript
 from highlightr.scorers.notes import of_another_language
 from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
 
-__all__ = ["Answer", "Speech", "SpeechQuery", "spoken_answer", "understood"]
-
 MEANING, CONTEXT, WORDS, OFFSET = 14.0, 4.7, 2.1, -5.0
 """Log odds that an utterance answers: weights of its cosine with the query, of that of its surroundings, of the query's
 telling words in it, and what is added. Fitted by `benchmarks.spoken` on the tuning half of its topics."""

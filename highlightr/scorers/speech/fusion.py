@@ -19,8 +19,6 @@ from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeG
 from highlightr.scorers.smoothing import shot_index
 from highlightr.scorers.speech.answer import NONE_BELOW, Answer
 
-__all__ = ["SPEECH", "fuse", "quote_of"]
-
 SPEECH = "speech"
 """Name of the part of the scores, and kind of its reasons."""
 

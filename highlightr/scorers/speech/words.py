@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-__all__ = ["alike", "find_phrase", "quoted", "words_of"]
-
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
 """Thai, Lao, Japanese and Chinese are written without spaces: each of their letters counts as a word."""
 

@@ -16,8 +16,6 @@ from highlightr.core.types import Features, FloatArray, Reason
 from highlightr.scorers.label_bank import Evidence, first_name, strongest
 from highlightr.scorers.sounds import heard
 
-__all__ = ["PART_WEIGHTS", "SALIENT_SOUNDS", "salience", "salient_sounds", "standing_out"]
-
 PART_WEIGHTS: Mapping[str, float] = {"sounds": 0.4, "dynamics": 0.5, "motion": 0.05, "novelty": 0.05}
 """How much each part counts where all are there: in edited footage the picture moves and changes all the time, and what
 is heard tells the moment. Chosen on 15 simulated moments (card `lite`); equal parts for sound and picture
