@@ -31,7 +31,7 @@ $(BASE): pyproject.toml constraints.txt
 	touch $@
 
 # JOBS=2 shares the tests out to as many processes, file by file. A process that dies is not replaced: its test fails, and
-# the run ends with what the others did.
+# the run ends.
 test: setup
 	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 

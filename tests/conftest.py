@@ -17,6 +17,10 @@ from tests.mediamaker import remove_made
 
 _STATUS = pytest.StashKey[int]()
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests that run side by side share the cores, which threads that wait by spinning would take from the others.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -80,12 +84,6 @@ def _no_networks_left() -> Iterator[None]:
     gc.collect()
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)  # Else what was freed stays with this process.
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tests that run side by side share the cores: torch then uses one for each."""
-    if hasattr(session.config, "workerinput") and "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:

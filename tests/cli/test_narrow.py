@@ -56,6 +56,7 @@ def too_wide(text: str) -> list[str]:
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with presets of long names, and a cache of features."""
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "features").mkdir(parents=True)  # Where it is, however long, is told.
     for name in (each.removesuffix(".mp4").replace("/", "") for each in NAMES):
         (tmp_path / name).mkdir()
         (tmp_path / name / "preset.yaml").write_text(DEBUG_PRESET.replace("summary: ", f"summary: {SENTENCE}"))
