@@ -148,7 +148,7 @@ def test_every_option_that_is_a_column_takes_a_text(folder: Path, tmp_path: Path
         "order": "score",
     }
     cells |= {"mode": "moments", "detector": "cheap", "max_clips": "2", "threshold": "0.5", "transcribe": "tiny.en"}
-    cells["subtitles"] = "soft"
+    cells |= {"subtitles": "soft", "encoder": "libx264", "analysis": "auto"}
     for name in set(OPTION_COLUMNS) - set(cells):
         cells[name] = "no" if name in ("fill", "strict") else "2.5"
     queries = tmp_path / "q.csv"
