@@ -66,6 +66,8 @@ class Frame:
     """When the frame's own display began."""
     image: npt.NDArray[np.uint8]
     """(height, width, 3) uint8 RGB, upright, square pixels."""
+    unseen_seconds: float = 0.0
+    """From its time on, how long it stands for pictures that were not decoded, because they look like it."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Thumbnail:
     image: npt.NDArray[np.uint8]
     """(request.height, request.width, 3) uint8 RGB; rotation and aspect ignored."""
     unseen_seconds: float = 0.0
-    """How long it stands for pictures that were not decoded, because they look like it."""
+    """From its time on, how long it stands for pictures that were not decoded, because they look like it."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ INPUT_PIXELS = 224
 SHORT_SIDE_PIXELS = 256
 """The short side whose central 224 pixels are looked at: the published crop padding of 32."""
 
+NO_GAP_SECONDS = 1e-3
+"""Pictures of which one is shown until the other begins."""
+
 _BATCH = 2
 """Frames per forward. Larger batches take more processor time per frame: 8 a seventh more than 2."""
 
@@ -84,36 +87,52 @@ class EfficientNetLite0(Extractor):
 
 class _Extraction(Extraction):
     def __init__(self, graph: Model, grid: TimeGrid, frames_per_clip: int) -> None:
-        self._graph = graph
+        self._graph, self._grid = graph, grid
         self._frames_per_clip = frames_per_clip
         self._last_clip = grid.num_clips - 1
         self._means = {name: ClipMeans(grid, width) for name, width in EfficientNetLite0.streams.items()}
         self._images: list[npt.NDArray[np.uint8]] = []
-        self._clips: list[list[int]] = []
-        """Of each of these images; one that stays on screen belongs to several."""
-        self._shown_at: float | None = None
-        """When the last image appeared."""
+        self._uses: list[tuple[int, int, float]] = []
+        """Image of the batch, clip, and the weight that it has there."""
+        self._shown: Frame | None = None
+        self._rest: list[tuple[int, float]] = []
+        """Clips in which the next picture, if it follows a calm stretch, has the weight that is left."""
 
     def push(self, item: Item) -> None:
-        """Take the next frame; the model runs when a batch is full and another picture comes."""
+        """Take the next frame; the model runs when a batch is full and another picture comes.
+
+        A picture that stands for others gives way to the next one little by little.
+        """
         if not isinstance(item, Frame):
             raise TypeError(f"efficientnet_lite0 takes frames, got {type(item).__name__}")
+        if self._shown is None or item.time_seconds != self._shown.time_seconds:
+            self._show(item)
         clip = min(item.index // self._frames_per_clip, self._last_clip)
-        if item.time_seconds == self._shown_at:
-            self._clips[-1].append(clip)
-            return
+        later = 0.0
+        if item.unseen_seconds:
+            looked_at = (item.index + 0.5) * self._grid.clip_seconds / self._frames_per_clip
+            later = min(max((looked_at - item.time_seconds) / item.unseen_seconds, 0.0), 1.0)
+            self._rest.append((clip, later))
+        self._uses.append((len(self._images) - 1, clip, 1.0 - later))
+
+    def _show(self, item: Frame) -> None:
+        """Another picture comes."""
+        shown = self._shown
+        follows = (
+            shown is not None and abs(shown.time_seconds + shown.unseen_seconds - item.time_seconds) < NO_GAP_SECONDS
+        )
+        if not follows:
+            self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
         if len(self._images) == _BATCH:
             self._run()
-        self._shown_at = item.time_seconds
         self._images.append(preprocess(item.image))
-        self._clips.append([clip])
-
-    def so_far(self) -> Extracted:
-        """Both streams, of the clips whose batches were run."""
-        return Extracted(streams={name: means.so_far() for name, means in self._means.items()})
+        if follows:
+            self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
+        self._rest, self._shown = [], item
 
     def finish(self) -> Extracted:
         """Run what is left and return both streams; no streams if no frame came."""
+        self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
         if self._images:
             self._run()
         if any(means.empty for means in self._means.values()):
@@ -122,11 +141,10 @@ class _Extraction(Extraction):
 
     def _run(self) -> None:
         outputs = self._graph({"images": np.stack(self._images)})
-        times = [len(clips) for clips in self._clips]
-        clips = np.concatenate([np.asarray(each, dtype=np.int64) for each in self._clips])
+        images, clips, weights = (np.asarray(column) for column in zip(*self._uses, strict=True))
         for means, rows in zip(self._means.values(), outputs, strict=True):
-            means.add(clips, np.repeat(rows, times, axis=0))
-        self._images, self._clips = [], []
+            means.add(clips, rows[images], weights)
+        self._images, self._uses = [], []
 
 
 def preprocess(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

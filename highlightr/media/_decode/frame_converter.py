@@ -113,10 +113,18 @@ class FramePicker:
         request: what it asks for.
         source: what `probe` returned.
         since: leave out the intervals that look before this time; by default none is left out.
+        calm: by the timestamp of its keyframe, each group of which no other picture is decoded.
     """
 
-    def __init__(self, request: FrameRequest, source: Source, since: Fraction | None = None) -> None:
+    def __init__(
+        self,
+        request: FrameRequest,
+        source: Source,
+        since: Fraction | None = None,
+        calm: Mapping[int, CalmGroup] | None = None,
+    ) -> None:
         self.request = request
+        self._calm = {} if calm is None else calm
         self._converter = FrameConverter(source.video, request.short_side)
         self._rate, self._lead = Fraction(request.frames_per_second), Fraction(request.lead_seconds)
         self._count = num_frames(source.duration_seconds, request.frames_per_second)
@@ -151,13 +159,19 @@ class FramePicker:
         image = None
         while self._index < self._count and (until is None or self.due(self._index) + SLACK_SECONDS < until):
             image = self._converter.convert(frame) if image is None else image
-            yield Frame(self._index, float(seconds), image)
+            yield Frame(self._index, float(seconds), image, unseen_seconds(frame, self._calm))
             self._index += 1
 
 
 def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:
     """The first interval that does not look before a frame of this time is on screen."""
     return max(0, math.ceil((seconds - SLACK_SECONDS) * frames_per_second - Fraction(1, 2)))
+
+
+def unseen_seconds(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> float:
+    """How long a frame stands for others that were left out."""
+    group = None if frame.pts is None else calm.get(frame.pts)
+    return 0.0 if group is None else float(group.seconds)
 
 
 class ThumbnailMaker:
@@ -177,8 +191,7 @@ class ThumbnailMaker:
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
         """Take the next frame."""
-        group = None if frame.pts is None else self._calm.get(frame.pts)
-        yield Thumbnail(float(seconds), self.shrunk(frame), 0.0 if group is None else float(group.seconds))
+        yield Thumbnail(float(seconds), self.shrunk(frame), unseen_seconds(frame, self._calm))
 
     def shrunk(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB."""

@@ -126,7 +126,7 @@ class Worker:
 
     def _consumers(self, since: Fraction | None) -> dict[str, FramePicker | ThumbnailMaker]:
         return {
-            name: FramePicker(request, self._source, since)
+            name: FramePicker(request, self._source, since, self._calm)
             if isinstance(request, FrameRequest)
             else ThumbnailMaker(request, self._calm)
             for name, request in self._requests.items()
