@@ -117,3 +117,27 @@ def test_other_sizes_show_the_same_part() -> None:
 def test_odd_shapes_become_one_patch(shape: tuple[int, int]) -> None:
     assert preprocess(np.full((*shape, 3), 77, dtype=np.uint8)).shape == (224, 224, 3)
     assert (preprocess(np.full((*shape, 3), 77, dtype=np.uint8)) == 77).all()
+
+
+def test_a_picture_that_stands_for_others_gives_way_to_the_next_one(extractor: EfficientNetLite0) -> None:
+    looks = [data.chelsea(), data.coffee(), data.rocket()]
+    alone = [streams(extractor, [look])["imagenet"][0] for look in looks]
+    extraction = extractor.start(TimeGrid(6.0, 1.0))
+    # Two calm stretches of 2 s, the second followed by pictures that begin later than it ends.
+    for index, (time, look, unseen) in enumerate(
+        [(0.0, 0, 2.0), (0.0, 0, 2.0), (2.0, 1, 2.0), (2.0, 1, 2.0), (4.48, 2, 0.0), (4.48, 2, 0.0)]
+    ):
+        extraction.push(Frame(index, time, looks[look], unseen))
+    made = extraction.finish().streams["imagenet"]
+    for clip, weights in enumerate([(0.75, 0.25), (0.25, 0.75), (0, 1), (0, 1), (0, 0, 1), (0, 0, 1)]):
+        wanted = sum(weight * row for weight, row in zip(weights, alone, strict=False))
+        np.testing.assert_allclose(made[clip], wanted, atol=2e-3)
+
+
+def test_a_picture_that_stays_on_screen_is_looked_at_once(extractor: EfficientNetLite0) -> None:
+    extraction = extractor.start(TimeGrid(5.0, 1.0))
+    for index in range(5):
+        extraction.push(Frame(index, 0.0, data.chelsea()))
+    made = extraction.finish().streams["efficientnet_lite0"]
+    assert np.array_equal(made, np.repeat(made[:1], 5, axis=0))
+    np.testing.assert_allclose(made[0], streams(extractor, [data.chelsea()])["efficientnet_lite0"][0], rtol=1e-4)
