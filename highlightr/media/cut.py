@@ -184,9 +184,10 @@ def _write_smart(
         return replace(written, notes=(*written.notes, f"All pictures were encoded anew: {error}."))
     copied = sum(piece.copied_pictures for piece in written.pieces)
     total = copied + sum(piece.encoded_pictures for piece in written.pieces)
-    return replace(
-        written, notes=(*written.notes, f"{copied} of {total} pictures were copied, the others encoded anew.")
-    )
+    told = f"{copied} of {total} pictures were copied, the others encoded anew."
+    if copied == total:
+        told = f"All {total} pictures were copied."
+    return replace(written, notes=(*written.notes, told))
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

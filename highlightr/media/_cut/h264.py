@@ -12,7 +12,7 @@ from highlightr.media._cut.bits import BitReader, ue, unit_of
 from highlightr.media._cut.codecs import PRESET
 from highlightr.media._cut.descriptions import avcc, described_units
 from highlightr.media._cut.h264_set import read_sequence_set
-from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, with_lengths
+from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, free_number, with_lengths
 from highlightr.media._decode.nal import NalReader
 
 _SPS, _PPS = 7, 8
@@ -47,7 +47,7 @@ class H264Splice:
         if len(sequences) != 1 or not self._pps or len(units) > 1 + len(self._pps):
             raise NotSmartError("its header does not describe one kind of pictures")
         self._sps, self._source = sequences[0], read[0]
-        self._number = next(number for number in range(_MOST_SPS) if number not in used)
+        self._number = free_number(range(_MOST_SPS), used)
         if self._source.profile not in _PROFILES or self._source.pictures.shape[:2] != (1, 8):
             raise NotSmartError("its pictures are not of 8 bits with halved colour (baseline, main or high profile)")
         if not self._source.pictures.is_progressive:

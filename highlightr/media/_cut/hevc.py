@@ -13,7 +13,7 @@ from highlightr.media._cut.bits import BitReader, escaped, ue, unescaped, unit_o
 from highlightr.media._cut.codecs import PRESET
 from highlightr.media._cut.descriptions import described_units, hvcc
 from highlightr.media._cut.hevc_set import read_sequence_set
-from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, with_lengths
+from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, free_number, with_lengths
 from highlightr.media._decode.nal import NalReader
 
 _VPS, _SPS, _PPS = 32, 33, 34
@@ -56,9 +56,9 @@ class HevcSplice:
             raise NotSmartError("its pictures are not of 8 bits with halved colour (main profile)")
         if not self._source.pictures.is_progressive:
             raise NotSmartError("its pictures may be interlaced")
-        self._video = next(number for number in range(_MOST_SETS) if number not in videos)
-        self._number = next(number for number in range(_MOST_SETS) if number != self._source.number)
-        self._picture = next(number for number in _PPS_NUMBERS if number not in pictures)
+        self._video = free_number(range(_MOST_SETS), videos)
+        self._number = free_number(range(_MOST_SETS), {self._source.number})
+        self._picture = free_number(_PPS_NUMBERS, pictures)
 
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR, CRA or BLA picture."""

@@ -6,7 +6,7 @@ those of the output.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -77,6 +77,18 @@ class Splice(Protocol):
 
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder as it stands in the output."""
+
+
+def free_number(numbers: Iterable[int], used: Collection[int]) -> int:
+    """One for a parameter set.
+
+    Raises:
+        NotSmartError: all are in use.
+    """
+    for number in numbers:
+        if number not in used:
+            return number
+    raise NotSmartError("its parameters leave no number for others")
 
 
 def with_lengths(units: Iterable[bytes]) -> bytes:

@@ -59,7 +59,7 @@ class NalReader:
     def units(self, data: bytes) -> list[bytes]:
         """The units of a packet, whole."""
         if self.is_described:
-            return [data[start:stop] for start, stop in self._units(memoryview(data))]
+            return [data[start:stop] for start, stop in self._units(memoryview(data)) if start < stop]
         return units_between_start_codes(data)
 
     def parameter_sets(self, packet: Any) -> frozenset[bytes]:
