@@ -154,13 +154,13 @@ class OutputDir:
 
         What a dead process left of it is removed first.
         """
-        with file_lock(self._state / "locks" / job.id) as mine:
-            if mine:
+        with file_lock(self._state / "locks" / job.id) as is_held:
+            if is_held:
                 self._sweep(job)
-            yield mine
+            yield is_held
 
     @contextmanager
-    def begun(self, job: Job) -> Iterator[None]:
+    def at_work_on(self, job: Job) -> Iterator[None]:
         """Mark that work goes on; the caller holds the claim. From here on the outputs' names are the batch's own.
 
         Unless `finish` is called, what was written is removed again; whole outputs of an earlier run that nothing has
@@ -247,8 +247,8 @@ class OutputDir:
             mark = self._read_mark(began)
             if mark is None:
                 continue
-            with file_lock(self._state / "locks" / began.name) as mine:
-                if mine:
+            with file_lock(self._state / "locks" / began.name) as is_held:
+                if is_held:
                     self._sweep(Job("", None, mark.folder, video_folder=mark.video_folder))
 
     def _sweep(self, job: Job) -> None:

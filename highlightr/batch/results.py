@@ -105,8 +105,8 @@ class Results:
     def _locked(self) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
-            with file_lock(self._output_dir.results_lock) as mine:
-                if mine:
+            with file_lock(self._output_dir.results_lock) as is_held:
+                if is_held:
                     yield
                     return
             if time.monotonic() > deadline:

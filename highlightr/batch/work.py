@@ -61,8 +61,8 @@ class JobRunner:
         """
         clock = time.monotonic()
         try:
-            with self._output_dir.claim(job) as mine:
-                outcome = self._claimed(job) if mine else JobResult(job, "busy")
+            with self._output_dir.claim(job) as is_claimed:
+                outcome = self._claimed(job) if is_claimed else JobResult(job, "busy")
         except NoMatchError as error:
             outcome = JobResult(job, "no_match", notes=(" ".join(str(error).split()),))
         except HighlightrError as error:
@@ -79,7 +79,7 @@ class JobRunner:
             if record.key == self._key(job, self._content(job)):
                 return replace(record.outcome, job=job, state="kept", attempts=1)
         highlighter = self._loaded()
-        with self._output_dir.begun(job), self._video(job) as video:
+        with self._output_dir.at_work_on(job), self._video(job) as video:
             wanted = self._options.for_job(job)
             output = self._output_dir.outputs(job)["video"]
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)

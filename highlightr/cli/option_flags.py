@@ -27,8 +27,6 @@ METAVARS = {"margin": "BEFORE[,AFTER]", "range": "FROM-TO", "exclude": "FROM-TO"
 
 REPEATED = ("range", "exclude")
 
-PANEL = "What is kept, and how"
-
 
 def with_flags(*kinds: type, leave_out: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a command: its parameter `options` becomes one flag per field of these classes, in their order."""

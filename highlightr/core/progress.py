@@ -19,7 +19,7 @@ class ProgressHook(Protocol):
 
 
 Advance = Callable[[float, float], None]
-"""Called with (completed, total) by the work inside one stage."""
+"""Called with (completed, total), in seconds of video, by the work inside one stage."""
 
 
 def silent(stage: str, completed: float, total: float) -> None:

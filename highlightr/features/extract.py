@@ -7,7 +7,7 @@ there is no sound. Decoding and the requests' extractors run side by side (see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -17,6 +17,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import code_digest, content_key
+from highlightr.core.progress import Advance
 from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.cache import FeatureCache
@@ -24,9 +25,6 @@ from highlightr.features.glimpses import Glimpses, Show
 from highlightr.features.workers import RequestWorkers
 from highlightr.media.decode import decode
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, Item, SampleRequest
-
-Progress = Callable[[float, float], None]
-"""Called with (seconds of video done, seconds of video)."""
 
 _REPORT_SECONDS = 0.5
 """Progress is told at most this often, in seconds of video."""
@@ -38,7 +36,7 @@ def extract(
     extractors: Sequence[Extractor],
     *,
     cache: FeatureCache | None = None,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
     glimpse: Show | None = None,
     skip_calm: bool = False,
 ) -> Features:
@@ -116,7 +114,7 @@ def _decoded(
     source: Source,
     grid: TimeGrid,
     extractors: Sequence[Extractor],
-    progress: Progress | None,
+    progress: Advance | None,
     glimpse: Show | None,
     skip_calm: bool,
 ) -> Features:
@@ -146,7 +144,7 @@ def _part(features: Features, extractor: Extractor) -> Extracted:
 
 
 class _Report:
-    def __init__(self, progress: Progress | None, total_seconds: float) -> None:
+    def __init__(self, progress: Advance | None, total_seconds: float) -> None:
         self._progress = progress
         self._total = total_seconds
         self._told = 0.0

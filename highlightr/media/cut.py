@@ -7,12 +7,13 @@ A probed source and segments (seconds from time zero) come in; files that are wh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import check_output, whole_file, whole_folder
+from highlightr.core.progress import Advance
 from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice, Segment, Source
 from highlightr.media._cut.encoders import find_encoder
 from highlightr.media._cut.result import CutResult, Piece
@@ -23,12 +24,9 @@ from highlightr.media._cut.verified import CutChoices, Written, write_copied, wr
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
-__all__ = ["CutProgress", "CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]
+__all__ = ["CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]
 
 _OWN_TEXTS = Texts()
-
-CutProgress = Callable[[float, float], None]
-"""Called with (seconds written, seconds to write)."""
 
 
 def cut_summary(
@@ -44,7 +42,7 @@ def cut_summary(
     texts: Texts = _OWN_TEXTS,
     encoder: EncoderChoice = "libx264",
     still_width: int | None = None,
-    progress: CutProgress | None = None,
+    progress: Advance | None = None,
 ) -> CutResult:
     """Write the segments one after the other into one file.
 
@@ -93,7 +91,7 @@ def cut_clips(
     mix_audio: bool = False,
     texts: Texts = _OWN_TEXTS,
     encoder: EncoderChoice = "libx264",
-    progress: CutProgress | None = None,
+    progress: Advance | None = None,
 ) -> tuple[CutResult, ...]:
     """Write each segment as a file of its own; all of them appear, or none.
 
@@ -149,7 +147,7 @@ def _write(
     how: CutChoices,
     *,
     still_width: int | None = None,
-    progress: CutProgress | None,
+    progress: Advance | None,
 ) -> Written:
     """Write one file and verify it."""
     if how.cut == "copy":
@@ -169,7 +167,7 @@ def _write_smart(
     spans: list[tuple[float, float]],
     path: Path,
     how: CutChoices,
-    progress: CutProgress | None,
+    progress: Advance | None,
     still_width: int | None,
 ) -> Written:
     """Smart, or else in the way that the choice of cut leaves."""
@@ -206,6 +204,6 @@ def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, flo
     return spans
 
 
-def _after(progress: CutProgress | None, done: float, total: float) -> CutProgress | None:
+def _after(progress: Advance | None, done: float, total: float) -> Advance | None:
     """The hook for one of several files: shifted by what the earlier ones wrote."""
     return None if progress is None else lambda seconds, _: progress(done + seconds, total)

@@ -16,7 +16,7 @@ from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._decode.calm import CalmFilter
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import read_frame_index
-from highlightr.media._decode.gop_decoder import Groups
+from highlightr.media._decode.gop_decoder import GopDecoder
 from highlightr.media._decode.packet_filter import PacketFilter, looks_of
 from highlightr.media._decode.sound import Sound
 from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest, ThumbnailRequest
@@ -87,18 +87,18 @@ class _Pass:
             name: request for name, request in requests.items() if isinstance(request, FrameRequest | ThumbnailRequest)
         }
         sounds = {name: request for name, request in requests.items() if isinstance(request, AudioRequest)}
-        self._video, self._groups, self._sieve = None, None, None
+        self._video, self._decoder, self._packet_filter = None, None, None
         self._calm: CalmFilter | None = None
         self._sound: Sound | None = None
         if pictures:
             self._video = self._stream(source.video.index, "video")
             looking = [request for request in requests.values() if isinstance(request, FrameRequest)]
             keep_all = every_frame or source.video.dated_when_decoded
-            self._sieve = None if keep_all else PacketFilter(self._video, self._start, looks_of(looking))
+            self._packet_filter = None if keep_all else PacketFilter(self._video, self._start, looks_of(looking))
             if skip_calm and not keep_all and not source.video.interlaced:
                 self._calm = CalmFilter(source, self._video)
             calm = {} if self._calm is None else self._calm.groups
-            self._groups = Groups(container, source, pictures, threads, calm)
+            self._decoder = GopDecoder(container, source, pictures, threads, calm)
         if sounds and source.audio is not None:
             self._sound = Sound(source, sounds, self._start)
 
@@ -111,8 +111,8 @@ class _Pass:
                 yield from self._see(packet)
             elif self._sound is not None:
                 yield from self._sound.push(packet)
-        if self._groups is not None:
-            yield from self._groups.finish()
+        if self._decoder is not None:
+            yield from self._decoder.finish()
         if self._sound is not None:
             yield from self._sound.finish()
         self._report()
@@ -126,19 +126,19 @@ class _Pass:
 
     def stop(self) -> None:
         """End what runs beside the caller."""
-        if self._groups is not None:
-            self._groups.stop()
+        if self._decoder is not None:
+            self._decoder.stop()
         if self._sound is not None:
             self._sound.stop()
 
     def _see(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
-        if self._groups is not None:
-            for kept in self._sifted(packet):
-                yield from self._groups.push(kept)
+        if self._decoder is not None:
+            for kept in self._to_decode(packet):
+                yield from self._decoder.push(kept)
 
-    def _sifted(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+    def _to_decode(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         """The packets to decode next; at the empty one that ends the stream, those that were held back."""
-        filters = [each for each in (self._calm, self._sieve) if each is not None]
+        filters = [each for each in (self._calm, self._packet_filter) if each is not None]
         packets: Iterable[av.Packet[Any]] = () if packet.size == 0 else (packet,)
         for each in filters:
             packets = _filtered(each, packets, ended=packet.size == 0)
@@ -152,7 +152,7 @@ class _Pass:
 
     def _report(self) -> None:
         damaged = {
-            "video": 0 if self._groups is None else self._groups.damaged,
+            "video": 0 if self._decoder is None else self._decoder.damaged,
             "audio": 0 if self._sound is None else self._sound.damaged,
         }
         for kind, count in damaged.items():

@@ -24,8 +24,6 @@ from highlightr.web.library import Library, Video
 from highlightr.web.places import CLIPS_SUFFIX
 from highlightr.web.state import MOST_SEGMENTS, EditedSegment
 
-__all__ = ["WriteRequest", "WriteTargets", "targets_of", "write"]
-
 
 @dataclass(frozen=True)
 class WriteRequest:

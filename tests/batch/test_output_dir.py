@@ -32,8 +32,8 @@ def write_outputs(output_dir: OutputDir, text: str = "text") -> None:
 
 
 def test_what_is_finished_is_remembered_with_its_sizes(output_dir: OutputDir) -> None:
-    with output_dir.claim(JOB) as mine, output_dir.begun(JOB):
-        assert mine
+    with output_dir.claim(JOB) as is_held, output_dir.at_work_on(JOB):
+        assert is_held
         assert output_dir.whole(JOB) is None
         write_outputs(output_dir)
         output_dir.finish(JOB, record_of(output_dir))
@@ -53,17 +53,17 @@ def test_a_job_is_claimed_once(output_dir: OutputDir) -> None:
 
 
 def test_a_failure_removes_what_it_wrote_and_empty_folders(output_dir: OutputDir) -> None:
-    with pytest.raises(RuntimeError), output_dir.claim(JOB), output_dir.begun(JOB):
+    with pytest.raises(RuntimeError), output_dir.claim(JOB), output_dir.at_work_on(JOB):
         write_outputs(output_dir)
         raise RuntimeError
     assert [path.name for path in output_dir.root.iterdir()] == [".highlightr"]
 
 
 def test_a_second_beginning_replaces_the_first_record(output_dir: OutputDir) -> None:
-    with output_dir.begun(JOB):
+    with output_dir.at_work_on(JOB):
         write_outputs(output_dir)
         output_dir.finish(JOB, record_of(output_dir))
-    with output_dir.begun(JOB):
+    with output_dir.at_work_on(JOB):
         assert output_dir.record(JOB.id) is None
         write_outputs(output_dir, "longer text")
         output_dir.finish(JOB, record_of(output_dir, "other"))
@@ -74,11 +74,11 @@ def test_a_second_beginning_replaces_the_first_record(output_dir: OutputDir) -> 
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_an_earlier_result_stays_until_it_is_replaced(replaced: bool, output_dir: OutputDir) -> None:
-    with output_dir.begun(JOB):
+    with output_dir.at_work_on(JOB):
         write_outputs(output_dir)
         output_dir.finish(JOB, record_of(output_dir))
     for last in (False, True):
-        with pytest.raises(RuntimeError), output_dir.claim(JOB), output_dir.begun(JOB):
+        with pytest.raises(RuntimeError), output_dir.claim(JOB), output_dir.at_work_on(JOB):
             if replaced and last:
                 output_dir.outputs(JOB)["video"].write_text("a new one")
             raise RuntimeError
@@ -92,7 +92,7 @@ def test_files_that_no_batch_made_are_left_alone(output_dir: OutputDir) -> None:
     folder.mkdir(parents=True)
     output_dir.outputs(JOB)["receipt"].write_text("the user's")
     for _ in range(2):
-        with pytest.raises(OutputError, match="exists already, and no batch made it"), output_dir.begun(JOB):
+        with pytest.raises(OutputError, match="exists already, and no batch made it"), output_dir.at_work_on(JOB):
             pass
         output_dir.sweep()
     assert output_dir.outputs(JOB)["receipt"].read_text() == "the user's"

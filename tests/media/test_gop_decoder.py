@@ -19,8 +19,8 @@ from highlightr.media import FrameRequest, SampleRequest, ThumbnailRequest, deco
 from highlightr.media._decode import gop as group
 from highlightr.media._decode import gop_decoder as groups
 from highlightr.media._decode.frame_converter import ThumbnailMaker
-from highlightr.media._decode.gop import Group
-from highlightr.media._decode.gop_boundaries import LEAST_PACKETS, Seams
+from highlightr.media._decode.gop import GopTask
+from highlightr.media._decode.gop_boundaries import LEAST_PACKETS, GopBoundaries
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.worker import Worker
 from highlightr.media.sampling import Item
@@ -70,16 +70,16 @@ def _several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[Group]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[GopTask]:
     """Every group that is made."""
-    made_groups: list[Group] = []
+    made_groups: list[GopTask] = []
 
-    class Seen(Group):
+    class Seen(GopTask):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             made_groups.append(self)
 
-    monkeypatch.setattr(groups, "Group", Seen)
+    monkeypatch.setattr(groups, "GopTask", Seen)
     return made_groups
 
 
@@ -260,24 +260,24 @@ def test_an_error_beside_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> 
     assert _decoders_end()
 
 
-def _seams(name: str, how: Mapping[str, Any], touched: Any = None) -> list[int]:
+def _boundaries(name: str, how: Mapping[str, Any], touched: Any = None) -> list[int]:
     """Where groups begin, by place of the packet; `touched` may change what the reader says about one."""
     path = made(name, **how)
     with av.open(str(path)) as container:
-        seams = Seams(container.streams.video[0].codec_context)
+        seams = GopBoundaries(container.streams.video[0].codec_context)
         if touched is not None:
             touched(seams)
         return [n for n, packet in enumerate(container.demux(video=0)) if packet.size and seams.lies_before(packet)]
 
 
 def test_groups_have_a_least_length() -> None:
-    assert _seams("closed.mp4", VIDEOS["closed.mp4"]) == [50, 100, 150]
+    assert _boundaries("closed.mp4", VIDEOS["closed.mp4"]) == [50, 100, 150]
 
 
 def test_a_new_parameter_set_ends_the_parting(monkeypatch: pytest.MonkeyPatch) -> None:
     brought = iter([frozenset({b"one"})] * 60 + [frozenset({b"other"})] + [frozenset({b"one"})] * 200)
     monkeypatch.setattr(NalReader, "parameter_sets", lambda *_: next(brought))
-    assert _seams("closed.mp4", VIDEOS["closed.mp4"]) == [50]
+    assert _boundaries("closed.mp4", VIDEOS["closed.mp4"]) == [50]
 
 
 def test_a_new_header_ends_the_parting() -> None:
@@ -293,7 +293,7 @@ def test_a_new_header_ends_the_parting() -> None:
 
     path = made("closed.mp4", **VIDEOS["closed.mp4"])
     with av.open(str(path)) as container:
-        seams = Seams(container.streams.video[0].codec_context)
+        seams = GopBoundaries(container.streams.video[0].codec_context)
         reader: Any = seams._nal
         reader.parameter_sets = lambda _: frozenset()
         reader.begins_afresh = lambda packet: packet.is_keyframe
@@ -303,10 +303,10 @@ def test_a_new_header_ends_the_parting() -> None:
 
 
 def test_a_picture_that_is_dated_back_begins_no_group() -> None:
-    def late(seams: Seams) -> None:
+    def late(seams: GopBoundaries) -> None:
         seams.latest_pts = 10**9
 
-    assert _seams("closed.mp4", VIDEOS["closed.mp4"], late) == []
+    assert _boundaries("closed.mp4", VIDEOS["closed.mp4"], late) == []
 
 
 def test_parameter_sets_that_come_again_are_known() -> None:

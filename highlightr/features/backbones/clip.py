@@ -22,11 +22,11 @@ import numpy.typing as npt
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import file_sha256
-from highlightr.core.types import FloatArray, Query, TimeGrid
+from highlightr.core.types import FloatArray, Query
 from highlightr.features.backbones.base import Backbone, require
-from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
+from highlightr.features.backbones.pictures import PictureBackbone, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
-from highlightr.features.base import Extraction, TextEncoder
+from highlightr.features.base import TextEncoder
 from highlightr.features.engines.checkpoint import State
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest
@@ -41,9 +41,6 @@ OPENAI_MODEL, LAION_MODEL = "ViT-B-32-quickgelu", "ViT-B-32"
 
 VIT_B_32_PIXELS = 224
 
-_BATCH = {"cpu": 8, "cuda": 128}
-_INPUT_MIB = 40
-"""Memory of a forward per picture, measured and rounded up."""
 _BATCH_TEXTS = 64
 
 FIRST_SCALE = math.log(1 / 0.07)
@@ -58,7 +55,7 @@ _BEFORE_MIDDLE_SECONDS = 1e-4
 """Less than a frame of any video lasts, and more than containers round its time by."""
 
 
-class Clip(Backbone):
+class Clip(PictureBackbone):
     """Picture features of OpenAI's ViT-B/32: the CLIP of QVHighlights.
 
     Shorter side 224 (bicubic), central 224, CLIP's own mean and deviation. One frame per clip, the last that begins
@@ -72,7 +69,7 @@ class Clip(Backbone):
     """
 
     name: ClassVar[str] = "clip"
-    modality: ClassVar[str] = "visual"
+    batch: ClassVar[Mapping[str, int]] = {"cpu": 8, "cuda": 128}
     streams: ClassVar[Mapping[str, int]] = {"clip": 512}
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
     packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "open_clip")
@@ -111,26 +108,13 @@ class Clip(Backbone):
             return Normalised(visual, mean, deviation)
 
         name, example = f"clip-{self._model.lower()}", noise(2, self._pixels)
-        self._network = source.network(name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     @property
     def request(self) -> FrameRequest:
         """One frame per clip, or for every 2 s of a longer one."""
         rate = frames_per_clip(self._clip_seconds, 0.5) / self._clip_seconds
         return FrameRequest(rate, self._pixels, _BEFORE_MIDDLE_SECONDS)
-
-    def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video.
-
-        Raises:
-            ConfigError: a grid of another clip length than the frames are asked for.
-        """
-        if grid.clip_seconds != self._clip_seconds:
-            raise ConfigError(
-                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
-            )
-        batch = self._source.batch(_BATCH, _INPUT_MIB)
-        return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
 
     def _colours(self, visual: Any) -> tuple[Sequence[float], Sequence[float]]:
         """Mean and deviation of colours in [0, 1]."""

@@ -16,8 +16,6 @@ from torch.nn import functional
 
 Port = Literal["hassony2", "piergiaj"]
 
-INPUT_CHANNELS = {"rgb": 3, "flow": 2}
-
 _EPSILON = {"hassony2": 1e-5, "piergiaj": 1e-3}
 """The original in TensorFlow has 1e-3; hassony2's port left PyTorch's default, and its features were made with it."""
 

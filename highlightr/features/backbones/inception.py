@@ -15,12 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.device import Precision
-from highlightr.core.errors import ConfigError
-from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone
-from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip, noise
+from highlightr.core.types import FloatArray
+from highlightr.features.backbones.pictures import PictureBackbone, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
-from highlightr.features.base import Extraction
 from highlightr.features.engines.network import Network
 from highlightr.media.sampling import FrameRequest
 
@@ -31,19 +28,16 @@ INPUT_PIXELS = 299
 FRAMES_PER_SECOND = 1.0
 
 _PCA = "yt8m-pca"
-_BATCH = {"cpu": 8, "cuda": 64}
-_INPUT_MIB = 40
-"""Memory of a forward per picture, measured and rounded up."""
 _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 _LIMIT = 2.0
 """YouTube-8M keeps whitened components within this."""
 
 
-class _Inception(Backbone):
+class _Inception(PictureBackbone):
     """What both protocols share: one frame per second, or one per clip if clips are shorter."""
 
-    modality: ClassVar[str] = "visual"
+    batch: ClassVar[Mapping[str, int]] = {"cpu": 8, "cuda": 64}
     short_side: ClassVar[int | None]
 
     _network: Network
@@ -53,22 +47,6 @@ class _Inception(Backbone):
         """A whole number of frames per clip, as near to one a second as that allows."""
         count = frames_per_clip(self._clip_seconds, FRAMES_PER_SECOND)
         return FrameRequest(count / self._clip_seconds, self.short_side)
-
-    def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video.
-
-        Raises:
-            ConfigError: a grid of another clip length than the frames are asked for.
-        """
-        if grid.clip_seconds != self._clip_seconds:
-            raise ConfigError(
-                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
-            )
-        batch = self._source.batch(_BATCH, _INPUT_MIB)
-        return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
-
-    def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
-        raise NotImplementedError
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
         return {self.name: self._network(pictures)}
@@ -117,7 +95,7 @@ class InceptionYT8M(_Inception):
             return Normalised(_in_a_row(network, project), (128.0,) * 3, (128.0,) * 3)
 
         example = noise(2, INPUT_PIXELS).astype(np.float32)
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
@@ -153,7 +131,7 @@ class InceptionImageNet(_Inception):
             return Normalised(_in_a_row(_channels_last(opened), project), _MEAN, _DEVIATION)
 
         example = noise(2, INPUT_PIXELS)
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, INPUT_PIXELS)

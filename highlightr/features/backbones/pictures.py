@@ -5,17 +5,24 @@ In: frames, a whole number per clip. Out: (num_clips, width) per stream.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.media.sampling import Frame, FrameRequest, Item
 
 Pixels = npt.NDArray[np.uint8]
+
+_INPUT_MIB = 40
+"""Memory of a forward per picture, measured and rounded up."""
 
 
 def frames_per_clip(clip_seconds: float, frames_per_second: float) -> int:
@@ -27,6 +34,40 @@ def noise(batch: int, *shape: int) -> Pixels:
     """(batch, *shape, 3): pictures of one side, or windows, to trace and to check a network with."""
     sides = (*shape, shape[-1])
     return np.random.default_rng(0).integers(0, 256, (batch, *sides, 3), dtype=np.uint8)
+
+
+class PictureBackbone(Backbone):
+    """A backbone that looks at frames one by one, a whole number of them per clip."""
+
+    modality: ClassVar[str] = "visual"
+    batch: ClassVar[Mapping[str, int]]
+    """Pictures per forward, for ``cpu`` and ``cuda``."""
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video.
+
+        Raises:
+            ConfigError: a grid of another clip length than the frames are asked for.
+        """
+        if grid.clip_seconds != self._clip_seconds:
+            raise ConfigError(
+                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
+            )
+        batch = self._source.batch(self.batch, _INPUT_MIB)
+        return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
+
+    @property
+    @abstractmethod
+    def request(self) -> FrameRequest:
+        """Frames, a whole number per clip."""
+
+    @abstractmethod
+    def _prepare(self, image: Pixels) -> npt.NDArray[np.generic]:
+        """A frame as the network takes it."""
+
+    @abstractmethod
+    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
+        """Streams of a batch."""
 
 
 class PictureExtraction(Extraction):

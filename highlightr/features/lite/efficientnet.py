@@ -21,8 +21,6 @@ from highlightr.features.clip_pooling import ClipMeans
 from highlightr.features.engines.onnx import Model, default_threads, open_graph
 from highlightr.media.sampling import Frame, FrameRequest, Item
 
-__all__ = ["EfficientNetLite0", "preprocess"]
-
 INPUT_PIXELS = 224
 SHORT_SIDE_PIXELS = 256
 """The short side whose central 224 pixels are looked at: the published crop padding of 32."""

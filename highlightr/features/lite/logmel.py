@@ -20,8 +20,6 @@ from highlightr.features.clip_pooling import ClipMeans, clip_maxima
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
-__all__ = ["AUDIO_DYNAMICS", "LogMel", "log_mel_rows"]
-
 SAMPLE_RATE = 16_000
 FFT_SAMPLES = 2048
 HOP_SAMPLES = 256

@@ -21,8 +21,6 @@ from highlightr.core.types import FloatArray, Query
 from highlightr.features.base import TextEncoder, given_file
 from highlightr.features.engines.onnx import Model, open_graph
 
-__all__ = ["MiniLM"]
-
 TOKENIZER = "minilm-tokenizer"
 
 _BATCH_TEXTS = 32

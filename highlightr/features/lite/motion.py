@@ -19,8 +19,6 @@ from highlightr.features.clip_pooling import ClipMeans, clip_maxima, fill_gaps
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, FrameChange
 from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
 
-__all__ = ["MOTION_COLUMNS", "Motion"]
-
 MOTION_COLUMNS = ("mean", "peak")
 """Columns of `motion`: mean and largest change of the picture inside a clip, cuts left out, in full scales per
 second: 1 is a picture whose every pixel goes from black to white within a second."""

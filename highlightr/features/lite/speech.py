@@ -19,8 +19,6 @@ from highlightr.features.base import Extracted, Extraction, Extractor, given_fil
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
-__all__ = ["FRAME_SAMPLES", "FRAME_SECONDS", "SAMPLE_RATE", "SPEECH", "SileroVad", "VoiceActivity"]
-
 SPEECH = "speech"
 """Name of the signal."""
 

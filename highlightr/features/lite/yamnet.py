@@ -20,11 +20,8 @@ from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
-__all__ = ["YamNet", "log_mel_rows"]
-
 SAMPLE_RATE = 16_000
 PATCH_SECONDS = 0.96
-PATCH_HOP_SECONDS = 0.48
 
 _WINDOW_SAMPLES = 400
 _HOP_SAMPLES = 160

@@ -8,7 +8,7 @@ shown before the first keyframe of a piece belong to the group before it, and st
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
+from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import HVC1, container, frame_rate
 from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.packet_reader import Group, PacketReader, Read
+from highlightr.media._cut.packet_reader import Gop, PacketReader, Read
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_format
 from highlightr.media._decode.nal import NalReader
@@ -94,7 +95,7 @@ def _begin(reader: PacketReader, wanted: Fraction, *, is_first: bool) -> Fractio
     return next((one.start for one in reader.groups_from(Fraction(0)) if one.is_clean), None)
 
 
-def _can_begin(group: Group, reader: PacketReader, *, is_first: bool) -> bool:
+def _can_begin(group: Gop, reader: PacketReader, *, is_first: bool) -> bool:
     """Whether a piece can begin with a group: CRA pictures are told apart for decoders, recovery points cannot be.
 
     An H.264 decoder that comes from another piece still holds pictures of it, which change what later ones refer to.
@@ -107,7 +108,7 @@ def copy_pieces(
     plan: OutputPlan,
     pieces: Sequence[Piece],
     output: Path,
-    progress: Callable[[float, float], None] | None,
+    progress: Advance | None,
 ) -> None:
     """Copy the packets of every piece, then add tags, chapters and subtitles.
 
@@ -143,7 +144,7 @@ def _copy_packets(
     pieces: Sequence[Piece],
     packets_file: Path,
     output: Path,
-    progress: Callable[[float, float], None] | None,
+    progress: Advance | None,
 ) -> Fraction:
     """Pictures and sound alone. When the last picture is shown."""
     import av

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from highlightr.core.errors import CutError
+from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.codecs import HVC1, container, frame_rate, picture_codec, sound_codec
@@ -43,7 +44,7 @@ def encode_pieces(
     takes: Sequence[Take],
     pieces: Sequence[Piece],
     output: Path,
-    progress: Callable[[float, float], None] | None,
+    progress: Advance | None,
     stills: Stills | None = None,
 ) -> list[bytes] | None:
     """Encode every frame once; many pieces go through several runs whose results are joined without loss.
@@ -80,7 +81,7 @@ def encode_pieces(
     return made
 
 
-def _in_seconds(progress: Callable[[float, float], None], batch: Sequence[Take], total: float) -> Callable[[int], None]:
+def _in_seconds(progress: Advance, batch: Sequence[Take], total: float) -> Callable[[int], None]:
     """The hook for the frames of one run: told as seconds of the whole output."""
     began, frames = float(batch[0].offset), max(1, sum(len(take.frames) for take in batch))
     seconds = float(batch[-1].offset + batch[-1].stop - batch[-1].start) - began

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Group:
+class Gop:
     """A keyframe and all that follows it in decode order, up to the next one."""
 
     start: Fraction
@@ -72,7 +72,7 @@ class PacketReader:
             read = packets(again, *(again.streams[index] for index in indices))
             yield from self._timed(on_one_time_line(self._index, again, read))
 
-    def groups_from(self, seconds: Fraction) -> Iterator[Group]:
+    def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
         """The groups of the video, from one at or before a time on."""
         keyframe: Read | None = None
         lead = Fraction(0)
@@ -85,9 +85,9 @@ class PacketReader:
         if keyframe is not None:
             yield self._group(keyframe, lead)
 
-    def _group(self, keyframe: Read, lead: Fraction) -> Group:
+    def _group(self, keyframe: Read, lead: Fraction) -> Gop:
         is_fresh = self._nal.begins_afresh(keyframe.packet)
-        return Group(keyframe.shown, lead, is_fresh, is_fresh or self._nal.frames_to_recover(keyframe.packet) == 0)
+        return Gop(keyframe.shown, lead, is_fresh, is_fresh or self._nal.frames_to_recover(keyframe.packet) == 0)
 
     def _timed(self, read: Iterator[av.Packet[Any]]) -> Iterator[Read]:
         for packet in read:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
+from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import HVC1, container, frame_rate, sound_codec
@@ -40,8 +41,6 @@ _TIME_BASE = Fraction(1, 90_000)
 _SAME_SECONDS = Fraction(2, 1000)
 """Matroska rounds to a millisecond."""
 
-Progress = Callable[[float, float], None]
-
 
 def write_stretches(
     source: Source,
@@ -50,7 +49,7 @@ def write_stretches(
     stretches: Sequence[Stretch],
     splice: Splice,
     output: Path,
-    progress: Progress | None,
+    progress: Advance | None,
 ) -> None:
     """Encode what has to be, put all pictures one after the other, and add the sound and what comes along.
 
@@ -73,7 +72,7 @@ def write_stretches(
             progress(float(cut.seconds), float(cut.seconds))
 
 
-def _told(progress: Progress | None, cut: CutPlan) -> Callable[[float], None] | None:
+def _told(progress: Advance | None, cut: CutPlan) -> Callable[[float], None] | None:
     """The hook for the share of pictures that are encoded; the rest takes little."""
     seconds = float(cut.seconds)
     return None if progress is None else lambda share: progress(seconds * min(share, 1.0), seconds)

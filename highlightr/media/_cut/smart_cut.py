@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.h264 import H264Splice
@@ -22,7 +23,7 @@ from highlightr.media._cut.result import Method, Piece
 from highlightr.media._cut.smart import write_stretches
 from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, plan_stretches
-from highlightr.media._cut.verified import CutChoices, Progress, Written, expected, planned_cut
+from highlightr.media._cut.verified import CutChoices, Written, expected, planned_cut
 from highlightr.media.verify import check_video
 
 _SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}
@@ -34,7 +35,7 @@ def write_smart(
     spans: Sequence[tuple[float, float]],
     output: Path,
     choices: CutChoices,
-    progress: Progress | None,
+    progress: Advance | None,
 ) -> Written:
     """Copy what can be, encode the rest, and make sure that the file holds all of it.
 

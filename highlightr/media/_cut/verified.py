@@ -7,12 +7,13 @@ missing in it; then the one before stays on screen, and a note says so.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from highlightr.core.errors import CutError
+from highlightr.core.progress import Advance
 from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice, Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import best_video, reading
@@ -30,9 +31,6 @@ from highlightr.media._cut.texts import Texts, with_texts
 from highlightr.media._cut.time_notes import time_notes
 from highlightr.media.cut_choices import check_cut_choice
 from highlightr.media.verify import Planned, Verdict, check_video
-
-Progress = Callable[[float, float], None]
-"""Called with (seconds written, seconds to write)."""
 
 _SAFEST = 99
 """Every way to reach a frame is passed over but the last, which reads from the beginning."""
@@ -77,7 +75,7 @@ def write_encoded(
     spans: Sequence[tuple[float, float]],
     output: Path,
     choices: CutChoices,
-    progress: Progress | None,
+    progress: Advance | None,
     still_width: int | None = None,
 ) -> Written:
     """Encode the spans into a file and make sure that it holds them.
@@ -101,7 +99,7 @@ def _encoded(
     spans: Sequence[tuple[float, float]],
     output: Path,
     choices: CutChoices,
-    progress: Progress | None,
+    progress: Advance | None,
     still_width: int | None,
 ) -> Written:
     before: tuple[CutPlan, Verdict] | None = None
@@ -128,7 +126,7 @@ def write_copied(
     source: Source,
     spans: Sequence[tuple[float, float]],
     output: Path,
-    progress: Progress | None,
+    progress: Advance | None,
     texts: Texts,
 ) -> Written:
     """Copy the packets of the spans into a file and make sure that it holds them.

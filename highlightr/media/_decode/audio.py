@@ -19,8 +19,6 @@ from highlightr.media.sampling import AudioBlock, AudioRequest
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Soundtrack"]
-
 Samples = npt.NDArray[np.float32]
 
 _TOLERANCE_SECONDS = 0.01

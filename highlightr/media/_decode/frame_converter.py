@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
     from highlightr.media._decode.calm import CalmGroup
 
-__all__ = [
-    "FrameConverter",
-    "FramePicker",
-    "ThumbnailMaker",
-    "interval_from",
-    "num_frames",
-    "shown_size",
-    "to_jpeg",
-    "upright",
-]
-
 SLACK_SECONDS = Fraction(1, 1_000_000)
 """Container start times are kept in microseconds, so a frame due at t may be dated up to one microsecond later."""
 

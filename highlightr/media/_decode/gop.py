@@ -18,8 +18,6 @@ from highlightr.media.sampling import Item
 if TYPE_CHECKING:
     import av
 
-__all__ = ["LARGEST_BACKLOG_BYTES", "PACKET_BYTES", "Group", "SharedState", "Stopped"]
-
 LARGEST_BACKLOG_BYTES = 32 * 2**20
 """Of all packets that wait for a decoder. A group that is larger is decoded alone."""
 
@@ -78,7 +76,7 @@ class SharedState:
         self._news.notify_all()
 
 
-class Group:
+class GopTask:
     """Packets that decode on their own.
 
     Args:
@@ -89,7 +87,7 @@ class Group:
     """
 
     def __init__(
-        self, shared: SharedState, before: Group | None, after: Fraction | None, start: Fraction | None
+        self, shared: SharedState, before: GopTask | None, after: Fraction | None, start: Fraction | None
     ) -> None:
         self._shared, self._before = shared, before
         self._packets: deque[av.Packet[Any]] = deque()

@@ -14,13 +14,11 @@ from highlightr.media._decode.nal import NalReader
 if TYPE_CHECKING:
     import av
 
-__all__ = ["LEAST_PACKETS", "Seams"]
-
 LEAST_PACKETS = 32
 """A shorter group goes on into the next one: to begin costs the time of a few frames."""
 
 
-class Seams:
+class GopBoundaries:
     """Looks at every packet of one stream, in order."""
 
     def __init__(self, context: Any) -> None:

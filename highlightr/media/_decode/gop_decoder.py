@@ -19,16 +19,14 @@ from highlightr.core.types import Source
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import open_container, start_seconds
 from highlightr.media._decode.calm import CalmGroup
-from highlightr.media._decode.gop import Group, SharedState, Stopped
-from highlightr.media._decode.gop_boundaries import Seams
+from highlightr.media._decode.gop import GopTask, SharedState, Stopped
+from highlightr.media._decode.gop_boundaries import GopBoundaries
 from highlightr.media._decode.worker import PictureRequest, Worker
 from highlightr.media.sampling import Item
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-
-__all__ = ["Groups"]
 
 LONGEST_PACKETS = 300
 """A stream whose first group is longer is decoded as one piece. Most encoders write an IDR picture every 250 frames."""
@@ -37,7 +35,7 @@ _TICK_SECONDS = 0.1
 """How often a wait looks up: a signal that the system gave to another thread is noticed only then."""
 
 
-class Groups:
+class GopDecoder:
     """The decoders of one stream and the picture requests that they feed. Leave it by `stop`.
 
     Args:
@@ -59,19 +57,19 @@ class Groups:
         self._source, self._requests, self._calm = source, requests, calm
         self._start = start_seconds(container)
         self._stream: Any = container.streams[source.video.index]
-        self._seams = Seams(self._stream.codec_context)
+        self._boundaries = GopBoundaries(self._stream.codec_context)
         self._threads = frame_threads(source.video.width, source.video.height, threads)
         self._most_workers = decoders(source.video.width, source.video.height, self._threads)
         if self._most_workers == 1 < self._threads:
-            self._seams.take_as_one_piece()
+            self._boundaries.take_as_one_piece()
         self._shared = SharedState()
-        self._latest: Group | None = None
+        self._latest: GopTask | None = None
         """The one that packets are added to."""
-        self._unclaimed: deque[Group] = deque()
+        self._unclaimed: deque[GopTask] = deque()
         """Those that no worker has taken."""
-        self._shown: deque[Group] = deque()
+        self._shown: deque[GopTask] = deque()
         """Those that are not given out whole, oldest first."""
-        self._on_screen: Group | None = None
+        self._on_screen: GopTask | None = None
         """The last one that was given out whole: its last frame stays until the next one's first."""
         self._num_workers = self._num_running = 0
 
@@ -82,11 +80,11 @@ class Groups:
 
     def push(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
         """Take the next packet; items that are ready come out."""
-        latest_pts = self._seams.latest_pts
-        if self._seams.lies_before(packet) or self._latest is None:
+        latest_pts = self._boundaries.latest_pts
+        if self._boundaries.lies_before(packet) or self._latest is None:
             self._begin(packet, latest_pts)
         elif self._num_workers == 0 and (len(self._latest) >= LONGEST_PACKETS or self._shared.is_full):
-            self._seams.take_as_one_piece()
+            self._boundaries.take_as_one_piece()
             self._hire(self._threads)
         yield from self._given_out(lambda: not self._shared.is_full)
         if self._latest is not None:
@@ -121,7 +119,7 @@ class Groups:
         before, start = self._latest, self._seconds(packet.pts)
         if before is not None:
             before.close(start)
-        self._latest = Group(self._shared, before, self._seconds(latest_pts), start)
+        self._latest = GopTask(self._shared, before, self._seconds(latest_pts), start)
         self._shown.append(self._latest)
         with self._shared.lock:
             self._unclaimed.append(self._latest)
@@ -190,7 +188,7 @@ class Groups:
                 self._num_running -= 1
                 self._shared.tell_reader()
 
-    def _claimed(self) -> Group:
+    def _claimed(self) -> GopTask:
         with self._shared.lock:
             self._shared.wait_for_work(lambda: self._unclaimed)
             return self._unclaimed.popleft()

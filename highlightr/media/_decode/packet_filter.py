@@ -20,8 +20,6 @@ from highlightr.media.sampling import FrameRequest
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Looks", "PacketFilter", "looks_of"]
-
 _LOOK_AHEAD = 34
 """Packets held back before one is judged: reordering moves a picture by at most 16, and interlaced ones come in two."""
 

@@ -14,8 +14,6 @@ from highlightr.media._container.opening import packets, start_seconds
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-__all__ = ["STEPS_BACK_SECONDS", "Stamps"]
-
 STEPS_BACK_SECONDS = (1, 10, 100)
 """How far before a moment reading begins, tried in turn: seeking lands by decode order, not always early enough."""
 

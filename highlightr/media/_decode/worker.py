@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.types import Source
 from highlightr.media._decode.calm import CalmGroup, end_of
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
-from highlightr.media._decode.gop import Group, SharedState
+from highlightr.media._decode.gop import GopTask, SharedState
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
     import av
-
-__all__ = ["PictureRequest", "Worker"]
 
 PictureRequest = FrameRequest | ThumbnailRequest
 
@@ -34,7 +32,7 @@ class Worker:
         stream: that the packets are of.
         decoder: ready to be opened.
         start: the container's first timestamp, which is time zero.
-        calm: as for `highlightr.media._decode.gop_decoder.Groups`.
+        calm: as for `highlightr.media._decode.gop_decoder.GopDecoder`.
     """
 
     def __init__(
@@ -52,7 +50,7 @@ class Worker:
         self._in_flight = False
         """Whether the decoder may hold pictures."""
 
-    def decode(self, group: Group) -> None:
+    def decode(self, group: GopTask) -> None:
         """Decode all of a group, however its packets come in.
 
         Raises:
@@ -70,14 +68,14 @@ class Worker:
         self._drain(group)
         group.end()
 
-    def _drain(self, group: Group) -> None:
+    def _drain(self, group: GopTask) -> None:
         """Show what the decoder still holds."""
         if self._in_flight:
             self._show(group, self._decoded(end_of(self._stream)))
             self._decoder.flush_buffers()
             self._in_flight = False
 
-    def _is_needed(self, group: Group) -> bool:
+    def _is_needed(self, group: GopTask) -> bool:
         """Whether a request looks at anything of what is left of a group, as far as that is known."""
         if group.stop is None or group.start is None:
             return True
@@ -97,7 +95,7 @@ class Worker:
             self._miss()
             return []
 
-    def _show(self, group: Group, frames: list[av.VideoFrame]) -> None:
+    def _show(self, group: GopTask, frames: list[av.VideoFrame]) -> None:
         for frame in frames:
             seconds = self._seconds(group, frame)
             if seconds is None:
@@ -113,7 +111,7 @@ class Worker:
         with self._shared.lock:
             self._shared.damaged += 1
 
-    def _seconds(self, group: Group, frame: av.VideoFrame) -> Fraction | None:
+    def _seconds(self, group: GopTask, frame: av.VideoFrame) -> Fraction | None:
         """A frame's time from time zero; `None` for one that is damaged, undated or out of order."""
         by_decoding = frame.pts is None or self._source.video.dated_when_decoded
         stamp = frame.dts if by_decoding and frame.dts is not None else frame.pts
@@ -133,7 +131,7 @@ class Worker:
         }
 
     @staticmethod
-    def _feed(group: Group, frame: av.VideoFrame, seconds: Fraction) -> None:
+    def _feed(group: GopTask, frame: av.VideoFrame, seconds: Fraction) -> None:
         for name, consumer in group.consumers.items():
             item: Frame | Thumbnail
             for item in consumer.push(frame, seconds):
