@@ -228,7 +228,7 @@ class Highlighter:
         weights = models.weights_for(query, speech=analysis.transcript is not None)
         return Provenance(
             analysis.scorer,
-            {**settings, "looked_at_keyframes_alone": spans},
+            {**settings, "unseen": spans},
             () if seed is None else ("random weights",),
             (*weights, *analysis.speech_weights),
         )

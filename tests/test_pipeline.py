@@ -10,6 +10,7 @@ import pytest
 
 from highlightr import Highlighter, Summary
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
+from highlightr.media.ffmpeg import run_ffmpeg
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,18 @@ def test_a_scorer_that_needs_a_query_says_so_before_any_work(tmp_path: Path) -> 
 def test_a_preset_without_its_weights_fails_at_once_and_says_how_to_get_them(preset: str) -> None:
     with pytest.raises(WeightsError, match=rf"the weights {preset} are missing; train them with `.*` \(\d+ MB\)"):
         Highlighter.from_preset(preset, device="cpu")
+
+
+def test_a_receipt_tells_what_was_not_decoded(highlighter: Highlighter, tmp_path: Path) -> None:
+    video = tmp_path / "calm.mp4"
+    encoding = ["-c:v", "libx264", "-g", "25", "-sc_threshold", "0", "-pix_fmt", "yuv420p", "-threads", "1"]
+    run_ffmpeg(["-f", "lavfi", "-i", "testsrc=size=128x96:rate=25", "-t", "6", *encoding, "-y", str(video)])
+
+    def unseen(query: str | None, **options: str) -> list[list[float]]:
+        made = highlighter.summarize(video, query, overwrite=True, output=tmp_path / "out.mp4", **options)
+        spans: list[list[float]] = made.receipt["settings"]["unseen"]
+        return spans
+
+    assert unseen("a test pattern") == [[0.0, 5.0]]
+    assert unseen("a test pattern", analysis="exact") == []
+    assert unseen(None) == []  # Without query and sound, movement scores, which shows in every picture.

@@ -87,7 +87,6 @@ def test_a_shot_that_is_over_before_the_next_keyframe_is_seen(tmp_path: Path) ->
 
 WHOLE: Mapping[str, tuple[str, ...]] = {
     "open.mp4": ("-c:v", "libx264", "-g", "25", "-bf", "2", "-x264-params", "open-gop=1:scenecut=0"),
-    "long.mp4": ("-c:v", "libx264", "-g", "100", "-sc_threshold", "0"),
     "interlaced.mp4": ("-c:v", "libx264", "-g", "25", "-flags", "+ildct+ilme", "-x264-params", "tff=1"),
     "mpeg4.mp4": ("-c:v", "mpeg4", "-g", "25"),
     "undescribed.ts": CLOSED,
@@ -106,6 +105,19 @@ def test_what_is_not_plain_is_decoded_whole(tmp_path: Path, name: str) -> None:
             np.array_equal(one.image, other.image)  # type: ignore[union-attr]
             for one, other in zip(exact[request], auto[request], strict=True)
         )
+
+
+def test_of_a_long_group_the_end_is_left_out(tmp_path: Path) -> None:
+    encoding = ("-c:v", "libx264", "-g", "125", "-sc_threshold", "0", "-bf", "2")
+    video = _joined(tmp_path, (STILL, 12.0), encoding=encoding)
+    exact, auto = (_items(video, skip_calm=skip) for skip in (False, True))
+    shown = {item.time_seconds: item.image for item in exact["all"] if isinstance(item, Thumbnail)}
+    thumbnails = [item for item in auto["all"] if isinstance(item, Thumbnail)]
+    assert all(np.array_equal(item.image, shown[item.time_seconds]) for item in thumbnails)
+    unseen = {item.time_seconds: item.unseen_seconds for item in thumbnails if item.unseen_seconds}
+    assert [round(start + seconds, 3) for start, seconds in unseen.items()] == [5.0, 10.0]
+    assert all(2.5 < seconds <= 3.0 for seconds in unseen.values())
+    assert len(auto["looks"]) == len(exact["looks"])
 
 
 def test_hevc_is_taken_alike(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Leave out groups of pictures in which hardly anything changes, all but their keyframe.
+"""Leave out what follows the keyframe in groups of pictures in which hardly anything changes.
 
-In: the packets of a video stream in file order. Out: the same packets in the same order, without those of a calm group
-that follow its keyframe: one that looks like the next group's. Whatever is not plain is passed on whole: groups that
-do not begin with an IDR picture, long ones, damaged ones, the last one. At most one group is held.
+In: the packets of a video stream in file order. Out: the same packets in the same order, without the end of calm
+groups: those whose keyframe looks like the next one's. Of a long one only the last seconds are left out. Whatever is
+not plain is passed on whole: groups that do not begin with an IDR picture, damaged ones, the last one. One group is
+held at most.
 
 A shot boundary lies between two keyframes that look different, or makes a picture in between as large as a keyframe.
 """
@@ -37,7 +38,7 @@ EARLY_SHARE = 0.9
 """A group is early if it lasts less than this share of the longest before it."""
 
 LONGEST_SECONDS = 3.0
-"""A longer group is passed on whole, so that any two pictures that are looked at are no further apart."""
+"""Any two pictures that are looked at are no further apart."""
 
 LARGEST_SHARE = 1.0
 """A picture as large as its group's keyframe may begin a shot that is over before the next keyframe."""
@@ -53,11 +54,11 @@ _BYTES_PER_PIXEL = 3
 
 
 class CalmGroup:
-    """A group of pictures of which the keyframe alone is shown.
+    """The end of a group of pictures, of which the first one alone is shown.
 
     Args:
         seconds: how long it lasts.
-        frame: its keyframe, decoded; `None`: its packet has to be decoded again.
+        frame: that picture, decoded; `None`: its packet has to be decoded.
     """
 
     def __init__(self, seconds: Fraction, frame: av.VideoFrame | None) -> None:
@@ -109,7 +110,7 @@ class CalmFilter:
         self._longest = Fraction(0)
         """Seconds of the longest group so far."""
         self.groups: dict[int, CalmGroup] = {}
-        """The calm ones so far, by the timestamp of their keyframe."""
+        """What was left out so far, by the timestamp of the picture that stands for it."""
         self._waiting: deque[CalmGroup] = deque()
 
     def push(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
@@ -160,18 +161,26 @@ class CalmFilter:
         strength = float(change_strength(*difference(group.look, following.look)))
         # In the dark, small changes decide whether anything can be seen.
         dark = group.look.flat or following.look.flat
-        if strength < (CALM_EARLY_STRENGTH if early else CALM_STRENGTH) and not dark and len(group.packets) > 1:
-            calm = CalmGroup(seconds, group.frame if self._has_room() else None)
-            self.groups[group.start] = calm
+        if strength < (CALM_EARLY_STRENGTH if early else CALM_STRENGTH) and not dark:
+            self._leave_out(group, following.start)
+
+    def _leave_out(self, group: _Open, stop: int) -> None:
+        """Keep no more packets than it takes to show a picture that is near enough to the next keyframe."""
+        count, shown = 1, group.start
+        while self._seconds(stop - shown) > LONGEST_SECONDS and count < len(group.packets):
+            shown = max(shown, group.packets[count].pts or shown)
+            count += 1
+        if count < len(group.packets):
+            frame = group.frame if count == 1 and self._has_room() else None
+            self.groups[shown] = calm = CalmGroup(self._seconds(stop - shown), frame)
             self._waiting.append(calm)
-            del group.packets[1:]
+            del group.packets[count:]
 
     def _may_be_calm(self, group: _Open, packet: av.Packet[Any]) -> bool:
         """Whether the latest packet of a group leaves that open."""
         if packet.pts is None or packet.pts < group.start or packet.has_sidedata("new_extradata"):
             return False
-        small = packet.size < LARGEST_SHARE * group.packets[0].size and group.num_bytes < _LARGEST_BYTES
-        return small and self._seconds(packet.pts - group.start) < LONGEST_SECONDS
+        return packet.size < LARGEST_SHARE * group.packets[0].size and group.num_bytes < _LARGEST_BYTES
 
     def _seconds(self, stamps: int) -> Fraction:
         return stamps * Fraction(self._stream.time_base)
