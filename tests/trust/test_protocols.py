@@ -15,18 +15,20 @@ import pytest
 
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
-from highlightr.core.types import Segment, Source
+from highlightr.core.types import CutChoice, Segment, Source
 from highlightr.media import FrameRequest, ThumbnailRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import encode as _encode
+from highlightr.media._cut import inputs as _inputs
+from highlightr.media._cut import smart as _smart
 from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
 from highlightr.media.cut import Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
-from tests.mediamaker import made, make_video
+from tests.mediamaker import CLOSED_GOP, made, make_video
 from tests.trust.baits import PLAYLISTS, Listener, Watch, with_alias, with_url, write_playlist
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="openings are watched with Linux inotify")
@@ -193,8 +195,9 @@ def test_a_pattern_is_a_name(light: Highlighter, tmp_path: Path) -> None:
     assert [path.suffix for path in (tmp_path / "clips").iterdir()] == [".mp4"]
 
 
+@pytest.mark.parametrize(("writer", "how"), [(_encode, "exact"), (_smart, "smart")])
 def test_every_input_of_ffmpeg_is_fenced_in(
-    light: Highlighter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writer: Any, how: CutChoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those of a cut in several runs, which are joined by a list of our own."""
     commands: list[list[str]] = []
@@ -203,11 +206,12 @@ def test_every_input_of_ffmpeg_is_fenced_in(
         commands.append(list(arguments))
         run_ffmpeg(arguments, **rest)
 
-    monkeypatch.setattr(_encode, "run_ffmpeg", record)
-    monkeypatch.setattr(_encode, "_MOST_INPUTS", 1)
-    source = probe(made("plain.mp4"))
-    cut_summary(source, [Segment(0.0, 1.0, 1.0), Segment(2.0, 3.0, 1.0)], tmp_path / "out.mp4")
-    assert len(commands) == 3
+    monkeypatch.setattr(writer, "run_ffmpeg", record)
+    monkeypatch.setattr(_inputs, "_MOST_INPUTS", 1)
+    source = probe(made("closed.mp4", **CLOSED_GOP))
+    segments = [Segment(0.2, 1.6, 1.0), Segment(2.2, 3.6, 1.0)]
+    cut_summary(source, segments, tmp_path / "out.mp4", cut=how)
+    assert len(commands) >= 3
     for command in commands:
         inputs = [k for k, word in enumerate(command) if word == "-i"]
         assert inputs
@@ -235,6 +239,10 @@ def test_files_are_opened_in_one_place_only() -> None:
     package = Path(highlightr.__file__).parent
     called = {str(path.relative_to(package)): _called(path) for path in package.rglob("*.py")}
     opens = {path for path, names in called.items() if names & {"av.open", "av.container.open"}}
-    assert opens == {"media/_container/opening.py", "media/_cut/copy.py"}  # The latter opens for writing.
+    assert opens == {
+        "media/_container/opening.py",
+        *(f"media/_cut/{name}.py" for name in ("copy", "smart")),
+    }  # To write.
     runs = {path for path, names in called.items() if any(name.split(".")[-1] == "run_ffmpeg" for name in names)}
-    assert runs == {"media/_cut/encode.py", "media/_cut/copy.py", "media/_container/subtitle_tracks.py"}
+    cutting = {f"media/_cut/{name}.py" for name in ("encode", "encoders", "copy", "smart")}
+    assert runs == {*cutting, "media/_container/subtitle_tracks.py"}

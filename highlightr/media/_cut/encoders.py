@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import CutError
+from highlightr.core.errors import CutError, HighlightrError
 from highlightr.core.types import EncoderChoice
-from highlightr.media._container.opening import file_url
+from highlightr.media._container.opening import file_url, reading
 from highlightr.media.ffmpeg import ffmpeg_path, has_encoder, run_ffmpeg
 
 _TRIED_FRAMES = 4
@@ -148,7 +148,7 @@ def _tried(program: str, encoder: Encoder, width: int, height: int) -> str | Non
             return _difference(_luma(encoded), np.fromfile(given, np.uint8).reshape(-1, height, width))
         except CutError as error:
             return str(error).removeprefix("ffmpeg failed with ").partition("|")[0].strip()
-        except (OSError, ValueError) as error:
+        except (HighlightrError, OSError, ValueError) as error:
             return f"what it encoded cannot be read ({error})"
 
 
@@ -170,9 +170,7 @@ def uploading(encoder: Encoder) -> str:
 
 def _luma(path: Path) -> npt.NDArray[np.uint8]:
     """(frames, height, width)."""
-    import av
-
-    with av.open(str(path)) as container:
+    with reading(path) as container:
         frames = [frame.to_ndarray(format="gray") for frame in container.decode(container.streams.video[0])]
     return np.stack(frames)
 
