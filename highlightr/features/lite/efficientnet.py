@@ -128,6 +128,10 @@ class _Extraction(Extraction):
             self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
         self._rest, self._shown = [], item
 
+    def so_far(self) -> Extracted:
+        """Both streams, of the clips whose batches were run."""
+        return Extracted(streams={name: means.so_far() for name, means in self._means.items()})
+
     def finish(self) -> Extracted:
         """Run what is left and return both streams; no streams if no frame came."""
         self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
