@@ -36,9 +36,9 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     module = import_module("highlightr.features.extract")
     decoded = module._decoded
 
-    def counted(source: Source, grid: TimeGrid, extractors: Any, progress: Any) -> Features:
+    def counted(source: Source, grid: TimeGrid, extractors: Any, *how: Any) -> Features:
         made.append([each.name for each in extractors])
-        return decoded(source, grid, extractors, progress)  # type: ignore[no-any-return]
+        return decoded(source, grid, extractors, *how)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(module, "_decoded", counted)
     return made
