@@ -165,7 +165,8 @@ def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
         "scorer: {name: debug, random_seed: 0}\n"
     )
     environment = {**os.environ, "HIGHLIGHTR_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "highlightr", "summarize", str(video), "--preset", str(preset), "--ratio", "1"]
+    wanted = ["--ratio", "1", "--cut", "exact"]  # A copy is over before it can be killed.
+    command = [sys.executable, "-m", "highlightr", "summarize", str(video), "--preset", str(preset), *wanted]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         while child.poll() is None and not (staged := list(tmp_path.glob(".highlightr-*.partial/**/*.mp4"))):
             time.sleep(0.005)
