@@ -85,6 +85,16 @@ def test_a_shot_that_is_over_before_the_next_keyframe_is_seen(tmp_path: Path) ->
     assert unseen and not any(start < 3.5 < stop for start, stop in unseen)
 
 
+def test_a_plain_shot_over_a_rich_one_is_seen(tmp_path: Path) -> None:
+    """Its pictures are much smaller than the keyframe, and much larger than those of a picture that stands still."""
+    bars, red = "smptebars=size=160x90:rate=25", "color=red:size=160x90:rate=25"
+    encoding = ("-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0")
+    video = _joined(tmp_path, (bars, 2.2), (red, 1.2), (bars, 4.6), encoding=encoding)
+    shots, unseen = _shots(video, skip_calm=True)
+    assert shots == _shots(video, skip_calm=False)[0] and len(shots) == 3
+    assert unseen
+
+
 WHOLE: Mapping[str, tuple[str, ...]] = {
     "open.mp4": ("-c:v", "libx264", "-g", "25", "-bf", "2", "-x264-params", "open-gop=1:scenecut=0"),
     "interlaced.mp4": ("-c:v", "libx264", "-g", "25", "-flags", "+ildct+ilme", "-x264-params", "tff=1"),

@@ -5,7 +5,8 @@ groups: those whose keyframe looks like the next one's. Of a long one only the l
 not plain is passed on whole: groups that do not begin with an IDR picture, damaged ones, the last one. One group is
 held at most.
 
-A shot boundary lies between two keyframes that look different, or makes a picture in between as large as a keyframe.
+A shot boundary lies between two keyframes that look different, or makes a picture in between as large as a keyframe, or
+much larger than its neighbours.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ LONGEST_SECONDS = 3.0
 
 LARGEST_SHARE = 1.0
 """A picture as large as its group's keyframe may begin a shot that is over before the next keyframe."""
+
+SUDDEN_TIMES, SUDDEN_SHARE = 7.0, 0.05
+"""A picture so many times as large as three quarters of its group's others, and at least such a share of the keyframe,
+shows something new. In calm groups of joined real clips, the largest was 6.3 times as large."""
 
 _LARGEST_BYTES = 16 * 2**20
 """Of the group that is held."""
@@ -161,7 +166,7 @@ class CalmFilter:
         strength = float(change_strength(*difference(group.look, following.look)))
         # In the dark, small changes decide whether anything can be seen.
         dark = group.look.flat or following.look.flat
-        if strength < (CALM_EARLY_STRENGTH if early else CALM_STRENGTH) and not dark:
+        if strength < (CALM_EARLY_STRENGTH if early else CALM_STRENGTH) and not dark and not _changes_suddenly(group):
             self._leave_out(group, following.start)
 
     def _leave_out(self, group: _Open, stop: int) -> None:
@@ -204,6 +209,15 @@ class CalmFilter:
             frames = []
         self._decoder.flush_buffers()
         return frames[0] if len(frames) == 1 and not frames[0].is_corrupt else None
+
+
+def _changes_suddenly(group: _Open) -> bool:
+    """Whether a picture of a group is much larger than most."""
+    keyframe, *others = (packet.size for packet in group.packets)
+    if not others:
+        return False
+    typical = sorted(others)[3 * len(others) // 4]
+    return max(others) > max(SUDDEN_TIMES * typical, SUDDEN_SHARE * keyframe)
 
 
 def end_of(stream: Any) -> av.Packet[Any]:
