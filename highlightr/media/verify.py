@@ -164,7 +164,12 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
     if video.duration:
         seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
     elif container.duration:
-        seen.end = container.duration / 1_000_000
+        # The encoder's lead before the first sample counts, too.
+        whole = container.duration / 1_000_000 + min([0.0, *(begin for begin, _ in seen.sounds.values())])
+        heard = max((end for _, end in seen.sounds.values()), default=0.0)
+        # The file lasts as long as what ends last in it: sound comes in frames, which may reach beyond the picture.
+        if whole < seen.end or heard < whole - _SAME_SECONDS:
+            seen.end = whole
     return seen
 
 

@@ -163,3 +163,18 @@ def test_pictures_that_cannot_be_decoded_are_told(tmp_path: Path) -> None:
     result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "cut.mp4")
     assert any("pictures cannot be decoded, the first one at 0." in note for note in result.notes)
     assert probe(result.path).duration_seconds == pytest.approx(result.seconds, abs=0.04)
+
+
+@pytest.mark.parametrize("codec", ["ac3", "libmp3lame", "aac"])
+@pytest.mark.parametrize("seconds", [5.5, 5.48, 5.02])
+def test_sound_that_ends_after_the_picture_does_not_make_it_longer(codec: str, seconds: float, tmp_path: Path) -> None:
+    """Matroska tells the length of the file alone, from the encoder's lead on to the end of the last frame of sound."""
+    inputs = ["-f", "lavfi", "-i", "testsrc2=size=128x96:rate=25:duration=9", "-f", "lavfi", "-i", "sine=700:d=9"]
+    encoding = ["-c:v", "libx264", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", codec]
+    run_ffmpeg([*inputs, *encoding, "-threads", "1", "-y", str(tmp_path / "source.mkv")])
+    source = probe(tmp_path / "source.mkv")
+    result = cut_summary(source, [Segment(2.0, 2.0 + seconds, 1.0)], tmp_path / "cut.mkv")
+    assert result.seconds == pytest.approx(seconds, abs=0.041)
+    with av.open(str(tmp_path / "cut.mkv")) as written:
+        shown = [packet.pts for packet in written.demux(video=0) if packet.pts is not None]
+    assert len(shown) == round(result.seconds * 25)
