@@ -14,7 +14,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -96,15 +96,10 @@ def figures(found: Comparison, pipeline: Pipeline) -> Mapping[str, Mapping[str, 
         "zeroshot": pipeline.scorer(),
     }
     return {
-        f"{name}, {mode}": measure([without_signals(video) for video in found.videos[mode]], answer(scorer, queries))
+        f"{name}, {mode}": measure(found.videos[mode], answer(scorer, queries))
         for name, scorer in scorers.items()
         for mode in MODES
     }
-
-
-def without_signals(video: Stitched) -> Stitched:
-    """As kept features are: streams alone."""
-    return replace(video, features=replace(video.features, signals={}))
 
 
 def main() -> None:

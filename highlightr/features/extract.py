@@ -51,8 +51,8 @@ def extract(
         progress: told how far the decoding has come.
         glimpse: shown the features of the video's beginning while the rest is decoded (`highlightr.features.glimpses`);
             not where features are cached.
-        skip_calm: where the picture hardly changes, look at keyframes alone. It holds where that is enough for every
-            extractor that sees.
+        skip_calm: where the picture hardly changes, look at one every few seconds. It holds where that is enough for
+            every extractor that sees.
 
     Raises:
         ConfigError: two extractors make a stream or signal of the same name.

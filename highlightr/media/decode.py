@@ -52,8 +52,8 @@ def decode(
         every_frame: decode every frame, for thumbnails of all of them; by default, pictures that no other one refers
             to and no `FrameRequest` looks at are left out (H.264 and HEVC). The frames are the same to the byte
             where the file is intact.
-        skip_calm: of groups of pictures in which hardly anything changes, decode the keyframe alone, which stands for
-            all of them (H.264 and HEVC).
+        skip_calm: leave out the end of groups of pictures in which hardly anything changes, often all but the keyframe;
+            the last picture before it stands for it (H.264 and HEVC).
 
     Raises:
         MediaError: the file cannot be opened any more, or has changed since it was probed.

@@ -84,9 +84,9 @@ def boundaries_from_change(change: Signal) -> list[float]:
     strength = change_strength(picture, colours, structure)
     distinct = np.flatnonzero(picture > REPEATED_FRAME)  # The others say nothing about motion.
     calm = _unseen_times(times, unseen)
-    where = np.argsort(np.concatenate([times[distinct], calm]), kind="stable")
-    every = np.concatenate([times[distinct], calm])[where], np.concatenate([strength[distinct], 0 * calm])[where]
-    stands_out = distinct[where[_stands_out(*every) & (where < len(distinct))]]
+    every, strengths = np.concatenate([times[distinct], calm]), np.concatenate([strength[distinct], 0 * calm])
+    where = np.argsort(every, kind="stable")
+    stands_out = distinct[where[_stands_out(every[where], strengths[where]) & (where < len(distinct))]]
     cuts = [float(times[row]) for row in stands_out if lasting[row] >= LASTING_SHARE]
     return sorted([*cuts, *_blends(times, blend, cuts)])
 
@@ -96,7 +96,7 @@ def _unseen_times(times: TimeArray, unseen: Values) -> TimeArray:
     rows = np.flatnonzero(unseen)
     if not len(rows):
         return np.zeros(0)
-    step = float(np.median(np.diff(times)[unseen[:-1] == 0], axis=0)) if len(times) > len(rows) + 1 else 1.0
+    step = float(np.median(np.diff(times)[unseen[:-1] == 0])) if len(times) > len(rows) + 1 else 1.0
     step = max(step, SHORTEST_STEP_SECONDS)
     return np.concatenate([np.arange(times[row] + step, times[row] + unseen[row] - step / 2, step) for row in rows])
 

@@ -23,9 +23,10 @@ import pytest
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment, Source
 from highlightr.media import probe
-from highlightr.media._cut.bits import BitReader, escaped, ue, unescaped, unit_of
+from highlightr.media._cut.bits import BitReader, escaped, ue, unit_of
 from highlightr.media._cut.descriptions import avcc, described_units
 from highlightr.media._cut.h264_set import read_sequence_set
+from highlightr.media._decode.nal import unescaped
 from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from tests.media.test_cut import sync_errors, watch

@@ -120,13 +120,18 @@ class _Extraction(Extraction):
             shown is not None and abs(shown.time_seconds + shown.unseen_seconds - item.time_seconds) < NO_GAP_SECONDS
         )
         if not follows:
-            self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
+            self._use_rest()
         if len(self._images) == _BATCH:
             self._run()
         self._images.append(preprocess(item.image))
         if follows:
-            self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
-        self._rest, self._shown = [], item
+            self._use_rest()
+        self._shown = item
+
+    def _use_rest(self) -> None:
+        """The latest image has the weights that are left."""
+        self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
+        self._rest = []
 
     def so_far(self) -> Extracted:
         """Both streams, of the clips whose batches were run."""
@@ -134,7 +139,7 @@ class _Extraction(Extraction):
 
     def finish(self) -> Extracted:
         """Run what is left and return both streams; no streams if no frame came."""
-        self._uses += [(len(self._images) - 1, *rest) for rest in self._rest]
+        self._use_rest()
         if self._images:
             self._run()
         if any(means.empty for means in self._means.values()):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from highlightr.media._decode.nal import unescaped
+
 _EMULATED = re.compile(rb"\0\0(?=[\0-\3])")
 
 
@@ -74,11 +76,6 @@ def unit_of(header: bytes, bits: str) -> bytes:
     closed = bits + "1"
     closed += "0" * (-len(closed) % 8)
     return header + escaped(int(closed, 2).to_bytes(len(closed) // 8, "big"))
-
-
-def unescaped(data: bytes) -> bytes:
-    """Without the bytes that keep start codes out."""
-    return data.replace(b"\0\0\3", b"\0\0")
 
 
 def escaped(data: bytes) -> bytes:

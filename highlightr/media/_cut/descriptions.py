@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from highlightr.media._cut.bits import unescaped
 from highlightr.media._cut.hevc_set import read_sequence_set
-from highlightr.media._decode.nal import units_between_start_codes
+from highlightr.media._decode.nal import unescaped, units_between_start_codes
 
 _HIGH = 100
 _HEVC_HEADER = 22

@@ -48,10 +48,8 @@ class H264Splice:
             raise NotSmartError("its header does not describe one kind of pictures")
         self._sps, self._source = sequences[0], read[0]
         self._number = free_number(range(_MOST_SPS), used)
-        if self._source.profile not in _PROFILES or self._source.pictures.shape[:2] != (1, 8):
-            raise NotSmartError("its pictures are not of 8 bits with halved colour (baseline, main or high profile)")
-        if not self._source.pictures.is_progressive:
-            raise NotSmartError("its pictures may be interlaced")
+        known = self._source.profile in _PROFILES
+        self._source.pictures.check(of_known_profile=known, profiles="baseline, main or high")
 
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR picture."""

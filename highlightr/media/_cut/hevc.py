@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from highlightr.media._cut.bits import BitReader, escaped, ue, unescaped, unit_of
+from highlightr.media._cut.bits import BitReader, escaped, ue, unit_of
 from highlightr.media._cut.codecs import PRESET
 from highlightr.media._cut.descriptions import described_units, hvcc
 from highlightr.media._cut.hevc_set import read_sequence_set
 from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, free_number, with_lengths
-from highlightr.media._decode.nal import NalReader
+from highlightr.media._decode.nal import NalReader, unescaped
 
 _VPS, _SPS, _PPS = 32, 33, 34
 _SETS = (_VPS, _SPS, _PPS)
@@ -52,10 +52,7 @@ class HevcSplice:
         if len(read) != 1 or len(videos) != 1 or not pictures:
             raise NotSmartError("its header does not describe one kind of pictures")
         self._source = read[0]
-        if self._source.profile != _MAIN or self._source.pictures.shape[:2] != (1, 8):
-            raise NotSmartError("its pictures are not of 8 bits with halved colour (main profile)")
-        if not self._source.pictures.is_progressive:
-            raise NotSmartError("its pictures may be interlaced")
+        self._source.pictures.check(of_known_profile=self._source.profile == _MAIN, profiles="main")
         self._video = free_number(range(_MOST_SETS), videos)
         self._number = free_number(range(_MOST_SETS), {self._source.number})
         self._picture = free_number(_PPS_NUMBERS, pictures)

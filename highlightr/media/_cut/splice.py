@@ -19,10 +19,6 @@ _MOST = 65_535
 """Of the two numbers of an aspect."""
 
 
-_MOST = 65_535
-"""Of the two numbers of an aspect."""
-
-
 class NotSmartError(Exception):
     """Why a source cannot be cut smart, as the rest of a sentence about it."""
 
@@ -43,6 +39,17 @@ class Pictures:
     def pixels(self) -> str:
         """FFmpeg's name of the pixel format, of 8 bits with halved colour."""
         return "yuvj420p" if self.colour[0] else "yuv420p"
+
+    def check(self, *, of_known_profile: bool, profiles: str) -> None:
+        """Refuse what is not proven to splice.
+
+        Raises:
+            NotSmartError: another profile than these, other bits or colour, or interlaced.
+        """
+        if not of_known_profile or self.shape[:2] != (1, 8):
+            raise NotSmartError(f"its pictures are not of 8 bits with halved colour ({profiles} profile)")
+        if not self.is_progressive:
+            raise NotSmartError("its pictures may be interlaced")
 
     def filters(self) -> list[str]:
         """Filters that give pictures these labels."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.media._container.opening import open_container
+from highlightr.media._decode.decoders import another_decoder, end_of
 from highlightr.media._decode.frame_converter import ThumbnailMaker
 from highlightr.media._decode.nal import NalReader
 from highlightr.media.change import change_strength
@@ -159,7 +159,7 @@ class CalmFilter:
         return _Open(packet.pts, frame, look, [packet], packet.size)
 
     def _settle(self, group: _Open, following: _Open) -> None:
-        """Leave all but the keyframe out of a group that ends, if it is calm."""
+        """Shorten a group that ends, if it is calm."""
         seconds = self._seconds(following.start - group.start)
         early = seconds < EARLY_SHARE * self._longest
         self._longest = max(self._longest, seconds)
@@ -200,8 +200,7 @@ class CalmFilter:
         import av
 
         if self._decoder is None:
-            with open_container(self._source.path) as container:
-                self._decoder = container.streams[self._source.video.index].codec_context
+            self._decoder = another_decoder(self._source)
             self._decoder.thread_count = 1
         try:
             frames = [*self._decoder.decode(packet), *self._decoder.decode(end_of(self._stream))]
@@ -218,12 +217,3 @@ def _changes_suddenly(group: _Open) -> bool:
         return False
     typical = sorted(others)[3 * len(others) // 4]
     return max(others) > max(SUDDEN_TIMES * typical, SUDDEN_SHARE * keyframe)
-
-
-def end_of(stream: Any) -> av.Packet[Any]:
-    """The empty packet at which a decoder shows what it still holds; it tells the time base of that."""
-    import av
-
-    ending: av.Packet[Any] = av.Packet()
-    ending.stream, ending.time_base = stream, stream.time_base
-    return ending

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import DecodeError
 from highlightr.core.types import Source
 from highlightr.media._container.limits import decoders, frame_threads
-from highlightr.media._container.opening import open_container, start_seconds
+from highlightr.media._container.opening import start_seconds
 from highlightr.media._decode.calm import CalmGroup
+from highlightr.media._decode.decoders import another_decoder
 from highlightr.media._decode.gop import GopTask, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import GopBoundaries
 from highlightr.media._decode.worker import PictureRequest, Worker
@@ -174,7 +175,7 @@ class GopDecoder:
 
     def _work(self, number: int, threads: int) -> None:
         try:
-            decoder = self._stream.codec_context if number == 0 else self._another_decoder()
+            decoder = self._stream.codec_context if number == 0 else another_decoder(self._source)
             decoder.thread_type, decoder.thread_count = "AUTO", threads
             worker = Worker(self._shared, self._source, self._requests, self._stream, decoder, self._start, self._calm)
             while True:
@@ -192,11 +193,3 @@ class GopDecoder:
         with self._shared.lock:
             self._shared.wait_for_work(lambda: self._unclaimed)
             return self._unclaimed.popleft()
-
-    def _another_decoder(self) -> Any:
-        """One that the file itself sets up: some of what it has to know is in no packet.
-
-        It outlives its container, whose index of ten hours would take a hundred MiB.
-        """
-        with open_container(self._source.path) as container:
-            return container.streams[self._source.video.index].codec_context

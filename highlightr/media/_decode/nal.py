@@ -132,7 +132,7 @@ class NalReader:
             starts = [match.end() for match in re.finditer(b"\0\0\1", data)]
         for start in starts:
             if start < len(data) and data[start] & 31 == _H264_SEI:
-                yield bytes(data[start + 1 : start + 1 + _SEI_BYTES]).replace(b"\0\0\3", b"\0\0")
+                yield unescaped(bytes(data[start + 1 : start + 1 + _SEI_BYTES]))
 
     @staticmethod
     def _recovery_count(messages: bytes) -> int | None:
@@ -188,6 +188,11 @@ def units_between_start_codes(data: bytes) -> list[bytes]:
     begins = [*_start_codes(data), len(data)]
     units = (data[begin + 3 : end].rstrip(b"\0") for begin, end in pairwise(begins))
     return [unit for unit in units if unit]
+
+
+def unescaped(data: bytes) -> bytes:
+    """Without the bytes that keep start codes out."""
+    return data.replace(b"\0\0\3", b"\0\0")
 
 
 def _start_codes(data: bytes) -> Iterator[int]:
