@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.mediamaker import remove_made
 
@@ -20,6 +21,11 @@ _STATUS = pytest.StashKey[int]()
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests that run side by side share the cores, which threads that wait by spinning would take from the others.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Every run tries the same examples; `--hypothesis-profile=random` looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.load_profile("same")
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 

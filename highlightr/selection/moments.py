@@ -74,7 +74,7 @@ class _Moments:
         """Run until the budget does not hold another moment."""
         limit = math.inf if self._options.max_clips is None else self._options.max_clips
         while self._longest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self.chosen) < limit:
-            peak = int(np.argmax(np.where(self._free, self._pieces.scores, -1.0)))
+            peak = self._peak()
             room = self._room_around(peak)
             span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
             span = self._close_gaps(span, room)
@@ -83,6 +83,14 @@ class _Moments:
                 self._free &= ~self._within(room)
             else:
                 self._take(span)
+
+    def _peak(self) -> int:
+        """The highest free piece, the earliest of equals; not the sliver of a clip before the rest of its own shot."""
+        scores = np.where(self._free, self._pieces.scores, -1.0)
+        peak = int(np.argmax(scores))
+        lengths = np.diff(self._pieces.edges[peak : peak + 3])
+        ties = peak + 1 < len(scores) and scores[peak + 1] == scores[peak]
+        return peak + 1 if ties and lengths[1] > lengths[0] + EPSILON_SECONDS else peak
 
     def allow_repeats(self) -> None:
         """Free what was left out because it looks the same; from now on nothing is."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from highlightr.core.types import Source, VideoStream
@@ -62,8 +62,13 @@ def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], cauti
         return plan_encode(nothing, source, spans, caution)
 
 
+ROUNDED_END = Fraction(313, 250)
+"""A length that no float has, so that `Source.duration_seconds` lies a little beside it."""
+
+
 @settings(max_examples=150, deadline=None)
 @given(cases())
+@example((Frames([Fraction(0), Fraction(1)], [], ROUNDED_END), ROUNDED_END, [(1.1, 1.25), (1.251, 1.252)]))
 def test_any_plan(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
     frames, end, spans = case
     made = _plan(frames, end, spans)

@@ -43,6 +43,11 @@ class Take:
     """Whether it is read and written in the safest way, because a faster one failed."""
 
     @property
+    def output_stop(self) -> Fraction:
+        """Where it ends in the output."""
+        return self.offset + self.stop - self.start
+
+    @property
     def raw_start(self) -> Fraction:
         """Its start as ffmpeg dates it."""
         return self.reach.clock + self.start
@@ -105,7 +110,7 @@ class CutPlan:
     @property
     def seconds(self) -> Fraction:
         """Length of the output."""
-        return self.takes[-1].offset + self.takes[-1].stop - self.takes[-1].start
+        return self.takes[-1].output_stop
 
     @property
     def shown(self) -> list[Fraction]:
@@ -138,7 +143,8 @@ def plan_encode(
         main_takes.append(None if longest is None else len(takes) + longest)
         pieces.append(Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset)))
         takes += some
-        offset += stop - start
+        # Not `stop - start`: the source's length is rounded, and its last recording may end a little before.
+        offset = some[-1].output_stop if some else offset
     if not any(take.frames for take in takes):
         raise CutError(f"{source.path}: has no picture in any chosen span, only sound; choose others with --range")
     return CutPlan(tuple(pieces), tuple(takes), tuple(main_takes))
