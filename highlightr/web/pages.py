@@ -39,7 +39,7 @@ SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}
 SCRIPTS = ("list", "studio", "api", "edit", "player", "lanes", "panels", "keyboard", "track", "keeping")
 OWN = ("studio.css", "icon.svg", *(f"{name}.js" for name in SCRIPTS))
 TIMELINE_WORDS = (
-    ("otio", "OpenTimelineIO"),
+    ("otio", "OTIO (OpenTimelineIO)"),
     ("edl", "EDL (CMX 3600)"),
     ("fcpxml", "Final Cut (FCPXML)"),
     ("premiere", "Premiere (XML)"),

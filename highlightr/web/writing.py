@@ -115,7 +115,7 @@ def write(
         "notes": (_note(request),),
     }
     summary = analyst.deliver(analysis, spans, [each.title for each in request.segments], options, hook)
-    return _told(library, summary)
+    return _told(summary)
 
 
 def _note(request: WriteRequest) -> str:
@@ -124,8 +124,7 @@ def _note(request: WriteRequest) -> str:
     return f"The segments were chosen by hand in the studio.{words}"
 
 
-def _told(library: Library, summary: Summary) -> Mapping[str, Any]:
-    outputs = [
-        {"kind": name, "path": printable(path.relative_to(library.root))} for name, path in summary.outputs.items()
-    ]
-    return {"seconds": round(summary.seconds, 3), "outputs": outputs, "notes": list(summary.notes)}
+def _told(summary: Summary) -> Mapping[str, Any]:
+    outputs = [{"kind": name, "name": printable(Path(path.name))} for name, path in summary.outputs.items()]
+    folder = printable(next(iter(summary.outputs.values())).parent)
+    return {"seconds": round(summary.seconds, 3), "folder": folder, "outputs": outputs, "notes": list(summary.notes)}

@@ -68,7 +68,7 @@ def test_ask_drag_undo_write(page: Page) -> None:
     page.find("#write-open").click()
     page.find("#write input[value=csv]").click()
     page.find("#write button[type=submit]").click()
-    page.until_js("document.getElementById('alert').textContent.startsWith('Written:')")
+    page.until_js("document.getElementById('alert').textContent.startsWith('Written to')")
     assert numbers(page.client.folder / "numbers.summary.mp4") == frames(dragged)
     receipt = json.loads((page.client.folder / "numbers.summary.json").read_text())
     assert len(receipt["segments"]) == len(dragged)
@@ -79,6 +79,42 @@ def test_ask_drag_undo_write(page: Page) -> None:
     page.until_js("document.getElementById('write-error').textContent.includes('exists already')")
     page.find("#write-close").click()
     assert page.complaints("409 (Conflict)") == []
+
+
+def test_a_reel_of_three_queries_as_a_timeline(page: Page) -> None:
+    otio = pytest.importorskip("opentimelineio")
+    page.open()
+    for query in ("a cat", "a dog", "a bird"):
+        page.search(query)
+    page.until(page.segments)
+    page.find("#lengths button[value='30']").click()
+    assert page.find("#budget").get_attribute("value") == "30"
+    page.find("#lengths button[value='15']").click()
+    pressed = page.driver.find_elements("css selector", "#lengths [aria-pressed=true]")
+    assert [each.text for each in pressed] == ["15"]
+    page.find("#budget").clear()
+    page.find("#budget").send_keys("9\ue004")  # Of the 12 s of the video.
+    assert not page.driver.find_elements("css selector", "#lengths [aria-pressed=true]")
+    page.find("#fill").click()
+    page.until_js("new Set(studio.edit.segments.map((one) => one.query)).size === 3")
+    page.saved()
+    page.driver.refresh()
+    segments = page.until(lambda: page.js("return window.studio && studio.online") and page.segments())
+    assert sum(stop - start for start, stop in segments) == pytest.approx(9, abs=0.1)
+    assert page.find("#budget").get_attribute("value") == "9"
+    page.find("#write-open").click()
+    page.find("#write input[value=otio]").click()
+    page.find("#write button[type=submit]").click()
+    page.until_js("document.getElementById('alert').textContent.startsWith('Written to')")
+    written = page.client.folder / "numbers.summary.otio"
+    assert str(written.parent.resolve()) in page.find("#alert").text
+    assert written.name in page.find("#alert").text
+    track = next(iter(otio.adapters.read_from_file(str(written)).video_tracks()))
+    spans = [(clip.source_range.start_time.to_frames(), clip.source_range.duration.to_frames()) for clip in track]
+    assert [first + n for first, count in spans for n in range(count)] == frames(segments)
+    page.find(".back").click()
+    page.until_js("document.body.innerText.includes('OTIO')")
+    assert page.complaints() == []
 
 
 def test_edges_snap_unless_a_modifier_is_held(page: Page) -> None:

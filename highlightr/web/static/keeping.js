@@ -1,5 +1,6 @@
 // What was asked and edited is kept beside the video: saved a moment after each change, taken over where another window saved.
 import { $, call, say } from "./api.js";
+import { showLength } from "./panels.js";
 
 const { clamp } = Timeline;
 const SAVE_MS = 400;
@@ -59,8 +60,7 @@ export class Keeping {
       this.asked.push({ colour: this.freeColour(), found: null, job: null, ...known.get(text), text, shown });
     }
     this.activeIndex = clamp(state.active, 0, Math.max(this.asked.length - 1, 0));
-    this.budget = state.budget_seconds;
-    $("budget").value = this.budget === null ? "" : String(this.budget);
+    this.setBudget(state.budget_seconds);
     this.revision = state.revision;
     this.edit.load(state.segments.filter((one) => one.start_seconds < this.duration - 0.01).map((one) => ({ ...one, stop_seconds: Math.min(one.stop_seconds, this.duration) })));
     this.wantsFirst = !this.edit.segments.length;
@@ -68,6 +68,13 @@ export class Keeping {
     for (const query of this.asked) if (!query.found) this.fetchCurve(query);
     this.show();
     this.lanes.draw();
+  }
+
+  setBudget(seconds) {
+    this.budget = seconds;
+    $("budget").value = seconds === null ? "" : String(seconds);
+    showLength(this, this.edit.seconds);
+    this.later();
   }
 
   showSaved() {

@@ -69,6 +69,7 @@ export function showLength(page, seconds) {
   const budget = page.budget, over = budget !== null && seconds > budget + 0.05;
   $("length").textContent = `${seconds.toFixed(1)} s`;
   $("length").classList.toggle("over", over);
+  for (const one of $("lengths").children) one.setAttribute("aria-pressed", String(Number(one.value) === budget));
   $("meter").hidden = budget === null;
   $("meter").classList.toggle("over", over);
   if (budget !== null) $("meter").firstElementChild.style.width = `${Math.min(100, (100 * seconds) / budget)}%`;

@@ -4,7 +4,7 @@ import { Edit } from "./edit.js";
 import { Keeping } from "./keeping.js";
 import { listenToKeys } from "./keyboard.js";
 import { Lanes } from "./lanes.js";
-import { label, showJobs, showLength, showQueries, showSegments, showSuggestions, writeDialog } from "./panels.js";
+import { label, showJobs, showQueries, showSegments, showSuggestions, writeDialog } from "./panels.js";
 import { Player } from "./player.js";
 
 const { clamp, clock } = Timeline;
@@ -168,7 +168,7 @@ class Studio extends Keeping {
       else { query.error = job.state === "cancelled" ? "cancelled" : job.error; if (job.error) say(job.error); this.show(); }
     } else if (job.kind === "write" && job.id === this.writing) {
       this.writing = null;
-      if (job.state === "done") say(`Written: ${job.result.outputs.map((one) => one.path).join(", ")} (${job.result.seconds.toFixed(1)} s).`, "good");
+      if (job.state === "done") say(`Written to ${job.result.folder}: ${job.result.outputs.map((one) => one.name).join(", ")} (${job.result.seconds.toFixed(1)} s).`, "good");
       else say(job.state === "cancelled" ? "Writing was cancelled; nothing was written." : job.error, job.state === "cancelled" ? "note" : "error");
     }
   }
@@ -244,11 +244,9 @@ class Studio extends Keeping {
     });
     $("budget").addEventListener("change", () => {
       const value = Number.parseFloat($("budget").value);
-      this.budget = Number.isFinite(value) && value > 0 ? Math.min(value, 1e5) : null;
-      $("budget").value = this.budget === null ? "" : String(this.budget);
-      showLength(this, this.edit.seconds);
-      this.later();
+      this.setBudget(value > 0 ? Math.min(value, 1e5) : null);
     });
+    $("lengths").addEventListener("click", ({ target }) => { if (target.value) this.setBudget(Number(target.value)); });
   }
 }
 
