@@ -290,6 +290,17 @@ def test_a_hostile_state_is_named_and_stays_until_the_first_change(page: Page) -
     assert page.complaints() == []
 
 
+@pytest.mark.parametrize("form", ["ask", "write-form"])
+def test_a_click_that_comes_before_the_script_leads_nowhere(form: str, page: Page) -> None:
+    page.open()
+    page.js("document.getElementById('write').showModal()" if form == "write-form" else "")
+    page.js(f"const form = document.getElementById('{form}'); form.replaceWith(form.cloneNode(true))")
+    address = page.driver.current_url
+    page.find(f"#{form} [type=submit]").click()
+    assert page.driver.current_url == address
+    assert page.complaints() == []
+
+
 def test_fits_a_phone_and_names_everything(page: Page) -> None:
     page.open()
     page.search("a cat")
