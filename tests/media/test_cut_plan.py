@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,17 @@ def test_any_plan(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> N
         assert piece.seconds > 0 or stop <= float(frames.times[0])
     for one, other in pairwise(made.pieces):
         assert other.output_start_seconds >= one.output_start_seconds
+
+
+@pytest.mark.parametrize("rounded", [lambda time: float(time), lambda time: round(float(time), 6)])
+@pytest.mark.parametrize("step", [Fraction(1, 3), Fraction(171, 1000), Fraction(1001, 7500)])
+def test_no_frame_is_shown_for_no_time_where_frames_are_long(
+    step: Fraction, rounded: Callable[[Fraction], float]
+) -> None:
+    times = [number * step for number in range(60)]
+    for first, last in ((3, 7), (13, 14), (29, 59)):
+        made = _plan(Frames(times, [], 60 * step), 60 * step, [(rounded(times[first]), rounded(times[last]))])
+        assert made.shown == [time - times[first] for time in times[first:last]]
 
 
 @settings(max_examples=50, deadline=None)

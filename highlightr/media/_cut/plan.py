@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _LONGEST_FRAME_SECONDS = Fraction(1, 10)
 """A boundary inside a frame shown longer than this is cut there; otherwise it moves to the nearer end of the frame."""
 
+_SAME_SECONDS = Fraction(1, 1000)
+"""A boundary this near to a frame is its beginning: what was asked for is rounded, and to a frame of no length nothing
+can be cut."""
+
 
 @dataclass(frozen=True)
 class Take:
@@ -178,9 +182,9 @@ def _snap(frames: Sequence[Fraction], time: Fraction, end: Fraction) -> Fraction
     if following == 0:
         return time
     before = frames[following - 1]
-    if after - before > _LONGEST_FRAME_SECONDS:
-        return time
-    return before if time - before <= after - time else after
+    nearer = before if time - before <= after - time else after
+    is_inside = abs(time - nearer) > _SAME_SECONDS and after - before > _LONGEST_FRAME_SECONDS
+    return time if is_inside else nearer
 
 
 def _takes(times: FrameTimes, start: Fraction, stop: Fraction, offset: Fraction, caution: int) -> Iterator[Take]:
