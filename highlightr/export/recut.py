@@ -91,8 +91,8 @@ def _within(span: EditSpan, number: int, source: Source, file: Path) -> EditSpan
     end = source.duration_seconds
     if not 0 <= span.start_seconds < min(span.stop_seconds, end) or span.stop_seconds > end + frame:
         raise ConfigError(
-            f"{file}: span {number} ({span.start_seconds:.3f} to {span.stop_seconds:.3f} s) is empty or not within the "
-            f"video (0 to {end:.3f} s)"
+            f"{file}: span {number} ({span.start_seconds:.10g} to {span.stop_seconds:.10g} s) is empty or not within "
+            f"the video (0 to {end:.3f} s)"
         )
     return replace(span, stop_seconds=min(span.stop_seconds, end))
 

@@ -17,10 +17,10 @@ from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import NO_RECEIPT_NOTE, OTHER_VIDEO_NOTE, cut_again
 from highlightr.export.timelines.read import SPEED_NOTE, TRACKS_NOTE, TRANSITION_NOTE
 from highlightr.export.timelines.write import FORMATS, render_timeline
-from highlightr.options import SummarizeOptions
+from highlightr.options import SummarizeOptions, TimelineFormat
 from highlightr.pipeline import Highlighter
 from tests.batch.conftest import DEBUG_PRESET
-from tests.mediamaker import frame_times, make_video, read_number
+from tests.mediamaker import frame_times, make_video, read_number, variable_times
 
 NTSC = Fraction(30000, 1001)
 
@@ -64,6 +64,44 @@ def test_the_same_frames_come_out(suffix: str, made: Path, tmp_path: Path) -> No
     assert after["source"]["hash"] == before["source"]["hash"]
     assert [segment["rank"] for segment in after["segments"]] == [segment["rank"] for segment in before["segments"]]
     assert set(again.outputs) == {"video", "receipt", "report"}
+
+
+@pytest.mark.parametrize("suffix", [".otio", ".edl"])
+def test_frames_that_lie_on_no_grid_come_out_as_they_were(suffix: str, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "varies.mkv", times=variable_times(12.0), size=(160, 120))
+    spans = tmp_path / "s.csv"
+    spans.write_text("start_seconds,stop_seconds\n0.892,2.942\n5.2,9.41\n")
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    Highlighter.from_preset(tmp_path / "debug.yaml", cache=False).summarize(video, output=tmp_path / "s.mp4")
+    # The receipt of what was cut by hand.
+    cut_again(spans, video, SummarizeOptions(output=tmp_path / "t.mp4"))
+    timeline = tmp_path / f"t{suffix}"
+    name: TimelineFormat = "otio" if suffix == ".otio" else "edl"
+    timeline.write_text(render_timeline(read_receipt(tmp_path / "t.json"), video, timeline, name)[0])
+    cut_again(timeline, None, SummarizeOptions(output=tmp_path / "again.mp4"))
+    assert _numbers(tmp_path / "again.mp4") == _numbers(tmp_path / "t.mp4")
+    before, after = (json.loads((tmp_path / name).read_text())["cut"]["pieces"] for name in ("t.json", "again.json"))
+    edges = ("start_seconds", "stop_seconds")
+    assert [[piece[edge] for edge in edges] for piece in after] == [[piece[edge] for edge in edges] for piece in before]
+
+
+@pytest.mark.parametrize("suffix", [".otio", ".edl"])
+def test_pictures_that_all_come_late_come_out_as_they_were_without_a_receipt(suffix: str, tmp_path: Path) -> None:
+    late = Fraction(7, 10)  # Of a frame.
+    times = [(number + late) / 25 for number in range(200)]
+    video = make_video(tmp_path / "late.mkv", times=times, size=(160, 120))
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    options: dict[str, Any] = {"duration_seconds": 3.0, "output": tmp_path / "s.mp4", "exclude": "3-5"}
+    Highlighter.from_preset(tmp_path / "debug.yaml", cache=False).summarize(video, **options)
+    timeline = tmp_path / f"alone{suffix}"
+    name: TimelineFormat = "otio" if suffix == ".otio" else "edl"
+    timeline.write_text(render_timeline(read_receipt(tmp_path / "s.json"), video, timeline, name)[0])
+    if suffix == ".otio":
+        track = next(iter(otio.adapters.read_from_file(str(timeline)).video_tracks()))
+        spans = [(clip.source_range.start_time.to_frames(), clip.source_range.duration.to_frames()) for clip in track]
+        assert [first + number for first, count in spans for number in range(count)] == _numbers(tmp_path / "s.mp4")
+    cut_again(timeline, None, SummarizeOptions(output=tmp_path / "again.mp4"))
+    assert _numbers(tmp_path / "again.mp4") == _numbers(tmp_path / "s.mp4")
 
 
 def test_an_edited_receipt_is_followed(made: Path, tmp_path: Path) -> None:
@@ -153,6 +191,29 @@ def test_what_cannot_be_cut_is_one_line(name: str, text: str, words: str, made: 
         cut_again(tmp_path / name, made.with_name("my holiday.mp4"))
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "words"),
+    [
+        ("value", float("nan"), "no numbers"),
+        ("value", float("inf"), "no numbers"),
+        ("rate", 0.0, "no numbers"),
+        ("rate", float("nan"), "no numbers"),
+        ("value", 1e300, "not within the video"),
+        ("value", -5.0, "begins before the video"),
+    ],
+)
+def test_times_that_no_clip_can_have_are_one_line(
+    member: str, value: float, words: str, made: Path, tmp_path: Path
+) -> None:
+    timeline = json.loads(made.with_suffix(".otio").read_text())
+    timeline["tracks"]["children"][0]["children"][0]["source_range"]["start_time"][member] = value
+    # OpenTimelineIO writes infinity otherwise than Python.
+    (tmp_path / "a.otio").write_text(json.dumps(timeline).replace("Infinity", "Inf"))
+    with pytest.raises(ConfigError, match=words) as raised:
+        cut_again(tmp_path / "a.otio", made.with_name("my holiday.mp4"))
+    assert len(str(raised.value)) < 400
 
 
 def test_a_video_that_is_not_there_is_named(made: Path, tmp_path: Path) -> None:

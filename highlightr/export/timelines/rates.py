@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import floor
 
 from highlightr.core.errors import ConfigError
 
@@ -65,13 +66,20 @@ def _nearest(rates: Sequence[Fraction], stated: Fraction) -> Fraction:
 
 
 def grid_phase(times: Sequence[Fraction], rate: Fraction) -> Fraction:
-    """How much later than the grid from time zero all frames come, in frames, from -1/2 to 1/2.
-
-    In transport streams and Matroska the first picture often comes some milliseconds after the first sound.
-    """
+    """How much later than the grid from time zero all frames come; 0 where they lie on no grid; unit as for `late`."""
     if not times or _worst(times, rate) > MOST_OFF:
         return Fraction(0)
-    return times[-1] * rate - round(times[-1] * rate)
+    return late(times[-1], rate)
+
+
+def late(time: Fraction, rate: Fraction) -> Fraction:
+    """How much later than the grid from time zero a frame comes, in frames, from -1/10 (rounding) to 9/10.
+
+    In transport streams and Matroska the first picture often comes some milliseconds after the first sound. It is
+    frame 0 all the same: nothing is on screen before.
+    """
+    frames = time * rate
+    return frames - floor(frames + MOST_OFF)
 
 
 def _worst(times: Sequence[Fraction], rate: Fraction) -> Fraction:

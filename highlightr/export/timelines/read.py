@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,9 +25,13 @@ from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
-from highlightr.export.timelines.rates import nominal_rate
+from highlightr.export.timelines.rates import grid_phase, late, nominal_rate
+from highlightr.export.timelines.timeline import boundaries
 
 LARGEST_BYTES = 64 << 20
+
+FASTEST_RATE = 100_000
+"""Units per second of a clip's times."""
 
 TRANSITION_NOTE = "Transitions of the timeline became plain cuts."
 SPEED_NOTE = "Changes of speed in the timeline were left out; the pictures run as in the source."
@@ -82,11 +87,12 @@ def _from_otio(path: Path) -> Edit:
         raise ConfigError(f"{path}: not a timeline of OpenTimelineIO")
     clips, notes = _clips(otio, timeline, path)
     video = _only([_target(clip) for clip in clips], path)
-    return Edit(video, _companion(path), lambda _: _spans_of(clips, path), notes)
+    receipt = _companion(path)
+    return Edit(video, receipt, lambda source: _spans_of(clips, path, source, receipt), notes)
 
 
 def _from_edl(path: Path) -> Edit:
-    otio, text = opentimelineio(), _text(path)
+    otio, text, receipt = opentimelineio(), _text(path), _companion(path)
     url = _only([Path(_local(line)) for line in re.findall(r"^\* ?FROM CLIP: *(\S.*?) *$", text, re.MULTILINE)], path)
 
     def spans(source: Source) -> tuple[EditSpan, ...]:
@@ -94,10 +100,10 @@ def _from_edl(path: Path) -> Edit:
         timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, _counted(text))
         clips, _ = _clips(otio, timeline, path)
         counted = None if source.timecode is None else parse_timecode(source.timecode, rate)
-        return _spans_of(clips, path, (counted or (0, False))[0], rate)
+        return _spans_of(clips, path, source, receipt, (counted or (0, False))[0], rate)
 
     notes = (SPEED_NOTE,) if re.search(r"^M2\s", text, re.MULTILINE) else ()
-    return Edit(url, _companion(path), spans, notes)
+    return Edit(url, receipt, spans, notes)
 
 
 def _counted(text: str) -> str:
@@ -193,19 +199,41 @@ def _clips(otio: Any, timeline: Any, path: Path) -> tuple[list[Any], tuple[str, 
 
 
 def _spans_of(
-    clips: Sequence[Any], path: Path, first_frame: int | None = None, rate: Fraction | None = None
+    clips: Sequence[Any],
+    path: Path,
+    source: Source,
+    receipt: Receipt | None,
+    first_frame: int | None = None,
+    rate: Fraction | None = None,
 ) -> tuple[EditSpan, ...]:
     """The clips' ranges, from the source's first frame on; without a number for that, the media's ranges tell it."""
+    dated = cache(lambda rate: _dating(rate, source, receipt))
     spans = []
     for clip in clips:
         used, known = clip.trimmed_range(), clip.media_reference.available_range
         first = first_frame if first_frame is not None else 0 if known is None else known.start_time.value
+        if not all(map(math.isfinite, (*_numbers(used), first))) or not 0 < used.start_time.rate < FASTEST_RATE:
+            raise ConfigError(f"{path}: {clip.name or 'a clip'} has times that are no numbers")
         exact = rate or nominal_rate(Fraction(used.start_time.rate).limit_denominator(1001), ())
-        start, stop = ((each - first) / exact for each in (Fraction(used.start_time.value), _end(used)))
-        if not math.isfinite(start) or start < 0:
+        frames = (Fraction(used.start_time.value) - first, _end(used) - first)
+        start, stop = map(dated(exact), frames)
+        if start < 0:
             raise ConfigError(f"{path}: {clip.name or 'a clip'} begins before the video does; compare their timecodes")
         spans.append(EditSpan(float(start), float(stop), clip.name or ""))
     return tuple(spans)
+
+
+def _dating(rate: Fraction, source: Source, receipt: Receipt | None) -> Callable[[Fraction], Fraction]:
+    """What tells when a frame begins; a boundary of the receipt there is taken whole, with what is lost in frames."""
+    known = [] if receipt is None else boundaries(receipt)
+    phase = grid_phase(known, rate) if known else late(Fraction(source.picture_start_seconds), rate)
+    exact = {Fraction(round(time * rate - phase)): time for time in known}
+    # Time zero lies in frame 0, also where that is shown a little later.
+    return lambda frame: exact.get(frame, (frame + phase) / rate if frame > 0 else frame)
+
+
+def _numbers(used: Any) -> tuple[float, ...]:
+    return used.start_time.value, used.duration.value, used.start_time.rate
 
 
 def _end(used: Any) -> Fraction:

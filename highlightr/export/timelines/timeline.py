@@ -111,19 +111,26 @@ def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, nam
         link: the same, not encoded.
         name: of the timeline.
     """
-    segments = receipt.segments
-    pieces = () if receipt.cut is None else receipt.cut.pieces
-    spans = [_span(each) for each in (pieces if len(pieces) == len(segments) else segments)]
-    end = _exact(receipt.source.duration_seconds)
-    # Neither end of the video need be a frame's beginning.
-    times = [time for span in spans for time in span if 0 < time < end - _END_SECONDS]
+    spans, times = receipt_spans(receipt), boundaries(receipt)
     stated = receipt.source.video.frames_per_second
     rate = nominal_rate(None if stated is None else Fraction(stated), times)
     notes = [] if stated is not None else [f"The file does not tell its frame rate; {float(rate):g} is assumed."]
     notes += grid_note(times, rate)
     medium = _medium(receipt.source, path, url, link, rate)
-    events = _events(segments, spans, rate, grid_phase(times, rate))
+    events = _events(receipt.segments, spans, rate, grid_phase(times, rate))
     return Timeline(name, medium, events, tuple(notes), receipt.query)
+
+
+def receipt_spans(receipt: Receipt) -> list[tuple[Fraction, Fraction]]:
+    """The pieces as they were cut, or the segments where nothing was."""
+    segments, pieces = receipt.segments, () if receipt.cut is None else receipt.cut.pieces
+    return [_span(each) for each in (pieces if len(pieces) == len(segments) else segments)]
+
+
+def boundaries(receipt: Receipt) -> list[Fraction]:
+    """Where those spans begin and end, but for the ends of the video, which need not be a frame's beginning."""
+    end = _exact(receipt.source.duration_seconds) - _END_SECONDS
+    return [time for span in receipt_spans(receipt) for time in span if 0 < time < end]
 
 
 def _span(value: ReceiptSegment | ReceiptSpan) -> tuple[Fraction, Fraction]:
