@@ -109,12 +109,14 @@ def has_filter(name: str) -> bool:
     return f" {name} " in _asked(ffmpeg_path(), "-filters")
 
 
-def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = None) -> None:
+def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = None, folder: Path | None = None) -> None:
     """Run ffmpeg to its end; if this thread is interrupted, ffmpeg is killed.
 
     Args:
         arguments: everything after the global options; a file is named by its ``file:`` URL.
         progress: told the number of frames written, about twice a second.
+        folder: where it runs. A list of files (concat) is named from there, without its folder, in whose name ffmpeg
+            would take ``#`` and ``?`` for parts of a URL.
 
     Raises:
         CutError: ffmpeg is missing, cannot start, ends with an error or says that it could not write; the message
@@ -122,7 +124,7 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
     """
     command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", *arguments]
     with _transcript() as said, ThreadPoolExecutor(max_workers=1) as starter:
-        process = _started(command, said, starter)
+        process = _started(command, said, starter, folder)
         try:
             _follow(process, progress)
         except BaseException:
@@ -145,17 +147,21 @@ def _transcript() -> IO[bytes]:
         ) from error
 
 
-def _started(command: list[str], said: IO[bytes], starter: ThreadPoolExecutor) -> subprocess.Popen[str]:
+def _started(
+    command: list[str], said: IO[bytes], starter: ThreadPoolExecutor, folder: Path | None
+) -> subprocess.Popen[str]:
     """The running program.
 
     A thread starts it: what a signal raises reaches only the main thread, and would there, in the middle of `Popen`,
     lose sight of a program that runs already. The thread lives as long as the program may run.
     """
+    found = shutil.which(command[0])
+    program = str(Path(found).absolute()) if found else command[0]
+    command = [program, *command[1:]]
     if sys.platform == "linux" and sys.executable:
-        program = shutil.which(command[0]) or command[0]
-        command = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT, str(os.getpid()), program, *command[1:]]
+        command = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT, str(os.getpid()), *command]
     starting = starter.submit(
-        subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+        subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True, cwd=folder
     )
     try:
         return starting.result()

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError, OutputError
-from highlightr.core.types import Segment
+from highlightr.core.types import CutChoice, Segment
 from highlightr.media import AudioRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
@@ -226,6 +226,20 @@ def test_joined_runs_stay_in_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     errors = sync_errors(seen, result, frame_times(8.0))
     assert len(errors) == 9
     assert max(map(abs, errors)) <= 0.02
+
+
+@pytest.mark.parametrize("folder", ["#1 of 100%", "what?", "a\nb", "it's \\", "http:"])
+@pytest.mark.parametrize("cut", ["exact", "smart"])
+def test_folders_are_only_names(folder: str, cut: CutChoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_inputs, "_MOST_INPUTS", 2)  # So that runs are joined.
+    (tmp_path / folder).mkdir()
+    source = probe(made("gops.mp4", seconds=8.0, options=(("preset", "ultrafast"), ("crf", "16"), ("g", "25"))))
+    result = cut_summary(source, segments((0.2, 1.8), (2.2, 3.8), (4.2, 6.0)), tmp_path / folder / "cut.mp4", cut=cut)
+    seen = watch(result.path)
+    assert seen.numbers == [*range(5, 45), *range(55, 95), *range(105, 150)]
+    assert not any(note.startswith("All pictures") for note in result.notes)
+    assert max(map(abs, sync_errors(seen, result, frame_times(8.0)))) <= 0.02
+    assert names_in(tmp_path / folder) == ["cut.mp4"]
 
 
 def test_a_video_without_sound(tmp_path: Path) -> None:

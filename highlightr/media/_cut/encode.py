@@ -14,7 +14,6 @@ from pathlib import Path
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.types import Source
-from highlightr.media._container.opening import file_url
 from highlightr.media._cut.codecs import HVC1, container, frame_rate, picture_codec, sound_codec
 from highlightr.media._cut.encoders import output_of, uploading
 from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
@@ -145,10 +144,11 @@ def _join(source: Source, plan: OutputPlan, parts: Sequence[tuple[Path, float]],
         listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
     except OSError as error:
         raise CutError(f"{folder}: cannot be written ({error.strerror})") from error
-    reading = ["-protocol_whitelist", "file", "-f", "concat", "-i", file_url(listing), *extras.inputs]
+    reading = ["-protocol_whitelist", "file", "-f", "concat", "-i", f"file:{listing.name}", *extras.inputs]
     mapped = ["-map", "0:v", *(["-map", "0:a"] if plan.sound else [])]
     codecs = ["-c:v:0", "copy", *frame_rate(source), *sound_codec(plan.sound)]
     is_tagged = plan.colour.is_hdr and check_suffix(output) != MUXERS[".mkv"]
-    run_ffmpeg([*reading, *mapped, *codecs, *(HVC1 if is_tagged else ()), *extras.outputs, *container(output)])
+    tagged = HVC1 if is_tagged else ()
+    run_ffmpeg([*reading, *mapped, *codecs, *tagged, *extras.outputs, *container(output)], folder=folder)
     for path in (listing, *(part for part, _ in parts)):
         path.unlink()

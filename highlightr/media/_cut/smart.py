@@ -67,7 +67,9 @@ def write_stretches(
         mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else []), "-c:v:0", "copy", *frame_rate(source)]
         mapped += last_durations(max(cut.shown), float(cut.seconds))
         tagged = HVC1 if source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"] else ()
-        run_ffmpeg([*arguments, *mapped, *sound_codec(plan.sound), *tagged, *extras.outputs, *container(output)])
+        run_ffmpeg(
+            [*arguments, *mapped, *sound_codec(plan.sound), *tagged, *extras.outputs, *container(output)], folder=folder
+        )
         if progress is not None:
             progress(float(cut.seconds), float(cut.seconds))
 
@@ -239,4 +241,4 @@ def _sounds(source: Source, plan: OutputPlan, cut: CutPlan, folder: Path) -> lis
         listing.write_text("\n".join([*lines, ""]), encoding="utf-8")
     except OSError as error:
         raise CutError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
-    return ["-protocol_whitelist", "file", "-f", "concat", "-i", file_url(listing)]
+    return ["-protocol_whitelist", "file", "-f", "concat", "-i", f"file:{listing.name}"]
