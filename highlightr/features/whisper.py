@@ -19,10 +19,11 @@ import numpy as np
 from highlightr.core.device import core_count
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.base import Extracted, Extraction, Extractor, expect
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SileroVad, VoiceActivity
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
-from highlightr.media.utterances import SHORTEST_SECONDS, Spoken
+from highlightr.media.subtitles import Cue
+from highlightr.media.utterances import SHORTEST_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -138,8 +139,7 @@ class _Extraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
-        if not isinstance(item, AudioBlock):
-            raise TypeError(f"faster-whisper takes sound, got {type(item).__name__}")
+        item = expect(item, AudioBlock, "faster-whisper")
         self._blocks.append(item.samples)
         self._voice.push(item)
         if len(self._voice.probabilities) > self._judged:
@@ -237,19 +237,19 @@ class _Extraction(Extraction):
             ) from error
 
 
-def recognised_words(signals: Mapping[str, Signal]) -> tuple[list[Spoken], str | None]:
+def recognised_words(signals: Mapping[str, Signal]) -> tuple[list[Cue], str | None]:
     """What `Whisper` heard, and the code of the language."""
     words, letters = signals[WORDS], _text(signals[LETTERS])
-    spoken: list[Spoken] = []
+    spoken: list[Cue] = []
     at = 0
     for start, (stop, count) in zip(words.times_seconds.tolist(), words.values.tolist(), strict=True):
         text, at = letters[at : at + int(count)], at + int(count)
         before = spoken[-1] if spoken else None
         # What no space comes before goes on with the word before: punctuation, and languages without spaces.
         if before is not None and not text.startswith(" ") and start - before.stop_seconds < 0.1:
-            spoken[-1] = Spoken(before.start_seconds, max(stop, before.stop_seconds), before.text + text)
+            spoken[-1] = Cue(before.start_seconds, max(stop, before.stop_seconds), before.text + text)
         else:
-            spoken.append(Spoken(start, stop, text))
+            spoken.append(Cue(start, stop, text))
     return spoken, _text(signals[LANGUAGE]) or None
 
 

@@ -20,7 +20,7 @@ from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
 from highlightr.media._cut.texts import Texts
-from highlightr.media._cut.verified import CutChoices, Written, write_copied, write_encoded
+from highlightr.media._cut.verified import CutChoices, write_copied, write_encoded
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
@@ -75,7 +75,7 @@ def cut_summary(
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
-    return CutResult(output, written.pieces, tuple(written.stills or ()), written.notes)
+    return replace(written, path=output)
 
 
 def cut_clips(
@@ -125,7 +125,7 @@ def cut_clips(
         for name, span in zip(files, spans, strict=True):
             told = _after(progress, done, total)
             written = _write(source, [span], filling / name, how, progress=told)
-            results.append(CutResult(folder / name, written.pieces, notes=written.notes))
+            results.append(replace(written, path=folder / name))
             done += span[1] - span[0]
     return tuple(results)
 
@@ -148,7 +148,7 @@ def _write(
     *,
     still_width: int | None = None,
     progress: Advance | None,
-) -> Written:
+) -> CutResult:
     """Write one file and verify it."""
     if how.cut == "copy":
         written = write_copied(source, spans, path, progress, how.texts)
@@ -156,9 +156,9 @@ def _write(
         written = write_encoded(source, spans, path, how, progress, still_width)
     else:
         written = _write_smart(source, spans, path, how, progress, still_width)
-    if still_width is not None and written.stills is None:
+    if still_width is not None and not written.stills:
         middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in written.pieces]
-        written = replace(written, stills=grab_thumbnails(source, middles, width=still_width))
+        written = replace(written, stills=tuple(grab_thumbnails(source, middles, width=still_width)))
     return written
 
 
@@ -169,7 +169,7 @@ def _write_smart(
     how: CutChoices,
     progress: Advance | None,
     still_width: int | None,
-) -> Written:
+) -> CutResult:
     """Smart, or else in the way that the choice of cut leaves."""
     try:
         written = write_smart(source, spans, path, how, progress)

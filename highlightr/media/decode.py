@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["decode"]
-
 _logger = logging.getLogger(__name__)
 
 

@@ -8,11 +8,8 @@ One frame is decoded: it proves that the codec can be read and carries the rotat
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
-import statistics
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,17 +26,13 @@ from highlightr.media._container.opening import best_video, packets, reading, st
 from highlightr.media._container.tracks import heard_tracks
 from highlightr.media._decode.frame_index import has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.timestamps import FASTEST_RATE, LastFrames
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-__all__ = ["orientation", "probe"]
-
 _logger = logging.getLogger(__name__)
-
-_FASTEST_RATE = 500
-"""Frames per second beyond which a stated rate or duration is a placeholder (FLV and Matroska write 1000)."""
 
 
 def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
@@ -139,7 +132,7 @@ def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
         rotation_degrees=rotation,
         mirrored=mirrored,
         sample_aspect_ratio=aspect if 1 / Fraction(WIDEST_PIXEL) <= aspect <= WIDEST_PIXEL else Fraction(1),
-        frames_per_second=Fraction(rate) if rate and 0 < rate <= _FASTEST_RATE else None,
+        frames_per_second=Fraction(rate) if rate and 0 < rate <= FASTEST_RATE else None,
         interlaced=frame.interlaced_frame,
     )
 
@@ -150,7 +143,7 @@ def _video_seconds(container: InputContainer, stream: Any, start: Fraction, path
     if end is None:
         # Opened again rather than sought: a damaged index may not lead back to the beginning.
         with reading(path) as again:
-            end = _last_end(packets(again, again.streams[stream.index]))
+            end = _last_end(again, again.streams[stream.index])
     if end is None or end <= start:
         raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
     return float(end - start)
@@ -164,23 +157,14 @@ def _tail_end(container: InputContainer, stream: Any) -> Fraction | None:
         container.seek((container.start_time or 0) + (container.duration or 0))
     except av.FFmpegError:
         return None
-    return _last_end(packets(container, stream))
+    return _last_end(container, stream)
 
 
-def _last_end(tail: Iterable[av.Packet[Any]]) -> Fraction | None:
-    """End of the frame that is shown last; where its duration is missing, the usual step stands in."""
-    recent: list[tuple[int, int, Fraction]] = []
-    for packet in tail:
+def _last_end(container: InputContainer, stream: Any) -> Fraction | None:
+    """End of the frame that is shown last among the packets from here on."""
+    last = LastFrames(Fraction(stream.time_base))
+    for packet in packets(container, stream):
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.is_discard:
-            continue
-        recent.append((stamp, packet.duration or 0, Fraction(packet.time_base)))
-        recent = sorted(recent)[-64:] if len(recent) >= 128 else recent
-    if not recent:
-        return None
-    recent.sort()
-    stamp, duration, time_base = recent[-1]
-    steps = [b[0] - a[0] for a, b in itertools.pairwise(recent) if b[0] > a[0]]
-    if duration * time_base * _FASTEST_RATE < 1:
-        duration = int(statistics.median(steps)) if steps else max(duration, 1)
-    return (stamp + duration) * time_base
+        if stamp is not None and not packet.is_discard:
+            last.push(stamp, packet.duration)
+    return last.stop

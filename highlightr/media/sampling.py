@@ -11,17 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "AudioBlock",
-    "AudioRequest",
-    "Frame",
-    "FrameRequest",
-    "Item",
-    "SampleRequest",
-    "Thumbnail",
-    "ThumbnailRequest",
-]
-
 
 @dataclass(frozen=True)
 class FrameRequest:

@@ -36,12 +36,12 @@ _ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 
 @dataclass(frozen=True)
 class Cue:
-    """What is shown or said in ``[start_seconds, stop_seconds)``."""
+    """What is shown or said in ``[start_seconds, stop_seconds)``: a subtitle, or a word of a transcript."""
 
     start_seconds: float
     stop_seconds: float
     text: str
-    """Plain text, lines separated by a line feed."""
+    """Lines are separated by a line feed."""
 
 
 class Subtitles:

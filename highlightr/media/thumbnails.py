@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
 from highlightr.media._container.limits import frame_threads
-from highlightr.media._container.opening import open_range, packets, reading
+from highlightr.media._container.opening import decoded, open_range, packets, reading
 from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
 from highlightr.media._decode.frame_converter import FrameConverter, shown_size, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
@@ -60,16 +60,10 @@ def _frame_at(source: Source, times: FrameTimes, seconds: Fraction) -> av.VideoF
 
 def _frame_from(source: Source, reach: Reach, wanted: Fraction) -> Any | None:
     """The last frame shown at or before a time that a frame is shown at, or else the first one after it."""
-    import av
-
     shown = None
     with _reading_from(source, reach) as (container, stream):
         for packet in _needed(container, stream, reach.clock, wanted):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue
-            for frame in frames:
+            for frame in decoded(packet):
                 stamp = frame.dts if source.video.dated_when_decoded else frame.pts
                 if stamp is None or frame.time_base is None:
                     continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from highlightr.core.errors import CutError, MediaError
@@ -20,7 +20,7 @@ from highlightr.media._container.contents import Track, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media.subtitles import Cue, read_subtitles
-from highlightr.media.utterances import Spoken, cues, utterances
+from highlightr.media.utterances import cues, utterances
 from highlightr.media.whisper_json import read_whisper_json
 
 _logger = logging.getLogger(__name__)
@@ -68,21 +68,18 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
         MediaError: it cannot be read, or says nothing within the video.
     """
     language = _language(path)
-    shown: Sequence[Spoken] = ()
+    spans: Sequence[Cue]
+    shown: Sequence[Cue] = ()
     if path.suffix.lower() == ".json":
         spans, told = read_whisper_json(path)
         language = told or language
     else:
-        spans = shown = _spoken(read_subtitles(path).cues)
+        spans = shown = read_subtitles(path).cues
     said = utterances(spans, duration_seconds)
     if not said:
         raise MediaError(f"{path}: says nothing during the video's {duration_seconds:.1f} s; is it of another video?")
     code = language if language and _WORD.fullmatch(language) else None
     return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))
-
-
-def _spoken(shown: Iterable[Cue]) -> list[Spoken]:
-    return [Spoken(cue.start_seconds, cue.stop_seconds, cue.text) for cue in shown]
 
 
 def _language(path: Path) -> str | None:
@@ -128,7 +125,7 @@ def _from_tracks(source: Source) -> Transcript | None:
         return None
     for track in _by_use(tracks):
         subtitles = read[track.index]
-        said = () if subtitles is None else utterances(_spoken(subtitles.cues), source.duration_seconds)
+        said = () if subtitles is None else utterances(subtitles.cues, source.duration_seconds)
         if said:
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None

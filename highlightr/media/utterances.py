@@ -10,9 +10,10 @@ import html
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from highlightr.core.types import Utterance
+from highlightr.media.subtitles import Cue
 
 MOST_SPANS = 500_000
 """Of one transcript; ten hours of words are 100,000. Further ones are passed over."""
@@ -49,16 +50,7 @@ _ABBREVIATION = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A cue or a word: what is said in ``[start_seconds, stop_seconds)``."""
-
-    start_seconds: float
-    stop_seconds: float
-    text: str
-
-
-def utterances(spans: Iterable[Spoken], duration_seconds: float) -> tuple[Utterance, ...]:
+def utterances(spans: Iterable[Cue], duration_seconds: float) -> tuple[Utterance, ...]:
     """Put spans in order, divide and join them to sentences.
 
     Args:
@@ -68,7 +60,7 @@ def utterances(spans: Iterable[Spoken], duration_seconds: float) -> tuple[Uttera
     return tuple(_sentences(_words(_apart(_cleaned(spans, duration_seconds)))))
 
 
-def cues(spans: Iterable[Spoken], duration_seconds: float) -> tuple[Utterance, ...]:
+def cues(spans: Iterable[Cue], duration_seconds: float) -> tuple[Utterance, ...]:
     """The spans themselves as plain text, in order, without overlaps; arguments as for `utterances`."""
     apart = _apart(_cleaned(spans, duration_seconds))
     return tuple(Utterance(each.start_seconds, each.stop_seconds, each.text) for each in apart)
@@ -79,17 +71,17 @@ def plain_text(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", html.unescape(_TAG.sub("", text))).split())
 
 
-def _cleaned(spans: Iterable[Spoken], duration_seconds: float) -> list[Spoken]:
+def _cleaned(spans: Iterable[Cue], duration_seconds: float) -> list[Cue]:
     """What is left of each span within the video, by time; lines that the one before has shown already are dropped."""
-    kept: list[Spoken] = []
+    kept: list[Cue] = []
     for span in spans:
         start, stop = max(0.0, span.start_seconds), min(span.stop_seconds, duration_seconds)
         if math.isfinite(span.start_seconds) and stop - start >= SHORTEST_SECONDS:
-            kept.append(Spoken(start, stop, span.text))
+            kept.append(Cue(start, stop, span.text))
         if len(kept) == MOST_SPANS:
             break
     kept.sort(key=lambda each: each.start_seconds)
-    found: list[Spoken] = []
+    found: list[Cue] = []
     shown: list[str] = []
     until = -math.inf
     for span in kept:
@@ -108,9 +100,9 @@ def _repeated(before: list[str], after: list[str]) -> int:
     return next((count for count in range(most, 0, -1) if before[-count:] == after[:count]), 0)
 
 
-def _apart(spans: list[Spoken]) -> Iterator[Spoken]:
+def _apart(spans: list[Cue]) -> Iterator[Cue]:
     """The same without overlaps: a span ends where the next one begins; what begins together is one span."""
-    together: list[Spoken] = []
+    together: list[Cue] = []
     for span in spans:
         if together and span.start_seconds - together[0].start_seconds >= SHORTEST_SECONDS:
             yield _one(together, span.start_seconds)
@@ -120,12 +112,12 @@ def _apart(spans: list[Spoken]) -> Iterator[Spoken]:
         yield _one(together, math.inf)
 
 
-def _one(together: list[Spoken], latest_seconds: float) -> Spoken:
+def _one(together: list[Cue], latest_seconds: float) -> Cue:
     stop = min(latest_seconds, max(each.stop_seconds for each in together))
-    return Spoken(together[0].start_seconds, stop, " ".join(each.text for each in together)[:_MOST_LETTERS])
+    return Cue(together[0].start_seconds, stop, " ".join(each.text for each in together)[:_MOST_LETTERS])
 
 
-def _words(spans: Iterable[Spoken]) -> Iterator[tuple[Spoken, bool]]:
+def _words(spans: Iterable[Cue]) -> Iterator[tuple[Cue, bool]]:
     """Each word with its share of the span's time, and whether it is the span's last."""
     for span in spans:
         words = _WORD.findall(span.text)
@@ -136,11 +128,11 @@ def _words(spans: Iterable[Spoken]) -> Iterator[tuple[Spoken, bool]]:
             start, letters = span.start_seconds + each * letters, letters + len(word)
             is_last = letters == total
             stop = span.stop_seconds if is_last else span.start_seconds + each * letters
-            yield Spoken(start, stop, word), is_last
+            yield Cue(start, stop, word), is_last
 
 
-def _sentences(words: Iterable[tuple[Spoken, bool]]) -> Iterator[Utterance]:
-    waiting: list[Spoken] = []
+def _sentences(words: Iterable[tuple[Cue, bool]]) -> Iterator[Utterance]:
+    waiting: list[Cue] = []
     letters, ends = 0, False
     for word, is_last in words:
         if waiting:
@@ -163,5 +155,5 @@ def _ends(word: str) -> bool:
     return bare.endswith(_ENDS) and not bare.endswith("..") and _ABBREVIATION.fullmatch(bare) is None
 
 
-def _said(words: list[Spoken]) -> Utterance:
+def _said(words: list[Cue]) -> Utterance:
     return Utterance(words[0].start_seconds, words[-1].stop_seconds, " ".join(word.text for word in words))

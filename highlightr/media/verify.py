@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import HighlightrError
-from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._container.opening import moving_pictures, packets, reading, start_seconds
 from highlightr.media._decode.nal import NalReader
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Seen:
 
 
 def _checked(container: InputContainer, planned: Planned) -> Verdict:
-    if not _pictures(container):
+    if not moving_pictures(container):
         return Verdict("it has no picture")
     count = len(container.streams.audio)
     if count != planned.num_sounds:
@@ -103,14 +103,6 @@ def _checked(container: InputContainer, planned: Planned) -> Verdict:
     if extra:
         return Verdict(f"{len(extra)} of its pictures were not planned, the first one at {extra[0]:.3f} s")
     return Verdict(missing=tuple(missing))
-
-
-def _pictures(container: InputContainer) -> list[Any]:
-    """Streams of moving pictures."""
-    import av
-
-    cover = av.stream.Disposition.attached_pic
-    return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
 def _fault(seen: _Seen, planned: Planned) -> str:
@@ -139,7 +131,7 @@ def _fault(seen: _Seen, planned: Planned) -> str:
 
 def _read(container: InputContainer, planned: Planned) -> _Seen:
     """Go through all packets once."""
-    video, seen = _pictures(container)[0], _Seen()
+    video, seen = moving_pictures(container)[0], _Seen()
     zero = float(start_seconds(container))
     if not container.streams.audio and planned.shown:
         zero -= planned.shown[0]  # A picture without sound may begin late: the file then begins with it.
@@ -190,7 +182,7 @@ class _Trial:
         self._starts, self._seen = sorted(planned.starts), seen
         # Pictures that follow a copied keyframe may need those before it, and are left out.
         self._needs_all = planned.shown is not None
-        self._nal = NalReader(self._decoder.codec.canonical_name, self._decoder.extradata)
+        self._nal = NalReader.of(self._decoder)
         self._piece = -1
         self._group: list[av.Packet[Any]] = []
 

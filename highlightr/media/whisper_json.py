@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from highlightr.core.errors import MediaError
-from highlightr.media.subtitles import read_text_file
-from highlightr.media.utterances import Spoken
+from highlightr.media.subtitles import Cue, read_text_file
 
 _NOT_JSON = re.compile(rb"(?<=[:,\[\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")
 """What Python writes for probabilities that are no number."""
@@ -37,7 +36,7 @@ class _Document(msgspec.Struct):
     language: str | None = None
 
 
-def read_whisper_json(path: Path) -> tuple[list[Spoken], str | None]:
+def read_whisper_json(path: Path) -> tuple[list[Cue], str | None]:
     """What is said, by words where all their times are told, and the code of the language.
 
     Raises:
@@ -59,7 +58,7 @@ def _decoded(data: bytes) -> _Document:
         return msgspec.json.decode(_NOT_JSON.sub(b"null", data), type=_Document)
 
 
-def _spans(segment: _Segment) -> Iterator[Spoken]:
+def _spans(segment: _Segment) -> Iterator[Cue]:
     """The segment's words. One without times of its own, such as a number of WhisperX, is said with the one before."""
     text, start, stop = "", segment.start, -1.0
     for word in segment.words or ():
@@ -68,12 +67,12 @@ def _spans(segment: _Segment) -> Iterator[Spoken]:
             continue
         begin = word.start
         if stop >= 0:
-            yield Spoken(start, stop, text)
+            yield Cue(start, stop, text)
             text = ""
         elif text:  # What has no time at the beginning is said with the first word that has one.
             begin = min(segment.start, begin)
         text, start, stop = f"{text} {word.word}", begin, word.end
     if stop >= 0:
-        yield Spoken(start, stop, text)
+        yield Cue(start, stop, text)
     else:
-        yield Spoken(segment.start, segment.end, segment.text)
+        yield Cue(segment.start, segment.end, segment.text)

@@ -19,7 +19,7 @@ from highlightr.features.cache import FeatureCache
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE
 from highlightr.features.whisper import PACK_SECONDS, Whisper, _Pack, recognised_words
 from highlightr.media import AudioBlock, probe
-from highlightr.media.utterances import Spoken
+from highlightr.media.subtitles import Cue
 from highlightr.model_loader import open_recogniser
 from highlightr.zoo import weights_path
 from tests.features.test_speech import vowels
@@ -163,7 +163,7 @@ def test_what_no_space_comes_before_goes_on_with_the_word_before() -> None:
     }
     words, _ = recognised_words(signals)
     assert [word.text for word in words] == [" 今日は。", " Hi!", " There"]
-    assert words[1] == Spoken(1.0, pytest.approx(1.2), " Hi!")
+    assert words[1] == Cue(1.0, pytest.approx(1.2), " Hi!")
 
 
 def test_what_was_heard_once_is_kept(folder: Path, tmp_path: Path) -> None:

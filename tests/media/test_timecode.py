@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from highlightr.media._container.contents import Chapter
+from highlightr.media._cut.extras import advance
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
-from highlightr.media._cut.timecode import advance
 
 NTSC, DOUBLE = Fraction(30_000, 1001), Fraction(60_000, 1001)
 

@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from highlightr.core.types import Transcript, Utterance
-from highlightr.media.utterances import LONGEST_SECONDS, Spoken, plain_text, utterances
+from highlightr.media.subtitles import Cue
+from highlightr.media.utterances import LONGEST_SECONDS, plain_text, utterances
 
 
-def texts(*spans: Spoken, duration: float = 100.0) -> list[str]:
+def texts(*spans: Cue, duration: float = 100.0) -> list[str]:
     return [each.text for each in utterances(spans, duration)]
 
 
 def test_sentences_go_on_from_cue_to_cue_and_end_with_their_punctuation() -> None:
     spans = [
-        Spoken(0, 2, "Hello there. My name"),
-        Spoken(2, 4, 'is Dr. Smith, and "I am."'),
-        Spoken(4, 5, "Is it? Yes!"),
+        Cue(0, 2, "Hello there. My name"),
+        Cue(2, 4, 'is Dr. Smith, and "I am."'),
+        Cue(4, 5, "Is it? Yes!"),
     ]
     found = utterances(spans, 100)
     assert [each.text for each in found] == ["Hello there.", 'My name is Dr. Smith, and "I am."', "Is it?", "Yes!"]
@@ -31,33 +32,33 @@ def test_sentences_go_on_from_cue_to_cue_and_end_with_their_punctuation() -> Non
 
 def test_words_with_times_give_sentences_their_exact_edges() -> None:
     words = [("One", 1.0, 1.2), ("two.", 1.3, 1.7), ("Three", 2.1, 2.4), ("four.", 2.45, 3.0)]
-    found = utterances([Spoken(start, stop, word) for word, start, stop in words], 10)
+    found = utterances([Cue(start, stop, word) for word, start, stop in words], 10)
     assert found == (Utterance(1.0, 1.7, "One two."), Utterance(2.1, 3.0, "Three four."))
 
 
 @pytest.mark.parametrize(
     ("spans", "expected"),
     [
-        ([Spoken(5, 6, "Second."), Spoken(1, 2, "First.")], ["First.", "Second."]),
-        ([Spoken(2, 1, "backwards"), Spoken(math.nan, 4, "nan"), Spoken(1, 2, "Kept.")], ["Kept."]),
-        ([Spoken(200, 210, "after the end"), Spoken(99, 110, "Last.")], ["Last."]),
-        ([Spoken(-3, 2, "From before.")], ["From before."]),
-        ([Spoken(1, 5, "He speaks."), Spoken(1, 3, "She too.")], ["He speaks.", "She too."]),
-        ([Spoken(0, 2, "so and"), Spoken(4, 6, "after a pause")], ["so and", "after a pause"]),
-        ([Spoken(0, 2, "well..."), Spoken(2, 4, "go on.")], ["well... go on."]),
-        ([Spoken(0, 2, "今日。元気ですか\uff1f"), Spoken(2, 4, "はい。")], ["今日。", "元気ですか\uff1f", "はい。"]),
-        ([Spoken(0, 2, "مرحبا بكم. شكرا؟")], ["مرحبا بكم.", "شكرا؟"]),
-        ([Spoken(0, 2, "one line"), Spoken(2, 4, "one line\nand another"), Spoken(4, 5, "and another\nthird.")],
+        ([Cue(5, 6, "Second."), Cue(1, 2, "First.")], ["First.", "Second."]),
+        ([Cue(2, 1, "backwards"), Cue(math.nan, 4, "nan"), Cue(1, 2, "Kept.")], ["Kept."]),
+        ([Cue(200, 210, "after the end"), Cue(99, 110, "Last.")], ["Last."]),
+        ([Cue(-3, 2, "From before.")], ["From before."]),
+        ([Cue(1, 5, "He speaks."), Cue(1, 3, "She too.")], ["He speaks.", "She too."]),
+        ([Cue(0, 2, "so and"), Cue(4, 6, "after a pause")], ["so and", "after a pause"]),
+        ([Cue(0, 2, "well..."), Cue(2, 4, "go on.")], ["well... go on."]),
+        ([Cue(0, 2, "今日。元気ですか\uff1f"), Cue(2, 4, "はい。")], ["今日。", "元気ですか\uff1f", "はい。"]),
+        ([Cue(0, 2, "مرحبا بكم. شكرا؟")], ["مرحبا بكم.", "شكرا؟"]),
+        ([Cue(0, 2, "one line"), Cue(2, 4, "one line\nand another"), Cue(4, 5, "and another\nthird.")],
          ["one line and another third."]),
     ],
     ids=str,
 )  # fmt: skip
-def test_what_files_hold(spans: list[Spoken], expected: list[str]) -> None:
+def test_what_files_hold(spans: list[Cue], expected: list[str]) -> None:
     assert texts(*spans) == expected
 
 
 def test_an_overlapped_cue_ends_where_the_next_begins() -> None:
-    found = utterances([Spoken(0, 9000, "Subtitles by somebody."), Spoken(5, 8, "Now it begins.")], 100)
+    found = utterances([Cue(0, 9000, "Subtitles by somebody."), Cue(5, 8, "Now it begins.")], 100)
     assert [(each.start_seconds, each.stop_seconds) for each in found] == [(0, 5), (5, 8)]
 
 
@@ -78,14 +79,14 @@ def test_tags_entities_and_controls_go(text: str, plain: str) -> None:
 
 
 def test_what_has_no_punctuation_is_divided() -> None:
-    spans = [Spoken(2 * index, 2 * index + 2, "and so on we go") for index in range(40)]
+    spans = [Cue(2 * index, 2 * index + 2, "and so on we go") for index in range(40)]
     found = utterances(spans, 100)
     assert max(each.stop_seconds - each.start_seconds for each in found) <= LONGEST_SECONDS
     assert {each.start_seconds % 2 for each in found} == {0}  # Between cues.
 
 
 SPANS = st.builds(
-    Spoken,
+    Cue,
     st.floats(-10, 200) | st.just(math.nan),
     st.floats(-10, 200) | st.just(math.inf),
     st.text(max_size=60),
@@ -93,7 +94,7 @@ SPANS = st.builds(
 
 
 @given(st.lists(SPANS, max_size=30), st.floats(0.1, 150))
-def test_whatever_comes_in_a_transcript_comes_out(spans: list[Spoken], duration: float) -> None:
+def test_whatever_comes_in_a_transcript_comes_out(spans: list[Cue], duration: float) -> None:
     found = Transcript(utterances(spans, duration), "test").utterances
     for before, after in itertools.pairwise(found):
         assert before.stop_seconds <= after.start_seconds

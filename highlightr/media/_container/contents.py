@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from highlightr.media._container.description import StreamText, describe
-from highlightr.media._container.opening import packets, start_seconds
+from highlightr.media._container.opening import decoded, moving_pictures, packets, start_seconds
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, hdr_metadata, picture_format
 from highlightr.media._container.tracks import audio_tracks
 
@@ -181,16 +181,9 @@ def read_timecode(container: InputContainer, video: Any) -> str | None:
 
 
 def _hdr(container: InputContainer, video: Any) -> HdrMetadata:
-    import av
-
-    for packet in packets(container, video):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        if frames:
-            return hdr_metadata(frames[0])
-    return HdrMetadata()
+    frames = (frame for packet in packets(container, video) for frame in decoded(packet))
+    frame = next(frames, None)
+    return HdrMetadata() if frame is None else hdr_metadata(frame)
 
 
 def _covers(container: InputContainer) -> Iterable[Extra]:
@@ -218,14 +211,12 @@ def _fonts(streams: Iterable[Any]) -> Iterable[Extra]:
 
 def _left_out(container: InputContainer, video_index: int, tracks: Mapping[int, Track]) -> Iterable[str]:
     """A phrase for each stream that a summary cannot hold."""
-    import av
-
-    cover = av.stream.Disposition.attached_pic
+    pictures = moving_pictures(container)
     decodable = {track.index for track in audio_tracks(container)}
     for stream in container.streams:
         track = tracks[stream.index]
         about = ", ".join([track.codec, *track.tags.values()])
-        if stream.type == "video" and stream.index != video_index and not stream.disposition & cover:
+        if stream in pictures and stream.index != video_index:
             yield f"another video track ({about})"
         elif stream.type == "audio" and stream.index not in decodable:
             yield f"an audio track that cannot be decoded ({about})"

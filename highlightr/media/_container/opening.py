@@ -129,9 +129,9 @@ def best_video(container: InputContainer, path: Path) -> Any:
     """
     import av
 
-    pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    pictures = moving_pictures(container)
     if not pictures:
-        held = _stream_types(container)
+        held = " and ".join(sorted({s.type for s in container.streams}))
         raise MediaError(f"{path}: no video stream{held and f', only {held}'}; give a file with moving pictures")
     readable = [s for s in pictures if s.codec_context is not None]
     if not readable:
@@ -139,6 +139,14 @@ def best_video(container: InputContainer, path: Path) -> Any:
     best = max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & av.stream.Disposition.default)))
     check_picture(path, best.width, best.height)
     return best
+
+
+def moving_pictures(container: InputContainer) -> list[Any]:
+    """The video streams that are not a cover picture."""
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
 def start_seconds(container: InputContainer) -> Fraction:
@@ -169,13 +177,19 @@ def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]
             yield flush
 
 
+def decoded(packet: av.Packet[Any]) -> list[Any]:
+    """The frames that a packet completes, by its stream's own decoder; none where it is damaged."""
+    import av
+
+    try:
+        return list(packet.decode())
+    except av.FFmpegError:
+        return []
+
+
 def _is_playlist(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(16).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_HEADS)
-
-
-def _stream_types(container: InputContainer) -> str:
-    return " and ".join(sorted({s.type for s in container.streams}))
 
 
 def _words(error: Exception) -> str:

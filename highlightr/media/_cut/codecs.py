@@ -24,9 +24,6 @@ HEVC_CRF = "22"
 
 _USUAL_RATE = Fraction(25)
 
-HVC1 = ("-tag:v:0", "hvc1")
-"""Players of Apple's refuse HEVC in MP4 under any other name."""
-
 
 def picture_codec(
     source: Source, colour: ColourPlan, encoder: Encoder, output: Path, last_shown: Fraction, seconds: Fraction
@@ -44,8 +41,7 @@ def picture_codec(
     rate = source.video.frames_per_second or _USUAL_RATE
     software = _hevc(colour, rate) if colour.is_hdr else _h264(rate)
     arguments = software if encoder.is_software else encoder_arguments(encoder)
-    if colour.is_hdr and check_suffix(output) != MUXERS[".mkv"]:
-        arguments += HVC1
+    arguments += _hevc_tag(output) if colour.is_hdr else []
     if colour.chroma_location is not None:
         arguments += ["-chroma_sample_location", colour.chroma_location]
     # What a frame lasted in the source says nothing of a piece that ends before it does, and some sources do not say.
@@ -69,10 +65,16 @@ def _hevc(colour: ColourPlan, rate: Fraction) -> list[str]:
     return [*codec, "-pix_fmt:v:0", "yuv420p10le", "-x265-params", parameters]
 
 
-def frame_rate(source: Source) -> list[str]:
-    """For pictures that are copied: what the container says of their rate, which changes none of their dates."""
+def copied_picture(source: Source, output: Path, *, is_hevc: bool) -> list[str]:
+    """Pictures are copied; the container states their rate, which changes none of their dates."""
     rate = source.video.frames_per_second
-    return [] if rate is None else ["-r:v:0", f"{rate.numerator}/{rate.denominator}"]
+    stated = [] if rate is None else ["-r:v:0", f"{rate.numerator}/{rate.denominator}"]
+    return ["-c:v:0", "copy", *stated, *(_hevc_tag(output) if is_hevc else ())]
+
+
+def _hevc_tag(output: Path) -> list[str]:
+    """Players of Apple's refuse HEVC in MP4 under any other name."""
+    return [] if check_suffix(output) == MUXERS[".mkv"] else ["-tag:v:0", "hvc1"]
 
 
 def sound_codec(tracks: Sequence[SoundTrack]) -> list[str]:

@@ -19,7 +19,7 @@ from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
-from highlightr.media._cut.codecs import HVC1, container, frame_rate
+from highlightr.media._cut.codecs import container, copied_picture
 from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.packet_reader import Gop, PacketReader, Read
@@ -28,7 +28,7 @@ from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_fo
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.media.outputs import MUXERS, check_suffix
+from highlightr.media.outputs import check_suffix
 
 if TYPE_CHECKING:
     import av
@@ -120,10 +120,10 @@ def copy_pieces(
         last = _copy_packets(source, pieces, packets_file, output, progress)
         extras = make_extras(source, plan, pieces, output, folder, 1)
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
-        mapped = ["-map", "0:v", *(["-map", "0:a"] if source.audio_tracks else []), "-c", "copy", *frame_rate(source)]
+        mapped = ["-map", "0:v", *(["-map", "0:a", "-c:a", "copy"] if source.audio_tracks else [])]
+        mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
         mapped += last_durations(last, sum(piece.seconds for piece in pieces))
-        is_tagged = source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"]
-        run_ffmpeg([*reading, *mapped, *(HVC1 if is_tagged else ()), *extras.outputs, *container(output)])
+        run_ffmpeg([*reading, *mapped, *extras.outputs, *container(output)])
 
 
 def last_durations(last: Fraction, stop: float) -> list[str]:
@@ -215,8 +215,7 @@ class _Copier:
         self._path = source.path
         self.last_shown = Fraction(0)
         """When the last picture so far is shown in the output."""
-        context = reader.video.codec_context
-        self._nal = NalReader(context.codec.canonical_name, context.extradata)
+        self._nal = NalReader.of(reader.video.codec_context)
 
     def copy(self, piece: Piece, decoded_at: Sequence[int]) -> None:
         """Write the packets of a piece, dated as in the output; its pictures are decoded at the times given."""

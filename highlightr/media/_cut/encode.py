@@ -11,13 +11,12 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.types import Source
-from highlightr.media._cut.codecs import HVC1, container, frame_rate, picture_codec, sound_codec
+from highlightr.media._cut.codecs import container, copied_picture, picture_codec, sound_codec
 from highlightr.media._cut.encoders import output_of, uploading
 from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
-from highlightr.media._cut.inputs import batches, take_input
+from highlightr.media._cut.inputs import batches, concat_input, take_input
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import middles, picture_graph
 from highlightr.media._cut.plan import Take
@@ -27,7 +26,6 @@ from highlightr.media._cut.stills import Stills
 from highlightr.media._cut.texts import burning
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.media.outputs import MUXERS, check_suffix
 
 _LONG_SECONDS = Fraction(1, 5)
 """A picture that lasts longer stands still: slides, a screen, very low rates."""
@@ -56,34 +54,34 @@ def encode_pieces(
     """
     total = float(sum(take.stop - take.start for take in takes))
     runs = list(batches(source, plan, takes))
-    parts: list[tuple[Path, float]] = []
+    parts: list[tuple[Path, Fraction]] = []
     made: list[bytes] | None = None if stills is None else []
     with extras_folder(output) as folder:
         is_whole = len(runs) == 1 and not counts_frames(source, plan, pieces, output)
         count = len(takes) if is_whole else 1
         extras = make_extras(source, plan, pieces, output, folder, count)
         for number, batch in enumerate(runs):
-            part = output if is_whole else output.with_name(f"part{number:05d}.mov")
-            raw = output.with_name("stills.rgb")
+            part = output if is_whole else folder / f"part{number:05d}.mov"
+            raw = folder / "stills.rgb"
             pictures = [] if stills is None else stills.output(raw)
             report = None if progress is None else _in_seconds(progress, batch, total)
-            ended = batch[-1].offset + batch[-1].stop - batch[-1].start
-            burn = burning(plan, pieces, (float(batch[0].offset), float(ended)), folder / f"burn{number}.ass")
+            began, ended = batch[0].offset, batch[-1].output_stop
+            burn = burning(plan, pieces, (float(began), float(ended)), folder / f"burn{number}.ass")
             arguments = _encode_arguments(source, plan, batch, part, stills, extras if is_whole else None, burn)
             run_ffmpeg([*arguments, *pictures], progress=report)
-            parts.append((part, float(batch[-1].offset + batch[-1].stop - batch[-1].start - batch[0].offset)))
+            parts.append((part, ended - began))
             if stills is not None and made is not None:
                 some = stills.take(raw, middles(batch))
                 made = None if some is None else made + some
         if not is_whole:
-            _join(source, plan, parts, output, extras)
+            _join(source, plan, parts, output, extras, folder)
     return made
 
 
 def _in_seconds(progress: Advance, batch: Sequence[Take], total: float) -> Callable[[int], None]:
     """The hook for the frames of one run: told as seconds of the whole output."""
     began, frames = float(batch[0].offset), max(1, sum(len(take.frames) for take in batch))
-    seconds = float(batch[-1].offset + batch[-1].stop - batch[-1].start) - began
+    seconds = float(batch[-1].output_stop) - began
     return lambda frame: progress(began + seconds * min(1.0, frame / frames), total)
 
 
@@ -112,7 +110,7 @@ def _encode_arguments(
         arguments += [part for number in range(len(plan.sound)) for part in ("-map", f"[a{number}]")]
         arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began
-    seconds = takes[-1].offset + takes[-1].stop - takes[-1].start - began
+    seconds = takes[-1].output_stop - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
     arguments += picture_codec(source, plan.colour, plan.encoder, part, shown, seconds)
     # The length that an MP4 file states is that of its decode times: with B-frames it is wrong if steps are uneven.
@@ -135,20 +133,11 @@ def _keyframes(takes: Sequence[Take]) -> list[Fraction]:
     return [time - takes[0].offset - GUARD_SECONDS for time in sorted(ends)]
 
 
-def _join(source: Source, plan: OutputPlan, parts: Sequence[tuple[Path, float]], output: Path, extras: Extras) -> None:
+def _join(
+    source: Source, plan: OutputPlan, parts: Sequence[tuple[Path, Fraction]], output: Path, extras: Extras, folder: Path
+) -> None:
     """Join encoded parts: the video is copied, the sound encoded once."""
-    folder = output.parent
-    listing = folder / "parts.txt"
-    lines = [f"file {part.name}\nduration {seconds:.6f}" for part, seconds in parts]
-    try:
-        listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
-    except OSError as error:
-        raise CutError(f"{folder}: cannot be written ({error.strerror})") from error
-    reading = ["-protocol_whitelist", "file", "-f", "concat", "-i", f"file:{listing.name}", *extras.inputs]
     mapped = ["-map", "0:v", *(["-map", "0:a"] if plan.sound else [])]
-    codecs = ["-c:v:0", "copy", *frame_rate(source), *sound_codec(plan.sound)]
-    is_tagged = plan.colour.is_hdr and check_suffix(output) != MUXERS[".mkv"]
-    tagged = HVC1 if is_tagged else ()
-    run_ffmpeg([*reading, *mapped, *codecs, *tagged, *extras.outputs, *container(output)], folder=folder)
-    for path in (listing, *(part for part, _ in parts)):
-        path.unlink()
+    codecs = [*copied_picture(source, output, is_hevc=plan.colour.is_hdr), *sound_codec(plan.sound)]
+    reading = [*concat_input(folder, parts), *extras.inputs]
+    run_ffmpeg([*reading, *mapped, *codecs, *extras.outputs, *container(output)], folder=folder)

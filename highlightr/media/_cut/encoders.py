@@ -130,18 +130,9 @@ def _tried(program: str, encoder: Encoder, width: int, height: int) -> str | Non
         encoded, given = Path(folder) / "tried.mp4", Path(folder) / "given.gray"
         picture = f"testsrc2=size={width}x{height}:rate=25"
         graph = f"[0:v]split[v][g];[g]format=gray[given]{uploading(encoder)}"
-        arguments = [
-            *encoder.device,
-            "-f",
-            "lavfi",
-            "-i",
-            picture,
-            "-filter_complex",
-            graph,
-            "-map",
-            output_of(encoder),
-        ]
-        arguments += [*encoder_arguments(encoder), "-frames:v:0", str(_TRIED_FRAMES), file_url(encoded)]
+        arguments = [*encoder.device, "-f", "lavfi", "-i", picture, "-filter_complex", graph]
+        arguments += ["-map", output_of(encoder), *encoder_arguments(encoder)]
+        arguments += ["-frames:v:0", str(_TRIED_FRAMES), file_url(encoded)]
         arguments += ["-map", "[given]", "-frames:v:0", str(_TRIED_FRAMES), "-f", "rawvideo", "-pix_fmt", "gray"]
         try:
             run_ffmpeg([*arguments, file_url(given)])

@@ -14,13 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from highlightr.core.errors import CutError
+from highlightr.core.timecode import parse_timecode, write_timecode
 from highlightr.core.types import Source
 from highlightr.media._container.contents import Extra, Track
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
-from highlightr.media._cut.timecode import advance
 from highlightr.media.outputs import MUXERS, check_suffix
 from highlightr.media.subtitles import Subtitles
 
@@ -109,6 +109,16 @@ def timecode(source: Source, plan: OutputPlan, pieces: Sequence[Piece]) -> str |
     if told is None or rate is None or not pieces:
         return None
     return advance(told, Fraction(pieces[0].start_seconds), rate)
+
+
+def advance(timecode: str, seconds: Fraction, frames_per_second: Fraction) -> str | None:
+    """The timecode of the frame that is shown some time later; `None` if the first one cannot be read."""
+    counted = parse_timecode(timecode, frames_per_second)
+    if counted is None:
+        return None
+    count, drop = counted
+    later = count + round(seconds * frames_per_second)
+    return write_timecode(later, frames_per_second, drop=drop, mark=timecode[8])
 
 
 def counts_frames(source: Source, plan: OutputPlan, pieces: Sequence[Piece], output: Path) -> bool:

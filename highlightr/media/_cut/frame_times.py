@@ -19,14 +19,11 @@ from highlightr.media._cut.ticks import AIM_SECONDS
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import Stamps
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, Stamps
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-
-STEPS_BACK_SECONDS = (1, 10, 100)
-"""How far before a frame reading begins, tried in turn."""
 
 _KEYFRAMES_BACK = (1, 2, 4, 8)
 """How many keyframes before a frame reading begins, tried in turn."""
@@ -74,32 +71,29 @@ def frame_times(container: InputContainer, source: Source, stream: Any) -> Frame
     return _IndexedTimes(container, stream, index)
 
 
-class _Judge:
-    """Looks at packets in file order: whether a frame comes out right when decoding begins with the first of them."""
+def _comes_out_right(
+    nal: NalReader, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
+) -> bool:
+    """Whether a frame decodes as it should when decoding begins with the first of these packets.
 
-    def __init__(self, stream: Any) -> None:
-        self._nal = NalReader(stream.codec_context.codec.canonical_name, stream.codec_context.extradata)
+    For that a keyframe has to come that is shown no later, and early enough to recover.
 
-    def accepts(
-        self, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
-    ) -> bool:
-        """Whether a keyframe comes that is shown no later than the wanted frame, and early enough to recover.
-
-        Args:
-            read: packets and when they are shown.
-            wanted: when the frame is shown.
-            unseen: the frame itself need not be met: timestamps are beyond doubt.
-        """
-        ready: int | None = None
-        for shown, packet in read:
-            wait = self._nal.frames_to_recover(packet) if shown <= wanted else None
-            if wait is not None:
-                ready = wait if ready is None else min(ready, wait)
-            elif ready is not None:
-                ready -= 1
-            if shown == wanted or (unseen and ready is not None and ready <= 0):
-                return ready is not None and ready <= 0
-        return False
+    Args:
+        nal: of the stream.
+        read: packets in file order and when they are shown.
+        wanted: when the frame is shown.
+        unseen: the frame itself need not be met: timestamps are beyond doubt.
+    """
+    ready: int | None = None
+    for shown, packet in read:
+        wait = nal.frames_to_recover(packet) if shown <= wanted else None
+        if wait is not None:
+            ready = wait if ready is None else min(ready, wait)
+        elif ready is not None:
+            ready -= 1
+        if shown == wanted or (unseen and ready is not None and ready <= 0):
+            return ready is not None and ready <= 0
+    return False
 
 
 class _SoughtTimes:
@@ -109,7 +103,7 @@ class _SoughtTimes:
         self._container, self._stream = container, stream
         self._stamps = Stamps(container, stream)
         self._zero = start_seconds(container)
-        self._judge = _Judge(stream)
+        self._nal = NalReader.of(stream.codec_context)
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Read from a second before the piece on, or from as far back as needed."""
@@ -128,7 +122,7 @@ class _SoughtTimes:
         """The keyframe that the index names, or one before."""
         for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
             aim = shown - back
-            if aim >= 0 and self._judge.accepts(self._read(aim), shown, unseen=True):
+            if aim >= 0 and _comes_out_right(self._nal, self._read(aim), shown, unseen=True):
                 yield Reach(self._zero, self._zero + aim)
         yield Reach(self._zero)
 
@@ -147,7 +141,7 @@ class _IndexedTimes:
         self._container, self._stream, self._index = container, stream, index
         self._stamps = Stamps(container, stream)
         self._zero = start_seconds(container)
-        self._judge = _Judge(stream)
+        self._nal = NalReader.of(stream.codec_context)
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Looked up."""
@@ -163,7 +157,7 @@ class _IndexedTimes:
         keys = [key.shown for key in self._index.keyframes if key.shown <= shown]
         for aim in (shown + AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
             # Before its second keyframe a file is read from its beginning: some seek to that one instead.
-            if len(keys) > 1 and aim >= keys[1] and self._judge.accepts(self._read(aim), shown):
+            if len(keys) > 1 and aim >= keys[1] and _comes_out_right(self._nal, self._read(aim), shown):
                 yield Reach(self._zero, self._zero + aim)
         yield Reach(self._zero)
 
@@ -234,7 +228,9 @@ class _ByteTimes(_IndexedTimes):
 
         with open_range(self._path, span, name) as part:
             same = next((one for one in part.streams.video if one.id == self._stream.id), None)
-            if same is not None and self._judge.accepts(self._true(packets(part, same), recording, turns), shown):
+            if same is not None and _comes_out_right(
+                self._nal, self._true(packets(part, same), recording, turns), shown
+            ):
                 clock = recording.clock + (ahead[0] << 33) * self._index.time_base
                 yield Reach(clock, None, span, name, self._ids)
 

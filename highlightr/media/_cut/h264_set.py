@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from highlightr.media._cut.bits import BitReader
-from highlightr.media._cut.labels import read_labels
-from highlightr.media._cut.splice import Pictures
+from highlightr.media._cut.labels import Pictures, read_labels
 
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 

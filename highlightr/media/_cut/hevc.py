@@ -11,13 +11,12 @@ from typing import Any
 
 from highlightr.media._cut.bits import BitReader, escaped, ue, unit_of
 from highlightr.media._cut.codecs import PRESET
-from highlightr.media._cut.descriptions import described_units, hvcc
+from highlightr.media._cut.descriptions import hvcc
 from highlightr.media._cut.hevc_set import read_sequence_set
-from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, by_lengths, free_number, with_lengths
-from highlightr.media._decode.nal import NalReader, unescaped
+from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, Splice, by_lengths, free_number, with_lengths
+from highlightr.media._decode.nal import unescaped
 
 _VPS, _SPS, _PPS = 32, 33, 34
-_SETS = (_VPS, _SPS, _PPS)
 _SLICES = range(32)
 _RANDOM_ACCESS = range(16, 24)
 _LEADING = range(6, 10)
@@ -29,97 +28,63 @@ _PPS_NUMBERS = range(15, 31)
 """Those whose code has nine bits: eight more than that of 0, so that all behind it stays where it is in its byte."""
 
 
-class HevcSplice:
-    """Of one source.
+class HevcSplice(Splice):
+    """Of one source."""
 
-    Args:
-        stream: its video.
+    codec = "hevc"
+    parameter_sets = frozenset({_VPS, _SPS, _PPS})
 
-    Raises:
-        NotSmartError: its description is missing, or says what is not proven to splice.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        context = stream.codec_context
-        self._nal = NalReader("hevc", context.extradata)
-        try:
-            self._sets = _sets(bytes(context.extradata or b""))
-            read = [read_sequence_set(unit) for unit in self._sets if _kind(unit) == _SPS]
-            pictures = {BitReader(unit, 2).ue() for unit in self._sets if _kind(unit) == _PPS}
-            videos = {BitReader(unit, 2).u(4) for unit in self._sets if _kind(unit) == _VPS}
-        except (ValueError, IndexError) as error:
-            raise NotSmartError("its header cannot be read") from error
+    def read_sets(self) -> None:
+        """One sequence set, one video set, and picture sets."""
+        read = [read_sequence_set(unit) for unit in self.sets if self.kind(unit) == _SPS]
+        pictures = {BitReader(unit, 2).ue() for unit in self.sets if self.kind(unit) == _PPS}
+        videos = {BitReader(unit, 2).u(4) for unit in self.sets if self.kind(unit) == _VPS}
         if len(read) != 1 or len(videos) != 1 or not pictures:
             raise NotSmartError("its header does not describe one kind of pictures")
-        self._source = read[0]
-        self._source.pictures.check(of_known_profile=self._source.profile == _MAIN, profiles="main")
+        self._source, self.pictures = read[0], read[0].pictures
+        self.check_pictures(of_known_profile=self._source.profile == _MAIN, profiles="main")
         self._video = free_number(range(_MOST_SETS), videos)
         self._number = free_number(range(_MOST_SETS), {self._source.number})
         self._picture = free_number(_PPS_NUMBERS, pictures)
 
+    @staticmethod
+    def kind(unit: bytes) -> int:
+        """nal_unit_type."""
+        return unit[0] >> 1 & 63
+
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR, CRA or BLA picture."""
-        return bool(packet.is_keyframe) and self._nal.frames_to_recover(packet) == 0
+        return bool(packet.is_keyframe) and self.nal.frames_to_recover(packet) == 0
 
     def is_leading(self, packet: Any) -> bool:
         """Whether its picture is shown before the keyframe that it follows in decode order."""
-        return any(_kind(unit) in _LEADING for unit in self._nal.units(bytes(packet)))
-
-    def filters(self) -> list[str]:
-        """Filters that label pictures as the source's are."""
-        return self._source.pictures.filters()
+        return any(self.kind(unit) in _LEADING for unit in self.nal.units(bytes(packet)))
 
     def encoder(self, reorder: int) -> list[str]:
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones."""
         frames = f"bframes={3 if reorder else 0}:b-pyramid={int(reorder > 1)}:open-gop=0"
-        parameters = f"log-level=error:info=0:wpp=0:{frames}:min-cu-size={_block(self._source.pictures.shape)}"
+        parameters = f"log-level=error:info=0:wpp=0:{frames}:min-cu-size={_block(self.pictures.shape)}"
         coded = ["-c:v:0", "libx265", "-preset", PRESET, "-crf", SPLICE_CRF, "-forced-idr", "1"]
-        return [
-            *coded,
-            "-profile:v:0",
-            "main",
-            "-pix_fmt:v:0",
-            self._source.pictures.pixels,
-            "-x265-params",
-            parameters,
-        ]
+        pixels = ["-profile:v:0", "main", "-pix_fmt:v:0", self.pictures.pixels]
+        return [*coded, *pixels, "-x265-params", parameters]
 
     def description(self, encoded: bytes, _: int) -> bytes:
-        """The header of the output, with the parameter sets of both.
-
-        Raises:
-            NotSmartError: the encoder's pictures are not like the source's.
-        """
-        return hvcc([*self._sets, *(self._renumbered(unit) for unit in _sets(encoded))])
-
-    def beginning(self, packet: Any) -> bytes:
-        """A CRA picture as a BLA picture, any other as it is."""
-        return self._nal.broken_link(packet) or bytes(packet)
-
-    def copied(self, packet: bytes) -> bytes:
-        """A packet of the source, without parameter sets.
-
-        Raises:
-            NotSmartError: it brings along other ones than the file's header.
-        """
-        units = self._nal.units(packet)
-        if any(_kind(unit) in _SETS and unit not in self._sets for unit in units):
-            raise NotSmartError("its parameters change within the file")
-        return with_lengths(unit for unit in units if _kind(unit) not in _SETS)
+        """The header of the output, with the parameter sets of both."""
+        return hvcc([*self.sets, *(self._renumbered(unit) for unit in self.sets_of(encoded))])
 
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder: the picture alone, of the encoder's new parameter sets."""
-        slices = (unit for unit in by_lengths(bytes(packet)) if _kind(unit) in _SLICES)
+        slices = (unit for unit in by_lengths(bytes(packet)) if self.kind(unit) in _SLICES)
         return with_lengths(self._of_its_set(unit) for unit in slices)
 
     def _renumbered(self, unit: bytes) -> bytes:
         """A parameter set of the encoder."""
-        kind, bits = _kind(unit), BitReader(unit, 2)
+        kind, bits = self.kind(unit), BitReader(unit, 2)
         if kind == _VPS:
             return unit_of(unit[:2], f"{self._video:04b}" + bits.content()[4:])
         if kind == _SPS:
             read = read_sequence_set(unit)
-            if read.pictures != self._source.pictures or read.profile != self._source.profile or read.number:
+            if read.pictures != self.pictures or read.profile != self._source.profile or read.number:
                 raise NotSmartError("what the encoder writes is not like it")
             head, rest = bits.content()[4 : read.number_position], bits.content()[read.number_position + 1 :]
             return unit_of(unit[:2], f"{self._video:04b}{head}{ue(self._number)}{rest}")
@@ -130,7 +95,7 @@ class HevcSplice:
     def _of_its_set(self, unit: bytes) -> bytes:
         """A slice of the encoder, which names picture parameter set 0 by a bit behind one flag or two."""
         data = unescaped(unit[2:])
-        first, flags = f"{data[0]:08b}", 2 if _kind(unit) in _RANDOM_ACCESS else 1
+        first, flags = f"{data[0]:08b}", 2 if self.kind(unit) in _RANDOM_ACCESS else 1
         if first[flags] != "1":
             raise NotSmartError("what the encoder writes is not like it")
         named = int(first[:flags] + ue(self._picture) + first[flags + 1 :], 2).to_bytes(2, "big")
@@ -143,11 +108,3 @@ def _block(shape: Sequence[int]) -> int:
     shown = (width - 2 * (left + right), height - 2 * (top + bottom))
     filled = (size for size in _BLOCKS if (-shown[0] % size, -shown[1] % size) == (width - shown[0], height - shown[1]))
     return next(filled, _BLOCKS[0])
-
-
-def _sets(extradata: bytes) -> list[bytes]:
-    return [unit for unit in described_units("hevc", extradata) if _kind(unit) in _SETS]
-
-
-def _kind(unit: bytes) -> int:
-    return unit[0] >> 1 & 63

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from highlightr.media._cut.bits import BitReader
-from highlightr.media._cut.labels import read_labels
-from highlightr.media._cut.splice import Pictures
+from highlightr.media._cut.labels import Pictures, read_labels
 
 _PROFILE_BITS = 88
 _MOST_SETS = 64

@@ -6,8 +6,11 @@ In: takes. Out: arguments, each input's own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
 
 from highlightr.core.device import core_count
+from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
 from highlightr.media._cut.output_plan import OutputPlan
@@ -39,6 +42,21 @@ def take_input(source: Source, take: Take) -> list[str]:
     if reach.seek_seconds is not None:
         arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.seek_seconds)]
     return [*arguments, "-i", file_url(source.path)]
+
+
+def concat_input(folder: Path, parts: Sequence[tuple[Path, Fraction]]) -> list[str]:
+    """Files of one folder, where ffmpeg has to run, read one after the other, each for so many seconds.
+
+    Raises:
+        CutError: the list of them cannot be written.
+    """
+    listing = folder / "parts.txt"
+    lines = [f"file {part.name}\nduration {decimal(seconds)}" for part, seconds in parts]
+    try:
+        listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
+    except OSError as error:
+        raise CutError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
+    return ["-protocol_whitelist", "file", "-f", "concat", "-i", f"file:{listing.name}"]
 
 
 def _decoder_threads() -> int:

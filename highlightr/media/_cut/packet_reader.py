@@ -57,7 +57,7 @@ class PacketReader:
         self._container, self._source = container, source
         self._zero = start_seconds(container)
         self.video: Any = container.streams[source.video.index]
-        self._nal = NalReader(self.video.codec_context.codec.canonical_name, self.video.codec_context.extradata)
+        self._nal = NalReader.of(self.video.codec_context)
         self._index = None if has_own_index(source.container) else read_frame_index(source.path)
         if self._index is not None and self._index.delay:
             raise CutError(f"{source.path}: does not say when its pictures are shown; leave out --copy, or remux it")

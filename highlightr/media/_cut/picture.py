@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from highlightr.core.types import Source
-from highlightr.media._cut.appearance import appearance
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
+from highlightr.media._cut.shapes import canvas
 from highlightr.media._cut.stills import STILLS, Stills
 from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, ticks
 
@@ -52,7 +52,9 @@ def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, b
     first = ticks(take.reach.clock + take.first_frame - GUARD_SECONDS)
     end = ticks(take.reach.clock + take.stop - GUARD_SECONDS)
     whole = f"{plan.colour.deinterlace}," if plan.colour.deinterlace else ""
-    looks = appearance(source, plan.colour, plan.shapes_of(take), take.offset - began - take.start)
+    shapes = plan.shapes_of(take)
+    framed = f",{canvas(source.video, shapes, take.offset - began - take.start)}" if shapes else ""
+    looks = "".join([framed, _even(source), *(f",{each}" for each in plan.colour.filters)])
     kept = f"{whole}settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
     relative = f"if(eq(N,0),0,PTS-{lead})" if take.is_shown_at_once else f"PTS-{lead}"
@@ -62,3 +64,13 @@ def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, b
     shown = take.offset - began
     faded = plan.fade_of(take).picture(shown, shown + take.stop - take.start)
     return f"{take.input(number, source.video.index)}{kept},{dated}{looks}{faded}[v{number}]"
+
+
+def _even(source: Source) -> str:
+    """yuv420p needs even sizes: a line is cropped, or a single one doubled."""
+    width, height = source.video.width, source.video.height
+    if width % 2 == 0 and height % 2 == 0:
+        return ""
+    if min(width, height) < 2:
+        return ",scale=ceil(iw/2)*2:ceil(ih/2)*2:flags=neighbor"
+    return ",crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0:exact=1"

@@ -6,7 +6,7 @@ copied; the sound as in an exact cut. In: the plan of an exact cut. Out: the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -18,11 +18,11 @@ from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
-from highlightr.media._cut.codecs import HVC1, container, frame_rate, sound_codec
+from highlightr.media._cut.codecs import container, copied_picture, sound_codec
 from highlightr.media._cut.colour import ColourPlan
 from highlightr.media._cut.copy import decode_times, last_durations
 from highlightr.media._cut.extras import extras_folder, make_extras
-from highlightr.media._cut.inputs import batches, take_input
+from highlightr.media._cut.inputs import batches, concat_input, take_input
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import picture_graph
 from highlightr.media._cut.plan import CutPlan, Take
@@ -31,7 +31,6 @@ from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, copyable
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.media.outputs import MUXERS, check_suffix
 
 if TYPE_CHECKING:
     import av
@@ -58,26 +57,19 @@ def write_stretches(
         CutError: ffmpeg failed, or there is no room.
     """
     with extras_folder(output) as folder:
-        encoded = _encode(source, plan, stretches, splice, folder, _told(progress, cut))
+        encoded = _encode(source, plan, stretches, splice, folder, progress)
         pictures = folder / "pictures.mp4"
         _write_pictures(source, list(_ordered(stretches, encoded)), encoded, splice, cut.seconds, pictures)
         sounds = _sounds(source, plan, cut, folder)
         extras = make_extras(source, plan, cut.pieces, output, folder, 1 + bool(sounds))
         arguments = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds, *extras.inputs]
-        mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else []), "-c:v:0", "copy", *frame_rate(source)]
+        mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else [])]
+        mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
         mapped += last_durations(max(cut.shown), float(cut.seconds))
-        tagged = HVC1 if source.video.codec == "hevc" and check_suffix(output) != MUXERS[".mkv"] else ()
-        run_ffmpeg(
-            [*arguments, *mapped, *sound_codec(plan.sound), *tagged, *extras.outputs, *container(output)], folder=folder
-        )
+        codecs = [*sound_codec(plan.sound), *extras.outputs]
+        run_ffmpeg([*arguments, *mapped, *codecs, *container(output)], folder=folder)
         if progress is not None:
             progress(float(cut.seconds), float(cut.seconds))
-
-
-def _told(progress: Advance | None, cut: CutPlan) -> Callable[[float], None] | None:
-    """The hook for the share of pictures that are encoded; the rest takes little."""
-    seconds = float(cut.seconds)
-    return None if progress is None else lambda share: progress(seconds * min(share, 1.0), seconds)
 
 
 def _encode(
@@ -86,26 +78,27 @@ def _encode(
     stretches: Sequence[Stretch],
     splice: Splice,
     folder: Path,
-    told: Callable[[float], None] | None,
+    progress: Advance | None,
 ) -> list[Path]:
-    """Files that hold the pictures which are encoded anew, in order."""
+    """Files that hold the pictures which are encoded anew, in order; all that follows takes little time."""
     takes = [stretch.take for stretch in stretches if not stretch.is_copied]
-    total = sum(len(take.frames) for take in takes)
+    total, seconds = sum(len(take.frames) for take in takes), float(stretches[-1].take.output_stop)
     coded = splice.encoder(max(stretch.reorder for stretch in stretches))
-    labelled = replace(plan, colour=ColourPlan(filters=tuple(splice.filters())))
+    labelled = replace(plan, colour=ColourPlan(filters=tuple(splice.pictures.filters())))
     parts: list[Path] = []
     done = 0
     for run in batches(source, plan, takes):
         # The lengths of MP4, counted in decode times, would hide the last picture where some are out of order.
         parts.append(folder / f"part{len(parts):05d}.mkv")
         arguments = [*_encode_arguments(source, labelled, run, coded), *container(parts[-1])]
-        run_ffmpeg(arguments, progress=told and partial(_share, told, done, total))
+        run_ffmpeg(arguments, progress=progress and partial(_tell, progress, seconds, total, done))
         done += sum(len(take.frames) for take in run)
     return parts
 
 
-def _share(told: Callable[[float], None], done: int, total: int, frame: int) -> None:
-    told((done + frame) / total)
+def _tell(progress: Advance, seconds: float, total: int, done: int, frame: int) -> None:
+    """Told as the share of the summary's seconds that is the share of pictures to encode."""
+    progress(seconds * min((done + frame) / total, 1.0), seconds)
 
 
 def _encode_arguments(source: Source, plan: OutputPlan, run: Sequence[Take], coded: list[str]) -> list[str]:
@@ -228,17 +221,12 @@ def _sounds(source: Source, plan: OutputPlan, cut: CutPlan, folder: Path) -> lis
     """The sound of all pieces, as an input of ffmpeg; PCM, because AAC gains its encoder's padding at every join."""
     if not plan.sound:
         return []
-    lines = ["ffconcat version 1.0"]
+    parts = []
     for number, run in enumerate(batches(source, plan, cut.takes)):
         began, part = run[0].offset, folder / f"sound{number:05d}.mov"
         arguments = ["-copyts", *(word for take in run for word in take_input(source, take))]
         arguments += ["-filter_complex", sound_graph(plan.sound, run, began, plan.fades)]
         arguments += [word for track in range(len(plan.sound)) for word in ("-map", f"[a{track}]")]
         run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
-        lines += [f"file {part.name}", f"duration {decimal(run[-1].offset + run[-1].stop - run[-1].start - began)}"]
-    listing = folder / "sounds.txt"
-    try:
-        listing.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    except OSError as error:
-        raise CutError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
-    return ["-protocol_whitelist", "file", "-f", "concat", "-i", f"file:{listing.name}"]
+        parts.append((part, run[-1].output_stop - began))
+    return concat_input(folder, parts)

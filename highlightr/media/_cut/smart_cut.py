@@ -19,11 +19,11 @@ from highlightr.media._cut.hevc import HevcSplice
 from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import CutPlan
-from highlightr.media._cut.result import Method, Piece
+from highlightr.media._cut.result import CutResult, Method, Piece
 from highlightr.media._cut.smart import write_stretches
 from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, plan_stretches
-from highlightr.media._cut.verified import CutChoices, Written, expected, planned_cut
+from highlightr.media._cut.verified import CutChoices, expected, planned_cut
 from highlightr.media.verify import check_video
 
 _SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}
@@ -36,7 +36,7 @@ def write_smart(
     output: Path,
     choices: CutChoices,
     progress: Advance | None,
-) -> Written:
+) -> CutResult:
     """Copy what can be, encode the rest, and make sure that the file holds all of it.
 
     Raises:
@@ -60,7 +60,7 @@ def write_smart(
     if not verdict.is_as_planned:
         raise NotSmartError(verdict.fault or f"{len(verdict.missing)} pictures are missing in what was written")
     pieces = tuple(_counted(cut.pieces, stretches))
-    return Written(pieces, None, (*notes, *plan.notes, *not_kept(source, plan, pieces, output)))
+    return CutResult(output, pieces, notes=(*notes, *plan.notes, *not_kept(source, plan, pieces, output)))
 
 
 def _check(source: Source, cut: CutPlan, plan: OutputPlan) -> None:

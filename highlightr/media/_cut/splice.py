@@ -6,82 +6,112 @@ those of the output.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, ClassVar
+
+from highlightr.media._cut.descriptions import described_units
+from highlightr.media._cut.labels import Pictures
+from highlightr.media._decode.nal import NalReader
 
 SPLICE_CRF = "18"
 """Finer than where all is encoded: these pictures stand beside those that they were made from."""
-
-
-_MOST = 65_535
-"""Of the two numbers of an aspect."""
 
 
 class NotSmartError(Exception):
     """Why a source cannot be cut smart, as the rest of a sentence about it."""
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """What must be alike in both kinds; numbers as the headers have them."""
+class Splice(ABC):
+    """How one source is spliced.
 
-    shape: tuple[int, ...]
-    """Format of colour, bits per sample, size, crop."""
-    is_progressive: bool = True
-    aspect: Fraction = Fraction(0)
-    """Width of a pixel over its height; 0: not told."""
-    colour: tuple[int, ...] = (0, 2, 2, 2)
-    """Full range, primaries, transfer, matrix; 2: not told."""
+    Args:
+        stream: its video.
 
-    @property
-    def pixels(self) -> str:
-        """FFmpeg's name of the pixel format, of 8 bits with halved colour."""
-        return "yuvj420p" if self.colour[0] else "yuv420p"
+    Raises:
+        NotSmartError: its description is missing, or says what is not proven to splice.
+    """
 
-    def check(self, *, of_known_profile: bool, profiles: str) -> None:
+    codec: ClassVar[str]
+    parameter_sets: ClassVar[frozenset[int]]
+    """Types of units."""
+    pictures: Pictures
+    """What the source's are like."""
+
+    def __init__(self, stream: Any) -> None:
+        extradata = bytes(stream.codec_context.extradata or b"")
+        self.nal = NalReader(self.codec, extradata)
+        try:
+            self.sets = self.sets_of(extradata)
+            self.read_sets()
+        except (ValueError, IndexError) as error:
+            raise NotSmartError("its header cannot be read") from error
+
+    @abstractmethod
+    def read_sets(self) -> None:
+        """Look at the source's parameter sets.
+
+        Raises:
+            NotSmartError: they do not describe one kind of pictures, or one that is not proven to splice.
+            ValueError, IndexError: one breaks off.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def kind(unit: bytes) -> int:
+        """The type of a unit."""
+
+    @abstractmethod
+    def is_fresh(self, packet: Any) -> bool:
+        """Whether it holds a picture from which on nothing refers to anything before it."""
+
+    @abstractmethod
+    def is_leading(self, packet: Any) -> bool:
+        """Whether its picture is shown before the keyframe that it follows in decode order, and no other needs it."""
+
+    def check_pictures(self, *, of_known_profile: bool, profiles: str) -> None:
         """Refuse what is not proven to splice.
 
         Raises:
             NotSmartError: another profile than these, other bits or colour, or interlaced.
         """
-        if not of_known_profile or self.shape[:2] != (1, 8):
+        if not of_known_profile or self.pictures.shape[:2] != (1, 8):
             raise NotSmartError(f"its pictures are not of 8 bits with halved colour ({profiles} profile)")
-        if not self.is_progressive:
+        if not self.pictures.is_progressive:
             raise NotSmartError("its pictures may be interlaced")
 
-    def filters(self) -> list[str]:
-        """Filters that give pictures these labels."""
-        full, primaries, transfer, matrix = self.colour
-        labels = f"range={1 + full}:color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
-        return [f"setsar={self.aspect.numerator}/{self.aspect.denominator}:max={_MOST}", f"setparams={labels}"]
-
-
-class Splice(Protocol):
-    """How one source is spliced."""
-
-    def is_fresh(self, packet: Any) -> bool:
-        """Whether it holds a picture from which on nothing refers to anything before it."""
-
-    def is_leading(self, packet: Any) -> bool:
-        """Whether its picture is shown before the keyframe that it follows in decode order, and no other needs it."""
-
-    def filters(self) -> list[str]:
-        """Filters that label pictures as the source's are."""
-
+    @abstractmethod
     def encoder(self, reorder: int) -> list[str]:
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones."""
 
+    @abstractmethod
     def description(self, encoded: bytes, reorder: int) -> bytes:
-        """The header of the output, of that of the encoder's pictures and of the farthest that any is out of order."""
+        """The header of the output, of that of the encoder's pictures and of the farthest that any is out of order.
+
+        Raises:
+            NotSmartError: the encoder's pictures are not like the source's.
+        """
 
     def beginning(self, packet: Any) -> bytes:
         """The first packet of a copy, so that it takes nothing from before it; for `copied`."""
+        return self.nal.broken_link(packet) or bytes(packet)
 
     def copied(self, packet: bytes) -> bytes:
-        """A packet of the source as it stands in the output."""
+        """A packet of the source as it stands in the output, without parameter sets.
 
+        Raises:
+            NotSmartError: it brings along other ones than the file's header.
+        """
+        units = self.nal.units(packet)
+        if any(self.kind(unit) in self.parameter_sets and unit not in self.sets for unit in units):
+            raise NotSmartError("its parameters change within the file")
+        return with_lengths(unit for unit in units if self.kind(unit) not in self.parameter_sets)
+
+    def sets_of(self, extradata: bytes) -> list[bytes]:
+        """The parameter sets of a header."""
+        return [unit for unit in described_units(self.codec, extradata) if self.kind(unit) in self.parameter_sets]
+
+    @abstractmethod
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder as it stands in the output."""
 

@@ -25,7 +25,7 @@ from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output, with_encoder
 from highlightr.media._cut.plan import CutPlan, plan_encode
-from highlightr.media._cut.result import Piece
+from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.stills import Stills, plan_stills
 from highlightr.media._cut.texts import Texts, with_texts
 from highlightr.media._cut.time_notes import time_notes
@@ -60,16 +60,6 @@ class CutChoices:
         check_cut_choice(self.cut, self.encoder, hdr=self.hdr, fade=self.fade, burn=burn, mix_audio=self.mix_audio)
 
 
-@dataclass(frozen=True)
-class Written:
-    """A file that was written."""
-
-    pieces: tuple[Piece, ...]
-    stills: list[bytes] | None
-    """One per piece if asked for; `None` if not all could be had."""
-    notes: tuple[str, ...] = ()
-
-
 def write_encoded(
     source: Source,
     spans: Sequence[tuple[float, float]],
@@ -77,7 +67,7 @@ def write_encoded(
     choices: CutChoices,
     progress: Advance | None,
     still_width: int | None = None,
-) -> Written:
+) -> CutResult:
     """Encode the spans into a file and make sure that it holds them.
 
     Raises:
@@ -101,7 +91,7 @@ def _encoded(
     choices: CutChoices,
     progress: Advance | None,
     still_width: int | None,
-) -> Written:
+) -> CutResult:
     before: tuple[CutPlan, Verdict] | None = None
     for caution in (0, _SAFEST):
         cut, plan, looks, notes = planned_cut(source, spans, choices, caution, still_width)
@@ -119,7 +109,7 @@ def _encoded(
         )
     missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
     notes = (*notes, *missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
-    return Written(tuple(_counted(cut)), _per_piece(cut, stills), notes)
+    return CutResult(output, tuple(_counted(cut)), _per_piece(cut, stills), notes)
 
 
 def write_copied(
@@ -128,7 +118,7 @@ def write_copied(
     output: Path,
     progress: Advance | None,
     texts: Texts,
-) -> Written:
+) -> CutResult:
     """Copy the packets of the spans into a file and make sure that it holds them.
 
     Raises:
@@ -141,7 +131,8 @@ def write_copied(
     fault = check_video(output, _expected_copy(plan, pieces)).fault
     if fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
-    return Written(pieces, None, (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output)))
+    notes = (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output))
+    return CutResult(output, pieces, notes=notes)
 
 
 def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
@@ -216,9 +207,9 @@ def _counted(cut: CutPlan) -> Iterator[Piece]:
         yield replace(piece, encoded_pictures=sum(own))
 
 
-def _per_piece(cut: CutPlan, stills: list[bytes] | None) -> list[bytes] | None:
-    """A still for each piece; none for one that is empty."""
-    return None if stills is None else [b"" if number is None else stills[number] for number in cut.main_takes]
+def _per_piece(cut: CutPlan, stills: list[bytes] | None) -> tuple[bytes, ...]:
+    """A still for each piece, without bytes for one that is empty; none at all if some could not be had."""
+    return () if stills is None else tuple(b"" if number is None else stills[number] for number in cut.main_takes)
 
 
 def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:

@@ -129,27 +129,24 @@ class FramePicker:
         yield from self.until(seconds)
         self._shown = (frame, seconds)
 
-    def until(self, seconds: Fraction) -> Iterator[Frame]:
-        """The latest frame is on screen until then."""
-        yield from self._emit(until=seconds)
+    def until(self, seconds: Fraction | None) -> Iterator[Frame]:
+        """The latest frame is on screen until then; `None`: for all intervals that are left."""
+        if self._shown is None:
+            return
+        frame, since = self._shown
+        image = None
+        while self._index < self._count and (seconds is None or self.due(self._index) + SLACK_SECONDS < seconds):
+            image = self._converter.convert(frame) if image is None else image
+            yield Frame(self._index, float(since), image, unseen_seconds(frame, self._calm))
+            self._index += 1
 
     def needs_any(self, until: Fraction) -> bool:
         """Whether an interval that looks before that time is still open."""
         return self._index < min(self._count, interval_from(until + self._lead, self._rate))
 
     def finish(self) -> Iterator[Frame]:
-        """After the last frame: it stays on screen for all intervals that are left."""
-        yield from self._emit(until=None)
-
-    def _emit(self, until: Fraction | None) -> Iterator[Frame]:
-        if self._shown is None:
-            return
-        frame, seconds = self._shown
-        image = None
-        while self._index < self._count and (until is None or self.due(self._index) + SLACK_SECONDS < until):
-            image = self._converter.convert(frame) if image is None else image
-            yield Frame(self._index, float(seconds), image, unseen_seconds(frame, self._calm))
-            self._index += 1
+        """After the last frame: it stays on screen."""
+        return self.until(None)
 
 
 def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:

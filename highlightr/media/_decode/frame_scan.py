@@ -5,8 +5,6 @@ In: a file. Out: a `FrameIndex`, kept for as long as the file stays the same.
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence, Set
@@ -17,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import MediaError
-from highlightr.media._container.opening import best_video, packets, reading, start_seconds
+from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording
 from highlightr.media._decode.nal import NalReader
+from highlightr.media._decode.timestamps import LastFrames
 from highlightr.media._decode.ts_tables import before_tables
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ LONGEST_GAP_SECONDS = 10.0
 _BACK_SECONDS = 1.0
 """A decode time that lies this much before its stream's latest belongs to another recording."""
 
-_FASTEST_RATE = 500
-_TAIL_FRAMES = 64
 _LOOKED_AT_FRAMES = 32
 
 
@@ -76,7 +73,7 @@ def decoder_delay(path: Path) -> int | None:
         first: int | None = None
         for packet in packets(container, stream):
             first = packet.dts if first is None else first
-            frames += _decoded(packet)
+            frames += decoded(packet)
             if len(frames) >= _LOOKED_AT_FRAMES:
                 break
     shown = [frame.pts for frame in frames]
@@ -85,20 +82,12 @@ def decoder_delay(path: Path) -> int | None:
     return int(frames[0].dts - first)
 
 
-def _decoded(packet: av.Packet[Any]) -> list[Any]:
-    import av
-
-    try:
-        return list(packet.decode())
-    except av.FFmpegError:
-        return []
-
-
 @dataclass
 class _Stretch:
     """What was read of one recording."""
 
     first_byte: int
+    last_frames: LastFrames
     latest: float
     """The latest decode time of any stream."""
     earliest: Fraction
@@ -107,17 +96,6 @@ class _Stretch:
     """Display time and bytes of each."""
     keyframes: list[tuple[int, int, int]] = field(default_factory=list)
     sound: list[tuple[Fraction, int]] = field(default_factory=list)
-    tail: list[tuple[int, int]] = field(default_factory=list)
-    """(display time, duration) of the last frames."""
-
-    def stop(self, time_base: Fraction) -> Fraction:
-        """End of the frame that is shown last; where its duration is missing, the usual step stands in."""
-        recent = sorted(self.tail)[-_TAIL_FRAMES:]
-        stamp, duration = recent[-1]
-        steps = [b[0] - a[0] for a, b in itertools.pairwise(recent) if b[0] > a[0]]
-        if duration * time_base * _FASTEST_RATE < 1:
-            duration = int(statistics.median(steps)) if steps else max(duration, 1)
-        return (stamp + duration) * time_base
 
 
 class _Stretches:
@@ -126,7 +104,7 @@ class _Stretches:
     def __init__(self, stream: Any, splits: bool, delay: int | None) -> None:
         self._video, self._splits, self._delay = stream, splits, delay
         self._time_base = Fraction(stream.time_base)
-        self._nal = NalReader(stream.codec_context.codec.canonical_name, stream.codec_context.extradata)
+        self._nal = NalReader.of(stream.codec_context)
         self._stretches: list[_Stretch] = []
         self._number: dict[int, int] = {}
         self._latest: dict[int, float] = {}
@@ -150,9 +128,7 @@ class _Stretches:
 
     def _take_picture(self, stretch: _Stretch, packet: av.Packet[Any], shown: int) -> None:
         stretch.frames.append((shown, packet.size))
-        stretch.tail.append((shown, packet.duration or 0))
-        if len(stretch.tail) > 2 * _TAIL_FRAMES:
-            stretch.tail = sorted(stretch.tail)[-_TAIL_FRAMES:]
+        stretch.last_frames.push(shown, packet.duration)
         wait = self._nal.frames_to_recover(packet)
         if wait is not None:
             stretch.keyframes.append((shown, self._position.get(packet.stream.index, 0), wait))
@@ -162,12 +138,12 @@ class _Stretches:
         stamp = packet.pts if packet.pts is not None else packet.dts
         shown = (stamp or 0) * packet.time_base
         if not self._stretches:
-            self._stretches.append(_Stretch(0, seconds, shown))
+            self._begin(0, seconds, shown)
         number = self._number.get(index, len(self._stretches) - 1)
         if self._splits and self._has_jumped(index, number, seconds):
             number += 1
             if number == len(self._stretches):
-                self._stretches.append(_Stretch(self._position.get(index, 0), seconds, shown))
+                self._begin(self._position.get(index, 0), seconds, shown)
         stretch = self._stretches[number]
         stretch.latest, stretch.earliest = max(stretch.latest, seconds), min(stretch.earliest, shown)
         if self._number.get(index) != number:
@@ -175,6 +151,9 @@ class _Stretches:
             stretch.first_byte = min(stretch.first_byte, self._position.get(index, stretch.first_byte))
         self._number[index], self._latest[index] = number, seconds
         return stretch
+
+    def _begin(self, first_byte: int, seconds: float, shown: Fraction) -> None:
+        self._stretches.append(_Stretch(first_byte, LastFrames(self._time_base), seconds, shown))
 
     def _has_jumped(self, index: int, number: int, seconds: float) -> bool:
         latest = self._latest.get(index)
@@ -197,7 +176,7 @@ class _Stretches:
         keyframes, sound = list[Keyframe](), list[tuple[Fraction, int]]()
         for number, stretch in enumerate(stretches):
             stop_byte = stretches[number + 1].first_byte if number + 1 < len(stretches) else size_bytes
-            one = _after(stretch, recordings, zero, unit, stop_byte)
+            one = _after(stretch, recordings, zero, stop_byte)
             recordings.append(one)
             keys = [Keyframe(stamp * unit - one.clock, position, wait) for stamp, position, wait in stretch.keyframes]
             keyframes += sorted(keys, key=lambda key: key.shown)
@@ -205,16 +184,16 @@ class _Stretches:
         return FrameIndex(tuple(recordings), unit, self._delay, tuple(keyframes), tuple(sound))
 
 
-def _after(
-    stretch: _Stretch, before: Sequence[Recording], zero: Fraction, time_base: Fraction, stop_byte: int
-) -> Recording:
+def _after(stretch: _Stretch, before: Sequence[Recording], zero: Fraction, stop_byte: int) -> Recording:
     """A recording that begins where the picture of the one before ends; the first one at the container's zero."""
     start = before[-1].stop if before else Fraction(0)
     first_byte = stretch.first_byte if before else 0
     clock = (stretch.earliest if before else zero) - start
     frames = _decodable(sorted(stretch.frames), stretch.keyframes)
     stamps, sizes = array("q", [stamp for stamp, _ in frames]), array("q", [size for _, size in frames])
-    return Recording(first_byte, stop_byte, clock, start, max(start, stretch.stop(time_base) - clock), stamps, sizes)
+    last = stretch.last_frames.stop
+    stop = start if last is None else max(start, last - clock)
+    return Recording(first_byte, stop_byte, clock, start, stop, stamps, sizes)
 
 
 def _decodable(frames: list[tuple[int, int]], keyframes: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ class GopBoundaries:
     """Looks at every packet of one stream, in order."""
 
     def __init__(self, context: Any) -> None:
-        self._nal = NalReader(context.codec.canonical_name, context.extradata)
+        self._nal = NalReader.of(context)
         self._is_one_piece = not self._nal.is_described
         self._parameter_sets: set[bytes] = set()
         """All that packets have brought along so far, beside those of the header."""

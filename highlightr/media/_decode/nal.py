@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["NalReader", "units_between_start_codes"]
-
 _H264_PICTURES = frozenset({1, 2, 3, 4, 5})
 _H264_IDR = 5
 _HEVC_PICTURES = range(32)
@@ -50,6 +48,11 @@ class NalReader:
             fields = extradata[_LENGTH_SIZE_BYTE[codec]]
             self._length_size = (fields & 3) + 1
             self._layers = fields >> 3 & 7
+
+    @classmethod
+    def of(cls, context: Any) -> NalReader:
+        """That of a stream, given its codec context."""
+        return cls(context.codec.canonical_name, context.extradata)
 
     @property
     def is_described(self) -> bool:

@@ -43,8 +43,7 @@ class PacketFilter:
     """Judges each packet once its neighbours on screen are known; unknown ones are kept."""
 
     def __init__(self, stream: Any, start: Fraction, looks: Looks) -> None:
-        context = stream.codec_context
-        self._nal = NalReader(context.codec.canonical_name, context.extradata)
+        self._nal = NalReader.of(stream.codec_context)
         self._start = start
         self._looks = looks
         self._held: deque[av.Packet[Any]] = deque()

@@ -7,8 +7,6 @@ the program crashes, the sound ends there.
 from __future__ import annotations
 
 import subprocess
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +32,8 @@ class PipedSound:
             stderr=subprocess.DEVNULL,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the program."""
         self._process.kill()
         if self._process.stdout is not None:
             self._process.stdout.close()

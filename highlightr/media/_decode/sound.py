@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +48,9 @@ class Sound:
             one.index: Soundtrack(requests, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
         }
         self._sums = {name: _Sum(self._tracks) for name in requests} if len(self._tracks) > 1 else None
-        self._open = ExitStack()
-        self._pipes: dict[int, PipedSound] = {}
-        for one in source.audio_tracks:
-            if one.layout and not is_plain(one.layout):
-                self._pipes[one.index] = self._open.enter_context(PipedSound(source, one))
+        self._pipes = {
+            one.index: PipedSound(source, one) for one in source.audio_tracks if one.layout and not is_plain(one.layout)
+        }
         self.damaged = 0
         """Packets that were left out so far."""
 
@@ -82,7 +79,8 @@ class Sound:
 
     def stop(self) -> None:
         """End the programs that decode."""
-        self._open.close()
+        for pipe in self._pipes.values():
+            pipe.close()
 
     def _heard(self, index: int, blocks: Blocks) -> Blocks:
         if self._sums is None:

@@ -5,6 +5,8 @@ Times in and out are exact seconds (`Fraction`) from time zero.
 
 from __future__ import annotations
 
+import itertools
+import statistics
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,39 @@ if TYPE_CHECKING:
 
 STEPS_BACK_SECONDS = (1, 10, 100)
 """How far before a moment reading begins, tried in turn: seeking lands by decode order, not always early enough."""
+
+
+FASTEST_RATE = 500
+"""Frames per second beyond which a stated rate or duration is a placeholder (FLV and Matroska write 1000)."""
+
+_LAST_FRAMES = 64
+"""Of these is the last one shown, whatever the order in the file, and the usual step."""
+
+
+class LastFrames:
+    """Finds where the frame ends that is shown last."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._time_base = time_base
+        self._frames: list[tuple[int, int]] = []
+
+    def push(self, shown: int, duration: int | None) -> None:
+        """Take the next frame, in any order."""
+        self._frames.append((shown, duration or 0))
+        if len(self._frames) > 2 * _LAST_FRAMES:
+            self._frames = sorted(self._frames)[-_LAST_FRAMES:]
+
+    @property
+    def stop(self) -> Fraction | None:
+        """In seconds of the file's clock; where the duration is missing, the usual step stands in."""
+        if not self._frames:
+            return None
+        recent = sorted(self._frames)[-_LAST_FRAMES:]
+        shown, duration = recent[-1]
+        steps = [b[0] - a[0] for a, b in itertools.pairwise(recent) if b[0] > a[0]]
+        if duration * self._time_base * FASTEST_RATE < 1:
+            duration = int(statistics.median(steps)) if steps else max(duration, 1)
+        return (shown + duration) * self._time_base
 
 
 class Stamps:
