@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextlib import AbstractContextManager
 from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
@@ -15,6 +16,14 @@ Precision = Literal["fp32", "bf16", "fp16"]
 """``bf16`` and ``fp16`` run under autocast: matrix products in the short type, norms and softmax in float32."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
+    """The context in which networks are called: matrix products in the short type, unless the precision is fp32."""
+    import torch
+
+    short = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return torch.autocast(device.partition(":")[0], short, enabled=precision != "fp32")
 
 
 def check_precision(precision: str, device: str) -> Precision:

@@ -17,8 +17,6 @@ from highlightr.evaluation.mrhisum_protocol import MrHiSum, MrHiSumDAViHD, MrHiS
 from highlightr.evaluation.qvhighlights import QVHighlights
 from highlightr.evaluation.umt import TVSum, YouTubeHighlights
 
-__all__ = ["PROTOCOLS", "RANDOM_SEEDS", "evaluate_cases", "evaluate_files", "find_protocol"]
-
 RANDOM_SEEDS = 5
 """Repetitions of the random row."""
 

@@ -22,6 +22,11 @@ def padding_mask(lengths: Tensor | None, rows: int) -> Tensor | None:
     return torch.arange(rows, device=lengths.device)[None, :] >= lengths[:, None]
 
 
+def full_mask(rows: Tensor, padding: Tensor | None) -> Tensor:
+    """(batch, rows) bool: a padding mask of (batch, rows, width), also where nothing is padded."""
+    return rows.new_zeros(rows.shape[:2], dtype=torch.bool) if padding is None else padding
+
+
 def zero_padding(values: Tensor, padding: Tensor | None) -> Tensor:
     """`values` (batch, rows, width) with padded rows set to zero."""
     return values if padding is None else values.masked_fill(padding[:, :, None], 0.0)
@@ -37,6 +42,11 @@ def sinusoids(rows: int, width: int, like: Tensor) -> Tensor:
     even = torch.arange(0, width, 2, device=like.device, dtype=exact)
     angle = time * torch.exp(even * (-math.log(_LONGEST_WAVELENGTH) / width))  # (rows, width / 2)
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).to(like.dtype)
+
+
+def positions_of(rows: Tensor) -> Tensor:
+    """(rows, width) positions of (batch, rows, width)."""
+    return sinusoids(rows.shape[1], rows.shape[2], rows)
 
 
 class Attention(nn.Module):

@@ -14,9 +14,12 @@ from typing import Any, ClassVar, Literal, Self
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Query, Scores, Shot
+from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.label_bank import LabelBank
 
 QueryUse = Literal["optional", "required", "ignored"]
+
+_CLIP_TOLERANCE_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Scorer(ABC):
     """Key in the registry."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Packages of an extra that it cannot run without."""
+    config_class: ClassVar[type[FromMapping]]
+    """What settings are read into."""
     contract: Contract
 
     @classmethod
@@ -96,13 +101,18 @@ class Scorer(ABC):
         """
 
     @classmethod
-    @abstractmethod
     def contract_of(cls, config: Mapping[str, Any]) -> Contract:
         """The contract that a scorer of these settings would have, without opening it.
 
         Raises:
             ConfigError: as `from_config` for the settings.
         """
+        return cls._contract(cls.config_class.from_mapping(config))
+
+    @staticmethod
+    @abstractmethod
+    def _contract(config: Any) -> Contract:
+        """What a scorer of this configuration needs and promises."""
 
     @classmethod
     def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:  # noqa: ARG003  most have none
@@ -122,12 +132,24 @@ class Scorer(ABC):
             ConfigError: the features or the query do not fit the contract.
         """
 
+    def check(self, features: Features, query: Query | None = None) -> None:
+        """Refuse what does not fit the contract.
 
-def check_query(name: str, query: Query | None, width: int) -> None:
-    """Refuse a query of another width than `width`.
-
-    Raises:
-        ConfigError: such a query.
-    """
-    if query is not None and query.tokens.shape[1] != width:
-        raise ConfigError(f"{name} takes query tokens {width} wide, got {query.tokens.shape[1]}")
+        Raises:
+            ConfigError: clips of another length, a stream or signal that is absent or has another width, or a query of
+                another width.
+        """
+        contract, given = self.contract, {**features.streams, **features.signals}
+        seconds = contract.clip_seconds
+        if seconds is not None and abs(features.grid.clip_seconds - seconds) > _CLIP_TOLERANCE_SECONDS:
+            raise ConfigError(f"{self.name} scores clips of {seconds} s, got clips of {features.grid.clip_seconds} s")
+        for name in contract.required:
+            if name not in given:
+                names = ", ".join(sorted(given)) or "nothing"
+                raise ConfigError(f"{self.name} cannot do without {name!r}, and this video gave {names}")
+        for name, width in contract.streams.items():
+            if name in features.streams and features.streams[name].shape[1] != width:
+                raise ConfigError(f"{self.name} takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
+        width = contract.text_width or 0
+        if width and query is not None and query.tokens.shape[1] != width:
+            raise ConfigError(f"{self.name} takes query tokens {width} wide, got {query.tokens.shape[1]}")

@@ -46,6 +46,10 @@ class DebugScorer(Scorer):
             raise ConfigError(f"debug has no settings, got {sorted(config)[0]!r}")
         return cls.contract
 
+    @classmethod
+    def _contract(cls, config: Any) -> Contract:  # noqa: ARG003  there is nothing to set
+        return cls.contract
+
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
         """Score every clip; see `Scorer.score`.
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
+from highlightr.core.device import Precision, autocast
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.base import Scorer, ScorerContext
 from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
 from highlightr.scorers.notes import RANDOM_WEIGHTS
-from highlightr.scorers.sliding_window import Execution, Precision, apply_windows
+from highlightr.scorers.sliding_window import Execution, apply_windows
 from highlightr.scorers.weights import misfit
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 ConfigT = TypeVar("ConfigT", CFSumConfig, DAViHDConfig)
 
-_CLIP_TOLERANCE_SECONDS = 1e-6
 _QUERIES_AT_ONCE = 8
 """Queries in one batch; more are scored in further batches, so that memory does not grow with their number."""
 
@@ -66,11 +66,6 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         return cls(settings, context.weights, context.random_seed, context.device, context.precision)
 
     @classmethod
-    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """See `Scorer.contract_of`."""
-        return cls._contract(cls.config_class.from_mapping(config))
-
-    @classmethod
     def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
         """Per block of the network."""
         import torch
@@ -80,11 +75,6 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         with torch.device("meta"):
             network: Any = cls.network_class()(cls.config_class.from_mapping(config))
         return parameter_counts(network.blocks())
-
-    @staticmethod
-    @abstractmethod
-    def _contract(config: Any) -> Contract:
-        """What a scorer of this configuration needs and promises."""
 
     @staticmethod
     @abstractmethod
@@ -124,9 +114,8 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         if not queries:
             return []
         inputs = self._prepare(features, queries)
-        batches = self._batches(queries)
         found: list[Scores] = []
-        for batch in batches:
+        for batch in self._batches(queries):
             rows = self._score_batch(inputs, batch, features.grid.num_clips)
             for index, query in enumerate(batch):
                 own = {name: values[min(index, len(values) - 1)] for name, values in rows.items()}
@@ -144,7 +133,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
 
         def window(start: int, stop: int) -> Mapping[str, FloatArray]:
             tensors = {name: self.execution.tensor(values[start:stop]) for name, values in inputs.items()}
-            with torch.inference_mode(), self.execution.autocast():
+            with torch.inference_mode(), autocast(self.execution.device, self.execution.precision):
                 found = self._forward(tensors, queries)
             return {name: values.detach().float().cpu().numpy() for name, values in found.items()}
 
@@ -153,21 +142,6 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         if not all(np.isfinite(values).all() for values in rows.values()):
             raise ConfigError(f"{self.name} gave a value that is not finite; look for one in the features")
         return rows
-
-    def _check(self, features: Features, required: Sequence[str]) -> None:
-        """Refuse features that do not fit the contract."""
-        clip_seconds = self.contract.clip_seconds
-        if clip_seconds is not None and abs(features.grid.clip_seconds - clip_seconds) > _CLIP_TOLERANCE_SECONDS:
-            raise ConfigError(
-                f"{self.name} scores clips of {clip_seconds} s, got clips of {features.grid.clip_seconds} s"
-            )
-        for name in required:
-            if name not in features.streams and name not in features.signals:
-                given = ", ".join(sorted({*features.streams, *features.signals})) or "nothing"
-                raise ConfigError(f"{self.name} cannot do without {name!r}, and this video gave {given}")
-        for name, width in self.contract.streams.items():
-            if name in features.streams and features.streams[name].shape[1] != width:
-                raise ConfigError(f"{self.name} takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
 
     @staticmethod
     def _concatenate(features: Features, streams: Mapping[str, int]) -> FloatArray:

@@ -8,7 +8,6 @@ inside every window (a score and its parts) hold after blending.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,16 +21,6 @@ from highlightr.core.types import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PHASE_TOLERANCE", "Execution", "Precision", "apply_windows", "blend_weights", "window_starts"]
-
-
-PHASE_TOLERANCE = 0.02
-"""How far a score in [0, 1] may move, on average over clips, when the windows lie elsewhere.
-
-A network that looks no further than an eighth of a window does not move at all, rounding aside. One with attention and
-positions over the whole window sees other neighbours when the window moves. The tests hold both published
-architectures, with weights as drawn, to this on features that are pure noise, the worst case: the debug presets moved
-by 0.0004 (cfsum) and 0.006 (davihd). Weights far larger than those drawn can exceed it."""
 
 _MARGIN = 1 / 8
 """Share of a window at each inner end that has no weight: clips there lack context on one side."""
@@ -131,13 +120,6 @@ class Execution:
 
         if not torch.cuda.is_available():
             raise ConfigError(f"device {self.device!r} was asked for, but no CUDA device is available; use cpu")
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """The context in which the network is called."""
-        import torch
-
-        short = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
-        return torch.autocast(self.device.partition(":")[0], short, enabled=self.precision != "fp32")
 
     def tensor(self, values: npt.NDArray[np.float32]) -> torch.Tensor:
         """A float32 tensor on the device, of its own memory."""

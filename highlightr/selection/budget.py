@@ -14,9 +14,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.selection.options import SelectionOptions
-from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, join_touching
-
-__all__ = ["knapsack", "select_shots"]
+from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
 
 UNIT_SECONDS = 0.001
 """Lengths are exact to this where the table allows."""
@@ -89,9 +87,7 @@ def _trace_back(
     return tuple(reversed(chosen))
 
 
-def select_shots(
-    pieces: Pieces, options: SelectionOptions, budget: float, eligible: npt.NDArray[np.bool_]
-) -> list[Span]:
+def select_shots(pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask) -> list[Span]:
     """Choose whole shots by value under the budget, among those whose pieces are all eligible; what meets is joined.
 
     A shot's value is the mean score of its clips, its weight its length. What the table's units left unused goes to
@@ -122,7 +118,7 @@ def _split_long_shots(pieces: Pieces, options: SelectionOptions, budget: float) 
     return spans
 
 
-def _whole(pieces: Pieces, span: Span, eligible: npt.NDArray[np.bool_]) -> bool:
+def _whole(pieces: Pieces, span: Span, eligible: Mask) -> bool:
     first, last = pieces.index_at(span.start), pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
     return bool(eligible[first : last + 1].all())
 

@@ -10,19 +10,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.repeats import Looks
-from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, join_touching
+from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
 
 HALF_PROMINENCE = 0.5
 """A moment reaches as far as scores stay above this part of the way from the video's median to the peak."""
 
 FRAGMENT_SECONDS = 1.0
 """Less of a neighbouring shot than this looks like a fault, so it is left out."""
-
-Mask = npt.NDArray[np.bool_]
 
 
 def select_moments(
@@ -110,7 +107,7 @@ class _Moments:
 
     def _within(self, span: Span) -> Mask:
         """(P,) pieces whose middle lies in a span."""
-        middles = (self._pieces.edges[:-1] + self._pieces.edges[1:]) / 2
+        middles = self._pieces.middles
         return np.asarray((middles >= span.start) & (middles < span.stop))
 
     def _room_around(self, peak: int) -> Span:
@@ -212,11 +209,8 @@ class _Moments:
                 continue  # Nothing to spend, or joined to a neighbour in the meantime.
             first, last = self._pieces.index_at(span.start), self._pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
             free = self._free_stretch(first, last)
-            shot_start, shot_stop = (
-                self._pieces.shot_at(span.start).start,
-                self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS).stop,
-            )
-            limits = Span(max(free.start, shot_start), min(free.stop, shot_stop))
+            start, stop = self._pieces.shot_at(span.start), self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
+            limits = Span(max(free.start, start.start), min(free.stop, stop.stop))
             longer = self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0)
             self._rest += span.seconds + self._margin
             self._take(longer)

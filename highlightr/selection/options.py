@@ -12,8 +12,6 @@ from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
 
-__all__ = ["DEFAULT_RATIO", "SHORTEST_SUMMARY_SECONDS", "AnalysisMode", "Detector", "Mode", "Order", "SelectionOptions"]
-
 Mode = Literal["moments", "knapsack"]
 Detector = Literal["cheap", "transnetv2"]
 AnalysisMode = Literal["auto", "exact"]

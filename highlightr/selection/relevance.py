@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.selection.options import SelectionOptions
-from highlightr.selection.spans import Pieces, Span
+from highlightr.selection.spans import Mask, Pieces, Span
 
 RELEVANT_LOG_ODDS = 0.85
 """A scene answers a query too if its log-odds lie no further than this below the best scene's. Chosen on the tuning
@@ -21,8 +21,6 @@ half of edit_quality: from 0.6 to here half of the queries still get nothing but
 kept; at 1.0 they do not."""
 
 _LEAST_SCORE = 1e-6
-
-Mask = npt.NDArray[np.bool_]
 
 
 def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, Mask]:
@@ -37,7 +35,7 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
             pieces = pieces.split_at(time)
-    middles = (pieces.edges[:-1] + pieces.edges[1:]) / 2
+    middles = pieces.middles
     allowed = _inside(middles, options.range) if options.range else np.ones(len(middles), dtype=bool)
     allowed &= ~_inside(middles, options.exclude)
     if not allowed.any():
@@ -56,7 +54,7 @@ def relevant_pieces(pieces: Pieces, allowed: Mask) -> Mask:
     """(P,) the pieces of scenes that answer the query nearly as well as the best allowed one; never none."""
     spans = [Span(*edges) for edges in pairwise(pieces.unit_edges.tolist())]
     odds = _log_odds(np.array([pieces.mean_score(span) for span in spans]))
-    middles = (pieces.edges[:-1] + pieces.edges[1:]) / 2
+    middles = pieces.middles
     unit_odds = odds[np.searchsorted(pieces.unit_edges, middles, side="right") - 1]
     return np.asarray(allowed & (unit_odds >= unit_odds[allowed].max() - RELEVANT_LOG_ODDS))
 

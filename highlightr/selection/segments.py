@@ -27,11 +27,9 @@ from highlightr.selection.edges import (
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
-from highlightr.selection.relevance import Mask, allowed_pieces, relevant_pieces
+from highlightr.selection.relevance import allowed_pieces, relevant_pieces
 from highlightr.selection.repeats import Looks
-from highlightr.selection.spans import EPSILON_SECONDS, Pieces, Span, clip_overlaps, cut_into_pieces
-
-__all__ = ["segments_of", "select_segments"]
+from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps, cut_into_pieces
 
 
 def select_segments(
@@ -64,7 +62,8 @@ def select_segments(
     options = options or SelectionOptions()
     pauses_of = _pauses(scores, features, transcript, answering=answering)
     spans = _choose(scores, shots, options, pauses_of, answering=answering)
-    return _ranked([_segment(scores, span) for span in spans], options)
+    ranked = _ranked(scores, spans)
+    return ranked if options.order == "time" else tuple(sorted(ranked, key=lambda segment: segment.rank))
 
 
 def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
@@ -80,10 +79,7 @@ def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
                 f"segment {number} must begin before it ends, within the video (0 to {duration:g} s); "
                 f"got {span.start:g} to {span.stop:g}"
             )
-    segments = [_segment(scores, span) for span in spans]
-    best_first = sorted(range(len(segments)), key=lambda index: (-segments[index].score, segments[index].start_seconds))
-    ranks = {index: rank for rank, index in enumerate(best_first, start=1)}
-    return tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
+    return _ranked(scores, spans)
 
 
 @dataclass(frozen=True)
@@ -218,13 +214,12 @@ def _with_margin(spans: Sequence[Span], canvas: Canvas, margin: tuple[float, flo
     return longer
 
 
-def _ranked(segments: Sequence[Segment], options: SelectionOptions) -> tuple[Segment, ...]:
-    """Numbered by score, in the order that was asked for; equal scores in order of time."""
-    best_first = sorted(segments, key=lambda segment: (-segment.score, segment.start_seconds))
-    numbered = [replace(segment, rank=rank) for rank, segment in enumerate(best_first, start=1)]
-    if options.order == "time":
-        numbered.sort(key=lambda segment: segment.start_seconds)
-    return tuple(numbered)
+def _ranked(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
+    """The spans as segments in their order, numbered by score; equal scores in order of time."""
+    segments = [_segment(scores, span) for span in spans]
+    best_first = sorted(range(len(segments)), key=lambda index: (-segments[index].score, segments[index].start_seconds))
+    ranks = {index: rank for rank, index in enumerate(best_first, start=1)}
+    return tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
 
 
 def _segment(scores: Scores, span: Span) -> Segment:

@@ -18,8 +18,6 @@ from highlightr.media.blends import REPEATED_FRAME
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, change_strength
 from highlightr.selection.options import Detector
 
-__all__ = ["boundaries_from_change", "detect_shots", "find_shots", "shots_from_boundaries", "shots_from_probability"]
-
 ENOUGH = ((0.32, 3.0), (0.4, 1.5), (0.75, 0.0))
 """A change of such a strength (see `change_strength`) is a cut where it is so many times what changes around it."""
 

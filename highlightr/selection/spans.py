@@ -26,6 +26,10 @@ WALL_BORDER = 0.3
 """Chance from which two moments that meet stay two: below, they play as one."""
 
 
+Mask = npt.NDArray[np.bool_]
+"""(P,) a yes or no for each piece."""
+
+
 class Span(NamedTuple):
     """``[start, stop)`` in seconds."""
 
@@ -58,6 +62,11 @@ class Pieces:
     def stop(self) -> float:
         """The duration."""
         return float(self.edges[-1])
+
+    @property
+    def middles(self) -> npt.NDArray[np.float64]:
+        """(P,) of each piece."""
+        return (self.edges[:-1] + self.edges[1:]) / 2
 
     def index_at(self, seconds: float) -> int:
         """The piece that holds a time; the nearest one for times outside."""

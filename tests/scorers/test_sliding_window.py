@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 
 from highlightr.core.errors import ConfigError
 from highlightr.scorers import ScorerContext, create_scorer
-from highlightr.scorers.sliding_window import PHASE_TOLERANCE, Execution, apply_windows, blend_weights, window_starts
+from highlightr.scorers.sliding_window import Execution, apply_windows, blend_weights, window_starts
 from tests.scorers import factories
 
 TWO_HOURS = 7200
+
+PHASE_TOLERANCE = 0.02
+"""How far a score in [0, 1] may move, on average over clips, when the windows lie elsewhere: attention over a whole
+window sees other neighbours then. On pure noise, the worst case, and with weights as drawn, the debug presets moved by
+0.0004 (cfsum) and 0.006 (davihd)."""
 
 
 @given(num_clips=st.integers(1, 700), longest=st.integers(1, 160))

@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.neural import reasons_of
-from highlightr.scorers.weights import misfit
+from highlightr.scorers.weights import check_tensors
 
 _SEEN = ("visual", "looks like what was marked")
 _HEARD = ("audio", "sounds like what was marked")
@@ -66,16 +66,12 @@ class CFSumLinearScorer(Scorer):
     """
 
     name: ClassVar[str] = "cfsum-linear"
+    config_class = CFSumLinearConfig
 
     def __init__(self, tensors: Mapping[str, FloatArray], config: CFSumLinearConfig, origin: str) -> None:
-        shapes = linear_tensor_shapes(config)
-        problem = misfit(shapes, {name: value.shape for name, value in tensors.items()})
-        if problem is None and not all(np.isfinite(value).all() for value in tensors.values()):
-            problem = "it holds a value that is not finite"
-        if problem is not None:
-            raise WeightsError(f"{origin} does not fit cfsum-linear: {problem}; train it again")
+        check_tensors(self.name, origin, linear_tensor_shapes(config), tensors)
         self.config, self._tensors = config, tensors
-        self.contract = self.contract_of(config.to_mapping())
+        self.contract = self._contract(config)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> CFSumLinearScorer:
@@ -84,11 +80,9 @@ class CFSumLinearScorer(Scorer):
             raise ConfigError("cfsum-linear runs on trained weights, and none were given")
         return cls(read_tensors(context.weights), CFSumLinearConfig.from_mapping(config), str(context.weights))
 
-    @classmethod
-    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """See `Scorer.contract_of`."""
-        made = CFSumLinearConfig.from_mapping(config)
-        return Contract(made.streams, {}, tuple(made.required), "ignored", None, made.clip_seconds)
+    @staticmethod
+    def _contract(config: CFSumLinearConfig) -> Contract:
+        return Contract(config.streams, {}, tuple(config.required), "ignored", None, config.clip_seconds)
 
     @classmethod
     def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
@@ -102,8 +96,8 @@ class CFSumLinearScorer(Scorer):
         Raises:
             ConfigError: a required stream that the video lacks, or one of another width.
         """
-        parts = {name: self._term(name, width, features) for name, width in self.config.streams.items()}
-        kept = {name: part for name, part in parts.items() if part is not None}
+        self.check(features)
+        kept = {name: self._term(name, features) for name in self.config.streams if name in features.streams}
         total = np.sum(list(kept.values()), axis=0) + self._tensors["offset"][0]
         if not np.isfinite(total).all():
             raise ConfigError("cfsum-linear gave a value that is not finite; look for one in the features")
@@ -111,13 +105,6 @@ class CFSumLinearScorer(Scorer):
         bias = np.full(features.grid.num_clips, self._tensors["offset"][0], dtype=np.float32)
         return Scores(features.grid, np.clip(total, 0, 1).astype(np.float32), kept | {"bias": bias}, reasons)
 
-    def _term(self, name: str, width: int, features: Features) -> FloatArray | None:
-        if name not in features.streams:
-            if name in self.config.required:
-                raise ConfigError(f"cfsum-linear cannot do without {name!r}, and this video lacks it")
-            return None
-        values = features.streams[name]
-        if values.shape[1] != width:
-            raise ConfigError(f"cfsum-linear takes {name!r} {width} wide, got {values.shape[1]}")
+    def _term(self, name: str, features: Features) -> FloatArray:
         mean, weight = self._tensors[f"{name}.mean"], self._tensors[f"{name}.weight"]
-        return np.asarray((unit_rows(values) - mean) @ weight, dtype=np.float32)
+        return np.asarray((unit_rows(features.streams[name]) - mean) @ weight, dtype=np.float32)

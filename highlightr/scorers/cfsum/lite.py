@@ -17,17 +17,17 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer, ScorerContext, check_query
+from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, not_english
 from highlightr.scorers.sounds import heard
-from highlightr.scorers.weights import misfit
+from highlightr.scorers.weights import check_tensors
 
 _PICTURE_CLASSES = 1000
 _BORDERS = "borders."
@@ -69,12 +69,7 @@ class LinearWeights:
             WeightsError: tensors that do not fit the configuration, or a value that is not finite.
         """
         shapes = linear_shapes(config)
-        problem = misfit(shapes, {name: value.shape for name, value in tensors.items()})
-        if problem is None:
-            broken = sorted(name for name, value in tensors.items() if not np.isfinite(value).all())
-            problem = f"{broken[0]!r} holds a value that is not finite" if broken else None
-        if problem is not None:
-            raise WeightsError(f"{origin} does not fit cfsum-lite: {problem}; fetch or train it again")
+        check_tensors("cfsum-lite", origin, shapes, tensors)
         values = {name: np.asarray(value, dtype=np.float32) for name, value in tensors.items()}
         borders = {name.removeprefix(_BORDERS): values.pop(name) for name in shapes if name.startswith(_BORDERS)}
         return cls(**values, borders=SceneBorders(**borders))
@@ -125,6 +120,7 @@ class CFSumLiteScorer(Scorer):
     """
 
     name: ClassVar[str] = "cfsum-lite"
+    config_class = CFSumLiteConfig
 
     def __init__(
         self,
@@ -147,11 +143,6 @@ class CFSumLiteScorer(Scorer):
         imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
         weights = LinearWeights.from_tensors(read_tensors(context.weights), settings, str(context.weights))
         return cls(imagenet, audioset, weights, settings)
-
-    @classmethod
-    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """See `Scorer.contract_of`."""
-        return cls._contract(CFSumLiteConfig.from_mapping(config))
 
     @classmethod
     def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
@@ -182,7 +173,7 @@ class CFSumLiteScorer(Scorer):
         """
         if query is None:
             raise ConfigError("cfsum-lite scores clips by how they answer a query, and none was given: use --query")
-        self._check(features, query)
+        self.check(features, query)
         classes, weights = self._senses(features)
         chances = self.borders(features, shots)
         pooled = {kind: rows[0] for kind, rows in self._pooled(features, [query], classes, weights, chances).items()}
@@ -201,7 +192,7 @@ class CFSumLiteScorer(Scorer):
         The log of both senses' evidence, above what each query gets from ordinary footage.
         """
         for query in queries:
-            self._check(features, query)
+            self.check(features, query)
         pooled = self._pooled(features, queries, *self._senses(features), self.borders(features, shots))
         return np.asarray(np.log(_together(pooled)) - self._usual(queries)[:, None], dtype=np.float32)
 
@@ -295,16 +286,3 @@ class CFSumLiteScorer(Scorer):
         temperature, largest = self.config.common_temperature, rows.max(axis=1, keepdims=True)
         soft = np.log(np.exp(temperature * (rows - largest)).mean(axis=1, keepdims=True)) / temperature + largest
         return np.asarray(self.config.common_share * soft, dtype=np.float32)
-
-    def _check(self, features: Features, query: Query) -> None:
-        for name, width in self.contract.streams.items():
-            if name in self.contract.required and name not in features.streams:
-                given = ", ".join(sorted(features.streams)) or "nothing"
-                raise ConfigError(f"cfsum-lite cannot do without {name!r}, and this video gave {given}")
-            if name in features.streams and features.streams[name].shape[1] != width:
-                raise ConfigError(f"cfsum-lite takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
-        if abs(features.grid.clip_seconds - self.config.clip_seconds) > 1e-6:
-            raise ConfigError(
-                f"cfsum-lite scores clips of {self.config.clip_seconds} s, got clips of {features.grid.clip_seconds} s"
-            )
-        check_query("cfsum-lite", query, self.config.text_width)

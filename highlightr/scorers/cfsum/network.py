@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from highlightr.scorers.attention import Attention, padding_mask, parameter_counts, sinusoids, zero_padding
+from highlightr.scorers.attention import (
+    Attention,
+    full_mask,
+    padding_mask,
+    parameter_counts,
+    positions_of,
+    zero_padding,
+)
 from highlightr.scorers.configs import CFSumConfig
 
 OMEGA = {"video": 2.0, "audio": 1.0}
@@ -78,7 +85,7 @@ class ModalAutoencoder(nn.Module):
 
     def forward(self, values: Tensor, padding: Tensor | None) -> Tensor:
         """(B, rows, width) to the same shape."""
-        positions = sinusoids(values.shape[1], values.shape[2], values)
+        positions = positions_of(values)
         attended, _ = self.attention(values, values, (positions, positions), padding, False)
         out: Tensor = self.mlp(attended + values)
         return out
@@ -102,15 +109,11 @@ class ModalFusion(nn.Module):
     def forward(self, rows: Rows, padding: Mapping[str, Tensor | None]) -> Rows:
         """Fuse the modalities that are present."""
         joined = torch.cat(list(rows.values()), dim=1)
-        positions = torch.cat([sinusoids(part.shape[1], part.shape[2], part) for part in rows.values()])
-        masks = [_mask(part, padding[name]) for name, part in rows.items()]
+        positions = torch.cat([positions_of(part) for part in rows.values()])
+        masks = [full_mask(part, padding[name]) for name, part in rows.items()]
         attended, _ = self.attention(joined, joined, (positions, positions), torch.cat(masks, dim=1), False)
         split = (attended + joined).split([part.shape[1] for part in rows.values()], dim=1)
         return {name: self.feed_forward[name](part) for name, part in zip(rows, split, strict=True)}
-
-
-def _mask(rows: Tensor, padding: Tensor | None) -> Tensor:
-    return rows.new_zeros(rows.shape[:2], dtype=torch.bool) if padding is None else padding
 
 
 def interaction_pairs(modalities: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -142,11 +145,7 @@ class FeatureInteraction(nn.Module):
         self, asking: Tensor, asked: Tensor, padding: Tensor | None, explain: bool
     ) -> tuple[Tensor, Tensor | None]:
         """(B, N, width) asks (B, rows, width): z (B, N, width) and, explained, weights (B, N, rows)."""
-        positions = (
-            sinusoids(asking.shape[1], asking.shape[2], asking),
-            sinusoids(asked.shape[1], asked.shape[2], asked),
-        )
-        z, weights = self.attention(asking, asked, positions, padding, explain)
+        z, weights = self.attention(asking, asked, (positions_of(asking), positions_of(asked)), padding, explain)
         return z, weights
 
 

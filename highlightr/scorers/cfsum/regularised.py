@@ -15,8 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from highlightr.scorers.attention import Attention, padding_mask, parameter_counts, sinusoids, zero_padding
-from highlightr.scorers.cfsum.network import OMEGA, CFSumOutput, interaction_pairs
+from highlightr.scorers.attention import (
+    Attention,
+    full_mask,
+    padding_mask,
+    parameter_counts,
+    positions_of,
+    zero_padding,
+)
+from highlightr.scorers.cfsum.network import OMEGA, CFSumOutput, Rows, interaction_pairs
 from highlightr.scorers.configs import CFSumConfig
 
 _PLACE_WAVES = 8
@@ -26,7 +33,6 @@ PLACE_WIDTH = 2 * _PLACE_WAVES
 _SIMILARITY_GAIN = 5.0
 """Where the linear path's weight starts: similarities lie in [-1, 1], logits in about ±5."""
 
-Rows = dict[str, Tensor]
 Padding = Mapping[str, Tensor | None]
 
 
@@ -52,14 +58,6 @@ def smoothed(values: Tensor, deviation: float, padding: Tensor | None) -> Tensor
     total = functional.conv1d((values * valid)[:, None], weights, padding=reach)[:, 0]
     share = functional.conv1d(valid[:, None], weights, padding=reach)[:, 0]
     return valid * total / share.clamp_min(torch.finfo(share.dtype).tiny)
-
-
-def _positions(rows: Tensor) -> Tensor:
-    return sinusoids(rows.shape[1], rows.shape[2], rows)
-
-
-def _mask(rows: Tensor, padding: Tensor | None) -> Tensor:
-    return rows.new_zeros(rows.shape[:2], dtype=torch.bool) if padding is None else padding
 
 
 class _Input(nn.Module):
@@ -99,7 +97,7 @@ class _Attend(nn.Module):
         explain: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """(B, M, width) and (B, L, width) to (B, M, width) and, explained, weights (B, M, L)."""
-        places = positions or (_positions(rows), _positions(others))
+        places = positions or (positions_of(rows), positions_of(others))
         attended, weights = self.attention(rows, others, places, padding, explain)
         return self.norm(rows + self.dropout(attended)), weights
 
@@ -161,8 +159,8 @@ class _Fusion(nn.Module):
     def forward(self, rows: Rows, padding: Padding) -> Rows:
         """Fuse the modalities that are present."""
         joined = torch.cat(list(rows.values()), dim=1)
-        places = torch.cat([_positions(part) for part in rows.values()])
-        masks = [_mask(part, padding[name]) for name, part in rows.items()]
+        places = torch.cat([positions_of(part) for part in rows.values()])
+        masks = [full_mask(part, padding[name]) for name, part in rows.items()]
         fused, _ = self.attend(joined, joined, torch.cat(masks, dim=1), (places, places))
         split = fused.split([part.shape[1] for part in rows.values()], dim=1)
         return {name: self.feed[name](part) for name, part in zip(rows, split, strict=True)}

@@ -15,7 +15,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, TimeGrid
-from highlightr.scorers.base import Contract, check_query
+from highlightr.scorers.base import Contract
 from highlightr.scorers.configs import CFSumConfig
 from highlightr.scorers.neural import NeuralScorer, reasons_of
 
@@ -57,12 +57,10 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         return _network
 
     def _prepare(self, features: Features, queries: Sequence[Query | None]) -> Mapping[str, FloatArray]:
-        self._check(features, self.contract.required)
         for query in queries:
+            self.check(features, query)
             if self.contract.query == "required" and query is None:
                 raise ConfigError("cfsum scores clips by how they answer a query, and none was given: use --query")
-            if self.contract.text_width is not None:
-                check_query(self.name, query, self.contract.text_width)
         found = {}
         for modality in ("video", "audio"):
             streams = self.config.streams(modality)

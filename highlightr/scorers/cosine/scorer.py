@@ -16,7 +16,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
-from highlightr.scorers.base import Contract, Scorer, ScorerContext, check_query
+from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import UNCALIBRATED
@@ -70,6 +70,7 @@ class CosineScorer(Scorer):
     """
 
     name: ClassVar[str] = "cosine"
+    config_class = CosineConfig
 
     def __init__(self, imagenet: LabelBank, audioset: LabelBank, scale: float, config: CosineConfig) -> None:
         self.config, self._scale = config, scale
@@ -86,11 +87,6 @@ class CosineScorer(Scorer):
         if scale is None:
             raise ConfigError("cosine needs a text encoder that was trained with pictures: text: clip-prompted")
         return cls(imagenet, audioset, scale, settings)
-
-    @classmethod
-    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """See `Scorer.contract_of`."""
-        return cls._contract(CosineConfig.from_mapping(config))
 
     @staticmethod
     def _contract(config: CosineConfig) -> Contract:
@@ -113,7 +109,9 @@ class CosineScorer(Scorer):
         """
         if query is None:
             raise ConfigError("cosine scores clips by how they answer a query, and none was given: use --query")
-        self._check(features, query)
+        self.check(features, query)
+        if not np.isfinite(features.streams[self.config.image_stream]).all():
+            raise ConfigError("cosine gave a value that is not finite; look for one in the features")
         audio = self.config.audio_share if "yamnet" in features.streams else 0.0
         weights = {"visual": 1 - audio, "audio": audio}
         pooled = {
@@ -161,17 +159,6 @@ class CosineScorer(Scorer):
             if stream in features.streams and kind in parts
         }
         return label_reasons(evidence, parts) if evidence else ()
-
-    def _check(self, features: Features, query: Query) -> None:
-        for name, width in self.contract.streams.items():
-            if name in self.contract.required and name not in features.streams:
-                given = ", ".join(sorted(features.streams)) or "nothing"
-                raise ConfigError(f"cosine cannot do without {name!r}, and this video gave {given}")
-            if name in features.streams and features.streams[name].shape[1] != width:
-                raise ConfigError(f"cosine takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
-        check_query("cosine", query, self.config.image_width)
-        if not np.isfinite(features.streams[self.config.image_stream]).all():
-            raise ConfigError("cosine gave a value that is not finite; look for one in the features")
 
 
 def _shares(values: FloatArray, log_odds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

@@ -86,7 +86,7 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
         features: Features,
         queries: Sequence[Query | None],  # noqa: ARG002 - it takes none
     ) -> Mapping[str, FloatArray]:
-        self._check(features, self.contract.required)
+        self.check(features)
         found = {}
         if "visual" in self.config.pathways:
             found["visual"] = self._concatenate(features, self.config.visual_streams)

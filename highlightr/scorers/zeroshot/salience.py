@@ -13,7 +13,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Reason
-from highlightr.scorers.label_bank import Evidence, first_name, strongest
+from highlightr.scorers.label_bank import Evidence, Reasons, first_name, strongest
 from highlightr.scorers.sounds import heard
 
 PART_WEIGHTS: Mapping[str, float] = {"sounds": 0.4, "dynamics": 0.5, "motion": 0.05, "novelty": 0.05}
@@ -69,8 +69,6 @@ _FLOORS = {"audio_dynamics": 3.0, "motion": 0.1, "novelty": 0.05}
 per second and a twentieth of full scale are what noise and compression alone can make."""
 
 _LEAST_REASON = 0.05
-
-Reasons = tuple[tuple[Reason, ...], ...]
 
 
 def salience(features: Features, sound_names: tuple[str, ...]) -> tuple[dict[str, FloatArray], Reasons]:

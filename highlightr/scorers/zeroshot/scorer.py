@@ -71,6 +71,7 @@ class ZeroShotScorer(Scorer):
     """From features (and a query) to scores, without training."""
 
     name: ClassVar[str] = "zeroshot"
+    config_class = ZeroShotConfig
     contract = Contract(streams={"imagenet": 1000, "yamnet": 521, "audio_dynamics": 4, "motion": 2, "novelty": 1})
 
     def __init__(self, imagenet: LabelBank, audioset: LabelBank, config: ZeroShotConfig | None = None) -> None:
@@ -85,9 +86,7 @@ class ZeroShotScorer(Scorer):
         return cls(context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet"), settings)
 
     @classmethod
-    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """The same whatever the settings, which are checked."""
-        ZeroShotConfig.from_mapping(config)
+    def _contract(cls, config: ZeroShotConfig) -> Contract:  # noqa: ARG003  the same whatever the settings
         return cls.contract
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
