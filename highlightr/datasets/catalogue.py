@@ -88,7 +88,7 @@ CATALOGUE: Mapping[str, DatasetFacts] = {
         "CC BY 4.0 (stated by its page), with YouTube's terms of service",
         (
             "mr_hisum.h5 with the features added by its preprocess.py, mr_hisum_split.json; or both in dataset",
-            "sound, which nobody releases: cnn14_16k/VIDEO.npy and davihd_mel/VIDEO.npz, of your copies of the videos:",
+            "sound, which is not released: cnn14_16k/VIDEO.npy and davihd_mel/VIDEO.npz, of your copies of the videos:",
             "highlightr extract VIDEOS --features cnn14-16k,davihd-mel --clip-seconds 1 --format npy --out DIR",
         ),
         "davihd-mrhisum",

@@ -64,7 +64,7 @@ PLACES: Mapping[str, tuple[Places, ...]] = {
         {"mr-hisum": "dataset/mr_hisum.h5", "flat": "mr_hisum.h5"},
     ),
 }
-"""Data set to its kinds of feature file. Nobody releases Mr.HiSum's sound: it may lie where `highlightr extract`,
+"""Data set to its kinds of feature file. Mr.HiSum is released without sound: it may lie where `highlightr extract`,
 DAViHD's scripts or UMT put such features."""
 
 _FOLDERS = {

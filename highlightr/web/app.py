@@ -20,8 +20,6 @@ from highlightr.web.pages import Pages
 from highlightr.web.shared import Studio
 from highlightr.web.stills import BusyError
 
-__all__ = ["Studio", "make_app"]
-
 Answer = Callable[[Request], Awaitable[Response]]
 
 

@@ -20,9 +20,10 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.progress import ProgressHook
 from highlightr.pipeline import Highlighter
 from highlightr.web.analyst import Analyst
-from highlightr.web.app import Studio, make_app
+from highlightr.web.app import make_app
 from highlightr.web.guard import Access
 from highlightr.web.library import Library
+from highlightr.web.shared import Studio
 from highlightr.zoo.speech_models import check_speech_model
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def serve(
     announce(prepared.url)
     if address.host not in (DEFAULT_HOST, "localhost", "::1"):
         logger.warning(
-            "--host %s lets other machines reach the studio; whoever has the token edits your files", address.host
+            "--host %s lets other machines reach the studio; anyone with the token can change your files", address.host
         )
     if browser:
         webbrowser.open(prepared.url)

@@ -5,7 +5,7 @@ import { snapped } from "./edit.js";
 const { clock } = Timeline;
 const SNAP_PIXELS = 9;
 
-// Whoever extends it tells `time` of an event, `percent` of a time, and from where to where the view goes.
+// To extend it, give `time` of an event, `percent` of a time, and from where to where the view goes.
 export class Track {
   constructor(page) {
     this.page = page;
