@@ -29,7 +29,7 @@ from highlightr.features import (
     extractor_class,
     text_encoder_class,
 )
-from highlightr.features.base import ExtractorOrigin
+from highlightr.features.base import ExtractorOrigin, check_query
 from highlightr.features.cache import FeatureCache
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.features.lite.minilm import MiniLM
@@ -117,8 +117,8 @@ class Models:
         Raises:
             ConfigError: an empty query, or none where the scorer needs one.
         """
-        if query is not None and not query.strip():
-            raise ConfigError("the query is empty; write what to look for, or leave --query out")
+        if query is not None:
+            check_query(query)
         if query is None and self._use_of(query) == "required":
             raise ConfigError(f"{self._named(query)} needs a query: --query 'what to look for'")
 

@@ -25,16 +25,6 @@ from highlightr.media.cut_choices import check_cut_choice
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo.speech_models import check_speech_model
 
-__all__ = [
-    "SummarizeOptions",
-    "TimelineFormat",
-    "Transition",
-    "merged_options",
-    "option_help",
-    "parse_margin",
-    "parse_spans",
-]
-
 logger = logging.getLogger(__name__)
 
 Transition = Literal["none", "fade"]

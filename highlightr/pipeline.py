@@ -28,8 +28,6 @@ from highlightr.zoo.speech_models import check_speech_model
 if TYPE_CHECKING:
     from highlightr.export.summary import Provenance
 
-__all__ = ["Analysis", "Highlighter"]
-
 Encoding = Future[list[Query | None]]
 """The queries' embeddings, once they are made."""
 

@@ -19,6 +19,7 @@ from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.queries import QueryRow, read_queries
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
+from highlightr.features.base import check_query
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def plan_jobs(
     Raises:
         ConfigError: an input that is not there, a list or file of queries that cannot be understood, no video at all.
     """
-    if query is not None and not query.strip():
-        raise ConfigError("the query is empty; say what to look for, or leave it out")
+    if query is not None:
+        check_query(query)
     texts = [str(one) for one in inputs]
     rows = () if queries is None else read_queries(queries)
     if queries is not None and not texts and not lists:

@@ -10,13 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from highlightr.core.errors import WeightsError
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
-from highlightr.media.sampling import Item, SampleRequest
+from highlightr.media.sampling import AudioBlock, Frame, Item, SampleRequest, Thumbnail
+
+_ITEMS: Mapping[type[Item], str] = {AudioBlock: "sound", Frame: "frames", Thumbnail: "thumbnails"}
+ItemT = TypeVar("ItemT", AudioBlock, Frame, Thumbnail)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,27 @@ class TextEncoder(ABC):
     def vectors(self, texts: Sequence[str]) -> FloatArray:
         """(len(texts), width) float32 unit vectors; encoders that can take many texts at once override this."""
         return np.stack([self.encode(text).vector for text in texts])
+
+
+def expect(item: Item, kind: type[ItemT], owner: str) -> ItemT:
+    """The item, which is of the kind that its extractor asked for.
+
+    Raises:
+        TypeError: it is of another.
+    """
+    if not isinstance(item, kind):
+        raise TypeError(f"{owner} takes {_ITEMS[kind]}, got {type(item).__name__}")
+    return item
+
+
+def check_query(text: str) -> None:
+    """Refuse a query that says nothing.
+
+    Raises:
+        ConfigError: that.
+    """
+    if not text.strip():
+        raise ConfigError("the query is empty: say what to look for, or leave the query out")
 
 
 def given_file(owner: Extractor | TextEncoder, weights: Mapping[str, Path] | None, checkpoint: str) -> Path:

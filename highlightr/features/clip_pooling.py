@@ -5,6 +5,8 @@ In: rows with the clip each belongs to, in any batches. Out: (num_clips, width) 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -56,6 +58,11 @@ class ClipMeans:
             stretch = slice(first, first + _STRETCH)
             means[stretch] = self._sums[stretch] / weights[stretch]
         return fill_gaps(means, filled)
+
+
+def streams_of(means: Mapping[str, ClipMeans]) -> dict[str, FloatArray]:
+    """The streams that were gathered; none if one of them got no rows."""
+    return {} if any(each.empty for each in means.values()) else {name: each.result() for name, each in means.items()}
 
 
 def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -72,18 +73,22 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     Raises:
         ConfigError: a stream whose columns have no names.
     """
-    names = label_names(stream)
     key = _key(encoder, stream)
     shipped = _shipped(stream, key)
     if shipped is not None:
         return shipped
-    path = home_folder() / "labels" / f"{stream}-{encoder.name}-{key[:12]}.sealed"
-    shape = (len(names), encoder.width)
+    shape = (len(label_names(stream)), encoder.width)
+    return kept_vectors(f"{stream}-{encoder.name}-{key[:12]}", shape, lambda: _embed(encoder, stream))
+
+
+def kept_vectors(name: str, shape: tuple[int, int], make: Callable[[], FloatArray]) -> FloatArray:
+    """Vectors of this shape, float32, made once and kept in `home_folder()` under a name that tells of what."""
+    path = home_folder() / "labels" / f"{name}.sealed"
     kept = read_sealed(path)
     if kept is not None and len(kept) == 4 * shape[0] * shape[1]:
         return np.frombuffer(kept, dtype="<f4").reshape(shape).astype(np.float32)
-    logger.info("Embedding the names of %s, once", stream)
-    vectors = _embed(encoder, stream)
+    logger.info("Embedding the names of classes (%s), once", name)
+    vectors = make()
     try:
         write_sealed(path, vectors.astype("<f4").tobytes())
     except OutputError as error:

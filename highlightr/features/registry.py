@@ -119,8 +119,8 @@ def _load(table: Mapping[str, str], name: str, kind: str) -> Any:
 
 
 def _create(kind: Any, name: str, **options: Any) -> Any:
-    accepted = kind.__init__.__kwdefaults__ or {}
-    unknown = sorted(set(options) - set(accepted))
+    accepted = {name for each in kind.__mro__ for name in getattr(each.__init__, "__kwdefaults__", None) or ()}
+    unknown = sorted(set(options) - accepted)
     if unknown:
         raise ConfigError(f"{name} has no option {', '.join(unknown)}; it has: {', '.join(sorted(accepted))}")
     return kind(**options)

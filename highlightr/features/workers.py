@@ -1,7 +1,7 @@
 """Work beside the decoder: each request's items are taken by a thread of their own, through a bounded queue.
 
 In: items in order of time. Out: what the extractions made of them. Networks run outside the interpreter's lock, so
-decoding, preprocessing and forward passes share the cores; the order within a lane, and so every result, stays.
+decoding, preprocessing and forward passes share the cores; the order within a worker, and so every result, stays.
 The items are read on a thread, too: the caller's only waits, so that an interrupt never strikes inside PyAV, whose
 resampler takes any exception for the end of its input.
 """
@@ -17,7 +17,7 @@ from highlightr.features.base import Extracted, Extraction
 from highlightr.media.sampling import AudioBlock, Item
 
 LARGEST_BACKLOG_BYTES = 16 * 2**20
-"""The decoder waits for a lane that has more than this left to do, so that memory does not grow with the video."""
+"""The decoder waits for a worker that has more than this left to do, so that memory does not grow with the video."""
 
 
 TICK_SECONDS = 0.1
@@ -40,7 +40,7 @@ class RequestWorker:
         self._thread.start()
 
     def push(self, item: Item) -> None:
-        """Hand over the next item; waits while the backlog is full. A lane that was stopped drops it.
+        """Hand over the next item; waits while the backlog is full. A worker that was stopped drops it.
 
         Raises:
             BaseException: whatever an extraction raised on an earlier item.
@@ -111,17 +111,17 @@ class RequestWorker:
             return self._waiting.popleft() if self._waiting else None
 
     def _done(self, item: Item) -> None:
-        # An item counts until it is worked off: a lane that is at its last one still holds it.
+        # An item counts until it is worked off: a worker that is at its last one still holds it.
         with self._state:
             self._bytes -= _size(item)
             self._state.notify_all()
 
 
 class RequestWorkers:
-    """The lanes of one decode pass, by request name; leaving the block stops all of them, whatever happened."""
+    """The workers of one decode pass, by request name; leaving the block stops all of them, whatever happened."""
 
     def __init__(self, listeners: dict[str, list[Extraction]]) -> None:
-        self._lanes = {name: RequestWorker(name, group) for name, group in listeners.items()}
+        self._workers = {name: RequestWorker(name, group) for name, group in listeners.items()}
         self._stopped = False
         self._fed = threading.Event()
         self._fed.set()
@@ -134,12 +134,12 @@ class RequestWorkers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stopped = True
-        for lane in self._lanes.values():
-            lane.stop()
+        for worker in self._workers.values():
+            worker.stop()
         self._fed.wait()
 
     def run(self, items: Iterable[tuple[str, Item]], seen: Callable[[str, Item], None]) -> list[Extracted]:
-        """Read all items and hand each to its request's lane; everything that was made, lane by lane.
+        """Read all items and hand each to its request's worker; everything that was made, worker by worker.
 
         Args:
             items: request name and item, in order of time for each request; read on a thread of its own.
@@ -154,13 +154,13 @@ class RequestWorkers:
             pass
         if self._error is not None:
             raise self._error
-        for lane in self._lanes.values():
-            lane.close()
-        return [made for lane in self._lanes.values() for made in lane.result()]
+        for worker in self._workers.values():
+            worker.close()
+        return [made for worker in self._workers.values() for made in worker.result()]
 
     def so_far(self) -> list[Extracted]:
-        """What is known already, lane by lane; for `seen`, while items are read."""
-        return [made for lane in self._lanes.values() for made in lane.so_far()]
+        """What is known already, worker by worker; for `seen`, while items are read."""
+        return [made for worker in self._workers.values() for made in worker.so_far()]
 
     def _feed(self, items: Iterable[tuple[str, Item]], seen: Callable[[str, Item], None]) -> None:
         try:
@@ -168,7 +168,7 @@ class RequestWorkers:
                 if self._stopped:
                     break
                 seen(name, item)
-                self._lanes[name].push(item)
+                self._workers[name].push(item)
         except BaseException as error:  # noqa: BLE001  it is raised again in `run`
             self._error = error
         finally:

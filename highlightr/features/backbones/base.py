@@ -6,12 +6,22 @@ import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.features.base import Extractor
 from highlightr.features.engines.source import NetworkSource
+
+
+class BackboneOptions(TypedDict, total=False):
+    """Keywords that every backbone takes."""
+
+    clip_seconds: float
+    device: str
+    weights: Mapping[str, Path] | None
+    random_seed: int | None
+    precision: Precision
 
 
 class Backbone(Extractor):

@@ -14,19 +14,18 @@ from dataclasses import replace
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.backbones.base import Backbone, require
+from highlightr.features.backbones.base import Backbone, BackboneOptions, require
 from highlightr.features.backbones.pictures import PictureBackbone, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
-from highlightr.features.base import TextEncoder
+from highlightr.features.base import TextEncoder, check_query
 from highlightr.features.engines.checkpoint import State
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest
@@ -41,7 +40,7 @@ OPENAI_MODEL, LAION_MODEL = "ViT-B-32-quickgelu", "ViT-B-32"
 
 VIT_B_32_PIXELS = 224
 
-_BATCH_TEXTS = 64
+BATCH_TEXTS = 64
 
 FIRST_SCALE = math.log(1 / 0.07)
 """Where the logarithm of the scale starts, A. Radford et al., section 2.5: for random weights."""
@@ -75,16 +74,7 @@ class Clip(PictureBackbone):
     packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "open_clip")
     default_model: ClassVar[str] = OPENAI_MODEL
 
-    def __init__(
-        self,
-        *,
-        clip_seconds: float = 2.0,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-        precision: Precision = "fp32",
-        model: str | None = None,
-    ) -> None:
+    def __init__(self, *, model: str | None = None, **common: Unpack[BackboneOptions]) -> None:
         self._model = model or self.default_model
         self._pixels = VIT_B_32_PIXELS
         if self._model != self.default_model:
@@ -92,9 +82,7 @@ class Clip(PictureBackbone):
             config = model_config(self._model)
             self._pixels = config["vision_cfg"]["image_size"]
             vars(self)["streams"] = {"clip": config["embed_dim"]}
-        super().__init__(
-            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
-        )
+        super().__init__(**common)
 
     def _open(self) -> None:
         source = self._source
@@ -138,7 +126,32 @@ class ClipLaion(Clip):
     default_model: ClassVar[str] = LAION_MODEL
 
 
-class ClipText(TextEncoder):
+class OpenClipText(TextEncoder):
+    """A text tower of open_clip, opened with the first text, because label vectors are often kept already.
+
+    Args:
+        source: where the weights come from, and the device.
+        checkpoint: name of the weights.
+        model: as open_clip calls it.
+    """
+
+    longest_tokens: ClassVar[int] = 77
+    packages: ClassVar[tuple[str, ...]] = Clip.packages
+
+    def __init__(self, source: NetworkSource, checkpoint: str, model: str) -> None:
+        self._source, self._checkpoint, self._model = source, checkpoint, model
+        # Label vectors are kept under the hash of the encoder that made them.
+        self.sha256 = f"random, seed {source.seed}" if source.random else file_sha256(source.path(checkpoint))
+        self.logit_scale = math.exp(source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
+
+    @cached_property
+    def _network(self) -> Any:
+        towers = open_towers(self._source, self._checkpoint, self._model)
+        del towers.visual
+        return towers
+
+
+class ClipText(OpenClipText):
     """Tokens and vector of OpenAI's ViT-B/32: the text of QVHighlights, TVSum and YouTube Highlights in the papers.
 
     A token's row is the text tower's after its last layer norm, before the projection; the vector is the projected
@@ -149,9 +162,7 @@ class ClipText(TextEncoder):
 
     name: ClassVar[str] = "clip"
     width: ClassVar[int] = 512
-    longest_tokens: ClassVar[int] = 77
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
-    packages: ClassVar[tuple[str, ...]] = Clip.packages
     default_model: ClassVar[str] = OPENAI_MODEL
 
     def __init__(
@@ -161,22 +172,10 @@ class ClipText(TextEncoder):
         weights: Mapping[str, Path] | None = None,
         random_seed: int | None = None,
     ) -> None:
-        """Find the weights; the tower is opened with the first text, because label vectors are often kept already."""
         if find_spec("open_clip") is None:
             open_clip()
-        self._source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
-        self._device = self._source.device
-        # Label vectors are kept under the hash of the encoder that made them.
-        self.sha256 = (
-            f"random, seed {random_seed}" if weights is None else file_sha256(self._source.path(self.checkpoints[0]))
-        )
-        self.logit_scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=FIRST_SCALE))
-
-    @cached_property
-    def _network(self) -> Any:
-        towers = open_towers(self._source, self.checkpoints[0], self.default_model)
-        del towers.visual
-        return towers
+        source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
+        super().__init__(source, self.checkpoints[0], self.default_model)
 
     def encode(self, text: str) -> Query:
         """Embed one query.
@@ -184,8 +183,7 @@ class ClipText(TextEncoder):
         Raises:
             ConfigError: an empty query.
         """
-        if not text.strip():
-            raise ConfigError("the query is empty: say what to look for, or leave the query out")
+        check_query(text)
         tokens, vectors = self._run(_tokenizer()([text]))
         return Query(text=text, tokens=tokens[0], vector=vectors[0])
 
@@ -196,8 +194,8 @@ class ClipText(TextEncoder):
             return made
         ids = _tokenizer()(list(texts))
         order = ids.argmax(dim=1).argsort(stable=True)
-        for start in range(0, len(texts), _BATCH_TEXTS):
-            batch = order[start : start + _BATCH_TEXTS]
+        for start in range(0, len(texts), BATCH_TEXTS):
+            batch = order[start : start + BATCH_TEXTS]
             made[batch.numpy()] = self._run(ids[batch])[1]
         return made
 
@@ -208,14 +206,14 @@ class ClipText(TextEncoder):
         """
         import torch
 
-        network = self._network
+        network, device = self._network, self._source.device
         # The end token has the highest number, and padding comes after it.
         ends = ids.argmax(dim=1)
         longest = int(ends.max()) + 1
         with torch.inference_mode():
-            x = network.token_embedding(ids[:, :longest].to(self._device)) + network.positional_embedding[:longest]
+            x = network.token_embedding(ids[:, :longest].to(device)) + network.positional_embedding[:longest]
             rows = network.ln_final(network.transformer(x, attn_mask=network.attn_mask[:longest, :longest]))
-            vectors = rows[torch.arange(len(rows)), ends.to(self._device)] @ network.text_projection
+            vectors = rows[torch.arange(len(rows)), ends.to(device)] @ network.text_projection
             units = torch.nn.functional.normalize(vectors, dim=-1)
         return rows.cpu().numpy(), units.cpu().numpy()
 

@@ -14,13 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import OutputError
-from highlightr.core.files import home_folder
-from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.clip import FIRST_SCALE, ClipLaion, ClipTextLaion
 from highlightr.features.base import TextEncoder
-from highlightr.features.labels import label_names
+from highlightr.features.labels import kept_vectors, label_names
 
 PROMPT = "a photo of a {}."
 
@@ -54,14 +51,5 @@ def class_vectors(encoder: TextEncoder) -> FloatArray:
     """(1000, width) float32 unit vectors of the prompts; made once per encoder and kept in `home_folder()`."""
     prompts = [PROMPT.format(name.partition(",")[0]) for name in label_names("imagenet")]
     key = hashlib.sha256("\n".join((encoder.sha256, *prompts)).encode()).hexdigest()
-    path = home_folder() / "labels" / f"prompts-{encoder.name}-{key[:12]}.sealed"
-    kept = read_sealed(path)
-    if kept is not None and len(kept) == 4 * len(prompts) * encoder.width:
-        return np.frombuffer(kept, dtype="<f4").reshape(len(prompts), encoder.width).astype(np.float32)
-    vectors = encoder.vectors(prompts)
-    try:
-        write_sealed(path, vectors.astype("<f4").tobytes())
-    except OutputError:
-        # Without a place to keep them they are made again next time.
-        return vectors
-    return vectors
+    name, shape = f"prompts-{encoder.name}-{key[:12]}", (len(prompts), encoder.width)
+    return kept_vectors(name, shape, lambda: encoder.vectors(prompts))

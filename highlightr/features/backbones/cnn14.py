@@ -19,7 +19,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
-from highlightr.features.base import Extracted, Extraction
+from highlightr.features.base import Extracted, Extraction, expect
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 WIDTH = 2048
@@ -119,8 +119,7 @@ class _Extraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
-        if not isinstance(item, AudioBlock):
-            raise TypeError(f"{self._extractor.name} takes sound, got {type(item).__name__}")
+        item = expect(item, AudioBlock, self._extractor.name)
         self._waiting.append(item.samples)
         self._waiting_samples += len(item.samples)
         while self._clip < self._grid.num_clips - 1 and self._position + self._waiting_samples >= self._end():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.backbones.kinetics import Colour, R3D34Kinetics700
-from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.base import Extracted, Extraction, Extractor, expect
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.features.spectral import FrameCutter
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item
@@ -92,8 +92,7 @@ class _MelExtraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
-        if not isinstance(item, AudioBlock):
-            raise TypeError(f"davihd-mel takes sound, got {type(item).__name__}")
+        item = expect(item, AudioBlock, "davihd-mel")
         self._push(self._resampler.push(item.samples))
 
     def finish(self) -> Extracted:
@@ -206,8 +205,7 @@ class _FirstFrames(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next frame, unless it is the one before once more or its clip has its sixteen."""
-        if not isinstance(item, Frame):
-            raise TypeError(f"r3d34-davihd takes frames, got {type(item).__name__}")
+        item = expect(item, Frame, "r3d34-davihd")
         clip = int(self._grid.clip_index((item.index + 0.5) / _FRAMES_PER_SECOND))
         if clip != self._clip:
             self._run()

@@ -6,31 +6,27 @@ width. Pictures are prepared as the model's page says: the central square, or th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
-from highlightr.core.hashing import file_sha256
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.backbones.clip import FIRST_SCALE, Clip, model_config, open_clip, open_towers, prompted
+from highlightr.features.backbones.base import BackboneOptions
+from highlightr.features.backbones.clip import BATCH_TEXTS, OpenClipText, model_config, open_clip, prompted
 from highlightr.features.backbones.clip_classes import ClipClasses
-from highlightr.features.base import TextEncoder
+from highlightr.features.base import TextEncoder, check_query
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest
 
 HUB = "hub:"
 """Before the repository's name in the name of a checkpoint."""
-
-_BATCH_TEXTS = 64
 
 
 @dataclass(frozen=True)
@@ -89,26 +85,11 @@ class HubClip(ClipClasses):
     checkpoints: ClassVar[tuple[str, ...]] = ()
     default_model: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        *,
-        model: str = "",
-        clip_seconds: float = 1.0,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-        precision: Precision = "fp32",
-    ) -> None:
-        self._hub, self._asked = hub_model(model), model
+    def __init__(self, *, model: str | None = "", **common: Unpack[BackboneOptions]) -> None:
+        self._asked = model or ""
+        self._hub = hub_model(self._asked)
         vars(self)["checkpoints"] = (self._hub.checkpoint,)
-        super().__init__(
-            clip_seconds=clip_seconds,
-            device=device,
-            weights=weights,
-            random_seed=random_seed,
-            precision=precision,
-            model=self._hub.name,
-        )
+        super().__init__(model=self._hub.name, **common)
         vars(self)["streams"] = {"clip": self._hub.width, "imagenet": 1000}
 
     @classmethod
@@ -137,7 +118,7 @@ class HubClip(ClipClasses):
         return self._source.text_encoder(partial(HubText, model=self._asked))
 
 
-class HubText(TextEncoder):
+class HubText(OpenClipText):
     """Queries in the space of `HubClip`; a query of few words is the mean of captions, as in `ClipTextPrompted`.
 
     Multilingual text towers take a query in any of their languages.
@@ -145,9 +126,7 @@ class HubText(TextEncoder):
 
     name: ClassVar[str] = "open-clip"
     width: ClassVar[int] = 0
-    longest_tokens: ClassVar[int] = 77
     checkpoints: ClassVar[tuple[str, ...]] = ()
-    packages: ClassVar[tuple[str, ...]] = Clip.packages
 
     def __init__(
         self,
@@ -158,22 +137,14 @@ class HubText(TextEncoder):
         random_seed: int | None = None,
     ) -> None:
         self._hub = hub_model(model)
-        checkpoint = self._hub.checkpoint
         vars(self)["width"] = self._hub.width
-        self._source = NetworkSource(f"text encoder {model}", device, weights, random_seed)
-        self.sha256 = f"random, seed {random_seed}" if weights is None else file_sha256(self._source.path(checkpoint))
-        self.logit_scale = math.exp(self._source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
+        source = NetworkSource(f"text encoder {model}", device, weights, random_seed)
+        super().__init__(source, self._hub.checkpoint, self._hub.name)
 
     @classmethod
     def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
         """That of the model."""
         return (hub_model(options["model"]).checkpoint,)
-
-    @cached_property
-    def _network(self) -> Any:
-        towers = open_towers(self._source, self._hub.checkpoint, self._hub.name)
-        del towers.visual
-        return towers
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -188,8 +159,7 @@ class HubText(TextEncoder):
 
     def encode(self, text: str) -> Query:
         """Embed one query, one row; errors as for `ClipText.encode`."""
-        if not text.strip():
-            raise ConfigError("the query is empty: say what to look for, or leave the query out")
+        check_query(text)
         mean = self.vectors(prompted(text)).mean(axis=0)
         vector = np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
         return Query(text, vector[None], vector)
@@ -199,8 +169,8 @@ class HubText(TextEncoder):
         import torch
 
         made = [np.zeros((0, self.width), dtype=np.float32)]
-        for start in range(0, len(texts), _BATCH_TEXTS):
-            ids = self._tokenizer(list(texts[start : start + _BATCH_TEXTS])).to(self._source.device)
+        for start in range(0, len(texts), BATCH_TEXTS):
+            ids = self._tokenizer(list(texts[start : start + BATCH_TEXTS])).to(self._source.device)
             with torch.inference_mode():
                 made.append(self._network.encode_text(ids, normalize=True).float().cpu().numpy())
         return np.concatenate(made)

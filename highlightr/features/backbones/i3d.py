@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone
+from highlightr.features.backbones.base import Backbone, BackboneOptions
 from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
@@ -54,20 +52,14 @@ class _I3D(Backbone):
     def __init__(
         self,
         *,
-        clip_seconds: float = 1.0,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-        precision: Precision = "fp32",
         sampling: WindowProtocol = PROTOCOL,
         flow_updates: int = FLOW_UPDATES,
+        **common: Unpack[BackboneOptions],
     ) -> None:
         # Flow is measured on whole frames and cropped after, so that motion across the crop's edge is seen.
         self._sampling = replace(sampling, whole_frames="i3d_flow" in self.streams)
         self._flow_updates = flow_updates
-        super().__init__(
-            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
-        )
+        super().__init__(**common)
 
     @property
     def request(self) -> FrameRequest:

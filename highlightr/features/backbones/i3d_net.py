@@ -19,9 +19,6 @@ Port = Literal["hassony2", "piergiaj"]
 _EPSILON = {"hassony2": 1e-5, "piergiaj": 1e-3}
 """The original in TensorFlow has 1e-3; hassony2's port left PyTorch's default, and its features were made with it."""
 
-LEAST_FRAMES = 10
-"""Time is halved three times, by three rules of rounding, and two steps must be left for the last pooling."""
-
 Triple = tuple[int, int, int]
 
 _MIXED: dict[str, tuple[int, tuple[int, int, int, int, int, int]]] = {
@@ -119,7 +116,8 @@ class InceptionI3D(nn.Module):
         """Features.
 
         Args:
-            x: (batch, channels, frames, height, width) in [-1, 1], at least `LEAST_FRAMES` frames.
+            x: (batch, channels, frames, height, width) in [-1, 1], at least 10 frames: two steps must be left
+                for the last pooling when time was halved three times.
 
         Returns:
             (batch, 1024): means over the picture, of pairs of neighbouring steps, then over time.

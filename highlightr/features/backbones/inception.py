@@ -8,14 +8,13 @@ network on the central 299 of 342, projected on the same components without mean
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision
 from highlightr.core.types import FloatArray
+from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.pictures import PictureBackbone, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.engines.network import Network
@@ -68,20 +67,9 @@ class InceptionYT8M(_Inception):
     checkpoints: ClassVar[tuple[str, ...]] = ("inception-2015", _PCA)
     short_side: ClassVar[int | None] = None
 
-    def __init__(
-        self,
-        *,
-        clip_seconds: float = 1.0,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-        precision: Precision = "fp32",
-        quantised: bool = True,
-    ) -> None:
+    def __init__(self, *, quantised: bool = True, **common: Unpack[BackboneOptions]) -> None:
         self._quantised = quantised
-        super().__init__(
-            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
-        )
+        super().__init__(**common)
 
     def _open(self) -> None:
         source = self._source

@@ -7,15 +7,13 @@ feature maps, before the classifier. Pictures are scaled, cut to the central squ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, require
+from highlightr.features.backbones.base import Backbone, BackboneOptions, require
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
 from highlightr.features.base import Extraction
@@ -41,20 +39,9 @@ class _Kinetics(Backbone):
     """Of a channel, for values in [0, 255]."""
     deviation: ClassVar[Colour]
 
-    def __init__(
-        self,
-        *,
-        clip_seconds: float = 1.0,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-        precision: Precision = "fp32",
-        sampling: WindowProtocol | None = None,
-    ) -> None:
+    def __init__(self, *, sampling: WindowProtocol | None = None, **common: Unpack[BackboneOptions]) -> None:
         self._sampling = sampling or self.protocol
-        super().__init__(
-            clip_seconds=clip_seconds, device=device, weights=weights, random_seed=random_seed, precision=precision
-        )
+        super().__init__(**common)
 
     @property
     def request(self) -> FrameRequest:

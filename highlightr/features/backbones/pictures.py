@@ -15,8 +15,8 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
-from highlightr.features.base import Extracted, Extraction
-from highlightr.features.clip_pooling import ClipMeans
+from highlightr.features.base import Extracted, Extraction, expect
+from highlightr.features.clip_pooling import ClipMeans, streams_of
 from highlightr.media.sampling import Frame, FrameRequest, Item
 
 Pixels = npt.NDArray[np.uint8]
@@ -101,8 +101,7 @@ class PictureExtraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next frame; the network runs when a batch is full."""
-        if not isinstance(item, Frame):
-            raise TypeError(f"{self._owner} takes frames, got {type(item).__name__}")
+        item = expect(item, Frame, self._owner)
         self._pictures.append(self._prepare(item.image))
         self._clips.append(int(self._grid.clip_index((item.index + 0.5) / self._request.frames_per_second)))
         if len(self._pictures) == self._batch:
@@ -112,9 +111,7 @@ class PictureExtraction(Extraction):
         """Run what is left; no streams if no frame came."""
         if self._pictures:
             self._run()
-        if any(means.empty for means in self._means.values()):
-            return Extracted()
-        return Extracted(streams={name: means.result() for name, means in self._means.items()})
+        return Extracted(streams_of(self._means))
 
     def _run(self) -> None:
         made = self._forward(np.stack(self._pictures))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
 from highlightr.media.sampling import Item, SampleRequest, Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ class _Windows(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next thumbnail."""
-        if not isinstance(item, Thumbnail):
-            raise TypeError(f"transnetv2 takes thumbnails, got {type(item).__name__}")
+        item = expect(item, Thumbnail, "transnetv2")
         if not self._times:  # The network needs a margin before the first frame: repeat it, as its authors do.
             self._window = [item.image] * MARGIN_FRAMES
         self._times.append(item.time_seconds)

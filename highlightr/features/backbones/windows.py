@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.transforms import central_square
-from highlightr.features.base import Extracted, Extraction
-from highlightr.features.clip_pooling import ClipMeans
+from highlightr.features.base import Extracted, Extraction, expect
+from highlightr.features.clip_pooling import ClipMeans, streams_of
 from highlightr.media.sampling import Frame, FrameRequest, Item
 
 Pixels = npt.NDArray[np.uint8]
@@ -107,8 +107,7 @@ class WindowExtraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next frame; a clip is cut into windows when the first frame of the next one comes."""
-        if not isinstance(item, Frame):
-            raise TypeError(f"{self._owner} takes frames, got {type(item).__name__}")
+        item = expect(item, Frame, self._owner)
         clip = int(self._grid.clip_index((item.index + 0.5) / self._protocol.frames_per_second))
         if clip != self._clip:
             self._close()
@@ -123,9 +122,7 @@ class WindowExtraction(Extraction):
         """Run what is left; no streams if no frame came."""
         self._close()
         self._run()
-        if any(means.empty for means in self._means.values()):
-            return Extracted()
-        return Extracted(streams={name: means.result() for name, means in self._means.items()})
+        return Extracted(streams_of(self._means))
 
     def _close(self) -> None:
         if not self._frames:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 from weakref import WeakSet
 
-from highlightr.core.device import Precision, check_precision
+from highlightr.core.device import Precision, autocast, check_precision
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.tensors import read_tensor, read_tensors
@@ -87,7 +87,7 @@ class NetworkSource:
     ) -> None:
         if (weights is None) == (random_seed is None):
             raise ConfigError(f"{owner} needs either weights files or a random seed, not both and not neither")
-        self._owner, self._weights, self._seed = owner, weights, random_seed
+        self._owner, self._weights, self.seed = owner, weights, random_seed
         self.device = _checked(device)
         self.precision = check_precision(precision, device)
         # Not held: networks hold this, and what holds itself is not freed at once.
@@ -169,10 +169,10 @@ class NetworkSource:
         Raises:
             WeightsError: the file was not given, cannot be read, or does not fit the network.
         """
-        with without_initialisation(), drawing_from(self._seed or 0):
+        with without_initialisation(), drawing_from(self.seed or 0):
             network = build()
-        if self._seed is not None:
-            randomise(network, self._seed)
+        if self.seed is not None:
+            randomise(network, self.seed)
         else:
             state: State = read_tensors(self.path(checkpoint), "torch")
             fill(network, checkpoint, adapt(state) if adapt else state)
@@ -212,14 +212,12 @@ class NetworkSource:
         """The context in which networks are called: no gradients, and autocast unless the precision is fp32."""
         import torch
 
-        kind = self.device.partition(":")[0]
-        short = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
-        with torch.inference_mode(), torch.autocast(kind, short, enabled=self.precision != "fp32"):
+        with torch.inference_mode(), autocast(self.device, self.precision):
             yield
 
     def text_encoder(self, kind: Callable[..., TextEncoderT]) -> TextEncoderT:
         """Open a text encoder on the same weights or seed and device."""
-        return kind(device=self.device, weights=self._weights, random_seed=self._seed)
+        return kind(device=self.device, weights=self._weights, random_seed=self.seed)
 
     def path(self, checkpoint: str) -> Path:
         """Where the file of a checkpoint is.

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
-from highlightr.features.clip_pooling import ClipMeans
+from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
+from highlightr.features.clip_pooling import ClipMeans, streams_of
 from highlightr.features.engines.onnx import Model, default_threads, open_graph
 from highlightr.media.sampling import Frame, FrameRequest, Item
 
@@ -101,8 +101,7 @@ class _Extraction(Extraction):
 
         A picture that stands for others gives way to the next one little by little.
         """
-        if not isinstance(item, Frame):
-            raise TypeError(f"efficientnet_lite0 takes frames, got {type(item).__name__}")
+        item = expect(item, Frame, "efficientnet_lite0")
         if self._shown is None or item.time_seconds != self._shown.time_seconds:
             self._show(item)
         clip = min(item.index // self._frames_per_clip, self._last_clip)
@@ -142,9 +141,7 @@ class _Extraction(Extraction):
         self._use_rest()
         if self._images:
             self._run()
-        if any(means.empty for means in self._means.values()):
-            return Extracted()
-        return Extracted(streams={name: means.result() for name, means in self._means.items()})
+        return Extracted(streams_of(self._means))
 
     def _run(self) -> None:
         outputs = self._graph({"images": np.stack(self._images)})

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.base import Extracted, Extraction, Extractor, expect
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
@@ -86,8 +86,7 @@ class _Extraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
-        if not isinstance(item, AudioBlock):
-            raise TypeError(f"logmel takes sound, got {type(item).__name__}")
+        item = expect(item, AudioBlock, "logmel")
         if not self._started:
             self._started = True
             self._push(_half_window())

@@ -15,10 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.base import TextEncoder, given_file
+from highlightr.features.base import TextEncoder, check_query, given_file
 from highlightr.features.engines.onnx import Model, open_graph
 
 TOKENIZER = "minilm-tokenizer"
@@ -71,8 +70,7 @@ class MiniLM(TextEncoder):
         Raises:
             ConfigError: an empty query.
         """
-        if not text.strip():
-            raise ConfigError("the query is empty: say what to look for, or leave the query out")
+        check_query(text)
         tokens, mask = self._run([text])
         vector = _pool(tokens, mask)[0]
         return Query(text=text, tokens=tokens[0], vector=vector)

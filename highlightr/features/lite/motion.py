@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.base import Extracted, Extraction, Extractor, expect
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima, fill_gaps
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, FrameChange
 from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
@@ -69,8 +69,7 @@ class _Extraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next thumbnail."""
-        if not isinstance(item, Thumbnail):
-            raise TypeError(f"motion takes thumbnails, got {type(item).__name__}")
+        item = expect(item, Thumbnail, "motion")
         self._change.push(item)
         self._batch.append(item)
         if len(self._batch) == _BATCH:

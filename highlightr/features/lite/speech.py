@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
@@ -83,17 +83,12 @@ class VoiceActivity(Extraction):
         self._hidden = self._cell = np.zeros(_STATE_SHAPE, dtype=np.float32)
         self._block = np.zeros(_BLOCK_FRAMES * FRAME_SAMPLES, dtype=np.float32)
         self._filled = 0
-        self._probabilities = array("f")
-
-    @property
-    def probabilities(self) -> array[float]:
+        self.probabilities = array("f")
         """Of speech in each frame that was heard so far."""
-        return self._probabilities
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
-        if not isinstance(item, AudioBlock):
-            raise TypeError(f"silero-vad takes sound, got {type(item).__name__}")
+        item = expect(item, AudioBlock, "silero-vad")
         samples = item.samples
         while len(samples):
             taken = min(len(samples), len(self._block) - self._filled)
@@ -107,10 +102,10 @@ class VoiceActivity(Extraction):
         """Return the signal, the last frame filled up with silence; no signal if there was no sound."""
         if self._filled:
             self._read()
-        if not self._probabilities:
+        if not self.probabilities:
             return Extracted()
-        times = np.arange(len(self._probabilities), dtype=np.float64) * FRAME_SECONDS
-        values = np.array(self._probabilities, dtype=np.float32)
+        times = np.arange(len(self.probabilities), dtype=np.float64) * FRAME_SECONDS
+        values = np.array(self.probabilities, dtype=np.float32)
         return Extracted(signals={SPEECH: Signal(times, values[:, None])})
 
     def _read(self) -> None:
@@ -120,7 +115,7 @@ class VoiceActivity(Extraction):
         probabilities, self._hidden, self._cell = self._graph(
             {"input": self._with_context(frames), "h": self._hidden, "c": self._cell}
         )
-        self._probabilities.extend(probabilities.ravel().tolist())
+        self.probabilities.extend(probabilities.ravel().tolist())
         self._filled = 0
 
     def _with_context(self, frames: FloatArray) -> FloatArray:

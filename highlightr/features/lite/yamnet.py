@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
 from highlightr.features.clip_pooling import ClipMeans, overlaps
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
@@ -82,8 +82,7 @@ class _Extraction(Extraction):
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
-        if not isinstance(item, AudioBlock):
-            raise TypeError(f"yamnet takes sound, got {type(item).__name__}")
+        item = expect(item, AudioBlock, "yamnet")
         self._push(item.samples)
 
     def so_far(self) -> Extracted:
