@@ -44,13 +44,13 @@ class BatchOptions:
     cache: bool = True
     """Keep features for the next run, and use what is kept."""
     workers: int | None = None
-    """Videos at a time; by default one per GPU, or half the cores on a CPU."""
+    """Videos at a time; `None`: one per GPU, else per two cores."""
     time_limit_seconds: float | None = None
-    """Longest time for one video; by default only `stall_seconds` ends it."""
+    """Seconds for one video; `None`: until it stalls."""
     stall_seconds: float = 600.0
-    """A video that makes no progress for so long is given up: a decoder hangs."""
+    """Seconds without progress after which a video is given up."""
     retries: int = 1
-    """How often a video is tried again after its worker crashed; one that merely fails is not."""
+    """Further tries after a worker crashed; a video that merely fails has none."""
     summarize: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of `Highlighter.summarize` for every video, except where it writes."""
     overwrite: bool = False
@@ -60,9 +60,9 @@ class BatchOptions:
     allow_private: bool = False
     """Fetch also from this machine and from private networks."""
     engine: Engine = "local"
-    """``local``: processes of this machine; ``ray``: a Ray cluster."""
+    """``local``: processes of this machine; ``ray``: a cluster."""
     address: str | None = None
-    """Of the Ray cluster; by default the one that Ray finds or starts."""
+    """Of the Ray cluster; `None`: the one that Ray finds or starts."""
 
     def __post_init__(self) -> None:
         for name in ("time_limit_seconds", "stall_seconds"):

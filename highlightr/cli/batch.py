@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch, watch_batch
 from highlightr.batch.jobs import Job
-from highlightr.batch.options import OWN_OUTPUTS, Engine
+from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.batch.output_dir import RESULTS_NAME
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
 from highlightr.cli.choices import (
     CacheChoice,
     CopyChoice,
+    DebugChoice,
     DeviceChoice,
     ModelChoice,
     PrecisionChoice,
     PresetChoice,
+    QuietChoice,
     ScorerChoice,
 )
-from highlightr.cli.completion import words
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
@@ -36,7 +38,13 @@ from highlightr.selection.options import SelectionOptions
 DEFAULTS = BatchOptions()
 
 
-@with_flags(SummarizeOptions, SelectionOptions, leave_out=(*OWN_OUTPUTS, "selection"))
+OWN = ("workers", "time_limit_seconds", "stall_seconds", "retries", "allow_private", "engine", "address")
+"""Options of a batch whose flags are made of its fields; the others are worded as for other commands."""
+
+_LEFT_OUT = {item.name for item in fields(BatchOptions) if item.name not in OWN} | {*OWN_OUTPUTS, "selection"}
+
+
+@with_flags(BatchOptions, SummarizeOptions, SelectionOptions, leave_out=_LEFT_OUT)
 def batch(
     *,
     places: Annotated[
@@ -61,37 +69,21 @@ def batch(
     scorer: ScorerChoice = DEFAULTS.scorer,
     model: ModelChoice = DEFAULTS.model,
     cache: CacheChoice = DEFAULTS.cache,
-    workers: Annotated[
-        int | None, typer.Option(help="Videos at a time; by default one per GPU, else per two cores.")
-    ] = DEFAULTS.workers,
-    time_limit: Annotated[
-        float | None, typer.Option(help="Seconds for one video; by default until it stalls.")
-    ] = DEFAULTS.time_limit_seconds,
-    stall_limit: Annotated[
-        float, typer.Option(help="Seconds without progress after which a video is given up.")
-    ] = DEFAULTS.stall_seconds,
-    retries: Annotated[int, typer.Option(help="Further tries after a worker crashed.")] = DEFAULTS.retries,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Fetch https://, s3:// and gs:// addresses.")
     ] = False,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Fetch also from this machine and from private networks.")
-    ] = DEFAULTS.allow_private,
-    engine: Annotated[
-        str, typer.Option(help="`local`, or `ray` for a cluster.", autocompletion=words(*get_args(Engine)))
-    ] = DEFAULTS.engine,
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster.")] = DEFAULTS.address,
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Go on with files that appear, once they are finished writing, until Ctrl-C."),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is done.")] = DEFAULTS.overwrite,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Summarise many videos; goes on past failures, and where it was stopped."""
     show_log(quiet=quiet, debug=debug)
+    summarize = {name: value for name, value in options.items() if name not in OWN}
     wanted = BatchOptions(
         preset=preset,
         device=device,
@@ -99,15 +91,9 @@ def batch(
         scorer=scorer,
         model=model,
         cache=cache,
-        workers=workers,
-        time_limit_seconds=time_limit,
-        stall_seconds=stall_limit,
-        retries=retries,
-        summarize={**options, **({"copy": True} if copy else {})},
+        summarize={**summarize, **({"copy": True} if copy else {})},
         overwrite=overwrite,
-        allow_private=allow_private,
-        engine=engine,  # type: ignore[arg-type]  # Checked there.
-        address=address,
+        **{name: value for name, value in options.items() if name in OWN},
     )
     output = Path(places[-1])
     plan = partial(

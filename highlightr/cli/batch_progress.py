@@ -94,11 +94,8 @@ def status_line(progress: BatchProgress) -> str:
 def _running(one: RunningJob) -> tuple[Text, Text, Text, Text]:
     words = BATCH_STAGES.get(one.stage) or STAGE_WORDS.get(one.stage, one.stage)
     share = f"{100 * one.share:.0f} %" if one.share else ""
-    return Text(_name(one.job)), Text(f"{words} {share}"), Text(one.where), Text(clock(_since(one), tenths=True))
-
-
-def _since(one: RunningJob) -> float:
-    return time.monotonic() - one.since
+    since = clock(time.monotonic() - one.since, tenths=True)
+    return Text(_name(one.job)), Text(f"{words} {share}"), Text(one.where), Text(since)
 
 
 def show_result(result: BatchResult, *, quiet: bool) -> None:
@@ -136,12 +133,7 @@ def _row(outcome: JobResult) -> tuple[str, ...]:
         if outcome.state in ("done", "kept")
         else "-"
     )
-    return (
-        _name(outcome.job),
-        outcome.state.replace("_", " "),
-        kept,
-        f"{outcome.seconds:.1f}",
-    )
+    return (_name(outcome.job), outcome.state.replace("_", " "), kept, f"{outcome.seconds:.1f}")
 
 
 def _remarks(outcome: JobResult) -> str:

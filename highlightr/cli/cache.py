@@ -9,24 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.choices import JsonChoice, group
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table
 from highlightr.features.cache import LIMIT_VARIABLE, FeatureCache
 from highlightr.features.engines.compiled import clear_compiled, compiled_files
 
-app = typer.Typer(
-    help="Show or clear the features that are kept of videos seen before.",
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings=HELP_OPTIONS,
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = group("Show or clear the features that are kept of videos seen before.")
 
 
 @app.command("show")
-def show(as_json: Json = False) -> None:
+def show(as_json: JsonChoice = False) -> None:
     """Where the cache lies, how large it is, its limit, and what it holds, video by video."""
 
     cache, compiled = FeatureCache(), compiled_files()
@@ -53,7 +46,7 @@ def show(as_json: Json = False) -> None:
 @app.command("clear")
 def clear(
     models: Annotated[bool, typer.Option("--models", help="Also remove what models were prepared into.")] = False,
-    as_json: Json = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Remove the features that are kept; they are made again when they are needed."""
 

@@ -47,12 +47,20 @@ TranscribeChoice = Annotated[
     str | None,
     typer.Option(help="Recognise what is said where it is not written: a model of faster-whisper, such as `tiny.en`."),
 ]
+QuietChoice = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+JsonChoice = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DebugChoice = Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")]
 CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
 CopyChoice = Annotated[bool, typer.Option("--copy", help="Short for `--cut copy`.")]
 VideoArgument = Annotated[
     list[str], typer.Argument(metavar="VIDEO", help="The video. A name that begins with a dash goes after `--`.")
 ]
 """As many as a shell made of ``*.mp4``; `one_video` has the one."""
+
+
+def group(summary: str) -> typer.Typer:
+    """A command that has subcommands."""
+    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False, context_settings=HELP_OPTIONS)
 
 
 def one_video(places: Sequence[str], command: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import CopyChoice
+from highlightr.cli.choices import CopyChoice, DebugChoice, QuietChoice
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import progress_hook, show_log
@@ -24,9 +24,9 @@ def cut(
     video: Annotated[Path | None, typer.Argument(help="The source; by default the one that the file names.")] = None,
     options: Mapping[str, Any],
     copy: CopyChoice = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the new receipt alone on stdout.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Cut again from an edited receipt or timeline."""
     show_log(quiet=quiet, debug=debug)

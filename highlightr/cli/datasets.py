@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.choices import JsonChoice, group
 from highlightr.cli.completion import words
 from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.core.errors import FAILURE, ConfigError
@@ -19,19 +19,13 @@ from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, pa
 from highlightr.datasets.releases import UMT_LABELS, recognised
 from highlightr.training.config import load_config
 
-app = typer.Typer(
-    help="List and describe the public data sets; check what a folder of one lacks.",
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings=HELP_OPTIONS,
-)
+app = group("List and describe the public data sets; check what a folder of one lacks.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A name from `highlightr datasets list`.", autocompletion=words(*CATALOGUE))]
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(as_json: JsonChoice = False) -> None:
     """The data sets, their sizes and terms, and the training config of each."""
     if as_json:
         say(json.dumps({name: asdict(facts) for name, facts in CATALOGUE.items()}, indent=2))
@@ -41,7 +35,7 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command()
-def describe(name: Name, as_json: Json = False) -> None:
+def describe(name: Name, as_json: JsonChoice = False) -> None:
     """Official addresses, size, licence, and how its folder is laid out."""
     facts = _facts(name)
     if as_json:
@@ -65,7 +59,7 @@ def check(
             "--set", help="The data set; by default what lies in the folder says.", autocompletion=words(*CATALOGUE)
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Say which release a folder is and what it lacks, part by part; exit code 1 if it lacks anything."""
     chosen = name or _recognised(folder)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from highlightr.cli.choices import DeviceChoice, ModelChoice
+from highlightr.cli.choices import DebugChoice, DeviceChoice, ModelChoice
 from highlightr.cli.completion import complete_preset, words
 from highlightr.cli.say import say, say_folded, terminal_width
 from highlightr.cli.terminal import columns_width, print_table, progress_hook, show_log
@@ -40,7 +40,7 @@ def evaluate(
         bool, typer.Option("--allow-missing", help="Judge the items that are there; every row then says how many.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, metrics by name.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Measure scores by the field's protocols, beside random scores, a position prior and the oracle."""
     show_log(quiet=as_json, debug=debug)

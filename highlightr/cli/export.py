@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from highlightr.cli.choices import DebugChoice, QuietChoice
 from highlightr.cli.completion import words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
@@ -35,8 +36,8 @@ def export(
         bool, typer.Option("--relative", help="Link the source relative to the file instead of by its absolute place.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    quiet: QuietChoice = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Write a timeline of a summary for an editing program."""
     show_log(quiet=quiet, debug=debug)

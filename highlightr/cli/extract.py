@@ -9,7 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import DeviceChoice, PrecisionChoice, TranscribeChoice, TranscriptChoice
+from highlightr.cli.choices import (
+    DebugChoice,
+    DeviceChoice,
+    JsonChoice,
+    PrecisionChoice,
+    QuietChoice,
+    TranscribeChoice,
+    TranscriptChoice,
+)
 from highlightr.cli.completion import complete_extractors, words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
@@ -47,9 +55,9 @@ def extract(
         bool, typer.Option("--random-weights", help="Without downloads, to try things out; marked in the metadata.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is there already.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    quiet: QuietChoice = False,
+    as_json: JsonChoice = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.choices import JsonChoice, group
 from highlightr.cli.completion import complete_preset, complete_weights, words
 from highlightr.cli.preset_lines import preset_lines
 from highlightr.cli.say import say, say_facts, say_folded
@@ -18,21 +18,15 @@ from highlightr.scorers import describe as describe_scorer
 from highlightr.zoo import installer, load_preset, store
 from highlightr.zoo.convert import convert as rewrite
 
-app = typer.Typer(
-    help="List, fetch, check and convert weights; describe a preset's scorer.",
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings=HELP_OPTIONS,
-)
+app = group("List, fetch, check and convert weights; describe a preset's scorer.")
 
 Names = Annotated[
     list[str], typer.Argument(help="Names from `highlightr models list`.", autocompletion=complete_weights)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(as_json: JsonChoice = False) -> None:
     """Every set of weights: where it comes from, how large it is, whether it is here."""
 
     states = store.list_weights()
@@ -119,7 +113,7 @@ def describe(
     preset: Annotated[
         str, typer.Argument(help="A name from `highlightr presets`, or a .yaml file.", autocompletion=complete_preset)
     ],
-    as_json: Json = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """What a preset is good for and needs; its scorers' streams, clip length, longest input, parameters per block."""
 

@@ -19,7 +19,14 @@ import typer
 from highlightr.cli.completion import Complete, listed_words_of, words
 from highlightr.options import option_help
 
-FLAGS = {"output": ("--output", "-o"), "duration_seconds": ("--duration",), "overwrite": ("--overwrite",)}
+FLAGS = {
+    "output": ("--output", "-o"),
+    "duration_seconds": ("--duration",),
+    "overwrite": ("--overwrite",),
+    "time_limit_seconds": ("--time-limit",),
+    "stall_seconds": ("--stall-limit",),
+    "allow_private": ("--allow-private",),
+}
 """Where a flag is not the field's name with dashes, or has no opposite."""
 
 METAVARS = {"margin": "BEFORE[,AFTER]", "range": "FROM-TO", "exclude": "FROM-TO"}
@@ -83,11 +90,8 @@ def _help(item: Field[Any], kind: type) -> str:
     default = item.default
     if default in (None, (), False) or not isinstance(default, int | float | str):
         return text
-    return f"{text.rstrip('.')} (by default {default:g})." if isinstance(default, float) else _with_word(text, default)
-
-
-def _with_word(text: str, default: int | str) -> str:
-    return f"{text.rstrip('.')} (by default `{default}`)."
+    told = f"{default:g}" if isinstance(default, float) else f"`{default}`"
+    return f"{text.rstrip('.')} (by default {told})."
 
 
 def _without_none(accepted: Any) -> Any:

@@ -11,10 +11,12 @@ import typer
 
 from highlightr.cli.choices import (
     CacheChoice,
+    DebugChoice,
     DeviceChoice,
     ModelChoice,
     PrecisionChoice,
     PresetChoice,
+    QuietChoice,
     ScorerChoice,
     TranscribeChoice,
     TranscriptChoice,
@@ -65,9 +67,9 @@ def score(
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Score every clip of a video, for one query, for many, or for none."""
 

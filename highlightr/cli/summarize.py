@@ -10,10 +10,12 @@ import typer
 from highlightr.cli.choices import (
     CacheChoice,
     CopyChoice,
+    DebugChoice,
     DeviceChoice,
     ModelChoice,
     PrecisionChoice,
     PresetChoice,
+    QuietChoice,
     ScorerChoice,
     VideoArgument,
     one_video,
@@ -42,9 +44,9 @@ def summarize(
     device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt alone on stdout.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Cut the part of a video that is worth watching, and say why it was chosen."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from highlightr.cli.choices import DeviceChoice
+from highlightr.cli.choices import DebugChoice, DeviceChoice, JsonChoice
 from highlightr.cli.completion import complete_precision, complete_training_config, words
 from highlightr.cli.evaluate import show_notes, show_rows
 from highlightr.cli.say import say
@@ -43,8 +43,6 @@ Release = Annotated[
 Missing = Annotated[
     bool, typer.Option("--allow-missing", help="Judge the test items that are there; every figure then says how many.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")]
 
 
 def train(
@@ -67,8 +65,8 @@ def train(
             help="Config `own`: train on the features of `lite` or `clip`.", autocompletion=words("lite", "clip")
         ),
     ] = "lite",
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: JsonChoice = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
     show_log(quiet=as_json, debug=debug)
@@ -133,8 +131,8 @@ def ablate(
     release: Release = None,
     allow_missing: Missing = False,
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: JsonChoice = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Run the ablation tables of a config."""
     need("training", "torch", "lightning", extra="train")

@@ -9,6 +9,7 @@ import typer
 
 from highlightr.cli.choices import (
     CacheChoice,
+    DebugChoice,
     DeviceChoice,
     ModelChoice,
     PrecisionChoice,
@@ -42,7 +43,7 @@ def web(
     device: DeviceChoice = "auto",
     precision: PrecisionChoice = "fp32",
     cache: CacheChoice = True,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")] = False,
+    debug: DebugChoice = False,
 ) -> None:
     """Open the studio: a folder's videos in the browser."""
     need("the studio", "starlette", "uvicorn")
