@@ -23,6 +23,7 @@ from highlightr.web.analyst import Analyst
 from highlightr.web.app import make_app
 from highlightr.web.guard import Access
 from highlightr.web.library import Library
+from highlightr.web.protocol import PromptProtocol
 from highlightr.web.shared import Studio
 from highlightr.zoo.speech_models import check_speech_model
 
@@ -82,7 +83,7 @@ def prepare(
         server_header=False,
         proxy_headers=False,
         ws="none",
-        http="h11",
+        http=PromptProtocol,
         lifespan="on",
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GOODBYE_SECONDS,
@@ -116,9 +117,9 @@ def serve(
         ConfigError: no such folder or model, or the address cannot be listened on.
     """
     prepared = prepare(folder, open_highlighter, address, transcribe=transcribe)
-    # Answers that are broken off when the server closes are no news.
+    # What others send that is no request is no news; nor are answers that are broken off when the server closes.
     quiet = logging.getLogger("uvicorn.error")
-    quiet.setLevel(logging.WARNING)
+    quiet.setLevel(logging.ERROR)
     quiet.addFilter(lambda _: not prepared.server.should_exit)
     announce(prepared.url)
     if address.host not in (DEFAULT_HOST, "localhost", "::1"):

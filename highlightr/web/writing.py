@@ -40,6 +40,8 @@ class WriteRequest:
     cut: CutChoice = "auto"
     subtitles: SubtitleChoice = "soft"
     overwrite: bool = False
+    version: str | None = None
+    """Of the video that the page shows, as the list tells it."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.segments) <= MOST_SEGMENTS:
@@ -72,8 +74,10 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTa
 
     Raises:
         ConfigError: a folder that is not below the library's; timelines whose library is not installed.
-        OutputError: an output exists, and `overwrite` was not asked for.
+        OutputError: an output exists, and `overwrite` was not asked for; or the video is not the one that was edited.
     """
+    if request.version not in (None, str(video.modified_ns)):
+        raise OutputError(f"{printable(Path(video.name))} was replaced meanwhile; reload this page")
     export = tuple(dict.fromkeys(request.export))
     check_formats(export)
     folder = video.path.parent if request.folder is None else library.folder_below(request.folder)

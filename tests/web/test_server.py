@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from highlightr.web import protocol
 from tests.mediamaker import make_video
 from tests.web.conftest import Client, running
 
@@ -70,6 +71,27 @@ def test_closes_while_a_page_listens(studio: Client) -> None:
     while response.readline():
         pass
     assert time.monotonic() - began < 30
+
+
+def test_a_connection_that_says_nothing_ends_and_one_that_listens_stays(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    with running(videos, tmp_path) as studio:
+        listening = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
+        listening.request("GET", "/api/events", headers=studio.own)
+        news = listening.getresponse()
+        assert news.readline().startswith(b"data: ")
+        for said in (b"", b"GET / HTTP/1.1\r\nHost: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP"):
+            with socket.create_connection(("127.0.0.1", studio.port), timeout=60) as silent:
+                silent.sendall(said)
+                heard = b""
+                while block := silent.recv(4096):
+                    heard += block
+                assert heard.count(b"HTTP/1.1 421") == said.count(b"\r\n\r\n")
+        assert news.readline() == b"\n"
+        studio.curve(studio.video("numbers.mp4"), "a cat")
+        assert news.readline().startswith(b"data: ")
 
 
 def test_a_port_that_is_taken(videos: Path) -> None:

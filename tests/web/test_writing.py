@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from highlightr import pipeline
 from highlightr.core.types import Source, Transcript, Utterance
 from highlightr.transcripts import SpeechSource
 from highlightr.web import server
-from tests.mediamaker import read_number
+from tests.mediamaker import made, read_number
 from tests.web.conftest import Client, running
 
 
@@ -53,6 +54,18 @@ def test_writes_what_was_edited(studio: Client) -> None:
         assert (studio.folder / f"numbers.summary.{suffix}").stat().st_size
     listed = next(each for each in studio.get("/api/videos").json()["videos"] if each["id"] == video)
     assert {"summary", "receipt", "report", "clips", "EDL"} <= set(listed["made"])
+
+
+def test_a_video_that_was_replaced_meanwhile_is_not_cut(studio: Client) -> None:
+    video = next(each for each in studio.get("/api/videos").json()["videos"] if each["name"] == "numbers.mp4")
+    path, wanted = f"/api/videos/{video['id']}/write", {"segments": SEGMENTS[:1], "version": video["version"]}
+    shutil.copy(made("plain.mp4", seconds=9.5), studio.folder / "numbers.mp4")
+    answer = studio.post(path, wanted)
+    assert answer.status == 409
+    assert "numbers.mp4 was replaced meanwhile; reload this page" in answer.json()["error"]
+    assert not list(studio.folder.glob("*.summary.*"))
+    now = studio.get(f"/api/videos/{video['id']}").json()["version"]
+    assert studio.post(path, {**wanted, "version": now}).status == 202
 
 
 def test_into_a_folder_below_and_never_over_what_is_there(studio: Client) -> None:

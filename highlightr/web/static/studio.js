@@ -175,7 +175,7 @@ class Studio extends Keeping {
 
   async write(wanted) {
     const query = this.active() && this.active().found ? this.active().text : null;
-    const answer = await call("POST", `/api/videos/${id}/write`, { ...wanted, query, segments: this.edit.plain() });
+    const answer = await call("POST", `/api/videos/${id}/write`, { ...wanted, query, segments: this.edit.plain(), version: this.about.version });
     this.writing = answer.job.id;
     say("");
   }
