@@ -17,7 +17,9 @@ from highlightr.export.recut import Recut, cut_again
 from highlightr.options import SummarizeOptions
 
 
-@with_flags(SummarizeOptions, leave_out=("selection",))
+@with_flags(
+    SummarizeOptions, leave_out=("selection",), output="The summary video; by default FILE.cut.mp4 beside the file."
+)
 def cut(
     *,
     file: Annotated[Path, typer.Argument(help="A receipt (.json), .otio, .edl or .csv file.")],

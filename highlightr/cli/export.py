@@ -45,7 +45,7 @@ def export(
         raise ConfigError(f"no format {form!r}; there are {', '.join(FORMATS)}")
     read = read_receipt(receipt)
     target = output or receipt.with_suffix(FORMATS[form].suffix)
-    source = video if video is not None else find_video(Path(read.source.path), receipt)
+    source = video if video is not None else find_video(Path(read.source.path), receipt, "with --video")
     check_output(target, source, overwrite=overwrite)
     text, notes = render_timeline(read, source, target, form, relative=relative)
     write_whole(target, text)

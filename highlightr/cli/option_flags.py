@@ -35,12 +35,18 @@ METAVARS = {"margin": "BEFORE[,AFTER]", "range": "FROM-TO", "exclude": "FROM-TO"
 REPEATED = ("range", "exclude")
 
 
-def with_flags(*kinds: type, leave_out: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate a command: its parameter `options` becomes one flag per field of these classes, in their order."""
+def with_flags(
+    *kinds: type, leave_out: Collection[str] = (), **helps: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command: its parameter `options` becomes one flag per field of these classes, in their order.
+
+    `helps` has the help of fields whose default is another one for this command.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True).parameters
-        made = [_parameter(item, kind) for kind in kinds for item in fields(kind) if item.name not in leave_out]
+        chosen = [(item, kind) for kind in kinds for item in fields(kind) if item.name not in leave_out]
+        made = [_parameter(item, kind, helps.get(item.name) or _help(item, kind)) for item, kind in chosen]
         names = [parameter.name for parameter in made]
 
         @wraps(command)
@@ -57,13 +63,13 @@ def with_flags(*kinds: type, leave_out: Collection[str] = ()) -> Callable[[Calla
     return decorate
 
 
-def _parameter(item: Field[Any], kind: type) -> inspect.Parameter:
+def _parameter(item: Field[Any], kind: type, told: str) -> inspect.Parameter:
     """A flag that is `None` unless it is given; its default is told in its help."""
     accepted = _without_none(get_type_hints(kind)[item.name])
     names = FLAGS.get(item.name, (_flag(item.name, accepted),))
     option = typer.Option(
         *names,
-        help=_help(item, kind),
+        help=told,
         show_default=False,
         metavar=_metavar(item.name, accepted),
         autocompletion=_completion(get_type_hints(kind)[item.name]),

@@ -82,6 +82,28 @@ def test_a_mistake_is_one_line(
     assert outcome.err.count("\n") == 1
 
 
+def test_a_video_that_has_moved_is_asked_for_as_each_command_takes_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, monkeypatch, *SUMMARIZE, "--quiet").code == 0
+    (folder / "deep").mkdir()
+    (folder / "a b.mp4").rename(folder / "deep" / "c #1.mp4")
+    for command, how, there in (
+        ("export", "with --video", ("--video", "deep/c #1.mp4")),
+        ("cut", "after the file", ("deep/c #1.mp4",)),
+    ):
+        assert f"give its place {how}" in run(capsys, monkeypatch, command, "s.json").err.replace("\n", " ")
+        assert run(capsys, monkeypatch, command, "s.json", *there).code == 0
+
+
+def test_the_help_tells_the_default_of_the_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {command: run(capsys, monkeypatch, command, "--help").out for command in ("cut", "summarize")}
+    assert ("FILE.cut.mp4" in told["cut"], "NAME.summary.mp4" in told["cut"]) == (True, False)
+    assert ("FILE.cut.mp4" in told["summarize"], "NAME.summary.mp4" in told["summarize"]) == (False, True)
+
+
 def test_what_is_not_installed_is_said_before_any_work(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,19 +139,19 @@ READERS: Mapping[str, Callable[[Path], Edit]] = {
 """Suffix to what reads it."""
 
 
-def find_video(named: Path | None, beside: Path) -> Path:
-    """The video that a file names: as it is written, or beside that file.
+def find_video(named: Path | None, beside: Path, how: str = "after the file") -> Path:
+    """The video that a file names: as it is written, or beside that file; `how` a user tells another place.
 
     Raises:
         ConfigError: it names none, or none that is there.
     """
     if named is None:
-        raise ConfigError(f"{beside}: names no video; give it after the file")
+        raise ConfigError(f"{beside}: names no video; give it {how}")
     folder = beside.absolute().parent
     places = [named, folder / named, folder / named.name]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise ConfigError(f"{beside}: the video it names is not there ({named}); give its place after the file")
+        raise ConfigError(f"{beside}: the video it names is not there ({named}); give its place {how}")
     return found
 
 
