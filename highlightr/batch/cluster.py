@@ -11,13 +11,13 @@ import socket
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from highlightr.batch.devices import CORES_PER_WORKER
-from highlightr.batch.jobs import Job, JobResult
+from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.progress import JobListener
@@ -27,7 +27,6 @@ from highlightr.core import errors
 from highlightr.core.errors import ConfigError, HighlightrError
 
 TICK_SECONDS = 0.5
-BUSY_SECONDS = 1.0
 
 
 def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
@@ -52,13 +51,6 @@ def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions
             ray.shutdown()
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    job: Job
-    attempt: int = 1
-    not_before: float = 0.0
-
-
 class _Cluster:
     """One batch on one cluster."""
 
@@ -68,10 +60,10 @@ class _Cluster:
         self._settings = json.dumps(asdict(options))
         self._task = ray.remote(_do).options(max_retries=options.retries, **resources)
         self._output_dir = output_dir
-        self._running: dict[Any, _Attempt] = {}
+        self._running: dict[Any, Attempt] = {}
 
     def run(self, jobs: Sequence[Job]) -> None:
-        waiting = deque(_Attempt(job) for job in jobs)
+        waiting = deque(map(Attempt, jobs))
         # All are submitted at once unless the caller limits them: a cluster that grows on demand sees the demand.
         most = self._options.workers or len(jobs)
         token = self._output_dir.token()
@@ -86,38 +78,34 @@ class _Cluster:
                 waiting.extend(self._take(reference, self._running.pop(reference)))
             self._listener.ticked()
 
-    def _submit(self, one: _Attempt, token: str) -> None:
+    def _submit(self, one: Attempt, token: str) -> None:
         reference = self._task.remote(str(self._output_dir.root), self._settings, self._device, token, asdict(one.job))
         self._running[reference] = one
 
-    def _take(self, reference: Any, one: _Attempt) -> list[_Attempt]:
+    def _take(self, reference: Any, one: Attempt) -> list[Attempt]:
         """Tell the outcome; what has to be tried again comes back."""
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
-            return self._lost(one, " ".join(str(error.cause or error).split()))
+            if one.number <= self._options.retries:
+                return [one.again()]
+            return self._end(one.given_up(" ".join(str(error.cause or error).split())))
         except self._ray.exceptions.RayError as error:
             # Ray has tried as often as it was told to.
             reason = " ".join(str(error).split())[:300]
-            self._fail(one, f"its Ray worker died or took too long: {reason}")
-            return []
+            return self._end(one.failed(f"its Ray worker died or took too long: {reason}"))
         if "unusable" in answer:
             raise getattr(errors, answer["error_class"], HighlightrError)(answer["unusable"])
         outcome = JobResult.from_json(answer)
         if outcome.state == "busy":
-            return [replace(one, not_before=time.monotonic() + BUSY_SECONDS)]
-        self._listener.finished(replace(outcome, attempts=one.attempt))
+            return [one.later()]
+        self._listener.finished(replace(outcome, attempts=one.number))
         return []
 
-    def _lost(self, one: _Attempt, why: str) -> list[_Attempt]:
-        if one.attempt <= self._options.retries:
-            return [_Attempt(one.job, one.attempt + 1)]
-        self._fail(one, f"{why} (tried {one.attempt} times)")
-        return []
-
-    def _fail(self, one: _Attempt, why: str) -> None:
+    def _end(self, failed: JobResult) -> list[Attempt]:
         self._output_dir.sweep()
-        self._listener.finished(JobResult(one.job, "failed", error=why, attempts=one.attempt))
+        self._listener.finished(failed)
+        return []
 
 
 def _resources(ray: Any, device: str) -> tuple[str, dict[str, float]]:

@@ -6,8 +6,9 @@ A job is one video with one query and the folder in which its outputs lie, relat
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from highlightr.core.config import from_plain
@@ -16,6 +17,10 @@ from highlightr.core.types import Match
 JobState = Literal["done", "kept", "no_match", "failed", "busy"]
 """``done``: made now; ``kept``: made before in the same way; ``no_match``: with `strict`, the query is not in the
 video, and nothing was written; ``busy``: another run is at it, try again later."""
+
+
+BUSY_SECONDS = 1.0
+"""How long a job that another run is at rests before it is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -81,3 +86,32 @@ class JobResult:
             ConfigError: it did not come from there.
         """
         return from_plain(cls, value, "a job's result")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A job that an engine has before it, or a worker at it."""
+
+    job: Job
+    number: int = 1
+    seconds: float = 0.0
+    """Spent in attempts before this one."""
+    not_before: float = 0.0
+    """By `time.monotonic`."""
+
+    def later(self) -> Attempt:
+        """The same, because another run is at it."""
+        return replace(self, not_before=time.monotonic() + BUSY_SECONDS)
+
+    def again(self, seconds: float = 0.0) -> Attempt:
+        """The next one, after this one took so long."""
+        return Attempt(self.job, self.number + 1, self.seconds + seconds)
+
+    def failed(self, why: str, seconds: float = 0.0) -> JobResult:
+        """What became of the job where no more is tried, after this attempt took so long."""
+        spent = round(self.seconds + seconds, 3)
+        return JobResult(self.job, "failed", seconds=spent, error=why, attempts=self.number)
+
+    def given_up(self, why: str, seconds: float = 0.0) -> JobResult:
+        """As `failed`, with the number of attempts in the reason."""
+        return self.failed(f"{why} (tried {self.number} times)" if self.number > 1 else why, seconds)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from highlightr.batch.devices import Placement, place_workers
-from highlightr.batch.jobs import Job, JobResult
+from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.process import Inbox, Message, WorkerProcess
@@ -24,9 +24,6 @@ from highlightr.core import errors
 from highlightr.core.errors import HighlightrError
 
 TICK_SECONDS = 0.25
-BUSY_SECONDS = 1.0
-"""How long a job that another run is at rests before it is asked for again."""
-
 MAX_STARTUP_FAILURES = 3
 """So many workers in a row that end before they could say a word: there is no use in more."""
 
@@ -55,23 +52,14 @@ def run_locally(
 
 
 @dataclass
-class _Try:
-    job: Job
-    attempt: int = 1
-    seconds: float = 0.0
-    """Spent in attempts before this one."""
-    not_before: float = 0.0
-
-
-@dataclass
 class _WorkerSlot:
-    """One output_dir for a worker, and what the worker in it is doing."""
+    """A place for a worker, and what the worker in it is doing."""
 
     placement: Placement
     time_limit: TimeLimit
     worker: WorkerProcess | None = None
     spoke: bool = False
-    doing: _Try | None = None
+    doing: Attempt | None = None
     ended_for: str = field(default="")
     """Why we ended the worker ourselves."""
 
@@ -87,7 +75,7 @@ class _WorkerPool:
         feed: JobFeed | None,
     ) -> None:
         self._output_dir, self._options, self._listener, self._feed = output_dir, options, listener, feed
-        self._waiting = deque(_Try(job) for job in jobs)
+        self._waiting = deque(map(Attempt, jobs))
         self._slots = [_WorkerSlot(placement, TimeLimit.of(options)) for placement in placements]
         self._inbox: Inbox = queue.Queue()
         self._startup_failures = 0
@@ -95,7 +83,7 @@ class _WorkerPool:
     def run(self) -> None:
         while self._feed or self._waiting or any(slot.doing for slot in self._slots):
             if self._feed is not None:
-                self._waiting.extend(map(_Try, self._feed.take()))
+                self._waiting.extend(map(Attempt, self._feed.take()))
             for slot in self._slots:
                 self._fill(slot)
             with suppress(queue.Empty):
@@ -149,10 +137,10 @@ class _WorkerPool:
         assert done is not None
         if outcome.state == "busy":
             self._listener.requeued(done.job)
-            self._waiting.append(replace(done, not_before=time.monotonic() + BUSY_SECONDS))
+            self._waiting.append(done.later())
             return
         seconds = round(outcome.seconds + done.seconds, 3)
-        self._listener.finished(replace(outcome, attempts=done.attempt, seconds=seconds))
+        self._listener.finished(replace(outcome, attempts=done.number, seconds=seconds))
 
     def _ended(self, slot: _WorkerSlot, worker: WorkerProcess) -> None:
         """A worker has ended, by itself or because we ended it."""
@@ -166,21 +154,14 @@ class _WorkerPool:
         if lost is not None:
             self._lost(lost, why, time.monotonic() - slot.time_limit.began)
 
-    def _lost(self, lost: _Try, why: str, seconds: float) -> None:
+    def _lost(self, lost: Attempt, why: str, seconds: float) -> None:
         """A job lost its worker: it is tried again in another, or has failed."""
-        spent = lost.seconds + seconds
-        if lost.attempt <= self._options.retries:
+        if lost.number <= self._options.retries:
             self._listener.requeued(lost.job)
-            self._waiting.append(_Try(lost.job, lost.attempt + 1, spent))
+            self._waiting.append(lost.again(seconds))
             return
-        tries = f" (tried {lost.attempt} times)" if lost.attempt > 1 else ""
-        self._fail(lost, f"{why}{tries}", spent)
-
-    def _fail(self, lost: _Try, why: str, seconds: float) -> None:
         self._output_dir.sweep()
-        self._listener.finished(
-            JobResult(lost.job, "failed", seconds=round(seconds, 3), error=why, attempts=lost.attempt)
-        )
+        self._listener.finished(lost.given_up(why, seconds))
 
     def _check_time(self, slot: _WorkerSlot) -> None:
         """End a worker that hangs or has had its time; such a video is not tried again."""
@@ -189,4 +170,5 @@ class _WorkerPool:
             return
         slot.worker.end()
         slot.worker, slot.doing = None, None
-        self._fail(late, reason, late.seconds + time.monotonic() - slot.time_limit.began)
+        self._output_dir.sweep()
+        self._listener.finished(late.failed(reason, time.monotonic() - slot.time_limit.began))

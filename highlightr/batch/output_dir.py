@@ -2,7 +2,7 @@
 
 Each job has a folder with its outputs. The hidden folder `.highlightr` keeps a lock per job that dies with its holder,
 a mark that work began, and a record that it was finished: a job is done if its record has the wanted key and its
-outputs are whole. Every file is written beside its output_dir and renamed.
+outputs are whole. Every file is written beside its place and renamed.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -103,16 +102,11 @@ class Results:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            with file_lock(self._output_dir.results_lock) as is_held:
-                if is_held:
-                    yield
-                    return
-            if time.monotonic() > deadline:
-                lock = self._output_dir.results_lock
+        lock = self._output_dir.results_lock
+        with file_lock(lock, LOCK_SECONDS) as is_held:
+            if not is_held:
                 raise OutputError(f"another run has held {lock} for {LOCK_SECONDS:g} s; stop it")
-            time.sleep(0.02)
+            yield
 
     def _entries(self, lines: Iterable[Mapping[str, Any]]) -> list[IndexEntry]:
         entries = []

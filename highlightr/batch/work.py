@@ -18,8 +18,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from highlightr import __version__
 from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
@@ -28,7 +26,8 @@ from highlightr.batch.remote import fetched
 from highlightr.core.errors import HighlightrError, NoMatchError
 from highlightr.core.hashing import content_key
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import FloatArray, Source, Summary
+from highlightr.core.types import Source, Summary
+from highlightr.export.curve import columns
 from highlightr.media.transcript import sidecars
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
@@ -157,10 +156,11 @@ class JobRunner:
             notes=_notes(receipt["marks"], summary.notes),
             key=self._key(job, self._content(job, summary.source)),
         )
-        duration, scores = summary.source.duration_seconds, summary.scores.values
+        duration = summary.source.duration_seconds
+        curve = tuple(round(100 * value) for value in columns(summary.scores.values, MAX_COLUMNS))
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
         sizes = self._output_dir.sizes(job)
-        return JobRecord(str(outcome.key), outcome, sizes, _curve(scores), bands, _poster(summary))
+        return JobRecord(str(outcome.key), outcome, sizes, curve, bands, _poster(summary))
 
 
 _WORDS = ("summary", "cost", "measured")
@@ -170,12 +170,6 @@ _WORDS = ("summary", "cost", "measured")
 def _notes(marks: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:
     """The notes, and before them the marks that none of them explains."""
     return (*(mark for mark in marks if not any(mark.lower() in note.lower() for note in notes)), *notes)
-
-
-def _curve(values: FloatArray) -> tuple[int, ...]:
-    """The largest score of each of at most `MAX_COLUMNS` equal runs of clips, in percent."""
-    edges = np.linspace(0, len(values), min(len(values), MAX_COLUMNS) + 1).astype(int)[:-1]
-    return tuple(round(100 * float(value)) for value in np.maximum.reduceat(values, edges))
 
 
 def _poster(summary: Summary) -> str:
