@@ -201,27 +201,24 @@ def read_predictions(path: Path, key: str) -> dict[str, Record]:
     return records
 
 
-def join(
-    predictions: Mapping[str, Record], annotated: Sequence[str], predictions_path: Path, annotations_path: Path
-) -> None:
-    """Check that both files name the same items.
+def read_judged(predictions: Path, annotations: Path, key: str) -> list[tuple[Record, Record]]:
+    """Each annotated item with its prediction, in the order of the annotations.
 
     Raises:
-        ConfigError: items without a prediction, or predictions for items that are not annotated.
+        ConfigError: as both readers; items without a prediction, or predictions for items that are not annotated.
     """
-    known = set(annotated)
-    missing = [key for key in annotated if key not in predictions]
-    unknown = [key for key in predictions if key not in known]
+    predicted, annotated = read_predictions(predictions, key), read_keyed(annotations, key)
+    missing = [name for name in annotated if name not in predicted]
+    unknown = [name for name in predicted if name not in annotated]
     if missing:
         raise ConfigError(
-            f"{predictions_path}: no prediction for {len(missing)} of {len(annotated)} items of {annotations_path}: "
+            f"{predictions}: no prediction for {len(missing)} of {len(annotated)} items of {annotations}: "
             f"{_some(missing)}"
         )
     if unknown:
-        line = predictions[unknown[0]].line
-        raise ConfigError(
-            f"{predictions_path}, line {line}: {len(unknown)} items are not in {annotations_path}: {_some(unknown)}"
-        )
+        where = predicted[unknown[0]].where
+        raise ConfigError(f"{where}: {len(unknown)} items are not in {annotations}: {_some(unknown)}")
+    return [(record, predicted[name]) for name, record in annotated.items()]
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.items import Window, moment_labels, read_windows
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged
 from highlightr.evaluation.base import Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
 
@@ -54,10 +54,7 @@ class Moments(Protocol):
 
     def read(self, predictions: Path, annotations: Path) -> list[Case]:
         """See `Protocol.read`; annotations hold qid, vid, duration and window or relevant_windows."""
-        predicted = read_predictions(predictions, "qid")
-        annotated = read_keyed(annotations, "qid")
-        join(predicted, list(annotated), predictions, annotations)
-        return [_read_case(record, predicted[qid]) for qid, record in annotated.items()]
+        return [_read_case(*pair) for pair in read_judged(predictions, annotations, "qid")]
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``hit@1`` and ``map``."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.hdf5 import HDF5_SUFFIXES, member, open_hdf5
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged, read_predictions
 from highlightr.datasets.mrhisum import Truth, read_truth, truth_from_group
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.mrhisum import (
@@ -54,12 +54,10 @@ class MrHiSumTripleSumm(Protocol):
 
     def read(self, predictions: Path, annotations: Path) -> list[Case]:
         """See `Protocol.read`. An HDF5 file holds every split, so there only the predicted videos are judged."""
-        predicted = read_predictions(predictions, "vid")
         if annotations.suffix.lower() in HDF5_SUFFIXES:
-            return _read_hdf5(predicted, annotations)
-        annotated = read_keyed(annotations, "vid")
-        join(predicted, list(annotated), predictions, annotations)
-        return [_case(predicted[vid], _from_record(record)) for vid, record in annotated.items()]
+            return _read_hdf5(read_predictions(predictions, "vid"), annotations)
+        pairs = read_judged(predictions, annotations, "vid")
+        return [_case(prediction, _from_record(record)) for record, prediction in pairs]
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``map@50`` and ``map@15`` in percent, ``spearman`` and ``kendall`` of the frame scores as they are."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.datasets.items import full_ratings
-from highlightr.datasets.json_lines import SCORES_FIELD, join, read_keyed, read_predictions
+from highlightr.datasets.json_lines import SCORES_FIELD, read_judged
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import hit_at_1, interpolated_average_precision
 
@@ -62,12 +62,9 @@ class QVHighlights(Protocol):
 
     def read(self, predictions: Path, annotations: Path) -> list[Case]:
         """See `Protocol.read`; annotations are the released ``highlight_*_release.jsonl``."""
-        predicted = read_predictions(predictions, "qid")
-        annotated = read_keyed(annotations, "qid")
-        join(predicted, list(annotated), predictions, annotations)
         return [
-            Case(qid, record.key("vid"), predicted[qid].vector(SCORES_FIELD), full_ratings(record))
-            for qid, record in annotated.items()
+            Case(record.key("qid"), record.key("vid"), prediction.vector(SCORES_FIELD), full_ratings(record))
+            for record, prediction in read_judged(predictions, annotations, "qid")
         ]
 
     def measure(self, cases: Sequence[Case]) -> Metrics:

@@ -15,7 +15,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.items import youtube_labels
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, join, read_keyed, read_predictions
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, group_means
 from highlightr.evaluation.ranking import ranked, trapezoid_average_precision
 
@@ -78,18 +78,15 @@ class _ByDomain(Protocol):
 
     def read(self, predictions: Path, annotations: Path) -> list[Case]:
         """See `Protocol.read`; annotations are JSON lines as released by Lighthouse."""
-        predicted = read_predictions(predictions, "vid")
-        annotated = read_keyed(annotations, "vid")
-        join(predicted, list(annotated), predictions, annotations)
         return [
             Case(
-                vid,
-                vid,
-                predicted[vid].vector(SCORES_FIELD),
+                record.key("vid"),
+                record.key("vid"),
+                prediction.vector(SCORES_FIELD),
                 self.ratings(record),
                 str(record.fields.get("domain", "")),
             )
-            for vid, record in annotated.items()
+            for record, prediction in read_judged(predictions, annotations, "vid")
         ]
 
     @abstractmethod
