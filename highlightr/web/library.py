@@ -13,14 +13,19 @@ import re
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.files import printable
 from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
 from highlightr.media.transcript import sidecars
-from highlightr.web.places import CLIPS_SUFFIX, STATE_SUFFIX
+
+STATE_SUFFIX = ".studio.json"
+"""Of the studio's own file, after the video's whole name, so that two videos of one stem keep apart."""
+
+CLIPS_SUFFIX = ".clips"
+"""Of the folder that takes a video's clips; videos in such folders are not listed."""
 
 MOST_VIDEOS = 5000
 
@@ -201,6 +206,4 @@ class Library:
         made = tuple(dict.fromkeys(word for end, word in _OUTPUTS.items() if stem + end in siblings))
         edited = ("edit",) if video.state_path.name in siblings else ()
         summary_id = None if summary is None else self._video(summary, summary.stat()).id
-        return Video(
-            video.id, video.path, video.name, video.size_bytes, video.modified_ns, (*made, *edited), summary_id
-        )
+        return replace(video, made=(*made, *edited), summary_id=summary_id)

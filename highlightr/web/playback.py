@@ -11,7 +11,6 @@ import re
 import stat
 from collections.abc import AsyncIterator, Mapping
 from io import BufferedReader
-from pathlib import Path
 
 import anyio.to_thread
 from starlette.responses import Response, StreamingResponse
@@ -60,7 +59,10 @@ def play(library: Library, video: Video, range_header: str | None) -> Response:
         MediaError: the file cannot be opened any more.
     """
     try:
-        descriptor = os.open(library_path(library, video), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        real = video.path.resolve(strict=True)
+        if not real.is_relative_to(library.root):  # It is a link that leads out of the folder by now.
+            raise FileNotFoundError(video.path)
+        descriptor = os.open(real, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         raise MediaError("this video is not in the folder any more") from error
     file = os.fdopen(descriptor, "rb")
@@ -79,18 +81,6 @@ def play(library: Library, video: Video, range_header: str | None) -> Response:
     if wanted:
         headers["content-range"] = f"bytes {start}-{stop - 1}/{status.st_size}"
     return StreamingResponse(_blocks(file, start, stop), 206 if wanted else 200, headers)
-
-
-def library_path(library: Library, video: Video) -> Path:
-    """The file itself, links resolved.
-
-    Raises:
-        OSError: it is gone, or leads out of the folder by now.
-    """
-    real = video.path.resolve(strict=True)
-    if not real.is_relative_to(library.root):
-        raise FileNotFoundError(video.path)
-    return real
 
 
 async def _blocks(file: BufferedReader, start: int, stop: int) -> AsyncIterator[bytes]:

@@ -20,8 +20,7 @@ from highlightr.export.timelines.write import FORMATS, check_formats, timeline_p
 from highlightr.options import SummarizeOptions, TimelineFormat
 from highlightr.selection.spans import Span
 from highlightr.web.analyst import Analyst
-from highlightr.web.library import Library, Video
-from highlightr.web.places import CLIPS_SUFFIX
+from highlightr.web.library import CLIPS_SUFFIX, Library, Video
 from highlightr.web.state import MOST_SEGMENTS, EditedSegment
 
 
