@@ -21,7 +21,7 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.names import is_inside
 from highlightr.core.config import read_json
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import file_lock, remove_abandoned, write_whole
+from highlightr.core.files import file_lock, make_folder, remove_abandoned, write_whole
 from highlightr.export.timelines.write import FORMATS
 
 SUFFIXES = {
@@ -84,11 +84,8 @@ class OutputDir:
                 raise OutputError(
                     f"{self.root / foreign[0]}: exists already, and no batch made it; choose another folder"
                 )
-        try:
-            for name in ("locks", "began", "done"):
-                (self._state / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make {self.root}: {error.strerror or error}; choose another folder") from error
+        for folder in (self.root, *(self._state / name for name in ("locks", "began", "done"))):
+            make_folder(folder)
 
     def folder(self, job: Job) -> Path:
         """Where the outputs of a job lie."""
@@ -174,10 +171,7 @@ class OutputDir:
             foreign = [path for path in self.outputs(job).values() if path.exists()]
             if foreign:
                 raise OutputError(f"{foreign[0]}: exists already, and no batch made it; choose another output folder")
-        try:
-            self.folder(job).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make {self.folder(job)}: {error.strerror or error}") from error
+        make_folder(self.folder(job))
         # The claim has removed what does not belong together, so what is there is whole.
         mark = _Mark(job.folder, job.video_folder, self.sizes(job))
         write_whole(began, json.dumps(asdict(mark)))
@@ -216,7 +210,6 @@ class OutputDir:
             return ""
         name = f"{STATE_FOLDER}/{_POSTERS}/{hashlib.sha256(picture).hexdigest()[:24]}.jpg"
         if not (self.root / name).exists():
-            (self.root / name).parent.mkdir(exist_ok=True)
             write_whole(self.root / name, picture)
         return name
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from highlightr.core.errors import OutputError
+from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.stop import stop_deferred
 
 logger = logging.getLogger(__name__)
@@ -174,6 +174,21 @@ def read_at_most(path: Path, most_bytes: int) -> bytes | None:
     with path.open("rb") as file:
         content = file.read(most_bytes + 1)
     return content if len(content) <= most_bytes else None
+
+
+def read_limited(path: Path, most_bytes: int) -> bytes:
+    """The content of a file that a user gave.
+
+    Raises:
+        ConfigError: it cannot be read, or is larger than that.
+    """
+    try:
+        content = read_at_most(path, most_bytes)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if content is None:
+        raise ConfigError(f"{path}: larger than {most_bytes} bytes")
+    return content
 
 
 def write_whole(path: Path, *contents: str | bytes) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_at_most
+from highlightr.core.files import read_limited
 
 SCORES_FIELD = "pred_saliency_scores"
 """Field of a prediction that holds one number per clip."""
@@ -105,21 +105,6 @@ def vector(value: object, what: str) -> npt.NDArray[np.float64]:
 def matrix(value: object, what: str) -> npt.NDArray[np.float64]:
     """Check a (n, m) list or array of finite numbers; as `vector`."""
     return _array(value, 2, what)
-
-
-def read_limited(path: Path, largest_bytes: int) -> bytes:
-    """The content of a file of labels.
-
-    Raises:
-        ConfigError: it cannot be read, or is larger than that.
-    """
-    try:
-        content = read_at_most(path, largest_bytes)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if content is None:
-        raise ConfigError(f"{path}: larger than {largest_bytes} bytes")
-    return content
 
 
 def read_json(path: Path, largest_bytes: int) -> Any:

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import read_limited
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import MEMBERS
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import Rejected, build, read_items
 from highlightr.datasets.hdf5 import member, open_hdf5, read_array
-from highlightr.datasets.json_lines import read_limited
 
 SPLITS = ("train", "val", "test")
 

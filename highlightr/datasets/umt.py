@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import read_limited
 from highlightr.datasets.base import Item, Layout, Problem
 from highlightr.datasets.building import Rejected, read_items
 from highlightr.datasets.items import tvsum_item, youtube_item
-from highlightr.datasets.json_lines import matrix, read_json, read_limited, vector
+from highlightr.datasets.json_lines import matrix, read_json, vector
 
 OWN_SPLITS = "splits.json"
 UMT_SPLITS = "static.py"

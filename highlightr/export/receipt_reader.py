@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_at_most
+from highlightr.core.files import read_limited
 
 LARGEST_BYTES = 256 << 20
 """Ten hours of video have 5 MiB."""
@@ -167,13 +167,7 @@ def read_receipt(path: Path) -> Receipt:
         ConfigError: it cannot be read, is no receipt of this version, or describes what cannot be.
     """
     try:
-        content = read_at_most(path, LARGEST_BYTES)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    if content is None:
-        raise ConfigError(f"{path}: too large to be a receipt")
-    try:
-        values = msgspec.json.decode(content)
+        values = msgspec.json.decode(read_limited(path, LARGEST_BYTES))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON: {error}") from error
     return receipt_from_plain(values, str(path))

@@ -148,7 +148,7 @@ def test_a_folder_with_a_page_of_the_users_is_refused(name: str, tmp_path: Path)
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="choose another folder"):
+    with pytest.raises(OutputError, match="out: cannot be written"):
         OutputDir(tmp_path / "file" / "out").prepare()
 
 

@@ -62,7 +62,7 @@ def test_nothing_is_replaced_unless_it_may_be(
     ("arguments", "words"),
     [
         (("export", "s.json", "--format", "mov"), "no format 'mov'; there are otio, edl,"),
-        (("export", "gone.json"), "cannot read gone.json"),
+        (("export", "gone.json"), "gone.json: cannot be read"),
         (("export", "debug.yaml"), "not JSON"),
         (("cut", "debug.yaml"), "cannot cut from .yaml"),
         ((*SUMMARIZE, "--export", "otoi"), "export knows no format 'otoi'"),

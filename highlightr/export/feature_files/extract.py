@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from highlightr.core.device import Precision, check_precision, resolve_device
-from highlightr.core.errors import ConfigError, HighlightrError, OutputError
+from highlightr.core.errors import ConfigError, HighlightrError
+from highlightr.core.files import make_folder
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, Source, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays
@@ -146,7 +147,7 @@ def extract_to_files(
     files = _distinct(videos)
     if wanted.transcript is not None and len(files) > 1:
         raise ConfigError("a transcript is of one video, and several were given; put NAME.srt beside each instead")
-    _ensure(out)
+    make_folder(out)
     run = _Run(_open(extractors, wanted), open_store(out, wanted.format), wanted, progress or silent)
     try:
         return tuple(run.video(path) for path in files)
@@ -206,13 +207,6 @@ def _distinct(videos: Iterable[Path]) -> tuple[Path, ...]:
         if other is not path:
             raise ConfigError(f"{other} and {path} would share their outputs: rename one, or use another folder for it")
     return files
-
-
-def _ensure(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror or error}; choose another place") from error
 
 
 class _Run:

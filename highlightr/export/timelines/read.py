@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_at_most
+from highlightr.core.files import read_limited
 from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
@@ -164,13 +164,7 @@ def _companion(path: Path) -> Receipt | None:
 
 
 def _text(path: Path) -> str:
-    try:
-        content = read_at_most(path, LARGEST_BYTES)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    if content is None:
-        raise ConfigError(f"{path}: too large for a timeline")
-    return content.decode("utf-8-sig", "replace")
+    return read_limited(path, LARGEST_BYTES).decode("utf-8-sig", "replace")
 
 
 def _parsed(otio: Any, path: Path, adapter: str, options: Mapping[str, Any], text: str | None = None) -> Any:

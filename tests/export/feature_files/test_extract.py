@@ -272,7 +272,7 @@ def test_missing_weights_are_told_before_decoding(tmp_path: Path, video: Path, m
 
 def test_an_output_that_cannot_be_made_is_told(tmp_path: Path, video: Path) -> None:
     (tmp_path / "out").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot make the folder"):
+    with pytest.raises(OutputError, match="cannot be written"):
         run([video], tmp_path / "out", ["motion"])
 
 
