@@ -172,7 +172,7 @@ def _write_smart(
 ) -> CutResult:
     """Smart, or else in the way that the choice of cut leaves."""
     try:
-        written = write_smart(source, spans, path, how, progress)
+        return write_smart(source, spans, path, how, progress)
     except (NotSmartError, HighlightrError) as error:
         if how.cut == "smart" and isinstance(error, HighlightrError):
             raise
@@ -180,12 +180,6 @@ def _write_smart(
             raise CutError(f"{source.path}: cannot be cut smart: {error}; use --cut exact") from error
         written = write_encoded(source, spans, path, how, progress, still_width)
         return replace(written, notes=(*written.notes, f"All pictures were encoded anew: {error}."))
-    copied = sum(piece.copied_pictures for piece in written.pieces)
-    total = copied + sum(piece.encoded_pictures for piece in written.pieces)
-    told = f"{copied} of {total} pictures were copied, the others encoded anew."
-    if copied == total:
-        told = f"All {total} pictures were copied."
-    return replace(written, notes=(*written.notes, told))
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

