@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.device import Precision
+from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source, Summary, TimeGrid, Transcript
@@ -260,7 +261,11 @@ class Highlighter:
         def look(beginning: Features) -> None:
             if glimpse is not None and set(models.scorer_for(queries[0]).contract.required) <= set(beginning.streams):
                 whole = (Shot(0.0, beginning.grid.duration_seconds),)
-                glimpse(models.score(beginning, queries[0], encoding.result()[0], whole))
+                try:
+                    scores = models.score(beginning, queries[0], encoding.result()[0], whole)
+                except ConfigError:
+                    return  # The beginning shows nothing to score by; the whole video may.
+                glimpse(scores)
 
         # Where there is neither query nor sound, movement is what scores, and that shows in every picture.
         skip_calm = how.analysis == "auto" and (source.audio is not None or None not in queries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,3 +78,15 @@ def test_lite_scores_the_beginning(video: Path, query: str | None) -> None:
     assert shown
     assert all(3 <= each.grid.num_clips < found.scores.grid.num_clips for each in shown)
     assert all(np.isfinite(each.values).all() for each in shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [("mute.mp4", {"sound": False}), ("late.mp4", {"sound_start": 19.0}), ("heard.mp4", {})]
+)
+def test_a_beginning_without_anything_to_score_by_is_left_out(name: str, how: dict[str, Any]) -> None:
+    shown: list[Scores] = []
+    silent = made(name, seconds=20.0, **CLOSED_GOP, **how)
+    lite = Highlighter.from_preset("lite", device="cpu", cache=False)
+    found, plain = lite.analyse(silent, None, glimpse=shown.append), lite.analyse(silent, None)
+    assert np.array_equal(found.scores.values, plain.scores.values)
+    assert bool(shown) == (name == "heard.mp4")
