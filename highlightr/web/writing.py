@@ -90,7 +90,8 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTa
             )
     existing = [printable(Path(path.name)) for path in targets.files if path.exists()]
     if existing and not request.overwrite:
-        raise OutputError(f"{', '.join(existing)} exists already; tick “Replace files” or choose another folder")
+        names = f"{', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'}"
+        raise OutputError(f"{names} already; tick “Replace files that exist” or choose another folder")
     return targets
 
 

@@ -76,7 +76,7 @@ def test_ask_drag_undo_write(page: Page) -> None:
     # Written once, it is not written over unless that is asked for.
     page.find("#write-open").click()
     page.find("#write button[type=submit]").click()
-    page.until_js("document.getElementById('write-error').textContent.includes('exists already')")
+    page.until_js("document.getElementById('write-error').textContent.includes('exist already')")
     page.find("#write-close").click()
     assert page.complaints("409 (Conflict)") == []
 

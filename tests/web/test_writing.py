@@ -76,7 +76,7 @@ def test_into_a_folder_below_and_never_over_what_is_there(studio: Client) -> Non
     assert numbers(target) == FRAMES[:25]
     again = studio.post(path, wanted)
     assert again.status == 409
-    assert "exists already" in again.json()["error"]
+    assert "exist already" in again.json()["error"]
     replaced = studio.post(path, {**wanted, "segments": SEGMENTS[1:2], "overwrite": True})
     assert studio.finished(replaced.json()["job"])["state"] == "done"
     assert numbers(target) == FRAMES[25:37]
