@@ -6,7 +6,6 @@ when the preset is loaded; one is opened when it is first needed.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from highlightr.features.base import ExtractorOrigin, check_query
 from highlightr.features.cache import FeatureCache
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.features.lite.minilm import MiniLM
+from highlightr.features.registry import options_of
 from highlightr.features.utterances import utterance_vectors
 from highlightr.features.whisper import Whisper
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
@@ -336,7 +336,7 @@ def open_recogniser(model: str, *, device: str = "cpu") -> Whisper:
 
 def takes(kind: type[Extractor], option: str) -> bool:
     """Whether an extractor's class knows this keyword, such as ``precision``."""
-    return option in inspect.signature(kind).parameters
+    return option in options_of(kind)
 
 
 def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None, **options: Any) -> TextEncoder:

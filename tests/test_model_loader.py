@@ -16,6 +16,8 @@ import pytest
 from highlightr import Highlighter, model_loader
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Transcript, Utterance
+from highlightr.features import EXTRACTORS, extractor_class
+from highlightr.features.backbones.base import Backbone
 from highlightr.features.cache import FeatureCache
 from highlightr.model_loader import Models, load_models
 from highlightr.scorers import Scorer, create_scorer
@@ -197,3 +199,13 @@ def test_a_transcript_in_another_language_is_compared_by_words_and_that_is_said(
     scores = models.score(features, "Kowalski", models.encode("Kowalski"), (), models.listen(german))
     assert int(np.argmax(scores.values)) in range(2, 6)
     assert any("by words, not by meaning" in note for note in scores.notes)
+
+
+@pytest.mark.parametrize("name", sorted(set(EXTRACTORS) - {"open-clip"}))
+def test_a_precision_reaches_every_backbone_and_nothing_else(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(model_loader, "open_extractor", lambda _, **options: told.update(options))
+    head = f"name: one\nsummary: a line\nclip_seconds: 2.0\nextractors: [{name}]\ntext: null\n"
+    preset = parse_preset(head + "scorers: {debug: {}}\nuse: {query: debug, no_query: debug}\n", "one")
+    model_loader._open_extractor(name, preset, "cpu", "bf16", ())
+    assert (told.get("precision") == "bf16") == issubclass(extractor_class(name), Backbone)

@@ -5,6 +5,7 @@ In: a name from a preset. Out: an extractor or encoder that is ready for any num
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -118,8 +119,20 @@ def _load(table: Mapping[str, str], name: str, kind: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def options_of(kind: type) -> set[str]:
+    """Keywords of a class, with those of its bases that it hands on."""
+    found: set[str] = set()
+    for each in kind.__mro__:
+        if "__init__" in vars(each):
+            parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
+            found |= {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+            if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+                break
+    return found
+
+
 def _create(kind: Any, name: str, **options: Any) -> Any:
-    accepted = {name for each in kind.__mro__ for name in getattr(each.__init__, "__kwdefaults__", None) or ()}
+    accepted = options_of(kind)
     unknown = sorted(set(options) - accepted)
     if unknown:
         raise ConfigError(f"{name} has no option {', '.join(unknown)}; it has: {', '.join(sorted(accepted))}")

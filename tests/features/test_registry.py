@@ -26,6 +26,12 @@ def test_unknown_options_list_the_known_ones() -> None:
         create_extractor("logmel", mels=64)
 
 
+def test_options_of_bases_count_where_they_are_handed_on() -> None:
+    create_extractor("slowfast", random_seed=0, precision="bf16", load=False)
+    with pytest.raises(ConfigError, match="transnetv2 has no option precision"):
+        create_extractor("transnetv2", random_seed=0, precision="bf16", load=False)
+
+
 def test_importing_the_package_loads_no_heavy_library() -> None:
     heavy = "{'torch', 'timm', 'transformers', 'onnxruntime', 'scipy', 'av', 'PIL'}"
     code = f"import sys, highlightr.features; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
