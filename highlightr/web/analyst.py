@@ -31,6 +31,9 @@ SHORTEST_SHARE_SECONDS = 2.0
 FILL_FROM_SECONDS = 4.0
 """What is left of a target is filled from here on; less would be scraps."""
 
+STUTTER_SECONDS = 0.2
+"""Less than this, left out in the middle of something, only makes it stutter."""
+
 Made = TypeVar("Made")
 
 
@@ -103,8 +106,8 @@ class Analyst:
     ) -> list[Proposal]:
         """What to keep: each query gets an equal share of the seconds, and nothing is chosen that is taken already.
 
-        A query of which nothing is left to choose is passed over. With `fill`, seconds that are left then go to what
-        answers less well, but to no query that the video does not answer.
+        A query of which nothing is left to choose is passed over, and so is one that the video does not answer, unless
+        it answers none of them. With `fill`, seconds that are left then go to what answers less well.
 
         Raises:
             ConfigError: a query that was not analysed yet.
@@ -113,13 +116,13 @@ class Analyst:
         analyses = [analysis for analysis in found if analysis is not None]
         if highlighter is None or len(analyses) < max(len(queries), 1):
             raise ConfigError("these queries were not analysed yet; ask them first")
-        proposals = _shared_out(highlighter, analyses, seconds, taken)
+        answered = [each for each in analyses if each.scores.match is None or each.scores.match.verdict != "none"]
+        proposals = _shared_out(highlighter, answered or analyses, seconds, taken)
         left = 0.0 if seconds is None else seconds - sum(each.segment.seconds for each in proposals)
         if fill and left >= FILL_FROM_SECONDS:
-            answered = [each for each in analyses if each.scores.match is None or each.scores.match.verdict != "none"]
             spans = [*taken, *(Span(each.segment.start_seconds, each.segment.stop_seconds) for each in proposals)]
             proposals += _shared_out(highlighter, answered, left, spans, fill=True)
-        return sorted(proposals, key=lambda each: each.segment.start_seconds)
+        return _joined(proposals)
 
     def deliver(
         self,
@@ -164,6 +167,20 @@ class Analyst:
             queries.popitem(last=False)
         while len(self._kept) > MOST_VIDEOS:
             self._kept.popitem(last=False)
+
+
+def _joined(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """In order of time; two of a query with next to nothing between them become one, as long as both."""
+    joined: list[Proposal] = []
+    for each in sorted(proposals, key=lambda one: one.segment.start_seconds):
+        before = joined[-1].segment if joined and joined[-1].query == each.query else None
+        if before is None or not 0 < each.segment.start_seconds - before.stop_seconds < STUTTER_SECONDS:
+            joined.append(each)
+            continue
+        start, stop = before.start_seconds, before.stop_seconds + each.segment.seconds
+        longer = max(before, each.segment, key=lambda one: one.seconds)
+        joined[-1] = Proposal(replace(longer, start_seconds=start, stop_seconds=stop), each.query)
+    return joined
 
 
 def _shared_out(
