@@ -14,7 +14,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.base import Item
-from highlightr.datasets.json_lines import Record, matrix
+from highlightr.datasets.json_lines import Record, numbers
 
 Array = npt.NDArray[np.float64]
 Window = tuple[float, float]
@@ -55,7 +55,7 @@ def read_windows(record: Record) -> tuple[Window, ...]:
     """
     name = "relevant_windows" if record.fields.get("window") is None else "window"
     value = record.get(name)
-    spans = matrix([value] if name == "window" else value, f"{record.where}: {name!r}")
+    spans = numbers([value] if name == "window" else value, f"{record.where}: {name!r}", 2)
     if spans.shape[1] != 2 or (spans[:, 0] >= spans[:, 1]).any() or (spans < 0).any():
         raise ConfigError(f"{record.where}: {name!r} must hold [start, stop] in seconds with 0 <= start < stop")
     return tuple((float(start), float(stop)) for start, stop in spans)

@@ -71,17 +71,22 @@ class Record:
 
     def vector(self, name: str) -> npt.NDArray[np.float64]:
         """A field that is a non-empty list of finite numbers, (n,)."""
-        return _array(self.get(name), 1, f"{self.where}: {name!r}")
+        return numbers(self.get(name), f"{self.where}: {name!r}", 1)
 
     def matrix(self, name: str) -> npt.NDArray[np.float64]:
         """A field that is a non-empty list of equally long lists of finite numbers, (n, m)."""
-        return _array(self.get(name), 2, f"{self.where}: {name!r}")
+        return numbers(self.get(name), f"{self.where}: {name!r}", 2)
 
 
 _SHAPES = {1: "a list of numbers", 2: "a list of lists of numbers, all of one length"}
 
 
-def _array(value: object, ndim: int, what: str) -> npt.NDArray[np.float64]:
+def numbers(value: object, what: str, ndim: int) -> npt.NDArray[np.float64]:
+    """Check a list or array of finite numbers, (n,) or (n, m), not empty.
+
+    Raises:
+        ConfigError: anything else; `what` starts the message.
+    """
     try:
         array = np.array(value)
     except ValueError as error:  # ragged
@@ -91,20 +96,6 @@ def _array(value: object, ndim: int, what: str) -> npt.NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise ConfigError(f"{what} holds numbers that are not finite")
     return array.astype(np.float64)
-
-
-def vector(value: object, what: str) -> npt.NDArray[np.float64]:
-    """Check a (n,) list or array of finite numbers.
-
-    Raises:
-        ConfigError: anything else; `what` starts the message.
-    """
-    return _array(value, 1, what)
-
-
-def matrix(value: object, what: str) -> npt.NDArray[np.float64]:
-    """Check a (n, m) list or array of finite numbers; as `vector`."""
-    return _array(value, 2, what)
 
 
 def read_json(path: Path, largest_bytes: int) -> Any:

@@ -20,7 +20,7 @@ from highlightr.datasets.base import Item
 from highlightr.datasets.building import Rejected, read_items
 from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
 from highlightr.datasets.items import UMT_CLIP_SECONDS, tvsum_item, youtube_item
-from highlightr.datasets.json_lines import matrix, read_json, vector
+from highlightr.datasets.json_lines import numbers, read_json
 
 LARGEST_LABEL_BYTES = 16 * 2**20
 
@@ -133,7 +133,7 @@ def _match_item(folder: Path) -> Item:
     value = read_json(path, LARGEST_LABEL_BYTES)
     if not isinstance(value, list) or len(value) != 2:
         raise ConfigError(f"{path}: must hold two lists, the clips and their labels")
-    clips, labels = matrix(value[0], f"{path}: clips"), vector(value[1], f"{path}: labels")
+    clips, labels = numbers(value[0], f"{path}: clips", 2), numbers(value[1], f"{path}: labels", 1)
     if clips.shape != (len(labels), 2):
         raise ConfigError(f"{path}: {len(labels)} labels, but clips of shape {clips.shape}")
     return youtube_item(folder.name, folder.parent.name, labels, str(path))

@@ -17,7 +17,7 @@ from highlightr.core.files import read_limited
 from highlightr.datasets.base import Item, Layout, Problem
 from highlightr.datasets.building import Rejected, read_items
 from highlightr.datasets.items import tvsum_item, youtube_item
-from highlightr.datasets.json_lines import matrix, read_json, vector
+from highlightr.datasets.json_lines import numbers, read_json
 
 OWN_SPLITS = "splits.json"
 UMT_SPLITS = "static.py"
@@ -128,14 +128,14 @@ def _outside(path: Path, labels: Mapping[str, Any], every: set[str], listed: Map
 
 def _tvsum(video: str, domain: str, record: Any, path: Path) -> Item:
     where = f"{path}: {video}"
-    ratings = matrix(_field(record, "anno", where), f"{where}: 'anno'")
+    ratings = numbers(_field(record, "anno", where), f"{where}: 'anno'", 2)
     title = record.get("title") or record.get("query") or TVSUM_CATEGORIES.get(domain, domain)
     return tvsum_item(video, str(title), domain, ratings, where)
 
 
 def _youtube(video: str, domain: str, record: Any, path: Path) -> Item:
     where = f"{path}: {video}"
-    return youtube_item(video, domain, vector(_field(record, "match", where), f"{where}: 'match'"), where)
+    return youtube_item(video, domain, numbers(_field(record, "match", where), f"{where}: 'match'", 1), where)
 
 
 def _field(record: Any, name: str, where: str) -> Any:
