@@ -50,19 +50,20 @@ def _unpacked(path: Path) -> bytes:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as stream:
         content = stream.read(MAX_ARCHIVE_BYTES + 1)
-    if len(content) > MAX_ARCHIVE_BYTES:
-        raise WeightsError(f"{path.name} unpacks to more than {MAX_ARCHIVE_BYTES} bytes or {MAX_ARCHIVE_MEMBERS} files")
+    _check_bounds(path, len(content))
     return content
+
+
+def _check_bounds(path: Path, size: int, count: int = 0) -> None:
+    if size > MAX_ARCHIVE_BYTES or count > MAX_ARCHIVE_MEMBERS:
+        raise WeightsError(f"{path.name} unpacks to more than {MAX_ARCHIVE_BYTES} bytes or {MAX_ARCHIVE_MEMBERS} files")
 
 
 def _checked(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
     total = 0
     for count, member in enumerate(archive, start=1):
         total += member.size
-        if total > MAX_ARCHIVE_BYTES or count > MAX_ARCHIVE_MEMBERS:
-            raise WeightsError(
-                f"{path.name} unpacks to more than {MAX_ARCHIVE_BYTES} bytes or {MAX_ARCHIVE_MEMBERS} files"
-            )
+        _check_bounds(path, total, count)
         if not (member.isreg() or member.isdir()):
             raise WeightsError(
                 f"{path.name} holds {member.name!r}, which is a link or a device; archives may hold files only"
