@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +53,23 @@ def test_vectors_point_where_those_of_the_installed_sentence_transformers_do(enc
     assert cosines.min() > 0.9995
 
 
-def test_padding_in_a_batch_changes_nothing(encoder: MiniLM) -> None:
-    texts = [golden[0] for golden in GOLDENS] * 12
-    apart = np.stack([encoder.encode(text).vector for text in texts[:4]] * 12)
-    np.testing.assert_allclose(encoder.vectors(texts), apart, atol=1e-5)
+def test_a_batch_changes_nothing_and_holds_neither_padding_nor_a_text_twice(
+    encoder: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [golden[0] for golden in GOLDENS] * 12 + ["a dog", "two dogs", "a bird"]
+    apart = {text: encoder.encode(text).vector for text in texts}
+    graph, batches = encoder._graph, []
+
+    def watched(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        batches.append(inputs["ids"])
+        return graph(inputs)
+
+    monkeypatch.setattr(encoder, "_graph", watched)
+    vectors = encoder.vectors(texts)
+    np.testing.assert_allclose(vectors, np.stack([apart[text] for text in texts]), atol=1e-5)
+    assert sum(len(ids) for ids in batches) == len(apart)
+    assert all((ids != 0).all() for ids in batches)
+    assert max(len(ids) for ids in batches) == 4, "those of as many word pieces go together"
 
 
 def test_like_means_near(encoder: MiniLM) -> None:

@@ -22,7 +22,12 @@ from highlightr.features.engines.onnx import Model, open_graph
 
 TOKENIZER = "minilm-tokenizer"
 
+Ids = npt.NDArray[np.int_]
+"""(L,) word pieces of a text by number."""
+
 _BATCH_TEXTS = 32
+_CHUNK_TEXTS = 1024
+"""What the tokenizer tells of a text, beside the numbers, is large."""
 
 _FIRST_WORD = 1995
 """Entry of the vocabulary before the first whole word, "the"; the words follow by how often they are used."""
@@ -61,7 +66,7 @@ class MiniLM(TextEncoder):
 
         tokenizer = Tokenizer.from_file(str(given_file(self, self._weights, TOKENIZER)))
         tokenizer.enable_truncation(max_length=self.longest_tokens)
-        tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")  # noqa: S106  the padding token, not a password
+        tokenizer.no_padding()  # The file asks for it.
         return tokenizer
 
     def encode(self, text: str) -> Query:
@@ -71,18 +76,26 @@ class MiniLM(TextEncoder):
             ConfigError: an empty query.
         """
         check_query(text)
-        tokens, mask = self._run([text])
-        vector = _pool(tokens, mask)[0]
-        return Query(text=text, tokens=tokens[0], vector=vector)
+        tokens = self._run(self._pieces([text]))
+        return Query(text=text, tokens=tokens[0], vector=_pool(tokens)[0])
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
-        """(len(texts), 384) float32 unit vectors; texts of like length share a batch."""
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        vectors = np.zeros((len(texts), self.width), dtype=np.float32)
-        for start in range(0, len(order), _BATCH_TEXTS):
-            batch = order[start : start + _BATCH_TEXTS]
-            vectors[batch] = _pool(*self._run([texts[index] for index in batch]))
-        return vectors
+        """(len(texts), 384) float32 unit vectors.
+
+        Texts of equally many word pieces share a batch: padding to like lengths took a fifth of the time. What comes
+        twice is computed once.
+        """
+        rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        by_length: dict[int, list[int]] = {}
+        pieces = self._pieces(list(rows))
+        for row, ids in enumerate(pieces):
+            by_length.setdefault(len(ids), []).append(row)
+        vectors = np.zeros((len(rows), self.width), dtype=np.float32)
+        for same in by_length.values():
+            for start in range(0, len(same), _BATCH_TEXTS):
+                batch = same[start : start + _BATCH_TEXTS]
+                vectors[batch] = _pool(self._run([pieces[row] for row in batch]))
+        return vectors[[rows[text] for text in texts]]
 
     def rarities(self, words: Sequence[str]) -> FloatArray:
         """(len(words),) in [0, 1]: how rare each word is in English.
@@ -100,17 +113,19 @@ class MiniLM(TextEncoder):
                 rarities[at] = max(rarities[at], _NUMBER_RARITY)
         return rarities
 
-    def _run(self, texts: Sequence[str]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-        """(n, L, 384) token rows and the (n, L) mask that is 1 where a token is and 0 where padding is."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        ids = np.asarray([encoding.ids for encoding in encodings], dtype=np.int64)
-        mask = np.asarray([encoding.attention_mask for encoding in encodings], dtype=np.int64)
-        (tokens,) = self._graph({"ids": ids, "mask": mask})
-        return tokens, mask
+    def _pieces(self, texts: Sequence[str]) -> list[Ids]:
+        """The word pieces of each text, [CLS] and [SEP] included."""
+        chunks = (texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS))
+        return [np.array(each.ids) for chunk in chunks for each in self._tokenizer.encode_batch_fast(chunk)]
+
+    def _run(self, pieces: Sequence[Ids]) -> FloatArray:
+        """(n, L, 384) token rows of n texts of L word pieces each."""
+        ids = np.stack(pieces).astype(np.int64)
+        (tokens,) = self._graph({"ids": ids, "mask": np.ones_like(ids)})
+        return tokens
 
 
-def _pool(tokens: FloatArray, mask: npt.NDArray[np.int64]) -> FloatArray:
-    weights = mask[:, :, None].astype(np.float32)
-    means = (tokens * weights).sum(axis=1) / weights.sum(axis=1)
+def _pool(tokens: FloatArray) -> FloatArray:
+    means = tokens.mean(axis=1)
     unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True).clip(1e-12)
     return unit
