@@ -7,6 +7,7 @@ stay with formats that have them. Times are in seconds, spans half-open; files h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,10 @@ _LONGEST_LINE = 4_000
 _SHORTEST_MS = 20
 """A cue of which less than half a frame is left at a cut is left out."""
 
-_ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
-"""Tried in turn; the last one reads anything that Windows wrote in the West."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""What a file in UTF-16 begins with."""
+
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def read_subtitles(path: Path) -> Subtitles:
 
     data = read_text_file(path)
     try:
-        return Subtitles(pysubs2.SSAFile.from_string(_bounded(_text(data), path)))
+        return Subtitles(pysubs2.SSAFile.from_string(_bounded(_text(data, path), path)))
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
 
@@ -137,15 +140,22 @@ def read_text_file(path: Path) -> bytes:
     return data
 
 
-def _text(data: bytes) -> str:
-    for encoding in _ENCODINGS[:-1]:
-        if encoding == "utf-16" and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            continue
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode(_ENCODINGS[-1], "replace")
+def _text(data: bytes, path: Path) -> str:
+    """UTF-16 with its mark, UTF-8 even where a few bytes are broken, or else what Windows writes in the West."""
+    try:
+        if data.startswith(_UTF_16):
+            return data.decode("utf-16")
+        text = data.decode("utf-8-sig", "replace")
+        if 10 * text.count("\ufffd") <= len(text) - len(text.encode("ascii", "ignore")):
+            return text
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        text = ""
+    words = _WORD.findall(text)
+    # Cyrillic, Greek or Chinese in an encoding of their own become words of nothing but letters with accents.
+    if 2 * sum(any(letter.isascii() for letter in word) for word in words) < max(1, len(words)):
+        raise MediaError(f"{path}: neither UTF-8, UTF-16 nor Western text (Windows-1252); save it as UTF-8")
+    return text
 
 
 def _bounded(text: str, path: Path) -> str:

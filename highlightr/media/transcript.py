@@ -15,7 +15,7 @@ from pathlib import Path
 
 from highlightr.core.errors import CutError, MediaError
 from highlightr.core.files import printable
-from highlightr.core.types import Source, Transcript
+from highlightr.core.types import Source, Transcript, Utterance
 from highlightr.media._container.contents import Track, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
@@ -33,6 +33,13 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
 """A code, or the name of a language in English, as some programs write."""
 
+_FASTEST = 500
+"""Letters in a second of the video, over all of it; speech has 15. More would take longer to compare with a query than
+the video takes to decode."""
+
+_ALWAYS = 5_000
+"""Letters that any transcript may have."""
+
 _ENGLISH = ("en", "eng")
 _NOT_SPEECH = frozenset({"forced", "comment", "lyrics", "karaoke", "descriptions"})
 
@@ -48,7 +55,7 @@ def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcrip
         The transcript, or `None`; and sentences about what was there but could not be used.
 
     Raises:
-        MediaError: the named file cannot be read, or says nothing during the video.
+        MediaError: the named file cannot be read, or says nothing during the video, or more than anybody could.
     """
     if file is not None:
         return read_transcript(file, source.duration_seconds), ()
@@ -65,7 +72,7 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     """Read a subtitle file, or the JSON of Whisper or WhisperX.
 
     Raises:
-        MediaError: it cannot be read, or says nothing within the video.
+        MediaError: it cannot be read, or says nothing within the video, or more than anybody could.
     """
     language = _language(path)
     spans: Sequence[Cue]
@@ -78,8 +85,17 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     said = utterances(spans, duration_seconds)
     if not said:
         raise MediaError(f"{path}: says nothing during the video's {duration_seconds:.1f} s; is it of another video?")
+    if _is_too_dense(said, duration_seconds):
+        letters = sum(len(each.text) for each in said)
+        raise MediaError(
+            f"{path}: {letters} letters in {duration_seconds:.1f} s: nobody talks so fast; use another file"
+        )
     code = language if language and _WORD.fullmatch(language) else None
     return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))
+
+
+def _is_too_dense(said: Sequence[Utterance], duration_seconds: float) -> bool:
+    return sum(len(each.text) for each in said) > _ALWAYS + _FASTEST * duration_seconds
 
 
 def _language(path: Path) -> str | None:
@@ -113,7 +129,7 @@ def _is_english(code: str) -> bool:
 
 
 def _from_tracks(source: Source) -> Transcript | None:
-    """From the text track that most likely holds all that is said; one that says nothing gives way to the next."""
+    """From the text track that most likely holds all that is said; one that cannot be used gives way to the next."""
     with reading(source.path) as container:
         if not container.streams.subtitles:
             return None
@@ -126,7 +142,7 @@ def _from_tracks(source: Source) -> Transcript | None:
     for track in _by_use(tracks):
         subtitles = read[track.index]
         said = () if subtitles is None else utterances(subtitles.cues, source.duration_seconds)
-        if said:
+        if said and not _is_too_dense(said, source.duration_seconds):
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None
             told = f" ({code})" if code else ""

@@ -52,6 +52,33 @@ def test_encodings(encoding: str, tmp_path: Path) -> None:
     assert [cue.text for cue in read_subtitles(path).cues] == ["Süß é"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "Привет из Москвы, поезд идёт."),
+        ("koi8-r", "Привет из Москвы, поезд идёт."),
+        ("cp1253", "Καλημέρα από την Αθήνα."),
+        ("shift_jis", "税務署から電話が来ました。"),
+        ("gbk", "税务局昨天给我打了两次电话。"),
+        ("euc-kr", "세무서에서 전화가 왔습니다."),
+    ],
+)
+def test_another_encoding_is_no_mess_of_letters_but_an_error(encoding: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.srt"
+    path.write_bytes(f"1\n00:00:01,000 --> 00:00:03,000\n{text}\n".encode(encoding))
+    with pytest.raises(MediaError, match=r"in\.srt: neither UTF-8.*save it as UTF-8"):
+        read_subtitles(path)
+    path.write_bytes(f"1\n00:00:01,000 --> 00:00:03,000\n{text}\n".encode())
+    assert [cue.text for cue in read_subtitles(path).cues] == [text]
+
+
+def test_a_broken_byte_costs_a_letter_and_not_the_accents_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "in.srt"
+    said = "Grüße über Köln, für müde Füße; früh führt Jörg fünf Hühner über die Brücke."
+    path.write_bytes(f"1\n00:00:01,000 --> 00:00:03,000\n{said}".encode() + b"\xff!\n")
+    assert [cue.text for cue in read_subtitles(path).cues] == [f"{said}\ufffd!"]
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", b"\0\1\2\3" * 100, b"WEBVTT\n\n", b"{}", b"[1]"])
 def test_what_is_no_subtitle_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "in.srt"

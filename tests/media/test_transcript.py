@@ -153,7 +153,7 @@ def test_whispers_json_without_words_and_with_numbers_that_are_none(tmp_path: Pa
         ("w.json", b'{"segments": [{"start": 1e400, "end": 1, "text": "x"}]}', "not the JSON|says nothing"),
         ("w.json", b'{"segments": [{"start": 20, "end": 21, "text": "late"}]}', "is it of another video"),
         ("w.srt", b"", "holds no subtitles"),
-        ("w.srt", b"\xff\xfe\x00", "holds no subtitles|says nothing"),
+        ("w.srt", b"\xff\xfe\x00", "neither UTF-8"),
         ("w.srt", b"1\n00:00:03,000 --> 00:00:01,000\nback\n", "says nothing"),
         ("none.srt", None, "cannot be read"),
     ],
@@ -206,4 +206,23 @@ def test_ten_megabytes_of_anything_are_bounded(make: Any, suffix: str, tmp_path:
         transcript = read_transcript(path, 100.0)
     except MediaError:
         return
-    assert sum(len(each.text) for each in transcript.utterances) <= 100_000
+    assert sum(len(each.text) for each in transcript.utterances) <= 55_000
+
+
+def _dense(letters: int) -> str:
+    """A cue a second, three seconds."""
+    lines = "\n".join(f"{number:>10}. Somebody talks." for number in range(letters // 3 // 27))
+    return srt(*(lines.replace("Some", some) for some in ("Some", "Any", "Every")))
+
+
+def test_what_nobody_can_say_is_refused_beside_the_video_and_passed_over_inside(video: Path, tmp_path: Path) -> None:
+    sidecar = video.with_suffix(".srt")
+    sidecar.write_text(_dense(4_000), encoding="utf-8")
+    assert origin(video) == sidecar.name, "fast, but a short video may have a long sentence"
+    sidecar.write_text(_dense(40_000), encoding="utf-8")
+    with pytest.raises(MediaError, match=r"letters in \d+\.\d s: nobody talks so fast"):
+        find_transcript(probe(video), sidecar)
+    transcript, notes = find_transcript(probe(video))
+    assert transcript is None and "nobody talks so fast" in " ".join(notes)
+    tracks = with_tracks(tmp_path / "tracks.mkv", (_dense(40_000), "eng", "default"), ("Calm.", "ger", "0"))
+    assert origin(tracks) == "subtitle stream 3 (ger)"
