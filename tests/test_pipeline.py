@@ -11,6 +11,7 @@ import pytest
 from highlightr import Highlighter, Summary
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.media.ffmpeg import run_ffmpeg
+from highlightr.selection import SelectionOptions, select_segments
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,45 @@ def test_a_receipt_tells_what_was_not_decoded(highlighter: Highlighter, tmp_path
     assert unseen("a test pattern") == [[0.0, 5.0]]
     assert unseen("a test pattern", analysis="exact") == []
     assert unseen(None) == []  # Without query and sound, movement scores, which shows in every picture.
+
+
+def _talk(path: Path) -> Path:
+    """Two scenes with sound; what is said stands nowhere."""
+    scenes = "testsrc2=size=160x120:rate=25:duration=6[a];mandelbrot=size=160x120:rate=25,trim=duration=6[b]"
+    video = f"{scenes};[a][b]concat=n=2,format=yuv420p"
+    sound = ["-f", "lavfi", "-i", "sine=frequency=300:duration=12", "-f", "lavfi", "-i", video]
+    run_ffmpeg([*sound, "-map", "1:v", "-map", "0:a", "-c:v", "libx264", "-threads", "1", "-y", str(path)])
+    return path
+
+
+@pytest.mark.parametrize("query", ["a test picture", None])
+def test_where_nothing_is_said_scores_segments_and_frames_are_those_of_pictures_and_sound(
+    query: str | None, highlighter: Highlighter, tmp_path: Path
+) -> None:
+    video = _talk(tmp_path / "talk.mp4")
+    options = {"duration_seconds": 5.0, "cut": "exact", "overwrite": True}
+    plain = highlighter.summarize(video, query, output=tmp_path / "plain.mp4", subtitles="none", **options)
+    analysis = highlighter.analyse(video, query)
+    models = highlighter._models
+    scores = models.scorer_for(query).score(analysis.features, models.encode(query), analysis.shots)
+    wanted = SelectionOptions(duration_seconds=5.0)
+    segments = select_segments(scores, analysis.shots, wanted, analysis.features, answering=query is not None)
+    np.testing.assert_array_equal(plain.scores.values, scores.values)
+    assert plain.scores.match == scores.match
+    spans = [(each.start_seconds, each.stop_seconds, each.score, each.reasons) for each in plain.segments]
+    assert spans == [(each.start_seconds, each.stop_seconds, each.score, each.reasons) for each in segments]
+    frames = _frames(plain.outputs["video"])
+    for text in (None, "1\n00:30:00,000 --> 00:30:02,000\nOf another video.\n", "no subtitles"):
+        if text is not None:
+            video.with_suffix(".en.srt").write_text(text, encoding="utf-8")
+        other = highlighter.summarize(video, query, output=tmp_path / "other.mp4", **options)
+        np.testing.assert_array_equal(other.scores.values, plain.scores.values)
+        assert other.segments == plain.segments and _frames(other.outputs["video"]) == frames
+        assert ("are not used" in " ".join(other.notes)) == (text is not None)
+
+
+def _frames(video: Path) -> list[str]:
+    """A digest of every picture."""
+    listed = video.with_suffix(".framemd5")
+    run_ffmpeg(["-i", str(video), "-map", "0:v", "-f", "framemd5", "-y", str(listed)])
+    return [line.split(",")[-1] for line in listed.read_text().splitlines() if not line.startswith("#")]

@@ -38,14 +38,14 @@ misspelt queries, and 30 of 46 short queries in thirteen other languages."""
 
 
 def not_english(query: Query) -> bool:
-    """Whether the query holds no Latin letter, or most likely is of another language.
+    """Whether the query is written in another script, or most likely is of another language; numbers are of none.
 
     English words are known to the encoder as whole pieces, others fall apart; only then is the language detector
     opened, which takes longer than everything else about a query.
     """
     text = query.text.lower()
     if not any("a" <= letter <= "z" for letter in text):
-        return True
+        return any(letter.isalpha() for letter in text) or not any(letter.isdigit() for letter in text)
     words, pieces = len(re.findall(r"\w+", text)), len(query.tokens) - _ENDS
     return pieces >= _BROKEN_PIECES * words and of_another_language(text)
 

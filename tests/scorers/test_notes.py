@@ -24,8 +24,10 @@ ENGLISH = (
     "people in a café",
     "Taj Mahal",
     "karaoke",
+    "1962",
+    "10 000 \u20ac",
 )
-"""Plain, misspelt, asked, and with names that fall into many pieces."""
+"""Plain, misspelt, asked, with names that fall into many pieces, and numbers."""
 
 OTHER = (
     "ein mann spielt gitarre auf der bühne",
@@ -33,6 +35,8 @@ OTHER = (
     "kobieta gotuje w kuchni",
     "кошка",
     "犬が吠える",
+    "2020年",
+    "\U0001f436",
 )
 
 
