@@ -3,7 +3,8 @@
     python -m research.speech_aim [--data ../shared/data]
 
 Logistic regression on MiniLM's vectors: captions of clips (tuning half; half of the silent ones without articles, as
-people type) against the made topics of talks (tuning half). Prints how well it parts the other halves.
+people type) against the made topics of talks (tuning half) and further queries that were written for this fit. Prints
+how well it parts the other halves.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech.aim import WEIGHTS
 from research.lite.judging import folds_of
 
+QUERIES = Path(__file__).with_name("speech_queries.txt")
+"""One a line: what is asked of talks. None of them is asked in `benchmarks.spoken`."""
+
 PENALTY = 0.001
 SILENT_CAPTIONS = 240
 SHARES = (0.15, 0.15, 0.2, 0.5)
@@ -40,6 +44,7 @@ def texts(data: Path, half: str) -> list[list[str]]:
     order = np.random.default_rng(99).permutation(len(sounding))[0 if half == "tuning" else 1 :: 2]
     bare = [" ".join(word for word in text.split() if word not in _LEFT_OUT) for text in silent[len(silent) // 2 :]]
     said = [text for topic in topics(half) for text in topic.queries.values()]
+    said += QUERIES.read_text(encoding="utf-8").splitlines() if half == "tuning" else []
     return [silent[: len(silent) // 2], bare, [sounding[index] for index in order], said]
 
 

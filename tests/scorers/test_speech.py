@@ -150,7 +150,7 @@ def test_where_nothing_said_answers_nothing_changes() -> None:
 
 def test_a_query_for_what_is_said_doubts_the_pictures_and_one_for_pictures_what_is_said() -> None:
     scores = seen(np.linspace(0, 0.9, 40, dtype=np.float32), 0.5)
-    nothing = Answer(np.full(4, 0.2, dtype=np.float32), Match("none", 0.2))
+    nothing = Answer(np.full(4, 0.1, dtype=np.float32), Match("none", 0.1))
     doubted = fuse(scores, replace(nothing, aim=-0.5), TRANSCRIPT, ())
     assert doubted.match is not None and doubted.match.verdict == "none" and doubted.match.probability < 0.25
     assert replace(doubted, match=scores.match) == scores
@@ -160,6 +160,17 @@ def test_a_query_for_what_is_said_doubts_the_pictures_and_one_for_pictures_what_
     query = asked("x", 0.42 * UNIT[0])
     chances = [spoken_answer(SPEECH, replace(query, aim=aim)).match.probability for aim in (-1.0, 0.0, 2.0)]
     assert chances[0] == chances[1] > chances[2]
+
+
+def test_where_neither_answers_the_nearer_leads_and_the_verdict_stays() -> None:
+    near = Answer(np.array([0.1, 0.5, 0.1, 0.1], dtype=np.float32), Match("none", 0.5))
+    scores = seen(np.full(40, 0.3, dtype=np.float32), 0.3)
+    absent = replace(scores, match=Match("none", 0.3))
+    led = fuse(absent, near, TRANSCRIPT, ())
+    assert int(np.argmax(led.values)) in range(4, 8) and led.values.max() == pytest.approx(0.564, abs=0.01)
+    assert led.match == Match("none", pytest.approx(0.65))
+    assert fuse(scores, near, TRANSCRIPT, ()) is scores, "pictures answer"
+    assert fuse(absent, replace(near, match=Match("none", 0.2)), TRANSCRIPT, ()) is absent, "pictures are nearer"
 
 
 def test_queries_of_both_kinds_are_told_apart_by_the_shipped_weights() -> None:

@@ -2,7 +2,7 @@
 
 In: `Scores` of any scorer for a query, and an `Answer`. Out: `Scores` on the same grid. Where nothing that is said
 answers, they are those of the scorer: what is asked of pictures loses nothing to speech. Only that the pictures answer
-is doubted where the query asks for what is said.
+is doubted where the query asks for what is said; and where neither answers, the nearer of both leads.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def fuse(scores: Scores, said: Answer, transcript: Transcript, shots: Sequence[S
         return replace(scores, match=said.match)
     aim = AIM * min(0.0, said.aim)
     match = _aimed(scores.match, aim)
-    if said.match.verdict == "none":
-        return scores if match == scores.match else replace(scores, match=match)
     seen = match.probability if match else _moved(float(scores.values.max()), aim)
+    if said.match.verdict == "none" and not _is_nearer(said.match, match):
+        return scores if match == scores.match else replace(scores, match=match)
     seen_weight, said_weight = (0.0, 1.0) if said.must_be_said else _weights(seen, said.match.probability)
     homes = utterance_of_clips(scores.grid, transcript, said.chances)
     spoken = np.where(homes >= 0, said_weight * said.chances[homes], 0).astype(np.float32)
@@ -83,6 +83,11 @@ def fuse(scores: Scores, said: Answer, transcript: Transcript, shots: Sequence[S
         borders=_borders(scores, homes, leads, shots),
         looks=np.where(leads[:, None], 0, scores.looks) if scores.looks is not None and leads.any() else scores.looks,
     )
+
+
+def _is_nearer(said: Match, seen: Match | None) -> bool:
+    """Whether what is said is nearer to an answer, where neither sense has one."""
+    return seen is not None and seen.verdict == "none" and said.probability > seen.probability
 
 
 def _aimed(match: Match | None, aim: float) -> Match | None:
