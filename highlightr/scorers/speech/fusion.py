@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid, Transcript
 from highlightr.scorers.smoothing import shot_index
-from highlightr.scorers.speech.answer import NONE_BELOW, Answer
+from highlightr.scorers.speech.answer import Answer
 
 SPEECH = "speech"
 """Name of the part of the scores, and kind of its reasons."""
@@ -25,9 +25,12 @@ SPEECH = "speech"
 REACH_SECONDS = 0.25
 """An utterance counts in the pauses around it so far, and at most to their middle."""
 
-AIM = 3.0
+AIM = 4.0
 """What the log odds that a query asks for what is said, which are small, take off those of the pictures' match. Chosen
 on the tuning half of `edit_quality`."""
+
+DOUBTED_BELOW = 0.36
+"""Chance of the pictures' match, less what the aim takes off, below which they are no answer; near the scorers' own."""
 
 UTTERANCE_BORDER = 0.2
 """Chance of a border between utterances: they are judged apart, and those that are delivered and meet play as one."""
@@ -95,7 +98,7 @@ def _aimed(match: Match | None, aim: float) -> Match | None:
     if match is None or aim == 0:
         return match
     chance = _moved(match.probability, aim)
-    return Match("none" if chance < NONE_BELOW else match.verdict, chance)
+    return Match("none" if chance < DOUBTED_BELOW else match.verdict, chance)
 
 
 def _moved(chance: float, log_odds: float) -> float:
