@@ -24,7 +24,7 @@ MEANING, CONTEXT, WORDS, OFFSET = 14.0, 4.7, 2.1, -5.0
 """Log odds that an utterance answers: weights of its cosine with the query, of that of its surroundings, of the query's
 telling words in it, and what is added. Fitted by `benchmarks.spoken` on the tuning half of its topics."""
 
-AIM = 1.0
+AIM = 2.0
 """What the log odds that a query asks for pictures, where they are above 0, take off those of what is said. Chosen on
 the tuning half of `edit_quality`."""
 
