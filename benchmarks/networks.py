@@ -171,7 +171,10 @@ def text_network(encoder: Any, texts: Sequence[str]) -> Network:
     from research.torch_bert import minilm_module
 
     graph = encoder._graph
-    encoded = encoder._tokenizer.encode_batch(list(texts))
+    tokenizer = encoder._tokenizer
+    tokenizer.enable_padding()
+    encoded = tokenizer.encode_batch(list(texts))
+    tokenizer.no_padding()
     given = np.asarray([[each.ids, each.attention_mask] for each in encoded], dtype=np.int64)
 
     def means(tokens: Any, mask: Any) -> Any:
