@@ -47,7 +47,10 @@ def test_the_first_signal_is_raised_and_later_ones_change_nothing(handlers: None
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
+    """None are installed, whatever earlier tests left: a signal that is ignored already would not be handled."""
     with handlers_restored():
+        for number in CODES:
+            signal.signal(number, signal.SIG_DFL)
         yield
 
 
