@@ -55,7 +55,7 @@ def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcrip
         The transcript, or `None`; and sentences about what was there but could not be used.
 
     Raises:
-        MediaError: the named file cannot be read, or says nothing during the video, or more than anybody could.
+        MediaError: the named file cannot be read, or says nothing during the video, or more than fits into it.
     """
     if file is not None:
         return read_transcript(file, source.duration_seconds), ()
@@ -72,7 +72,7 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     """Read a subtitle file, or the JSON of Whisper or WhisperX.
 
     Raises:
-        MediaError: it cannot be read, or says nothing within the video, or more than anybody could.
+        MediaError: it cannot be read, or says nothing within the video, or more than fits into it.
     """
     language = _language(path)
     spans: Sequence[Cue]
@@ -85,8 +85,8 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     said = utterances(spans, duration_seconds)
     if not said:
         raise MediaError(f"{path}: says nothing during the video's {duration_seconds:.1f} s; is it of another video?")
-    if _is_too_dense(said, duration_seconds):
-        letters = sum(len(each.text) for each in said)
+    letters = _num_letters(said)
+    if letters > _most_letters(duration_seconds):
         raise MediaError(
             f"{path}: {letters} letters in {duration_seconds:.1f} s: nobody talks so fast; use another file"
         )
@@ -94,8 +94,13 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))
 
 
-def _is_too_dense(said: Sequence[Utterance], duration_seconds: float) -> bool:
-    return sum(len(each.text) for each in said) > _ALWAYS + _FASTEST * duration_seconds
+def _num_letters(said: Sequence[Utterance]) -> int:
+    return sum(len(each.text) for each in said)
+
+
+def _most_letters(duration_seconds: float) -> float:
+    """What a transcript may have."""
+    return _ALWAYS + _FASTEST * duration_seconds
 
 
 def _language(path: Path) -> str | None:
@@ -142,7 +147,7 @@ def _from_tracks(source: Source) -> Transcript | None:
     for track in _by_use(tracks):
         subtitles = read[track.index]
         said = () if subtitles is None else utterances(subtitles.cues, source.duration_seconds)
-        if said and not _is_too_dense(said, source.duration_seconds):
+        if said and _num_letters(said) <= _most_letters(source.duration_seconds):
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None
             told = f" ({code})" if code else ""
