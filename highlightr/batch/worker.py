@@ -23,6 +23,7 @@ from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.time_limit import TimeLimit
 from highlightr.batch.work import JobRunner, ModelsUnusableError
+from highlightr.core.allocator import share_arenas
 
 TELL_SECONDS = 0.2
 """Progress is told at most so often."""
@@ -35,6 +36,7 @@ Lines = queue.SimpleQueue[str]
 
 def main() -> None:
     """Serve until stdin closes, or until something unexpected happened; the process ends with it."""
+    share_arenas()
     orders, answers = _own_streams()
     lines: Lines = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, lines), daemon=True).start()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from highlightr.core.allocator import share_arenas
 from highlightr.core.stop import StoppedBySignal, stopped_by_signals
 
 _COLLECT_AFTER = 100_000
@@ -30,6 +31,7 @@ def main() -> None:
         with stopped_by_signals(), _seldom_collecting(), _one_blas_thread():
             from highlightr.cli.app import main as run
 
+            share_arenas()
             run()
     except StoppedBySignal as stopped:
         with suppress(OSError):  # The terminal may be gone.
