@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.device import Precision
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import NothingToScoreError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source, Summary, TimeGrid, Transcript
@@ -27,7 +27,7 @@ from highlightr.zoo.presets import with_model
 from highlightr.zoo.speech_models import check_speech_model
 
 if TYPE_CHECKING:
-    from highlightr.export.summary import Provenance
+    from highlightr.export.provenance import Provenance
 
 Encoding = Future[list[Query | None]]
 """The queries' embeddings, once they are made."""
@@ -215,22 +215,10 @@ class Highlighter:
         return Summary(analysis.source, tuple(segments), scores, analysis.shots, *about)
 
     def _provenance(self, analysis: Analysis) -> Provenance:
-        from highlightr.export.summary import Provenance
-        from highlightr.media.change import FRAME_CHANGE, unseen_spans
+        from highlightr.export.provenance import provenance_of
 
-        models, query = self._models, analysis.query
-        choice = models.choice_for(query)
-        seed = choice.random_seed
-        settings = {"device": models.device, "random_seed": seed, "scorer_config": dict(choice.config)}
-        change = analysis.features.signals.get(FRAME_CHANGE)
-        spans = [] if change is None else [[round(each, 3) for each in span] for span in unseen_spans(change)]
-        weights = models.weights_for(query, speech=analysis.transcript is not None)
-        return Provenance(
-            analysis.scorer,
-            {**settings, "unseen": spans},
-            () if seed is None else ("random weights",),
-            (*weights, *analysis.speech_weights),
-        )
+        weights, has_speech = analysis.speech_weights, analysis.transcript is not None
+        return provenance_of(self._models, analysis.query, analysis.features, weights, has_speech=has_speech)
 
     @contextmanager
     def _encoding(self, video: Path, queries: Sequence[str | None]) -> Iterator[Encoding]:
@@ -254,26 +242,16 @@ class Highlighter:
         how: SelectionOptions,
         speech: SpeechSource,
         stages: Stages,
-        glimpse: Callable[[Scores], None] | None = None,
+        show: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
-
-        def look(beginning: Features) -> None:
-            if glimpse is not None and set(models.scorer_for(queries[0]).contract.required) <= set(beginning.streams):
-                whole = (Shot(0.0, beginning.grid.duration_seconds),)
-                try:
-                    scores = models.score(beginning, queries[0], encoding.result()[0], whole)
-                except ConfigError:
-                    return  # The beginning shows nothing to score by; the whole video may.
-                glimpse(scores)
-
         # Where there is neither query nor sound, movement is what scores, and that shows in every picture.
         skip_calm = how.analysis == "auto" and (source.audio is not None or None not in queries)
         with stages("extract") as advance:
             extractors = (*models.extractors_for(how.detector), *speech.extractors)
-            shown = glimpse and look
+            look = None if show is None else self._glimpse(queries[0], encoding, show)
             features = extract(
-                source, grid, extractors, cache=self._cache, progress=advance, glimpse=shown, skip_calm=skip_calm
+                source, grid, extractors, cache=self._cache, progress=advance, glimpse=look, skip_calm=skip_calm
             )
             said = speech.heard(features)
         with stages("shots"):
@@ -287,3 +265,15 @@ class Highlighter:
             Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *said, speech.weights)
             for query, values in zip(queries, scores, strict=True)
         ]
+
+    def _glimpse(
+        self, query: str | None, encoding: Encoding, show: Callable[[Scores], None]
+    ) -> Callable[[Features], None]:
+        """What scores the video's beginning while the rest is decoded."""
+
+        def look(beginning: Features) -> None:
+            whole = (Shot(0.0, beginning.grid.duration_seconds),)
+            with suppress(NothingToScoreError):  # The rest of the video may have what the beginning lacks.
+                show(self._models.score(beginning, query, encoding.result()[0], whole))
+
+        return look

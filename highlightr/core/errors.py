@@ -28,6 +28,10 @@ class ConfigError(HighlightrError):
     exit_code = BAD_INPUT
 
 
+class NothingToScoreError(ConfigError):
+    """The features hold nothing that the scorer can score by: give a video, or extract streams, that do."""
+
+
 class MediaError(HighlightrError):
     """The file cannot be opened, or holds nothing that can be summarised: give another file."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from importlib.resources import files
@@ -21,7 +21,7 @@ from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
 from highlightr.core.text import json_shown
 from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segment, Source, Summary, Transcript
-from highlightr.features.base import Weights
+from highlightr.export.provenance import Provenance
 from highlightr.media.cut import CutResult, Piece
 
 SCHEMA_VERSION = 2
@@ -34,12 +34,9 @@ TIMING_DIGITS = 3
 
 def build_receipt(
     summary: Summary,
+    provenance: Provenance,
     *,
-    scorer: str,
     options: Mapping[str, object] | None = None,
-    settings: Mapping[str, object] | None = None,
-    marks: Sequence[str] = (),
-    weights: Sequence[Weights] = (),
     versions: Mapping[str, str] | None = None,
     cut: CutResult | None = None,
 ) -> dict[str, Any]:
@@ -47,11 +44,8 @@ def build_receipt(
 
     Args:
         summary: what was chosen and where it was written.
-        scorer: name of the scorer.
+        provenance: by what.
         options: what the caller asked for, such as the fields of `SelectionOptions`; paths become text.
-        settings: what else the result depends on, such as the device and the seed.
-        marks: warnings that must not be lost, such as ``random weights``.
-        weights: of every model that took part.
         versions: of further software, such as the ``ffmpeg`` that cut.
         cut: how the summary was cut, where one was.
 
@@ -65,10 +59,10 @@ def build_receipt(
         "schema_version": SCHEMA_VERSION,
         "source": _source(summary.source),
         "preset": summary.preset,
-        "scorer": scorer,
-        "marks": list(marks),
+        "scorer": provenance.scorer,
+        "marks": list(provenance.marks),
         "versions": {**software_versions(), **(versions or {})},
-        "weights": [asdict(item) for item in weights],
+        "weights": [asdict(item) for item in provenance.weights],
         "query": summary.query,
         **known,
         "clip_seconds": _seconds(scores.grid.clip_seconds),
@@ -79,7 +73,7 @@ def build_receipt(
         "segments": [_segment(segment) for segment in summary.segments],
         "summary_seconds": _seconds(summary.seconds if cut is None else cut.seconds),
         "options": _plain(options or {}),
-        "settings": _plain(settings or {}),
+        "settings": _plain(provenance.settings),
         "notes": list(summary.notes),
         "outputs": {name: printable(path) for name, path in summary.outputs.items()},
         "timings": {name: round(value, TIMING_DIGITS) for name, value in summary.timings_seconds.items()},

@@ -19,9 +19,10 @@ from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Match, Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
 from highlightr.export.outputs import plan_outputs, with_captions
+from highlightr.export.provenance import Provenance
 from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment
 from highlightr.export.segment_files import segment_names, write_thumbnails
-from highlightr.export.summary import Provenance, cutting, deliver
+from highlightr.export.summary import cutting, deliver
 from highlightr.export.timelines.read import EditSpan, find_video, read_edit
 from highlightr.features.base import Weights
 from highlightr.media import probe

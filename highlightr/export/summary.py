@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from highlightr.core.progress import Stages
 from highlightr.core.types import Summary, Transcript
 from highlightr.export.captions import burned_notes, texts_of, write_captions
 from highlightr.export.outputs import Outputs, staged
+from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.report import write_report
 from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.export.timelines.write import render_timeline
-from highlightr.features.base import Weights
-from highlightr.media.cut import CutResult, cut_clips, cut_summary
+from highlightr.media.cut import cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions
 
@@ -28,18 +27,6 @@ STILL_WIDTH, LARGE_STILL_WIDTH = 320, 640
 
 FEW_SEGMENTS = 12
 """Up to here all stills are large: they come out of one run, in one size, and are held in memory unpacked."""
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """By what the scores were made."""
-
-    scorer: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What else they depend on, such as the device and the seed."""
-    marks: Sequence[str] = ()
-    """Warnings that must not be lost."""
-    weights: Sequence[Weights] = ()
 
 
 def deliver(
@@ -85,7 +72,9 @@ def deliver(
         summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)
         with stages("report"):
             summary = replace(summary, timings_seconds=stages.timings_seconds)
-            summary = replace(summary, receipt=_receipt(summary, wanted, provenance, cut))
+            versions = {"ffmpeg": ffmpeg_version()}
+            receipt = build_receipt(summary, provenance, options=wanted.as_flat(), versions=versions, cut=cut)
+            summary = replace(summary, receipt=receipt)
             summary = _with_timelines(summary, outputs, places)
             write_report(places.report, summary, cut.stills)
             write_receipt(places.receipt, summary.receipt)
@@ -107,19 +96,6 @@ def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
     named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
     folders = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
     return named | {name: folder for name, folder in folders.items() if folder is not None}
-
-
-def _receipt(summary: Summary, wanted: SummarizeOptions, provenance: Provenance, cut: CutResult) -> dict[str, Any]:
-    return build_receipt(
-        summary,
-        scorer=provenance.scorer,
-        options=wanted.as_flat(),
-        settings=provenance.settings,
-        marks=provenance.marks,
-        weights=provenance.weights,
-        versions={"ffmpeg": ffmpeg_version()},
-        cut=cut,
-    )
 
 
 def _with_timelines(summary: Summary, outputs: Outputs, places: Outputs) -> Summary:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from highlightr.core.device import Precision
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.types import Features, Query, Scores, Shot
 from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.label_bank import LabelBank
@@ -146,7 +146,7 @@ class Scorer(ABC):
         for name in contract.required:
             if name not in given:
                 names = ", ".join(sorted(given)) or "nothing"
-                raise ConfigError(f"{self.name} cannot do without {name!r}, and this video gave {names}")
+                raise NothingToScoreError(f"{self.name} cannot do without {name!r}, and this video gave {names}")
         for name, width in contract.streams.items():
             if name in features.streams and features.streams[name].shape[1] != width:
                 raise ConfigError(f"{self.name} takes {name!r} {width} wide, got {features.streams[name].shape[1]}")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.notes import RANDOM_WEIGHTS
@@ -57,7 +57,7 @@ class DebugScorer(Scorer):
             ConfigError: features without any stream.
         """
         if not features.streams:
-            raise ConfigError("the debug scorer needs at least one stream, and this video gave none")
+            raise NothingToScoreError("the debug scorer needs at least one stream, and this video gave none")
         text = "" if query is None else query.text
         share = _MIDDLE / len(features.streams)
         parts = {

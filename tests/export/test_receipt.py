@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from highlightr.core.errors import MediaError, OutputError
+from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt, receipt_schema, write_receipt
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
@@ -27,11 +28,10 @@ def test_the_schema_is_itself_valid() -> None:
 def test_a_receipt_satisfies_the_schema(tmp_path: Path) -> None:
     receipt = build_receipt(
         example(tmp_path / "in.mp4"),
-        scorer="zeroshot",
+        Provenance(
+            "zeroshot", {"device": "cpu", "seed": 0}, ["random weights"], [Weights("net", "00", "MIT", "PyPI net")]
+        ),
         options=asdict(SelectionOptions()) | {"output": tmp_path, "detector": "cheap"},
-        settings={"device": "cpu", "seed": 0},
-        marks=["random weights"],
-        weights=[Weights("net", "00", "MIT", "PyPI net")],
         versions={"ffmpeg": "7.0"},
     )
     VALIDATOR.validate(receipt)
@@ -61,7 +61,7 @@ def test_a_receipt_satisfies_the_schema(tmp_path: Path) -> None:
 def test_no_query_and_no_sound_satisfy_the_schema(tmp_path: Path) -> None:
     summary = example(tmp_path / "in.mp4", query=None)
     silent = replace(summary, source=replace(summary.source, audio=None))
-    receipt = build_receipt(silent, scorer="zeroshot")
+    receipt = build_receipt(silent, Provenance("zeroshot"))
     VALIDATOR.validate(receipt)
     assert receipt["source"]["audio"] is None
     assert receipt["query"] is None
@@ -71,7 +71,7 @@ def test_no_query_and_no_sound_satisfy_the_schema(tmp_path: Path) -> None:
 def test_how_each_piece_was_cut_is_told(tmp_path: Path) -> None:
     pieces = (Piece(9.0, 14.0, 8.5, 14.5, 0.0, "copied", 150, 0), Piece(30.0, 34.0, 30.0, 34.0, 6.0))
     cut = CutResult(tmp_path / "out.mp4", pieces)
-    receipt = build_receipt(example(tmp_path / "in.mp4"), scorer="zeroshot", cut=cut)
+    receipt = build_receipt(example(tmp_path / "in.mp4"), Provenance("zeroshot"), cut=cut)
     VALIDATOR.validate(receipt)
     assert receipt["cut"]["pieces"][0] == {
         "start_seconds": 8.5,
@@ -100,13 +100,13 @@ def test_how_each_piece_was_cut_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_the_schema_refuses_what_is_not_a_receipt(tmp_path: Path, field: str, value: object) -> None:
-    receipt = build_receipt(example(tmp_path / "in.mp4"), scorer="zeroshot")
+    receipt = build_receipt(example(tmp_path / "in.mp4"), Provenance("zeroshot"))
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate({**receipt, field: value})
 
 
 def test_what_is_written_is_what_was_built(tmp_path: Path) -> None:
-    receipt = build_receipt(example(tmp_path / "naïve “клип”.mp4"), scorer="zeroshot")
+    receipt = build_receipt(example(tmp_path / "naïve “клип”.mp4"), Provenance("zeroshot"))
     place = tmp_path / "out.json"
     write_receipt(place, receipt)
     assert json.loads(place.read_text(encoding="utf-8")) == receipt
@@ -116,7 +116,7 @@ def test_what_is_written_is_what_was_built(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX only")
 def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
-    receipt = build_receipt(example(tmp_path / os.fsdecode(b"caf\xe9.mp4")), scorer="zeroshot")
+    receipt = build_receipt(example(tmp_path / os.fsdecode(b"caf\xe9.mp4")), Provenance("zeroshot"))
     write_receipt(tmp_path / "out.json", receipt)
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["source"]["path"].endswith("caf�.mp4")
 
@@ -136,4 +136,4 @@ def test_a_source_that_is_gone_is_named(tmp_path: Path) -> None:
     summary = example(tmp_path / "in.mp4")
     (tmp_path / "in.mp4").unlink()
     with pytest.raises(MediaError, match=r"cannot read .*in\.mp4: No such file"):
-        build_receipt(summary, scorer="zeroshot")
+        build_receipt(summary, Provenance("zeroshot"))

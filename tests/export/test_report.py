@@ -18,6 +18,7 @@ import pytest
 from highlightr.core.errors import OutputError
 from highlightr.core.types import Match, Shot, Summary, TimeGrid, Transcript, Utterance
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
+from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt
 from highlightr.export.report import render_report, write_report
 from highlightr.options import SummarizeOptions
@@ -52,7 +53,7 @@ class Page(HTMLParser):
 def hostile(folder: Path) -> Summary:
     name = "<img src=x onerror=alert(1)>'&%2e.mp4"
     summary = example(folder / name, label=PAYLOAD, query=PAYLOAD, note=PAYLOAD)
-    receipt = build_receipt(summary, scorer=PAYLOAD, options={PAYLOAD: PAYLOAD}, marks=[PAYLOAD])
+    receipt = build_receipt(summary, Provenance(PAYLOAD, marks=[PAYLOAD]), options={PAYLOAD: PAYLOAD})
     parts = {PAYLOAD: summary.scores.parts["visual"]}
     return replace(
         summary,
@@ -66,7 +67,7 @@ def hostile(folder: Path) -> Summary:
 
 def test_shows_what_was_chosen_and_why(tmp_path: Path) -> None:
     summary = example(tmp_path / "in.mp4", note="The query matched weakly.")
-    summary = replace(summary, receipt=build_receipt(summary, scorer="zeroshot", marks=["Random weights."]))
+    summary = replace(summary, receipt=build_receipt(summary, Provenance("zeroshot", marks=["Random weights."])))
     text = render_report(summary, [b"\xff\xd8one", b"\xff\xd8two"], tmp_path)
     for words in ("a cat", "tabby cat", "Meow", "0:09.0 \u2013 0:14.0", "Random weights.", "The query matched weakly."):
         assert words in text
@@ -121,7 +122,7 @@ def test_options_are_words_not_dictionaries(tmp_path: Path) -> None:
     summary = example(tmp_path / "in.mp4")
     wanted = SummarizeOptions.from_keywords(range="0:10-1:00", margin=1, fill=True, max_clips=3, output="x.mp4")
     text = render_report(
-        replace(summary, receipt=build_receipt(summary, scorer="zeroshot", options=wanted.as_flat())), [], tmp_path
+        replace(summary, receipt=build_receipt(summary, Provenance("zeroshot"), options=wanted.as_flat())), [], tmp_path
     )
     page = Page(text)
     for name, value in (("range", "0:10.0\u20131:00.0"), ("margin", "1, 1"), ("fill", "yes"), ("max clips", "3")):

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Scores, TimeGrid
 from highlightr.features import extract
 from highlightr.features.base import Extracted
 from highlightr.features.clip_pooling import ClipMeans
 from highlightr.features.glimpses import FIRST_SECONDS, Glimpses
 from highlightr.media import probe
+from highlightr.model_loader import Models
 from highlightr.pipeline import Highlighter
 from tests.mediamaker import CLOSED_GOP, made
 from tests.opened import extractor
@@ -78,6 +80,20 @@ def test_lite_scores_the_beginning(video: Path, query: str | None) -> None:
     assert shown
     assert all(3 <= each.grid.num_clips < found.scores.grid.num_clips for each in shown)
     assert all(np.isfinite(each.values).all() for each in shown)
+
+
+def test_an_error_that_the_beginning_meets_is_told(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Models.score
+
+    def score(models: Models, features: Features, *rest: Any) -> Scores:
+        if features.grid.duration_seconds < 19:
+            raise ConfigError("the scorer is broken")
+        return whole(models, features, *rest)
+
+    monkeypatch.setattr(Models, "score", score)
+    lite = Highlighter.from_preset("lite", device="cpu", cache=False)
+    with pytest.raises(ConfigError, match="the scorer is broken"):
+        lite.analyse(video, "a cat", glimpse=lambda _: None)
 
 
 @pytest.mark.parametrize(

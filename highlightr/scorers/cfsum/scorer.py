@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, TimeGrid
 from highlightr.scorers.base import Contract
@@ -67,7 +67,7 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
             present = [name for name in streams if name in features.streams]
             if present and len(present) < len(streams):
                 absent = next(name for name in streams if name not in present)
-                raise ConfigError(
+                raise NothingToScoreError(
                     f"cfsum takes {modality} from {', '.join(streams)} together, and {absent!r} is absent"
                 )
             if present:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.types import Features, FloatArray, Reason
 from highlightr.scorers.label_bank import Evidence, Reasons, first_name, strongest
 from highlightr.scorers.sounds import heard
@@ -87,7 +87,7 @@ def salience(features: Features, sound_names: tuple[str, ...]) -> tuple[dict[str
     """
     levels, sounds = _levels(features, sound_names)
     if not levels:
-        raise ConfigError("the zeroshot scorer found nothing to score without a query: give it sound or motion")
+        raise NothingToScoreError("the zeroshot scorer found nothing to score without a query: give it sound or motion")
     total = sum(PART_WEIGHTS[name] for name in levels)
     parts = {name: np.asarray(PART_WEIGHTS[name] / total * level, dtype=np.float32) for name, level in levels.items()}
     return parts, _reasons(parts, sounds)

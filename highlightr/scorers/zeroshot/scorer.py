@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import NothingToScoreError
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
@@ -133,7 +133,7 @@ class ZeroShotScorer(Scorer):
         """
         streams = {kind: features.streams[name] for kind, name in _QUERY_STREAMS.items() if name in features.streams}
         if not streams:
-            raise ConfigError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
+            raise NothingToScoreError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
         weights = {kind: np.ones(features.grid.num_clips, dtype=np.float32) for kind in streams}
         if "audio" in streams:
             streams["audio"], weights["audio"] = heard(streams["audio"], self._banks["audio"].names)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.types import AudioStream, Segment
+from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt
 from highlightr.media.cut import CutResult, Piece
 from tests.export.example import example
@@ -35,4 +36,4 @@ def plain_receipt(rate: Fraction, spans: Sequence[tuple[int, int]], timecode: st
         output = [sum(stop - start for start, stop in times[:index]) for index in range(len(times))]
         pieces = tuple(Piece(*each, *each, at) for each, at in zip(times, output, strict=True))
         changed = replace(summary, source=source, segments=segments)
-        return build_receipt(changed, scorer="zeroshot", cut=CutResult(Path("out.mp4"), pieces))
+        return build_receipt(changed, Provenance("zeroshot"), cut=CutResult(Path("out.mp4"), pieces))
