@@ -10,12 +10,11 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.command import run_command
+from benchmarks.command import one_of, run_command
 from benchmarks.decoding import WAYS, NotHere, expected_picks, picks
 from benchmarks.extractors import BACKBONES, SLOW, recorded_items
 from benchmarks.gpu_rows import Row, gpu_memory, reset_peak, words
@@ -155,16 +154,11 @@ PARTS: Mapping[str, Callable[[Source, argparse.Namespace], Iterator[Row | str]]]
 
 def main() -> None:
     """Run one part."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=PARTS)
-    parser.add_argument("video", type=Path)
-    parser.add_argument("rows", type=Path)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--names", nargs="*", default=())
-    options = parser.parse_args()
-    with options.rows.open("a", encoding="utf-8") as lines:
-        for each in PARTS[options.part](probe(options.video), options):
+    rounds: dict[str, Any] = {"type": int, "default": 2}
+    names: dict[str, Any] = {"nargs": "*", "default": ()}
+    options = one_of(PARTS, __doc__, device={"default": "cuda"}, rounds=rounds, names=names)
+    with options.output.open("a", encoding="utf-8") as lines:
+        for each in PARTS[options.what](probe(options.video), options):
             lines.write(json.dumps({"begun": each} if isinstance(each, str) else asdict(each)) + "\n")
             lines.flush()
 

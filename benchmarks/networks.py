@@ -170,12 +170,10 @@ def text_network(encoder: Any, texts: Sequence[str]) -> Network:
     from research.sources import source_bytes, source_file
     from research.torch_bert import minilm_module
 
-    graph = encoder._graph
-    tokenizer = encoder._tokenizer
-    tokenizer.enable_padding()
-    encoded = tokenizer.encode_batch(list(texts))
-    tokenizer.no_padding()
-    given = np.asarray([[each.ids, each.attention_mask] for each in encoded], dtype=np.int64)
+    graph, pieces = encoder._graph, encoder.pieces(texts)
+    given = np.zeros((len(pieces), 2, max(map(len, pieces))), dtype=np.int64)
+    for row, ids in zip(given, pieces, strict=True):
+        row[0, : len(ids)], row[1, : len(ids)] = ids, 1
 
     def means(tokens: Any, mask: Any) -> Any:
         return (tokens * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]

@@ -6,7 +6,6 @@ nothing, where its weights are random. PySceneDetect is imported where it is use
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -16,7 +15,7 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmarks.command import run_command
+from benchmarks.command import one_of, run_command
 from benchmarks.plain_way import laid_open, plain_features
 from benchmarks.running import extractors_of, without_cache
 from highlightr import Highlighter
@@ -113,13 +112,8 @@ WAYS: Mapping[str, Callable[[Path, Path, str], dict[str, Any]]] = {
 
 def main() -> None:
     """Go one way."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=WAYS)
-    parser.add_argument("video", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--query", default="a cat")
-    options = parser.parse_args()
-    found = WAYS[options.way](options.video, options.output, options.query)
+    options = one_of(WAYS, __doc__, query={"default": "a cat"})
+    found = WAYS[options.what](options.video, options.output, options.query)
     options.output.write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -122,12 +122,8 @@ def from_plain(kind: type[Made], values: Any, where: str) -> Made:
         raise ConfigError(f"{where}: {_in_words(kind, values, str(error))}") from error
 
 
-_cached_hints = cache(get_type_hints)
-
-
-def _hints(kind: Any) -> dict[str, Any]:
-    """The annotations of a dataclass; looking them up costs more than reading a small file."""
-    return _cached_hints(kind)
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+"""The annotations of a dataclass; looking them up costs more than reading a small file."""
 
 
 def _refuse_unknown_keys(kind: Any, values: Any, where: str) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError, HighlightrError, OutputError
 from highlightr.core.stop import stop_deferred
 
 logger = logging.getLogger(__name__)
@@ -176,18 +176,18 @@ def read_at_most(path: Path, most_bytes: int) -> bytes | None:
     return content if len(content) <= most_bytes else None
 
 
-def read_limited(path: Path, most_bytes: int) -> bytes:
+def read_limited(path: Path, most_bytes: int, refuse: type[HighlightrError] = ConfigError) -> bytes:
     """The content of a file that a user gave.
 
     Raises:
-        ConfigError: it cannot be read, or is larger than that.
+        HighlightrError: of the class `refuse`: it cannot be read, or is larger than that.
     """
     try:
         content = read_at_most(path, most_bytes)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise refuse(f"{path}: cannot be read ({error.strerror or error})") from error
     if content is None:
-        raise ConfigError(f"{path}: larger than {most_bytes} bytes")
+        raise refuse(f"{path}: larger than {most_bytes >> 20} MiB")
     return content
 
 

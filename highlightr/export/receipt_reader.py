@@ -17,6 +17,7 @@ import msgspec
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
+from highlightr.core.types import Match, Reason
 
 LARGEST_BYTES = 256 << 20
 """Ten hours of video have 5 MiB."""
@@ -73,17 +74,6 @@ class ReceiptSpan:
 
 
 @dataclass(frozen=True)
-class ReceiptReason:
-    """Why a segment was chosen."""
-
-    kind: str
-    label: str
-    weight: float
-    start_seconds: float | None = None
-    stop_seconds: float | None = None
-
-
-@dataclass(frozen=True)
 class ReceiptSegment:
     """What was kept."""
 
@@ -92,7 +82,7 @@ class ReceiptSegment:
     score: float = 0.0
     rank: int = 1
     title: str = ""
-    reasons: tuple[ReceiptReason, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     quotes: tuple[str, ...] = ()
 
 
@@ -104,14 +94,6 @@ class ReceiptWeights:
     sha256: str
     licence: str
     source: str
-
-
-@dataclass(frozen=True)
-class ReceiptMatch:
-    """Whether the video shows what was asked for."""
-
-    verdict: Literal["strong", "weak", "none"]
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -133,7 +115,7 @@ class Receipt:
     clip_seconds: float
     scores: tuple[float, ...]
     segments: tuple[ReceiptSegment, ...]
-    match: ReceiptMatch | None = None
+    match: Match | None = None
     parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shots: tuple[ReceiptSpan, ...] = ()
     marks: tuple[str, ...] = ()

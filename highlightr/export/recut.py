@@ -17,10 +17,10 @@ from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
-from highlightr.core.types import Match, Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
+from highlightr.core.types import Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
 from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance
-from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment
+from highlightr.export.receipt_reader import Receipt, ReceiptSegment
 from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.export.summary import cutting, deliver
 from highlightr.export.timelines.read import EditSpan, find_video, read_edit
@@ -104,10 +104,9 @@ def _scores(receipt: Receipt, source: Source) -> Scores | None:
     same = content_hash(source.path, source.identity)[1] == receipt.source.hash
     if not same or {len(receipt.scores), *map(len, receipt.parts.values())} != {grid.num_clips}:
         return None
-    match = None if receipt.match is None else Match(receipt.match.verdict, receipt.match.probability)
     parts = {name: np.asarray(values, np.float32) for name, values in receipt.parts.items()}
     try:
-        return Scores(grid, np.asarray(receipt.scores, np.float32), parts, match=match)
+        return Scores(grid, np.asarray(receipt.scores, np.float32), parts, match=receipt.match)
     except ValueError as error:
         raise ConfigError(f"the receipt's scores cannot be used: {error}") from error
 
@@ -134,7 +133,7 @@ def _segment(span: EditSpan, known: Sequence[ReceiptSegment], scores: Scores) ->
     return replace(segment, reasons=reasons, title=span.title or nearest.title, quotes=nearest.quotes)
 
 
-def _reason(reason: ReceiptReason, segment: Segment) -> Reason | None:
+def _reason(reason: Reason, segment: Segment) -> Reason | None:
     """The reason, where it was found in what is left of its segment."""
     weight = min(max(reason.weight, 0.0), 1.0)
     if reason.start_seconds is None or reason.stop_seconds is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import MediaError, OutputError
-from highlightr.core.files import read_at_most
+from highlightr.core.files import read_limited
 
 if TYPE_CHECKING:
     from pysubs2 import SSAEvent, SSAFile
@@ -118,26 +118,11 @@ def read_subtitles(path: Path) -> Subtitles:
     """
     import pysubs2
 
-    data = read_text_file(path)
+    data = read_limited(path, LARGEST_BYTES, MediaError)
     try:
         return Subtitles(pysubs2.SSAFile.from_string(_bounded(_text(data, path), path)))
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
-
-
-def read_text_file(path: Path) -> bytes:
-    """The content of a file of subtitles or a transcript, of which no more is read than one may hold.
-
-    Raises:
-        MediaError: it is missing, or too large.
-    """
-    try:
-        data = read_at_most(path, LARGEST_BYTES)
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    if data is None:
-        raise MediaError(f"{path}: more than {LARGEST_BYTES >> 20} MiB, too large for subtitles")
-    return data
 
 
 def _text(data: bytes, path: Path) -> str:

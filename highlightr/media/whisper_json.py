@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from highlightr.core.errors import MediaError
-from highlightr.media.subtitles import Cue, read_text_file
+from highlightr.core.files import read_limited
+from highlightr.media.subtitles import LARGEST_BYTES, Cue
 
 _NOT_JSON = re.compile(rb"(?<=[:,\[\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")
 """What Python writes for probabilities that are no number."""
@@ -43,7 +44,7 @@ def read_whisper_json(path: Path) -> tuple[list[Cue], str | None]:
         MediaError: it cannot be read, or is not of this kind.
     """
     try:
-        document = _decoded(read_text_file(path).removeprefix(b"\xef\xbb\xbf"))
+        document = _decoded(read_limited(path, LARGEST_BYTES, MediaError).removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MediaError(f"{path}: not the JSON of Whisper or WhisperX: {error}") from error
     return [span for segment in document.segments for span in _spans(segment)], document.language

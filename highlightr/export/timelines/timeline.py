@@ -13,7 +13,8 @@ from pathlib import Path
 
 from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
-from highlightr.export.receipt_reader import Receipt, ReceiptReason, ReceiptSegment, ReceiptSource, ReceiptSpan
+from highlightr.core.types import Reason
+from highlightr.export.receipt_reader import Receipt, ReceiptSegment, ReceiptSource, ReceiptSpan
 from highlightr.export.timelines.rates import grid_note, grid_phase, nominal_rate
 
 _END_SECONDS = Fraction(1, 100)
@@ -180,7 +181,7 @@ def _events(
     return tuple(events)
 
 
-def _why(reasons: Sequence[ReceiptReason]) -> str:
+def _why(reasons: Sequence[Reason]) -> str:
     return ", ".join(f"{reason.label} {round(100 * reason.weight)} %" for reason in reasons)
 
 

@@ -76,7 +76,7 @@ class MiniLM(TextEncoder):
             ConfigError: an empty query.
         """
         check_query(text)
-        tokens = self._run(self._pieces([text]))
+        tokens = self._run(self.pieces([text]))
         return Query(text=text, tokens=tokens[0], vector=_pool(tokens)[0])
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
@@ -87,7 +87,7 @@ class MiniLM(TextEncoder):
         """
         rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         by_length: dict[int, list[int]] = {}
-        pieces = self._pieces(list(rows))
+        pieces = self.pieces(list(rows))
         for row, ids in enumerate(pieces):
             by_length.setdefault(len(ids), []).append(row)
         vectors = np.zeros((len(rows), self.width), dtype=np.float32)
@@ -113,7 +113,7 @@ class MiniLM(TextEncoder):
                 rarities[at] = max(rarities[at], _NUMBER_RARITY)
         return rarities
 
-    def _pieces(self, texts: Sequence[str]) -> list[Ids]:
+    def pieces(self, texts: Sequence[str]) -> list[Ids]:
         """The word pieces of each text, [CLS] and [SEP] included."""
         chunks = (texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS))
         return [np.array(each.ids) for chunk in chunks for each in self._tokenizer.encode_batch_fast(chunk)]
