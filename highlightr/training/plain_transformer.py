@@ -42,7 +42,7 @@ class PlainTransformer(nn.Module):
         *,
         explain: bool = False,  # noqa: ARG002  there is nothing to explain
     ) -> CFSumOutput:
-        """See `CFSum.forward`; the score comes from the rows of the first clip modality."""
+        """See `CFSumModules.forward`; the score comes from the rows of the first clip modality."""
         names = [name for name in self.inputs if name in inputs]
         rows, masks = [], []
         for name in names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,9 @@ _MIDDLE_OF_LABELS = 0.5
 
 Rows = dict[str, Tensor]
 """Modality to its rows (B, rows, width)."""
+
+Padding = Mapping[str, Tensor | None]
+"""Modality to (B, rows), True where padded; `None`: nothing is."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class ModalFusion(nn.Module):
             {name: _mlp(config.width, 2 * config.width, config.dropout) for name in config.modalities}
         )
 
-    def forward(self, rows: Rows, padding: Mapping[str, Tensor | None]) -> Rows:
+    def forward(self, rows: Rows, padding: Padding) -> Rows:
         """Fuse the modalities that are present."""
         joined = torch.cat(list(rows.values()), dim=1)
         positions = torch.cat([positions_of(part) for part in rows.values()])
@@ -149,7 +153,77 @@ class FeatureInteraction(nn.Module):
         return z, weights
 
 
-class CFSum(nn.Module):
+class CFSumModules(nn.Module):
+    """How rows go through CFSum's modules; a variant builds them, and scores the terms."""
+
+    config: CFSumConfig
+    inputs: nn.ModuleDict
+    autoencoders: nn.ModuleDict
+    fusion: Any
+    interactions: nn.ModuleDict
+    omega: nn.ParameterDict
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        clip_lengths: Tensor | None = None,
+        token_lengths: Tensor | None = None,
+        *,
+        explain: bool = False,
+    ) -> CFSumOutput:
+        """Score clips from the configured modalities that `inputs` holds; one that a video lacks is left out.
+
+        Args:
+            inputs: `video` and `audio` (B, N, width of its streams), `text` (B, L, text_width).
+            clip_lengths: (B,) valid clips; `None`: all.
+            token_lengths: (B,) valid tokens; `None`: all.
+            explain: also return the attention of the interaction.
+
+        Raises:
+            ValueError: neither video nor audio is given.
+        """
+        names = [name for name in self.config.widths if name in inputs]
+        if not set(OMEGA) & set(names):
+            raise ValueError(f"CFSum needs video or audio among its inputs, got {sorted(inputs)}")
+        rows = {name: self._project(name, inputs) for name in names}
+        lengths = {"video": clip_lengths, "audio": clip_lengths, "text": token_lengths}
+        padding = {name: padding_mask(lengths[name], part.shape[1]) for name, part in rows.items()}
+        for name in rows if self.autoencoders else ():
+            rows[name] = self.autoencoders[name](rows[name], padding[name])
+        if self.fusion is not None:
+            rows = self.fusion(rows, padding)
+        terms, attention = self._interact(rows, padding, explain)
+        return self._score(inputs, terms, attention, padding)
+
+    def _interact(self, rows: Rows, padding: Padding, explain: bool) -> tuple[Rows, Rows]:
+        """Term name to ω z (B, N, width), and to attention (B, N, rows)."""
+        terms: Rows = {}
+        attention: Rows = {}
+        for name in (name for name in OMEGA if name in rows):
+            asked = next((b for a, b in interaction_pairs(self.config.modalities) if a == name and b in rows), None)
+            term, z = name, rows[name]
+            if asked is not None and f"{name}-{asked}" in self.interactions:
+                term = f"{name}-{asked}"
+                z, weights = self.interactions[term](z, rows[asked], padding[asked], explain)
+                if weights is not None:
+                    attention[term] = weights
+            terms[term] = self.omega[name] * self._refined(name, z, padding[name])
+        return terms, attention
+
+    def _project(self, name: str, inputs: Mapping[str, Tensor]) -> Tensor:
+        """A modality's rows (B, rows, width)."""
+        rows: Tensor = self.inputs[name](inputs[name])
+        return rows
+
+    def _refined(self, name: str, z: Tensor, padding: Tensor | None) -> Tensor:  # noqa: ARG002  a variant has it
+        return z
+
+    def _score(self, inputs: Mapping[str, Tensor], terms: Rows, attention: Rows, padding: Padding) -> CFSumOutput:
+        """From ω z by term to scores; `inputs` as for `forward`."""
+        raise NotImplementedError
+
+
+class CFSum(CFSumModules):
     """The whole network, with a switch for every row of both ablations.
 
     z_out = ω_tv z_tv + ω_ta z_ta (eq. 7) and s = w · z_out + b, which the loss compares with the labels (MSE, eq. 8).
@@ -186,56 +260,12 @@ class CFSum(nn.Module):
         found |= {"interactions": self.interactions, "omega": self.omega, "head": self.head}
         return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
 
-    def forward(
-        self,
-        inputs: Mapping[str, Tensor],
-        clip_lengths: Tensor | None = None,
-        token_lengths: Tensor | None = None,
-        *,
-        explain: bool = False,
-    ) -> CFSumOutput:
-        """Score clips from the configured modalities that `inputs` holds; one that a video lacks is left out.
-
-        Args:
-            inputs: `video` and `audio` (B, N, width of its streams), `text` (B, L, text_width).
-            clip_lengths: (B,) valid clips; `None`: all.
-            token_lengths: (B,) valid tokens; `None`: all.
-            explain: also return the attention of the interaction.
-
-        Raises:
-            ValueError: neither video nor audio is given.
-        """
-        rows = {name: self.inputs[name](inputs[name]) for name in self.config.widths if name in inputs}
-        if not {"video", "audio"} & set(rows):
-            raise ValueError(f"CFSum needs video or audio among its inputs, got {sorted(inputs)}")
-        lengths = {"video": clip_lengths, "audio": clip_lengths, "text": token_lengths}
-        padding = {name: padding_mask(lengths[name], part.shape[1]) for name, part in rows.items()}
-        for name in rows if self.autoencoders else ():
-            rows[name] = self.autoencoders[name](rows[name], padding[name])
-        if self.fusion is not None:
-            rows = self.fusion(rows, padding)
-        z, attention = self._interact(rows, padding, explain)
-        return self._score(z, attention, padding)
-
-    def _interact(
-        self, rows: Rows, padding: Mapping[str, Tensor | None], explain: bool
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Term name to ω z (B, N, width), and to attention."""
-        terms: dict[str, Tensor] = {}
-        attention: dict[str, Tensor] = {}
-        for name in (name for name in OMEGA if name in rows):
-            asked = next((b for a, b in interaction_pairs(self.config.modalities) if a == name and b in rows), None)
-            term, z = name, rows[name]
-            if asked is not None and f"{name}-{asked}" in self.interactions:
-                term = f"{name}-{asked}"
-                z, weights = self.interactions[term](z, rows[asked], padding[asked], explain)
-                if weights is not None:
-                    attention[term] = weights
-            terms[term] = self.omega[name] * z
-        return terms, attention
-
     def _score(
-        self, terms: Mapping[str, Tensor], attention: Mapping[str, Tensor], padding: Mapping[str, Tensor | None]
+        self,
+        inputs: Mapping[str, Tensor],  # noqa: ARG002  a variant compares them
+        terms: Rows,
+        attention: Rows,
+        padding: Padding,
     ) -> CFSumOutput:
         """Eq. 7, then the head; it is linear, so each term's share of the score is the head applied to that term."""
         mask = next(padding[name] for name in OMEGA if name in padding)

@@ -18,12 +18,11 @@ from torch.nn import functional
 from highlightr.scorers.attention import (
     Attention,
     full_mask,
-    padding_mask,
     parameter_counts,
     positions_of,
     zero_padding,
 )
-from highlightr.scorers.cfsum.network import OMEGA, CFSumOutput, Rows, interaction_pairs
+from highlightr.scorers.cfsum.network import OMEGA, CFSumModules, CFSumOutput, Padding, Rows, interaction_pairs
 from highlightr.scorers.configs import CFSumConfig
 
 _PLACE_WAVES = 8
@@ -32,8 +31,6 @@ PLACE_WIDTH = 2 * _PLACE_WAVES
 
 _SIMILARITY_GAIN = 5.0
 """Where the linear path's weight starts: similarities lie in [-1, 1], logits in about ±5."""
-
-Padding = Mapping[str, Tensor | None]
 
 
 def place_waves(place: Tensor) -> Tensor:
@@ -93,8 +90,8 @@ class _Attend(nn.Module):
         rows: Tensor,
         others: Tensor,
         padding: Tensor | None,
-        positions: tuple[Tensor, Tensor] | None = None,
         explain: bool = False,
+        positions: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """(B, M, width) and (B, L, width) to (B, M, width) and, explained, weights (B, M, L)."""
         places = positions or (positions_of(rows), positions_of(others))
@@ -161,7 +158,7 @@ class _Fusion(nn.Module):
         joined = torch.cat(list(rows.values()), dim=1)
         places = torch.cat([positions_of(part) for part in rows.values()])
         masks = [full_mask(part, padding[name]) for name, part in rows.items()]
-        fused, _ = self.attend(joined, joined, torch.cat(masks, dim=1), (places, places))
+        fused, _ = self.attend(joined, joined, torch.cat(masks, dim=1), positions=(places, places))
         split = fused.split([part.shape[1] for part in rows.values()], dim=1)
         return {name: self.feed[name](part) for name, part in zip(rows, split, strict=True)}
 
@@ -186,7 +183,7 @@ class _Similarity(nn.Module):
         return self.gain * torch.einsum("bnd,bd->bn", clip, query), clip, query
 
 
-class CFSumRegularised(nn.Module):
+class CFSumRegularised(CFSumModules):
     """CFSum's modules, each with a residual connection and LayerNorm, and a linear path beside them.
 
     s = w · Σ_m ω_m z_m + b + Σ_m similarity_m over the clip modalities m, where z_m is refined by attention among the
@@ -221,48 +218,14 @@ class CFSumRegularised(nn.Module):
         found = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
 
-    def forward(
-        self,
-        inputs: Mapping[str, Tensor],
-        clip_lengths: Tensor | None = None,
-        token_lengths: Tensor | None = None,
-        *,
-        explain: bool = False,
-    ) -> CFSumOutput:
-        """Score clips; see `CFSum.forward`. Without `place` among `inputs` clips do not know where they lie.
+    def _project(self, name: str, inputs: Mapping[str, Tensor]) -> Tensor:
+        """As there; without `place` among `inputs` clips do not know where they lie."""
+        rows: Tensor = self.inputs[name](inputs[name], inputs.get("place"))
+        return rows
 
-        Raises:
-            ValueError: neither video nor audio is given.
-        """
-        names = [name for name in self.config.widths if name in inputs]
-        if not set(OMEGA) & set(names):
-            raise ValueError(f"CFSum needs video or audio among its inputs, got {sorted(inputs)}")
-        rows: Rows = {name: self.inputs[name](inputs[name], inputs.get("place")) for name in names}
-        lengths = {"video": clip_lengths, "audio": clip_lengths, "text": token_lengths}
-        padding = {name: padding_mask(lengths[name], part.shape[1]) for name, part in rows.items()}
-        for name in rows if self.autoencoders else ():
-            rows[name] = self.autoencoders[name](rows[name], padding[name])
-        if self.fusion is not None:
-            rows = self.fusion(rows, padding)
-        terms, attention = self._interact(rows, padding, explain)
-        similar = self._compare(inputs, padding)
-        return self._score(terms, {name: each[0] for name, each in similar.items()}, attention, padding, similar)
-
-    def _interact(self, rows: Rows, padding: Padding, explain: bool) -> tuple[Rows, Rows]:
-        """Term name to ω z (B, N, width), and to attention (B, N, rows)."""
-        terms: Rows = {}
-        attention: Rows = {}
-        asks = dict(interaction_pairs(self.config.modalities))
-        for name in (name for name in OMEGA if name in rows):
-            asked, term, z = asks.get(name), name, rows[name]
-            if asked in rows and f"{name}-{asked}" in self.interactions:
-                term = f"{name}-{asked}"
-                z, weights = self.interactions[term](z, rows[asked], padding[asked], None, explain)
-                if weights is not None:
-                    attention[term] = weights
-            z = self.refinement[name](z, padding[name])
-            terms[term] = self.omega[name] * z
-        return terms, attention
+    def _refined(self, name: str, z: Tensor, padding: Tensor | None) -> Tensor:
+        refined: Tensor = self.refinement[name](z, padding)
+        return refined
 
     def _compare(self, inputs: Mapping[str, Tensor], padding: Padding) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
         if "text" not in inputs:
@@ -273,16 +236,10 @@ class CFSumRegularised(nn.Module):
             for name in present
         }
 
-    def _score(
-        self,
-        terms: Rows,
-        linear: Rows,
-        attention: Rows,
-        padding: Padding,
-        similar: Mapping[str, tuple[Tensor, Tensor, Tensor]],
-    ) -> CFSumOutput:
+    def _score(self, inputs: Mapping[str, Tensor], terms: Rows, attention: Rows, padding: Padding) -> CFSumOutput:
         """The head is linear, so each term's share of the score is the head applied to that term."""
-        mask = next(padding[name] for name in OMEGA if name in padding)
+        mask, similar = next(padding[name] for name in OMEGA if name in padding), self._compare(inputs, padding)
+        linear = {name: logits for name, (logits, _, _) in similar.items()}
         shares = {name: (z @ self.head.weight.T).squeeze(-1) for name, z in terms.items()} | linear
         first = next(iter(shares.values()))
         shares["bias"] = self.head.bias.expand_as(first)
@@ -316,7 +273,7 @@ class CFSumMembers(nn.Module):
         *,
         explain: bool = False,
     ) -> CFSumOutput:
-        """The mean of the members' outputs; see `CFSumRegularised.forward`."""
+        """The mean of the members' outputs; see `CFSumModules.forward`."""
         found = [member(inputs, clip_lengths, token_lengths, explain=explain) for member in self.members]
         first = found[0]
         terms = {name: _mean([each.terms[name] for each in found]) for name in first.terms}
