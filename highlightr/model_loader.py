@@ -186,9 +186,6 @@ def load_models(
     """Find what a preset names, scorers' weights first, so that a missing file is known before any work.
 
     Args:
-        preset: what to run.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        precision: of networks that run in torch.
         with_extractors: `False` where features come from files, so that the backbones' weights need not be here.
 
     Raises:
@@ -316,11 +313,7 @@ def open_extractor(
 
 
 def open_recogniser(model: str, *, device: str = "cpu") -> Whisper:
-    """The recogniser of speech, its model fetched if it is not here.
-
-    Args:
-        model: a name that `highlightr.zoo.speech_models` knows, or a folder.
-        device: as for `open_extractor`.
+    """The recogniser of speech, its model, a name of `highlightr.zoo.speech_models` or a folder, fetched if need be.
 
     Raises:
         ConfigError: an unknown model, or faster-whisper is not installed.

@@ -82,13 +82,11 @@ class Highlighter:
         """Make one from a preset's name, or from a YAML file of the caller's.
 
         Args:
-            name: the preset.
             device: ``auto``, ``cpu`` or ``cuda``.
             precision: of networks that run in torch: ``fp32``, or ``bf16`` or ``fp16`` for speed on a GPU.
             scorer: one of the preset's scorers, which then serves queries and runs without one alike.
             model: for presets that run CLIP: another model of open_clip, ``NAME/TAG``, fetched from the hub.
             cache: keep features for the next run on the same video, and use what is kept (`highlightr.features.cache`).
-            progress: told how far each stage has come.
 
         Raises:
             ConfigError: an unknown preset, scorer, device or precision.

@@ -61,10 +61,8 @@ def find_speech(source: Source, file: Path | None, model: str | None, device: st
     """Look for what is written, then open a recogniser if one was asked for and nothing is.
 
     Args:
-        source: what `probe` returned.
         file: a transcript that the caller names.
         model: of the recogniser, by name or folder; `None`: nothing is recognised.
-        device: ``cpu`` or ``cuda``.
 
     Raises:
         MediaError: the named file cannot be used.

@@ -29,12 +29,7 @@ class FolderNames:
         self._parents = {parent for folder in self._known.values() for parent in _parents(_key(folder))}
 
     def folder_for(self, video: str, name: str) -> str:
-        """The folder of a video, relative, with ``/``.
-
-        Args:
-            video: its absolute path, or its address.
-            name: its path below the folder that was named, or its file name.
-        """
+        """A video's folder, relative, with ``/``; `video` is an absolute path or address, `name` below the input."""
         if video in self._known:
             return self._known[video]
         parts = [_short(part) for part in PurePosixPath(name).with_suffix("").parts]

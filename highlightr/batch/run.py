@@ -60,8 +60,6 @@ def run_batch(
     Args:
         jobs: what `plan_jobs` returned, or some of it.
         output: the folder, made if need be. Another run may be at work in it: each job is done by one of them.
-        options: the defaults if `None`.
-        progress: told where the batch stands.
 
     Returns:
         The outcome of every job; a video that fails does not stop the others.

@@ -37,12 +37,7 @@ class PresetLines:
 
 
 def preset_lines(preset: Preset, states: Mapping[str, WeightsState] | None = None) -> PresetLines:
-    """Say it of a preset.
-
-    Args:
-        preset: by name, or the user's own.
-        states: what is here; without it the lines say the same on every machine.
-    """
+    """Say it of a preset; without `states`, which tell what is here, the lines are the same on every machine."""
     return PresetLines(_first(preset), preset.summary, _needs(preset, states), preset.measured or "not measured")
 
 

@@ -33,13 +33,7 @@ def say_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 
 
 def say_folded(text: object, *, begin: str = "", indent: int | None = None) -> None:
-    """Print a sentence, folded to the terminal's width.
-
-    Args:
-        text: what to print.
-        begin: what stands before it on the first line.
-        indent: spaces before the other lines; by default as long as `begin`.
-    """
+    """Print a sentence after `begin`, folded to the terminal's width; other lines are indented like it."""
     before = shown(begin)
     lines = folded(shown(str(text)), terminal_width(), before, " " * (columns_of(before) if indent is None else indent))
     typer.echo("\n".join(lines))
@@ -51,14 +45,7 @@ def terminal_width() -> int:
 
 
 def folded(text: str, width: int, begin: str = "", indent: str = "") -> list[str]:
-    """Lines of at most so many columns; a word that is longer is broken.
-
-    Args:
-        text: words with spaces between.
-        width: columns, of which some letters take two.
-        begin: what the first line begins with.
-        indent: what the others begin with.
-    """
+    """Lines of at most `width` columns, of which some letters take two; a word that is longer is broken."""
     lines, line, empty = list[str](), begin, True
     for word in text.split():
         if not empty and columns_of(line) + 1 + columns_of(word) > width:

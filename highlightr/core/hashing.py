@@ -81,11 +81,7 @@ class FileIdentity:
 def content_hash(path: Path, identity: FileIdentity | None = None) -> tuple[str, str]:
     """The kind (`WHOLE` or `SAMPLED`) and the digest; a file that did not change is read once per process.
 
-    A thread that asks while another reads waits for it.
-
-    Args:
-        path: of the file.
-        identity: what it has to be still; by default what is there now.
+    A thread that asks while another reads waits for it. `identity` is what it has to be still; by default what it is.
 
     Raises:
         MediaError: the file cannot be read, or is not that one any more.

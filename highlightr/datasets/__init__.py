@@ -61,7 +61,6 @@ def open_dataset(name: str, root: Path, layout: Layout | None = None, release: s
 
     Args:
         name: one of `DATASETS`.
-        root: its folder.
         layout: where its files lie below `root`; the data set's own if not given. Paths of that one that are not there
             are looked for where the public releases have them.
         release: one of `RELEASES`, instead of what lies in the folder.

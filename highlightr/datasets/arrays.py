@@ -146,7 +146,6 @@ def locate(root: Path, pattern: str, names: Mapping[str, str]) -> Source:
     """The source for one item.
 
     Args:
-        root: folder of the data set.
         pattern: path below it, such as ``features/{video}.npz``; the name of an HDF5 file stands for itself.
         names: placeholder to value: ``video`` and ``key``.
 

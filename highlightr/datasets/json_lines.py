@@ -111,15 +111,11 @@ def read_json(path: Path, largest_bytes: int) -> Any:
 
 
 def read_json_lines(path: Path, rejected: list[str] | None = None) -> Iterator[Record]:
-    """Every line that is not blank, as an object.
-
-    Args:
-        path: a JSON Lines file.
-        rejected: if given, collects what is wrong with lines that are not objects, and reading goes on past them.
+    """Every line that is not blank, as an object; `rejected` collects what is wrong with those that are none.
 
     Raises:
-        ConfigError: no such file, text that is not UTF-8, a line that is too long, not JSON or not an object; a file
-            without any object.
+        ConfigError: no such file, text that is not UTF-8; a file without any object; without `rejected`, a line that is
+            too long, not JSON or not an object.
     """
     count = 0
     try:

@@ -165,11 +165,7 @@ def has_table(folder: Path) -> bool:
 
 
 def plain(folder: Path, *, videos: bool = True) -> PlainDataset:
-    """Read a folder of the plain format.
-
-    Args:
-        folder: with one of the CSVs.
-        videos: refuse rows whose video is not in the folder, and tell of videos that no row names.
+    """Read a folder of the plain format; with `videos`, rows whose video is not in the folder are refused.
 
     Raises:
         ConfigError: neither or both of the CSVs, a CSV without the columns, or no row that can be used.

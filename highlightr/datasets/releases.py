@@ -92,8 +92,6 @@ def settled(name: str, root: Path, layout: Layout, release: str | None = None) -
     """The layout with every path that a release keeps elsewhere replaced by that place.
 
     Args:
-        name: of the data set.
-        root: its folder.
         layout: the data set's own, or one with some of its paths changed.
         release: one of `RELEASES` instead of what lies in the folder.
 

@@ -51,8 +51,6 @@ def umt_items(name: str, root: Path, layout: Layout, rejected: Rejected) -> Iter
     """The items of one part.
 
     Args:
-        name: ``tvsum`` or ``youtube-highlights``.
-        root: folder of the data set.
         layout: `annotations` is the label file, `split` the part.
         rejected: gets what cannot be used, and what is in no part.
 

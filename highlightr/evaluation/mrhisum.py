@@ -116,11 +116,7 @@ def frame_f1(scores: npt.ArrayLike, truth: npt.ArrayLike, share: float = 0.5) ->
 
 
 def summary_f1(summary: npt.ArrayLike, truth: npt.ArrayLike) -> float:
-    """F1 between two binary summaries, the shorter one filled with zeros.
-
-    Args:
-        summary: (num_frames,) 0 or 1.
-        truth: (num_frames,) 0 or 1.
+    """F1 between two binary summaries (num_frames,), the shorter one filled with zeros.
 
     Source: ``evaluate_summary`` of MR.HiSum (and of PGL-SUM before it).
     """

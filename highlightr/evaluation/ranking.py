@@ -15,15 +15,7 @@ Array = npt.NDArray[np.float64]
 
 
 def ranked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Array:
-    """Labels in order of falling score; among equal scores the earlier clip comes first.
-
-    Args:
-        labels: (num_clips,) numbers.
-        scores: (num_clips,) finite numbers.
-
-    Returns:
-        (num_clips,) float64.
-    """
+    """Labels (num_clips,) in order of falling score; among equal scores the earlier clip comes first."""
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     return np.asarray(labels, dtype=np.float64)[order]
 
@@ -101,11 +93,9 @@ def trapezoid_average_precision(ranked_labels: npt.ArrayLike) -> float:
 
 
 def hit_at_1(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Label of the clip with the highest score; the earliest of equal ones. 0 if that clip has no label.
+    """Label, 0 or 1, of the clip with the highest score; the earliest of equal ones.
 
-    Args:
-        labels: (num_labels,) 0 or 1.
-        scores: (num_clips,), may be longer than the labels.
+    0 if that clip has no label: there may be more scores than labels.
     """
     labels = np.asarray(labels, dtype=np.float64)
     best = int(np.argmax(np.asarray(scores)))
@@ -113,12 +103,7 @@ def hit_at_1(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 
 def expected_hit_at_1(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Chance that the best clip is positive when ties are broken at random: mean label of the highest scores.
-
-    Args:
-        labels: (num_clips,) 0 or 1.
-        scores: (num_clips,) finite numbers.
-    """
+    """Chance that the best clip is positive when ties are broken at random: mean label of the highest scores."""
     scores = np.asarray(scores, dtype=np.float64)
     return float(np.asarray(labels, dtype=np.float64)[scores == scores.max()].mean())
 

@@ -26,10 +26,7 @@ _SOURCE = "UMT (Liu et al., CVPR 2022), datasets/{}.py"
 
 
 def above_lower_median(ratings: Array) -> Array:
-    """1 for ratings above their median, else 0; of an even number of ratings the *lower* middle one is the median.
-
-    Args:
-        ratings: (num_clips,) of one annotator.
+    """1 for ratings (num_clips,) above their median, else 0; of an even number the *lower* middle one is the median.
 
     Source: UMT, which calls ``torch.median``. With the upper middle one, that clip itself would not be positive.
     """

@@ -43,11 +43,8 @@ def build_receipt(
     """Everything about one summary as plain JSON types.
 
     Args:
-        summary: what was chosen and where it was written.
-        provenance: by what.
         options: what the caller asked for, such as the fields of `SelectionOptions`; paths become text.
         versions: of further software, such as the ``ffmpeg`` that cut.
-        cut: how the summary was cut, where one was.
 
     Raises:
         MediaError: the source can no longer be read for its hash.

@@ -56,10 +56,8 @@ def cut_again(
     """Cut what a receipt, an OTIO file, an EDL or a CSV file says.
 
     Args:
-        file: what to cut by.
         video: the source; by default the one that `file` names.
         wanted: how and where to; the summary is by default ``FILE.cut.mp4`` beside `file`.
-        progress: told how far each stage has come.
 
     Raises:
         ConfigError: the file cannot be understood, or does not fit the video.

@@ -39,7 +39,6 @@ def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ())
     Args:
         path: where to write; links are relative to `summary.outputs["report"]` where that is given, so that a report
             can be written elsewhere first and moved.
-        summary: what to show.
         thumbnails: a JPEG per segment, in their order; empty bytes, or fewer, where there is none.
 
     Raises:

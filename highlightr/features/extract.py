@@ -43,12 +43,9 @@ def extract(
     """Compute every extractor's streams, decoding the source once for all that the cache does not hold.
 
     Args:
-        source: what `probe` returned.
-        grid: the clips.
         extractors: those that hear are skipped if the source has no sound; their streams are absent keys. One whose
             features are all cached is not loaded.
         cache: each extractor's streams are kept apart, so that presets share them; `None` keeps nothing.
-        progress: told how far the decoding has come.
         glimpse: shown the features of the video's beginning while the rest is decoded (`highlightr.features.glimpses`);
             not where features are cached.
         skip_calm: where the picture hardly changes, look at one every few seconds. It holds where that is enough for

@@ -97,17 +97,7 @@ def text_encoder_class(name: str) -> type[TextEncoder]:
 
 
 def create_text_encoder(name: str, *, device: str = "cpu", **options: Any) -> TextEncoder:
-    """Open a text encoder.
-
-    Args:
-        name: a key of `TEXT_ENCODERS`.
-        device: as for `create_extractor`.
-        options: further keywords of the class, such as ``weights``.
-
-    Raises:
-        ConfigError: an unknown name or device.
-        WeightsError: weights that are absent or not as published.
-    """
+    """Open a text encoder, one of `TEXT_ENCODERS`; arguments and errors as for `create_extractor`."""
     opened: TextEncoder = _create(text_encoder_class(name), name, device=device, **options)
     return opened
 

@@ -55,11 +55,9 @@ class Blends:
         self._before_dark: Look | None = None
 
     def push(self, look: Look, *, at_once: bool = False) -> Iterator[tuple[int, float]]:
-        """Take the next frame; yields row and strength of every middle that it shows to be one.
+        """Take the next frame's look; yields row and strength of every middle that it shows to be one.
 
-        Args:
-            look: of the frame.
-            at_once: look at it however near it is to the last one, because the next one is far.
+        `at_once`: look at it however near it is to the last one, because the next one is far.
         """
         if self._looks and not at_once and self._too_soon(look):
             return

@@ -51,10 +51,8 @@ def cut_summary(
     tracks, text subtitles, chapters, titles and tags come along; the result's notes name what cannot.
 
     Args:
-        source: what `probe` returned.
         segments: in the order in which they are to appear.
         output: an .mp4, .m4v, .mov or .mkv file.
-        overwrite: replace the file if it exists.
         cut: how pieces are written; copying moves boundaries outwards to keyframes, every other way is exact.
         hdr: ``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can.
         mix_audio: write one audio track, the sum of all that are heard.
@@ -62,7 +60,6 @@ def cut_summary(
         texts: what is done with subtitles; by default text tracks come along.
         encoder: what encodes pictures, where all are encoded: a name, or ``auto`` for the hardware that is proven.
         still_width: also take a still of each piece, this many pixels wide.
-        progress: told how much is written.
 
     Raises:
         ConfigError: no segments, a segment that is empty or outside the video, an unknown suffix.
@@ -96,18 +93,7 @@ def cut_clips(
     """Write each segment as a file of its own; all of them appear, or none.
 
     Args:
-        source: what `probe` returned.
-        segments: one per file.
-        folder: made if it is not there.
-        suffix: of the files.
         names: their names without suffix; by default ``NAME.001`` and so on.
-        overwrite: replace files that exist.
-        cut: how pieces are written; copying moves boundaries outwards to keyframes, every other way is exact.
-        hdr: as for `cut_summary`.
-        mix_audio: as for `cut_summary`.
-        texts: as for `cut_summary`.
-        encoder: as for `cut_summary`.
-        progress: told how much is written.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.

@@ -17,14 +17,6 @@ def check_cut_choice(
 ) -> None:
     """Refuse what copied packets cannot have; ``auto`` and ``exact`` go with everything.
 
-    Args:
-        cut: how pieces are written.
-        encoder: what encodes pictures.
-        hdr: what is done with high dynamic range.
-        fade: whether pieces fade.
-        burn: whether subtitles are drawn into the picture.
-        mix_audio: whether audio tracks are summed to one.
-
     Raises:
         ConfigError: two choices that exclude each other.
     """

@@ -44,7 +44,6 @@ def decode(
     Damaged stretches are passed over with a warning; the last good frame stays on screen.
 
     Args:
-        source: what `probe` returned.
         requests: name to request; the name comes back with each item.
         threads: how many decode; 0 takes one per core, at most 8, fewer for large pictures, because each holds frames.
         every_frame: decode every frame, for thumbnails of all of them; by default, pictures that no other one refers

@@ -39,7 +39,6 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
     """Open a video file and describe the streams that will be used.
 
     Args:
-        path: of the file.
         audio_track: which audio tracks are heard: one by its number from 1, or all of them together.
 
     Raises:

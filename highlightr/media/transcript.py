@@ -48,7 +48,6 @@ def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcrip
     """What is said in the video, where that is written.
 
     Args:
-        source: what `probe` returned.
         file: one that the caller names; then nothing else is looked at.
 
     Returns:

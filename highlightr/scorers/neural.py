@@ -149,10 +149,9 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
 
 
 def reasons_of(parts: Mapping[str, tuple[str, str, FloatArray]]) -> tuple[tuple[Reason, ...], ...]:
-    """Per clip the parts by their share of what was added and taken away; strongest first.
+    """Per clip the parts, (kind, label, (num_clips,) contribution), by their share of what was added and taken away.
 
-    Args:
-        parts: any key → (kind, label, (num_clips,) contribution).
+    The strongest come first.
     """
     sizes = np.abs(np.stack([values for _, _, values in parts.values()]))
     shares = sizes / np.maximum(sizes.sum(0), np.finfo(np.float32).tiny)

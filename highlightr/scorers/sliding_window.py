@@ -77,8 +77,6 @@ def apply_windows(
     Args:
         score: called with (start, stop), at most `longest` clips apart; returns arrays (rows, stop - start), the
             same names and rows each time.
-        num_clips: clips of the video.
-        longest: clips that fit at once.
 
     Returns:
         Name to (rows, num_clips) float32.

@@ -48,7 +48,6 @@ def scene_indices(
 
     Args:
         class_scores: (num_clips, L) of a classifier, not negative: clips alike score alike.
-        clip_seconds: length of a clip.
         scene_seconds: mean length of a scene at each scale.
 
     Returns:

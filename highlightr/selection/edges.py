@@ -73,7 +73,6 @@ def move_to_pauses(
         span: the moment, inside the room and no longer than `longest`.
         pauses: from `find_pauses` or `pauses_between`.
         speech: the signal; `None` with a transcript.
-        room: how far the edges may go.
         shortest: what must be left of the moment.
         longest: how long it may become.
 

@@ -15,11 +15,6 @@ KNAPSACK_NOTE = (
 def selection_notes(options: SelectionOptions, query: str | None, match: Match | None) -> tuple[str, ...]:
     """Sentences about these options for this query.
 
-    Args:
-        options: what the caller chose.
-        query: what was asked for.
-        match: whether the video shows it, where the scorer can tell.
-
     Raises:
         NoMatchError: with `strict`, most likely nothing in the video answers the query.
     """

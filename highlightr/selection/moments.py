@@ -28,9 +28,6 @@ def select_moments(
     """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
 
     Args:
-        pieces: the scored video.
-        options: lengths and limits.
-        budget: seconds.
         eligible: (P,) pieces that may be chosen; a moment holds no others.
         looks: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
         fill: lengthen the chosen moments by what is left of the budget.

@@ -44,9 +44,7 @@ def select_segments(
     """Choose what is kept.
 
     Args:
-        scores: one saliency score per clip.
         shots: the shots in order of time, covering the video; empty counts as one shot.
-        options: lengths, limits and mode; `None`: the defaults.
         features: of the video; edges move to pauses where it tells who speaks.
         answering: the scores answer a query, so the budget is a ceiling; otherwise it is filled.
         transcript: edges move to the ends of its utterances; `None`: to pauses in the sound.

@@ -61,10 +61,6 @@ def find_shots(features: Features, detector: Detector) -> tuple[Shot, ...]:
 def detect_shots(change: Signal, duration_seconds: float) -> tuple[Shot, ...]:
     """Find the cuts, dissolves and fades of a video.
 
-    Args:
-        change: rows of `highlightr.media.change.FrameChange`.
-        duration_seconds: of the video.
-
     Source: PySceneDetect's `AdaptiveDetector` (a frame's change against the average of its neighbours). Deviations: the
     window is in seconds, repeated frames are left out of it, the change weighs colours and structure as well as the
     picture, a change that is undone within half a second is a flash, and gradual transitions are found by what the

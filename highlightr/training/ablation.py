@@ -59,18 +59,7 @@ def ablate(
     allow_missing: bool = False,
     progress: ProgressHook | None = None,
 ) -> AblationResult:
-    """Run every row of a config's ablation tables.
-
-    Args:
-        config: the unchanged run, the name of one of highlightr's, or a YAML file.
-        data: folder of the data set.
-        out: folder in which the results folder is made.
-        seeds: runs per row.
-        folds: as `train`.
-        device: as `train`.
-        tables: names of the tables to run; all if empty.
-        allow_missing: as `train`.
-        progress: as `train`.
+    """Run every row of a config's ablation tables, or of those that `tables` names; arguments as for `train`.
 
     Raises:
         ConfigError: a config without tables, an unknown table, or changes that do not fit the config.

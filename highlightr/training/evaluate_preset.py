@@ -61,15 +61,12 @@ def evaluate_preset(
     """Score every item of a folder with a preset and judge the scores.
 
     Args:
-        preset: its name, or a loaded preset.
         data_dir: with ``moments.csv`` or ``scores.csv``: videos, or what `highlightr extract` wrote, in the folder or
             in its ``features``. Without: laid out like the data set of the protocol; for `moments`, ``moments.jsonl``
             and ``features/VID.npz``.
         protocol: a key of `DATASET_OF`.
         model: for presets that run CLIP: another model of open_clip, ``NAME/TAG``.
         layout: where the files lie below a folder without a CSV; the data set's own if not given.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        seeds: repetitions of the random row.
         allow_missing: judge the items whose features are there where others' are not; rows then carry the count.
         progress: called with stage `score`, in items.
 

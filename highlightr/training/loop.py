@@ -192,7 +192,6 @@ def fit(
     Args:
         learner: what is trained; afterwards its network holds the last weights.
         config: the run; `config.seed` seeds everything that is drawn after the first weights.
-        train: examples to learn from.
         validation: examples to stop by; `None`: every epoch is run and the last is kept.
         folder: exists; gets the best and last weights, the curves as CSV and picture, and the state for resuming.
         device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.

@@ -79,10 +79,7 @@ def train_own(
 
     Args:
         data: videos with ``moments.csv`` or ``scores.csv``.
-        out: the preset folder; a name that is free.
         features: the preset whose features and shipped scorers are the start: `lite` or `clip`.
-        device: `auto`, `cpu` or `cuda`.
-        progress: as `Highlighter`.
 
     Raises:
         ConfigError: labels that cannot be trained on, with what would be needed. Nothing is written then.

@@ -62,7 +62,6 @@ def train(
 
     Args:
         config: the run, the name of one of highlightr's, or a YAML file.
-        data: folder of the data set.
         out: folder in which the results folder is made; it gets a new name each time.
         seeds: runs with seeds `config.seed`, + 1, …
         folds: 0: the config's own test part. From 2 on: that many folds by video, each the test part once.

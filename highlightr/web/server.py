@@ -108,10 +108,8 @@ def serve(
     Args:
         folder: what is shown; nothing outside is read or written.
         open_highlighter: makes the highlighter when the first query comes.
-        address: where to listen.
         transcribe: a model of faster-whisper that recognises what is said where it is not written.
         announce: told the first URL, before anything else.
-        browser: open it.
 
     Raises:
         ConfigError: no such folder or model, or the address cannot be listened on.

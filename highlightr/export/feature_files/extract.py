@@ -132,10 +132,6 @@ def extract_to_files(
 
     Args:
         videos: files; their names without suffix name the outputs, so they must differ.
-        extractors: keys of `EXTRACTORS`.
-        out: folder, made if need be.
-        options: the defaults if `None`.
-        progress: told how far the decoding has come.
 
     Raises:
         ConfigError: no video or extractor, an unknown or doubled extractor, two videos of one name; one transcript for

@@ -29,14 +29,9 @@ _UMT = {"i3d_rgb": "video/{video}_rgb", "i3d_flow": "video/{video}_opt", "cnn14"
 
 
 def data_path(out: Path, kind: str, stream: str, video: str, *, signal: bool = False) -> Path:
-    """The file of one stream of one video.
+    """The file of one stream of one video, in one of `FORMATS`.
 
-    Args:
-        out: folder of the extraction.
-        kind: one of `FORMATS`.
-        stream: name of the stream or signal.
-        video: name of the video.
-        signal: it is a signal: two arrays, so ``npz`` where ``npy`` was asked for.
+    A signal has two arrays, so it is ``npz`` where ``npy`` was asked for.
 
     Raises:
         ConfigError: an unknown format.

@@ -105,12 +105,7 @@ class Timeline:
 def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, name: str) -> Timeline:
     """The timeline that a receipt describes: the pieces as they were cut, or the segments where nothing was.
 
-    Args:
-        receipt: what it says.
-        path: the source video.
-        url: how a timeline links it.
-        link: the same, not encoded.
-        name: of the timeline.
+    It links the source by `url`; `link` is the same, not encoded.
     """
     spans, times = receipt_spans(receipt), boundaries(receipt)
     stated = receipt.source.video.frames_per_second

@@ -81,14 +81,9 @@ def timeline_paths(video: Path, names: Sequence[str]) -> dict[str, Path]:
 def render_timeline(
     receipt: Receipt, source: Path, target: Path, name: str, *, relative: bool = False
 ) -> tuple[str, tuple[str, ...]]:
-    """The text of a timeline, and notes.
+    """The text of a timeline that will be written to `target`, and notes.
 
-    Args:
-        receipt: what it says.
-        source: the video.
-        target: where the text will be written.
-        name: of the format.
-        relative: link the source relative to the target's folder, instead of by its absolute place.
+    With `relative`, the source is linked relative to the target's folder, instead of by its absolute place.
 
     Raises:
         ConfigError: what this format cannot hold at all, or the extra is not installed.

@@ -127,13 +127,7 @@ class ClipLaion(Clip):
 
 
 class OpenClipText(TextEncoder):
-    """A text tower of open_clip, opened with the first text, because label vectors are often kept already.
-
-    Args:
-        source: where the weights come from, and the device.
-        checkpoint: name of the weights.
-        model: as open_clip calls it.
-    """
+    """A text tower of open_clip, opened with the first text, because label vectors are often kept already."""
 
     longest_tokens: ClassVar[int] = 77
     packages: ClassVar[tuple[str, ...]] = Clip.packages

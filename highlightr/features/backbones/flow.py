@@ -41,12 +41,7 @@ _logger = logging.getLogger(__name__)
 
 
 class OpticalFlow:
-    """torchvision's RAFT-large between neighbouring frames.
-
-    Args:
-        source: where the weights come from, and the device.
-        checkpoint: name of the weights in the manifest.
-        updates: refinements of each pair.
+    """torchvision's RAFT-large between neighbouring frames; `updates` refine each pair.
 
     Raises:
         WeightsError: as for `NetworkSource.open`.

@@ -126,13 +126,9 @@ class InceptionImageNet(_Inception):
 
 
 def squeeze(image: npt.NDArray[np.uint8], pixels: int) -> FloatArray:
-    """Scale a picture to a square as TensorFlow 1's ``ResizeBilinear`` does, aspect ignored.
+    """Scale a picture (height, width, 3) uint8 to a square as TensorFlow 1's ``ResizeBilinear`` does, aspect ignored.
 
     Output pixel i reads the input at ``i * size / pixels``, between the two pixels there.
-
-    Args:
-        image: (height, width, 3) uint8.
-        pixels: side of the square.
 
     Returns:
         (pixels, pixels, 3) float32 in [0, 255].

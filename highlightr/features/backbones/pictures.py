@@ -74,13 +74,9 @@ class PictureExtraction(Extraction):
     """Runs a picture network over frames as batches fill.
 
     Args:
-        owner: name of the extractor, for errors.
-        grid: the clips.
         request: the request that the frames come from; its rate dates them.
-        widths: stream name to width.
         prepare: from a frame (height, width, 3) to the network's square, uint8.
         forward: from (batch, height, width, 3) uint8 to (batch, width) per stream.
-        batch: pictures per forward.
     """
 
     def __init__(

@@ -67,14 +67,7 @@ class ResNet3D34(nn.Module):
             inputs = width
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Features.
-
-        Args:
-            x: (batch, 3, frames, height, width), 16 frames of 112 x 112 in the published protocols.
-
-        Returns:
-            (batch, 512), means over time and picture.
-        """
+        """(batch, 3, frames, height, width), 16 of 112 x 112 as published, to (batch, 512): means over all."""
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         x = functional.max_pool3d(x, 3, stride=2, padding=1)
         for stage in range(1, len(_BLOCKS) + 1):

@@ -49,11 +49,7 @@ class FrameCodes(nn.Module):
 
 
 class PairFlow(nn.Module):
-    """The flow from one frame to another, from their codes.
-
-    Args:
-        raft: torchvision's.
-        updates: refinements.
+    """The flow from one frame to another, from their codes; `updates` refine it.
 
     Source: Z. Teed, J. Deng, RAFT, ECCV 2020, sections 3.2 and 3.3.
     """

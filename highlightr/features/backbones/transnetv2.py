@@ -68,14 +68,7 @@ class TransNetV2(Extractor):
         return _Windows(self)
 
     def probabilities(self, window: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Boundary probability of the middle frames of one window.
-
-        Args:
-            window: (100, 27, 48, 3) uint8 RGB.
-
-        Returns:
-            (50,) float32 in [0, 1], for frames 25 to 74.
-        """
+        """Boundary probability of frames 25 to 74 of a window (100, 27, 48, 3) uint8 RGB: (50,) float32 in [0, 1]."""
         import torch
 
         with torch.inference_mode():

@@ -58,7 +58,6 @@ def window_indices(available: int, protocol: WindowProtocol, source_rate: float 
 
     Args:
         available: frames in the clip, at least 1.
-        protocol: how windows are cut.
         source_rate: of the source, frames per second, where the protocol has a `span_rate`; that rate if not given.
 
     Returns:

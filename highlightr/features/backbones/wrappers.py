@@ -14,13 +14,7 @@ from torch import nn
 
 
 class Normalised(nn.Module):
-    """(values - mean) / deviation per channel, channels first, then the network.
-
-    Args:
-        network: from (batch, 3, ...) float.
-        mean: of a channel, for values in [0, 255].
-        deviation: likewise.
-    """
+    """(values - mean) / deviation per channel, for values in [0, 255], then `network` on (batch, 3, ...) float."""
 
     def __init__(self, network: nn.Module, mean: Sequence[float], deviation: Sequence[float]) -> None:
         super().__init__()

@@ -44,12 +44,7 @@ def default_threads() -> int:
 
 
 def open_session(graph: Graph, threads: int | None = None) -> Any:
-    """An onnxruntime session.
-
-    Args:
-        graph: what to run.
-        threads: of one call, the calling one included; `None` takes every core this process may use.
-    """
+    """An onnxruntime session; `threads` of one call include the calling one, `None`: every usable core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -63,11 +58,7 @@ def open_session(graph: Graph, threads: int | None = None) -> Any:
 
 
 def open_graph(path: Path, threads: int | None = None) -> Model:
-    """A graph that comes with highlightr, in onnxruntime on the CPU.
-
-    Args:
-        path: the ONNX file, already checked.
-        threads: as for `open_session`.
+    """A graph that comes with highlightr, in onnxruntime on the CPU; `threads` as for `open_session`.
 
     Raises:
         WeightsError: onnxruntime cannot read it.
@@ -97,11 +88,7 @@ def open_engine(engine: Engine, graph: Graph, threads: int, calls: int, precisio
     """A graph of one input and one output.
 
     Args:
-        engine: what runs it.
-        graph: what to run.
-        threads: of one call, the calling one included.
         calls: how many are expected at once; with onnxruntime, callers bring threads of their own.
-        precision: one of the engine's `PRECISIONS`.
     """
     if engine == "onnxruntime":
         session = open_session(graph, threads)

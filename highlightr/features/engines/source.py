@@ -112,7 +112,6 @@ class NetworkSource:
 
         Args:
             name: of the network, as in `FASTEST_ON_CPU`.
-            checkpoints: the files that `build` opens.
             build: makes the module by way of `open`.
             example: (batch, ...): an input.
             varying: axes of the input, apart from the batch, that may have another length than the example's.
@@ -163,7 +162,6 @@ class NetworkSource:
 
         Args:
             checkpoint: which file; with a seed it tells the networks of one extractor apart.
-            build: makes the module.
             adapt: from the tensors of the file to those of the module, where names or shapes differ.
 
         Raises:

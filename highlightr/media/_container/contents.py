@@ -108,10 +108,7 @@ class Contents:
 def read_contents(container: InputContainer, video_index: int, *, is_marked: bool = False) -> Contents:
     """Look at every stream; a frame is decoded where high dynamic range says more than the header.
 
-    Args:
-        container: open.
-        video_index: of the video stream that counts.
-        is_marked: whether its first frame says that it is interlaced.
+    `is_marked` tells that the first frame of the video stream says that it is interlaced.
     """
     texts = describe(container)
     streams = list(container.streams)

@@ -107,13 +107,7 @@ class PictureFormat:
 
 
 def picture_format(stream: Any, text: StreamText | None, *, is_marked: bool) -> PictureFormat:
-    """What the header says.
-
-    Args:
-        stream: the video stream.
-        text: what FFmpeg's listing says of the stream.
-        is_marked: whether its first frame says that it is interlaced.
-    """
+    """What the header says, and FFmpeg's listing of the stream (`text`); `is_marked` as for `read_contents`."""
     context = stream.codec_context
     pixels = context.format
     components = () if pixels is None else pixels.components

@@ -30,13 +30,7 @@ def picture_codec(
 ) -> list[str]:
     """The encoder of the picture; its frames keep their dates.
 
-    Args:
-        source: what `probe` returned.
-        colour: what happens to its colours.
-        encoder: what encodes it.
-        output: the file that is written.
-        last_shown: when the last frame appears.
-        seconds: length of the output: the last frame lasts until then.
+    The last frame appears at `last_shown` and lasts until `seconds`, the length of the output.
     """
     rate = source.video.frames_per_second or _USUAL_RATE
     software = _hevc(colour, rate) if colour.is_hdr else _h264(rate)

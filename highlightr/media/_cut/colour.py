@@ -65,11 +65,7 @@ def plan_colour(
     """Decide.
 
     Args:
-        picture: of the source.
-        height: stored lines of the source.
         choice: what the caller wants done with high dynamic range; `None`: keep it where that is possible.
-        abilities: of the installed ffmpeg.
-        metadata: of high dynamic range.
 
     Raises:
         CutError: the picture's colours are Dolby's own, or ffmpeg can do nothing with high dynamic range.

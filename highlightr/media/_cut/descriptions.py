@@ -52,7 +52,6 @@ def avcc(sequences: Sequence[bytes], pictures: Sequence[bytes], shape: Sequence[
 
     Args:
         sequences: sequence parameter sets, the one with the widest profile first.
-        pictures: picture parameter sets.
         shape: of its pictures: format of colour and bits per sample come first.
     """
     profile = sequences[0][1]
@@ -66,11 +65,7 @@ def avcc(sequences: Sequence[bytes], pictures: Sequence[bytes], shape: Sequence[
 
 
 def hvcc(units: Sequence[bytes]) -> bytes:
-    """The header of an HEVC stream; its lengths have four bytes.
-
-    Args:
-        units: parameter sets; the first sequence set tells the profile.
-    """
+    """The header of an HEVC stream, whose first sequence set tells the profile; its lengths have four bytes."""
     sequences = [unit for unit in units if unit[0] >> 1 & 63 == _HEVC_SETS[1]]
     read = read_sequence_set(sequences[0])
     general = bytearray(unescaped(sequences[0][2:])[1:13])

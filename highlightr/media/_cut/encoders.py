@@ -88,8 +88,6 @@ def find_encoder(choice: EncoderChoice, width: int, height: int, *, hdr: bool) -
 
     Args:
         choice: a name, ``auto``, or the software encoder, which is not tried.
-        width: of the pictures that will be written.
-        height: likewise.
         hdr: whether high dynamic range is kept: then the HEVC sibling is meant.
 
     Raises:

@@ -61,9 +61,6 @@ def make_extras(
     """Write the files and say how they are taken in.
 
     Args:
-        source: what `probe` returned.
-        plan: of the output.
-        pieces: as cut.
         output: the file that is written; its suffix says what it can hold.
         folder: an empty one for the small files.
         first_input: how many inputs come before these.

@@ -79,9 +79,7 @@ def _comes_out_right(
     For that a keyframe has to come that is shown no later, and early enough to recover.
 
     Args:
-        nal: of the stream.
         read: packets in file order and when they are shown.
-        wanted: when the frame is shown.
         unseen: the frame itself need not be met: timestamps are beyond doubt.
     """
     ready: int | None = None
@@ -168,12 +166,9 @@ class _IndexedTimes:
     def _true(
         self, read: Iterator[av.Packet[Any]], recording: Recording, turns: Callable[[int], int]
     ) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-        """Packets with their times, from the first keyframe on, for as long as they are what the whole file holds.
+        """Packets of one recording with their times, from the first keyframe on, while they are what the file holds.
 
-        Args:
-            read: packets of one recording.
-            recording: that one.
-            turns: how many times the clock is ahead of the file's by 33 bits, told the first timestamp.
+        `turns` tells how many times the clock is ahead of the file's by 33 bits, given the first timestamp.
         """
         begun = False
         for packet in read:

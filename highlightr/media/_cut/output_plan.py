@@ -70,15 +70,7 @@ def plan_output(
     *,
     mix: bool,
 ) -> OutputPlan:
-    """Decide how the pieces are encoded.
-
-    Args:
-        container: the source, open.
-        source: what `probe` returned.
-        contents: what the source holds.
-        takes: the pieces.
-        hdr: what is done with high dynamic range.
-        mix: one audio track for all that are heard.
+    """Decide how the pieces are encoded; with `mix`, all audio tracks that are heard become one.
 
     Raises:
         CutError: the colours cannot be converted.

@@ -28,11 +28,8 @@ def picture_graph(
     """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
 
     Args:
-        source: what `probe` returned.
-        plan: of the output.
         takes: the pieces of the run, each an input of its own.
         began: where the run begins in the output.
-        stills: what they look like.
         burn: the filter that draws subtitles, with a leading comma.
     """
     filters = [_picture_filter(source, plan, take, number, began) for number, take in enumerate(takes)]

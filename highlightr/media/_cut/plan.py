@@ -128,8 +128,6 @@ def plan_encode(
     """Move each boundary to a frame, and find all frames between and how to reach them.
 
     Args:
-        container: the source, open.
-        source: what `probe` returned.
         spans: half-open, in seconds.
         caution: how many of the faster ways to reach each frame are passed over.
 

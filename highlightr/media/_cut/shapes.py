@@ -48,13 +48,7 @@ class Shape:
 
 
 def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]) -> dict[Take, tuple[Shape, ...]]:
-    """The shapes within each piece, the first one from before its start; none for those that are all as at first.
-
-    Args:
-        container: the source, open.
-        source: what `probe` returned.
-        takes: the pieces, and how each is reached.
-    """
+    """The shapes within each piece, the first one from before its start; none for those that are all as at first."""
     video = source.video
     stream = container.streams[video.index]
     first = (video.width, video.height, video.sample_aspect_ratio)
@@ -79,10 +73,7 @@ def _tells_aspect(container: InputContainer) -> bool:
 def canvas(video: VideoStream, shapes: Sequence[Shape], shift: Fraction) -> str:
     """Filters that put every picture of a piece on a canvas of the first size.
 
-    Args:
-        video: what the source's first pictures are.
-        shapes: of the piece.
-        shift: what the filters' time of a picture is beside its time in the source, in seconds.
+    `shift` is what the filters' time of a picture is beside its time in the source, in seconds.
     """
     turned = video.rotation_degrees % 180 != 0
     width, height = (video.height, video.width) if turned else (video.width, video.height)

@@ -30,7 +30,6 @@ def sound_format(codec: str, data: bytes) -> Format | None:
 
     Args:
         codec: what the container says; packets of another recording may be of another one.
-        data: eight bytes or more.
     """
     if codec not in _CODECS or len(data) < _LEAST_BYTES:
         return None

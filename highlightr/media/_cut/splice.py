@@ -25,11 +25,8 @@ class NotSmartError(Exception):
 class Splice(ABC):
     """How one source is spliced.
 
-    Args:
-        stream: its video.
-
     Raises:
-        NotSmartError: its description is missing, or says what is not proven to splice.
+        NotSmartError: the description of its video is missing, or says what is not proven to splice.
     """
 
     codec: ClassVar[str]

@@ -59,11 +59,6 @@ class Stills:
 
 
 def plan_stills(source: Source, width: int) -> Stills:
-    """Stills of this width, upright and with square pixels.
-
-    Args:
-        source: what `probe` returned.
-        width: in pixels.
-    """
+    """Stills of this width in pixels, upright and with square pixels."""
     across, down = shown_size(source.video)
     return Stills(width, max(1, round(width * down / across)))

@@ -59,11 +59,9 @@ _BYTES_PER_PIXEL = 3
 
 
 class CalmGroup:
-    """The end of a group of pictures, of which the first one alone is shown.
+    """The end of a group of pictures, of which the first one alone is shown, for `seconds`.
 
-    Args:
-        seconds: how long it lasts.
-        frame: that picture, decoded; `None`: its packet has to be decoded.
+    Without `frame`, that picture decoded, its packet has to be decoded.
     """
 
     def __init__(self, seconds: Fraction, frame: av.VideoFrame | None) -> None:
@@ -96,12 +94,7 @@ class _Open:
 
 
 class CalmFilter:
-    """Holds each group until the next keyframe is known.
-
-    Args:
-        source: what `probe` returned.
-        stream: that the packets are of.
-    """
+    """Holds each group until the next keyframe is known."""
 
     def __init__(self, source: Source, stream: Any) -> None:
         self._source, self._stream = source, stream

@@ -99,8 +99,6 @@ class FramePicker:
     """Hands a `FrameRequest` the frame that is on screen at the middle of each of its intervals.
 
     Args:
-        request: what it asks for.
-        source: what `probe` returned.
         since: leave out the intervals that look before this time; by default none is left out.
         calm: by the timestamp of its keyframe, each group of which no other picture is decoded.
     """
@@ -161,12 +159,7 @@ def unseen_seconds(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> float
 
 
 class ThumbnailMaker:
-    """Hands a `ThumbnailRequest` a tiny picture of every frame.
-
-    Args:
-        request: what it asks for.
-        calm: by the timestamp of its keyframe, each group of which no other picture is decoded.
-    """
+    """Hands a `ThumbnailRequest` a tiny picture of every frame; `calm` as for `FramePicker`."""
 
     def __init__(self, request: ThumbnailRequest, calm: Mapping[int, CalmGroup] | None = None) -> None:
         from av.video.reformatter import VideoReformatter

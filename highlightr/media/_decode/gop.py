@@ -80,8 +80,6 @@ class GopTask:
     """Packets that decode on their own.
 
     Args:
-        shared: of the pass.
-        before: the group before this one in the file, if there is one.
         after: the time that all of its frames have to come after; those that do not are out of order.
         start: when its first packet is to be shown, if that is known.
     """

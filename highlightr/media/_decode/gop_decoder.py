@@ -41,8 +41,6 @@ class GopDecoder:
 
     Args:
         container: opened; its own decoder serves the first worker.
-        source: what `probe` returned.
-        requests: name to request.
         threads: how many decode; 0 takes one per core.
         calm: by the timestamp of its keyframe, each group of pictures of which the others were left out.
     """

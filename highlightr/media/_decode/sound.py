@@ -34,13 +34,7 @@ Blocks = Iterator[tuple[str, AudioBlock]]
 
 
 class Sound:
-    """The tracks of one pass.
-
-    Args:
-        source: what `probe` returned.
-        requests: name to request.
-        start: the container's first timestamp, which is time zero.
-    """
+    """The tracks of one pass; `start` is the container's first timestamp, which is time zero."""
 
     def __init__(self, source: Source, requests: Mapping[str, AudioRequest], start: Fraction) -> None:
         self._source, self._start = source, start

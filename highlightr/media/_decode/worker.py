@@ -24,17 +24,7 @@ PictureRequest = FrameRequest | ThumbnailRequest
 
 
 class Worker:
-    """Decodes one group after the other on the thread that calls it.
-
-    Args:
-        shared: of the pass.
-        source: what `probe` returned.
-        requests: name to request.
-        stream: that the packets are of.
-        decoder: ready to be opened.
-        start: the container's first timestamp, which is time zero.
-        calm: as for `highlightr.media._decode.gop_decoder.GopDecoder`.
-    """
+    """Decodes one group after the other on the thread that calls it; `start` is the timestamp that is time zero."""
 
     def __init__(
         self,

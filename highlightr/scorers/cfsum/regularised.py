@@ -41,12 +41,9 @@ def place_waves(place: Tensor) -> Tensor:
 
 
 def smoothed(values: Tensor, deviation: float, padding: Tensor | None) -> Tensor:
-    """(B, N) averaged over neighbouring clips with Gaussian weights; padded clips take no part and get 0.
+    """(B, N) averaged over neighbouring clips with Gaussian weights of this deviation, in clips.
 
-    Args:
-        values: (B, N).
-        deviation: of the Gaussian, in clips.
-        padding: (B, N), True where padded, or `None`.
+    Padded clips, (B, N) True in `padding`, take no part and get 0.
     """
     reach = math.ceil(3 * deviation)
     steps = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)

@@ -50,8 +50,6 @@ def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]
 
     Args:
         class_scores: (num_clips, L) of a picture classifier, not negative.
-        grid: the clips.
-        shots: in order, covering the video.
 
     Returns:
         (num_clips - 1, `BORDER_FACTS`) float32: whether a shot boundary lies between the clips' centres, and if so

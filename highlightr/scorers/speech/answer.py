@@ -123,9 +123,7 @@ class Answer:
 def understood(transcript: Transcript, rarities: Callable[[Sequence[str]], FloatArray]) -> bool:
     """Whether a transcript is English: as it says itself, or else by its words.
 
-    Args:
-        transcript: at least one utterance.
-        rarities: how rare words are in English, 1 for those that it does not know.
+    `rarities` tells how rare words are in English, 1 for those that it does not know.
     """
     if transcript.language is not None:
         return transcript.language.lower().startswith("en")

@@ -51,12 +51,6 @@ def fuse(scores: Scores, said: Answer, transcript: Transcript, shots: Sequence[S
     ``1 - (1 - a p) (1 - b q)``. The sense whose match has the better odds counts in full, the other by the ratio of
     the odds. Scorers that know no match count by their best clip.
 
-    Args:
-        scores: for the query, without speech.
-        said: what of the transcript answers it.
-        transcript: at least one utterance.
-        shots: of the video.
-
     Returns:
         Scores whose parts, ``speech`` among them, add up to `values`. Where speech tells more, utterances are the
         scenes and clips have no looks, because a speaker looks the same all the time.

@@ -43,15 +43,7 @@ def quoted(query: str) -> str | None:
 
 
 def find_phrase(utterances: Sequence[Sequence[str]], phrase: Sequence[str]) -> list[tuple[int, int]]:
-    """Where a phrase is said, however its words are parted or hyphenated.
-
-    Args:
-        utterances: the words of each.
-        phrase: its words.
-
-    Returns:
-        First and last utterance of every place, in order.
-    """
+    """First and last utterance of each place where a phrase is said, however its words are parted or hyphenated."""
     said = [(word, number) for number, words in enumerate(utterances) for word in words]
     text, wanted = "".join(word for word, _ in said), "".join(phrase)
     owners: dict[int, int] = {}
@@ -71,13 +63,7 @@ def find_phrase(utterances: Sequence[Sequence[str]], phrase: Sequence[str]) -> l
 
 
 def alike(word: str, others: Sequence[str], *, spelling: bool) -> list[str]:
-    """Which words count as this one.
-
-    Args:
-        word: as `words_of` makes it.
-        others: to look among.
-        spelling: near spellings count too, as for names.
-    """
+    """Which of the others count as this word, made by `words_of`; with `spelling` near spellings too, as for names."""
     found = [other for other in others if other == word or _same_stem(word, other)]
     return found or (get_close_matches(word, others, n=3, cutoff=_TYPO) if spelling else [])
 
