@@ -196,6 +196,7 @@ class Highlighter:
         with self._encoding(Path(video), [query]) as encoding:
             with stages("probe"):
                 source = probe(Path(video), wanted.audio_track)
+                wanted.selection.check_length(source.duration_seconds)
                 outputs = plan_outputs(source, wanted)
                 speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)
                 outputs = with_captions(outputs, source, wanted, speech.is_expected)

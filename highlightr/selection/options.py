@@ -28,6 +28,9 @@ SHORTEST_MOMENT_SECONDS = (2.0, 5.0)
 
 Spans = tuple[tuple[float, float], ...]
 
+_SPANS = ("range", "exclude")
+"""Options that are spans of seconds."""
+
 
 @dataclass(frozen=True)
 class SelectionOptions:
@@ -97,7 +100,7 @@ class SelectionOptions:
             self._check(name, _not_negative(getattr(self, name)), "zero or a positive number", "0 switches it off")
         two = len(self.margin) == 2 and all(_not_negative(each) for each in self.margin)
         self._check("margin", two, "seconds before and after, zero or positive", "1,2 adds 1 s before and 2 s after")
-        for name in ("range", "exclude"):
+        for name in _SPANS:
             ordered = all(_not_negative(start) and start < stop for start, stop in getattr(self, name))
             self._check(name, ordered, "spans that begin before they end", "write FROM-TO, such as 1:20-2:00")
         clips = self.max_clips
@@ -110,6 +113,21 @@ class SelectionOptions:
         if self.range or seconds <= 0:
             return self
         return replace(self, exclude=(*self.exclude, (0.0, seconds)))
+
+    def check_length(self, video_seconds: float) -> None:
+        """Make sure that `range` and `exclude` leave something of a video of this length.
+
+        Raises:
+            ConfigError: they do not.
+        """
+        # What is left begins where the video does, where a range does, or where an excluded span ends.
+        begins = [0.0, *(start for start, _ in self.range), *(stop for _, stop in self.exclude)]
+        wanted = self.range or ((0.0, video_seconds),)
+        left = [each for each in begins if each < video_seconds and _inside(each, wanted)]
+        if all(_inside(each, self.exclude) for each in left):
+            raise ConfigError(
+                f"range and exclude leave nothing of a video of {video_seconds:.1f} s: choose other times"
+            )
 
     def budget_seconds(self, video_seconds: float) -> float:
         """The longest that the summary of a video of this length may be, at most the video itself."""
@@ -129,7 +147,13 @@ class SelectionOptions:
     def _check(self, name: str, accepted: bool, range_words: str, advice: str = "") -> None:
         if not accepted:
             hint = f"; {advice}" if advice else ""
-            raise ConfigError(f"{name} must be {range_words}, got {getattr(self, name)!r}{hint}")
+            value = getattr(self, name)
+            got = ", ".join(f"{start:g}-{stop:g}" for start, stop in value) if name in _SPANS else repr(value)
+            raise ConfigError(f"{name} must be {range_words}, got {got}{hint}")
+
+
+def _inside(seconds: float, spans: Spans) -> bool:
+    return any(start <= seconds < stop for start, stop in spans)
 
 
 def _positive(value: float) -> bool:

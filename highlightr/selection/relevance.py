@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import Mask, Pieces, Span
 
@@ -32,14 +31,13 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     Raises:
         ConfigError: nothing is left.
     """
+    options.check_length(pieces.stop)
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
             pieces = pieces.split_at(time)
     middles = pieces.middles
     allowed = _inside(middles, options.range) if options.range else np.ones(len(middles), dtype=bool)
     allowed &= ~_inside(middles, options.exclude)
-    if not allowed.any():
-        raise ConfigError(f"range and exclude leave nothing of a video of {pieces.stop:.1f} s: choose other times")
     return pieces, allowed
 
 

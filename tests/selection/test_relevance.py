@@ -7,10 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.types import Match, Scores, Segment, Shot, TimeGrid
 from highlightr.selection import SelectionOptions, select_segments
+
+Span = tuple[float, float]
+
+spans = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40)).map(lambda each: (each[0], sum(each))), max_size=3)
+"""Of whole seconds, some beyond a video of 30 s."""
 
 EDGES = (0.0, 10.3, 24.0, 40.0, 52.0, 80.0)
 SHOTS = tuple(Shot(start, stop) for start, stop in pairwise(EDGES))
@@ -100,6 +107,22 @@ def test_range_and_exclude_bound_what_is_chosen() -> None:
     assert chosen(scores, ratio=0.5, exclude=((38.0, 53.0),)) == [(10.3, 24.0)]
     with pytest.raises(ConfigError, match=r"leave nothing of a video of 80\.0 s"):
         chosen(scores, range=((10.0, 20.0),), exclude=((5.0, 30.0),))
+
+
+@given(spans, spans)
+def test_what_is_left_of_a_video_is_known_from_its_length_alone(inside: list[Span], outside: list[Span]) -> None:
+    options = SelectionOptions(range=tuple(inside), exclude=tuple(outside))
+    seconds = np.arange(0, 30, 0.5)  # Every edge is a whole second.
+    allowed = np.ones(len(seconds), dtype=bool) if not inside else covered(seconds, inside)
+    if (allowed & ~covered(seconds, outside)).any():
+        options.check_length(30.0)
+    else:
+        with pytest.raises(ConfigError, match=r"leave nothing of a video of 30\.0 s"):
+            options.check_length(30.0)
+
+
+def covered(seconds: np.ndarray, spans: list[Span]) -> np.ndarray:
+    return np.any([(seconds >= start) & (seconds < stop) for start, stop in spans] or [seconds < 0], axis=0)
 
 
 def test_a_margin_reaches_over_boundaries_and_counts_in_the_budget() -> None:
