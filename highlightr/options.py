@@ -237,7 +237,8 @@ def _track(value: str | int) -> str | int:
 
 
 def _formats(value: str | Sequence[str]) -> tuple[str, ...]:
-    names = value.split(",") if isinstance(value, str) else value
+    parts = [value] if isinstance(value, str) else value
+    names = (name for part in parts for name in (part.split(",") if isinstance(part, str) else [part]))
     return tuple(dict.fromkeys(name.strip() if isinstance(name, str) else name for name in names))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -145,12 +146,29 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 def _fail_usage(error: Any) -> NoReturn:
     """Leave with one line, or with the help where nothing was asked for."""
-    command = error.ctx.command_path if error.ctx is not None else "highlightr"
     message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(message)
         sys.exit(BAD_INPUT)
-    _fail(f"{message.rstrip('.')}; see `{command} --help`", BAD_INPUT)
+    dashed = next((each for each in sys.argv[2:] if each.startswith("-") and Path(each).is_file()), None)
+    if dashed is not None and "--" not in sys.argv:
+        _fail(f"{dashed} begins with a dash: write ./{dashed}, or put -- before the files", BAD_INPUT)
+    _fail(f"{_plain(message, error.__cause__).rstrip('.')}; see `{_command_of(error)} --help`", BAD_INPUT)
+
+
+def _command_of(error: Any) -> str:
+    """The command whose help explains the error, which does not always know it."""
+    if error.ctx is not None:
+        return str(error.ctx.command_path)
+    return " ".join(["highlightr", *(each.name for each in COMMANDS if each.name == sys.argv[1])])
+
+
+def _plain(message: str, cause: Any) -> str:
+    """A number that cannot be read, in our words: the validator's neither repeat it nor are for users."""
+    for wanted, words in (("a valid number", "a number"), ("a valid integer", "a whole number")):
+        if cause is not None and f"Input should be {wanted}" in message:
+            return f"{message.partition(': Input')[0]}: {cause.errors()[0]['input']!r} is not {words}"
+    return message
 
 
 def _options_escaped(arguments: list[str]) -> list[str]:

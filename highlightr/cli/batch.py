@@ -25,8 +25,10 @@ from highlightr.cli.choices import (
     ModelChoice,
     PrecisionChoice,
     PresetChoice,
+    QueryChoice,
     QuietChoice,
     ScorerChoice,
+    one_query,
 )
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
@@ -59,7 +61,7 @@ def batch(
     pattern: Annotated[
         str | None, typer.Option(help="Which files of a folder: 'cam1_*'; by default usual video names.")
     ] = None,
-    query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for in every video.")] = None,
+    query: QueryChoice = None,
     queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
     preset: PresetChoice = DEFAULTS.preset,
     options: Mapping[str, Any],
@@ -102,7 +104,7 @@ def batch(
         output,
         lists=list_file or (),
         pattern=pattern,
-        query=query,
+        query=one_query(query),
         queries=queries,
         allow_remote=allow_remote,
         absent_ok=watch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,8 @@ ModelChoice = Annotated[
     str | None,
     typer.Option(help="With `--preset clip`: another model of open_clip, `NAME/TAG`, from the Hugging Face hub."),
 ]
+QueryChoice = Annotated[list[str] | None, typer.Option("--query", "-q", help="What to look for, in English.")]
+"""Of commands that take one; `one_query` has it."""
 
 TranscriptChoice = Annotated[
     Path | None,
@@ -67,11 +70,17 @@ def one_video(places: Sequence[str], command: str) -> Path:
     """The video of a command that takes one.
 
     Raises:
-        ConfigError: several, or an address; with what to run instead.
+        ConfigError: several, a query beside it, or an address; with what to run instead.
     """
     if len(places) > 1:
+        files = [place for place in places if is_address(place) or Path(place).exists()]
+        if len(files) == 1 and not is_address(files[0]):  # Beside the words of a query, in quotation marks or not.
+            words = " ".join(place for place in places if place not in files)
+            asked = f"highlightr {command} {shlex.quote(files[0])} -q {shlex.quote(words)}"
+            raise ConfigError(f"{command} takes one video, and a query goes behind -q: {asked}")
         raise ConfigError(
-            f"{command} takes one video and got {len(places)}; for many: highlightr batch VIDEO… OUTPUT_DIR"
+            f"{command} takes one video and got {len(places)}; for many: highlightr batch VIDEO… OUTPUT_DIR; a query "
+            "goes behind -q"
         )
     if is_address(places[0]):
         raise ConfigError(
@@ -79,3 +88,16 @@ def one_video(places: Sequence[str], command: str) -> Path:
             "video file), or run highlightr batch ADDRESS OUTPUT_DIR --allow-remote"
         )
     return Path(places[0])
+
+
+def one_query(queries: Sequence[str] | None) -> str | None:
+    """The query of a command that takes one.
+
+    Raises:
+        ConfigError: several, of which all but the last would be lost; with what to run instead.
+    """
+    if queries and len(queries) > 1:
+        raise ConfigError(
+            f"one query at a time, got {len(queries)}; for many: highlightr score, or batch --queries FILE"
+        )
+    return queries[0] if queries else None

@@ -31,7 +31,8 @@ RANDOM_SEED = 0
 def extract(
     place: Annotated[Path, typer.Argument(metavar="VIDEO|DIR", help="A video, or a folder of them.")],
     features: Annotated[
-        str, typer.Option(help="Extractors, with commas between: i3d,cnn14,clip.", autocompletion=complete_extractors)
+        list[str],
+        typer.Option(help="Extractors, with commas between: i3d,cnn14,clip.", autocompletion=complete_extractors),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the feature files.")],
     file_format: Annotated[
@@ -74,7 +75,7 @@ def extract(
         random_seed=RANDOM_SEED if random_weights else None,
         overwrite=overwrite,
     )
-    names = [name.strip() for name in features.split(",") if name.strip()]
+    names = [name.strip() for name in ",".join(features).split(",") if name.strip()]
     with progress_hook(quiet=quiet or as_json) as progress:
         results = extract_to_files(videos_in(place), names, out, options, progress=progress)
     if as_json:

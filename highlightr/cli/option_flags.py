@@ -32,7 +32,7 @@ FLAGS = {
 METAVARS = {"margin": "BEFORE[,AFTER]", "range": "FROM-TO", "exclude": "FROM-TO"}
 """Options whose text is read by `highlightr.options`."""
 
-REPEATED = ("range", "exclude")
+REPEATED = ("range", "exclude", "export")
 
 
 def with_flags(

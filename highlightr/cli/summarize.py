@@ -15,9 +15,11 @@ from highlightr.cli.choices import (
     ModelChoice,
     PrecisionChoice,
     PresetChoice,
+    QueryChoice,
     QuietChoice,
     ScorerChoice,
     VideoArgument,
+    one_query,
     one_video,
 )
 from highlightr.cli.option_flags import with_flags
@@ -35,7 +37,7 @@ from highlightr.zoo import DEFAULT_PRESET
 def summarize(
     *,
     video: VideoArgument,
-    query: Annotated[str | None, typer.Option("--query", "-q", help="What to look for, in English.")] = None,
+    query: QueryChoice = None,
     preset: PresetChoice = DEFAULT_PRESET,
     scorer: ScorerChoice = None,
     model: ModelChoice = None,
@@ -51,7 +53,7 @@ def summarize(
     """Cut the part of a video that is worth watching, and say why it was chosen."""
 
     show_log(quiet=quiet, debug=debug)
-    place = one_video(video, "summarize")
+    place, asked = one_video(video, "summarize"), one_query(query)
     wanted = {**options, **({"copy": True} if copy else {})}
     SummarizeOptions.from_keywords(**wanted)  # Before anything is loaded.
     exact = check_precision(precision, device)
@@ -59,7 +61,7 @@ def summarize(
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
         )
-        summary = highlighter.summarize(place, query, **wanted)
+        summary = highlighter.summarize(place, asked, **wanted)
     if as_json:
         say(json_shown(summary.receipt, indent=2))
     elif not quiet:

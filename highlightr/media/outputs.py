@@ -14,10 +14,13 @@ def check_suffix(path: Path) -> str:
     """The container for a video of this name.
 
     Raises:
-        ConfigError: a suffix that is not written.
+        ConfigError: a folder, or a suffix that is not written.
     """
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder; name the video in it, such as {path / 'summary.mp4'}")
     try:
         return MUXERS[path.suffix.lower()]
     except KeyError:
         known = ", ".join(MUXERS)
-        raise ConfigError(f"{path}: cannot write a video with the suffix {path.suffix!r}; use {known}") from None
+        named = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise ConfigError(f"{path}: cannot write a video with {named}; use {known}") from None

@@ -89,6 +89,11 @@ def test_a_file_that_cannot_be_summarised(
         (["--preset", "light"], ["no preset named 'light'", "lite"]),
         (["--device", "tpu"], ["no device 'tpu'", "cpu"]),
         (["--output", "film.gif"], [".gif", ".mp4"]),
+        (["--output", "."], [".: a folder; name the video in it"]),
+        (["--duration", "10s"], ["'--duration': '10s' is not a number; see `highlightr summarize --help`"]),
+        (["--max-clips", "1.5"], ["'1.5' is not a whole number"]),
+        (["--query"], ["requires an argument; see `highlightr summarize --help`"]),
+        (["--range", "20-10"], ["begin before they end, got 20-10;"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -168,6 +173,25 @@ def test_an_unknown_option_is_a_usage_error(
     outcome = run(capsys, monkeypatch, "summarize", video, "--fast")
     assert outcome.code == 2
     assert "--fast" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("summarize",), ("batch",), ("cut",)])
+def test_a_file_whose_name_begins_with_a_dash_is_no_option(
+    command: tuple[str, ...], video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(video.parent)
+    video.rename("-5 & x.mp4")
+    outcome = run(capsys, monkeypatch, *command, "-5 & x.mp4", "out.mp4")
+    _refused(outcome, video.parent, "write ./-5 & x.mp4, or put -- before the files")
+
+
+def test_spans_outside_the_video_are_refused_before_it_is_analysed(
+    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("highlightr.pipeline.extract", lambda *_, **__: pytest.fail("decoded"))
+    for spans in (("--range", "5-6"), ("--exclude", "0-9"), ("--range", "1-2", "--exclude", "0:00-0:02")):
+        outcome = run(capsys, monkeypatch, "summarize", video, *spans, "--quiet")
+        _refused(outcome, video.parent, "range and exclude leave nothing of a video of 3.0 s")
 
 
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.run import run
@@ -13,9 +15,10 @@ from tests.cli.run import run
     [
         (("a.mp4", "b.mp4", "c.mp4"), "takes one video and got 3; for many: highlightr batch VIDEO… OUTPUT_DIR"),
         (("https://example.org/v.mp4?key=secret",), "fetch it first"),
+        (("https://example.org/v.mp4?key=secret", "a dog"), "takes one video and got 2"),
         (("s3://bucket/v.mp4",), "run highlightr batch ADDRESS OUTPUT_DIR --allow-remote"),
     ],
-    ids=["several", "https", "s3"],
+    ids=["several", "https", "address and query", "s3"],
 )
 def test_the_way_to_do_it_is_said(
     command: str,
@@ -29,3 +32,28 @@ def test_the_way_to_do_it_is_said(
     assert words in ended.err
     assert "secret" not in ended.err
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["summarize", "score"])
+@pytest.mark.parametrize("places", [("my v.mp4", "a dog"), ("a dog", "my v.mp4"), ("my v.mp4", "a", "dog")], ids=str)
+def test_a_query_beside_the_video_is_shown_its_place(
+    command: str,
+    places: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my v.mp4").touch()
+    ended = run(capsys, monkeypatch, command, *places)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith(f"a query goes behind -q: highlightr {command} 'my v.mp4' -q 'a dog'\n")
+
+
+@pytest.mark.parametrize("command", [("summarize", "v.mp4"), ("batch", "v.mp4", "out")], ids=lambda each: each[0])
+def test_a_second_query_is_not_lost(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = run(capsys, monkeypatch, *command, "-q", "a dog", "--query", "a cat")
+    assert ended.code == 2
+    assert "one query at a time, got 2" in ended.err

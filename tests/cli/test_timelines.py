@@ -28,7 +28,7 @@ SUMMARIZE = ("summarize", "a b.mp4", "--preset", "debug.yaml", "--duration", "1"
 def test_from_a_video_to_a_timeline_and_back(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = run(capsys, monkeypatch, *SUMMARIZE, "--export", "edl, csv")
+    made = run(capsys, monkeypatch, *SUMMARIZE, "--export", "edl, csv", "--export", "llc,edl")
     assert made.code == 0, made.err
     assert "Note: The EDL holds pictures only, without sound." in made.out
     receipt = json.loads((folder / "s.json").read_text())
