@@ -7,7 +7,6 @@ stay with formats that have them. Times are in seconds, spans half-open; files h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.errors import MediaError, OutputError
 from highlightr.core.files import read_limited
+from highlightr.media.encodings import decoded
 
 if TYPE_CHECKING:
     from pysubs2 import SSAEvent, SSAFile
@@ -30,11 +30,6 @@ _LONGEST_LINE = 4_000
 
 _SHORTEST_MS = 20
 """A cue of which less than half a frame is left at a cut is left out."""
-
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-"""What a file in UTF-16 begins with."""
-
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -120,27 +115,9 @@ def read_subtitles(path: Path) -> Subtitles:
 
     data = read_limited(path, LARGEST_BYTES, MediaError)
     try:
-        return Subtitles(pysubs2.SSAFile.from_string(_bounded(_text(data, path), path)))
+        return Subtitles(pysubs2.SSAFile.from_string(_bounded(decoded(data, path), path)))
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
-
-
-def _text(data: bytes, path: Path) -> str:
-    """UTF-16 with its mark, UTF-8 even where a few bytes are broken, or else what Windows writes in the West."""
-    try:
-        if data.startswith(_UTF_16):
-            return data.decode("utf-16")
-        text = data.decode("utf-8-sig", "replace")
-        if 10 * text.count("\ufffd") <= len(text) - len(text.encode("ascii", "ignore")):
-            return text
-        text = data.decode("cp1252")
-    except UnicodeDecodeError:
-        text = ""
-    words = _WORD.findall(text)
-    # Cyrillic, Greek or Chinese in an encoding of their own become words of nothing but letters with accents.
-    if 2 * sum(any(letter.isascii() for letter in word) for word in words) < max(1, len(words)):
-        raise MediaError(f"{path}: neither UTF-8, UTF-16 nor Western text (Windows-1252); save it as UTF-8")
-    return text
 
 
 def _bounded(text: str, path: Path) -> str:

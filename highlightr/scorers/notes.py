@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
 
+from highlightr.core.language import language_of
 from highlightr.core.types import Query
 
 _ENDS = 2
@@ -52,12 +51,5 @@ def not_english(query: Query) -> bool:
 
 def of_another_language(text: str) -> bool:
     """Whether a text in lower case most likely is not English, by a language detector."""
-    name, chance = _detector().classify(text)
-    return bool(name != "en" and chance >= _OTHER_LANGUAGE)
-
-
-@cache
-def _detector() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    name, chance = language_of(text)
+    return name != "en" and chance >= _OTHER_LANGUAGE

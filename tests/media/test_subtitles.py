@@ -55,6 +55,30 @@ def test_encodings(encoding: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("encoding", "text"),
     [
+        ("cp1250", "Řekni mu, že přijdu později."),
+        ("cp1250", "Kde jsi byl? Šťastnou cestu!"),  # With a byte that Western text has not.
+        ("cp1250", "Powiedz mu, że przyjdę później."),
+        ("cp1250", "Ő is eljön később, ugye?"),
+        ("cp1250", "Što još želiš čuti o tome?"),
+        ("cp1250", "Astăzi vom vorbi despre pâine şi sare."),
+        ("cp1254", "Nereye gidiyorsun? Bütün insanlar eşit doğar."),
+        ("cp1257", "Nežinau, palauk manęs čia."),
+        ("cp1252", "Où vas-tu ? Ça ne va pas, mon cœur."),
+        ("cp1252", "Rødgrød med fløde på øen."),
+        ("cp1252", "Così è la vita, lunedì andrò in città."),
+        ("cp1252", "Não sei, amanhã põe a mesa."),
+        ("cp1252", "We met José at the café \u2013 it\u2019s naïve."),
+    ],
+)
+def test_what_windows_writes_is_told_apart_by_its_language(encoding: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.srt"
+    path.write_bytes(f"1\r\n00:00:01,000 --> 00:00:03,000\r\n<i>{text}</i>\r\n".encode(encoding))
+    assert [cue.text for cue in read_subtitles(path).cues] == [text]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
         ("cp1251", "Привет из Москвы, поезд идёт."),
         ("koi8-r", "Привет из Москвы, поезд идёт."),
         ("cp1253", "Καλημέρα από την Αθήνα."),
