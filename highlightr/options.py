@@ -228,14 +228,6 @@ def _parse_span(value: str | Sequence[Any]) -> tuple[float, float]:
     return start, stop
 
 
-def _path(value: str | Path | None) -> Path | None:
-    return None if value is None else Path(value)
-
-
-def _track(value: str | int) -> str | int:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
-
-
 def _formats(value: str | Sequence[str]) -> tuple[str, ...]:
     parts = [value] if isinstance(value, str) else value
     names = (name for part in parts for name in (part.split(",") if isinstance(part, str) else [part]))
@@ -243,12 +235,14 @@ def _formats(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "audio_track": _track,
+    "audio_track": lambda value: int(value) if isinstance(value, str) and value.isdecimal() else value,
     "export": _formats,
     "margin": parse_margin,
     "range": parse_spans,
     "exclude": parse_spans,
-    **dict.fromkeys(("output", "clips", "thumbnails", "transcript"), _path),
+    **dict.fromkeys(
+        ("output", "clips", "thumbnails", "transcript"), lambda value: None if value is None else Path(value)
+    ),
 }
 
 

@@ -116,7 +116,7 @@ class Results:
         return entries
 
     def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
-        record = self._record(line) if line["state"] == "done" else None
+        record, match = self._record(line) if line["state"] == "done" else None, line.get("match")
         return IndexEntry(
             name=shown(str(line.get("title") or line["folder"])),
             query=line.get("query"),
@@ -125,7 +125,7 @@ class Results:
             video_seconds=float(line.get("video_seconds", 0.0)),
             summary_seconds=float(line.get("summary_seconds", 0.0)),
             segments=int(line.get("segments", 0)),
-            match=_match(line.get("match")),
+            match=None if match is None else from_plain(Match, match, "a line's match"),
             best_title=str(line.get("best_title", "")),
             outputs={str(name): str(path) for name, path in line.get("outputs", {}).items()},
             notes=[shown(str(note)) for note in line.get("notes", ())],
@@ -192,8 +192,3 @@ def _parsed(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and all(isinstance(value.get(key), str) for key in _FIELDS) else None
-
-
-def _match(value: object) -> Match | None:
-    """The verdict of a line, which another program may have written."""
-    return None if value is None else from_plain(Match, value, "a line's match")

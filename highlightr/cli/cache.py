@@ -31,9 +31,10 @@ def show(as_json: JsonChoice = False) -> None:
         say(json.dumps({**about, "videos": videos, "models": models}, indent=2))
         return
     if videos:
-        rows = [
-            (v["hash"][:12], _clock(v["used_at"]), _size(v["size_bytes"]), ", ".join(v["features"])) for v in videos
-        ]
+        rows = []
+        for v in videos:
+            used_at = time.strftime("%Y-%m-%d %H:%M", time.localtime(v["used_at"]))
+            rows.append((v["hash"][:12], used_at, _size(v["size_bytes"]), ", ".join(v["features"])))
         print_table(("video", "last used", "size", "features"), rows)
     say(f"{_size(used)} of {_size(cache.limit_bytes)} ({LIMIT_VARIABLE} sets the limit):")
     say(cache.folder)
@@ -82,7 +83,3 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 def _size(count: int) -> str:
     return f"{count / 2**20:.1f} MiB"
-
-
-def _clock(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

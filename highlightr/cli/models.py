@@ -34,8 +34,9 @@ def list_(as_json: JsonChoice = False) -> None:
         say(json.dumps([_row(state) for state in states], indent=2))
         return
     for state in states:
-        title = f"{state.entry.name} ({state.state}, {_megabytes(state.size_bytes)})"
-        say_facts(title, (("", state.entry.title), ("licence", state.entry.licence)))
+        entry = state.entry
+        size = f"{state.size_bytes / 1e6:.0f} MB" if state.size_bytes else "size unknown"
+        say_facts(f"{entry.name} ({state.state}, {size})", (("", entry.title), ("licence", entry.licence)))
 
 
 @app.command()
@@ -153,10 +154,6 @@ def _row(state: Any) -> dict[str, Any]:
         "licence": state.entry.licence,
         "title": state.entry.title,
     }
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else "size unknown"
 
 
 def _words(value: object) -> str:

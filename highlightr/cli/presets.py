@@ -56,8 +56,5 @@ def _serving(preset: Preset) -> str:
 
 
 def _states(preset: Preset, states: Mapping[str, WeightsState]) -> dict[str, str]:
-    return {name: states[name].state if name in states else _own(name) for name in weights_of(preset)}
-
-
-def _own(name: str) -> str:
-    return "present" if Path(name).is_file() else "missing"
+    own = {name: "present" if Path(name).is_file() else "missing" for name in weights_of(preset) if name not in states}
+    return {name: states[name].state if name in states else own[name] for name in weights_of(preset)}

@@ -6,9 +6,8 @@ annotations say. Nothing is dropped in silence: what cannot be used is in `probl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -184,9 +183,7 @@ class Dataset:
         Raises:
             ConfigError: a share that leaves one side without a video.
         """
-        count = round(share * len(self._named))
-        held_out = set(self._shuffled(seed)[:count])
-        rest, held = (self.subset(partial(_on_side, held_out, side)) for side in (False, True))
+        rest, held = self._without(self._shuffled(seed)[: round(share * len(self._named))])
         if not len(rest) or not len(held):
             raise ConfigError(f"a share of {share:g} of {len(self._named)} videos leaves one side empty")
         return rest, held
@@ -199,13 +196,14 @@ class Dataset:
         """
         if not 2 <= count <= len(self._named):
             raise ConfigError(f"{len(self._named)} videos can be dealt to 2 … {len(self._named)} folds, not {count}")
-        dealt = {video: i % count for i, video in enumerate(self._shuffled(seed))}
-        return [
-            (self._dealt(dealt, fold, inside=False), self._dealt(dealt, fold, inside=True)) for fold in range(count)
-        ]
+        order = self._shuffled(seed)
+        return [self._without(order[fold::count]) for fold in range(count)]
 
-    def _dealt(self, dealt: Mapping[str, int], fold: int, *, inside: bool) -> Dataset:
-        return self.subset(lambda item: (dealt[item.video] == fold) == inside)
+    def _without(self, videos: Sequence[str]) -> tuple[Dataset, Dataset]:
+        """The examples of the other videos, and of these."""
+        held_out = set(videos)
+        rest = self.subset(lambda item: item.video not in held_out)
+        return rest, self.subset(lambda item: item.video in held_out)
 
     def _shuffled(self, seed: int) -> list[str]:
         return [self._named[i] for i in np.random.default_rng(seed).permutation(len(self._named))]
@@ -218,10 +216,6 @@ class Dataset:
     def __repr__(self) -> str:
         widths = ", ".join(f"{name} {width}" for name, width in self.widths.items())
         return f"Dataset({self.name}: {len(self)} examples, {len(self.problems)} problems; {widths})"
-
-
-def _on_side(held_out: Collection[str], side: bool, item: Item) -> bool:
-    return (item.video in held_out) == side
 
 
 def _on_grid(source: Source, entry: LocatedItem) -> FloatArray:

@@ -73,17 +73,14 @@ def dataset_shape(found: Any, what: str, ndim: int) -> tuple[int, ...]:
     """
     shape = getattr(found, "shape", None)
     if shape is None or len(shape) != ndim or found.dtype.kind not in "iufb":
-        raise ConfigError(f"{what} must be an array of numbers with {ndim} axes, got {shape} of {_kind(found)}")
+        kind = getattr(found, "dtype", type(found).__name__)
+        raise ConfigError(f"{what} must be an array of numbers with {ndim} axes, got {shape} of {kind}")
     if not 0 < found.size <= LARGEST_ELEMENTS:
         raise ConfigError(f"{what} must hold 1 to {LARGEST_ELEMENTS} numbers, got {found.size}")
     stored = found.id.get_storage_size()
     if found.size > TRUSTED_ELEMENTS and found.nbytes > stored * MOST_COMPRESSED:
         raise ConfigError(f"{what} promises {found.size} numbers and holds {stored} bytes; give the whole file")
     return tuple(int(length) for length in shape)
-
-
-def _kind(found: Any) -> str:
-    return str(getattr(found, "dtype", type(found).__name__))
 
 
 def read_array(found: Any, what: str, ndim: int) -> npt.NDArray[np.float64]:

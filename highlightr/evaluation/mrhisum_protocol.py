@@ -19,7 +19,6 @@ from highlightr.datasets.mrhisum import Truth, read_truth, truth_from_group
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.mrhisum import (
     VARIANTS,
-    Variant,
     frame_f1,
     knapsack_summary,
     segment_average_precision,
@@ -61,11 +60,10 @@ class MrHiSumTripleSumm(Protocol):
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``map@50`` and ``map@15`` in percent, ``spearman`` and ``kendall`` of the frame scores as they are."""
-        cases = [case.filled() for case in cases]
-        metrics = {
-            f"map@{percent}": mean_percent([_segment_ap(case, percent, VARIANTS[self.name]) for case in cases])
-            for percent in (50, 15)
-        }
+        cases, variant, metrics = [case.filled() for case in cases], VARIANTS[self.name], Metrics()
+        for percent in (50, 15):
+            found = [segment_average_precision(each.scores, each.relevance, percent / 100, variant) for each in cases]
+            metrics[f"map@{percent}"] = mean_percent(found)
         for correlation in (spearman, kendall):
             values = [correlation(case.scores, case.relevance) for case in cases]
             metrics[correlation.__name__] = float(np.mean(values)) if values else 0.0
@@ -114,10 +112,6 @@ class MrHiSumDAViHD(MrHiSumTripleSumm):
         """How many videos have nothing to find."""
         empty = sum(not case.ratings.any() for case in cases)
         return (f"{empty} videos count as 0: their true scores are all 0",) if empty else ()
-
-
-def _segment_ap(case: Case, percent: int, variant: Variant) -> float:
-    return segment_average_precision(case.scores, case.relevance, percent / 100, variant)
 
 
 def _read_hdf5(predicted: Mapping[str, Record], annotations: Path) -> list[Case]:

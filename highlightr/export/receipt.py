@@ -20,7 +20,7 @@ from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
 from highlightr.core.text import json_shown
-from highlightr.core.types import AudioStream, FloatArray, Match, Reason, Segment, Source, Summary, Transcript
+from highlightr.core.types import AudioStream, FloatArray, Reason, Segment, Source, Summary
 from highlightr.export.provenance import Provenance
 from highlightr.media.cut import CutResult, Piece
 
@@ -49,8 +49,10 @@ def build_receipt(
     Raises:
         MediaError: the source can no longer be read for its hash.
     """
-    scores, match = summary.scores, summary.match
-    known = {} if match is None else {"match": _match(match)}
+    scores, match, transcript = summary.scores, summary.match, summary.transcript
+    chance = 0.0 if match is None else round(match.probability, SCORE_DIGITS)
+    known = {} if match is None else {"match": {"verdict": match.verdict, "probability": chance}}
+    said = {} if transcript is None else {"origin": transcript.origin, "language": transcript.language}
     made = {} if cut is None else {"cut": {"pieces": [_piece(piece) for piece in cut.pieces]}}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -65,7 +67,7 @@ def build_receipt(
         "clip_seconds": _seconds(scores.grid.clip_seconds),
         "scores": _numbers(scores.values),
         "parts": {name: _numbers(values) for name, values in sorted(scores.parts.items())},
-        **({} if summary.transcript is None else {"transcript": _transcript(summary.transcript)}),
+        **({"transcript": said} if said else {}),
         "shots": [_span(shot.start_seconds, shot.stop_seconds) for shot in summary.shots],
         "segments": [_segment(segment) for segment in summary.segments],
         "summary_seconds": _seconds(summary.seconds if cut is None else cut.seconds),
@@ -149,14 +151,6 @@ def _reason(reason: Reason) -> dict[str, Any]:
     start, stop = reason.start_seconds, reason.stop_seconds
     where = {} if start is None or stop is None else _span(start, stop)
     return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS), **where}
-
-
-def _transcript(transcript: Transcript) -> dict[str, Any]:
-    return {"origin": transcript.origin, "language": transcript.language}
-
-
-def _match(match: Match) -> dict[str, Any]:
-    return {"verdict": match.verdict, "probability": round(match.probability, SCORE_DIGITS)}
 
 
 def _piece(piece: Piece) -> dict[str, Any]:

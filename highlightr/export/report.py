@@ -21,7 +21,7 @@ from urllib.parse import quote
 from highlightr import __version__
 from highlightr.core.clock import clock
 from highlightr.core.files import printable, write_whole
-from highlightr.core.types import Reason, Segment, Summary, Transcript, Utterance
+from highlightr.core.types import Reason, Segment, Summary, Transcript
 from highlightr.export.curve import columns, line_path, part_lines, shot_path, time_ticks
 from highlightr.export.words import PERCENT_NOTE, option_words, sense, verdict_words
 from highlightr.options import PLACES, SummarizeOptions
@@ -190,6 +190,7 @@ def _timings(timings: Mapping[str, float]) -> list[dict[str, Any]]:
 def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
     """What the script needs."""
     segments = [[segment.start_seconds, segment.stop_seconds] for segment in summary.segments]
+    said = () if summary.transcript is None else summary.transcript.utterances[:MOST_LINES]
     return {
         "duration": summary.source.duration_seconds,
         "segments": segments,
@@ -198,12 +199,8 @@ def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
         "covered": summary.scores.grid.num_clips * summary.scores.grid.clip_seconds,
         "clip": summary.scores.grid.clip_seconds,
         "videos": dict(videos),
-        "said": [[each.start_seconds, each.stop_seconds] for each in _said(summary)],
+        "said": [[each.start_seconds, each.stop_seconds] for each in said],
     }
-
-
-def _said(summary: Summary) -> Sequence[Utterance]:
-    return () if summary.transcript is None else summary.transcript.utterances[:MOST_LINES]
 
 
 def _pieces(summary: Summary) -> list[list[float]]:

@@ -81,8 +81,10 @@ def write_scores(
     Raises:
         OutputError: the place cannot be written, or holds a file that is to be kept.
     """
-    is_table = path.suffix.lower() == ".csv"
-    text = _table(results) if is_table else _json(scores_document(source, preset, results, transcript))
+    if path.suffix.lower() == ".csv":
+        text = _table(results)
+    else:
+        text = json_shown(scores_document(source, preset, results, transcript), indent=1) + "\n"
     try:
         with whole_file(path, overwrite=overwrite) as place:
             place.write_text(text, encoding="utf-8", newline="")
@@ -123,7 +125,3 @@ def _table(results: Sequence[Scored]) -> str:
     for (start, stop), *values in zip(spans, *columns, strict=True):
         writer.writerow([f"{start:g}", f"{stop:g}", *values])
     return text.getvalue()
-
-
-def _json(document: dict[str, Any]) -> str:
-    return json_shown(document, indent=1) + "\n"

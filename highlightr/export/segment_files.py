@@ -28,20 +28,17 @@ _UNSAFE = re.compile(r"[^\w .()&+'-]")
 def segment_names(segments: Sequence[Segment]) -> list[str]:
     """Rank, time and title, such as ``01 0-38 Dog bark``: safe everywhere, distinct by rank, without a suffix."""
     digits = max(2, len(str(len(segments))))
-    return [_shortened(f"{each.rank:0{digits}d} {_time(each)} {_safe(each.title)}") for each in segments]
-
-
-def _time(segment: Segment) -> str:
-    return clock(segment.start_seconds).replace(":", "-")
+    names = []
+    for each in segments:
+        time = clock(each.start_seconds).replace(":", "-")
+        name = f"{each.rank:0{digits}d} {time} {_safe(each.title)}"
+        names.append(name.encode()[:LONGEST_BYTES].decode(errors="ignore").rstrip(" ."))
+    return names
 
 
 def _safe(title: str) -> str:
     """The title without separators, control characters and what file systems or shells give a meaning."""
     return " ".join(_UNSAFE.sub(" ", unicodedata.normalize("NFC", title)).split())
-
-
-def _shortened(name: str) -> str:
-    return name.encode()[:LONGEST_BYTES].decode(errors="ignore").rstrip(" .")
 
 
 def _telling_seconds(segment: Segment) -> float:

@@ -7,7 +7,6 @@ each clip says. Where there is no sound at all, a clip counts as if the video ha
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
 
@@ -64,11 +63,8 @@ def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray,
     Returns:
         (num_clips, L) the scores with those classes at 0, and (num_clips,) in [0, 1] how much each clip says.
     """
-    telling = np.asarray(class_scores * _telling(names), dtype=np.float32)
+    kept = np.array([name not in MUTE_SOUNDS for name in names])
+    telling = np.asarray(class_scores * kept, dtype=np.float32)
     nothing, full = SAYING
     saying = (telling.max(axis=1, initial=0.0) - nothing) / (full - nothing)
     return telling, np.asarray(np.clip(saying, 0, 1), dtype=np.float32)
-
-
-def _telling(names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    return np.array([name not in MUTE_SOUNDS for name in names])

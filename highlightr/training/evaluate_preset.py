@@ -17,7 +17,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError, DecodeError, MediaError
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import Features, Query, Shot
+from highlightr.core.types import Query
 from highlightr.datasets import Dataset, Example, Layout, open_dataset, plain
 from highlightr.datasets.extracted import extracted_layout
 from highlightr.datasets.plain import PlainDataset, PlainItem, has_table
@@ -123,17 +123,13 @@ def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, not
     for index, example in enumerate(dataset):
         features, text = example.features(), example.item.query
         models.check_query(text)
-        shots = _shots(features)
+        shots = find_shots(features, "cheap") if FRAME_CHANGE in features.signals else ()
         without_shots |= not shots
         scores = models.score(features, text, _query(models, example) or encode(text), shots)
         yield Case.of(example.item, scores.values)
         progress("score", index + 1, len(dataset))
     if without_shots and dataset.name == "plain":
         notes.append(NO_SHOTS)
-
-
-def _shots(features: Features) -> tuple[Shot, ...]:
-    return find_shots(features, "cheap") if FRAME_CHANGE in features.signals else ()
 
 
 def _query(models: Models, example: Example) -> Query | None:

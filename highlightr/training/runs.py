@@ -21,7 +21,6 @@ from highlightr import __version__
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
-from highlightr.datasets import Dataset
 from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.model_loader import open_text_encoder
@@ -170,7 +169,8 @@ class _Run:
         write_whole(self.folder / CONFIG, yaml.safe_dump(self.config.as_mapping(), sort_keys=False))
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         learner = create_learner(self.config.scorer.name, self.config.scorer.config, self.config.seed)
-        stores = [None if part is None else SampleStore(part, learner, self.queries) for part in self._parts()]
+        parts = (self.parts.train, self.parts.validation, self.parts.test)
+        stores = [None if part is None else SampleStore(part, learner, self.queries) for part in parts]
         assert stores[0] is not None, "there is always something to learn from"
         fitted = fit(learner, self.config, stores[0], stores[1], self.folder, self.device, self._told())
         report = self._judge(learner, stores[2])
@@ -194,9 +194,6 @@ class _Run:
         )
         write_whole(self.folder / RESULT, json.dumps(result.as_dict(), indent=1) + "\n")
         return result
-
-    def _parts(self) -> Sequence[Dataset | None]:
-        return self.parts.train, self.parts.validation, self.parts.test
 
     def _told(self) -> ProgressHook | None:
         if self.progress is None:

@@ -85,7 +85,8 @@ def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extract
 
 def same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     """Whether a file with this metadata holds what is wanted."""
-    return all(_plain(wanted.get(key)) == found.get(key) for key in _DECIDING)
+    written = json.loads(json.dumps({key: wanted.get(key) for key in _DECIDING}))
+    return all(written[key] == found.get(key) for key in _DECIDING)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -96,11 +97,6 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """As it looks after being written and read."""
-    return json.loads(json.dumps(value))
 
 
 def versions() -> dict[str, str]:

@@ -44,11 +44,10 @@ def nominal_rate(stated: Fraction | None, times: Sequence[Fraction]) -> Fraction
     if stated is None or stated <= 0:
         return min(TRADE_RATES, key=lambda rate: (_worst(times, rate) > MOST_OFF, abs(rate - USUAL_RATE)))
     candidates = [rate for rate in TRADE_RATES if abs(rate - stated) <= NEAR * stated]
-    fitting = [rate for rate in candidates if _worst(times, rate) <= MOST_OFF]
-    if fitting:
-        return min(fitting, key=lambda rate: abs(rate - stated))
-    exact = stated.limit_denominator(1001)
-    return exact if _worst(times, exact) <= MOST_OFF or not candidates else _nearest(candidates, stated)
+    fitting, exact = [rate for rate in candidates if _worst(times, rate) <= MOST_OFF], stated.limit_denominator(1001)
+    if not fitting and (_worst(times, exact) <= MOST_OFF or not candidates):
+        return exact
+    return min(fitting or candidates, key=lambda rate: abs(rate - stated))
 
 
 def grid_note(times: Sequence[Fraction], rate: Fraction) -> list[str]:
@@ -59,10 +58,6 @@ def grid_note(times: Sequence[Fraction], rate: Fraction) -> list[str]:
         f"The source's frames do not lie on a grid of {float(rate):.6g} per second (variable frame rate): "
         "the timeline has the nearest frames."
     ]
-
-
-def _nearest(rates: Sequence[Fraction], stated: Fraction) -> Fraction:
-    return min(rates, key=lambda rate: abs(rate - stated))
 
 
 def grid_phase(times: Sequence[Fraction], rate: Fraction) -> Fraction:

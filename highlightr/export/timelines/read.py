@@ -86,7 +86,7 @@ def _from_otio(path: Path) -> Edit:
     if not isinstance(timeline, otio.schema.Timeline):
         raise ConfigError(f"{path}: not a timeline of OpenTimelineIO")
     clips, notes = _clips(otio, timeline, path)
-    video = _only([_target(clip) for clip in clips], path)
+    video = _only([Path(_local(getattr(clip.media_reference, "target_url", "") or "")) for clip in clips], path)
     receipt = _companion(path)
     return Edit(video, receipt, lambda source: _spans_of(clips, path, source, receipt), notes)
 
@@ -205,12 +205,14 @@ def _spans_of(
     spans = []
     for clip in clips:
         used, known = clip.trimmed_range(), clip.media_reference.available_range
+        start_time, length = used.start_time, used.duration.value
         first = first_frame if first_frame is not None else 0 if known is None else known.start_time.value
-        if not all(map(math.isfinite, (*_numbers(used), first))) or not 0 < used.start_time.rate < FASTEST_RATE:
+        numbers = (start_time.value, length, start_time.rate, first)
+        if not all(map(math.isfinite, numbers)) or not 0 < start_time.rate < FASTEST_RATE:
             raise ConfigError(f"{path}: {clip.name or 'a clip'} has times that are no numbers")
-        exact = rate or nominal_rate(Fraction(used.start_time.rate).limit_denominator(1001), ())
-        frames = (Fraction(used.start_time.value) - first, _end(used) - first)
-        start, stop = map(dated(exact), frames)
+        begin = Fraction(start_time.value)
+        exact = rate or nominal_rate(Fraction(start_time.rate).limit_denominator(1001), ())
+        start, stop = map(dated(exact), (begin - first, begin + Fraction(length) - first))
         if start < 0:
             raise ConfigError(f"{path}: {clip.name or 'a clip'} begins before the video does; compare their timecodes")
         spans.append(EditSpan(float(start), float(stop), clip.name or ""))
@@ -224,18 +226,6 @@ def _dating(rate: Fraction, source: Source, receipt: Receipt | None) -> Callable
     exact = {Fraction(round(time * rate - phase)): time for time in known}
     # Time zero lies in frame 0, also where that is shown a little later.
     return lambda frame: exact.get(frame, (frame + phase) / rate if frame > 0 else frame)
-
-
-def _numbers(used: Any) -> tuple[float, ...]:
-    return used.start_time.value, used.duration.value, used.start_time.rate
-
-
-def _end(used: Any) -> Fraction:
-    return Fraction(used.start_time.value) + Fraction(used.duration.value)
-
-
-def _target(clip: Any) -> Path:
-    return Path(_local(getattr(clip.media_reference, "target_url", "") or ""))
 
 
 def _local(url: str) -> str:

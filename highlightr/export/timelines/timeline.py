@@ -14,7 +14,7 @@ from pathlib import Path
 from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Reason
-from highlightr.export.receipt_reader import Receipt, ReceiptSegment, ReceiptSource, ReceiptSpan
+from highlightr.export.receipt_reader import Receipt, ReceiptSegment, ReceiptSource
 from highlightr.export.timelines.rates import grid_note, grid_phase, nominal_rate
 
 _END_SECONDS = Fraction(1, 100)
@@ -120,17 +120,14 @@ def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, nam
 def receipt_spans(receipt: Receipt) -> list[tuple[Fraction, Fraction]]:
     """The pieces as they were cut, or the segments where nothing was."""
     segments, pieces = receipt.segments, () if receipt.cut is None else receipt.cut.pieces
-    return [_span(each) for each in (pieces if len(pieces) == len(segments) else segments)]
+    spans = pieces if len(pieces) == len(segments) else segments
+    return [(_exact(each.start_seconds), _exact(each.stop_seconds)) for each in spans]
 
 
 def boundaries(receipt: Receipt) -> list[Fraction]:
     """Where those spans begin and end, but for the ends of the video, which need not be a frame's beginning."""
     end = _exact(receipt.source.duration_seconds) - _END_SECONDS
     return [time for span in receipt_spans(receipt) for time in span if 0 < time < end]
-
-
-def _span(value: ReceiptSegment | ReceiptSpan) -> tuple[Fraction, Fraction]:
-    return _exact(value.start_seconds), _exact(value.stop_seconds)
 
 
 def _exact(seconds: float) -> Fraction:

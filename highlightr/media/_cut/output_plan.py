@@ -75,7 +75,9 @@ def plan_output(
     Raises:
         CutError: the colours cannot be converted.
     """
-    abilities = _abilities() if contents.picture.hdr else Abilities()
+    abilities = Abilities()
+    if contents.picture.hdr:
+        abilities = Abilities(has_encoder("libx265"), has_filter("zscale") and has_filter("tonemap"))
     try:
         colour = plan_colour(contents.picture, source.video.height, hdr, abilities, contents.hdr)
     except CutError as error:
@@ -106,10 +108,6 @@ def plan_copied(source: Source, contents: Contents) -> OutputPlan:
     subtitles, unread = _subtitles(source, contents)
     notes = tuple(map(_sentence, _left_out(contents, unread)))
     return OutputPlan(contents, sound=tracks, subtitles=subtitles, notes=notes)
-
-
-def _abilities() -> Abilities:
-    return Abilities(has_encoder("libx265"), has_filter("zscale") and has_filter("tonemap"))
 
 
 def _shape_notes(source: Source, shapes: Iterable[Sequence[Shape]]) -> list[str]:

@@ -40,7 +40,10 @@ class SoundTrack:
 
 def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
     """A track for each that is heard, or one for all of them."""
-    tracks = [SoundTrack((one,), written_channels(one).layout, _rate(one)) for one in source.audio_tracks]
+    tracks = [
+        SoundTrack((one,), written_channels(one).layout, min(one.sample_rate, _LARGEST_SAMPLE_RATE))
+        for one in source.audio_tracks
+    ]
     if not mix or len(tracks) < 2:
         return tuple(tracks)
     widest = max(tracks, key=lambda track: track.channels)
@@ -72,10 +75,6 @@ def _track_graph(
         summed = f"amix=inputs={len(track.inputs)}:normalize=0,alimiter=limit=1:level=0:latency=1"
         parts.append(f"{inputs}{summed}[{name}]")
     return ";".join(parts)
-
-
-def _rate(audio: AudioStream) -> int:
-    return min(audio.sample_rate, _LARGEST_SAMPLE_RATE)
 
 
 def _piece(

@@ -109,7 +109,9 @@ def _encoded(
         )
     missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
     notes = (*notes, *missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
-    return CutResult(output, tuple(_counted(cut)), _per_piece(cut, stills), notes)
+    # One for each piece, without bytes for one that is empty; none at all if some could not be had.
+    shown = () if stills is None else tuple(b"" if at is None else stills[at] for at in cut.main_takes)
+    return CutResult(output, tuple(_counted(cut)), shown, notes)
 
 
 def write_copied(
@@ -205,11 +207,6 @@ def _counted(cut: CutPlan) -> Iterator[Piece]:
     for number, piece in enumerate(cut.pieces, start=1):
         own = (len(take.frames) for take in cut.takes if bisect_right(begins, float(take.offset)) == number)
         yield replace(piece, encoded_pictures=sum(own))
-
-
-def _per_piece(cut: CutPlan, stills: list[bytes] | None) -> tuple[bytes, ...]:
-    """A still for each piece, without bytes for one that is empty; none at all if some could not be had."""
-    return () if stills is None else tuple(b"" if number is None else stills[number] for number in cut.main_takes)
 
 
 def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:

@@ -63,9 +63,9 @@ class Soundtrack:
         """Take the next decoded frame; `start` is the container's time zero."""
         samples = self._mix(frame)
         if frame.pts is not None and frame.time_base is not None:
-            seconds = frame.pts * frame.time_base - start
-            yield from self._silence_until(round(seconds * self._rate))
-            samples = samples[self._overlap(round(seconds * self._rate)) :]
+            position = round((frame.pts * frame.time_base - start) * self._rate)
+            yield from self._silence_until(position)
+            samples = samples[max(0, -self._late(position)) :]
         self._started = True
         yield from self._append(samples)
 
@@ -105,9 +105,6 @@ class Soundtrack:
             step = min(missing, self._rate)
             yield from self._append(np.zeros(step, np.float32))
             missing -= step
-
-    def _overlap(self, position: int) -> int:
-        return max(0, -self._late(position))
 
     def _append(self, samples: Samples) -> Iterator[tuple[str, AudioBlock]]:
         samples = samples[: max(0, self._length - self._position)]

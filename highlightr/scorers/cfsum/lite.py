@@ -254,16 +254,14 @@ class CFSumLiteScorer(Scorer):
         self, classes: FloatArray, pooled: FloatArray | None, queries: Sequence[Query], kind: str
     ) -> FloatArray:
         """(queries, num_clips) log evidence of one sense before it is averaged within scenes."""
-        texts = self._texts(queries)
+        texts = np.concatenate([np.stack([query.vector for query in queries]), self._weights.common])
         spans = [slice(at, at + _CHUNK_CLIPS) for at in range(0, len(classes), _CHUNK_CLIPS)]
         rows = [
             self._log_evidence(kind, classes[span], None if pooled is None else pooled[span], texts) for span in spans
         ]
-        return np.concatenate([self._over_common(each, len(queries)) for each in rows]).T
-
-    def _texts(self, queries: Sequence[Query]) -> FloatArray:
-        """The queries' vectors, and those of ordinary sentences."""
-        return np.concatenate([np.stack([query.vector for query in queries]), self._weights.common])
+        # The last columns are of ordinary sentences: what they would get is taken off.
+        count = len(queries)
+        return np.concatenate([each[:, :count] - self._common(each[:, count:]) for each in rows]).T
 
     def _log_evidence(self, kind: str, classes: FloatArray, pooled: FloatArray | None, texts: FloatArray) -> FloatArray:
         """(num_clips, texts)."""
@@ -276,10 +274,6 @@ class CFSumLiteScorer(Scorer):
         seen = unit_rows((unit_rows(pooled) - own.clip_mean) @ own.clip_map)
         said = unit_rows((texts - own.text_mean) @ own.text_map)
         return np.asarray(found + self.config.gain * (seen @ said.T), dtype=np.float32)
-
-    def _over_common(self, rows: FloatArray, queries: int) -> FloatArray:
-        """The queries' columns, less what the columns of ordinary sentences take off."""
-        return np.asarray(rows[:, :queries] - self._common(rows[:, queries:]), dtype=np.float32)
 
     def _common(self, rows: FloatArray) -> FloatArray:
         """(rows, 1): a share of the soft maximum of each row."""

@@ -90,7 +90,7 @@ def salience(features: Features, sound_names: tuple[str, ...]) -> tuple[dict[str
         raise NothingToScoreError("the zeroshot scorer found nothing to score without a query: give it sound or motion")
     total = sum(PART_WEIGHTS[name] for name in levels)
     parts = {name: np.asarray(PART_WEIGHTS[name] / total * level, dtype=np.float32) for name, level in levels.items()}
-    return parts, _reasons(parts, sounds)
+    return parts, tuple(_clip_reasons(clip, parts, sounds) for clip in range(features.grid.num_clips))
 
 
 def _levels(features: Features, names: tuple[str, ...]) -> tuple[dict[str, FloatArray], Evidence | None]:
@@ -142,12 +142,8 @@ def salient_sounds(class_scores: FloatArray, names: tuple[str, ...]) -> Evidence
     return Evidence(clearest, found.names, found.labels, np.take_along_axis(weighed, found.labels, axis=1))
 
 
-def _reasons(parts: Mapping[str, FloatArray], sounds: Evidence | None) -> Reasons:
-    """Per clip what stands out, strongest first; weight is the share of the score that it made."""
-    return tuple(_clip_reasons(clip, parts, sounds) for clip in range(len(next(iter(parts.values())))))
-
-
 def _clip_reasons(clip: int, parts: Mapping[str, FloatArray], sounds: Evidence | None) -> tuple[Reason, ...]:
+    """What stands out, strongest first; weight is the share of the score that it made."""
     total = max(sum(float(part[clip]) for part in parts.values()), 1e-6)
     found = [
         Reason(name, _LABELLED[name], float(part[clip]) / total)
