@@ -28,13 +28,12 @@ class Placement:
     """What is added to the worker's environment."""
 
 
-def place_workers(device: str, workers: int | None, visible: str | None = None) -> tuple[Placement, ...]:
+def place_workers(device: str, workers: int | None) -> tuple[Placement, ...]:
     """A placement per worker; more workers than GPUs share them in turn.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: how many; `None` for one per GPU, or one per two cores on a CPU.
-        visible: the list of devices that this process may use, `CUDA_VISIBLE_DEVICES` by default.
 
     Raises:
         ConfigError: an unknown device, or CUDA on a machine that has none.
@@ -45,13 +44,13 @@ def place_workers(device: str, workers: int | None, visible: str | None = None) 
         # Each library would start a thread per core in every worker; a caller's own setting stays.
         own = {} if count == 1 or "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": threads}
         return tuple(Placement("cpu", "cpu", own) for _ in range(count))
-    names = _device_names(visible)
+    names = _device_names()
     chosen = [(index % len(names)) for index in range(workers or len(names))]
     return tuple(Placement("cuda", f"cuda:{index}", {"CUDA_VISIBLE_DEVICES": names[index]}) for index in chosen)
 
 
-def _device_names(visible: str | None) -> list[str]:
+def _device_names() -> list[str]:
     """What `CUDA_VISIBLE_DEVICES` calls each device that is here; the driver counts only those that it names."""
-    listed = [name.strip() for name in (visible or os.environ.get("CUDA_VISIBLE_DEVICES", "")).split(",")]
+    listed = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     named = [name for name in listed if name]
     return named[: cuda_device_count()] or [str(index) for index in range(cuda_device_count())]

@@ -63,6 +63,7 @@ class Whisper(Extractor):
     signals: ClassVar[Mapping[str, int]] = {WORDS: 2, LETTERS: 1, LANGUAGE: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("silero-vad",)
     packages: ClassVar[tuple[str, ...]] = ("faster_whisper",)
+    request = AudioRequest(SAMPLE_RATE)
 
     def __init__(self, folder: Path, *, weights: Mapping[str, Path] | None = None, device: str = "cpu") -> None:
         """`folder` holds a model as CTranslate2 stores it, and its tokenizer; `weights` are the voice activity's."""
@@ -84,11 +85,6 @@ class Whisper(Extractor):
             )
         except (RuntimeError, ValueError, OSError, KeyError) as error:
             raise WeightsError(f"{self._folder}: not a model that faster-whisper can open: {_line(error)}") from error
-
-    @property
-    def request(self) -> AudioRequest:
-        """The whole soundtrack at 16 kHz."""
-        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

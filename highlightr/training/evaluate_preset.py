@@ -18,7 +18,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError, DecodeError, MediaError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Query
-from highlightr.datasets import Dataset, Example, Layout, open_dataset, plain
+from highlightr.datasets import Dataset, Example, open_dataset, plain
 from highlightr.datasets.extracted import extracted_layout
 from highlightr.datasets.plain import PlainDataset, PlainItem, has_table
 from highlightr.evaluation.base import Case, Report
@@ -52,9 +52,7 @@ def evaluate_preset(
     protocol: str = "moments",
     *,
     model: str | None = None,
-    layout: Layout | None = None,
     device: str = "cpu",
-    seeds: int = 5,
     allow_missing: bool = False,
     progress: ProgressHook | None = None,
 ) -> Report:
@@ -66,7 +64,6 @@ def evaluate_preset(
             and ``features/VID.npz``.
         protocol: a key of `DATASET_OF`.
         model: for presets that run CLIP: another model of open_clip, ``NAME/TAG``.
-        layout: where the files lie below a folder without a CSV; the data set's own if not given.
         allow_missing: judge the items whose features are there where others' are not; rows then carry the count.
         progress: called with stage `score`, in items.
 
@@ -85,7 +82,7 @@ def evaluate_preset(
         annotated = len(videos.items) + sum(each.missing for each in videos.problems)
         cases = list(_from_videos(load_models(chosen, device), videos, told, notes))
     else:
-        dataset = open_dataset("plain" if found else DATASET_OF[protocol], folder, found or layout)
+        dataset = open_dataset("plain" if found else DATASET_OF[protocol], folder, found)
         annotated = len(dataset) + len(dataset.missing)
         if dataset.missing and not allow_missing:
             raise ConfigError(
@@ -94,7 +91,7 @@ def evaluate_preset(
             )
         models = load_models(chosen, device, with_extractors=False)
         cases = list(_from_features(models, dataset, told, notes))
-    report = evaluate_cases(judge, cases, seeds)
+    report = evaluate_cases(judge, cases)
     counted = f" ({len(cases)} of {annotated} items)" if len(cases) < annotated else ""
     rows = tuple(replace(row, name=f"{row.name}{counted}") for row in report.rows)
     return replace(report, rows=rows, notes=(*report.notes, *notes))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.checksums import Digests, digests, mismatch
 from highlightr.zoo.convert import write_converted
@@ -73,7 +74,7 @@ def pull(
     return tuple(_pull_one(item, progress or silent, patience or Patience()) for item in items)
 
 
-def import_file(file: Path, name: str, progress: ProgressHook | None = None) -> Pulled:
+def import_file(file: Path, name: str) -> Pulled:
     """Take a checkpoint that the user fetched by hand; it must be the one that the manifest means.
 
     Raises:
@@ -87,17 +88,20 @@ def import_file(file: Path, name: str, progress: ProgressHook | None = None) -> 
         raise ConfigError(f"no file at {file}")
     with lock(item.name):
         try:
-            return _install(item, file, str(file), _named(progress or silent, item))
+            return _install(item, file, str(file), silent)
         except WeightsError as error:
             raise WeightsError(f"{file} is not accepted as {item.name}: {error}") from error
 
 
 def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) -> Pulled:
-    hook = _named(progress, item)
+
+    def hook(stage: str, completed: float, total: float) -> None:
+        progress(f"{stage} {item.name}", completed, total)
+
     if item.embedded:
         if there := _there(item, hook):
             return there
-        raise WeightsError(inspect(item, lambda path: _sha256(path, silent)).detail)
+        raise WeightsError(inspect(item, file_sha256).detail)
     with lock(item.name):
         # Only under the lock: another process may have fetched it while this one waited.
         if there := _there(item, hook):
@@ -114,7 +118,7 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) ->
 
 
 def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
-    found, receipt = inspect(item, lambda path: _sha256(path, hook)), read_receipt(item.name)
+    found, receipt = inspect(item, lambda path: digests(path, progress=hook).sha256), read_receipt(item.name)
     if found.path is None or found.state != "ok":
         return None
     made_of = (
@@ -195,11 +199,3 @@ def _sweep(item: WeightsEntry) -> None:
     """Remove what broken-off pulls left; the lock is held, so it is not in use."""
     for left in weights_folder(item.name).glob(".*"):
         left.unlink(missing_ok=True)
-
-
-def _sha256(path: Path, hook: ProgressHook) -> str:
-    return digests(path, progress=hook).sha256
-
-
-def _named(progress: ProgressHook, item: WeightsEntry) -> ProgressHook:
-    return lambda stage, completed, total: progress(f"{stage} {item.name}", completed, total)

@@ -14,9 +14,7 @@ from typing import Literal
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.hashing import file_sha256
-from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.resources import model_files
-from highlightr.zoo.checksums import digests
 from highlightr.zoo.hub import hub_file, is_on_hub
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.presets import OWN_WEIGHTS
@@ -62,17 +60,15 @@ def list_weights() -> tuple[WeightsState, ...]:
     return tuple(_state(item, pinned.get(item.name)) for item in load_manifest().values())
 
 
-def verify(names: Iterable[str] | None = None, progress: ProgressHook | None = None) -> tuple[Verified, ...]:
+def verify(names: Iterable[str] | None = None) -> tuple[Verified, ...]:
     """Read the named weights, or all that are there, and compare their hashes.
-
-    `progress` is called with the stage `check NAME`, in bytes.
 
     Raises:
         ConfigError: an unknown name.
         WeightsError: a damaged manifest or pins file.
     """
     items = list(load_manifest().values()) if names is None else [entry(name) for name in names]
-    results = [inspect(item, _reader(item, progress or silent)) for item in items]
+    results = [inspect(item, file_sha256) for item in items]
     return tuple(each for each in results if names is not None or each.state != "missing")
 
 
@@ -176,10 +172,3 @@ def _stale(item: WeightsEntry, receipt: InstallRecord) -> str:
     if receipt.source_sha256 == wanted:
         return ""
     return f"they were made from a file with sha256 {receipt.source_sha256} instead of {wanted}"
-
-
-def _reader(item: WeightsEntry, progress: ProgressHook) -> Callable[[Path], str]:
-    def tell(stage: str, completed: float, total: float) -> None:
-        progress(f"{stage} {item.name}", completed, total)
-
-    return lambda path: digests(path, progress=tell).sha256

@@ -58,6 +58,7 @@ class DAViHDMel(Extractor):
     streams: ClassVar[Mapping[str, int]] = {}
     signals: ClassVar[Mapping[str, int]] = {DAVIHD_MEL: MELS}
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchaudio")
+    request = AudioRequest(HEARD_RATE)
 
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
         # Rows have their own times, and are little work.
@@ -68,11 +69,6 @@ class DAViHDMel(Extractor):
 
         # Frames are cut before, so each is a spectrogram of one row.
         self._mel = MelSpectrogram(SAMPLE_RATE, FFT_SAMPLES, hop_length=FFT_SAMPLES, n_mels=MELS, center=False)
-
-    @property
-    def request(self) -> AudioRequest:
-        """The whole soundtrack at 48 kHz."""
-        return AudioRequest(HEARD_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video; the grid is not needed."""
@@ -181,11 +177,7 @@ class R3D34DAViHD(R3D34Kinetics700):
     streams: ClassVar[Mapping[str, int]] = {"r3d34_davihd": 512}
     mean: ClassVar[Colour] = (0.43216 * 255, 0.394666 * 255, 0.37645 * 255)
     deviation: ClassVar[Colour] = (0.22803 * 255, 0.22145 * 255, 0.216989 * 255)
-
-    @property
-    def request(self) -> FrameRequest:
-        """Every frame, some of them more than once."""
-        return FrameRequest(_FRAMES_PER_SECOND)
+    request = FrameRequest(_FRAMES_PER_SECOND)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

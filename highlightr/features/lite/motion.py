@@ -45,15 +45,11 @@ class Motion(Extractor):
     streams: ClassVar[Mapping[str, int]] = {"motion": len(MOTION_COLUMNS), "novelty": 1}
     signals: ClassVar[Mapping[str, int]] = {FRAME_CHANGE: len(CHANGE_COLUMNS)}
     looks_suffice: ClassVar[bool] = True
+    request = ThumbnailRequest()
 
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
         # No model: the CPU does it whatever the device, and the clip length comes with the grid.
         del clip_seconds, device
-
-    @property
-    def request(self) -> ThumbnailRequest:
-        """Every frame, tiny."""
-        return ThumbnailRequest()
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

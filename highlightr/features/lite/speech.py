@@ -51,6 +51,7 @@ class SileroVad(Extractor):
     streams: ClassVar[Mapping[str, int]] = {}
     signals: ClassVar[Mapping[str, int]] = {SPEECH: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("silero-vad",)
+    request = AudioRequest(SAMPLE_RATE)
 
     def __init__(
         self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
@@ -62,11 +63,6 @@ class SileroVad(Extractor):
     def _open(self) -> None:
         # One thread leaves the other core to the decoder.
         self._graph = open_graph(given_file(self, self._weights, "silero-vad"), threads=1)
-
-    @property
-    def request(self) -> AudioRequest:
-        """The whole soundtrack at 16 kHz."""
-        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> VoiceActivity:
         """Open the state for one video; frames keep their own times."""

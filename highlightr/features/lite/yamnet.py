@@ -49,6 +49,7 @@ class YamNet(Extractor):
     modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"yamnet": 521}
     checkpoints: ClassVar[tuple[str, ...]] = ("yamnet",)
+    request = AudioRequest(SAMPLE_RATE)
 
     def __init__(
         self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
@@ -60,11 +61,6 @@ class YamNet(Extractor):
     def _open(self) -> None:
         # A patch is too little work for two threads: one leaves the other core to the decoder.
         self._graph = open_graph(given_file(self, self._weights, "yamnet"), threads=1)
-
-    @property
-    def request(self) -> AudioRequest:
-        """The whole soundtrack at 16 kHz."""
-        return AudioRequest(SAMPLE_RATE)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""

@@ -1,8 +1,7 @@
-"""DAViHD checkpoints in the authors' layout, and back: a renaming of tensors that loses nothing.
+"""DAViHD checkpoints in the authors' layout: a renaming of tensors that loses nothing.
 
-In: a state dict as the authors' training writes it. Out: the same tensors under this package's names, and the other
-way round. The one tensor without a counterpart is their table of positions, a constant: it is checked and left out,
-and made again on the way back.
+In: a state dict as the authors' training writes it. Out: the same tensors under this package's names. The one tensor
+without a counterpart is their table of positions, a constant: it is checked and left out.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from highlightr.scorers.attention import sinusoids
 from highlightr.scorers.configs import DAViHDConfig
 
 _POSITIONS = "dynamic_audio_encoder.positional_encoding.pe"
-_POSITION_ROWS = 5000
 
 _CONVOLUTIONS = "audio_encoder.dynamics.convolutions"
 _AUTHORS_CONVOLUTIONS = "dynamic_audio_encoder.tfd_conv.cnn"
@@ -138,22 +136,6 @@ def davihd_from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         renamed[ours] = tensor
     _check_shapes(renamed, davihd_config_of(state))
     return renamed
-
-
-def davihd_to_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `davihd_from_authors`.
-
-    Raises:
-        WeightsError: a tensor that the authors' network has no name for.
-    """
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in state.items():
-        theirs = authors_name(name)
-        if theirs is None:
-            raise WeightsError(f"the authors' layout has no tensor for {name!r}")
-        renamed[theirs] = tensor
-    width = len(renamed["semantic_audio_encoder.norm1.weight"])
-    return {**renamed, _POSITIONS: sinusoids(_POSITION_ROWS, width, torch.empty(0))[:, None]}
 
 
 def _check_positions(table: Tensor) -> None:
