@@ -50,8 +50,8 @@ from highlightr.features.labels import label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.model_loader import load_models, open_text_encoder
 from highlightr.scorers import Scorer
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.speech.answer import spoken_answer
 from highlightr.scorers.speech.fusion import fuse

@@ -6,22 +6,16 @@ The fields here and in `SelectionOptions` are the options; the command line make
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioChoice, CutChoice, EncoderChoice, HdrChoice, SubtitleChoice
-from highlightr.media.cut_choices import check_cut_choice
+from highlightr.media.choices import AudioChoice, CutChoice, EncoderChoice, HdrChoice, SubtitleChoice, check_cut_choice
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo.speech_models import check_speech_model
 
@@ -244,24 +238,3 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
         ("output", "clips", "thumbnails", "transcript"), lambda value: None if value is None else Path(value)
     ),
 }
-
-
-@cache
-def option_help(kind: type) -> dict[str, str]:
-    """What each field of an options class means: the first sentence under it in the source, and what `None` means."""
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
-    except (OSError, TypeError):
-        logger.debug("the source of %s is not here; its options have no help", kind.__name__)
-        return {}
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
-    found = {}
-    for before, after in itertools.pairwise(body):
-        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[ast.unparse(before.target)] = _first_sentence(str(after.value.value))
-    return found
-
-
-def _first_sentence(text: str) -> str:
-    first, *others = " ".join(text.replace("``", "`").split()).rstrip(".").split(". ")
-    return ". ".join([first, *(each for each in others if each.startswith("`None`: "))]) + "."

@@ -27,8 +27,8 @@ from highlightr.core.files import write_whole
 from highlightr.features import TextEncoder
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.model_loader import open_text_encoder
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from research.lite.clips import Take, analyse, open_extractors, read_analysis, read_takes, write_analysis

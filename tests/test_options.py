@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from highlightr.core.errors import ConfigError
-from highlightr.options import SummarizeOptions, option_help, parse_margin, parse_spans
+from highlightr.core.field_help import option_help
+from highlightr.options import SummarizeOptions, parse_margin, parse_spans
 from highlightr.selection.options import SelectionOptions
 
 make = SummarizeOptions.from_keywords

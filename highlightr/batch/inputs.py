@@ -19,7 +19,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
-from highlightr.export.feature_files.extract import VIDEO_SUFFIXES
+from highlightr.media.video_files import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import typer
 
 from highlightr.cli.completion import Complete, listed_words_of, words
-from highlightr.options import option_help
+from highlightr.core.field_help import option_help
 
 FLAGS = {
     "output": ("--output", "-o"),

@@ -28,9 +28,9 @@ from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import clock
 from highlightr.core.device import check_precision
+from highlightr.core.field_help import option_help
 from highlightr.core.text import columns_of, json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
-from highlightr.options import option_help
 from highlightr.pipeline import Highlighter
 from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
 from highlightr.zoo import DEFAULT_PRESET

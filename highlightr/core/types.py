@@ -24,22 +24,6 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.hashing import FileIdentity
 
-AudioChoice = int | Literal["all", "mix"]
-"""Which audio tracks are heard: one by its number from 1, all of them, or all of them mixed to one."""
-
-SubtitleChoice = Literal["soft", "burn", "none"]
-"""Whether what is said is a track of the file that is written, part of its picture, or left out."""
-
-CutChoice = Literal["auto", "exact", "smart", "copy"]
-"""How pieces are written: ``exact`` encodes every picture anew; ``smart`` is as exact and copies most;
-``auto`` is smart where that is proven, otherwise exact; ``copy`` copies all, from keyframe to keyframe."""
-
-EncoderChoice = Literal["libx264", "auto", "h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox"]
-"""What encodes pictures; where high dynamic range is kept, the HEVC sibling of it."""
-
-HdrChoice = Literal["keep", "sdr"]
-"""What is done with high dynamic range."""
-
 FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 

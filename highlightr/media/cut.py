@@ -14,13 +14,14 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.progress import Advance
-from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice, Segment, Source
+from highlightr.core.types import Segment, Source
 from highlightr.media._cut.encoders import find_encoder
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
 from highlightr.media._cut.texts import Texts
 from highlightr.media._cut.verified import CutChoices, write_copied, write_encoded
+from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 

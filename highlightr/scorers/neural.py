@@ -18,7 +18,8 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Scorer, ScorerContext
-from highlightr.scorers.configs import CFSumConfig, DAViHDConfig
+from highlightr.scorers.cfsum.config import CFSumConfig
+from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.notes import RANDOM_WEIGHTS
 from highlightr.scorers.sliding_window import Execution, apply_windows
 from highlightr.scorers.weights import misfit

@@ -22,9 +22,9 @@ from highlightr.core.types import FloatArray
 from highlightr.evaluation.ranking import average_precision
 from highlightr.model_loader import label_bank, open_text_encoder
 from highlightr.scorers import Scorer
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, unit_rows
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own_data import Labelled, folds_of, split
 from highlightr.zoo import Preset, weights_path

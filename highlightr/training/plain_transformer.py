@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
+from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.cfsum.network import CFSumOutput
-from highlightr.scorers.configs import CFSumConfig
 
 _LAYERS = 2
 _TYPE_STD = 0.02

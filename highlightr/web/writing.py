@@ -14,9 +14,10 @@ from typing import Any
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import make_folder, printable
 from highlightr.core.progress import ProgressHook
-from highlightr.core.types import CutChoice, SubtitleChoice, Summary
+from highlightr.core.types import Summary
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
+from highlightr.media.choices import CutChoice, SubtitleChoice
 from highlightr.options import SummarizeOptions, TimelineFormat
 from highlightr.selection.spans import Span
 from highlightr.web.analyst import Analyst

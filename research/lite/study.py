@@ -14,8 +14,8 @@ import numpy as np
 
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Query
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, scene_excess
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from research.lite.clips import Take

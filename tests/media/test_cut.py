@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError, OutputError
-from highlightr.core.types import CutChoice, Segment
+from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
@@ -27,6 +27,7 @@ from highlightr.media._cut import inputs as _inputs
 from highlightr.media._cut.output_plan import plan_output
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media._cut.stills import Stills
+from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from tests.mediamaker import (

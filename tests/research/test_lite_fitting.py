@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from highlightr.core.types import Features, Query, Shot, TimeGrid
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from research.lite.clips import Take
 from research.lite.fitting import (

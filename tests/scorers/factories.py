@@ -6,9 +6,9 @@ import numpy as np
 
 from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import Scorer, ScorerContext, contract_of, create_scorer
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer, linear_tensor_shapes
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.zoo.presets import load_preset
 

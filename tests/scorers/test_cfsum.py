@@ -10,8 +10,8 @@ import torch
 
 from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
+from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.cfsum.network import CFSum, interaction_pairs
-from highlightr.scorers.configs import CFSumConfig
 from tests.scorers import reference
 
 PUBLISHED_TOTAL = 12.9e6

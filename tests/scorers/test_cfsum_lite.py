@@ -16,9 +16,9 @@ from highlightr.core.types import Features, Shot, TimeGrid
 from highlightr.features.labels import label_names
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.cfsum import lite as cfsum_lite
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.scorers.cfsum.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank, strongest_labels
 from highlightr.scorers.zeroshot.scorer import ZeroShotConfig
 from tests.scorers import factories

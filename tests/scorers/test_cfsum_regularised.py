@@ -12,6 +12,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Query, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.attention import parameter_counts
+from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.cfsum.regularised import (
     PLACE_WIDTH,
     CFSumMembers,
@@ -20,7 +21,6 @@ from highlightr.scorers.cfsum.regularised import (
     smoothed,
 )
 from highlightr.scorers.cfsum.scorer import places
-from highlightr.scorers.configs import CFSumConfig
 
 WIDTHS = {"video": 24, "audio": 10, "text": 14}
 CLIPS, TOKENS = 9, 5

@@ -10,7 +10,7 @@ import torch
 
 from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
-from highlightr.scorers.configs import DAViHDConfig
+from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.davihd.convert import authors_name
 from highlightr.scorers.davihd.network import DAViHD
 from tests.scorers import factories, reference

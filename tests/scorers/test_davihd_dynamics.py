@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from highlightr.scorers.configs import DAViHDConfig
+from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.davihd.dynamics import (
     DynamicsEncoder,
     FrequencyAttention,

@@ -15,7 +15,7 @@ import pytest
 
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
-from highlightr.core.types import CutChoice, Segment, Source
+from highlightr.core.types import Segment, Source
 from highlightr.media import FrameRequest, ThumbnailRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
@@ -25,6 +25,7 @@ from highlightr.media._cut import smart as _smart
 from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
+from highlightr.media.choices import CutChoice
 from highlightr.media.cut import Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter

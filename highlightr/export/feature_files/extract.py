@@ -27,23 +27,6 @@ from highlightr.model_loader import open_extractor, takes
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo.speech_models import check_speech_model
 
-VIDEO_SUFFIXES = (
-    ".avi",
-    ".flv",
-    ".m2ts",
-    ".m4v",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".mpeg",
-    ".mpg",
-    ".ogv",
-    ".ts",
-    ".webm",
-    ".wmv",
-)
-"""What is taken from a folder; a file that is named is tried whatever its suffix."""
-
 
 @dataclass(frozen=True)
 class ExtractOptions:
@@ -149,22 +132,6 @@ def extract_to_files(
         return tuple(run.video(path) for path in files)
     finally:
         run.store.close()
-
-
-def videos_in(place: Path) -> tuple[Path, ...]:
-    """The video that `place` is, or those in the folder that it is, sorted by name; folders inside are not entered.
-
-    Raises:
-        ConfigError: nothing is there, or a folder without videos.
-    """
-    if not place.is_dir():
-        if not place.exists():
-            raise ConfigError(f"no video or folder at {place}")
-        return (place,)
-    found = sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
-    if not found:
-        raise ConfigError(f"no videos in {place}; their names end with {', '.join(VIDEO_SUFFIXES)}")
-    return tuple(found)
 
 
 def _open(names: Sequence[str], options: ExtractOptions) -> tuple[Extractor, ...]:

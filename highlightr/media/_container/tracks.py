@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioChoice, AudioStream
+from highlightr.core.types import AudioStream
 from highlightr.media._container.description import describe, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
+from highlightr.media.choices import AudioChoice
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import HdrChoice
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, assumed_matrix
+from highlightr.media.choices import HdrChoice
 
 _SWSCALE_MATRICES = {"smpte170m": "smpte170m", "bt709": "bt709", "bt2020nc": "bt2020"}
 """As the scale filter names what it converts to."""

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import CutError, HighlightrError
-from highlightr.core.types import EncoderChoice
 from highlightr.media._container.opening import file_url, reading
+from highlightr.media.choices import EncoderChoice
 from highlightr.media.ffmpeg import ffmpeg_path, has_encoder, run_ffmpeg
 
 _TRIED_FRAMES = 4

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import EncoderChoice, HdrChoice, Source, VideoStream
+from highlightr.core.types import Source, VideoStream
 from highlightr.media._container.contents import Contents, Track
 from highlightr.media._container.layouts import written_channels
 from highlightr.media._container.subtitle_tracks import read_tracks
@@ -22,6 +22,7 @@ from highlightr.media._cut.fades import Fade
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
 from highlightr.media._cut.sound import SoundTrack, plan_sound
+from highlightr.media.choices import EncoderChoice, HdrChoice
 from highlightr.media.ffmpeg import has_encoder, has_filter
 from highlightr.media.subtitles import Subtitles
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import SubtitleChoice
 from highlightr.media._container.contents import Track
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
+from highlightr.media.choices import SubtitleChoice
 from highlightr.media.ffmpeg import has_filter
 from highlightr.media.subtitles import Subtitles
 

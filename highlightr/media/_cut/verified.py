@@ -14,7 +14,7 @@ from pathlib import Path
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
-from highlightr.core.types import CutChoice, EncoderChoice, HdrChoice, Source
+from highlightr.core.types import Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.copy import SLACK, copy_pieces, plan_copy
@@ -29,7 +29,7 @@ from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.stills import Stills, plan_stills
 from highlightr.media._cut.texts import Texts, with_texts
 from highlightr.media._cut.time_notes import time_notes
-from highlightr.media.cut_choices import check_cut_choice
+from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice, check_cut_choice
 from highlightr.media.verify import Planned, Verdict, check_video
 
 _SAFEST = 99

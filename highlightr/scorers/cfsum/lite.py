@@ -22,8 +22,8 @@ from highlightr.core.numeric import sigmoid
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
-from highlightr.scorers.configs import CFSumLiteConfig
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, not_english
 from highlightr.scorers.sounds import heard

@@ -22,7 +22,7 @@ from highlightr.scorers.attention import (
     positions_of,
     zero_padding,
 )
-from highlightr.scorers.configs import CFSumConfig
+from highlightr.scorers.cfsum.config import CFSumConfig
 
 OMEGA = {"video": 2.0, "audio": 1.0}
 """Where ω of eq. 7 starts, by the modality whose clips ask: ω_tv = 2.0 and ω_ta = 1.0."""

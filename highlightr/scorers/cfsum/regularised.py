@@ -22,8 +22,8 @@ from highlightr.scorers.attention import (
     positions_of,
     zero_padding,
 )
+from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.cfsum.network import OMEGA, CFSumModules, CFSumOutput, Padding, Rows, interaction_pairs
-from highlightr.scorers.configs import CFSumConfig
 
 _PLACE_WAVES = 8
 PLACE_WIDTH = 2 * _PLACE_WAVES

@@ -16,7 +16,7 @@ from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, TimeGrid
 from highlightr.scorers.base import Contract
-from highlightr.scorers.configs import CFSumConfig
+from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.neural import NeuralScorer, reasons_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
-from highlightr.scorers.configs import DAViHDConfig
+from highlightr.scorers.davihd.config import DAViHDConfig
 
 _POOLING = ((2, 2), (2, 2), (1, 2), (1, 2), (1, 2), (1, 2))
 """Average pooling after each convolution, (frames, mels)."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from highlightr.scorers.attention import padding_mask, parameter_counts, zero_padding
-from highlightr.scorers.configs import DAViHDConfig
+from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.davihd.dynamics import DynamicsEncoder, TimeFocus
 from highlightr.scorers.davihd.initialisation import initialise_as_authors
 

@@ -15,7 +15,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Signal, TimeGrid
 from highlightr.scorers.base import Contract
-from highlightr.scorers.configs import DAViHDConfig
+from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.neural import NeuralScorer, reasons_of
 
 if TYPE_CHECKING:
