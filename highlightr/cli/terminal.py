@@ -162,12 +162,15 @@ def show_summary(summary: Summary) -> None:
     from rich.text import Text
 
     from highlightr.export.words import PERCENT_NOTE, verdict_words
+    from highlightr.scorers.speech.words import quoted
 
     console = Console()
     if summary.match is not None and summary.query is not None:
         headline, sentence = verdict_words(summary.match)
         style = "bold green" if summary.match.verdict == "strong" else "bold yellow"
-        console.print(Text.assemble((headline, style), f" for \u201c{shown(summary.query)}\u201d. {sentence}"))
+        query = shown(summary.query)
+        asked = query if quoted(query) else f"\u201c{query}\u201d"
+        console.print(Text.assemble((headline, style), f" for {asked}. {sentence}"))
     kept = f"{summary.seconds:.1f} of {summary.source.duration_seconds:.1f} s in {len(summary.segments)}"
     console.print(f"{kept} {'segment' if len(summary.segments) == 1 else 'segments'}", highlight=False)
     console.print(_segment_table(summary.segments))

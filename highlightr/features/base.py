@@ -6,6 +6,7 @@ items are pushed in order of time, and `finish` returns the streams on the grid.
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,6 +186,8 @@ def check_query(text: str) -> None:
     """
     if not text.strip():
         raise ConfigError("the query is empty: say what to look for, or leave the query out")
+    if not any(letter.isalnum() or unicodedata.category(letter) == "So" for letter in text):  # CLIP knows emoji.
+        raise ConfigError(f"the query {text.strip()!r} holds no word: say what to look for, or leave the query out")
 
 
 def given_file(owner: Extractor | TextEncoder, weights: Mapping[str, Path] | None, checkpoint: str) -> Path:

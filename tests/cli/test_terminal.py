@@ -80,6 +80,14 @@ def test_the_verdict_comes_first_then_segments_with_titles_then_notes(
     assert all(len(line) <= 80 for line in lines[:-2])  # Paths stay whole, to be copied.
 
 
+@pytest.mark.parametrize("query", ['"a cat"', "\u201ea cat\u201c", "'a cat'"])
+def test_quotation_marks_of_the_query_are_not_doubled(
+    query: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.show_summary(example(tmp_path / "in.mp4", query=query))
+    assert capsys.readouterr().out.startswith(f"Strong match for {query}. The video")
+
+
 def test_without_a_query_there_is_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show_summary(example(tmp_path / "in.mp4", query=None))
     assert capsys.readouterr().out.startswith("8.9 of 60.0 s")

@@ -83,6 +83,17 @@ def test_an_empty_query_is_refused(encoder: MiniLM, text: str) -> None:
         encoder.encode(text)
 
 
+@pytest.mark.parametrize("text", ['""', "\u201e\u201c", '"..."', "???", " - "])
+def test_a_query_without_words_is_refused(encoder: MiniLM, text: str) -> None:
+    with pytest.raises(ConfigError, match="holds no word"):
+        encoder.encode(text)
+
+
+@pytest.mark.parametrize("text", ["412", "C++", "\u72d7", "\U0001f436"])
+def test_what_may_be_a_word_is_none_the_less(encoder: MiniLM, text: str) -> None:
+    assert encoder.encode(text).vector.shape == (384,)
+
+
 def test_no_text_makes_no_vectors(encoder: MiniLM) -> None:
     assert encoder.vectors([]).shape == (0, 384)
 
