@@ -11,6 +11,7 @@ from highlightr.core.files import check_folder_output, check_output, move, stagi
 from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
+from highlightr.export.receipt_reader import outputs_of
 from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.media import check_suffix
 from highlightr.media.cut import check_encoder
@@ -76,14 +77,19 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
 def staged(outputs: Outputs) -> Iterator[Outputs]:
     """Paths to write to; on a clean exit all files move to their final names, on an error none does.
 
-    A timeline or captions that were not written are left out.
+    A timeline or captions that were not written are left out. Captions of the summary that is replaced go with it:
+    players would show them with the new one.
     """
+    replaced = outputs_of(outputs.receipt)
+    suffixes = [suffix for name, suffix in CAPTION_SUFFIXES.items() if name in replaced]
     with staging_folder(outputs.video.absolute().parent) as staging:
         timelines = {name: staging / path.name for name, path in outputs.timelines.items()}
         captions = {name: staging / path.name for name, path in outputs.captions.items()}
         video, receipt, report = (staging / path.name for path in (outputs.video, outputs.receipt, outputs.report))
         yield Outputs(video, receipt, report, timelines, captions)
         with stop_deferred():
+            for suffix in suffixes:
+                outputs.video.with_suffix(suffix).unlink(missing_ok=True)
             for final in outputs.files:
                 needed = final in (outputs.video, outputs.receipt, outputs.report)
                 if needed or (staging / final.name).exists():

@@ -151,8 +151,22 @@ def read_receipt(path: Path) -> Receipt:
     try:
         values = msgspec.json.decode(read_limited(path, LARGEST_BYTES))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not JSON: {error}") from error
+        raise ConfigError(
+            f"{path}: not JSON, so no receipt ({error}); give the .json that `summarize` wrote"
+        ) from error
     return receipt_from_plain(values, str(path))
+
+
+def outputs_of(path: Path) -> frozenset[str]:
+    """The names of what a receipt's summary wrote, such as ``srt``; none where the file is no receipt."""
+    try:
+        return frozenset(msgspec.json.decode(read_limited(path, LARGEST_BYTES), type=_Outputs).outputs)
+    except (ConfigError, msgspec.DecodeError, RecursionError):
+        return frozenset()
+
+
+class _Outputs(msgspec.Struct):
+    outputs: dict[str, str]
 
 
 def receipt_from_plain(values: Any, where: str) -> Receipt:

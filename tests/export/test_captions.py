@@ -141,6 +141,31 @@ def test_files_that_exist_are_kept(highlighter: Highlighter, talk: Path) -> None
     assert not (talk.parent / "s.mp4").exists()
 
 
+@pytest.mark.parametrize(
+    "how", [{"subtitles": "none"}, {"subtitles": "burn"}, {"cut": "copy", "subtitles": "none"}], ids=str
+)
+def test_captions_go_with_the_summary_that_they_belong_to(
+    how: dict[str, object], highlighter: Highlighter, talk: Path
+) -> None:
+    video = summarized(highlighter, talk, "s.mp4")
+    assert video.with_suffix(".srt").exists()
+    summarized(highlighter, talk, "s.mp4", overwrite=True, **how)
+    assert not video.with_suffix(".srt").exists()
+    assert not video.with_suffix(".vtt").exists()
+    video.with_suffix(".srt").write_text("mine")  # Of nobody's summary.
+    summarized(highlighter, talk, "s.mp4", overwrite=True, **how)
+    assert video.with_suffix(".srt").read_text() == "mine"
+
+
+def test_a_failure_takes_no_captions(highlighter: Highlighter, talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = summarized(highlighter, talk, "s.mp4")
+    before = video.with_suffix(".srt").read_bytes()
+    monkeypatch.setattr("highlightr.export.summary.write_report", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError, match="full"):
+        summarized(highlighter, talk, "s.mp4", overwrite=True, subtitles="none")
+    assert video.with_suffix(".srt").read_bytes() == before
+
+
 def test_cutting_again_keeps_what_is_said(highlighter: Highlighter, talk: Path) -> None:
     video = summarized(highlighter, talk, "s.mp4")
     again = cut_again(video.with_suffix(".json"), None, SummarizeOptions(output=talk.with_name("again.mp4")))
