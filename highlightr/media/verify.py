@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -205,18 +206,21 @@ class _Trial:
 
         if not group:
             return
+        sizes: Counter[tuple[int, int]] = Counter()
         try:
-            frames = [frame for packet in group for frame in self._decoder.decode(packet)]
-            frames += self._decoder.decode(None)
+            # Counted one by one: the pictures of a long group take gigabytes.
+            for packet in (*group, None):
+                sizes.update(self._sizes(packet))
         except av.FFmpegError:
-            frames = []
-        if self._needs_all:
-            frames = [frame for frame in frames if not frame.is_corrupt]
+            sizes.clear()
         self._decoder.flush_buffers()
-        if len(frames) < (len(group) if self._needs_all else 1):
+        if sizes.total() < (len(group) if self._needs_all else 1):
             self._seen.undecoded.append(self._starts[max(0, self._piece)])
-        sizes = dict.fromkeys((frame.width, frame.height) for frame in frames)
         self._seen.sizes += [size for size in sizes if size not in self._seen.sizes]
+
+    def _sizes(self, packet: av.Packet[Any] | None) -> list[tuple[int, int]]:
+        frames = self._decoder.decode(packet)
+        return [(frame.width, frame.height) for frame in frames if not (self._needs_all and frame.is_corrupt)]
 
 
 def _differences(

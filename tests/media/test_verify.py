@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -178,3 +180,23 @@ def test_sound_that_ends_after_the_picture_does_not_make_it_longer(codec: str, s
     with av.open(str(tmp_path / "cut.mkv")) as written:
         shown = [packet.pts for packet in written.demux(video=0) if packet.pts is not None]
     assert len(shown) == round(result.seconds * 25)
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from highlightr.media.verify import Planned, check_video
+def peak(path, frames):
+    planned = Planned(frames / 25, (0.0,), 0, tuple(number / 25 for number in range(frames)))
+    assert check_video(Path(path), planned).is_as_planned
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(-peak(sys.argv[1], 20) + peak(sys.argv[2], 300))
+"""
+
+
+def test_a_long_group_of_pictures_is_not_held_in_memory() -> None:
+    one_group = (("preset", "ultrafast"), ("g", "300"))
+    how: dict[str, Any] = {"size": (640, 360), "sound": False, "options": one_group}
+    videos = [made("group.mp4", seconds=seconds, **how) for seconds in (0.8, 12.0)]
+    # 280 more pictures would take 97 MB.
+    assert int(subprocess.check_output([sys.executable, "-c", PEAK, *map(str, videos)], timeout=100)) < 30_000
