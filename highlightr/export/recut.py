@@ -22,7 +22,7 @@ from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt_reader import Receipt, ReceiptSegment
 from highlightr.export.segment_files import segment_names, write_thumbnails
-from highlightr.export.summary import cutting, deliver
+from highlightr.export.summary import cut_options, deliver
 from highlightr.export.timelines.read import EditSpan, find_video, read_edit
 from highlightr.features.base import Weights
 from highlightr.media import probe
@@ -68,7 +68,7 @@ def cut_again(
         wanted = replace(wanted, output=file.with_suffix(".cut.mp4"))
     with stages("probe"):
         source = probe(video or find_video(edit.video, file), wanted.audio_track)
-        spans = [_within(span, number, source, file) for number, span in enumerate(edit.spans(source), start=1)]
+        spans = [_clamped(span, number, source, file) for number, span in enumerate(edit.spans(source), start=1)]
         speech = find_speech(source, wanted.transcript, wanted.transcribe, resolve_device("auto"))
         scores = None if edit.receipt is None else _scores(edit.receipt, source)
     if edit.receipt is None or scores is None:
@@ -84,7 +84,7 @@ def cut_again(
     return Recut(made.seconds, made.segments, made.outputs, tuple(made.notes), made.receipt)
 
 
-def _within(span: EditSpan, number: int, source: Source, file: Path) -> EditSpan:
+def _clamped(span: EditSpan, number: int, source: Source, file: Path) -> EditSpan:
     """The span, clamped to the video if it ends within a frame of its end."""
     frame = 0.1 if source.video.frames_per_second is None else float(1 / source.video.frames_per_second)
     end = source.duration_seconds
@@ -157,7 +157,7 @@ def _cut_alone(
     with stages("extract") as advance:
         transcript, told = listen(source, speech, 1.0, advance)
     notes += told
-    choices = cutting(wanted, transcript)
+    choices = cut_options(wanted, transcript)
     video = plan_outputs(source, wanted).video
     segments = tuple(
         Segment(span.start_seconds, span.stop_seconds, 0.0, rank=number, title=span.title)

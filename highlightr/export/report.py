@@ -50,7 +50,7 @@ def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ())
 def render_report(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> str:
     """The report's HTML for a given folder; the same summary gives the same bytes."""
     return template("report.html.j2").render(
-        **_page(summary, thumbnails, folder), poster=_picture(_best(summary, thumbnails))
+        **_page(summary, thumbnails, folder), poster=_picture(_best_picture(summary, thumbnails))
     )
 
 
@@ -129,11 +129,11 @@ def _card(index: int, segment: Segment, thumbnails: Sequence[bytes]) -> dict[str
         "seconds": segment.seconds,
         "score": segment.score,
         "picture": _picture(thumbnails[index] if index < len(thumbnails) else b""),
-        "reasons": [_why(reason, segment) for reason in segment.reasons],
+        "reasons": [_reason_line(reason, segment) for reason in segment.reasons],
     }
 
 
-def _why(reason: Reason, segment: Segment) -> dict[str, Any]:
+def _reason_line(reason: Reason, segment: Segment) -> dict[str, Any]:
     """A line about a reason; `x` and `width` say in percent where in the segment it was found."""
     start = segment.start_seconds if reason.start_seconds is None else reason.start_seconds
     stop = segment.stop_seconds if reason.stop_seconds is None else reason.stop_seconds
@@ -153,7 +153,7 @@ def _picture(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}" if jpeg else ""
 
 
-def _best(summary: Summary, thumbnails: Sequence[bytes]) -> bytes:
+def _best_picture(summary: Summary, thumbnails: Sequence[bytes]) -> bytes:
     """The thumbnail of the best segment that has one; empty bytes without any."""
     ranked = sorted(zip(summary.segments, thumbnails, strict=False), key=lambda pair: pair[0].rank)
     return next((picture for _, picture in ranked if picture), b"")

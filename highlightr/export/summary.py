@@ -42,7 +42,7 @@ def deliver(
         OutputError: a place could not be written; no file was written.
     """
     source, segments = summary.source, summary.segments
-    how = cutting(wanted, summary.transcript)
+    how = cut_options(wanted, summary.transcript)
     with staged(outputs) as places:
         with stages("cut") as advance:
             cut = cut_summary(
@@ -67,7 +67,7 @@ def deliver(
             nothing_said = ("No subtitles were burned: nothing tells what is said.",)
             said = summary.transcript
             notes += nothing_said if said is None else burned_notes(said, cut.pieces)
-        named = _named(outputs, wanted) | captions
+        named = _output_paths(outputs, wanted) | captions
         summary = replace(summary, outputs=named, notes=(*summary.notes, *notes))
         summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)
         with stages("report"):
@@ -86,13 +86,13 @@ def deliver(
     return replace(summary, timings_seconds=stages.timings_seconds)
 
 
-def cutting(wanted: SummarizeOptions, transcript: Transcript | None = None) -> dict[str, Any]:
+def cut_options(wanted: SummarizeOptions, transcript: Transcript | None = None) -> dict[str, Any]:
     """How pieces are written."""
     how = {"cut": wanted.cut, "encoder": wanted.encoder, "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
     return {**how, "texts": texts_of(transcript, wanted)}
 
 
-def _named(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
+def _output_paths(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
     named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
     folders = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
     return named | {name: folder for name, folder in folders.items() if folder is not None}

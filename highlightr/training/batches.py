@@ -139,7 +139,7 @@ class EpochOrder:
         return max(batches // self.world, 1)
 
 
-class _Drawn(TorchDataset[Sample]):
+class _EpochSamples(TorchDataset[Sample]):
     """Augmented samples of one epoch."""
 
     def __init__(self, store: SampleStore, settings: Augment, longest: int, seed: int, epoch: int) -> None:
@@ -151,10 +151,10 @@ class _Drawn(TorchDataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng([_DRAW, self._seed, self._epoch, index])
-        return draw(self._store.sample(index), self._settings, self._longest, rng)
+        return augmented_sample(self._store.sample(index), self._settings, self._longest, rng)
 
 
-def draw(sample: Sample, settings: Augment, longest: int, rng: np.random.Generator) -> Sample:
+def augmented_sample(sample: Sample, settings: Augment, longest: int, rng: np.random.Generator) -> Sample:
     """The sample as an epoch sees it."""
     rows = chosen_rows(sample.labels, longest, settings, rng)
     inputs = augmented({name: values[rows] for name, values in sample.inputs.items()}, settings, rng)
@@ -166,8 +166,8 @@ def draw(sample: Sample, settings: Augment, longest: int, rng: np.random.Generat
 
 def epoch_loader(store: SampleStore, learner: Learner, settings: Augment, order: EpochOrder) -> DataLoader[Any]:
     """The batches of one epoch, augmented."""
-    drawn = _Drawn(store, settings, learner.longest_clips, order.seed, order.epoch)
-    return DataLoader(drawn, batch_sampler=order, collate_fn=learner.collate)
+    samples = _EpochSamples(store, settings, learner.longest_clips, order.seed, order.epoch)
+    return DataLoader(samples, batch_sampler=order, collate_fn=learner.collate)
 
 
 def in_order(store: SampleStore, learner: Learner, batch_size: int) -> Iterator[tuple[list[int], Batch]]:

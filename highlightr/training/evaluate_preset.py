@@ -28,7 +28,7 @@ from highlightr.media.change import FRAME_CHANGE
 from highlightr.model_loader import Models, load_models
 from highlightr.pipeline import Highlighter
 from highlightr.selection.shots import find_shots
-from highlightr.training.splits import some_of
+from highlightr.training.splits import named_problems
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
 
@@ -86,8 +86,9 @@ def evaluate_preset(
         annotated = len(dataset) + len(dataset.missing)
         if dataset.missing and not allow_missing:
             raise ConfigError(
-                f"{folder}: {len(dataset.missing)} of {annotated} items cannot be used ({some_of(dataset.missing)}), "
-                "and a figure on the rest is not one of the data set: complete it, or allow it with --allow-missing"
+                f"{folder}: {len(dataset.missing)} of {annotated} items cannot be used "
+                f"({named_problems(dataset.missing)}), and a figure on the rest is not one of the data set: complete "
+                "it, or allow it with --allow-missing"
             )
         models = load_models(chosen, device, with_extractors=False)
         cases = list(_from_features(models, dataset, told, notes))

@@ -53,7 +53,7 @@ _PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """What one run came to."""
 
     best_epoch: int
@@ -149,15 +149,15 @@ class _Loop(lightning.LightningModule):
         if self.config.patience:
             self.log(self.config.monitor, row[self.config.monitor], logger=False)
         if self.trainer.is_global_zero:
-            self._logged(row)
+            self._log_row(row)
             write_whole(self.folder / CURVES, curves_svg(self.history, self.config.name))
 
     def on_train_start(self) -> None:
         """The logger begins a new file, so a run that goes on gives it what it had."""
         for row in self.history:
-            self._logged(row)
+            self._log_row(row)
 
-    def _logged(self, row: dict[str, float]) -> None:
+    def _log_row(self, row: dict[str, float]) -> None:
         if self.logger is not None:
             self.logger.log_metrics(row, step=int(row["epoch"]))
 
@@ -186,7 +186,7 @@ def fit(
     folder: Path,
     device: str = "auto",
     progress: ProgressHook | None = None,
-) -> Fitted:
+) -> FitResult:
     """Train until the last epoch, or until validation stops it; goes on where a killed run in `folder` stopped.
 
     Args:
@@ -223,7 +223,7 @@ def fit(
     # Read back from the folder: where several processes trained, this one has seen neither weights nor curves.
     load_weights(learner.network.cpu().eval(), folder / LAST, config.scorer.name)
     history = _read_table(folder / METRICS)
-    return Fitted(best_epoch(history, config), tuple(history))
+    return FitResult(best_epoch(history, config), tuple(history))
 
 
 def _read_table(path: Path) -> list[dict[str, float]]:
@@ -244,7 +244,7 @@ def _trainer(
     saver = ModelCheckpoint(
         folder, "last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    callbacks: list[Callback] = [saver] if progress is None else [saver, _Told(progress)]
+    callbacks: list[Callback] = [saver] if progress is None else [saver, _EpochProgress(progress)]
     if config.average:
         callbacks.append(WeightAveraging(use_buffers=False, avg_fn=_moving_average(config.average)))
     if config.patience:
@@ -278,7 +278,7 @@ def _moving_average(most: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return mean
 
 
-class _Told(Callback):
+class _EpochProgress(Callback):
     def __init__(self, progress: ProgressHook) -> None:
         self._progress = progress
 

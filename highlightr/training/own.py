@@ -26,7 +26,15 @@ from highlightr.core.tensors import write_arrays
 from highlightr.core.types import FloatArray
 from highlightr.evaluation import Row, evaluate_cases, find_protocol
 from highlightr.evaluation.ranking import average_precision
-from highlightr.training.own_data import LEAST_VIDEOS, LEAVE_ONE_OUT_BELOW, Labelled, OwnData, folds_of, gather, split
+from highlightr.training.own_data import (
+    LEAST_VIDEOS,
+    LEAVE_ONE_OUT_BELOW,
+    LabelledItem,
+    OwnData,
+    folds_of,
+    gather,
+    split,
+)
 from highlightr.training.own_fits import Fit, Fitted, FullFit, NoQueryFit, QueryFit
 from highlightr.zoo import Preset, ScorerChoice, load_preset
 from highlightr.zoo.presets import OWN_WEIGHTS, PRESET_FILE, ScorerUse
@@ -114,7 +122,7 @@ def train_own(
 
 
 def _kind(
-    kind: str, items: Sequence[Labelled], base: Preset, device: str, notes: list[str], progress: ProgressHook
+    kind: str, items: Sequence[LabelledItem], base: Preset, device: str, notes: list[str], progress: ProgressHook
 ) -> tuple[KindResult | None, Fitted | None]:
     """Judge and, where it is better, fit on everything."""
     data = OwnData(tuple(items), ())
@@ -127,14 +135,14 @@ def _kind(
     folds = folds_of(data.videos)
     how = "each video held out once" if len(data.videos) < LEAVE_ONE_OUT_BELOW else f"{len(folds)} folds by video"
     own_notes.append(f"judged by {how}: {len(data.videos)} videos, {len(items)} labelled items")
-    learned = {fit.name: _held_out(fit, items, folds, progress) for fit in fits}
+    learned = {fit.name: _held_out_scores(fit, items, folds, progress) for fit in fits}
     shipped = {name: [each.rows[name] for each in items] for name in items[0].rows}
     default = base.scorer_name("" if kind == "query" else None)
-    best = max(learned, key=lambda name: _mean(items, learned[name]), default=None)
-    chosen = chosen_elsewhere(items, learned, folds) if learned else []
+    best = max(learned, key=lambda name: _mean_precision(items, learned[name]), default=None)
+    chosen = cross_selected_scores(items, learned, folds) if learned else []
     better = best is not None and _is_better(items, chosen, shipped[default])
     if best is not None:
-        own_notes.append(_verdict(best, default, better))
+        own_notes.append(_verdict_note(best, default, better))
     rows = _rows(items, learned | ({CHOSEN: chosen} if len(learned) > 1 else {}) | shipped)
     own = next(fit for fit in fits if fit.name == best).fit(items) if better else None
     kept = default if own is None else f"own-{kind.replace('_', '-')}"
@@ -142,7 +150,7 @@ def _kind(
     return result, own
 
 
-def _fits(kind: str, items: Sequence[Labelled], base: Preset, device: str, notes: list[str]) -> Iterator[Fit]:
+def _fits(kind: str, items: Sequence[LabelledItem], base: Preset, device: str, notes: list[str]) -> Iterator[Fit]:
     if kind == "no_query":
         yield NoQueryFit(items)
     elif "cfsum-lite" in base.scorers:
@@ -157,8 +165,8 @@ def _fits(kind: str, items: Sequence[Labelled], base: Preset, device: str, notes
         yield FullFit(device, PICTURES[base.name])
 
 
-def _held_out(
-    fit: Fit, items: Sequence[Labelled], folds: Sequence[set[str]], progress: ProgressHook
+def _held_out_scores(
+    fit: Fit, items: Sequence[LabelledItem], folds: Sequence[set[str]], progress: ProgressHook
 ) -> list[FloatArray]:
     """Scores of every item by a fit without its video, in the order of the items."""
     scores: dict[str, FloatArray] = {}
@@ -173,8 +181,8 @@ def _held_out(
     return [scores[each.item.key] for each in items]
 
 
-def chosen_elsewhere(
-    items: Sequence[Labelled], learned: Mapping[str, list[FloatArray]], folds: Sequence[set[str]]
+def cross_selected_scores(
+    items: Sequence[LabelledItem], learned: Mapping[str, list[FloatArray]], folds: Sequence[set[str]]
 ) -> list[FloatArray]:
     """Scores of what was learned, in every fold those of the scorer that ranks the *other* folds' videos best.
 
@@ -189,7 +197,7 @@ def chosen_elsewhere(
     return [learned[pick[each.item.group]][i] for i, each in enumerate(items)]
 
 
-def _precisions(items: Sequence[Labelled], scores: Sequence[FloatArray]) -> dict[str, float]:
+def _precisions(items: Sequence[LabelledItem], scores: Sequence[FloatArray]) -> dict[str, float]:
     """Video to the mean average precision of its items."""
     found: dict[str, list[float]] = {}
     for each, values in zip(items, scores, strict=True):
@@ -197,17 +205,17 @@ def _precisions(items: Sequence[Labelled], scores: Sequence[FloatArray]) -> dict
     return {video: float(np.mean(values)) for video, values in found.items()}
 
 
-def _mean(items: Sequence[Labelled], scores: Sequence[FloatArray]) -> float:
+def _mean_precision(items: Sequence[LabelledItem], scores: Sequence[FloatArray]) -> float:
     return float(np.mean(list(_precisions(items, scores).values())))
 
 
-def _is_better(items: Sequence[Labelled], own: Sequence[FloatArray], shipped: Sequence[FloatArray]) -> bool:
+def _is_better(items: Sequence[LabelledItem], own: Sequence[FloatArray], shipped: Sequence[FloatArray]) -> bool:
     ours, theirs = _precisions(items, own), _precisions(items, shipped)
     gains = np.array([ours[video] - theirs[video] for video in ours])
     return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and gains.mean() > 0)
 
 
-def _verdict(best: str, default: str, better: bool) -> str:
+def _verdict_note(best: str, default: str, better: bool) -> str:
     if better:
         return f"{best} ranks held-out clips better than {default}, which ships: the preset uses it"
     return (
@@ -216,7 +224,7 @@ def _verdict(best: str, default: str, better: bool) -> str:
     )
 
 
-def _rows(items: Sequence[Labelled], scored: dict[str, list[FloatArray]]) -> tuple[Row, ...]:
+def _rows(items: Sequence[LabelledItem], scored: dict[str, list[FloatArray]]) -> tuple[Row, ...]:
     protocol = find_protocol("moments")
     rows: list[Row] = []
     baselines: tuple[Row, ...] = ()

@@ -1,6 +1,6 @@
 """A user's labelled videos in memory: features, what the shipped scorers say, and the labels on the same clips.
 
-In: a folder with ``moments.csv`` or ``scores.csv`` and a preset. Out: `Labelled` items in order, and what was left out.
+In: a folder with ``moments.csv`` or ``scores.csv`` and a preset. Out: `LabelledItem`s in order, and what was left out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledItem:
     """One labelled query of a video, or its labels without a query."""
 
     item: Item
@@ -58,7 +58,7 @@ class Labelled:
 class OwnData:
     """All that can be learned from."""
 
-    items: tuple[Labelled, ...]
+    items: tuple[LabelledItem, ...]
     notes: tuple[str, ...]
 
     @property
@@ -66,7 +66,7 @@ class OwnData:
         """Files, each once, in order."""
         return tuple(sorted({each.item.group for each in self.items}))
 
-    def of_kind(self, with_query: bool) -> tuple[Labelled, ...]:
+    def of_kind(self, with_query: bool) -> tuple[LabelledItem, ...]:
         """The items with a query, or those without."""
         return tuple(each for each in self.items if (each.query is not None) == with_query)
 
@@ -78,7 +78,7 @@ def gather(folder: Path, preset: Preset, device: str, progress: ProgressHook | N
         ConfigError: no CSV, or fewer than `LEAST_VIDEOS` videos with a label that can be learned from.
     """
     found = plain(folder)
-    _enough({item.path.name for item in found.items}, folder, "named by rows that can be used")
+    _check_count({item.path.name for item in found.items}, folder, "named by rows that can be used")
     notes = [f"{problem.item}: {problem.reason}" for problem in found.problems]
     models = load_models(preset, device)
     cache, count = FeatureCache(), len({item.path for item in found.items})
@@ -87,21 +87,23 @@ def gather(folder: Path, preset: Preset, device: str, progress: ProgressHook | N
         for name in preset.scorers
         if name == "zeroshot"
     ]
-    items: list[Labelled] = []
+    items: list[LabelledItem] = []
     by_path = groupby(sorted(found.items, key=lambda item: item.path), key=lambda item: item.path)
     for number, (path, group) in enumerate(by_path, start=1):
-        told = _one_stage(progress or silent, f"Video {number} of {count}, {path.name}")
+        told = _extract_progress(progress or silent, f"Video {number} of {count}, {path.name}")
         highlighter = Highlighter(preset, models, cache, told)
         try:
             items += _labelled(list(group), path, folder, models, highlighter, others, notes)
         except (MediaError, DecodeError) as error:
             notes.append(f"{path.name} was left out: {error}")
     data = OwnData(tuple(items), tuple(notes))
-    _enough(set(data.videos), folder, "left that can be read and whose labels name some of their clips and not all")
+    _check_count(
+        set(data.videos), folder, "left that can be read and whose labels name some of their clips and not all"
+    )
     return data
 
 
-def _one_stage(progress: ProgressHook, name: str) -> ProgressHook:
+def _extract_progress(progress: ProgressHook, name: str) -> ProgressHook:
     """Tell of the decoding alone, which is nearly all of the time, under the video's name."""
 
     def told(stage: str, completed: float, total: float) -> None:
@@ -111,7 +113,7 @@ def _one_stage(progress: ProgressHook, name: str) -> ProgressHook:
     return told
 
 
-def _enough(videos: set[str], folder: Path, which: str) -> None:
+def _check_count(videos: set[str], folder: Path, which: str) -> None:
     if len(videos) < LEAST_VIDEOS:
         raise ConfigError(
             f"{folder}: training needs at least {LEAST_VIDEOS} labelled videos, because each is held out once to see "
@@ -127,7 +129,7 @@ def _labelled(
     highlighter: Highlighter,
     others: Sequence[tuple[str, Models]],
     notes: list[str],
-) -> Iterator[Labelled]:
+) -> Iterator[LabelledItem]:
     shipped = models.preset
     for plain_item, analysis in zip(
         group, highlighter.analyse_queries(path, [item.query for item in group]), strict=True
@@ -144,7 +146,7 @@ def _labelled(
         for name, other in others:
             if name not in rows:
                 rows[name] = other.score(analysis.features, text, other.encode(text), analysis.shots).values
-        yield Labelled(item, analysis.features, analysis.shots, models.encode(text), rows)
+        yield LabelledItem(item, analysis.features, analysis.shots, models.encode(text), rows)
 
 
 def folds_of(videos: Sequence[str]) -> list[set[str]]:
@@ -155,7 +157,7 @@ def folds_of(videos: Sequence[str]) -> list[set[str]]:
     return [{videos[i] for i in order[fold::FOLDS]} for fold in range(FOLDS)]
 
 
-def split(items: Sequence[Labelled], held_out: set[str]) -> tuple[list[Labelled], list[Labelled]]:
+def split(items: Sequence[LabelledItem], held_out: set[str]) -> tuple[list[LabelledItem], list[LabelledItem]]:
     """The items of the other videos, and those of the videos held out."""
     rest = [each for each in items if each.item.group not in held_out]
     return rest, [each for each in items if each.item.group in held_out]

@@ -1,6 +1,6 @@
 """What can be fitted to a user's labels: the linear CFSum with a query and without, and the full CFSum.
 
-In: `Labelled` items. Out: a scorer, and its tensors for a weights file. A linear fit has one setting, its penalty,
+In: `LabelledItem`s. Out: a scorer, and its tensors for a weights file. A linear fit has one setting, its penalty,
 which is chosen by holding out videos among the items that it is given.
 """
 
@@ -26,7 +26,7 @@ from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, unit_rows
 from highlightr.training.linear import moved_map, ridge_map
-from highlightr.training.own_data import Labelled, folds_of, split
+from highlightr.training.own_data import LabelledItem, folds_of, split
 from highlightr.zoo import Preset, weights_path
 
 _SOUND = ("yamnet", "audio_dynamics")
@@ -45,7 +45,7 @@ class Fitted:
     tensors: Mapping[str, FloatArray]
     scorer: Scorer
 
-    def scores(self, labelled: Labelled) -> FloatArray:
+    def scores(self, labelled: LabelledItem) -> FloatArray:
         """(num_clips,) in [0, 1]."""
         return self.scorer.score(labelled.features, labelled.query, labelled.shots).values
 
@@ -56,7 +56,7 @@ class Fit(ABC):
     name: str
 
     @abstractmethod
-    def fit(self, items: Sequence[Labelled]) -> Fitted:
+    def fit(self, items: Sequence[LabelledItem]) -> Fitted:
         """Learn from all of these."""
 
 
@@ -66,17 +66,17 @@ class LinearFit(Fit):
     penalties: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
     @abstractmethod
-    def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
+    def with_penalty(self, items: Sequence[LabelledItem], penalty: float) -> Fitted:
         """Learn from these with this penalty."""
 
-    def fit(self, items: Sequence[Labelled]) -> Fitted:
+    def fit(self, items: Sequence[LabelledItem]) -> Fitted:
         """Learn with the penalty that ranks held-out videos among these best; the largest of equals."""
         folds = folds_of(sorted({each.item.group for each in items}))
         found = {penalty: self._held_out(items, folds, penalty) for penalty in self.penalties}
         best = max(sorted(found, reverse=True), key=lambda penalty: round(found[penalty], 6))
         return self.with_penalty(items, best)
 
-    def _held_out(self, items: Sequence[Labelled], folds: Sequence[set[str]], penalty: float) -> float:
+    def _held_out(self, items: Sequence[LabelledItem], folds: Sequence[set[str]], penalty: float) -> float:
         precisions = []
         for fold in folds:
             rest, held = split(items, fold)
@@ -101,7 +101,7 @@ class QueryFit(LinearFit):
         encoder = open_text_encoder(self._text)
         return label_bank(encoder, "imagenet"), label_bank(encoder, "yamnet")
 
-    def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
+    def with_penalty(self, items: Sequence[LabelledItem], penalty: float) -> Fitted:
         """See `LinearFit.with_penalty`."""
         own, stream = dict(self._shipped), self._config.pooled_stream
         looks = np.stack([unit_rows(each.features.streams[stream])[each.positive].mean(axis=0) for each in items])
@@ -118,7 +118,7 @@ class NoQueryFit(LinearFit):
     name = "linear CFSum, own"
     penalties = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
-    def __init__(self, items: Sequence[Labelled]) -> None:
+    def __init__(self, items: Sequence[LabelledItem]) -> None:
         widths = {name: rows.shape[1] for each in items for name, rows in each.features.streams.items()}
         everywhere = tuple(name for name in sorted(widths) if all(name in each.features.streams for each in items))
         if not everywhere:
@@ -127,7 +127,7 @@ class NoQueryFit(LinearFit):
         required = tuple(name for name in everywhere if name not in _SOUND)
         self._config = CFSumLinearConfig({name: widths[name] for name in everywhere}, required, clip_seconds)
 
-    def with_penalty(self, items: Sequence[Labelled], penalty: float) -> Fitted:
+    def with_penalty(self, items: Sequence[LabelledItem], penalty: float) -> Fitted:
         """See `LinearFit.with_penalty`."""
         streams = self._config.streams
         rows = {name: [unit_rows(each.features.streams[name]) for each in items] for name in streams}
@@ -153,13 +153,13 @@ class FullFit(Fit):
     def __init__(self, device: str, pictures: str) -> None:
         self._device, self._pictures = device, pictures
 
-    def fit(self, items: Sequence[Labelled]) -> Fitted:
+    def fit(self, items: Sequence[LabelledItem]) -> Fitted:
         """Train for the config's epochs."""
         from highlightr.training.batches import Queries, SampleStore
         from highlightr.training.config import load_config
         from highlightr.training.learners import create_learner
         from highlightr.training.loop import BEST, fit
-        from highlightr.training.own_full import Kept
+        from highlightr.training.own_dataset import OwnDataset
 
         width = items[0].features.streams[self._pictures].shape[1]
         changes: dict[str, Any] = {"scorer.config.video_streams": {self._pictures: width}}
@@ -170,7 +170,7 @@ class FullFit(Fit):
         config = load_config("own").changed(changes)
         learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
         with TemporaryDirectory() as folder:
-            store = SampleStore(Kept(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))
+            store = SampleStore(OwnDataset(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))
             fit(learner, config, store, None, Path(folder), self._device, None)
             tensors = read_tensors(Path(folder) / BEST)
         learner.network.cpu().eval()

@@ -52,8 +52,8 @@ class Parts:
         if judged < annotated:
             raise ConfigError(
                 f"{data}: {annotated - judged} of the {annotated} test items cannot be used "
-                f"({some_of(self.missing['test'])}), and a figure on the rest is not one of the data set: complete the "
-                "download, or allow it with --allow-missing"
+                f"({named_problems(self.missing['test'])}), and a figure on the rest is not one of the data set: "
+                "complete the download, or allow it with --allow-missing"
             )
 
     def lacking(self) -> tuple[str, ...]:
@@ -61,14 +61,14 @@ class Parts:
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         found = [
             f"{name}: {len(missing)} of {len(missing) + (0 if part is None else len(part))} items are missing: "
-            f"{some_of(missing)}."
+            f"{named_problems(missing)}."
             for name, part in parts.items()
             if (missing := self.missing.get(name, ()))
         ]
         return (*found, *self.notes)
 
 
-def some_of(problems: Sequence[Problem]) -> str:
+def named_problems(problems: Sequence[Problem]) -> str:
     """The first few by name, and the first one's reason."""
     named = ", ".join(each.item for each in problems[:_NAMED]) + (", …" if len(problems) > _NAMED else "")
     return f"{named}; the first: {problems[0].reason}"

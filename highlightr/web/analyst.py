@@ -62,12 +62,12 @@ class Analyst:
     def known(self, video: Video, query: str | None) -> Analysis | None:
         """What was found for this query, if it is kept and the file is still the same."""
         with self._lock:
-            return self._of(video).get(query)
+            return self._known(video).get(query)
 
     def ready(self, video: Video) -> bool:
         """Whether the video was read already, so that a query is a matter of milliseconds."""
         with self._lock:
-            return bool(self._of(video))
+            return bool(self._known(video))
 
     def analyse(
         self,
@@ -79,11 +79,11 @@ class Analyst:
         """Score the video for a query; `glimpse` and errors as for `Highlighter.analyse_queries`."""
         with self._using:
             with self._lock:
-                known = self._of(video)
+                known = self._known(video)
                 found, other = known.get(query), next(iter(known.values()), None)
             if found is not None:
                 return found
-            found = self._told(
+            found = self._with_highlighter(
                 hook,
                 lambda highlighter: (
                     highlighter.ask(other, query)
@@ -138,9 +138,9 @@ class Analyst:
             for segment, title in zip(segments_of(analysis.scores, spans), titles, strict=True)
         ]
         wanted = {**options, "transcribe": self.transcribe}
-        return self._told(hook, lambda highlighter: highlighter.deliver(analysis, segments, **wanted))
+        return self._with_highlighter(hook, lambda highlighter: highlighter.deliver(analysis, segments, **wanted))
 
-    def _told(self, hook: ProgressHook, work: Callable[[Highlighter], Made]) -> Made:
+    def _with_highlighter(self, hook: ProgressHook, work: Callable[[Highlighter], Made]) -> Made:
         with self._using:
             self._hook = hook
             try:
@@ -151,7 +151,7 @@ class Analyst:
             finally:
                 self._hook = silent
 
-    def _of(self, video: Video) -> OrderedDict[str | None, Analysis]:
+    def _known(self, video: Video) -> OrderedDict[str | None, Analysis]:
         try:
             return self._kept.get(FileIdentity.of(video.path), OrderedDict())
         except OSError:

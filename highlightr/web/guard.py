@@ -68,14 +68,14 @@ class Access:
             morsel = SimpleCookie(header).get(self.cookie_name)
         except CookieError:
             return False
-        return morsel is not None and _same(morsel.value, self.session)
+        return morsel is not None and _equal_in_constant_time(morsel.value, self.session)
 
     def knows_token(self, given: str) -> bool:
         """Whether this is the token of the first URL."""
-        return _same(given, self.token)
+        return _equal_in_constant_time(given, self.token)
 
 
-def _same(one: str, other: str) -> bool:
+def _equal_in_constant_time(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
 
 
@@ -129,7 +129,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, sending)
             return
-        await self._app(scope, _bounded(receive), sending)
+        await self._app(scope, _bounded_body(receive), sending)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, access = Headers(scope=scope), self._access
@@ -201,7 +201,7 @@ class BodyTooLargeError(Exception):
     """A body without a stated length went on for too long."""
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded_body(receive: Receive) -> Receive:
     """Bodies that do not say their length are bounded as they come."""
     count = 0
 

@@ -114,7 +114,7 @@ class JobQueue:
             finished = [pair for pair in self._jobs if not pair[0].open]
             for pair in finished[: max(len(self._jobs) - MOST_REMEMBERED, 0)]:
                 self._jobs.remove(pair)
-            self._tell()
+            self._notify()
             return job
 
     def cancel(self, job_id: int) -> None:
@@ -130,7 +130,7 @@ class JobQueue:
             if job.state == "queued":
                 job.state = "cancelled"
             job.cancelling = True
-            self._tell()
+            self._notify()
 
     def plain(self) -> list[dict[str, Any]]:
         """Every job that is remembered, the oldest first."""
@@ -146,7 +146,7 @@ class JobQueue:
             self._changed.notify_all()
         self._thread.join(CLOSE_SECONDS)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self.version += 1
         self._changed.notify_all()
 
@@ -156,7 +156,7 @@ class JobQueue:
                 waiting = next((pair for pair in self._jobs if pair[0].state == "queued"), None)
                 if waiting is not None:
                     waiting[0].state = "running"
-                    self._tell()
+                    self._notify()
                     return waiting
                 self._changed.wait()
         return None
@@ -197,7 +197,7 @@ class JobQueue:
     def _finish(self, job: Job, state: State, error: str, result: Mapping[str, Any]) -> None:
         with self._changed:
             job.state, job.error, job.result, job.so_far = state, error, result, {}
-            self._tell()
+            self._notify()
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class Library:
         except (OSError, RuntimeError):
             return False
 
-    def check_beside(self, video: Video) -> None:
+    def check_sidecars(self, video: Video) -> None:
         """Make sure that no subtitles that would be taken for the video's lie elsewhere.
 
         Raises:

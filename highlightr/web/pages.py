@@ -21,15 +21,15 @@ from highlightr.core.files import printable
 from highlightr.export.report import packaged, template
 from highlightr.selection.spans import Span
 from highlightr.web.bodies import Ask, Cancel, Propose, Save, read_body
+from highlightr.web.events import MOST_LISTENERS, event_stream
 from highlightr.web.examples import add_example
 from highlightr.web.jobs import JobHook
 from highlightr.web.library import MOST_VIDEOS, Video
-from highlightr.web.news import MOST_LISTENERS, news
 from highlightr.web.playback import play
 from highlightr.web.shared import Studio
 from highlightr.web.state import EditedSegment, StaleStateError, StudioState, clean_query
 from highlightr.web.stills import BusyError
-from highlightr.web.view import about_video, beginning, found_in, listed, proposed
+from highlightr.web.view import analysis_values, list_row, partial_curve, proposal_rows, video_facts
 from highlightr.web.writing import WriteRequest, targets_of, write
 
 PACKAGE = "highlightr.web"
@@ -93,7 +93,7 @@ class Pages:
         library = self._studio.library
         found = await run_in_threadpool(library.videos)
         note = f"Only the first {MOST_VIDEOS} videos are listed." if library.truncated else ""
-        return JSONResponse({"videos": [listed(video) for video in found], "note": note})
+        return JSONResponse({"videos": [list_row(video) for video in found], "note": note})
 
     async def about(self, request: Request) -> Response:
         """A video, and what was kept of it."""
@@ -105,7 +105,7 @@ class Pages:
                 raise
             # The list asks of every video, and shows which are broken.
             return JSONResponse({"error": studio.line(error)})
-        answer = {**about_video(video, source), "ready": studio.analyst.ready(video)}
+        answer = {**video_facts(video, source), "ready": studio.analyst.ready(video)}
         try:
             state = await run_in_threadpool(studio.states.read, video)
         except ConfigError as error:
@@ -135,12 +135,12 @@ class Pages:
         query = clean_query((await read_body(request, Ask)).query)
         known = studio.analyst.known(video, query)
         if known is not None:
-            return JSONResponse(await run_in_threadpool(found_in, known))
+            return JSONResponse(await run_in_threadpool(analysis_values, known))
 
-        studio.library.check_beside(video)
+        studio.library.check_sidecars(video)
 
         def work(hook: JobHook) -> dict[str, Any]:
-            studio.analyst.analyse(video, query, hook, lambda scores: hook.show(beginning(scores)))
+            studio.analyst.analyse(video, query, hook, lambda scores: hook.show(partial_curve(scores)))
             return {"query": query}
 
         job = studio.jobs.add("analyse", video.id, "Highlights" if query is None else query, work)
@@ -150,7 +150,7 @@ class Pages:
             waited += 0.01
         known = studio.analyst.known(video, query)
         if known is not None:
-            return JSONResponse(await run_in_threadpool(found_in, known))
+            return JSONResponse(await run_in_threadpool(analysis_values, known))
         return JSONResponse({"job": job.plain()}, 202)
 
     async def propose(self, request: Request) -> Response:
@@ -160,7 +160,7 @@ class Pages:
         queries = [clean_query(query) for query in wanted.queries[:20]]
         taken = [Span(each.start_seconds, each.stop_seconds) for each in wanted.taken[:500]]
         found = await run_in_threadpool(analyst.propose, video, queries, wanted.seconds, taken, fill=wanted.fill)
-        return JSONResponse({"segments": proposed(found)})
+        return JSONResponse({"segments": proposal_rows(found)})
 
     async def save(self, request: Request) -> Response:
         """Keep a state."""
@@ -201,7 +201,7 @@ class Pages:
         if self._studio.listeners >= MOST_LISTENERS:
             raise BusyError("too many windows of the studio are open; close some")
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(news(self._studio), headers=headers, media_type="text/event-stream")
+        return StreamingResponse(event_stream(self._studio), headers=headers, media_type="text/event-stream")
 
     async def _video(self, request: Request) -> Video:
         return await run_in_threadpool(self._studio.library.find, request.path_params["id"])

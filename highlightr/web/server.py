@@ -45,7 +45,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class StudioServer:
     """A studio that listens, but does not answer yet."""
 
     url: str
@@ -66,7 +66,7 @@ def prepare(
     address: Address = Address(),
     *,
     transcribe: str | None = None,
-) -> Prepared:
+) -> StudioServer:
     """Listen on an address; arguments and errors as for `serve`."""
     if transcribe is not None:
         check_speech_model(transcribe)
@@ -91,7 +91,7 @@ def prepare(
     )
     server = uvicorn.Server(config)
     studio.closing = lambda: server.should_exit
-    return Prepared(f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
+    return StudioServer(f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
 
 
 def serve(

@@ -46,7 +46,7 @@ class Stills:
     def source(self, video: Video) -> Source:
         """What probing finds; errors as for `probe`."""
         key = (video.path, video.size_bytes, video.modified_ns)
-        return self._kept(self._sources, key, MOST_SOURCES, lambda: probe(video.path))
+        return self._cached(self._sources, key, MOST_SOURCES, lambda: probe(video.path))
 
     def picture(self, video: Video, seconds: float | None, width: int) -> bytes:
         """The frame on screen at a time, by default a poster's, as a JPEG; empty bytes where none can be decoded.
@@ -61,9 +61,11 @@ class Stills:
         rounded = min(round(wanted / STEP_SECONDS) * STEP_SECONDS, last)
         wide = min(each for each in WIDTHS if each >= min(width, WIDTHS[-1]))
         key = (video.path, video.size_bytes, video.modified_ns, round(rounded, 3), wide)
-        return self._kept(self._pictures, key, MOST_PICTURES, lambda: grab_thumbnails(source, [rounded], width=wide)[0])
+        return self._cached(
+            self._pictures, key, MOST_PICTURES, lambda: grab_thumbnails(source, [rounded], width=wide)[0]
+        )
 
-    def _kept(self, kept: OrderedDict[Hashable, Made], key: Hashable, most: int, make: Callable[[], Made]) -> Made:
+    def _cached(self, kept: OrderedDict[Hashable, Made], key: Hashable, most: int, make: Callable[[], Made]) -> Made:
         with self._lock:
             if key in kept:
                 kept.move_to_end(key)

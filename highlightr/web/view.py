@@ -33,7 +33,7 @@ LONGEST_LINE = 400
 REASONS_PER_CLIP = 3
 
 
-def listed(video: Video) -> dict[str, Any]:
+def list_row(video: Video) -> dict[str, Any]:
     """A row of the list."""
     return {
         "id": video.id,
@@ -45,11 +45,11 @@ def listed(video: Video) -> dict[str, Any]:
     }
 
 
-def about_video(video: Video, source: Source) -> dict[str, Any]:
+def video_facts(video: Video, source: Source) -> dict[str, Any]:
     """What a player needs to know."""
     rate = source.video.frames_per_second
     return {
-        **listed(video),
+        **list_row(video),
         "duration": source.duration_seconds,
         "rate": None if rate is None else float(rate),
         "first": source.picture_start_seconds,
@@ -61,13 +61,13 @@ def about_video(video: Video, source: Source) -> dict[str, Any]:
     }
 
 
-def beginning(scores: Scores) -> dict[str, Any]:
+def partial_curve(scores: Scores) -> dict[str, Any]:
     """The curve of the first seconds, in a box that is as long as they are, while the rest is analysed."""
     seconds = scores.grid.duration_seconds
     return {"seconds": seconds, "curve": line_path(scores.values, scores.grid, most=MOST_FIRST_POINTS)}
 
 
-def found_in(analysis: Analysis) -> dict[str, Any]:
+def analysis_values(analysis: Analysis) -> dict[str, Any]:
     """Curve, parts, verdict and reasons for a query, and the lanes that all queries share."""
     scores, match = analysis.scores, analysis.scores.match
     grid = scores.grid
@@ -128,7 +128,7 @@ def _reasons(scores: Scores) -> dict[str, Any]:
     return {"labels": [[*sense(kind), label] for kind, label in labels], "clips": clips}
 
 
-def proposed(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
+def proposal_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
     """Segments as a page's edit has them, with why they were chosen."""
     return [
         {

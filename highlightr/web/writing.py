@@ -105,7 +105,7 @@ def write(
         HighlightrError: as for `Highlighter.summarize`; no file is half-written.
     """
     targets = targets_of(library, video, request)
-    library.check_beside(video)
+    library.check_sidecars(video)
     make_folder(targets.video.parent)
     analysis = analyst.analyse(video, request.query, hook)
     duration = analysis.source.duration_seconds
@@ -120,7 +120,7 @@ def write(
         "notes": (_note(request),),
     }
     summary = analyst.deliver(analysis, spans, [each.title for each in request.segments], options, hook)
-    return _told(summary)
+    return _written(summary)
 
 
 def _note(request: WriteRequest) -> str:
@@ -129,7 +129,7 @@ def _note(request: WriteRequest) -> str:
     return f"The segments were chosen by hand in the studio.{words}"
 
 
-def _told(summary: Summary) -> Mapping[str, Any]:
+def _written(summary: Summary) -> Mapping[str, Any]:
     outputs = [{"kind": name, "name": printable(Path(path.name))} for name, path in summary.outputs.items()]
     folder = printable(next(iter(summary.outputs.values())).parent)
     return {"seconds": round(summary.seconds, 3), "folder": folder, "outputs": outputs, "notes": list(summary.notes)}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from highlightr.datasets import open_dataset
 from highlightr.training import batches as batches_module
-from highlightr.training.batches import EpochOrder, SampleStore, draw, epoch_loader, in_order
+from highlightr.training.batches import EpochOrder, SampleStore, augmented_sample, epoch_loader, in_order
 from highlightr.training.config import Augment
 from highlightr.training.learners import Learner, create_learner
 from tests.training import moments
@@ -98,7 +98,7 @@ def test_samples_are_what_the_scorer_makes_of_a_video(store: SampleStore, learne
 
 
 def test_batches_are_padded_by_lengths(store: SampleStore, learner: Learner) -> None:
-    short = draw(store.sample(0), Augment(), 7, np.random.default_rng(0))
+    short = augmented_sample(store.sample(0), Augment(), 7, np.random.default_rng(0))
     batch = learner.collate([short, store.sample(1)])
     assert batch.inputs["video"].shape == (2, 12, moments.WIDTH)
     assert batch.clip_lengths.tolist() == [7, 12]

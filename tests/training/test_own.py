@@ -15,8 +15,8 @@ from highlightr.datasets.base import Item
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.training import config, own
 from highlightr.training.linear import moved_map, ridge_map
-from highlightr.training.own import chosen_elsewhere, train_own
-from highlightr.training.own_data import Labelled, folds_of
+from highlightr.training.own import cross_selected_scores, train_own
+from highlightr.training.own_data import LabelledItem, folds_of
 from highlightr.zoo import load_preset, store
 from highlightr.zoo.presets import with_model
 from tests.cli.run import run
@@ -130,7 +130,7 @@ def test_a_preset_folder_takes_no_weights_from_elsewhere(tmp_path: Path) -> None
 def test_which_learned_scorer_counts_is_chosen_on_other_videos() -> None:
     labels = np.array([1.0, 0, 0, 0], dtype=np.float32)
     items = [
-        Labelled(
+        LabelledItem(
             Item(f"{video}#q", video, "q", TimeGrid(4.0, 1.0), labels, labels[:, None].astype(float), group=video),
             Features(TimeGrid(4.0, 1.0), {}),
             (),
@@ -142,7 +142,7 @@ def test_which_learned_scorer_counts_is_chosen_on_other_videos() -> None:
     right, wrong = np.array([3.0, 2, 1, 0]), np.array([0.0, 1, 2, 3])
     learned = {"steady": [right, right, wrong], "lucky": [wrong, wrong, right]}
     folds = [{"a"}, {"b"}, {"c"}]
-    chosen = chosen_elsewhere(items, learned, folds)
+    chosen = cross_selected_scores(items, learned, folds)
     # a: steady and lucky are equal on b and c, and the first is taken; c: steady is right on both others
     assert [list(each) for each in chosen] == [list(right), list(right), list(wrong)]
 

@@ -17,7 +17,7 @@ import pytest
 
 from highlightr.core.progress import ProgressHook
 from highlightr.pipeline import Highlighter
-from highlightr.web.server import Address, Prepared, prepare
+from highlightr.web.server import Address, StudioServer, prepare
 from tests.light import light_preset
 from tests.mediamaker import made
 
@@ -38,7 +38,7 @@ class Answer:
 class Client:
     """Talks to a studio; by default as its own page."""
 
-    prepared: Prepared
+    prepared: StudioServer
     folder: Path
 
     @property

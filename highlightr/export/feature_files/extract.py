@@ -18,8 +18,8 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, Source, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays
 from highlightr.export.feature_files.metadata import describe_video, stream_metadata
-from highlightr.export.feature_files.said import UTTERANCES, SaidFiles
 from highlightr.export.feature_files.stores import FeatureStore, open_store
+from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
 from highlightr.media import probe
@@ -179,7 +179,7 @@ class _Run:
         self, opened: tuple[Extractor, ...], store: FeatureStore, options: ExtractOptions, progress: ProgressHook
     ) -> None:
         self._opened, self._options, self._progress = opened, options, progress
-        self._said = SaidFiles()
+        self._utterances = UtteranceFiles()
         self.store = store
 
     def video(self, path: Path) -> VideoResult:
@@ -207,7 +207,8 @@ class _Run:
                 continue
             arrays = _arrays(features, stream)
             if stream == UTTERANCES and transcript is not None:
-                arrays, metadata = self._said.arrays(transcript), {**metadata, **self._said.origin(transcript)}
+                arrays = self._utterances.arrays(transcript)
+                metadata |= {"origin": transcript.origin, "language": transcript.language}
             found = metadata if arrays else {**metadata, "absent": f"the video has no {metadata['modality']} part"}
             place = self.store.put(found, name, arrays)
             if arrays:
@@ -226,7 +227,7 @@ class _Run:
             for each in self._opened
             for stream in (*each.streams, *each.signals)
         }
-        said = self._said.metadata(video, source.duration_seconds, speech) if speech.is_expected else None
+        said = self._utterances.metadata(video, source.duration_seconds, speech) if speech.is_expected else None
         return about if said is None else {**about, UTTERANCES: said}
 
     def _done(self, wanted: Mapping[str, Any], video: str) -> bool:

@@ -3,7 +3,7 @@
 Four layouts: ``npz`` (Moment-DETR and QVHighlights: a folder per feature, ``VIDEO.npz`` with ``features``), ``npy``
 (UMT: ``video/VIDEO_rgb.npy``, ``video/VIDEO_opt.npy``, ``audio/VIDEO.npy``), ``h5`` (Mr.HiSum: a file per feature, a
 group per video with ``features``) and ``safetensors``. Signals keep their times: ``values`` and ``times_seconds``.
-What is said has ``stops_seconds`` and ``texts`` too (see `said`).
+What is said has ``stops_seconds`` and ``texts`` too (see `utterance_files`).
 """
 
 from __future__ import annotations

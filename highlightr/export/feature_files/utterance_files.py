@@ -26,7 +26,7 @@ UTTERANCES = "utterances"
 """Name of the signal."""
 
 
-class SaidFiles:
+class UtteranceFiles:
     """Makes the signal of many videos; the encoder is opened for the first that has a transcript."""
 
     @cached_property
@@ -42,10 +42,6 @@ class SaidFiles:
             "stops_seconds": np.array([each.stop_seconds for each in said], dtype=np.float64),
             "texts": np.frombuffer(_lines(transcript), dtype=np.uint8),
         }
-
-    def origin(self, transcript: Transcript) -> dict[str, Any]:
-        """Where it is from, for the record; it decides nothing."""
-        return {"origin": transcript.origin, "language": transcript.language}
 
     def metadata(self, video: Mapping[str, Any], duration_seconds: float, speech: SpeechSource) -> dict[str, Any]:
         """How it is made: of a transcript that is there, or by a recogniser."""

@@ -13,7 +13,7 @@ HEARTBEAT_SECONDS = 10.0
 MOST_LISTENERS = 24
 
 
-async def news(studio: Studio) -> AsyncIterator[str]:
+async def event_stream(studio: Studio) -> AsyncIterator[str]:
     """Everything at first and whenever something changes, until the server goes down."""
     told, quiet = -1, 0.0
     studio.listeners += 1
@@ -22,8 +22,8 @@ async def news(studio: Studio) -> AsyncIterator[str]:
             if studio.jobs.version != told:
                 told, quiet = studio.jobs.version, 0.0
                 jobs = [{**job, "error": studio.line(job["error"])} for job in studio.jobs.plain()]
-                news = {"jobs": jobs, "revisions": studio.states.revisions}
-                yield f"data: {json.dumps(news)}\n\n"
+                event = {"jobs": jobs, "revisions": studio.states.revisions}
+                yield f"data: {json.dumps(event)}\n\n"
             elif quiet >= HEARTBEAT_SECONDS:
                 quiet = 0.0
                 yield ": still here\n\n"

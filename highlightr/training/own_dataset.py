@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from highlightr.datasets import Dataset, Example
 from highlightr.datasets.base import Item
-from highlightr.training.own_data import Labelled
+from highlightr.training.own_data import LabelledItem
 
 
-class Kept(Dataset):
+class OwnDataset(Dataset):
     """Items whose features are here already."""
 
-    def __init__(self, labelled: Sequence[Labelled], streams: Sequence[str]) -> None:
+    def __init__(self, labelled: Sequence[LabelledItem], streams: Sequence[str]) -> None:
         super().__init__("own", (), (), {})
         self._labelled, self._streams = tuple(labelled), streams
 
