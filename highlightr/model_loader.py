@@ -48,7 +48,7 @@ from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.hub import hub_entry, is_on_hub
 from highlightr.zoo.manifest import entry
 from highlightr.zoo.presets import HUB_MODEL, OWN_WEIGHTS
-from highlightr.zoo.records import read_receipt
+from highlightr.zoo.records import read_install_record
 from highlightr.zoo.speech_models import speech_model
 from highlightr.zoo.store import weights_path
 
@@ -185,8 +185,7 @@ def load_models(
 ) -> Models:
     """Find what a preset names, scorers' weights first, so that a missing file is known before any work.
 
-    Args:
-        with_extractors: `False` where features come from files, so that the backbones' weights need not be here.
+    Without extractors, where features come from files, the backbones' weights need not be here.
 
     Raises:
         ConfigError: an unknown extractor, scorer, device, precision or setting; a package that is not installed.
@@ -356,7 +355,7 @@ def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:
         if name.endswith(OWN_WEIGHTS):
             made.append(Weights(Path(name).stem, file_sha256(Path(name)), "the user's own", name))
             continue
-        item, receipt = (hub_entry(name), None) if is_on_hub(name) else (entry(name), read_receipt(name))
+        item, receipt = (hub_entry(name), None) if is_on_hub(name) else (entry(name), read_install_record(name))
         digest = receipt.source_sha256 if receipt else item.sha256 or file_sha256(weights_path(name))
         made.append(Weights(name, digest, item.licence, item.where))
     return tuple(made)

@@ -58,11 +58,7 @@ class SpeechSource:
 
 
 def find_speech(source: Source, file: Path | None, model: str | None, device: str) -> SpeechSource:
-    """Look for what is written, then open a recogniser if one was asked for and nothing is.
-
-    Args:
-        file: a transcript that the caller names.
-        model: of the recogniser, by name or folder; `None`: nothing is recognised.
+    """Look for what is written, or the named file, then open a recogniser if one was asked for and nothing is.
 
     Raises:
         MediaError: the named file cannot be used.

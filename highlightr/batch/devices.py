@@ -29,11 +29,7 @@ class Placement:
 
 
 def place_workers(device: str, workers: int | None) -> tuple[Placement, ...]:
-    """A placement per worker; more workers than GPUs share them in turn.
-
-    Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
-        workers: how many; `None` for one per GPU, or one per two cores on a CPU.
+    """A placement per worker, by default one per GPU or per two cores; more workers than GPUs share them in turn.
 
     Raises:
         ConfigError: an unknown device, or CUDA on a machine that has none.

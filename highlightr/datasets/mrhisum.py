@@ -53,11 +53,7 @@ Truth = tuple[Array, npt.NDArray[np.int64] | None, npt.NDArray[np.bool_] | None]
 
 
 def read_truth(get: Callable[[str, int], Array | None], where: str) -> Truth:
-    """Check the annotation of one video.
-
-    Args:
-        get: from a field's name and its number of axes to the array, `None` where absent.
-        where: starts every error message.
+    """Check the annotation of one video; `get` has a field's array by name and number of axes, or `None`.
 
     Raises:
         ConfigError: no frame scores; change points that are no spans of frames in order.

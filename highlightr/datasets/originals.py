@@ -28,14 +28,10 @@ _LONGEST_TEXT = 1000
 
 
 def clip_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) -> npt.NDArray[np.float64]:
-    """Ratings of 2 s clips from ratings of frames: those of the frame at the middle of each clip.
+    """Ratings of 2 s clips from ratings of frames (num_frames, num_annotators): those at the middle of each clip.
 
     Annotators rated uniform shots of two seconds, so within a clip the ratings do not change, but for rounding of
     the frame rate; the middle is the safest place to read them. A last clip shorter than 2 s is left out.
-
-    Args:
-        frame_ratings: (num_frames, num_annotators).
-        length_seconds: of the video.
 
     Returns:
         (num_clips, num_annotators), num_clips = floor(length / 2), at least 1.

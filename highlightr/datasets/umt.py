@@ -48,11 +48,7 @@ Splits = Mapping[str, Mapping[str, list[str]]]
 
 
 def umt_items(name: str, root: Path, layout: Layout, rejected: Rejected) -> Iterator[Item]:
-    """The items of one part.
-
-    Args:
-        layout: `annotations` is the label file, `split` the part.
-        rejected: gets what cannot be used, and what is in no part.
+    """The items of one part; `rejected` gets what cannot be used, and what is in no part.
 
     Raises:
         ConfigError: files that cannot be read; splits that name no video of the label file.

@@ -72,10 +72,8 @@ def interpolated_average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike)
 def trapezoid_average_precision(ranked_labels: npt.ArrayLike) -> float:
     """Area under the precision-recall curve by the trapezoid rule, starting at precision 1 and recall 0.
 
-    Recall counts only the positives in the list that is given: cut to the first five, it is the top-5 AP.
-
-    Args:
-        ranked_labels: (k,) 0 or 1, best clip first.
+    The best clip comes first. Recall counts only the positives in the list that is given: cut to the first five, it is
+    the top-5 AP.
 
     Returns:
         A fraction; 0 where the list holds no positive.

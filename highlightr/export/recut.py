@@ -53,11 +53,9 @@ class Recut:
 def cut_again(
     file: Path, video: Path | None = None, wanted: SummarizeOptions | None = None, progress: ProgressHook | None = None
 ) -> Recut:
-    """Cut what a receipt, an OTIO file, an EDL or a CSV file says.
+    """Cut what a receipt, an OTIO file, an EDL or a CSV file says, by default from the video that it names.
 
-    Args:
-        video: the source; by default the one that `file` names.
-        wanted: how and where to; the summary is by default ``FILE.cut.mp4`` beside `file`.
+    The summary is by default ``FILE.cut.mp4`` beside the file.
 
     Raises:
         ConfigError: the file cannot be understood, or does not fit the video.

@@ -91,10 +91,7 @@ def cut_clips(
     encoder: EncoderChoice = "libx264",
     progress: Advance | None = None,
 ) -> tuple[CutResult, ...]:
-    """Write each segment as a file of its own; all of them appear, or none.
-
-    Args:
-        names: their names without suffix; by default ``NAME.001`` and so on.
+    """Write each segment as a file of its own, by default ``NAME.001`` and so on; all of them appear, or none.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.

@@ -45,10 +45,7 @@ _NOT_SPEECH = frozenset({"forced", "comment", "lyrics", "karaoke", "descriptions
 
 
 def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcript | None, tuple[str, ...]]:
-    """What is said in the video, where that is written.
-
-    Args:
-        file: one that the caller names; then nothing else is looked at.
+    """What is said in the video, where that is written; if a file is named, nothing else is looked at.
 
     Returns:
         The transcript, or `None`; and sentences about what was there but could not be used.

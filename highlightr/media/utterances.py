@@ -51,11 +51,9 @@ _ABBREVIATION = re.compile(
 
 
 def utterances(spans: Iterable[Cue], duration_seconds: float) -> tuple[Utterance, ...]:
-    """Put spans in order, divide and join them to sentences.
+    """Put cues or words in order, divide and join them to sentences.
 
-    Args:
-        spans: cues or words; those that end before they begin, or lie outside the video, are left out.
-        duration_seconds: of the video.
+    Those that end before they begin, or lie outside the video, are left out.
     """
     return tuple(_sentences(_words(_apart(_cleaned(spans, duration_seconds)))))
 

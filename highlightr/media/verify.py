@@ -172,7 +172,6 @@ class _Trial:
     Where all frames are known, it goes on from one piece to the next as a player does, and nothing may be damaged.
 
     Args:
-        planned: where pieces begin, and whether all their frames are known.
         seen: takes the starts of those that do not decode, and the sizes of those that do.
     """
 

@@ -125,7 +125,6 @@ class Scorer(ABC):
 
         Args:
             features: streams on the grid; absent modalities are absent keys.
-            query: the embedded query, or `None`.
             shots: the video's shots in order, covering it; a scorer may pool evidence over them.
 
         Raises:

@@ -74,9 +74,7 @@ def apply_windows(
 ) -> dict[str, FloatArray]:
     """Score every clip of a video of any length.
 
-    Args:
-        score: called with (start, stop), at most `longest` clips apart; returns arrays (rows, stop - start), the
-            same names and rows each time.
+    `score` is called with (start, stop), at most `longest` clips apart, for arrays (rows, stop - start), always alike.
 
     Returns:
         Name to (rows, num_clips) float32.

@@ -96,10 +96,7 @@ def _logits(class_scores: FloatArray) -> FloatArray:
 
 
 def join_steps(looks: FloatArray) -> npt.NDArray[np.int64]:
-    """Join neighbouring clips bottom-up, always the two whose union adds least variance.
-
-    Args:
-        looks: (T, D), one row per clip.
+    """Join neighbouring clips, rows of `looks` (T, D), bottom-up, always the two whose union adds least variance.
 
     Returns:
         (T - 1,) int64: the step, from 0, at which the border after each clip vanished. Keeping the borders that

@@ -54,11 +54,7 @@ pass the first; of 513 seconds of real clips with sound, 98 % lie above it and 8
 
 
 def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
-    """Take away the sounds that say nothing.
-
-    Args:
-        class_scores: (num_clips, L) in [0, 1], each class on its own.
-        names: the L classes.
+    """Take away the sounds that say nothing from class scores (num_clips, L) in [0, 1].
 
     Returns:
         (num_clips, L) the scores with those classes at 0, and (num_clips,) in [0, 1] how much each clip says.

@@ -70,8 +70,6 @@ def move_to_pauses(
     """Move both edges of a span that lie in speech, together: where one goes limits where the other may.
 
     Args:
-        span: the moment, inside the room and no longer than `longest`.
-        pauses: from `find_pauses` or `pauses_between`.
         speech: the signal; `None` with a transcript.
         shortest: what must be left of the moment.
         longest: how long it may become.

@@ -83,11 +83,7 @@ class OwnResult:
 def train_own(
     data: Path, out: Path, *, features: str = "lite", device: str = "auto", progress: ProgressHook | None = None
 ) -> OwnResult:
-    """Train on a folder of labelled videos and write a preset folder.
-
-    Args:
-        data: videos with ``moments.csv`` or ``scores.csv``.
-        features: the preset whose features and shipped scorers are the start: `lite` or `clip`.
+    """Train on the features of a preset, `lite` or `clip`, and a folder of labelled videos; write a preset folder.
 
     Raises:
         ConfigError: labels that cannot be trained on, with what would be needed. Nothing is written then.

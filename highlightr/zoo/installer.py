@@ -28,9 +28,9 @@ from highlightr.zoo.records import (
     pin,
     pins,
     pins_file,
-    read_receipt,
+    read_install_record,
     weights_folder,
-    write_receipt,
+    write_install_record,
 )
 from highlightr.zoo.store import by_hand, inspect, origin, stored_file
 
@@ -118,7 +118,7 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) ->
 
 
 def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
-    found, receipt = inspect(item, lambda path: digests(path, progress=hook).sha256), read_receipt(item.name)
+    found, receipt = inspect(item, lambda path: digests(path, progress=hook).sha256), read_install_record(item.name)
     if found.path is None or found.state != "ok":
         return None
     made_of = (
@@ -182,7 +182,7 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     if new:
         pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))
     stored = (item.file, found.sha256, found.size_bytes, origin_of_source, target.name, made.sha256, made.size_bytes)
-    write_receipt(InstallRecord(item.name, *stored))
+    write_install_record(InstallRecord(item.name, *stored))
     _sweep(item)
     return Pulled(item.name, target, origin_of_source, found.sha256, fetched=True, newly_pinned=new)
 

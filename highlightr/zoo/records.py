@@ -81,7 +81,7 @@ def pin(name: str, value: Pin) -> None:
         write_json(pins_file(), {**kept, name: asdict(value)})
 
 
-def read_receipt(name: str) -> InstallRecord | None:
+def read_install_record(name: str) -> InstallRecord | None:
     """The receipt of stored weights; `None` if there is none or it cannot be understood, which means: pull again."""
     try:
         return read_json(weights_folder(name) / "receipt.json", InstallRecord)
@@ -89,7 +89,7 @@ def read_receipt(name: str) -> InstallRecord | None:
         return None
 
 
-def write_receipt(receipt: InstallRecord) -> None:
+def write_install_record(receipt: InstallRecord) -> None:
     """Write it beside the weights."""
     write_json(weights_folder(receipt.name) / "receipt.json", asdict(receipt))
 

@@ -18,7 +18,7 @@ from highlightr.core.resources import model_files
 from highlightr.zoo.hub import hub_file, is_on_hub
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.presets import OWN_WEIGHTS
-from highlightr.zoo.records import InstallRecord, Pin, pins, read_receipt, weights_folder
+from highlightr.zoo.records import InstallRecord, Pin, pins, read_install_record, weights_folder
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def inspect(item: WeightsEntry, sha256_of: Callable[[Path], str]) -> Verified:
     Raises:
         WeightsError: a damaged pins file.
     """
-    path, receipt = place(item), read_receipt(item.name)
+    path, receipt = place(item), read_install_record(item.name)
     if path is None or not path.is_file() or (receipt is None and not item.embedded):
         return Verified(item.name, "missing", None, f"the weights {item.name} are missing; {_remedy(item)}")
     why = _stale(item, receipt) if receipt and not item.embedded else ""
@@ -141,7 +141,7 @@ def by_hand(item: WeightsEntry) -> str:
 
 
 def _state(item: WeightsEntry, pinned: Pin | None) -> WeightsState:
-    path, receipt = place(item), read_receipt(item.name)
+    path, receipt = place(item), read_install_record(item.name)
     there = path is not None and path.is_file() and (item.embedded or receipt is not None)
     absent: Literal["missing", "by hand", "to train"] = "missing" if item.urls or item.embedded else "by hand"
     if item.train:

@@ -18,7 +18,7 @@ from highlightr.core.types import Signal, TimeGrid
 from highlightr.features.base import Extracted
 from highlightr.features.cache import FeatureCache
 from highlightr.pipeline import Highlighter
-from highlightr.zoo.records import pins, pins_file, read_receipt, weights_folder
+from highlightr.zoo.records import pins, pins_file, read_install_record, weights_folder
 from tests.mediamaker import made
 
 DEEP = "[" * 100_000
@@ -88,7 +88,7 @@ def test_pins_are_never_ignored_and_receipts_mean_pull_again(
     (weights_folder("net") / "receipt.json").write_text(text, encoding="utf-8")
     with pytest.raises(WeightsError, match=r"cannot read the pins at .*repair the file, or delete it"):
         pins()
-    assert read_receipt("net") is None
+    assert read_install_record("net") is None
 
 
 def _entries(grid: TimeGrid) -> dict[str, Extracted]:

@@ -15,10 +15,10 @@ from highlightr.zoo.records import (
     pin,
     pins,
     pins_file,
-    read_receipt,
+    read_install_record,
     weights_folder,
+    write_install_record,
     write_json,
-    write_receipt,
 )
 
 RECEIPT = InstallRecord("net", "net.pth", "0" * 64, 10, "https://a.example/net.pth", "net.safetensors", "1" * 64, 12)
@@ -49,11 +49,11 @@ def test_damaged_pins_are_an_error(text: str) -> None:
 
 
 def test_a_receipt_comes_back() -> None:
-    assert read_receipt("net") is None
-    write_receipt(RECEIPT)
-    assert read_receipt("net") == RECEIPT
+    assert read_install_record("net") is None
+    write_install_record(RECEIPT)
+    assert read_install_record("net") == RECEIPT
     (weights_folder("net") / "receipt.json").write_text("{}", encoding="utf-8")
-    assert read_receipt("net") is None
+    assert read_install_record("net") is None
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:

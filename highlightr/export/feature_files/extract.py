@@ -107,14 +107,11 @@ def extract_to_files(
     *,
     progress: ProgressHook | None = None,
 ) -> tuple[VideoResult, ...]:
-    """Extract features of many videos into `out`.
+    """Extract features of many videos into `out`; their names without suffix name the outputs, so they must differ.
 
     Each video is decoded once for all extractors that still have something to do. What is said, where it is known, is
     written as the signal `UTTERANCES`. A video that fails does not stop the others. With `progress`, the stage is
     ``extract NAME`` in seconds of video.
-
-    Args:
-        videos: files; their names without suffix name the outputs, so they must differ.
 
     Raises:
         ConfigError: no video or extractor, an unknown or doubled extractor, two videos of one name; one transcript for

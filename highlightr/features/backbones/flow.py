@@ -75,10 +75,7 @@ class OpticalFlow:
         self._pairs = source.network("raft-pairs", (checkpoint,), pairs, codes, sides, batch, f"{updates} updates")
 
     def __call__(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
-        """The flow from each frame to the next.
-
-        Args:
-            frames: (frames, height, width, 3), at least two, sides of at least 128.
+        """The flow from each frame (frames, height, width, 3) to the next; at least two, of sides of at least 128.
 
         Returns:
             (frames - 1, 2, height, width): x and y, pixels.

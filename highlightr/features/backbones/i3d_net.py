@@ -113,14 +113,9 @@ class InceptionI3D(nn.Module):
             setattr(self, name, _Mixed(inputs, widths, port))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Features.
+        """(batch, channels, frames, height, width) in [-1, 1] to (batch, 1024): means over picture, pairs and time.
 
-        Args:
-            x: (batch, channels, frames, height, width) in [-1, 1], at least 10 frames: two steps must be left
-                for the last pooling when time was halved three times.
-
-        Returns:
-            (batch, 1024): means over the picture, of pairs of neighbouring steps, then over time.
+        At least 10 frames: two steps must be left for the last pooling when time was halved three times.
         """
         x = self.conv3d_2c_3x3(self.conv3d_2b_1x1(self.pool_2a(self.conv3d_1a_7x7(x))))
         x = self.pool_3a(x)

@@ -7,7 +7,7 @@ feature maps, before the classifier. Pictures are scaled, cut to the central squ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Unpack
+from typing import TYPE_CHECKING, ClassVar, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +136,14 @@ class _R3D34(_Kinetics):
     protocol: ClassVar[WindowProtocol] = WindowProtocol(
         frames_per_second=25, short_side=112, crop=112, span=16, frames=16
     )
+    shortcut: ClassVar[Literal["A", "B"]]
+    """As `ResNet3D34` has it."""
+
+    @classmethod
+    def _build(cls, source: NetworkSource) -> torch.nn.Module:
+        from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
+
+        return source.open(cls.checkpoints[0], lambda: ResNet3D34(cls.shortcut), without_classifier)
 
 
 class R3D34(_R3D34):
@@ -149,14 +157,9 @@ class R3D34(_R3D34):
     name: ClassVar[str] = "r3d34"
     streams: ClassVar[Mapping[str, int]] = {"r3d34": 512}
     checkpoints: ClassVar[tuple[str, ...]] = ("r3d34-kinetics400",)
+    shortcut = "A"
     mean: ClassVar[Colour] = (114.7748, 107.7354, 99.4750)
     deviation: ClassVar[Colour] = (1.0, 1.0, 1.0)
-
-    @classmethod
-    def _build(cls, source: NetworkSource) -> torch.nn.Module:
-        from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
-
-        return source.open("r3d34-kinetics400", lambda: ResNet3D34("A"), without_classifier)
 
 
 class R3D34Kinetics700(_R3D34):
@@ -168,11 +171,6 @@ class R3D34Kinetics700(_R3D34):
     name: ClassVar[str] = "r3d34-kinetics700"
     streams: ClassVar[Mapping[str, int]] = {"r3d34_kinetics700": 512}
     checkpoints: ClassVar[tuple[str, ...]] = ("r3d34-kinetics700",)
+    shortcut = "B"
     mean: ClassVar[Colour] = (0.4345 * 255, 0.4051 * 255, 0.3775 * 255)
     deviation: ClassVar[Colour] = (0.2768 * 255, 0.2713 * 255, 0.2737 * 255)
-
-    @classmethod
-    def _build(cls, source: NetworkSource) -> torch.nn.Module:
-        from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
-
-        return source.open("r3d34-kinetics700", lambda: ResNet3D34("B"), without_classifier)

@@ -57,7 +57,6 @@ def window_indices(available: int, protocol: WindowProtocol, source_rate: float 
     """Which of a clip's frames make its windows.
 
     Args:
-        available: frames in the clip, at least 1.
         source_rate: of the source, frames per second, where the protocol has a `span_rate`; that rate if not given.
 
     Returns:

@@ -13,12 +13,17 @@ import torch
 from torch import nn
 
 
-class Normalised(nn.Module):
+class _Wrapper(nn.Module):
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+
+class Normalised(_Wrapper):
     """(values - mean) / deviation per channel, for values in [0, 255], then `network` on (batch, 3, ...) float."""
 
     def __init__(self, network: nn.Module, mean: Sequence[float], deviation: Sequence[float]) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation), persistent=False)
 
@@ -35,15 +40,11 @@ FLOW_LIMIT_PIXELS = 20.0
 """Faster motion looks like this."""
 
 
-class CodedFlow(nn.Module):
+class CodedFlow(_Wrapper):
     """Optical flow as I3D was given it, in 8 bit, then the network.
 
     Source: deepmind/kinetics-i3d, issue 61; its upper end, 255.5, rounds to 256, which this keeps.
     """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, flow: torch.Tensor) -> torch.Tensor:
         """(batch, frames, 2, height, width) pixels to (batch, width)."""
@@ -58,12 +59,8 @@ class CodedFlow(nn.Module):
         return (steps * (2 / 255) - 1).transpose(1, 2)
 
 
-class Embedding(nn.Module):
+class Embedding(_Wrapper):
     """The layer of PANNs' networks before the classifier."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, sound: torch.Tensor) -> torch.Tensor:
         """(batch, samples) to (batch, width)."""
@@ -71,12 +68,8 @@ class Embedding(nn.Module):
         return rows
 
 
-class ResNetRows(nn.Module):
+class ResNetRows(_Wrapper):
     """pytorchvideo's residual network but for its head, whose 7 x 7 average is the mean over the picture at 224."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, 3, frames, height, width) to (batch, width)."""
@@ -85,12 +78,8 @@ class ResNetRows(nn.Module):
         return x.mean(dim=(2, 3, 4))
 
 
-class SlowFastRows(nn.Module):
+class SlowFastRows(_Wrapper):
     """Both pathways of pytorchvideo's SlowFast: the frames given are the fast one's, every fourth is the slow one's."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, 3, frames, height, width) to (batch, slow and fast widths)."""

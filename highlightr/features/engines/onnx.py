@@ -85,11 +85,7 @@ def open_network(graph: Graph, threads: int, streams: int, precision: Precision 
 
 
 def open_engine(engine: Engine, graph: Graph, threads: int, calls: int, precision: Precision) -> Run:
-    """A graph of one input and one output.
-
-    Args:
-        calls: how many are expected at once; with onnxruntime, callers bring threads of their own.
-    """
+    """A graph of one input and one output for `calls` at once; with onnxruntime, callers bring threads of their own."""
     if engine == "onnxruntime":
         session = open_session(graph, threads)
         name = session.get_inputs()[0].name

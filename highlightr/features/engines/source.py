@@ -158,11 +158,7 @@ class NetworkSource:
     def open(
         self, checkpoint: str, build: Callable[[], torch.nn.Module], adapt: Callable[[State], State] | None = None
     ) -> torch.nn.Module:
-        """Build a network and fill it from `checkpoint`, a name of the manifest.
-
-        Args:
-            checkpoint: which file; with a seed it tells the networks of one extractor apart.
-            adapt: from the tensors of the file to those of the module, where names or shapes differ.
+        """Build a network and fill it from `checkpoint`; `adapt` renames or reshapes the tensors of its file.
 
         Raises:
             WeightsError: the file was not given, cannot be read, or does not fit the network.
@@ -187,9 +183,7 @@ class NetworkSource:
     def batch(self, most: Mapping[str, int], input_mib: float) -> int:
         """How many inputs run at once: `most` for the type of device, fewer where a GPU has less memory to spare.
 
-        Args:
-            most: ``cpu`` and ``cuda`` to a number of inputs.
-            input_mib: memory that a forward takes for each of them, in single precision.
+        `input_mib` is what a forward takes for each of them, in single precision.
         """
         if self.device == "cpu":
             return most["cpu"]

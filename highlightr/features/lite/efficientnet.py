@@ -152,10 +152,7 @@ class _Extraction(Extraction):
 
 
 def preprocess(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The part of a frame that the model looks at.
-
-    Args:
-        image: (height, width, 3) uint8 RGB of any size.
+    """The part of a frame, (height, width, 3) uint8 RGB of any size, that the model looks at.
 
     Returns:
         (224, 224, 3) uint8: the central 7/8 square, scaled (bicubic, antialiased) unless it has that size.

@@ -15,11 +15,7 @@ _EMULATED = re.compile(rb"\0\0(?=[\0-\3])")
 
 
 class BitReader:
-    """Reads the fields of one NAL unit, behind its header.
-
-    Args:
-        unit: the whole unit, without start code or length.
-        header_bytes: 1 in H.264, 2 in HEVC.
+    """Reads the fields of one NAL unit, without start code or length, behind its header of 1 or, in HEVC, 2 bytes.
 
     Raises:
         ValueError: from every method, where the unit ends too early.

@@ -62,10 +62,7 @@ class ColourPlan:
 def plan_colour(
     picture: PictureFormat, height: int, choice: HdrChoice | None, abilities: Abilities, metadata: HdrMetadata
 ) -> ColourPlan:
-    """Decide.
-
-    Args:
-        choice: what the caller wants done with high dynamic range; `None`: keep it where that is possible.
+    """Decide; by default high dynamic range is kept where that is possible.
 
     Raises:
         CutError: the picture's colours are Dolby's own, or ffmpeg can do nothing with high dynamic range.

@@ -48,11 +48,9 @@ def _read(data: bytes, position: int, count: int, units: list[bytes]) -> int:
 
 
 def avcc(sequences: Sequence[bytes], pictures: Sequence[bytes], shape: Sequence[int]) -> bytes:
-    """The header of an H.264 stream; its lengths have four bytes.
+    """The header of an H.264 stream, the sequence set with the widest profile first; its lengths have four bytes.
 
-    Args:
-        sequences: sequence parameter sets, the one with the widest profile first.
-        shape: of its pictures: format of colour and bits per sample come first.
+    `shape` begins with the format of colour and the bits per sample.
     """
     profile = sequences[0][1]
     constraints, level = 255, 0

@@ -125,11 +125,7 @@ class CutPlan:
 def plan_encode(
     container: InputContainer, source: Source, spans: Sequence[tuple[float, float]], caution: int = 0
 ) -> CutPlan:
-    """Move each boundary to a frame, and find all frames between and how to reach them.
-
-    Args:
-        spans: half-open, in seconds.
-        caution: how many of the faster ways to reach each frame are passed over.
+    """Move each boundary to a frame, and find all frames between; the `caution` fastest ways to them are left out.
 
     Raises:
         CutError: no span has a picture.

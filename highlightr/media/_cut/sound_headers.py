@@ -28,8 +28,7 @@ def is_other_codec(codec: str, found: Format) -> bool:
 def sound_format(codec: str, data: bytes) -> Format | None:
     """The mark of AAC in ADTS, MPEG audio or AC-3; `None` for what has no such header.
 
-    Args:
-        codec: what the container says; packets of another recording may be of another one.
+    `codec` is the container's word: packets of another recording may be of another one.
     """
     if codec not in _CODECS or len(data) < _LEAST_BYTES:
         return None

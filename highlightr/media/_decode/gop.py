@@ -77,11 +77,9 @@ class SharedState:
 
 
 class GopTask:
-    """Packets that decode on their own.
+    """Packets that decode on their own; frames that do not come `after` that time are out of order.
 
-    Args:
-        after: the time that all of its frames have to come after; those that do not are out of order.
-        start: when its first packet is to be shown, if that is known.
+    `start` is when the first one is to be shown, if that is known.
     """
 
     def __init__(

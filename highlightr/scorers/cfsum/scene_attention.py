@@ -46,10 +46,7 @@ _LARGEST_COST = 4.0
 
 
 def border_facts(class_scores: FloatArray, grid: TimeGrid, shots: Sequence[Shot]) -> FloatArray:
-    """What is known about the border after each clip but the last.
-
-    Args:
-        class_scores: (num_clips, L) of a picture classifier, not negative.
+    """What class scores (num_clips, L) of pictures and the shots tell of the border after each clip but the last.
 
     Returns:
         (num_clips - 1, `BORDER_FACTS`) float32: whether a shot boundary lies between the clips' centres, and if so

@@ -72,11 +72,7 @@ _LEAST_REASON = 0.05
 
 
 def salience(features: Features, sound_names: tuple[str, ...]) -> tuple[dict[str, FloatArray], Reasons]:
-    """What stands out per clip.
-
-    Args:
-        features: with any of the streams ``yamnet``, ``audio_dynamics``, ``motion``, ``novelty``.
-        sound_names: names of the classes of ``yamnet``.
+    """What stands out per clip in ``yamnet``, ``audio_dynamics``, ``motion`` and ``novelty``, those that are there.
 
     Returns:
         Parts ``sounds``, ``dynamics``, ``motion`` and ``novelty``, those whose stream is there, each (num_clips,) in
