@@ -42,9 +42,9 @@ EXTRACTORS: dict[str, str] = {
 """Extractor name to ``module:class``."""
 
 TEXT_ENCODERS: dict[str, str] = {
-    "clip": "highlightr.features.backbones.clip:ClipText",
-    "clip-laion": "highlightr.features.backbones.clip:ClipTextLaion",
-    "clip-prompted": "highlightr.features.backbones.clip:ClipTextPrompted",
+    "clip": "highlightr.features.backbones.clip_text:ClipText",
+    "clip-laion": "highlightr.features.backbones.clip_text:ClipTextLaion",
+    "clip-prompted": "highlightr.features.backbones.clip_text:ClipTextPrompted",
     "open-clip": "highlightr.features.backbones.hub_clip:HubText",
     "minilm": "highlightr.features.lite.minilm:MiniLM",
 }

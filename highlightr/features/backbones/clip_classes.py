@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
-from highlightr.features.backbones.clip import FIRST_SCALE, ClipLaion, ClipTextLaion
+from highlightr.features.backbones.clip import FIRST_SCALE, ClipLaion
+from highlightr.features.backbones.clip_text import ClipTextLaion
 from highlightr.features.base import TextEncoder
 from highlightr.features.labels import kept_vectors, label_names
 

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, Query
 from highlightr.features.backbones.base import BackboneOptions
-from highlightr.features.backbones.clip import BATCH_TEXTS, OpenClipText, model_config, open_clip, prompted
+from highlightr.features.backbones.clip import model_config, open_clip
 from highlightr.features.backbones.clip_classes import ClipClasses
+from highlightr.features.backbones.clip_text import BATCH_TEXTS, OpenClipText, prompted
 from highlightr.features.base import TextEncoder, check_query
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest

@@ -1,0 +1,162 @@
+"""CLIP's texts, through open_clip: queries in the space of its pictures (`clip`).
+
+In: a text in English. Out: a `Query` with a row per token, start and end included, and the projected text as a unit
+vector.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from highlightr.core.hashing import file_sha256
+from highlightr.core.types import FloatArray, Query
+from highlightr.features.backbones.clip import (
+    FIRST_SCALE,
+    LAION,
+    LAION_MODEL,
+    OPENAI,
+    OPENAI_MODEL,
+    Clip,
+    open_clip,
+    open_towers,
+)
+from highlightr.features.base import TextEncoder, check_query
+from highlightr.features.engines.source import NetworkSource
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH_TEXTS = 64
+
+PROMPTS = ("{}", "a photo of {}.", "a video of {}.")
+"""What a query of at most `_FEW_WORDS` words is put into; longer ones are sentences already."""
+
+_FEW_WORDS = 3
+
+
+class OpenClipText(TextEncoder):
+    """A text tower of open_clip, opened with the first text, because label vectors are often kept already."""
+
+    longest_tokens: ClassVar[int] = 77
+    packages: ClassVar[tuple[str, ...]] = Clip.packages
+
+    def __init__(self, source: NetworkSource, checkpoint: str, model: str) -> None:
+        self._source, self._checkpoint, self._model = source, checkpoint, model
+        # Label vectors are kept under the hash of the encoder that made them.
+        self.sha256 = f"random, seed {source.seed}" if source.random else file_sha256(source.path(checkpoint))
+        self.logit_scale = math.exp(source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
+
+    @cached_property
+    def _network(self) -> Any:
+        towers = open_towers(self._source, self._checkpoint, self._model)
+        del towers.visual
+        return towers
+
+
+class ClipText(OpenClipText):
+    """Tokens and vector of OpenAI's ViT-B/32: the text of QVHighlights, TVSum and YouTube Highlights in the papers.
+
+    A token's row is the text tower's after its last layer norm, before the projection; the vector is the projected
+    row of the end token, unit length.
+
+    Source: A. Radford et al., ICML 2021; token features as in Moment-DETR and UMT, padding left out.
+    """
+
+    name: ClassVar[str] = "clip"
+    width: ClassVar[int] = 512
+    checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
+    default_model: ClassVar[str] = OPENAI_MODEL
+
+    def __init__(
+        self,
+        *,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        if find_spec("open_clip") is None:
+            open_clip()
+        source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
+        super().__init__(source, self.checkpoints[0], self.default_model)
+
+    def encode(self, text: str) -> Query:
+        """Embed one query.
+
+        Raises:
+            ConfigError: an empty query.
+        """
+        check_query(text)
+        tokens, vectors = self._run(_tokenizer()([text]))
+        return Query(text=text, tokens=tokens[0], vector=vectors[0])
+
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """(len(texts), 512) float32 unit vectors; texts of like length share a batch."""
+        made = np.zeros((len(texts), self.width), dtype=np.float32)
+        if not texts:
+            return made
+        ids = _tokenizer()(list(texts))
+        order = ids.argmax(dim=1).argsort(stable=True)
+        for start in range(0, len(texts), BATCH_TEXTS):
+            batch = order[start : start + BATCH_TEXTS]
+            made[batch.numpy()] = self._run(ids[batch])[1]
+        return made
+
+    def _run(self, ids: torch.Tensor) -> tuple[FloatArray, FloatArray]:
+        """(n, longest, 512) token rows and (n, 512) unit vectors for (n, 77) ids.
+
+        A token sees only those before it, so padding beyond the longest text changes nothing and is left out.
+        """
+        import torch
+
+        network, device = self._network, self._source.device
+        # The end token has the highest number, and padding comes after it.
+        ends = ids.argmax(dim=1)
+        longest = int(ends.max()) + 1
+        with torch.inference_mode():
+            x = network.token_embedding(ids[:, :longest].to(device)) + network.positional_embedding[:longest]
+            rows = network.ln_final(network.transformer(x, attn_mask=network.attn_mask[:longest, :longest]))
+            vectors = rows[torch.arange(len(rows)), ends.to(device)] @ network.text_projection
+            units = torch.nn.functional.normalize(vectors, dim=-1)
+        return rows.cpu().numpy(), units.cpu().numpy()
+
+
+class ClipTextLaion(ClipText):
+    """Tokens and vector of ViT-B/32 trained on LAION-2B; otherwise as `ClipText`."""
+
+    name: ClassVar[str] = "clip-laion"
+    checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
+    default_model: ClassVar[str] = LAION_MODEL
+
+
+class ClipTextPrompted(ClipTextLaion):
+    """ViT-B/32 on LAION-2B for people's queries: a query of few words is the mean of the captions it could stand in.
+
+    Source: A. Radford et al., ICML 2021, section 3.1.4: names alone are rare among captions; prompts are averaged.
+    """
+
+    name: ClassVar[str] = "clip-prompted"
+
+    def encode(self, text: str) -> Query:
+        """Embed one query; errors as for `ClipText.encode`."""
+        query = super().encode(text)
+        mean = self.vectors(prompted(text)).mean(axis=0)
+        return replace(query, vector=mean / np.linalg.norm(mean))
+
+
+def prompted(text: str) -> list[str]:
+    """The captions that a query could stand in: `PROMPTS` for one of few words, else itself."""
+    return [prompt.format(text.strip()) for prompt in PROMPTS] if len(text.split()) <= _FEW_WORDS else [text]
+
+
+@cache
+def _tokenizer() -> Any:
+    # The vocabulary comes with open_clip; both models share it.
+    return open_clip().get_tokenizer(LAION_MODEL)
