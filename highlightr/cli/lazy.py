@@ -5,15 +5,19 @@ In: a table of names, modules and help lines. Out: a Typer group that lists them
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from highlightr.cli.choices import HELP_OPTIONS
+
+_NARROW = 100
+"""Columns below which a table of options leaves a fifth of a line to their help, and cuts long names off."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Home:
         """Import the module and build the command."""
         found = getattr(import_module(self.module), self.attribute)
         if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS)
+            single = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, rich_markup_mode=_help_style())
             single.command(self.name)(found)
             found = single
         command = typer.main.get_command(found)
@@ -51,6 +55,11 @@ class _Later(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Import the command; what parses the arguments, and is invoked afterwards, is the command itself."""
         return self._home.load().make_context(info_name, args, parent=parent, **extra)
+
+
+def _help_style() -> Literal["rich"] | None:
+    """A table in a wide terminal, plain text in a narrow one."""
+    return "rich" if shutil.get_terminal_size().columns >= _NARROW else None
 
 
 def group_of(homes: Sequence[Home]) -> type[TyperGroup]:

@@ -32,6 +32,9 @@ FLAGS = {
 METAVARS = {"margin": "BEFORE[,AFTER]", "range": "FROM-TO", "exclude": "FROM-TO"}
 """Options whose text is read by `highlightr.options`."""
 
+LONGEST_METAVAR = 24
+"""Columns: a longer list of choices, all of which the help names, would leave less room for every option's help."""
+
 REPEATED = ("range", "exclude", "export")
 
 
@@ -108,7 +111,8 @@ def _without_none(accepted: Any) -> Any:
 
 
 def _metavar(name: str, accepted: Any) -> str | None:
-    return "|".join(get_args(accepted)) if get_origin(accepted) is Literal else METAVARS.get(name)
+    choices = "|".join(get_args(accepted)) if get_origin(accepted) is Literal else ""
+    return METAVARS.get(name) or (choices if len(choices) <= LONGEST_METAVAR else "NAME") or None
 
 
 def _completion(hint: Any) -> Complete | None:

@@ -36,7 +36,10 @@ def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
         loaded = printed.stdout.partition("LOADED ")[2]
         assert loaded.startswith("[] ")
         names = set(re.findall(r"'([\w.]+)'", loaded))
-        assert names <= {"highlightr.core", *(f"highlightr.core.{name}" for name in ("errors", "stop", "text"))}
+        assert names <= {
+            "highlightr.core",
+            *(f"highlightr.core.{name}" for name in ("allocator", "errors", "stop", "text")),
+        }
         assert "highlightr" in printed.stdout
 
 

@@ -199,3 +199,15 @@ def test_columns_are_counted_as_rich_counts_them(text: str) -> None:
     pieces = in_columns(text, 7)
     assert "".join(pieces) == text
     assert all(cell_len(piece) <= 7 for piece in pieces)
+
+
+def test_help_names_every_option_whole_and_is_no_column_of_single_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run(capsys, monkeypatch, "summarize", "--help", columns=COLUMNS).out
+    assert "…" not in shown
+    assert "--merge-gap-seconds" in shown
+    assert "`h264_videotoolbox`" in shown
+    assert not too_wide(shown)
+    assert len(shown.splitlines()) < 150
+    assert "╭" in run(capsys, monkeypatch, "summarize", "--help", columns=120).out
