@@ -154,7 +154,7 @@ class _Pass:
         }
         for kind, count in damaged.items():
             if count:
-                _logger.warning("%s: %d damaged %s packets or frames were left out", self._source.path, count, kind)
+                _logger.warning("%s: damaged %s packets or frames left out: %d", self._source.path, kind, count)
 
 
 def _filtered(

@@ -249,3 +249,39 @@ def test_sound_stays_in_place_whatever_its_rate(rates: tuple[int, ...], tmp_path
     clicks = _clicks(_mixed(tmp_path / "plain.mkv", 48_000).path)
     assert len(clicks) >= 9
     assert _clicks(_mixed(tmp_path / "rates.mkv", *rates).path) == pytest.approx(clicks, abs=0.003)
+
+
+@pytest.mark.parametrize("streams", ["0", "0:v"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_file_that_is_still_being_copied(suffix: str, streams: str, tmp_path: Path) -> None:
+    whole, path = tmp_path / f"whole{suffix}", tmp_path / f"half{suffix}"
+    run_ffmpeg(
+        ["-i", f"file:{_base()}", "-map", streams, *X264, "-c:a", "aac", "-movflags", "+faststart", f"file:{whole}"]
+    )
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    source = probe(path)
+    notes = _cut(source, [(1.0, 2.0)], tmp_path / "cut.mp4").notes
+    promised = f"The file ends at {source.duration_seconds:.1f} s, and its header promises 12.4 s: it was cut off"
+    assert [note for note in notes if note.startswith(promised)]
+    assert not any("sound goes on" in note for note in notes)
+    assert not any("promises" in note for note in _cut(probe(whole), [(1.0, 2.0)], tmp_path / "other.mp4").notes)
+
+
+def test_captions_that_stay_after_the_last_picture_are_no_file_that_was_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "long.srt").write_text("1\n00:00:01,000 --> 00:00:20,000\nThe end.\n")
+    path = tmp_path / "long.mkv"
+    run_ffmpeg(
+        [
+            "-i",
+            f"file:{_base()}",
+            "-i",
+            f"file:{tmp_path / 'long.srt'}",
+            "-map",
+            "0:v",
+            "-map",
+            "1",
+            *X264,
+            f"file:{path}",
+        ]
+    )
+    assert not any("promises" in note for note in _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes)

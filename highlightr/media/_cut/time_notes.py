@@ -6,6 +6,7 @@ In: an open source. Out: sentences.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +59,46 @@ def _edges(container: InputContainer, source: Source, index: FrameIndex | None) 
     if first > _WORTH_SAYING_SECONDS:
         yield f"The picture begins at {float(first):.1f} s; what is heard before it is left out."
     span = _sound_span(container, source) if index is None else _indexed_sound_span(index)
+    begin, end = span or (Fraction(0), Fraction(0))
+    promised = Fraction(0) if index is not None else max(end, _promised_seconds(container, source))
+    if promised - Fraction(source.duration_seconds) > _WORTH_SAYING_SECONDS:
+        read = _read_seconds(container, Fraction(source.duration_seconds))
+        end = min(end, read)
+        if promised - read > _WORTH_SAYING_SECONDS:
+            yield (
+                f"The file ends at {float(read):.1f} s, and its header promises {float(promised):.1f} s: it was cut "
+                "off, or is still being copied."
+            )
     if not source.audio_tracks or span is None:
         return
-    begin, end = span
     if begin > _WORTH_SAYING_SECONDS:
         yield f"The sound begins at {float(begin):.1f} s; before that there is silence."
     later = float(end) - source.duration_seconds
     if later > _WORTH_SAYING_SECONDS:
         yield f"The sound goes on for {later:.1f} s after the last picture; that part is left out."
+
+
+def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
+    """The length of the pictures by the track's header, or of the file where that does not tell, as in Matroska."""
+    stream: Any = container.streams[source.video.index]
+    if not stream.duration:
+        captions = container.streams.subtitles  # One may stay longer than there are pictures.
+        return Fraction(0 if captions else container.duration or 0, 1_000_000)
+    stop: Fraction = ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
+    return stop - start_seconds(container)
+
+
+def _read_seconds(container: InputContainer, seconds: Fraction) -> Fraction:
+    """The end of the last packet that is there, of those from a time on: a file may break off before it."""
+    import av
+
+    zero, ends = start_seconds(container), [seconds]
+    with suppress(av.FFmpegError):
+        container.seek(int((seconds + zero) * 1_000_000))
+        for packet in packets(container, *container.streams.video, *container.streams.audio):
+            if packet.pts is not None:
+                ends.append((packet.pts + (packet.duration or 0)) * Fraction(packet.time_base) - zero)
+    return max(ends)
 
 
 def _indexed_sound_span(index: FrameIndex) -> tuple[Fraction, Fraction] | None:
