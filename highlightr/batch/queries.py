@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 
 from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.core.errors import ConfigError
+from highlightr.core.tables import table_reader
 from highlightr.options import ALIASES, SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 
@@ -66,7 +67,7 @@ def read_queries(path: Path) -> tuple[QueryRow, ...]:
 
 
 def _csv_lines(file: Iterable[str], path: Path) -> Iterator[tuple[object, str]]:
-    reader = csv.DictReader(file)
+    reader = table_reader(file)
     names = [name.strip() for name in reader.fieldnames or ()]
     if not set(COLUMNS) <= set(names):
         raise ConfigError(f"{path}: the first line must name the columns {' and '.join(COLUMNS)}")

@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.tables import table_reader
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.datasets.base import Item, Problem
 
@@ -123,7 +124,7 @@ def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[_Row]:
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
+            reader = table_reader(file, strict=True)
             _check_columns(table, list(reader.fieldnames or ()))
             for fields in reader:
                 row = _row(fields, f"{table.name}, line {reader.line_num}", table, videos, problems)

@@ -61,6 +61,14 @@ def test_videos_without_a_row_get_the_query_for_all(folder: Path, tmp_path: Path
     assert [job.query for job in jobs] == ["a dog", "else", "else"]
 
 
+def test_rows_that_a_spreadsheet_saved_with_semicolons(folder: Path, tmp_path: Path) -> None:
+    queries = tmp_path / "q.csv"
+    queries.write_text('video;query;duration;range\na.mp4;a cat, asleep;2,5;"0:00-0:01; 2-3"\n')
+    (job, *_) = plan_jobs([folder], tmp_path / "out", queries=queries)
+    assert job.query == "a cat, asleep"
+    assert job.options["duration"] == 2.5
+
+
 def test_rows_alone_name_the_videos(folder: Path, tmp_path: Path) -> None:
     queries = folder / "q.jsonl"
     queries.write_text('{"video": "deep/b.mp4", "query": "one"}\n{"video": "deep/b.mp4", "query": "two"}\n')

@@ -50,6 +50,12 @@ def test_plain_moments(tmp_path: Path) -> None:
     assert "names it" in reasons["c.mp4"]
 
 
+def test_a_table_with_semicolons_and_decimal_commas(tmp_path: Path) -> None:
+    text = "file;start_seconds;stop_seconds;score\r\na.mp4;0;2,5;0,25\r\n"
+    (item,) = plain(plain_folder(tmp_path, "scores.csv", text)).items
+    assert item.spans == ((0.0, 2.5, 0.25),)
+
+
 def test_plain_scores_hold_until_the_next(tmp_path: Path) -> None:
     text = "\ufefffile,start_seconds,score\na.mp4,2,0.8\na.mp4,0,0.1\nsub/b.mp4,1,0.4\n"
     dataset = plain(plain_folder(tmp_path, "scores.csv", text))

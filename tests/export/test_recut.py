@@ -130,6 +130,14 @@ def test_without_a_receipt_the_summary_alone_is_written(made: Path, tmp_path: Pa
     assert names == ["01 0-01 One.mp4", "02 0-04 Two.mp4"]
 
 
+def test_a_table_that_a_spreadsheet_saved_with_decimal_commas(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "cuts.csv"
+    file.write_text("\ufeffstart_seconds;stop_seconds;title\r\n0:01;2,0;One\r\n4,5;5;Two, three\r\n", newline="")
+    again = cut_again(file, made.with_name("my holiday.mp4"), SummarizeOptions())
+    assert _numbers(tmp_path / "cuts.cut.mp4") == [*range(30, 60), *range(135, 150)]
+    assert [segment.title for segment in again.segments] == ["One", "Two, three"]
+
+
 def test_the_receipt_of_another_video_is_not_used(made: Path, tmp_path: Path) -> None:
     other = make_video(tmp_path / "other.mp4", times=frame_times(8.0, NTSC), size=(160, 96))
     again = cut_again(made, other, SummarizeOptions(output=tmp_path / "again.mp4"))

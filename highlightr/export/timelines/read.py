@@ -7,7 +7,6 @@ noted.
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
+from highlightr.core.tables import table_reader
 from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
@@ -114,7 +114,7 @@ def _counted(text: str) -> str:
 
 
 def _from_csv(path: Path) -> Edit:
-    rows = list(csv.DictReader(_text(path).splitlines()))
+    rows = list(table_reader(_text(path).splitlines()))
     if not rows or not {"start_seconds", "stop_seconds"} <= set(rows[0]):
         raise ConfigError(f"{path}: the first line must name the columns start_seconds and stop_seconds, rows follow")
     spans = tuple(_row(row, f"{path}, row {number}") for number, row in enumerate(rows, start=1))

@@ -1,0 +1,38 @@
+"""Tables as spreadsheets save them: with commas between cells, or with semicolons or tabs where numbers have commas."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+_DELIMITERS = ",;\t"
+
+_DECIMAL_COMMA = re.compile(r"([\d:]*\d),(\d+)")
+"""Of a number or a time, which is the whole cell."""
+
+
+def table_reader(lines: Iterable[str], *, strict: bool = False) -> csv.DictReader[str]:
+    """A reader for the delimiter that the head line has; where that is no comma, ``1,5`` is read as ``1.5``.
+
+    Args:
+        lines: of the file, the head first.
+        strict: raise `csv.Error` where quotation marks are wrong.
+    """
+    rest = iter(lines)
+    head = next(rest, "")
+    delimiter = max(_DELIMITERS, key=head.count)
+    whole = chain([head], rest if delimiter == "," else _with_points(rest, delimiter))
+    return csv.DictReader(whole, delimiter=delimiter, strict=strict)
+
+
+def _with_points(lines: Iterable[str], delimiter: str) -> Iterator[str]:
+    """Cells that are numbers with a decimal comma get a point; others stay, quoted or not."""
+    for line in lines:
+        body = line.rstrip("\r\n")
+        cells = (
+            _DECIMAL_COMMA.sub(r"\1.\2", cell) if _DECIMAL_COMMA.fullmatch(cell) else cell
+            for cell in body.split(delimiter)
+        )
+        yield delimiter.join(cells) + line[len(body) :]
