@@ -97,6 +97,9 @@ class SummarizeOptions:
         if unknown:
             known_formats = ", ".join(get_args(TimelineFormat))
             raise ConfigError(f"export knows no format {unknown[0]!r}; there are {known_formats}")
+        overwrite: object = self.overwrite
+        if not isinstance(overwrite, bool):  # A text such as "no" would be true, and cost a file.
+            raise ConfigError(f"overwrite must be True or False, got {overwrite!r}")
         if self.transcribe is not None:
             check_speech_model(self.transcribe)
         track = self.audio_track

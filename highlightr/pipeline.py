@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.device import Precision
-from highlightr.core.errors import NothingToScoreError
+from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source, Summary, TimeGrid, Transcript
@@ -123,6 +123,8 @@ class Highlighter:
         rest is decoded.
         """
         how = SelectionOptions(detector=detector, analysis=analysis)
+        if isinstance(queries, str):  # A sequence of letters.
+            raise ConfigError(f"queries are a list of texts, got {queries!r}; for one: Highlighter.analyse")
         if transcribe is not None:
             check_speech_model(transcribe)
         with self._encoding(Path(video), queries) as encoding:

@@ -68,6 +68,7 @@ def test_spans(value: Any, spans: tuple[tuple[float, float], ...]) -> None:
         ({"threshold": 1.5}, r"threshold must be a score in \[0, 1\]"),
         ({"min_seconds": "3"}, "min_seconds must be float.*, got '3'"),
         ({"fill": "yes"}, "fill must be bool"),
+        ({"overwrite": "no"}, "overwrite must be True or False, got 'no'"),
         ({"max_clips": 2.5}, "max_clips must be int"),
         ({"order": "name"}, "order must be"),
         ({"cut": "smartly"}, "cut must be auto or exact or"),

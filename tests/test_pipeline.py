@@ -113,6 +113,16 @@ def test_the_papers_scorers_run_from_video_to_summary(
     assert "random weights" in summary.outputs["report"].read_text().lower()
 
 
+def test_what_is_no_query_is_told_from_one(highlighter: Highlighter, demo: Path) -> None:
+    for query in (["a cat", "a rocket"], 5):
+        with pytest.raises(ConfigError, match="a query is text"):
+            highlighter.summarize(demo, query)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="queries are a list of texts, got 'dog'"):
+        highlighter.analyse_queries(demo, "dog")
+    with pytest.raises(ConfigError, match="a query is text"):
+        highlighter.analyse_queries(demo, [b"dog"])  # type: ignore[list-item]
+
+
 def test_a_query_that_a_scorer_cannot_use_is_not_ignored_in_silence(demo: Path) -> None:
     analysis = Highlighter.from_preset("davihd-debug", device="cpu").analyse(demo, "a cat")
     assert "The query was ignored: davihd scores without a query." in analysis.scores.notes

@@ -81,6 +81,9 @@ class BatchOptions:
             raise ConfigError(f"no engine {self.engine!r}; there are {', '.join(get_args(Engine))}")
         if self.address is not None and self.engine != "ray":
             raise ConfigError("an address belongs to the engine ray; add --engine ray")
+        for name in ("cache", "overwrite", "allow_private"):
+            if not isinstance(getattr(self, name), bool):  # A text such as "no" would be true.
+                raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in OWN_OUTPUTS:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")

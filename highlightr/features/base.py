@@ -178,12 +178,14 @@ def expect(item: Item, kind: type[ItemT], owner: str) -> ItemT:
     return item
 
 
-def check_query(text: str) -> None:
-    """Refuse a query that says nothing.
+def check_query(text: object) -> None:
+    """Refuse a query that is no text, or says nothing.
 
     Raises:
         ConfigError: that.
     """
+    if not isinstance(text, str):
+        raise ConfigError(f"a query is text, got {text!r}; for several: Highlighter.analyse_queries")
     if not text.strip():
         raise ConfigError("the query is empty: say what to look for, or leave the query out")
     if not any(letter.isalnum() or unicodedata.category(letter) == "So" for letter in text):  # CLIP knows emoji.

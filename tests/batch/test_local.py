@@ -196,6 +196,7 @@ def test_bad_requests_are_said_before_any_work(videos: Path, tmp_path: Path, opt
         ({"summarize": {"output": "x"}}, "not an option of a batch"),
         ({"summarize": {"nosuch": 1}}, "no option named"),
         ({"precision": "fp8"}, "precision must be fp32"),
+        ({"allow_private": "no"}, "allow_private must be True or False, got 'no'"),
         ({"workers": 0}, "workers must be at least 1"),
         ({"retries": -1}, "retries must be"),
         ({"stall_seconds": float("nan")}, "stall_seconds must be"),
