@@ -1,8 +1,8 @@
 """What is said in a video, from where it is written already.
 
 In: a probed source, and a file that the caller may name. Out: a `Transcript` from that file, from a subtitle file
-beside the video (`NAME.srt`, `NAME.vtt`, `NAME.LANG.srt`), or from a text track inside it, in this order; or none. A
-file that the caller names must be readable; one that is merely there is passed over with a note.
+beside the video (`NAME.srt`, `NAME.mp4.srt`, `NAME.LANG.srt`, or `.vtt`), or from a text track inside it, in this
+order; or none. A file that the caller names must be readable; one that is merely there is passed over with a note.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media.subtitles import Cue, read_subtitles
 from highlightr.media.utterances import cues, utterances
+from highlightr.media.video_files import VIDEO_SUFFIXES
 from highlightr.media.whisper_json import read_whisper_json
 
 _logger = logging.getLogger(__name__)
@@ -101,8 +102,12 @@ def _most_letters(duration_seconds: float) -> float:
 
 def _language(path: Path) -> str | None:
     """The code at the end of the file's name."""
-    _, _, code = path.stem.rpartition(".")
-    return code.lower() if code != path.stem and _LANGUAGE.fullmatch(code) else None
+    return code if (code := Path(path.stem).suffix[1:].lower()) and _is_language(code) else None
+
+
+def _is_language(code: str) -> bool:
+    """Whether this is a language's code and no video's suffix, as in ``talk.mov.srt``."""
+    return bool(_LANGUAGE.fullmatch(code)) and f".{code.lower()}" not in VIDEO_SUFFIXES
 
 
 def sidecars(video: Path) -> list[Path]:
@@ -120,8 +125,10 @@ def sidecars(video: Path) -> list[Path]:
             continue
         if not code:
             found.append((0, name, path))
-        elif _LANGUAGE.fullmatch(code[1:]):
-            found.append((1 if _is_english(code[1:]) else 2, name, path))
+        elif code.lower() == video.suffix.lower():
+            found.append((1, name, path))
+        elif _is_language(code[1:]):
+            found.append((2 if _is_english(code[1:]) else 3, name, path))
     return [path for _, _, path in sorted(found)]
 
 

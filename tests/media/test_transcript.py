@@ -73,6 +73,18 @@ def test_languages_are_told(video: Path, tmp_path: Path) -> None:
     assert transcript.utterances == (Utterance(0.0, 0.9, "Guten Tag."),)
 
 
+def test_a_name_that_has_the_videos_suffix_too(video: Path, tmp_path: Path) -> None:
+    os.link(video, mov := video.with_suffix(".MOV"))
+    for name in ("talk [1].mov.srt", "talk [1].mkv.srt"):
+        (tmp_path / name).write_text(srt(f"Of {name}."), encoding="utf-8")
+    assert origin(video) is None
+    transcript, _ = find_transcript(probe(mov))
+    assert transcript is not None
+    assert (transcript.origin, transcript.language) == ("talk [1].mov.srt", None)
+    (tmp_path / "talk [1].mp4.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:00.900\nSaid.\n", encoding="utf-8")
+    assert origin(video) == "talk [1].mp4.vtt"
+
+
 def test_a_broken_file_beside_the_video_costs_a_note(video: Path, tmp_path: Path) -> None:
     (tmp_path / "talk [1].srt").write_bytes(b"\0\1\2")
     (tmp_path / "talk [1].en.srt").mkdir()
