@@ -64,14 +64,16 @@ def ffmpeg_path() -> str:
             raise CutError(f"HIGHLIGHTR_FFMPEG names {named}, which is not a program; correct or unset it")
         return named
     system, bundled = shutil.which("ffmpeg"), _bundled()
-    generation = _generation(system) if system else None
-    if system and generation and (generation >= av_generation() or not bundled):
+    if system and _is_new_enough(system, bundled) and _encodes_h264(system):
         return system
     if bundled is None:
         raise CutError("no usable ffmpeg with libx264; install ffmpeg or the imageio-ffmpeg package")
-    if system and generation and generation > (_generation(bundled) or 0):
-        return system
     return bundled
+
+
+def _is_new_enough(system: str, bundled: str | None) -> bool:
+    generation = _generation(system) or 0
+    return bundled is None or generation >= av_generation() or generation > (_generation(bundled) or 0)
 
 
 def av_generation() -> int:
@@ -209,12 +211,20 @@ def _version(program: str) -> str:
 
 @cache
 def _generation(program: str) -> int | None:
-    """Major version of its libavformat, if it encodes H.264."""
+    """Major version of its libavformat."""
     try:
         match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
-        return int(match[1]) if match and " libx264 " in _asked(program, "-encoders") else None
+        return int(match[1]) if match else None
     except CutError:
         return None
+
+
+@cache
+def _encodes_h264(program: str) -> bool:
+    try:
+        return " libx264 " in _asked(program, "-encoders")
+    except CutError:
+        return False
 
 
 @cache
