@@ -70,7 +70,7 @@ def one_video(places: Sequence[str], command: str) -> Path:
     """The video of a command that takes one.
 
     Raises:
-        ConfigError: several, a query beside it, or an address; with what to run instead.
+        ConfigError: several, a query beside it, a folder, or an address; with what to run instead.
     """
     if len(places) > 1:
         files = [place for place in places if is_address(place) or Path(place).exists()]
@@ -82,6 +82,9 @@ def one_video(places: Sequence[str], command: str) -> Path:
             f"{command} takes one video and got {len(places)}; for many: highlightr batch VIDEO… OUTPUT_DIR; a query "
             "goes behind -q"
         )
+    if Path(places[0]).is_dir():
+        many = f"highlightr batch {shlex.quote(places[0])} OUTPUT_DIR"
+        raise ConfigError(f"{places[0]}: a directory; give one video file, or for all in it: {many}")
     if is_address(places[0]):
         raise ConfigError(
             f"{command} takes a file of this machine, not an address: fetch it first (a page such as YouTube's is no "

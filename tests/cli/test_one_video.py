@@ -50,6 +50,17 @@ def test_a_query_beside_the_video_is_shown_its_place(
     assert ended.err.endswith(f"a query goes behind -q: highlightr {command} 'my v.mp4' -q 'a dog'\n")
 
 
+@pytest.mark.parametrize("command", ["summarize", "score"])
+def test_a_folder_is_shown_the_command_for_many(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my videos").mkdir()
+    ended = run(capsys, monkeypatch, command, "my videos")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith("for all in it: highlightr batch 'my videos' OUTPUT_DIR\n")
+
+
 @pytest.mark.parametrize("command", [("summarize", "v.mp4"), ("batch", "v.mp4", "out")], ids=lambda each: each[0])
 def test_a_second_query_is_not_lost(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
