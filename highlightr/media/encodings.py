@@ -16,6 +16,8 @@ from highlightr.core.language import language_chances
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """What a file in UTF-16 begins with."""
 
+_HEAD_BYTES = 1_000
+
 _WINDOWS = {
     "cp1252": "af ca cy da de en es eu fi fo fr fy ga gl is it la lb nl nn no oc pt sv",
     "cp1250": "bs cs hr hu pl ro sk sl sr",
@@ -35,7 +37,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def decoded(data: bytes, path: Path) -> str:
-    """UTF-16 with its mark, UTF-8 even where a few bytes are broken, or else what Windows writes in Latin letters.
+    """UTF-16, UTF-8 even where a few bytes are broken, or else what Windows writes in Latin letters.
 
     Raises:
         MediaError: it is in another encoding; `path` is named.
@@ -43,6 +45,8 @@ def decoded(data: bytes, path: Path) -> str:
     try:
         if data.startswith(_UTF_16):
             return data.decode("utf-16")
+        if b"\0" in (head := data[:_HEAD_BYTES]):  # UTF-16 without its mark: of most letters one byte is zero.
+            return data.decode("utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
         text = data.decode("utf-8-sig", "replace")
         if 10 * text.count("\ufffd") <= len(text) - len(text.encode("ascii", "ignore")):
             return text

@@ -45,7 +45,7 @@ def test_styles_stay_where_they_can(tmp_path: Path) -> None:
     assert cut.cues == (Cue(0.0, 1.0, "slanted"),)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_encodings(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "in.srt"
     path.write_bytes("1\r\n00:00:01,000 --> 00:00:03,000\r\nSüß é\r\n".encode(encoding))
