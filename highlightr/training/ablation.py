@@ -67,8 +67,9 @@ def ablate(
     """
     chosen = config if isinstance(config, TrainConfig) else load_config(config)
     rows = _rows(chosen, tables)  # every row is checked before the first is run
-    for _, parts in () if allow_missing else divided(chosen.data, Path(data), folds):
-        parts.check_test(Path(data))
+    if not allow_missing:
+        for _, parts in divided(chosen.data, Path(data), folds):
+            parts.check_test(Path(data))
     folder = fresh_folder(out, f"{chosen.name}-ablation")
     queries = Queries(open_text_encoder(chosen.text) if chosen.text else None)
 

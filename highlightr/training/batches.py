@@ -52,9 +52,8 @@ class Queries:
         item = example.item
         if item.query is None:
             raise ConfigError(f"example {item.key!r} has no query, and the scorer needs one")
-        if example.tokens is not None:
-            vector = example.tokens.mean(0)
-            return Query(item.query, example.tokens, vector / max(float(np.linalg.norm(vector)), 1e-12))
+        if (own := example.own_query) is not None:
+            return own
         if item.query not in self._known:
             if self._encoder is None:
                 raise ConfigError(

@@ -13,12 +13,9 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
 from highlightr.core.errors import ConfigError, DecodeError, MediaError
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import Query
-from highlightr.datasets import Dataset, Example, open_dataset, plain
+from highlightr.datasets import Dataset, open_dataset, plain
 from highlightr.datasets.extracted import extracted_layout
 from highlightr.datasets.plain import PlainDataset, PlainItem, has_table
 from highlightr.evaluation.base import Case, Report
@@ -123,20 +120,12 @@ def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, not
         models.check_query(text)
         shots = find_shots(features, "cheap") if FRAME_CHANGE in features.signals else ()
         without_shots |= not shots
-        scores = models.score(features, text, _query(models, example) or encode(text), shots)
+        own = example.own_query if models.takes_query(text) else None
+        scores = models.score(features, text, own or encode(text), shots)
         yield Case.of(example.item, scores.values)
         progress("score", index + 1, len(dataset))
     if without_shots and dataset.name == "plain":
         notes.append(NO_SHOTS)
-
-
-def _query(models: Models, example: Example) -> Query | None:
-    """From the data set's own tokens, where it brings them and the scorer takes a query."""
-    text = example.item.query
-    if text is None or example.tokens is None or not models.takes_query(text):
-        return None
-    vector = example.tokens.mean(axis=0)
-    return Query(text, example.tokens, vector / max(float(np.linalg.norm(vector)), 1e-12))
 
 
 def _remarks(problems: int, first: str) -> list[str]:

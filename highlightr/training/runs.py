@@ -85,8 +85,9 @@ def train(
         known = f"there are folds 0 to {folds - 1} of {folds}" if folds else "there are no folds: set folds too"
         raise ConfigError(f"{known}; got {list(only_folds)}")
     divisions = list(divided(chosen.data, Path(data), folds))
-    for _, parts in () if allow_missing else divisions:
-        parts.check_test(Path(data))
+    if not allow_missing:
+        for _, parts in divisions:
+            parts.check_test(Path(data))
     plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": chosen.as_mapping()}
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:

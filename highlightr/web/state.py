@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -151,11 +151,6 @@ def parse_state(content: bytes, where: str) -> StudioState:
         plain = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ConfigError(f"{where}: not JSON: {error}") from error
-    return state_from_plain(plain, where)
-
-
-def state_from_plain(plain: Any, where: str) -> StudioState:
-    """A state from plain JSON types; errors as for `parse_state`."""
     try:
         return msgspec.convert(plain, StudioState)
     except (ConfigError, msgspec.ValidationError) as error:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.core.errors import OutputError
+from highlightr.core.errors import ConfigError, MediaError, OutputError
 from highlightr.core.files import (
     file_lock,
     home_folder,
     make_folder,
     read_at_most,
+    read_limited,
     remove_abandoned,
     staging_folder,
     whole_file,
@@ -200,6 +201,16 @@ def test_no_more_is_read_than_may_be(tmp_path: Path) -> None:
     assert read_at_most(path, 4) is None
     with pytest.raises(FileNotFoundError):
         read_at_most(tmp_path / "gone", 5)
+
+
+def test_a_reader_refuses_a_file_in_its_own_class(tmp_path: Path) -> None:
+    path = tmp_path / "long.srt"
+    path.write_bytes(bytes(2**20 + 1))
+    with pytest.raises(MediaError, match=r"long\.srt: larger than 1 MiB"):
+        read_limited(path, 2**20, MediaError)
+    with pytest.raises(ConfigError, match=r"gone: cannot be read \(No such file"):
+        read_limited(tmp_path / "gone", 2**20)
+    assert len(read_limited(path, 2**20 + 1)) == 2**20 + 1
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file here")
