@@ -188,7 +188,8 @@ class Network:
         import torch
 
         torch.set_num_threads(1)
-        self._network = open_extractor("transnetv2", clip_seconds=1.0).extractor
+        self._network = open_extractor("transnetv2", clip_seconds=1.0)
+        self._network.load()
 
     def __call__(self, path: Path, items: Sequence[Thumbnail], duration: float) -> list[float]:
         return boundaries(shots_from_probability(self.probabilities(items, duration), duration))

@@ -1,8 +1,8 @@
 """The data that flows from a video to its summary.
 
-Plain frozen dataclasses of numbers and numpy arrays: no file access, no models. Every span of time is
-half-open, ``[start_seconds, stop_seconds)``. Time zero is the container's first timestamp, which is also the
-zero that ffmpeg seeks from, so a time found here can be cut without conversion.
+Plain frozen dataclasses of numbers and numpy arrays: no models, and no file is looked at but by `Source.unchanged`.
+Every span of time is half-open, ``[start_seconds, stop_seconds)``. Time zero is the container's first timestamp, which
+is also the zero that ffmpeg seeks from, so a time found here can be cut without conversion.
 """
 
 from __future__ import annotations
