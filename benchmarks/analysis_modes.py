@@ -11,7 +11,6 @@ every clip of `captioned`: there, both modes have that advantage, and `zeroshot`
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command import run_command
+from benchmarks.running import machine, write_json
 from benchmarks.stitching import Picture, Pipeline, Stitched, answer, deal, measure, read_captions, stitch
 from highlightr.core.types import TimeArray
 from highlightr.media.change import FRAME_CHANGE, unseen_spans
@@ -60,9 +60,9 @@ def _without_a_neighbour(times: TimeArray, others: TimeArray) -> int:
     return int((distance.min(axis=1, initial=np.inf) > TOLERANCE_SECONDS).sum())
 
 
-def codec(gop_seconds: float, *, open_gop: bool) -> list[str]:
+def codec(gop_seconds: float, frames_per_second: int, *, open_gop: bool = False) -> list[str]:
     """How the joined files are written."""
-    frames = round(gop_seconds * PICTURE.frames_per_second)
+    frames = round(gop_seconds * frames_per_second)
     return ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", str(frames), *OPEN_GOP[: 2 * open_gop]]
 
 
@@ -114,9 +114,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     pipeline = Pipeline()
-    written = []
+    written: list[dict[str, object]] = []
     for gop in options.gops:
-        encoding = codec(gop, open_gop=options.open)
+        encoding = codec(gop, PICTURE.frames_per_second, open_gop=options.open)
         found = compare(options.data, pipeline, options.rounds, options.clips_per_video, encoding, options.limit)
         rows = figures(found, pipeline)
         seen = 100 * (1 - found.unseen_seconds / found.seconds)
@@ -128,9 +128,10 @@ def main() -> None:
         for name, row in rows.items():
             print(f"  {name:18}" + "".join(f"  {key} {value:5.1f}" for key, value in row.items()), flush=True)
         counts = {"boundaries": found.boundaries, "missed": found.missed, "extra": found.extra}
-        written.append({"gop_seconds": gop, "open": options.open, "seen": seen, **counts, "rows": rows})
-    if options.json:
-        options.json.write_text(json.dumps(written, indent=2))
+        queries = sum(len(video.captions) for video in found.videos["exact"])
+        about = {"clips": options.data.name, "queries": queries, "gop_seconds": gop, "open": options.open}
+        written.append({**about, "seen": seen, **counts, "rows": rows})
+        write_json(options.json, {"machine": machine(), "groups": written})
 
 
 if __name__ == "__main__":

@@ -2,9 +2,8 @@
 
     python -m benchmarks.growth demo/demo.mp4 --json growth.json --table docs/growth.md --svg docs/growth.svg
 
-Three series, each run a process of its own, nothing kept between runs: the video looped to 1, 10 and 60 minutes; the
-same at 320 x 180 and 10 frames a second, looped to 1, 10, 60 and 600, because ten hours of 720p take an hour and more;
-and 1, 10 and 100 queries on ten minutes. Rows that the JSON file already holds are kept, so a run can be resumed.
+Two series, each run a process of its own, nothing kept between runs: the video looped to 1, 10, 60 and 600 minutes, and
+1, 10 and 100 queries on ten minutes. Rows that the JSON file already holds are kept, so a run can be resumed.
 """
 
 from __future__ import annotations
@@ -22,13 +21,11 @@ from benchmarks.command import run_command
 from benchmarks.growth_picture import growth_svg
 from benchmarks.realtime import _timed, _with_children, looped
 from benchmarks.running import machine, write_json
-from highlightr.media.ffmpeg import run_ffmpeg
 
 MEMORY_TARGET_MIB = 1.2 * 1024
-SMALL = "320 x 180, 10 fps"
 FULL = "as given"
 QUERIES = "queries"
-SIZES: Mapping[str, Sequence[float]] = {FULL: (1, 10, 60), SMALL: (1, 10, 60, 600), QUERIES: (1, 10, 100)}
+SIZES: Mapping[str, Sequence[float]] = {FULL: (1, 10, 60, 600), QUERIES: (1, 10, 100)}
 """Minutes of video per series; number of queries for the last."""
 
 QUERY_MINUTES = 10.0
@@ -81,10 +78,8 @@ def measure(series: str, size: float, video: Path, folder: Path) -> Row:
     if series == QUERIES:
         asked = [part for number in range(int(size)) for part in ("--query", query(number))]
         return _run(series, size, ["score", str(looped(video, QUERY_MINUTES, folder)), *asked], folder)
-    place = folder / series.replace(" ", "")
-    place.mkdir(exist_ok=True)
-    source = looped(small(video, place) if series == SMALL else video, size, place)
-    row = _run(series, size, ["summarize", str(source), "-o", str(place / "summary.mp4"), "--query", query(0)], folder)
+    source = looped(video, size, folder)
+    row = _run(series, size, ["summarize", str(source), "-o", str(folder / "summary.mp4"), "--query", query(0)], folder)
     source.unlink()
     return row
 
@@ -93,15 +88,6 @@ def query(number: int) -> str:
     """The sentence of this number; no two are alike."""
     word = WORDS[number % len(WORDS)]
     return f"a {word}" if number < len(WORDS) else f"a {word}, scene {number // len(WORDS)}"
-
-
-def small(video: Path, folder: Path) -> Path:
-    """The video at 320 x 180 and 10 frames a second."""
-    target = folder / "small.mp4"
-    if not target.exists():
-        picture = ["-vf", "scale=320:180,fps=10", "-c:v", "libx264", "-preset", "veryfast", "-g", "100"]
-        run_ffmpeg(["-i", f"file:{video.absolute()}", *picture, "-c:a", "copy", f"file:{target}"])
-    return target
 
 
 def _run(series: str, size: float, command: Sequence[str], folder: Path) -> Row:

@@ -51,18 +51,18 @@ def block(result: Mapping[str, Any] | None) -> str:
     return f"{rows}\n\n{about}{older} Command: `{result['command']}`."
 
 
-def measure(name: str, video: Path, clips: Path, folder: Path) -> dict[str, Any]:
+def measure(name: str, video: Path, data: Path, folder: Path) -> dict[str, Any]:
     """Run what a table needs.
 
     Raises:
         subprocess.CalledProcessError: a benchmark fails.
     """
     wanted = MEASUREMENTS[name]
-    places = {"VIDEO": str(video), "SHORT": str(short(video, folder)), "CLIPS": str(clips)}
+    places = {"VIDEO": str(video), "SHORT": str(short(video, folder)), "DATA": str(data)}
     rows: Rows = []
     figures = []
     for arguments in wanted.runs:
-        command = [sys.executable, "-m", wanted.module, *(places.get(each, each) for each in arguments)]
+        command = [sys.executable, "-m", wanted.module, *(_placed(each, places) for each in arguments)]
         figures.append(_figures(command, folder / f"{name}.json", wanted.prints_json))
         rows += wanted.rows(figures[-1])
     commit = subprocess.run(
@@ -78,6 +78,11 @@ def measure(name: str, video: Path, clips: Path, folder: Path) -> dict[str, Any]
         "rows": rows,
         "figures": figures,
     }
+
+
+def _placed(argument: str, places: Mapping[str, str]) -> str:
+    place, slash, rest = argument.partition("/")
+    return f"{places[place]}{slash}{rest}" if place in places else argument
 
 
 def short(video: Path, folder: Path) -> Path:
@@ -102,14 +107,14 @@ def main() -> None:
     """Measure, keep, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
-    parser.add_argument("--clips", type=Path, default=Path("../shared/data/events2"), help="clips with captions.csv")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folders of clips with captions.csv")
     parser.add_argument("name", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; all by default")
     options = parser.parse_args()
     if unknown := set(options.name) - set(MEASUREMENTS):
         parser.error(f"no table {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     with tempfile.TemporaryDirectory() as folder:
         for name in options.name or MEASUREMENTS:
-            result = measure(name, options.video.resolve(), options.clips.resolve(), Path(folder))
+            result = measure(name, options.video.resolve(), options.data.resolve(), Path(folder))
             text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
             (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "docs.generate"], cwd=ROOT, check=True)

@@ -18,8 +18,8 @@ class Measurement:
 
     module: str
     runs: tuple[tuple[str, ...], ...]
-    """Arguments of each run behind the module's name; ``VIDEO`` and ``SHORT`` stand for the two videos, ``CLIPS``
-    for the folder of captioned clips."""
+    """Arguments of each run behind the module's name; ``VIDEO`` and ``SHORT`` stand for the two videos, ``DATA``
+    for the folder that holds folders of captioned clips."""
     columns: tuple[str, ...]
     rows: Callable[[Mapping[str, Any]], Rows]
     """The figures of one run to its rows."""
@@ -91,6 +91,28 @@ def beside_others_rows(figures: Mapping[str, Any]) -> Rows:
     return rows_of(figures)
 
 
+def beside_decode_rows(figures: Mapping[str, Any]) -> Rows:
+    """The benchmark's own table."""
+    from benchmarks.beside_decode import rows_of
+
+    return rows_of(figures)
+
+
+def analysis_modes_rows(figures: Mapping[str, Any]) -> Rows:
+    """A row per folder of clips and length of groups: what `auto` sees and misses, and both modes' ranking."""
+    rows = []
+    for group in figures["groups"]:
+        name = f"{group['clips']}, {group['queries']} queries"
+        boundaries = ", ".join(str(group[each]) for each in ("boundaries", "missed", "extra"))
+        ranked = [
+            ", ".join(f"{group['rows'][f'{scorer}, {mode}'][each]:.1f}" for each in ("HIT@1", "mAP"))
+            for scorer in ("cfsum-lite", "zeroshot")
+            for mode in ("exact", "auto")
+        ]
+        rows.append([name, f"{group['gop_seconds']:g} s", f"{group['seen']:.0f} %", boundaries, *ranked])
+    return rows
+
+
 def flow_rows(figures: Mapping[str, Any]) -> Rows:
     """Milliseconds per pair of frames of each way."""
     pairs = figures["pairs"]
@@ -120,6 +142,39 @@ def scorers_rows(figures: Mapping[str, Any]) -> Rows:
 BACKENDS = ("torch", "torch, channels last", "onnxruntime", "OpenVINO")
 
 MEASUREMENTS: Mapping[str, Measurement] = {
+    "beside-decode": Measurement(
+        "benchmarks.beside_decode",
+        (("--data", "DATA/events", "DATA/events2"),),
+        (
+            "video",
+            "GOP",
+            "`score`",
+            "`summarize`",
+            "with `--fill`",
+            "`score --analysis exact`",
+            "peak of `summarize`, MiB",
+        ),
+        beside_decode_rows,
+    ),
+    "analysis-modes": Measurement(
+        "benchmarks.analysis_modes",
+        (
+            ("--data", "DATA/events"),
+            ("--data", "DATA/events2"),
+            ("--data", "DATA/captioned", "--gops", "2", "--limit", "12"),
+        ),
+        (
+            "clips",
+            "GOP",
+            "seen",
+            "boundaries, missed, added",
+            "`cfsum-lite` HIT@1, mAP: exact",
+            "auto",
+            "`zeroshot` exact",
+            "auto",
+        ),
+        analysis_modes_rows,
+    ),
     "realtime": Measurement(
         "benchmarks.realtime",
         (("VIDEO", "--minutes", "1", "--repeat", "5"),),
@@ -158,7 +213,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "beside-others": Measurement(
         "benchmarks.beside_others",
-        (("--data", "CLIPS", "--rounds", "3"),),
+        (("--data", "DATA/events2", "--clips", "20", "--rounds", "2"),),
         ("way", "wall, s", "processor, s", "times a decode", "peak, MiB", "joins", "elsewhere", "best second", "right"),
         beside_others_rows,
     ),
