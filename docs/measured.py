@@ -68,7 +68,8 @@ def measure(name: str, video: Path, data: Path, folder: Path) -> dict[str, Any]:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    machine = next((f"{each['machine']['cores']} cores" for each in figures if "machine" in each), "")
+    about = next((each["machine"] for each in figures if "machine" in each), None)
+    machine = f"{about['cores']} cores, {about['machine']}" if about else ""
     return {
         "command": f"python -m docs.measured VIDEO {name}",
         "day": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
