@@ -213,7 +213,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "beside-others": Measurement(
         "benchmarks.beside_others",
-        (("--data", "DATA/events2", "--clips", "20", "--rounds", "2"),),
+        (("--data", "DATA/events2", "--clips", "12", "--rounds", "2"),),
         ("way", "wall, s", "processor, s", "times a decode", "peak, MiB", "joins", "elsewhere", "best second", "right"),
         beside_others_rows,
     ),
