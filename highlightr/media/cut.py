@@ -6,6 +6,7 @@ A probed source and segments (seconds from time zero) come in; files that are wh
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = ["CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]
+
+logger = logging.getLogger(__name__)
 
 _OWN_TEXTS = Texts()
 
@@ -162,8 +165,9 @@ def _write_smart(
             raise
         if how.cut == "smart":
             raise CutError(f"{source.path}: cannot be cut smart: {error}; use --cut exact") from error
-        written = write_encoded(source, spans, path, how, progress, still_width)
-        return replace(written, notes=(*written.notes, f"All pictures were encoded anew: {error}."))
+        # No note: each piece says how it was written, and `auto` promised no more.
+        logger.info("%s: all pictures are encoded: %s", source.path, error)
+        return write_encoded(source, spans, path, how, progress, still_width)
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:
