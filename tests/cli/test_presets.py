@@ -48,7 +48,7 @@ def test_needs_follow_the_manifest_and_what_is_here() -> None:
 
 
 def test_a_narrow_terminal_is_not_overrun(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda _: os.terminal_size((60, 24)))
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((60, 24)))
     printed = run(capsys, monkeypatch, "presets").out
     assert max(map(len, printed.splitlines())) <= 60
     assert "  good for  " in printed
