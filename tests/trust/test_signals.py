@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import shutil
@@ -10,17 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from highlightr.core import stop
-from highlightr.core.files import staging_folder
-from highlightr.core.stop import StoppedBySignal, raise_if_stopped, stop_deferred, stopped_by_signals
 from tests.mediamaker import made
-from tests.signals import as_in_a_terminal, handlers_restored
+from tests.signals import as_in_a_terminal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -30,63 +24,13 @@ HANG_SECONDS = 120.0
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 
 
-@pytest.fixture(autouse=True)
-def no_wish_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stop._Wish, "number", None)
-
-
-def test_the_first_signal_is_raised_and_later_ones_change_nothing(handlers: None) -> None:
-    with pytest.raises(StoppedBySignal) as stopped, stopped_by_signals():
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGINT)
-    assert (str(stopped.value), stopped.value.exit_code) == ("SIGTERM", 143)
-
-
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    """None are installed, whatever earlier tests left: a signal that is ignored already would not be handled."""
-    with handlers_restored():
-        for number in CODES:
-            signal.signal(number, signal.SIG_DFL)
-        yield
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_one_that_python_drops_is_remembered(handlers: None) -> None:
-    class Dropping:
-        def __del__(self) -> None:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(0.001)
-
-    with pytest.raises(StoppedBySignal), stopped_by_signals():
-        dropping: Any = Dropping()
-        del dropping
-        gc.collect()
-        went_on = True
-        raise_if_stopped()
-    assert went_on
-
-
-def test_what_belongs_together_is_not_broken_off(handlers: None) -> None:
-    steps = []
-    with pytest.raises(StoppedBySignal), stopped_by_signals():
-        with stop_deferred():
-            os.kill(os.getpid(), signal.SIGHUP)
-            steps.append("first")
-            raise_if_stopped()
-            steps.append("second")
-        steps.append("never")
-    assert steps == ["first", "second"]
-
-
-def test_a_staging_folder_is_gone_whenever_the_signal_comes(handlers: None, tmp_path: Path) -> None:
-    with pytest.raises(StoppedBySignal), stopped_by_signals(), staging_folder(tmp_path) as staging:
-        (staging / "half").touch()
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert list(tmp_path.iterdir()) == []
+def test_signals_that_a_process_sends_to_itself() -> None:
+    """In a process of their own: whatever earlier tests left in this one, a signal may end it."""
+    place = Path(__file__).with_name("signals_to_itself.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(place)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "4 passed" in ended.stdout
 
 
 def _catches(pid: int, number: signal.Signals) -> bool:
