@@ -23,9 +23,7 @@ import pytest
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment, Source
 from highlightr.media import probe
-from highlightr.media._cut.bits import BitReader, escaped, ue, unit_of
-from highlightr.media._cut.descriptions import avcc, described_units
-from highlightr.media._cut.h264_set import read_sequence_set
+from highlightr.media._cut.parameter_sets import described_units, escaped, read_sets, ue, unit_of
 from highlightr.media._decode.nal import unescaped
 from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
@@ -312,24 +310,53 @@ def test_a_failed_check_leaves_it_to_exact(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_bits() -> None:
-    unit = unit_of(b"\x67", "10110" + ue(0) + ue(1) + ue(1000))
-    bits = BitReader(unit, 1)
-    assert (bits.u(3), bits.flag(), bits.u(1)) == (5, True, 0)
-    assert (bits.ue(), bits.ue(), bits.ue()) == (0, 1, 1000)
+    """Exponential Golomb codes, by hand; and what is brought to an end reads as it was."""
+    assert [ue(0), ue(1), ue(2), ue(1000)] == ["1", "010", "011", "0" * 9 + "1111101001"]
+    assert unit_of("01100111" + "10110") == bytes([0x67, 0b10110100])
     for data in (b"\0\0\0\0\1", b"\0\0\2\0\0\3", b"\0\0\4"):
         assert unescaped(escaped(data)) == data
         assert b"\0\0\1" not in escaped(data)
-    with pytest.raises(ValueError, match="too early"):
-        BitReader(b"\x67\x00", 1).ue()
 
 
-def test_a_sequence_set_says_what_ffmpeg_reads(tmp_path: Path) -> None:
-    path = source_of("wide.mp4", (*x264("ref=5"), "-vf", "setsar=4/3,scale=90:50"), tmp_path)
-    with av.open(str(path)) as container:
-        extradata = bytes(container.streams.video[0].codec_context.extradata or b"")
-    sequence, picture = described_units("h264", extradata)
-    read = read_sequence_set(sequence)
-    assert (read.number, read.profile, read.references, read.reorder) == (0, 100, 5, 2)
-    assert read.pictures.shape[:4] == (1, 8, 5, 3)
-    assert read.pictures.aspect == Fraction(4, 3) or read.pictures.aspect > 1
-    assert avcc([sequence], [picture], read.pictures.shape) == extradata
+def _sets(name: str, arguments: Sequence[str], folder: Path) -> tuple[str, list[bytes]]:
+    """Codec and parameter sets of a file."""
+    with av.open(str(source_of(name, arguments, folder))) as container:
+        context = container.streams.video[0].codec_context
+        codec = context.codec.canonical_name
+        units = described_units(codec, bytes(context.extradata or b""))
+        return codec, [unit for unit in units if codec == "h264" or unit[0] >> 1 & 63 in (32, 33, 34)]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_a_sequence_set_says_what_the_encoder_was_told(suffix: str, tmp_path: Path) -> None:
+    codec, units = _sets(f"wide.{suffix}", (*x264("ref=5"), "-vf", "setsar=4/3,scale=90:50"), tmp_path)
+    sequence, picture = read_sets(codec, units)
+    names = ("seq_parameter_set_id", "profile_idc", "max_num_ref_frames", "max_num_reorder_frames")
+    assert [sequence.value(name) for name in names] == [0, 100, 5, 2]
+    assert sequence.pictures.shape == (1, 8, 5, 3, 0, 3, 0, 7)
+    assert sequence.pictures.aspect == Fraction(4, 3) * Fraction(96, 64) / Fraction(90, 50)
+    assert sequence.pictures.is_progressive and sequence.pictures.colour == (0, 2, 2, 2)
+    assert [each.renumbered({}) for each in (sequence, picture)] == [sequence.unit, picture.unit] == units
+
+
+def test_parameter_sets_with_other_numbers_are_read_as_such(tmp_path: Path) -> None:
+    labels = "colorprim=bt709:transfer=smpte170m:colormatrix=smpte240m:range=full"
+    codec, units = _sets("hevc.mp4", x265("scaling-list=default", labels), tmp_path)
+    before = read_sets(codec, units)
+    assert before[1].pictures.colour == (1, 1, 6, 7)
+    names = ("vps_video_parameter_set_id", "sps_seq_parameter_set_id", "pps_pic_parameter_set_id")
+    changed = [{names[0]: "0101"}, {"sps_video_parameter_set_id": "0101", names[1]: ue(9)}]
+    changed.append({names[2]: ue(20), "pps_seq_parameter_set_id": ue(9)})
+    after = read_sets(codec, [own.renumbered(numbers) for own, numbers in zip(before, changed, strict=True)])
+    assert [own.value(name) for own, name in zip(after, names, strict=True)] == [5, 9, 20]
+    assert after[1].pictures == before[1].pictures
+    for own in before:
+        kept = {name for name in own.fields if not name.endswith("parameter_set_id")}
+        other = after[before.index(own)]
+        assert {name: own.value(name) for name in kept} == {name: other.value(name) for name in kept}
+
+
+def test_parameter_sets_that_break_off(tmp_path: Path) -> None:
+    codec, units = _sets("source.mp4", x264(), tmp_path)
+    with pytest.raises(ValueError):
+        read_sets(codec, [units[0][:6], units[1]])

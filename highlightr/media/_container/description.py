@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-_LISTING = threading.Lock()
+_LOG = threading.Lock()
 """FFmpeg has one log for the whole process."""
 
 _STREAM = re.compile(r"  Stream #0:(\d+).*: (?:Audio|Video|Subtitle|Data|Attachment|Unknown): (.*)")
@@ -71,7 +72,10 @@ def describe(container: InputContainer) -> dict[int, StreamText]:
     found: dict[int, StreamText] = {}
     side_data: dict[str, str] = {}
     is_side_data = False
-    for line in _listing(container).splitlines():
+    opened: Any = container
+    with ffmpeg_log():
+        listing = str(opened.dumps_format())
+    for line in listing.splitlines():
         stream = _STREAM.match(line)
         if stream:
             side_data, is_side_data = {}, False
@@ -114,17 +118,21 @@ def _named_channels(layout: str) -> int:
         return 0
 
 
-def _listing(container: InputContainer) -> str:
-    """What ``ffmpeg -i`` prints, siting of colour included; FFmpeg's log is on for no longer than that."""
+@contextmanager
+def ffmpeg_log() -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg says on this thread meanwhile, each as (level, speaker, text); its log is on for no longer than that.
+
+    It says where colour is sited, too, as ``ffmpeg -i`` does not.
+    """
     import av.logging as log
 
-    with _LISTING:
+    with _LOG:
         log.set_skip_repeated(False)
         log.set_libav_level(log.VERBOSE)
         log.set_level(log.INFO)
         try:
-            opened: Any = container
-            return str(opened.dumps_format())
+            with log.Capture() as said:
+                yield said
         finally:
             log.set_level(None)
             log.set_libav_level(log.INFO)

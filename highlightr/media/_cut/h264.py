@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from highlightr.media._cut.bits import BitReader, ue, unit_of
 from highlightr.media._cut.codecs import PRESET
-from highlightr.media._cut.descriptions import avcc
-from highlightr.media._cut.h264_set import read_sequence_set
-from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, Splice, by_lengths, free_number, with_lengths
+from highlightr.media._cut.parameter_sets import ParameterSet, annex_b, ue, unit_of
+from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, Splice, free_number
+from highlightr.media._decode.nal import NalReader
 
 _SPS, _PPS = 7, 8
 _PICTURES = frozenset({1, 5})
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}
 _MOST_SPS = 32
 _LEVEL_1B = 9
+_NUMBER, _PROFILE, _REFERENCES = "seq_parameter_set_id", "profile_idc", "max_num_ref_frames"
+_REORDER, _HELD = "max_num_reorder_frames", "max_dec_frame_buffering"
 
 
 class H264Splice(Splice):
@@ -27,25 +28,21 @@ class H264Splice(Splice):
     codec = "h264"
     parameter_sets = frozenset({_SPS, _PPS, 13, 15})
 
-    def read_sets(self) -> None:
+    def check_sets(self) -> None:
         """One sequence set, and picture sets."""
-        sequences, self._pps = self._of(_SPS, self.sets), self._of(_PPS, self.sets)
-        read = [read_sequence_set(unit) for unit in sequences]
-        used = {each.number for each in read} | {BitReader(unit, 1).ue() for unit in self._pps}
-        if len(sequences) != 1 or not self._pps or len(self.sets) > 1 + len(self._pps):
+        sequences, pictures = self.of(_SPS, self.sets), self.of(_PPS, self.sets)
+        if len(sequences) != 1 or not pictures or len(self.sets) > 1 + len(pictures):
             raise NotSmartError("its header does not describe one kind of pictures")
-        self._sps, self._source = sequences[0], read[0]
-        self.pictures = self._source.pictures
+        self._source, self.pictures = sequences[0], sequences[0].pictures
+        self._profile, self._references = (self._source.value(name) for name in (_PROFILE, _REFERENCES))
+        used = {self._source.value(_NUMBER), *(each.value("pic_parameter_set_id") for each in pictures)}
         self._number = free_number(range(_MOST_SPS), used)
-        self.check_pictures(of_known_profile=self._source.profile in _PROFILES, profiles="baseline, main or high")
+        self.check_pictures(of_known_profile=self._profile in _PROFILES, profiles="baseline, main or high")
 
     @staticmethod
     def kind(unit: bytes) -> int:
         """nal_unit_type."""
         return unit[0] & 31
-
-    def _of(self, kind: int, units: list[bytes]) -> list[bytes]:
-        return [unit for unit in units if self.kind(unit) == kind]
 
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR picture."""
@@ -60,39 +57,42 @@ class H264Splice(Splice):
 
         Those of x264 say nothing of their order where none is out of it, which not every decoder takes beside others.
         """
-        level = "1b" if self._source.level == _LEVEL_1B else str(self._source.level)
-        pyramid = _pyramid(reorder, self._source.references)
+        number = self._source.value("level_idc")
+        level = "1b" if number == _LEVEL_1B else str(number)
+        pyramid = _pyramid(reorder, self._references)
         # Decoders that hold as many pictures for either kind need not be set up anew between them.
-        held = self._source.references + (pyramid == "strict")  # Which takes one off.
+        held = self._references + (pyramid == "strict")  # Which takes one off.
         parameters = f"sps-id={self._number}:stitchable=1:level={level}:dpb-size={held}:b-pyramid={pyramid}"
         coded = ["-c:v:0", "libx264", "-preset", PRESET, "-crf", SPLICE_CRF, "-forced-idr", "1"]
         coded += ["-bf:v:0", str(3 if reorder else 0)]
-        profile = ["-profile:v:0", _PROFILES[self._source.profile], "-pix_fmt:v:0", self.pictures.pixels]
+        profile = ["-profile:v:0", _PROFILES[self._profile], "-pix_fmt:v:0", self.pictures.pixels]
         return [*coded, *profile, "-x264-params", parameters]
 
     def description(self, encoded: bytes, reorder: int) -> bytes:
         """The header of the output, with the parameter sets of both."""
         added = self.sets_of(encoded)
-        own = [self._ordered(unit, reorder) for unit in self._of(_SPS, added)]
-        return avcc([self._sps, *own], [*self._pps, *self._of(_PPS, added)], self.pictures.shape)
+        own = [self._ordered(each, reorder) for each in self.of(_SPS, added)]
+        return annex_b([*(each.unit for each in self.sets), *own, *(each.unit for each in self.of(_PPS, added))])
 
-    def _ordered(self, unit: bytes, reorder: int) -> bytes:
+    def _ordered(self, sequence: ParameterSet, reorder: int) -> bytes:
         """The encoder's sequence set, which promises as many pictures out of order as the source has.
 
         A decoder that has been promised fewer drops the first picture that is out of order.
         """
-        read, source = read_sequence_set(unit), self._source
-        if read.pictures != self.pictures or read.profile > source.profile or read.number != self._number:
+        number, profile = sequence.value(_NUMBER), sequence.value(_PROFILE)
+        if sequence.pictures != self.pictures or profile > self._profile or number != self._number:
             raise NotSmartError("what the encoder writes is not like it")
-        if read.order_position is None:
+        if _REORDER not in sequence.fields:
             raise NotSmartError("the encoder does not say in which order its pictures are")
-        order = max(reorder, source.reorder or 0)
-        held = max(order, source.buffering, read.buffering)
-        return unit_of(unit[:1], BitReader(unit, 1).before(read.order_position) + ue(order) + ue(held))
+        order = max(reorder, self._source.value(_REORDER))
+        held = max(order, self._source.value(_HELD, self._references), sequence.value(_HELD))
+        # These are its last fields.
+        return unit_of(sequence.bits[: sequence.fields[_REORDER].place] + ue(order) + ue(held))
 
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder: the picture alone, for its messages would be taken for ones about the source's."""
-        return with_lengths(unit for unit in by_lengths(bytes(packet)) if self.kind(unit) in _PICTURES)
+        units = NalReader.of(packet.stream.codec_context).units(bytes(packet))
+        return annex_b(unit for unit in units if self.kind(unit) in _PICTURES)
 
 
 def _pyramid(reorder: int, references: int) -> str:

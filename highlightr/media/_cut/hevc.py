@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from highlightr.media._cut.bits import BitReader, escaped, ue, unit_of
 from highlightr.media._cut.codecs import PRESET
-from highlightr.media._cut.descriptions import hvcc
-from highlightr.media._cut.hevc_set import read_sequence_set
-from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, Splice, by_lengths, free_number, with_lengths
-from highlightr.media._decode.nal import unescaped
+from highlightr.media._cut.parameter_sets import ParameterSet, annex_b, escaped, ue
+from highlightr.media._cut.splice import SPLICE_CRF, NotSmartError, Splice, free_number
+from highlightr.media._decode.nal import NalReader, unescaped
 
 _VPS, _SPS, _PPS = 32, 33, 34
 _SLICES = range(32)
@@ -24,6 +22,8 @@ _LEADING = range(6, 10)
 _MAIN = 1
 _BLOCKS = (8, 16, 32)
 _MOST_SETS = 16
+_VIDEO_NUMBER, _NUMBER = "vps_video_parameter_set_id", "sps_seq_parameter_set_id"
+_PICTURE_NUMBER, _PROFILE = "pps_pic_parameter_set_id", "general_profile_idc"
 _PPS_NUMBERS = range(15, 31)
 """Those whose code has nine bits: eight more than that of 0, so that all behind it stays where it is in its byte."""
 
@@ -34,18 +34,17 @@ class HevcSplice(Splice):
     codec = "hevc"
     parameter_sets = frozenset({_VPS, _SPS, _PPS})
 
-    def read_sets(self) -> None:
+    def check_sets(self) -> None:
         """One sequence set, one video set, and picture sets."""
-        read = [read_sequence_set(unit) for unit in self.sets if self.kind(unit) == _SPS]
-        pictures = {BitReader(unit, 2).ue() for unit in self.sets if self.kind(unit) == _PPS}
-        videos = {BitReader(unit, 2).u(4) for unit in self.sets if self.kind(unit) == _VPS}
-        if len(read) != 1 or len(videos) != 1 or not pictures:
+        sequences, pictures = self.of(_SPS, self.sets), self.of(_PPS, self.sets)
+        videos = {each.value(_VIDEO_NUMBER) for each in self.of(_VPS, self.sets)}
+        if len(sequences) != 1 or len(videos) != 1 or not pictures:
             raise NotSmartError("its header does not describe one kind of pictures")
-        self._source, self.pictures = read[0], read[0].pictures
-        self.check_pictures(of_known_profile=self._source.profile == _MAIN, profiles="main")
-        self._video = free_number(range(_MOST_SETS), videos)
-        self._number = free_number(range(_MOST_SETS), {self._source.number})
-        self._picture = free_number(_PPS_NUMBERS, pictures)
+        source, self.pictures = sequences[0], sequences[0].pictures
+        self.check_pictures(of_known_profile=source.value(_PROFILE) == _MAIN, profiles="main")
+        self._video = f"{free_number(range(_MOST_SETS), videos):04b}"
+        self._number = ue(free_number(range(_MOST_SETS), {source.value(_NUMBER)}))
+        self._picture = ue(free_number(_PPS_NUMBERS, {each.value(_PICTURE_NUMBER) for each in pictures}))
 
     @staticmethod
     def kind(unit: bytes) -> int:
@@ -70,27 +69,26 @@ class HevcSplice(Splice):
 
     def description(self, encoded: bytes, _: int) -> bytes:
         """The header of the output, with the parameter sets of both."""
-        return hvcc([*self.sets, *(self._renumbered(unit) for unit in self.sets_of(encoded))])
+        own = (self._renumbered(each) for each in self.sets_of(encoded))
+        return annex_b([*(each.unit for each in self.sets), *own])
 
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder: the picture alone, of the encoder's new parameter sets."""
-        slices = (unit for unit in by_lengths(bytes(packet)) if self.kind(unit) in _SLICES)
-        return with_lengths(self._of_its_set(unit) for unit in slices)
+        units = NalReader.of(packet.stream.codec_context).units(bytes(packet))
+        return annex_b(self._of_its_set(unit) for unit in units if self.kind(unit) in _SLICES)
 
-    def _renumbered(self, unit: bytes) -> bytes:
+    def _renumbered(self, own: ParameterSet) -> bytes:
         """A parameter set of the encoder."""
-        kind, bits = self.kind(unit), BitReader(unit, 2)
+        kind = self.kind(own.unit)
         if kind == _VPS:
-            return unit_of(unit[:2], f"{self._video:04b}" + bits.content()[4:])
+            return own.renumbered({_VIDEO_NUMBER: self._video})
         if kind == _SPS:
-            read = read_sequence_set(unit)
-            if read.pictures != self.pictures or read.profile != self._source.profile or read.number:
+            if own.pictures != self.pictures or own.value(_PROFILE) != _MAIN:
                 raise NotSmartError("what the encoder writes is not like it")
-            head, rest = bits.content()[4 : read.number_position], bits.content()[read.number_position + 1 :]
-            return unit_of(unit[:2], f"{self._video:04b}{head}{ue(self._number)}{rest}")
-        if bits.ue() or bits.ue():
+            return own.renumbered({"sps_video_parameter_set_id": self._video, _NUMBER: self._number})
+        if own.value(_PICTURE_NUMBER):
             raise NotSmartError("what the encoder writes is not like it")
-        return unit_of(unit[:2], ue(self._picture) + ue(self._number) + bits.content()[2:])
+        return own.renumbered({_PICTURE_NUMBER: self._picture, "pps_seq_parameter_set_id": self._number})
 
     def _of_its_set(self, unit: bytes) -> bytes:
         """A slice of the encoder, which names picture parameter set 0 by a bit behind one flag or two."""
@@ -98,7 +96,7 @@ class HevcSplice(Splice):
         first, flags = f"{data[0]:08b}", 2 if self.kind(unit) in _RANDOM_ACCESS else 1
         if first[flags] != "1":
             raise NotSmartError("what the encoder writes is not like it")
-        named = int(first[:flags] + ue(self._picture) + first[flags + 1 :], 2).to_bytes(2, "big")
+        named = int(first[:flags] + self._picture + first[flags + 1 :], 2).to_bytes(2, "big")
         return unit[:2] + escaped(named + data[1:])
 
 

@@ -7,11 +7,10 @@ those of the output.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
-from highlightr.media._cut.descriptions import described_units
-from highlightr.media._cut.labels import Pictures
+from highlightr.media._cut.parameter_sets import ParameterSet, Pictures, annex_b, described_units, read_sets
 from highlightr.media._decode.nal import NalReader
 
 SPLICE_CRF = "18"
@@ -40,17 +39,16 @@ class Splice(ABC):
         self.nal = NalReader(self.codec, extradata)
         try:
             self.sets = self.sets_of(extradata)
-            self.read_sets()
         except (ValueError, IndexError) as error:
             raise NotSmartError("its header cannot be read") from error
+        self.check_sets()
 
     @abstractmethod
-    def read_sets(self) -> None:
+    def check_sets(self) -> None:
         """Look at the source's parameter sets.
 
         Raises:
             NotSmartError: they do not describe one kind of pictures, or one that is not proven to splice.
-            ValueError, IndexError: one breaks off.
         """
 
     @staticmethod
@@ -85,6 +83,8 @@ class Splice(ABC):
     def description(self, encoded: bytes, reorder: int) -> bytes:
         """The header of the output, of that of the encoder's pictures and of the farthest that any is out of order.
 
+        Behind start codes, as its packets are.
+
         Raises:
             NotSmartError: the encoder's pictures are not like the source's.
         """
@@ -99,14 +99,23 @@ class Splice(ABC):
         Raises:
             NotSmartError: it brings along other ones than the file's header.
         """
-        units = self.nal.units(packet)
-        if any(self.kind(unit) in self.parameter_sets and unit not in self.sets for unit in units):
+        units, known = self.nal.units(packet), [each.unit for each in self.sets]
+        if any(self.kind(unit) in self.parameter_sets and unit not in known for unit in units):
             raise NotSmartError("its parameters change within the file")
-        return with_lengths(unit for unit in units if self.kind(unit) not in self.parameter_sets)
+        return annex_b(unit for unit in units if self.kind(unit) not in self.parameter_sets)
 
-    def sets_of(self, extradata: bytes) -> list[bytes]:
-        """The parameter sets of a header."""
-        return [unit for unit in described_units(self.codec, extradata) if self.kind(unit) in self.parameter_sets]
+    def sets_of(self, extradata: bytes) -> list[ParameterSet]:
+        """The parameter sets of a header.
+
+        Raises:
+            ValueError, IndexError: it cannot be read.
+        """
+        units = [unit for unit in described_units(self.codec, extradata) if self.kind(unit) in self.parameter_sets]
+        return read_sets(self.codec, units) if units else []
+
+    def of(self, kind: int, sets: Iterable[ParameterSet]) -> list[ParameterSet]:
+        """Those of one type."""
+        return [each for each in sets if self.kind(each.unit) == kind]
 
     @abstractmethod
     def encoded(self, packet: Any) -> bytes:
@@ -123,17 +132,3 @@ def free_number(numbers: Iterable[int], used: Collection[int]) -> int:
         if number not in used:
             return number
     raise NotSmartError("its parameters leave no number for others")
-
-
-def with_lengths(units: Iterable[bytes]) -> bytes:
-    """Units as a container with a description has them: each with its length before it."""
-    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
-
-
-def by_lengths(data: bytes) -> Iterator[bytes]:
-    """The units of a packet that `with_lengths` or FFmpeg made."""
-    position = 0
-    while position + 4 < len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        yield data[position + 4 : position + 4 + size]
-        position += 4 + size
