@@ -85,7 +85,7 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     letters = _num_letters(said)
     if letters > _most_letters(duration_seconds):
         raise MediaError(
-            f"{path}: {letters} letters in {duration_seconds:.1f} s: nobody talks so fast; use another file"
+            f"{path}: {letters} letters in {duration_seconds:.1f} s: denser than speech; use another file"
         )
     code = language if language and _WORD.fullmatch(language) else None
     return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))
