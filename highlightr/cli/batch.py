@@ -29,6 +29,7 @@ from highlightr.cli.choices import (
     QuietChoice,
     ScorerChoice,
     one_query,
+    output_dir,
 )
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
@@ -97,7 +98,7 @@ def batch(
         overwrite=overwrite,
         **{name: value for name, value in options.items() if name in OWN},
     )
-    output = Path(places[-1])
+    output = output_dir(places, is_asked=bool(query or queries), is_listed=bool(list_file or queries))
     plan = partial(
         plan_jobs,
         places[:-1],

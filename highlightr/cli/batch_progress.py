@@ -17,7 +17,7 @@ from rich.text import Text
 from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, Job, JobResult, RunningJob
 from highlightr.cli.say import say_folded
 from highlightr.cli.terminal import STAGE_WORDS
-from highlightr.core.clock import clock
+from highlightr.core.clock import clock, length_clock
 from highlightr.core.text import shown
 
 REFRESH_SECONDS = 0.25
@@ -86,7 +86,7 @@ def status_line(progress: BatchProgress) -> str:
     counts += [f"{number} {word}" for number, word in told if number]
     counts += [f"{len(progress.running)} running"] if progress.running else []
     counts += [f"{progress.speed:.1f} x real time"] if progress.done else []
-    counts += [f"{clock(left, tenths=True)} left"] if left and progress.finished < progress.total else []
+    counts += [f"{clock(left, 1)} left"] if left and progress.finished < progress.total else []
     counts += ["waiting for new files"] if progress.watching and progress.finished >= progress.total else []
     return ", ".join(counts)
 
@@ -94,7 +94,7 @@ def status_line(progress: BatchProgress) -> str:
 def _running(one: RunningJob) -> tuple[Text, Text, Text, Text]:
     words = BATCH_STAGES.get(one.stage) or STAGE_WORDS.get(one.stage, one.stage)
     share = f"{100 * one.share:.0f} %" if one.share else ""
-    since = clock(time.monotonic() - one.since, tenths=True)
+    since = clock(time.monotonic() - one.since, 1)
     return Text(_name(one.job)), Text(f"{words} {share}"), Text(one.where), Text(since)
 
 
@@ -122,14 +122,14 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
     states = ("done", "kept", "no_match", "failed")
     counts = {state: sum(one.state == state for one in result.outcomes) for state in states}
     words = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count)
-    console.print(f"{words} in {clock(result.seconds, tenths=True)}", highlight=False)
+    console.print(f"{words} in {length_clock(result.seconds)}", highlight=False)
     for path in (result.results, result.index):
         console.print(Text(shown(str(path))), soft_wrap=True)
 
 
 def _row(outcome: JobResult) -> tuple[str, ...]:
     kept = (
-        f"{clock(outcome.summary_seconds, tenths=True)} of {clock(outcome.video_seconds, tenths=True)}"
+        f"{length_clock(outcome.summary_seconds)} of {length_clock(outcome.video_seconds)}"
         if outcome.state in ("done", "kept")
         else "-"
     )

@@ -93,6 +93,38 @@ def one_video(places: Sequence[str], command: str) -> Path:
     return Path(places[0])
 
 
+def output_dir(places: Sequence[str], *, is_asked: bool, is_listed: bool) -> Path:
+    """The folder that a batch writes to, which is the last of its places.
+
+    Args:
+        is_asked: queries are given where they belong, so no place is meant as one.
+        is_listed: videos may be named elsewhere.
+
+    Raises:
+        ConfigError: no folder is named, or a query is where one belongs; with what to run instead.
+    """
+    *inputs, last = places
+    if Path(last).is_file() or not (inputs or is_listed):
+        raise ConfigError(f"the folder for the outputs goes last: {_batch_command(places)}")
+    missing = [place for place in inputs if not (is_address(place) or place.startswith("@") or Path(place).exists())]
+    videos = [place for place in inputs if place not in missing]
+    words = [*missing, *([] if Path(last).exists() else [last])]
+    if is_asked or not videos or any("/" in word for word in words):
+        return Path(last)
+    asked = f"a query goes behind -q: {_batch_command(videos)} -q {shlex.quote(' '.join(words))}"
+    if missing:
+        raise ConfigError(f"no video or folder at {missing[0]}; {asked}")
+    if " " in "".join(words):
+        raise ConfigError(f"{asked}; for a folder of this name, write {shlex.quote(f'./{last}')}")
+    return Path(last)
+
+
+def _batch_command(inputs: Sequence[str]) -> str:
+    """What to run; an address, which may hold a password, is not repeated."""
+    shown = ("ADDRESS" if is_address(place) else shlex.quote(place) for place in inputs)
+    return " ".join(("highlightr batch", *shown, "OUTPUT_DIR"))
+
+
 def one_query(queries: Sequence[str] | None) -> str | None:
     """The query of a command that takes one.
 

@@ -12,6 +12,7 @@ from highlightr.cli.choices import CopyChoice, DebugChoice, QuietChoice
 from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import progress_hook, show_log
+from highlightr.core.clock import length_words
 from highlightr.core.text import json_shown
 from highlightr.export.recut import Recut, cut_again
 from highlightr.options import SummarizeOptions
@@ -44,7 +45,9 @@ def cut(
 
 
 def _show(made: Recut) -> None:
-    say(f"{made.seconds:.1f} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}")
+    say(
+        f"{length_words(made.seconds)} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}"
+    )
     for note in made.notes:
         say_folded(f"Note: {note}")
     for name, path in made.outputs.items():

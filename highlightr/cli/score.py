@@ -26,7 +26,7 @@ from highlightr.cli.choices import (
 from highlightr.cli.completion import words
 from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
-from highlightr.core.clock import clock
+from highlightr.core.clock import span_clock
 from highlightr.core.device import check_precision
 from highlightr.core.field_help import option_help
 from highlightr.core.text import columns_of, json_shown
@@ -103,7 +103,7 @@ def _show(results: Sequence[Scored]) -> None:
     rows = []
     for index, (start, stop) in enumerate(zip(grid.starts(), grid.stops(), strict=True)):
         values = [f"{each.scores.values[index]:.2f}" for each in results]
-        rows.append((clock(float(start), tenths=True), clock(float(stop), tenths=True), *values))
+        rows.append((*span_clock(float(start), float(stop)), *values))
     headings = [" ".join((each.query or "saliency").split()) for each in results]
     if max(map(columns_of, headings)) > LONGEST_HEADING:
         for number, heading in enumerate(headings, start=1):

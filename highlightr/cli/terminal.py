@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from highlightr.cli.say import terminal_width
-from highlightr.core.clock import clock
+from highlightr.core.clock import length_words, span_clock
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.stop import raise_if_stopped
 from highlightr.core.text import columns_of, shown
@@ -171,8 +171,8 @@ def show_summary(summary: Summary) -> None:
         query = shown(summary.query)
         asked = query if quoted(query) else f"\u201c{query}\u201d"
         console.print(Text.assemble((headline, style), f" for {asked}. {sentence}"))
-    kept = f"{summary.seconds:.1f} of {summary.source.duration_seconds:.1f} s in {len(summary.segments)}"
-    console.print(f"{kept} {'segment' if len(summary.segments) == 1 else 'segments'}", highlight=False)
+    kept, count = map(length_words, (summary.seconds, summary.source.duration_seconds)), len(summary.segments)
+    console.print(f"{' of '.join(kept)} s in {count} {'segment' if count == 1 else 'segments'}", highlight=False)
     console.print(_segment_table(summary.segments))
     if any(segment.reasons for segment in summary.segments):
         console.print(Text(PERCENT_NOTE, style="dim"))
@@ -192,7 +192,7 @@ def _segment_table(segments: Sequence[Segment]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("what and why", overflow="fold")
     for segment in segments:
-        times = (clock(seconds, tenths=True) for seconds in (segment.start_seconds, segment.stop_seconds))
+        times = span_clock(segment.start_seconds, segment.stop_seconds)
         why = Text.assemble(
             (shown(segment.title), "bold"), "\n" if segment.title and segment.reasons else "", _why(segment)
         )

@@ -10,14 +10,35 @@ from highlightr.core.errors import ConfigError
 _CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d{1,12})?)s?", re.ASCII)
 
 
-def clock(seconds: float, *, tenths: bool = False) -> str:
-    """``m:ss``, ``h:mm:ss`` from an hour on, with tenths of a second if wanted."""
-    units = round(seconds * 10) if tenths else round(seconds) * 10
-    whole, tenth = divmod(units, 10)
+MOST_DIGITS = 3
+"""Behind the point; frames are further apart."""
+
+
+def clock(seconds: float, digits: int = 0) -> str:
+    """``m:ss``, ``h:mm:ss`` from an hour on, with so many digits of a second."""
+    scale = 10**digits
+    whole, part = divmod(round(seconds * scale), scale)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-    return f"{text}.{tenth}" if tenths else text
+    return f"{text}.{part:0{digits}}" if digits else text
+
+
+def span_clock(start: float, stop: float, digits: int = 1) -> tuple[str, str]:
+    """Both edges with so many digits of a second, or as many more as tell them apart: a frame is no empty span."""
+    first, last = clock(start, digits), clock(stop, digits)
+    return (first, last) if first != last or digits >= MOST_DIGITS else span_clock(start, stop, digits + 1)
+
+
+def length_clock(seconds: float, digits: int = 1) -> str:
+    """A length with so many digits of a second, or as many more as show that it is not zero."""
+    return span_clock(0.0, seconds, digits)[1]
+
+
+def length_words(seconds: float) -> str:
+    """A length in seconds without a unit: ``12.3``, ``0.04``."""
+    texts = [f"{seconds:.{digits}f}" for digits in range(1, MOST_DIGITS + 1)]
+    return next((text for text in texts if float(text)), texts[0])
 
 
 def parse_clock(text: str) -> float:

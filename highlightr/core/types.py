@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.clock import length_words
 from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.hashing import FileIdentity
 
@@ -416,6 +417,6 @@ class Summary:
 
     def __repr__(self) -> str:
         return (
-            f"Summary({self.source.path.name}: {len(self.segments)} segments, {self.seconds:.1f} of "
-            f"{self.source.duration_seconds:.1f} s, scores {self.scores.values.shape})"
+            f"Summary({self.source.path.name}: {len(self.segments)} segments, {length_words(self.seconds)} of "
+            f"{length_words(self.source.duration_seconds)} s, scores {self.scores.values.shape})"
         )

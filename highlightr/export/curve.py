@@ -88,4 +88,4 @@ def time_ticks(duration_seconds: float) -> list[Tick]:
     fitting = [step for step in _STEPS_SECONDS if duration_seconds / step <= _MOST_TICKS]
     step = fitting[0] if fitting else duration_seconds / _MOST_TICKS
     times = np.arange(0, duration_seconds * 0.97, step).tolist()
-    return [Tick(round(100 * time / duration_seconds, 3), clock(time, tenths=step < 1)) for time in times]
+    return [Tick(round(100 * time / duration_seconds, 3), clock(time, 1 if step < 1 else 0)) for time in times]

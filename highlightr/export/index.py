@@ -15,7 +15,7 @@ from typing import Any, get_args
 from urllib.parse import quote
 
 from highlightr import __version__
-from highlightr.core.clock import clock
+from highlightr.core.clock import length_clock
 from highlightr.core.files import write_whole
 from highlightr.core.text import shown
 from highlightr.core.types import Match, Verdict
@@ -128,8 +128,8 @@ def _card(entry: IndexEntry) -> dict[str, Any]:
         "video": links.get("video", ""),
         "line": _line(entry.curve),
         "bands": [(round(start * CURVE_WIDTH, 1), round(share * CURVE_WIDTH, 1)) for start, share in entry.bands],
-        "length": clock(entry.summary_seconds, tenths=True),
-        "of": clock(entry.video_seconds),
+        "length": length_clock(entry.summary_seconds),
+        "of": length_clock(entry.video_seconds, 0),
         "segments": entry.segments,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
         "probability": "" if match is None else round(match.probability, 4),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from highlightr import __version__
-from highlightr.core.clock import clock
+from highlightr.core.clock import clock, length_clock, length_words, span_clock
 from highlightr.core.files import printable, write_whole
 from highlightr.core.types import Reason, Segment, Summary, Transcript
 from highlightr.export.curve import columns, line_path, part_lines, shot_path, time_ticks
@@ -66,7 +66,7 @@ def template(name: str, package: str = "highlightr.export") -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["clock"] = clock
+    environment.filters |= {"clock": clock, "length_clock": length_clock, "length_words": length_words}
     return environment.get_template(name)
 
 
@@ -125,6 +125,7 @@ def _card(index: int, segment: Segment, thumbnails: Sequence[bytes]) -> dict[str
         "title": segment.title,
         "quotes": segment.quotes,
         "start": segment.start_seconds,
+        "edges": span_clock(segment.start_seconds, segment.stop_seconds),
         "stop": segment.stop_seconds,
         "seconds": segment.seconds,
         "score": segment.score,
@@ -145,7 +146,7 @@ def _reason_line(reason: Reason, segment: Segment) -> dict[str, Any]:
         "weight": min(max(reason.weight, 0), 1),
         "x": round(100 * (start - segment.start_seconds) / segment.seconds, 1),
         "width": round(100 * (stop - start) / segment.seconds, 1),
-        "span": f"{clock(start, tenths=True)} to {clock(stop, tenths=True)}",
+        "span": " to ".join(span_clock(start, stop)),
     }
 
 

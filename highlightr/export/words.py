@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from highlightr.core.clock import clock
+from highlightr.core.clock import span_clock
 from highlightr.core.types import Match, Verdict
 
 PERCENT_NOTE = "Percentages: the share of a segment's score that each finding made."
@@ -68,4 +68,4 @@ def _is_span(value: Any) -> bool:
 
 
 def _span(value: Sequence[float]) -> str:
-    return "\u2013".join(clock(seconds, tenths=True) for seconds in value)
+    return "\u2013".join(span_clock(value[0], value[1]))

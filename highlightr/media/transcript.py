@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from highlightr.core.clock import length_words
 from highlightr.core.errors import CutError, MediaError
 from highlightr.core.files import printable
 from highlightr.core.types import Source, Transcript, Utterance
@@ -81,11 +82,13 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
         spans = shown = read_subtitles(path).cues
     said = utterances(spans, duration_seconds)
     if not said:
-        raise MediaError(f"{path}: says nothing during the video's {duration_seconds:.1f} s; is it of another video?")
+        raise MediaError(
+            f"{path}: says nothing during the video's {length_words(duration_seconds)} s; is it of another video?"
+        )
     letters = _num_letters(said)
     if letters > _most_letters(duration_seconds):
         raise MediaError(
-            f"{path}: {letters} letters in {duration_seconds:.1f} s: denser than speech; use another file"
+            f"{path}: {letters} letters in {length_words(duration_seconds)} s: denser than speech; use another file"
         )
     code = language if language and _WORD.fullmatch(language) else None
     return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))

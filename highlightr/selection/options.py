@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from highlightr.core.clock import length_words
 from highlightr.core.errors import ConfigError
 
 Mode = Literal["moments", "knapsack"]
@@ -126,7 +127,7 @@ class SelectionOptions:
         left = [each for each in begins if each < video_seconds and _inside(each, wanted)]
         if all(_inside(each, self.exclude) for each in left):
             raise ConfigError(
-                f"range and exclude leave nothing of a video of {video_seconds:.1f} s: choose other times"
+                f"range and exclude leave nothing of a video of {length_words(video_seconds)} s: choose other times"
             )
 
     def budget_seconds(self, video_seconds: float) -> float:

@@ -61,6 +61,75 @@ def test_a_folder_is_shown_the_command_for_many(
     assert ended.err.endswith("for all in it: highlightr batch 'my videos' OUTPUT_DIR\n")
 
 
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        (("videos", "a dog"), "a query goes behind -q: highlightr batch videos OUTPUT_DIR -q 'a dog'; for a folder of"),
+        (
+            ("my v.mp4", "a", "dog"),
+            "no video or folder at a; a query goes behind -q: highlightr batch 'my v.mp4' OUTPUT_",
+        ),
+        (("videos", "old", "a dog"), "goes behind -q: highlightr batch videos old OUTPUT_DIR -q 'a dog'; for a folder"),
+        (
+            ("videos", "new", "a dog"),
+            "no video or folder at new; a query goes behind -q: highlightr batch videos OUTPUT_",
+        ),
+        (("https://u:secret@example.org/v.mp4", "a dog"), "highlightr batch ADDRESS OUTPUT_DIR -q 'a dog'"),
+        (("videos",), "the folder for the outputs goes last: highlightr batch videos OUTPUT_DIR"),
+        (("my v.mp4", "other.mp4"), "goes last: highlightr batch 'my v.mp4' other.mp4 OUTPUT_DIR"),
+        (("videos", "-q", "a dog"), "the folder for the outputs goes last: highlightr batch videos OUTPUT_DIR"),
+        (("videos", "vidoes/typo.mp4", "out"), "no video or folder at vidoes/typo.mp4\n"),
+        (("vidoes", "out"), "no video or folder at vidoes\n"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_a_query_where_the_folder_of_a_batch_belongs_is_shown_its_place(
+    places: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("videos", "old"):
+        Path(folder).mkdir()
+    for video in ("my v.mp4", "other.mp4", "videos/v.mp4"):
+        Path(video).touch()
+    ended = run(capsys, monkeypatch, "batch", *places)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert words in ended.err
+    assert "secret" not in ended.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my v.mp4", "old", "other.mp4", "videos"]
+
+
+@pytest.mark.parametrize(
+    ("places", "folder"),
+    [
+        (("videos", "my summaries", "-q", "a dog"), "my summaries"),
+        (("videos", "./my summaries"), "my summaries"),
+        (("videos", "there is one"), "there is one"),
+        (("--list", "list.txt", "my summaries"), "my summaries"),
+        (("videos", "dog"), "dog"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_a_folder_of_a_batch_may_have_any_name(
+    places: tuple[str, ...],
+    folder: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("videos", "there is one"):
+        Path(name).mkdir()
+    Path("videos/v.mp4").touch()
+    Path("list.txt").write_text("videos/v.mp4\n")
+    ended = run(capsys, monkeypatch, "batch", *places)
+    assert ended.code == 1  # The video is empty.
+    assert (tmp_path / folder / "results.jsonl").exists()
+
+
 @pytest.mark.parametrize("command", [("summarize", "v.mp4"), ("batch", "v.mp4", "out")], ids=lambda each: each[0])
 def test_a_second_query_is_not_lost(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from highlightr.cli import terminal
+from highlightr.core.types import Segment
 from tests.export.example import example
 
 
@@ -78,6 +81,14 @@ def test_the_verdict_comes_first_then_segments_with_titles_then_notes(
     assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
     assert "left out [2]." in text
     assert all(len(line) <= 80 for line in lines[:-2])  # Paths stay whole, to be copied.
+
+
+def test_a_segment_of_one_frame_is_not_shown_as_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = example(tmp_path / "in.mp4", query=None)
+    terminal.show_summary(replace(summary, segments=(Segment(9.0, 9.033, 0.5),)))
+    out = capsys.readouterr().out
+    assert out.startswith("0.03 of 60.0 s in 1 segment\n")
+    assert re.search(r"1 +0:09\.00 +0:09\.03 +0\.50", out)
 
 
 @pytest.mark.parametrize("query", ['"a cat"', "\u201ea cat\u201c", "'a cat'"])

@@ -37,6 +37,9 @@ def test_failures_are_listed_with_their_reason() -> None:
     assert "1 failed" in text
     assert "it is broken" in text
     assert "0:09 kept of 1:00" in text
+    short = render_index([entry(video_seconds=0.4, summary_seconds=0.04)])
+    assert "0:00.04 kept of 0:00.4" in short
+    assert "1 segment, 0:00.04 of 0:00.4" in short
 
 
 def test_a_card_says_whether_the_query_was_found_and_what_is_best() -> None:

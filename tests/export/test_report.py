@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Match, Shot, Summary, TimeGrid, Transcript, Utterance
+from highlightr.core.types import Match, Segment, Shot, Summary, TimeGrid, Transcript, Utterance
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt
@@ -78,6 +78,13 @@ def test_shows_what_was_chosen_and_why(tmp_path: Path) -> None:
     ]
     assert [b["data-video"] for b in page.all("button") if "data-video" in b] == ["summary", "source"]
     assert len([b for b in page.all("button") if "data-seek" in b]) == 2
+
+
+def test_a_segment_of_one_frame_is_not_shown_as_empty(tmp_path: Path) -> None:
+    summary = example(tmp_path / "in.mp4", query=None)
+    text = render_report(replace(summary, segments=(Segment(9.0, 9.033, 0.5),)), [b""], tmp_path)
+    for words in ("0:09.00 \u2013 0:09.03", "0:09.00 to 0:09.03", '<span class="length">0.03 s<', "<dd>0.03<small>s<"):
+        assert words in text
 
 
 def test_the_verdict_comes_first_and_the_summary_opens_with_a_poster(tmp_path: Path) -> None:
