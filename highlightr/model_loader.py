@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +53,8 @@ from highlightr.zoo.speech_models import speech_model
 from highlightr.zoo.store import weights_path
 
 Opened = TypeVar("Opened")
+
+_KEPT_QUERIES = 256
 
 
 @dataclass
@@ -139,7 +141,19 @@ class Models:
 
     def encode(self, query: str | None) -> Query | None:
         """Embed a query; `None` without one, or where the scorer takes none."""
-        return None if query is None or not self.takes_query(query) else self.text_encoder.encode(query)
+        return None if query is None or not self.takes_query(query) else self._encoded(query)
+
+    @cached_property
+    def _encoded(self) -> Callable[[str], Query]:
+        """The embedding of a query; a folder of videos is asked the same ones."""
+        return lru_cache(_KEPT_QUERIES)(lambda query: self.text_encoder.encode(query))
+
+    def encode_all(self, queries: Iterable[str | None]) -> list[Query | None]:
+        """Embed the queries to a video, then close the encoder: decoding, which takes long, goes on without it."""
+        encoded = [self.encode(query) for query in queries]
+        if any(each is not None for each in encoded):
+            self.text_encoder.release()
+        return encoded
 
     def listen(self, transcript: Transcript | None, cache: FeatureCache | None = None) -> Speech | None:
         """What is said and what it means; `None` where nothing is."""

@@ -228,7 +228,7 @@ class Highlighter:
         for query in queries:
             models.check_query(query)
         with ThreadPoolExecutor(max_workers=2) as beside:
-            encoding = beside.submit(lambda: [models.encode(query) for query in queries])
+            encoding = beside.submit(models.encode_all, queries)
             if video.is_file():
                 beside.submit(content_hash, video)  # Cache and receipt will ask for it; an error is told when they do.
             for query in queries:

@@ -66,6 +66,16 @@ def test_the_receipt_lists_the_weights_of_the_scorer_that_ran(lite: Models) -> N
     assert "research use" in asked["cfsum-lite"].licence
 
 
+def test_a_query_to_many_videos_is_embedded_once_and_the_encoder_closed(two: Preset) -> None:
+    models = load_models(two, "cpu")
+    first = models.encode_all(["a cat", None, "a dog"])
+    encoder = models.text_encoder
+    assert "_graph" not in vars(encoder)
+    again = models.encode_all(["a dog", "a cat"])
+    assert again == [first[2], first[0]]
+    assert "_graph" not in vars(encoder), "nothing new was asked"
+
+
 def test_a_scorer_is_opened_only_when_it_is_to_run(two: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     create = create_scorer

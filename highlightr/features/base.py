@@ -166,6 +166,9 @@ class TextEncoder(ABC):
         """(len(texts), width) float32 unit vectors; encoders that can take many texts at once override this."""
         return np.stack([self.encode(text).vector for text in texts])
 
+    def release(self) -> None:  # noqa: B027  few have something to give back
+        """Give back the network's memory, if it can be had again in a moment; the next text opens it."""
+
 
 def expect(item: Item, kind: type[ItemT], owner: str) -> ItemT:
     """The item, which is of the kind that its extractor asked for.

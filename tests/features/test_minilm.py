@@ -58,18 +58,28 @@ def test_a_batch_changes_nothing_and_holds_neither_padding_nor_a_text_twice(
 ) -> None:
     texts = [golden[0] for golden in GOLDENS] * 12 + ["a dog", "two dogs", "a bird"]
     apart = {text: encoder.encode(text).vector for text in texts}
-    graph, batches = encoder._graph, []
+    graph, batches = encoder._fast_graph, []
 
     def watched(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         batches.append(inputs["ids"])
         return graph(inputs)
 
-    monkeypatch.setattr(encoder, "_graph", watched)
+    monkeypatch.setattr(encoder, "_fast_graph", watched)
     vectors = encoder.vectors(texts)
     np.testing.assert_allclose(vectors, np.stack([apart[text] for text in texts]), atol=1e-5)
     assert sum(len(ids) for ids in batches) == len(apart)
     assert all((ids != 0).all() for ids in batches)
     assert max(len(ids) for ids in batches) == 4, "those of as many word pieces go together"
+
+
+def test_a_closed_network_opens_again(encoder: MiniLM) -> None:
+    before = encoder.encode("a dog"), encoder.vectors(["a dog"])
+    encoder.release()
+    assert not {"_graph", "_fast_graph"} & set(vars(encoder))
+    np.testing.assert_array_equal(encoder.encode("a dog").tokens, before[0].tokens)
+    np.testing.assert_array_equal(encoder.vectors(["a dog"]), before[1])
+    encoder.release()
+    encoder.release()
 
 
 def test_like_means_near(encoder: MiniLM) -> None:

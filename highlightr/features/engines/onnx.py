@@ -43,8 +43,14 @@ def default_threads() -> int:
     return min(cores, max(1, int(wanted))) if wanted.isdecimal() else cores
 
 
-def open_session(graph: Graph, threads: int | None = None) -> Any:
-    """An onnxruntime session; `threads` of one call include the calling one, `None`: every usable core."""
+def open_session(graph: Graph, threads: int | None = None, *, unpacked: bool = True) -> Any:
+    """An onnxruntime session.
+
+    Args:
+        threads: of one call, the calling one included; `None`: every usable core.
+        unpacked: weights that are stored in 8 bit are made float once, and not in every call; they take four times
+            the memory then.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -54,17 +60,20 @@ def open_session(graph: Graph, threads: int | None = None) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     given = str(graph) if isinstance(graph, Path) else graph
-    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+    left_out = [] if unpacked else ["ConstantFolding"]
+    return onnxruntime.InferenceSession(
+        given, options, providers=["CPUExecutionProvider"], disabled_optimizers=left_out
+    )
 
 
-def open_graph(path: Path, threads: int | None = None) -> Model:
-    """A graph that comes with highlightr, in onnxruntime on the CPU; `threads` as for `open_session`.
+def open_graph(path: Path, threads: int | None = None, *, unpacked: bool = True) -> Model:
+    """A graph that comes with highlightr, in onnxruntime on the CPU; arguments as for `open_session`.
 
     Raises:
         WeightsError: onnxruntime cannot read it.
     """
     try:
-        session = open_session(path, threads)
+        session = open_session(path, threads, unpacked=unpacked)
     except Exception as error:  # onnxruntime raises classes of its own
         raise WeightsError(f"onnxruntime cannot open {path}: {error}; reinstall highlightr") from error
     return lambda inputs: list(session.run(None, dict(inputs)))

@@ -58,6 +58,12 @@ class MiniLM(TextEncoder):
 
     @cached_property
     def _graph(self) -> Model:
+        """For queries, which are few: opened in half the time and a third of the memory of `_fast_graph`."""
+        return open_graph(given_file(self, self._weights, "minilm"), unpacked=False)
+
+    @cached_property
+    def _fast_graph(self) -> Model:
+        """For many texts: the 8-bit weights are unpacked once and not for every batch."""
         return open_graph(given_file(self, self._weights, "minilm"))
 
     @cached_property
@@ -76,7 +82,7 @@ class MiniLM(TextEncoder):
             ConfigError: an empty query.
         """
         check_query(text)
-        tokens = self._run(self.pieces([text]))
+        tokens = _run(self._graph, self.pieces([text]))
         return Query(text=text, tokens=tokens[0], vector=_pool(tokens)[0])
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
@@ -94,8 +100,13 @@ class MiniLM(TextEncoder):
         for same in by_length.values():
             for start in range(0, len(same), _BATCH_TEXTS):
                 batch = same[start : start + _BATCH_TEXTS]
-                vectors[batch] = _pool(self._run([pieces[row] for row in batch]))
+                vectors[batch] = _pool(_run(self._fast_graph, [pieces[row] for row in batch]))
         return vectors[[rows[text] for text in texts]]
+
+    def release(self) -> None:
+        """Close the networks, which take 60 and 160 MiB; to open them again takes a tenth of a second."""
+        for graph in ("_graph", "_fast_graph"):
+            self.__dict__.pop(graph, None)
 
     def rarities(self, words: Sequence[str]) -> FloatArray:
         """(len(words),) in [0, 1]: how rare each word is in English.
@@ -118,11 +129,12 @@ class MiniLM(TextEncoder):
         chunks = (texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS))
         return [np.array(each.ids) for chunk in chunks for each in self._tokenizer.encode_batch_fast(chunk)]
 
-    def _run(self, pieces: Sequence[Ids]) -> FloatArray:
-        """(n, L, 384) token rows of n texts of L word pieces each."""
-        ids = np.stack(pieces).astype(np.int64)
-        (tokens,) = self._graph({"ids": ids, "mask": np.ones_like(ids)})
-        return tokens
+
+def _run(graph: Model, pieces: Sequence[Ids]) -> FloatArray:
+    """(n, L, 384) token rows of n texts of L word pieces each."""
+    ids = np.stack(pieces).astype(np.int64)
+    (tokens,) = graph({"ids": ids, "mask": np.ones_like(ids)})
+    return tokens
 
 
 def _pool(tokens: FloatArray) -> FloatArray:
