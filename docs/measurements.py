@@ -43,8 +43,7 @@ def growth_rows(figures: Mapping[str, Any]) -> Rows:
     """The benchmark's own table."""
     from benchmarks.growth import Row, growth_table
 
-    lines = growth_table([Row(**row) for row in figures["rows"]]).splitlines()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:] if line.startswith("|")]
+    return _cells(growth_table([Row(**row) for row in figures["rows"]]))
 
 
 def second_query_rows(figures: Mapping[str, Any]) -> Rows:
@@ -141,6 +140,14 @@ def scorers_rows(figures: Mapping[str, Any]) -> Rows:
 
 BACKENDS = ("torch", "torch, channels last", "onnxruntime", "OpenVINO")
 
+def encoders_rows(figures: Mapping[str, Any]) -> Rows:
+    """The benchmark's own table."""
+    from benchmarks.encoders import Point, encoders_table
+
+    table = encoders_table(Point(**figures["shipped"]), [Point(**each) for each in figures["points"]])
+    return _cells(table)
+
+
 MEASUREMENTS: Mapping[str, Measurement] = {
     "beside-decode": Measurement(
         "benchmarks.beside_decode",
@@ -186,6 +193,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         (("VIDEO", "--svg", "docs/growth.svg"),),
         ("series", "size", "wall, s", "s per minute or query", "growth", "peak, MiB"),
         growth_rows,
+    ),
+    "encoders": Measurement(
+        "benchmarks.encoders",
+        (("VIDEO", "--presets", "ultrafast", "superfast", "veryfast", "faster", "medium"),),
+        ("setting", "size", "wall, s", "processor, s"),
+        encoders_rows,
     ),
     "second-query": Measurement(
         "benchmarks.second_query",
@@ -239,3 +252,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
 def _spread(values: Sequence[float]) -> str:
     middle = f"{statistics.median(values):.2f}"
     return middle if len(values) == 1 else f"{middle} ({min(values):.2f} to {max(values):.2f})"
+
+
+def _cells(table: str) -> Rows:
+    """The rows of a Markdown table."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:] if line[:1] == "|"]
