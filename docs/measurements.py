@@ -140,6 +140,7 @@ def scorers_rows(figures: Mapping[str, Any]) -> Rows:
 
 BACKENDS = ("torch", "torch, channels last", "onnxruntime", "OpenVINO")
 
+
 def encoders_rows(figures: Mapping[str, Any]) -> Rows:
     """The benchmark's own table."""
     from benchmarks.encoders import Point, encoders_table
