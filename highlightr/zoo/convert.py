@@ -16,7 +16,7 @@ from typing import Any
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.tensors import read_metadata, read_tensors, write_tensors
 from highlightr.core.torch_files import check_checkpoint, check_sizes, read_torch_file
-from highlightr.zoo.archives import as_torch, read_graphdef_archive, read_npy_archive
+from highlightr.zoo.archives import as_torch, read_npy_archive
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.manifest import WeightsEntry
 from highlightr.zoo.manifest import entry as manifest_entry
@@ -96,8 +96,6 @@ def _read(source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[st
         return read_tensors(source, "torch"), ()
     if reading.format == "npy-archive":
         return as_torch(read_npy_archive(source, reading.members)), ()
-    if reading.format == "graphdef-archive":
-        return as_torch(read_graphdef_archive(source, reading.members)), ()
     if reading.format == "torchscript":
         tensors, dropped = read_torchscript(source), ()
     else:

@@ -20,7 +20,7 @@ from highlightr.core.resources import model_files
 
 MANIFEST_FILE = "weights.toml"
 
-FORMATS = ("torch", "torchscript", "safetensors", "npy-archive", "graphdef-archive", "as-is")
+FORMATS = ("torch", "torchscript", "safetensors", "npy-archive", "as-is")
 """How the published file is read. `as-is` is for what packages and this repository carry: it is never converted."""
 
 DEFAULT_MAX_BYTES = 2 << 30

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from highlightr.core.errors import WeightsError
-from highlightr.zoo.archives import read_graphdef_archive, read_npy_archive
+from highlightr.zoo.archives import read_npy_archive
 from highlightr.zoo.convert import convert
 from highlightr.zoo.manifest import parse_manifest
 from tests.zoo.server import entry_text
@@ -222,35 +222,6 @@ def test_an_array_that_claims_more_than_is_there(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="is not a plain array"):
         read_npy_archive(packed(tmp_path / "a.tgz", write), ("x.npy",))
-
-
-def _varint(value: int) -> bytes:
-    text = b""
-    while value > 0x7F:
-        text, value = text + bytes([value & 0x7F | 0x80]), value >> 7
-    return text + bytes([value])
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def test_a_graph_of_constants_that_are_one_number(tmp_path: Path) -> None:
-    """A thousand of 60 MB each, in 100 bytes each."""
-    shape = _field(2, _varint(1 << 3) + _varint(15_000_000))
-    tensor = _varint(1 << 3) + _varint(1) + _field(2, shape) + _field(4, struct.pack("<f", 1.0))
-    attribute = _field(1, b"value") + _field(2, _field(8, tensor))
-    graph = b"".join(
-        _field(1, _field(1, f"n{index}".encode()) + _field(2, b"Const") + _field(5, attribute)) for index in range(1000)
-    )
-
-    def write(archive: tarfile.TarFile) -> None:
-        item = tarfile.TarInfo("g.pb")
-        item.size = len(graph)
-        archive.addfile(item, io.BytesIO(graph))
-
-    with pytest.raises(WeightsError, match="constants claim more than"):
-        read_graphdef_archive(packed(tmp_path / "a.tgz", write), ("g.pb",))
 
 
 def test_what_has_no_published_hash_is_fetched_over_https_only() -> None:

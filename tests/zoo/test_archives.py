@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import tarfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from highlightr.core.errors import WeightsError
 from highlightr.zoo import archives
-from highlightr.zoo.archives import graphdef_constants, read_graphdef_archive, read_members, read_npy_archive
+from highlightr.zoo.archives import read_members, read_npy_archive
 
 
 def packed(path: Path, members: dict[str, bytes], *others: tarfile.TarInfo) -> Path:
@@ -112,57 +111,3 @@ def test_a_pickle_inside_npy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"mean\.npy in a\.tgz is not a plain array"):
         read_npy_archive(path, ("mean.npy",))
     assert not (tmp_path / "canary").exists()
-
-
-def varint(value: int) -> bytes:
-    out = b""
-    while value > 0x7F:
-        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
-    return out + bytes([value])
-
-
-def field(number: int, value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def const(name: str, array: np.ndarray, *, packed_values: bool = False, dtype: int = 1, op: bytes = b"Const") -> bytes:
-    """A NodeDef, written by hand from the protocol's definition."""
-    shape = b"".join(field(2, field(1, size)) for size in array.shape)
-    tensor = field(1, dtype) + field(2, shape) + field(5 if packed_values else 4, array.astype("<f4").tobytes())
-    kind = field(5, field(1, b"dtype") + field(2, field(6, dtype)))
-    return field(
-        1, field(1, name.encode()) + field(2, op) + kind + field(5, field(1, b"value") + field(2, field(8, tensor)))
-    )
-
-
-def test_constants_of_a_graph() -> None:
-    weights = np.arange(300, dtype=np.float32).reshape(3, 100)
-    content = (
-        const("conv/weights", weights)
-        + const("bias", weights[0], packed_values=True)
-        + const("one", np.ones(1))
-        + const("labels", np.zeros(2), dtype=7)
-        + const("relu", np.zeros(2), op=b"Relu")
-        + varint(4 << 3 | 1) + struct.pack("<d", 1.0)
-        + varint(4 << 3 | 5) + struct.pack("<f", 1.0)
-    )  # fmt: skip
-    found = graphdef_constants(content)
-    assert list(found) == ["conv/weights", "bias", "one"]
-    np.testing.assert_array_equal(found["conv/weights"], weights)
-    np.testing.assert_array_equal(found["bias"], weights[0])
-
-
-def test_one_value_fills_the_shape() -> None:
-    shape = field(2, field(1, 2)) + field(2, field(1, 3))
-    tensor = field(1, 1) + field(2, shape) + field(5, struct.pack("<f", 2.5))
-    node = field(1, field(1, b"n") + field(2, b"Const") + field(5, field(1, b"value") + field(2, field(8, tensor))))
-    np.testing.assert_array_equal(graphdef_constants(node)["n"], np.full((2, 3), 2.5, np.float32))
-
-
-@pytest.mark.parametrize("content", [b"\x0a\xff", b"\xff" * 12, b"not a graph at all", b""])
-def test_a_damaged_graph_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = packed(tmp_path / "a.tgz", {"graph.pb": content})
-    with pytest.raises(WeightsError, match=r"not a TensorFlow graph|no float constants"):
-        read_graphdef_archive(path, ("graph.pb",))
