@@ -1,13 +1,14 @@
 """From annotations to a `Dataset`: items that can be made are kept, the others are put on record with the reason.
 
-`read_items` runs an annotation reader item by item; `build` finds the feature files and checks their headers, so that a
-data set of thousands of files opens in seconds.
+A reader of annotations adds item by item; then the feature files are found and their headers checked, so that a data
+set of thousands of files opens in seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,55 +21,55 @@ NOTICED_CLIPS = 2
 """Streams are cut to the shortest in silence up to this many clips; beyond it, the cut is a problem on record."""
 
 
-class Rejected(list[Problem]):
-    """Problems while annotations are read: a place to put a ConfigError instead of stopping at it."""
+class DatasetBuilder:
+    """A data set while its annotations are read."""
 
-    def try_item(self, name: str, make: Callable[[], Item]) -> Item | None:
-        """The item, or `None` and one more problem."""
+    def __init__(self, name: str, root: Path, layout: Layout) -> None:
+        self.name, self.root, self.layout = name, root, layout
+        self.problems: list[Problem] = []
+        self._items: dict[str, Item] = {}
+
+    @property
+    def annotations(self) -> Path:
+        """Where they are."""
+        return self.root / self.layout.annotations
+
+    def add(self, name: str, make: Callable[..., Item], *arguments: Any) -> None:
+        """Make an item and keep it, each key once; a `ConfigError` is put on record under `name`."""
         try:
-            return make()
+            item = make(*arguments)
         except ConfigError as error:
-            self.append(Problem(name, str(error)))
-            return None
+            self.problems.append(Problem(name, str(error)))
+            return
+        if item.key in self._items:
+            self.problems.append(Problem(name, f"{item.key!r} was given before", annotated=False))
+        else:
+            self._items[item.key] = item
 
+    def dataset(self) -> Dataset:
+        """Find and check the feature files of every item.
 
-def read_items(records: Iterable[tuple[str, Callable[[], Item]]], rejected: Rejected) -> Iterator[Item]:
-    """Items that could be made, each key once; the others are put on record."""
-    seen: set[str] = set()
-    for name, make in records:
-        item = rejected.try_item(name, make)
-        if item is None:
-            continue
-        if item.key in seen:
-            rejected.append(Problem(name, f"{item.key!r} was given before", annotated=False))
-            continue
-        seen.add(item.key)
-        yield item
-
-
-def build(name: str, root: Path, layout: Layout, items: Iterable[Item], rejected: Rejected) -> Dataset:
-    """Find and check the feature files of every item.
-
-    Raises:
-        ConfigError: no item can be used; the message carries the first reason.
-    """
-    widths: dict[str, int] = {}
-    entries = []
-    for item in items:
-        try:
-            entry = _located_item(root, layout, item, widths)
-        except ConfigError as error:
-            rejected.append(Problem(item.key, str(error), about=item))
-            continue
-        if len(item.labels) - entry.num_clips > NOTICED_CLIPS:
-            reason = f"cut from {len(item.labels)} to {entry.num_clips} clips: a stream is shorter"
-            rejected.append(Problem(item.key, reason, used=True, about=item))
-        entries.append(entry)
-    if not entries:
-        first = next((each for each in rejected if each.missing), None)
-        reason = first.reason if first else "it is empty"
-        raise ConfigError(f"{root}: no item of {name} can be used ({len(rejected)} problems; the first: {reason})")
-    return Dataset(name, entries, rejected, widths)
+        Raises:
+            ConfigError: no item can be used; the message carries the first reason.
+        """
+        widths: dict[str, int] = {}
+        entries, problems = [], list(self.problems)
+        for item in self._items.values():
+            try:
+                entry = _located_item(self.root, self.layout, item, widths)
+            except ConfigError as error:
+                problems.append(Problem(item.key, str(error), about=item))
+                continue
+            if len(item.labels) - entry.num_clips > NOTICED_CLIPS:
+                reason = f"cut from {len(item.labels)} to {entry.num_clips} clips: a stream is shorter"
+                problems.append(Problem(item.key, reason, used=True, about=item))
+            entries.append(entry)
+        if not entries:
+            first = next((each.reason for each in problems if each.missing), "it is empty")
+            raise ConfigError(
+                f"{self.root}: no item of {self.name} can be used ({len(problems)} problems; the first: {first})"
+            )
+        return Dataset(self.name, entries, problems, widths)
 
 
 def _located_item(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> LocatedItem:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from highlightr.core.files import read_at_most
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Source, locate
 from highlightr.datasets.base import Dataset, Item, Layout
-from highlightr.datasets.building import Rejected, build, read_items
+from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.plain import PlainItem, plain
 
 PLAIN = Layout(annotations=".", streams={"clip": "features/clip_features/{video}.npz"})
@@ -41,9 +40,11 @@ def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
             "the plain format needs data.layout.streams: which features were extracted, and where they lie"
         )
     found = plain(root / layout.annotations, videos=False)
-    rejected = Rejected(found.problems)
-    records = ((item.key, partial(_item, root, layout, item)) for item in found.items)
-    return build("plain", root, layout, list(read_items(records, rejected)), rejected)
+    builder = DatasetBuilder("plain", root, layout)
+    builder.problems += found.problems
+    for item in found.items:
+        builder.add(item.key, _item, root, layout, item)
+    return builder.dataset()
 
 
 def extracted_layout(folder: Path) -> Layout | None:

@@ -6,8 +6,7 @@ A folder and a `Layout` go in, a `Dataset` comes out. The default layouts are th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.base import Dataset, Item, Layout, Problem
-from highlightr.datasets.building import Rejected, build, read_items
+from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.items import (
     UMT_CLIP_SECONDS,
     moment_labels,
@@ -26,8 +25,8 @@ from highlightr.datasets.items import (
     youtube_item,
 )
 from highlightr.datasets.json_lines import Record, read_json_lines
-from highlightr.datasets.originals import match_label_items, tvsum_mat_items
-from highlightr.datasets.umt import umt_items
+from highlightr.datasets.originals import add_match_labels, add_tvsum_mat
+from highlightr.datasets.umt import add_umt_items
 
 CHARADES_CLIP_SECONDS = 1.0
 """One CLIP embedding per second."""
@@ -62,23 +61,12 @@ CHARADES = Layout(annotations="moments.jsonl", streams={"clip": "features/{video
 """CLIP ViT-B/32 at 1 fps: ``image_embeddings`` (T, 512) and ``frame_timestamps`` (T,)."""
 
 
-def _open(name: str, root: Path, layout: Layout, make: Callable[[Record], Item]) -> Dataset:
-    rejected, broken = Rejected(), list[str]()
-    path = root / layout.annotations
-
-    def records() -> Iterator[tuple[str, Callable[[], Item]]]:
-        for record in read_json_lines(path, broken):
-            yield f"{path.name}, line {record.line}", partial(make, record)
-
-    items = list(read_items(records(), rejected))
-    rejected.extend(Problem(path.name, reason) for reason in broken)
-    return build(name, root, layout, items, rejected)
-
-
-def _of_umt(name: str, root: Path, layout: Layout) -> Dataset:
-    rejected = Rejected()
-    items = list(umt_items(name, root, layout, rejected))
-    return build(name, root, layout, items, rejected)
+def _read_lines(builder: DatasetBuilder, make: Callable[[Record], Item]) -> Dataset:
+    path, broken = builder.annotations, list[str]()
+    for record in read_json_lines(path, broken):
+        builder.add(f"{path.name}, line {record.line}", make, record)
+    builder.problems += (Problem(path.name, reason) for reason in broken)
+    return builder.dataset()
 
 
 def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
@@ -90,8 +78,7 @@ def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
     Raises:
         ConfigError: no annotations, or no item that can be used.
     """
-
-    return _open("qvhighlights", root, layout, qvhighlights_item)
+    return _read_lines(DatasetBuilder("qvhighlights", root, layout), qvhighlights_item)
 
 
 def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
@@ -103,14 +90,15 @@ def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
     Raises:
         ConfigError: no annotations, or no item that can be used.
     """
+    builder, clip_seconds = DatasetBuilder("tvsum", root, layout), layout.clip_seconds or UMT_CLIP_SECONDS
     if layout.annotations.endswith(".json"):
-        return _of_umt("tvsum", root, layout)
+        add_umt_items(builder)
+        return builder.dataset()
     if layout.annotations.endswith(".mat"):
-        rejected, clip_seconds = Rejected(), layout.clip_seconds or UMT_CLIP_SECONDS
         if clip_seconds not in (1, UMT_CLIP_SECONDS):
             raise ConfigError(f"TVSum is read on clips of 1 s or 2 s, got layout.clip_seconds {clip_seconds:g}")
-        items = list(tvsum_mat_items(root / layout.annotations, rejected, clip_seconds))
-        return build("tvsum", root, layout, items, rejected)
+        add_tvsum_mat(builder, clip_seconds)
+        return builder.dataset()
 
     def make(record: Record) -> Item:
         ratings = record.matrix("label")
@@ -118,7 +106,7 @@ def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
             record.key("vid"), query_of(record), str(record.fields.get("domain", "")), ratings, record.where
         )
 
-    return _open("tvsum", root, layout, make)
+    return _read_lines(builder, make)
 
 
 def youtube_highlights(root: Path, layout: Layout = YOUTUBE_HIGHLIGHTS) -> Dataset:
@@ -129,17 +117,18 @@ def youtube_highlights(root: Path, layout: Layout = YOUTUBE_HIGHLIGHTS) -> Datas
     Raises:
         ConfigError: no annotations, or no item that can be used.
     """
+    builder = DatasetBuilder("youtube-highlights", root, layout)
     if layout.annotations.endswith(".json"):
-        return _of_umt("youtube-highlights", root, layout)
-    if (root / layout.annotations).is_dir():
-        rejected = Rejected()
-        items = list(match_label_items(root / layout.annotations, rejected))
-        return build("youtube-highlights", root, layout, items, rejected)
+        add_umt_items(builder)
+        return builder.dataset()
+    if builder.annotations.is_dir():
+        add_match_labels(builder)
+        return builder.dataset()
 
     def make(record: Record) -> Item:
         return youtube_item(record.key("vid"), record.key("domain"), record.vector("match"), record.where)
 
-    return _open("youtube-highlights", root, layout, make)
+    return _read_lines(builder, make)
 
 
 def charades(root: Path, layout: Layout = CHARADES) -> Dataset:
@@ -160,4 +149,4 @@ def charades(root: Path, layout: Layout = CHARADES) -> Dataset:
         ratings = inside.astype(np.float64)[:, None]
         return Item(record.key("qid"), record.key("vid"), query_of(record), grid, inside.astype(np.float32), ratings)
 
-    return _open("charades", root, layout, make)
+    return _read_lines(DatasetBuilder("charades", root, layout), make)

@@ -8,8 +8,7 @@ JSON: ``{"train_keys": […], "val_keys": […], "test_keys": […]}``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from highlightr.core.files import read_limited
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import MEMBERS
 from highlightr.datasets.base import Dataset, Item, Layout
-from highlightr.datasets.building import Rejected, build, read_items
+from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.hdf5 import member, open_hdf5, read_array
 
 SPLITS = ("train", "val", "test")
@@ -132,15 +131,14 @@ def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:
     Raises:
         ConfigError: no annotations or split file, an unknown split, or no video that can be used.
     """
-    path = root / layout.annotations
-    rejected = Rejected()
-    keys = _keys(root, layout)
+    builder, keys = DatasetBuilder("mrhisum", root, layout), _keys(root, layout)
+    path = builder.annotations
     with open_hdf5(path) as file:
         if layout.annotations in layout.streams.values() and not any(_has_features(file, vid) for vid in keys):
             raise ConfigError(
                 f"{path} holds labels and no features for the {layout.split} split, as it is downloaded: "
                 "preprocess/preprocess.py of MR.HiSum adds them from YouTube-8M"
             )
-        records: Iterator[tuple[str, Callable[[], Item]]] = ((vid, partial(_item, file, vid, path)) for vid in keys)
-        items = list(read_items(records, rejected))
-    return build("mrhisum", root, layout, items, rejected)
+        for vid in keys:
+            builder.add(vid, _item, file, vid, path)
+    return builder.dataset()

@@ -7,8 +7,6 @@ categories, lengths and frame ratings. YouTube Highlights: ``DOMAIN/VIDEO/match_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.base import Item
-from highlightr.datasets.building import Rejected, read_items
+from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
 from highlightr.datasets.items import UMT_CLIP_SECONDS, tvsum_item, youtube_item
 from highlightr.datasets.json_lines import numbers, read_json
@@ -59,24 +57,21 @@ def second_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float
     return np.stack([np.interp(seconds, frames, ratings) for ratings in frame_ratings.T], axis=1)
 
 
-def tvsum_mat_items(path: Path, rejected: Rejected, clip_seconds: float = UMT_CLIP_SECONDS) -> Iterator[Item]:
-    """The videos of ``ydata-tvsum50.mat``, on clips of 2 s (`clip_ratings`) or of 1 s (`second_ratings`).
+def add_tvsum_mat(builder: DatasetBuilder, clip_seconds: float) -> None:
+    """Add the videos of ``ydata-tvsum50.mat``, on clips of 2 s (`clip_ratings`) or of 1 s (`second_ratings`).
 
     Raises:
         ConfigError: not an HDF5 file of that layout.
     """
+    path = builder.annotations
     with open_hdf5(path) as file:
         table = member(file, "tvsum50")
         columns = {name: member(table, name) for name in _COLUMNS} if hasattr(table, "keys") else {}
         counts = {getattr(column, "shape", None) or (0,) for column in columns.values()}
         if len(counts) != 1 or (0,) in counts:
             raise ConfigError(f"{path}: not ydata-tvsum50.mat: 'tvsum50' must hold {', '.join(_COLUMNS)}, equally long")
-        count = int(counts.pop()[0])
-        records: Iterator[tuple[str, Callable[[], Item]]] = (
-            (f"{path.name}, video {row + 1}", partial(_mat_item, file, columns, row, path, clip_seconds))
-            for row in range(count)
-        )
-        yield from read_items(records, rejected)
+        for row in range(int(counts.pop()[0])):
+            builder.add(f"{path.name}, video {row + 1}", _mat_item, file, columns, row, path, clip_seconds)
 
 
 _COLUMNS = ("video", "title", "category", "length", "user_anno")
@@ -112,16 +107,13 @@ def _text(cell: Any, what: str) -> str:
     return "".join(map(chr, codes.tolist()))
 
 
-def match_label_items(root: Path, rejected: Rejected) -> Iterator[Item]:
-    """The videos of the original folders, ``DOMAIN/VIDEO/match_label.json``, in order of name.
+def add_match_labels(builder: DatasetBuilder) -> None:
+    """Add the videos of the original folders, ``DOMAIN/VIDEO/match_label.json``, in order of name.
 
     A video's folder without labels is a problem on record.
     """
-    folders = sorted(folder for folder in root.glob("*/*") if folder.is_dir())
-    records: Iterator[tuple[str, Callable[[], Item]]] = (
-        (f"{folder.parent.name}/{folder.name}", partial(_match_item, folder)) for folder in folders
-    )
-    return read_items(records, rejected)
+    for folder in sorted(folder for folder in builder.annotations.glob("*/*") if folder.is_dir()):
+        builder.add(f"{folder.parent.name}/{folder.name}", _match_item, folder)
 
 
 def _match_item(folder: Path) -> Item:

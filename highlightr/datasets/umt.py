@@ -1,21 +1,20 @@
 """UMT's label files: ``tvsum_anno.json`` and ``youtube_anno.json``, one for both parts, and the splits beside them.
 
-In: a folder and a `Layout` whose `split` is ``train`` or ``val`` (UMT's name for what it reports on). Out: items.
+In: a folder and a `Layout` whose `split` is ``train`` or ``val`` (UMT's name for what it reports on). Out: added items.
 The splits are read from ``splits.json`` in the folder, or from UMT's own ``datasets/utils/static.py`` put there.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
-from highlightr.datasets.base import Item, Layout, Problem
-from highlightr.datasets.building import Rejected, read_items
+from highlightr.datasets.base import Item, Problem
+from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.items import tvsum_item, youtube_item
 from highlightr.datasets.json_lines import numbers, read_json
 
@@ -47,29 +46,26 @@ Splits = Mapping[str, Mapping[str, list[str]]]
 """Domain to part (``train`` or ``val``) to names of videos."""
 
 
-def umt_items(name: str, root: Path, layout: Layout, rejected: Rejected) -> Iterator[Item]:
-    """The items of one part; `rejected` gets what cannot be used, and what is in no part.
+def add_umt_items(builder: DatasetBuilder) -> None:
+    """Add the items of one part, and put on record what is in no part.
 
     Raises:
         ConfigError: files that cannot be read; splits that name no video of the label file.
     """
-    path = root / layout.annotations
-    labels, splits = _object(path), umt_splits(name, root)
-    part = layout.split or "train"
+    path, root = builder.annotations, builder.root
+    labels, splits = _object(path), umt_splits(builder.name, root)
+    part = builder.layout.split or "train"
     listed = {video: domain for domain, parts in splits.items() for video in parts.get(part, ())}
     every = {video for parts in splits.values() for videos in parts.values() for video in videos}
     if not set(listed) & set(labels):
         raise ConfigError(
             f"{path}: the {part} split names none of its {len(labels)} videos; correct {OWN_SPLITS} in {root}: {_FORM}"
         )
-    rejected.extend(_outside(path, labels, every, listed))
-    make = _tvsum if name == "tvsum" else _youtube
-    records: Iterator[tuple[str, Callable[[], Item]]] = (
-        (video, partial(make, video, domain, labels[video], path))
-        for video, domain in listed.items()
-        if video in labels
-    )
-    yield from read_items(records, rejected)
+    builder.problems.extend(_outside(path, labels, every, listed))
+    make = _tvsum if builder.name == "tvsum" else _youtube
+    for video, domain in listed.items():
+        if video in labels:
+            builder.add(video, make, video, domain, labels[video], path)
 
 
 def umt_splits(name: str, root: Path) -> Splits:
