@@ -58,7 +58,7 @@ def check_against_the_network_alone(scorer: object, preset: str, device: str) ->
     import torch
 
     features, query = made_features(preset, 40)
-    inputs = scorer._prepare(features, [query])  # type: ignore[attr-defined]
+    inputs = scorer.prepare(features, query)  # type: ignore[attr-defined]
     tensors = {name: torch.tensor(value, device=device)[None] for name, value in inputs.items()}
     with torch.inference_mode():
         if query is None:

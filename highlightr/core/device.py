@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from contextlib import AbstractContextManager
 from typing import Literal, get_args
@@ -38,6 +39,23 @@ def check_precision(precision: str, device: str) -> Precision:
     if found == "fp16" and device == "cpu":
         raise ConfigError("fp16 needs a CUDA device; on a CPU use fp32 or bf16")
     return found
+
+
+def check_device(device: str) -> str:
+    """``cpu``, ``cuda`` or ``cuda:N``, if torch has it here; torch is imported for the last two only.
+
+    Raises:
+        ConfigError: another device, or CUDA where there is none.
+    """
+    if device == "cpu":
+        return device
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        raise ConfigError(f"no device {device!r}; there are cpu, cuda and cuda:N")
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(f"device {device!r} was asked for, but torch finds no CUDA device; use cpu")
+    return device
 
 
 def core_count() -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
-from highlightr.core.device import Precision, autocast
+from highlightr.core.device import Precision, autocast, check_device, check_precision
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
@@ -21,16 +21,13 @@ from highlightr.scorers.base import Scorer, ScorerContext
 from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.notes import RANDOM_WEIGHTS
-from highlightr.scorers.sliding_window import Execution, apply_windows
+from highlightr.scorers.sliding_window import apply_windows
 from highlightr.scorers.weights import misfit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 ConfigT = TypeVar("ConfigT", CFSumConfig, DAViHDConfig)
-
-_QUERIES_AT_ONCE = 8
-"""Queries in one batch; more are scored in further batches, so that memory does not grow with their number."""
 
 
 class NeuralScorer(Scorer, Generic[ConfigT]):
@@ -56,7 +53,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
     ) -> None:
         self.config: ConfigT = config
         self.contract = self._contract(config)
-        self.execution = Execution(device, precision)
+        self.device, self.precision = check_device(device), check_precision(precision, device)
         self.network = build_network(self.network_class(), config, self.name, weights, random_seed).to(device)
         self._notes = () if weights is not None else (RANDOM_WEIGHTS,)
 
@@ -82,67 +79,45 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
     def network_class() -> Callable[[Any], nn.Module]:
         """What makes the network of a configuration, imported when asked for."""
 
+    @abstractmethod
     def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:
-        """What the network is given for a video, name to (num_clips, width): training calls this too.
+        """What the network is given for each clip of a video, name to (num_clips, width): training calls this too.
 
         Raises:
             ConfigError: features or a query that do not fit the contract.
         """
-        return self._prepare(features, [query])
 
     @abstractmethod
-    def _prepare(self, features: Features, queries: Sequence[Query | None]) -> Mapping[str, FloatArray]:
-        """Every input that has one row per clip, name to (num_clips, width); checks streams and queries."""
-
-    @abstractmethod
-    def _forward(self, window: Mapping[str, Tensor], queries: Sequence[Query | None]) -> Mapping[str, Tensor]:
-        """From (n, width) inputs to name → (queries, n) arrays: `scores`, parts, and what `_result` reads."""
+    def _forward(self, window: Mapping[str, Tensor], query: Query | None) -> Mapping[str, Tensor]:
+        """From (1, n, width) inputs to name → (1, n) arrays: `scores`, parts, and what `_result` reads."""
 
     @abstractmethod
     def _result(self, features: Features, query: Query | None, rows: Mapping[str, FloatArray]) -> Scores:
-        """One query's `Scores` from its rows (num_clips,)."""
+        """`Scores` from rows (num_clips,)."""
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
         """Score every clip; see `Scorer.score`. Shots are not used: these networks were published without them."""
-        return self.score_many(features, [query])[0]
-
-    def score_many(self, features: Features, queries: Sequence[Query | None]) -> list[Scores]:
-        """Score one video for several queries in one pass; each result equals that of its query alone.
-
-        Raises:
-            ConfigError: as `score`.
-        """
-        if not queries:
-            return []
-        inputs = self._prepare(features, queries)
-        found: list[Scores] = []
-        for batch in self._batches(queries):
-            rows = self._score_batch(inputs, batch, features.grid.num_clips)
-            for index, query in enumerate(batch):
-                own = {name: values[min(index, len(values) - 1)] for name, values in rows.items()}
-                found.append(self._result(features, query, own))
-        return found
-
-    def _batches(self, queries: Sequence[Query | None]) -> list[Sequence[Query | None]]:
-        step = _QUERIES_AT_ONCE
-        return [queries[start : start + step] for start in range(0, len(queries), step)]
-
-    def _score_batch(
-        self, inputs: Mapping[str, FloatArray], queries: Sequence[Query | None], num_clips: int
-    ) -> dict[str, FloatArray]:
         import torch
 
-        def window(start: int, stop: int) -> Mapping[str, FloatArray]:
-            tensors = {name: self.execution.tensor(values[start:stop]) for name, values in inputs.items()}
-            with torch.inference_mode(), autocast(self.execution.device, self.execution.precision):
-                found = self._forward(tensors, queries)
-            return {name: values.detach().float().cpu().numpy() for name, values in found.items()}
+        inputs = self.prepare(features, query)
 
-        longest = self.contract.longest_clips or num_clips
-        rows = apply_windows(window, num_clips, longest)
+        def window(start: int, stop: int) -> Mapping[str, FloatArray]:
+            tensors = {name: self._tensor(values[start:stop])[None] for name, values in inputs.items()}
+            with torch.inference_mode(), autocast(self.device, self.precision):
+                found = self._forward(tensors, query)
+            return {name: values[0].float().cpu().numpy() for name, values in found.items()}
+
+        num_clips = features.grid.num_clips
+        rows = apply_windows(window, num_clips, self.contract.longest_clips or num_clips)
         if not all(np.isfinite(values).all() for values in rows.values()):
             raise ConfigError(f"{self.name} gave a value that is not finite; look for one in the features")
-        return rows
+        return self._result(features, query, rows)
+
+    def _tensor(self, values: FloatArray) -> Tensor:
+        """On the device, of its own memory."""
+        import torch
+
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
 
     @staticmethod
     def _concatenate(features: Features, streams: Mapping[str, int]) -> FloatArray:

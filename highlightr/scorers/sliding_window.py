@@ -1,4 +1,4 @@
-"""Running a network over a video of any length: overlapping windows, blended smoothly, on a device at a precision.
+"""Running a network over a video of any length: overlapping windows, blended smoothly.
 
 In: a function that scores clips [start, stop). Out: arrays for all clips. Memory is bounded by one window, results
 aside. Weights at a clip sum to 1 over the windows that hold it, so a constant stays a constant, and sums that hold
@@ -8,19 +8,11 @@ inside every window (a score and its parts) hold after blending.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.device import Precision, check_precision
-from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray
-
-if TYPE_CHECKING:
-    import torch
-
 
 _MARGIN = 1 / 8
 """Share of a window at each inner end that has no weight: clips there lack context on one side."""
@@ -74,51 +66,15 @@ def apply_windows(
 ) -> dict[str, FloatArray]:
     """Score every clip of a video of any length.
 
-    `score` is called with (start, stop), at most `longest` clips apart, for arrays (rows, stop - start), always alike.
+    `score` is called with (start, stop), at most `longest` clips apart, for arrays (..., stop - start), always alike.
 
     Returns:
-        Name to (rows, num_clips) float32.
+        Name to (..., num_clips) float32.
     """
     sums: dict[str, npt.NDArray[np.float64]] = {}
     for start, stop, weights in blend_weights(num_clips, longest):
         for name, values in score(start, stop).items():
             if name not in sums:
-                sums[name] = np.zeros((values.shape[0], num_clips))
-            sums[name][:, start:stop] += values * weights
+                sums[name] = np.zeros((*values.shape[:-1], num_clips))
+            sums[name][..., start:stop] += values * weights
     return {name: values.astype(np.float32) for name, values in sums.items()}
-
-
-@dataclass(frozen=True)
-class Execution:
-    """Where and at what precision a network runs.
-
-    Networks run in evaluation mode without gradients, and no operation that they use draws random numbers: the same
-    input on the same device, precision and number of threads gives the same bits. bf16 and fp16 run under autocast:
-    matrix products in the short type, norms and softmax in float32.
-
-    Raises:
-        ConfigError: an unknown device or precision, CUDA where there is none, or fp16 on a CPU.
-    """
-
-    device: str = "cpu"
-    """`cpu`, `cuda` or `cuda:N`."""
-    precision: Precision = "fp32"
-
-    def __post_init__(self) -> None:
-        check_precision(self.precision, self.device)
-        if self.device != "cpu" and not self.device.startswith("cuda"):
-            raise ConfigError(f"a scorer runs on cpu or cuda, got device {self.device!r}")
-        if self.device != "cpu":
-            self._check_cuda()
-
-    def _check_cuda(self) -> None:
-        import torch
-
-        if not torch.cuda.is_available():
-            raise ConfigError(f"device {self.device!r} was asked for, but no CUDA device is available; use cpu")
-
-    def tensor(self, values: npt.NDArray[np.float32]) -> torch.Tensor:
-        """A float32 tensor on the device, of its own memory."""
-        import torch
-
-        return torch.tensor(values, dtype=torch.float32, device=self.device)

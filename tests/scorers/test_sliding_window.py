@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from highlightr.core.errors import ConfigError
 from highlightr.scorers import ScorerContext, create_scorer
-from highlightr.scorers.sliding_window import Execution, apply_windows, blend_weights, window_starts
+from highlightr.scorers.sliding_window import apply_windows, blend_weights, window_starts
 from tests.scorers import factories
 
 TWO_HOURS = 7200
@@ -130,20 +130,6 @@ def test_two_hours_in_the_memory_of_a_window(name: str) -> None:
     assert peak < inputs + 64 * 2**20  # one copy of the concatenated streams, and reasons
 
 
-def test_queries_in_a_batch_equal_queries_alone() -> None:
-    scorer, features = factories.scorer("cfsum"), factories.features(150)
-    queries = [factories.query(f"query {n}", tokens, seed=n) for n, tokens in enumerate([3, 9, 5, 4, 4, 6, 2, 3, 8, 5])]
-    together = scorer.score_many(features, queries)
-    assert len(together) == len(queries)
-    for query, found in zip(queries, together, strict=True):
-        alone = scorer.score(features, query, ())
-        np.testing.assert_allclose(found.values, alone.values, atol=1e-6)
-        for part in alone.parts:
-            np.testing.assert_allclose(found.parts[part], alone.parts[part], atol=1e-6)
-    assert not np.allclose(together[0].values, together[1].values, atol=1e-6)
-    assert scorer.score_many(features, []) == []
-
-
 @pytest.mark.parametrize("name", ["cfsum", "davihd"])
 def test_the_same_input_gives_the_same_bits(name: str) -> None:
     features, query = factories.features(200), factories.query_for(name)
@@ -168,14 +154,14 @@ def test_bf16_stays_near_fp32(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"device": "tpu"}, "cpu or cuda, got device 'tpu'"),
+        ({"device": "tpu"}, "no device 'tpu'; there are cpu, cuda and cuda:N"),
         ({"precision": "int8"}, "fp32, bf16 or fp16, got 'int8'"),
         ({"precision": "fp16"}, "fp16 needs a CUDA device"),
     ],
 )
 def test_a_place_to_run_that_cannot_be_had_is_refused(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Execution(**arguments)  # type: ignore[arg-type]
+        create_scorer("cfsum", factories.settings("cfsum"), ScorerContext(random_seed=0, **arguments))  # type: ignore[arg-type]
 
 
 @pytest.mark.gpu

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 from weakref import WeakSet
 
-from highlightr.core.device import Precision, autocast, check_precision
+from highlightr.core.device import Precision, autocast, check_device, check_precision
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.tensors import read_tensor, read_tensors
@@ -88,7 +88,10 @@ class NetworkSource:
         if (weights is None) == (random_seed is None):
             raise ConfigError(f"{owner} needs either weights files or a random seed, not both and not neither")
         self._owner, self._weights, self.seed = owner, weights, random_seed
-        self.device = _checked(device)
+        # torch's threads wait for each other in a busy loop unless this is set before they start. Beside a decoder that
+        # has the cores too, a forward of Inception then takes 2.2 times the processor time.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        self.device = check_device(device)
         self.precision = check_precision(precision, device)
         # Not held: networks hold this, and what holds itself is not freed at once.
         self._networks: WeakSet[Network] = WeakSet()
@@ -220,20 +223,3 @@ class NetworkSource:
         if self._weights is None or checkpoint not in self._weights:
             raise WeightsError(f"{self._owner} was opened without the weights {checkpoint}")
         return self._weights[checkpoint]
-
-
-def _checked(device: str) -> str:
-    # torch's threads wait for each other in a busy loop unless this is set before they start. Beside a decoder that
-    # has the cores too, a forward of Inception then takes 2.2 times the processor time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if device == "cpu":
-        return device
-    import torch
-
-    try:
-        found = torch.device(device)
-    except RuntimeError as error:
-        raise ConfigError(f"no device {device!r}; there are cpu, cuda and cuda:N") from error
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {device!r} was asked for, but torch finds no CUDA device; use cpu")
-    return "cpu" if found.type == "cpu" else str(found)

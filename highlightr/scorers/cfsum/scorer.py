@@ -7,12 +7,12 @@ a sigmoid. Parts are before either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError, NothingToScoreError
+from highlightr.core.errors import NothingToScoreError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, TimeGrid
 from highlightr.scorers.base import Contract
@@ -56,11 +56,11 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         """`CFSum`, or its regularised variant."""
         return _network
 
-    def _prepare(self, features: Features, queries: Sequence[Query | None]) -> Mapping[str, FloatArray]:
-        for query in queries:
-            self.check(features, query)
-            if self.contract.query == "required" and query is None:
-                raise ConfigError("cfsum scores clips by how they answer a query, and none was given: use --query")
+    def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:
+        """See `NeuralScorer.prepare`."""
+        self.check(features, query)
+        if self.contract.query == "required":
+            self.needed(query)
         found = {}
         for modality in ("video", "audio"):
             streams = self.config.streams(modality)
@@ -76,18 +76,11 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
             found["place"] = places(features.grid)
         return found
 
-    def _forward(self, window: Mapping[str, Tensor], queries: Sequence[Query | None]) -> Mapping[str, Tensor]:
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
-        count = len(queries) if self.contract.text_width is not None else 1
-        inputs = {name: values.expand(count, -1, -1) for name, values in window.items()}
-        lengths = None
-        if self.contract.text_width is not None:
-            tokens = [self.execution.tensor(query.tokens) for query in queries if query is not None]
-            inputs["text"] = pad_sequence(tokens, batch_first=True)
-            lengths = torch.tensor([len(each) for each in tokens], device=inputs["text"].device)
-        found = self.network(inputs, None, lengths, explain=True)
+    def _forward(self, window: Mapping[str, Tensor], query: Query | None) -> Mapping[str, Tensor]:
+        inputs = dict(window)
+        if query is not None and self.contract.query == "required":
+            inputs["text"] = self._tensor(query.tokens)[None]
+        found = self.network(inputs, explain=True)
         rows = {"scores": found.scores, **found.terms}
         for term, weights in found.attention.items():
             if term.endswith("-text"):

@@ -7,7 +7,7 @@ before the network, as its authors do, but on the exact grid unless their own po
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -81,11 +81,8 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
 
         return DAViHD
 
-    def _prepare(
-        self,
-        features: Features,
-        queries: Sequence[Query | None],  # noqa: ARG002 - it takes none
-    ) -> Mapping[str, FloatArray]:
+    def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:  # noqa: ARG002
+        """See `NeuralScorer.prepare`; it takes no query."""
         self.check(features)
         found = {}
         if "visual" in self.config.pathways:
@@ -103,15 +100,8 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
         pool = pool_mel_authors if self.config.mel_pooling == "authors-62" else pool_mel
         return pool(signal, grid)
 
-    def _batches(self, queries: Sequence[Query | None]) -> list[Sequence[Query | None]]:
-        return [queries]  # one pass serves them all
-
-    def _forward(
-        self,
-        window: Mapping[str, Tensor],
-        queries: Sequence[Query | None],  # noqa: ARG002 - it takes none
-    ) -> Mapping[str, Tensor]:
-        found = self.network(**{name: values[None] for name, values in window.items()}, explain=True)
+    def _forward(self, window: Mapping[str, Tensor], query: Query | None) -> Mapping[str, Tensor]:  # noqa: ARG002
+        found = self.network(**window, explain=True)
         gate = {} if found.gate is None else {"gate": found.gate}
         return {"scores": found.scores, **found.contributions, **gate}
 
