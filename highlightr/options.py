@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from highlightr.core.checks import check_switches
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
@@ -97,9 +98,7 @@ class SummarizeOptions:
         if unknown:
             known_formats = ", ".join(get_args(TimelineFormat))
             raise ConfigError(f"export knows no format {unknown[0]!r}; there are {known_formats}")
-        overwrite: object = self.overwrite
-        if not isinstance(overwrite, bool):  # A text such as "no" would be true, and cost a file.
-            raise ConfigError(f"overwrite must be True or False, got {overwrite!r}")
+        check_switches(self, "overwrite")
         if self.transcribe is not None:
             check_speech_model(self.transcribe)
         track = self.audio_track

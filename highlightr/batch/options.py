@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from highlightr.batch.jobs import Job
+from highlightr.core.checks import check_between, check_positive, check_switches
 from highlightr.core.device import PRECISIONS, Precision
 from highlightr.core.errors import ConfigError
 from highlightr.options import SummarizeOptions, merged_options
@@ -65,25 +66,16 @@ class BatchOptions:
     """Of the Ray cluster; `None`: the one that Ray finds or starts."""
 
     def __post_init__(self) -> None:
-        for name in ("time_limit_seconds", "stall_seconds"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be a positive number, got {value!r}")
+        check_positive(self, "time_limit_seconds", "stall_seconds", "remote_limit_bytes")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision must be {', '.join(PRECISIONS)}, got {self.precision!r}")
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"workers must be at least 1, got {self.workers!r}")
-        if self.retries < 0:
-            raise ConfigError(f"retries must be zero or more, got {self.retries!r}")
-        if self.remote_limit_bytes < 1:
-            raise ConfigError(f"remote_limit_bytes must be positive, got {self.remote_limit_bytes!r}")
+        check_between(self, 1, math.inf, "workers")
+        check_between(self, 0, math.inf, "retries")
         if self.engine not in get_args(Engine):
             raise ConfigError(f"no engine {self.engine!r}; there are {', '.join(get_args(Engine))}")
         if self.address is not None and self.engine != "ray":
             raise ConfigError("an address belongs to the engine ray; add --engine ray")
-        for name in ("cache", "overwrite", "allow_private"):
-            if not isinstance(getattr(self, name), bool):  # A text such as "no" would be true.
-                raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        check_switches(self, "cache", "overwrite", "allow_private")
         for name in OWN_OUTPUTS:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")

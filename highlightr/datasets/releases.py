@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, get_args
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.base import Layout, Problem
 
-RELEASES = ("moment-detr", "umt", "lighthouse")
+Release = Literal["moment-detr", "umt", "lighthouse"]
+RELEASES = get_args(Release)
 """Names of the releases, in the order of looking."""
 
 Places = Mapping[str, str]

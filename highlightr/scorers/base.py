@@ -23,7 +23,7 @@ _CLIP_TOLERANCE_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
-class Contract:
+class Contract(FromMapping):
     """What a scorer needs and promises, as data."""
 
     streams: Mapping[str, int]
@@ -57,6 +57,16 @@ class ScorerContext:
     """From a stream of class scores to its classes in the query's space; a text encoder is opened at the first call."""
     logit_scale: Callable[[], float | None] | None = None
     """How sharply the query's encoder itself compares texts with pictures; `None` for one that knows no pictures."""
+
+    def trained_weights(self, scorer: str) -> Path:
+        """The weights file of a scorer that has to have one.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.weights is None:
+            raise ConfigError(f"{scorer} runs on trained weights, and none were given")
+        return self.weights
 
     def bank(self, scorer: str, stream: str) -> LabelBank:
         """The label bank of a stream of class scores.
@@ -130,6 +140,16 @@ class Scorer(ABC):
         Raises:
             ConfigError: the features or the query do not fit the contract.
         """
+
+    def needed(self, query: Query | None) -> Query:
+        """The query, of a scorer that cannot do without.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if query is None:
+            raise ConfigError(f"{self.name} scores clips by how they answer a query, and none was given: use --query")
+        return query
 
     def check(self, features: Features, query: Query | None = None) -> None:
         """Refuse what does not fit the contract.

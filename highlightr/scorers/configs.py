@@ -49,19 +49,6 @@ def freeze_mappings(config: object, *names: str) -> None:
         object.__setattr__(config, name, MappingProxyType(dict(getattr(config, name))))
 
 
-def check_choice(name: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """Refuse words that are unknown, doubled or none, with a `ConfigError`."""
-    if not values or len(set(values)) != len(values) or not set(values) <= set(known):
-        raise ConfigError(f"{name} must be one or more of {', '.join(known)}, each once, got {list(values)!r}")
-
-
-def check_positive(config: object, *names: str) -> None:
-    """Refuse fields that are not above zero, with a `ConfigError`."""
-    for name in names:
-        if not getattr(config, name) > 0:
-            raise ConfigError(f"{name} must be greater than zero, got {getattr(config, name)!r}")
-
-
 def check_heads(heads: int, width: int, what: str) -> None:
     """Refuse a width that so many attention heads cannot share, with a `ConfigError`."""
     if width % heads or width % 2:

@@ -79,18 +79,5 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown name or setting, or a package that is not installed.
     """
-    contract = contract_of(name, config)
-    parameters = runnable_class(name).parameter_counts(config)
-    return {
-        "scorer": name,
-        "streams": dict(contract.streams),
-        "signals": dict(contract.signals),
-        "required": list(contract.required),
-        "query": contract.query,
-        "text_width": contract.text_width,
-        "clip_seconds": contract.clip_seconds,
-        "longest_clips": contract.longest_clips,
-        "score_range": list(contract.score_range),
-        "parameters": parameters,
-        "total": sum(parameters.values()),
-    }
+    contract, parameters = contract_of(name, config), runnable_class(name).parameter_counts(config)
+    return {"scorer": name, **contract.to_mapping(), "parameters": parameters, "total": sum(parameters.values())}

@@ -12,15 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from highlightr.core.checks import check_between, check_subset
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
-from highlightr.datasets import DATASETS, RELEASES
-
-
-def _between(where: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{where} must lie between {low:g} and {high:g}, got {value!r}")
+from highlightr.datasets import DATASETS
+from highlightr.datasets.releases import Release
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class DataChoice:
     """0: no validation, the last epoch is kept."""
     split_seed: int = 0
     """Of the split by video; the same for all seeds of a run."""
-    release: str | None = None
+    release: Release | None = None
     """Public release that the folder is laid out like; `None`: what lies in it says."""
     group: str | None = None
     """Only the videos of this group (TVSum's and YouTube Highlights' domains)."""
@@ -48,10 +45,7 @@ class DataChoice:
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
             raise ConfigError(f"data.name is {self.name!r}; known: {', '.join(DATASETS)}")
-        if self.release is not None:
-            _choose("data.release", self.release, RELEASES)
-        _between("data.test_share", self.test_share, 0, 0.9)
-        _between("data.validation_share", self.validation_share, 0, 0.9)
+        check_between(self, 0, 0.9, "test_share", "validation_share", where="data.")
 
 
 @dataclass(frozen=True)
@@ -78,9 +72,8 @@ class Augment:
     """Chance to leave the sound out, where there is a picture."""
 
     def __post_init__(self) -> None:
-        for name in ("crop", "speed", "token_drop", "drop_audio"):
-            _between(f"augment.{name}", getattr(self, name), 0, 1)
-        _between("augment.noise", self.noise, 0, 10)
+        check_between(self, 0, 1, "crop", "speed", "token_drop", "drop_audio", where="augment.")
+        check_between(self, 0, 10, "noise", where="augment.")
 
 
 @dataclass(frozen=True)
@@ -95,14 +88,9 @@ class Optimiser:
     decay: float = 0.99
 
     def __post_init__(self) -> None:
-        _between("optimiser.learning_rate", self.learning_rate, 1e-12, 1e3)
-        _between("optimiser.weight_decay", self.weight_decay, 0, 1e3)
-        _between("optimiser.decay", self.decay, 1e-6, 1)
-
-
-def _choose(where: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"{where} must be one of {', '.join(known)}, got {value!r}")
+        check_between(self, 1e-12, 1e3, "learning_rate", where="optimiser.")
+        check_between(self, 0, 1e3, "weight_decay", where="optimiser.")
+        check_between(self, 1e-6, 1, "decay", where="optimiser.")
 
 
 _NAME = re.compile(r"\w[\w +.,-]{0,99}")
@@ -151,15 +139,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigError(f"name {self.name!r} must be of letters, digits, spaces and -_+., starting with a letter")
-        _between("epochs", self.epochs, 1, 1e6)
-        _between("batch_size", self.batch_size, 1, 1e6)
-        _between("gradient_clip", self.gradient_clip, 0, 1e9)
-        _between("average", self.average, 0, 0.99999)
-        _between("patience", self.patience, 0, 1e6)
-        if not self.objective:
-            raise ConfigError(f"objective must name at least one of {', '.join(TERMS)}")
-        for name in self.objective:
-            _choose("a term of the objective", name, TERMS)
+        check_between(self, 1, 1e6, "epochs", "batch_size")
+        check_between(self, 0, 1e9, "gradient_clip")
+        check_between(self, 0, 0.99999, "average")
+        check_between(self, 0, 1e6, "patience")
+        check_subset("the terms of objective", self.objective, TERMS)
         if self.patience and not self.validates:
             raise ConfigError("patience needs a validation part: set data.validation or data.validation_share")
 

@@ -6,12 +6,12 @@ Loading one checks its shape and names; it does not load a model or look for wei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from highlightr.core.checks import check_positive
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
@@ -77,6 +77,14 @@ class Preset:
     """What it takes to run, as measured: time per second of video, memory; `None` if it was not."""
     measured: str | None = None
     """How it was measured: figure, data and command; `None` if it was not."""
+
+    def __post_init__(self) -> None:
+        check_positive(self, "clip_seconds")
+        if not self.extractors:
+            raise ConfigError("extractors must name at least one")
+        for name in self.in_use:
+            if name not in self.scorers:
+                raise ConfigError(f"use names the scorer {name!r}; there are {', '.join(self.scorers)}")
 
     @property
     def in_use(self) -> tuple[str, ...]:
@@ -175,9 +183,7 @@ def parse_preset(text: str, origin: str) -> Preset:
 
 
 def _preset(values: Any, origin: str) -> Preset:
-    preset = from_plain(Preset, _spelled_out(values, origin) if isinstance(values, dict) else values, origin)
-    _check(preset, origin)
-    return preset
+    return from_plain(Preset, _spelled_out(values, origin) if isinstance(values, dict) else values, origin)
 
 
 def _spelled_out(values: dict[str, Any], origin: str) -> dict[str, Any]:
@@ -199,13 +205,3 @@ def _spelled_out(values: dict[str, Any], origin: str) -> dict[str, Any]:
             name: {"name": name, **choice} if isinstance(choice, dict) else choice for name, choice in named.items()
         }
     return spelled
-
-
-def _check(preset: Preset, origin: str) -> None:
-    if not 0 < preset.clip_seconds < math.inf:
-        raise ConfigError(f"{origin}: clip_seconds must be a positive number, got {preset.clip_seconds!r}")
-    if not preset.extractors:
-        raise ConfigError(f"{origin}: extractors must name at least one")
-    for name in preset.in_use:
-        if name not in preset.scorers:
-            raise ConfigError(f"{origin}: use names the scorer {name!r}; there are {', '.join(preset.scorers)}")

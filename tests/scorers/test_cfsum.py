@@ -160,7 +160,7 @@ def test_clips_are_needed() -> None:
         ({"modalities": ("video", "video")}, "each once"),
         ({"width": 15}, "multiple of its 2 attention heads, got 15"),
         ({"audio_streams": {}}, "audio_streams must name a stream"),
-        ({"longest_clips": 0}, "longest_clips must be greater than zero"),
+        ({"longest_clips": 0}, "longest_clips must be a positive number"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object], message: str) -> None:
@@ -175,3 +175,5 @@ def test_a_configuration_survives_a_file() -> None:
     assert CFSumConfig.from_mapping(plain) == config
     with pytest.raises(ConfigError, match="no key 'depth'"):
         CFSumConfig.from_mapping({"depth": 3})
+    with pytest.raises(ConfigError, match="variant must be one of paper, regularised, got 'other'"):
+        CFSumConfig.from_mapping({"variant": "other"})

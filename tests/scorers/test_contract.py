@@ -225,7 +225,7 @@ def test_a_query_of_another_encoder_is_refused() -> None:
         ("zeroshot", {"weights": Path("x")}, "runs without weights"),
         ("cosine", {}, "needs the label bank"),
         ("cosine", {"label_bank": lambda stream: factories.bank(3, 0)}, "needs a text encoder that was trained with"),
-        ("cosine", {"config": {"audio_share": 2.0}}, "audio_share must lie in"),
+        ("cosine", {"config": {"audio_share": 2.0}}, "audio_share must lie between 0 and 1, got 2.0"),
         ("debug", {"config": {"depth": 2}}, "has no settings"),
     ],
 )

@@ -212,7 +212,6 @@ def test_a_pathway_without_input_is_named() -> None:
     ("changes", "message"),
     [
         ({"pathways": ()}, "one or more of visual, semantic, dynamics"),
-        ({"fusion": "add"}, "one or more of multiply, concatenate"),
         ({"audio_width": 18}, "audio_width must be even and a multiple of its 4"),
         ({"dynamics_channels": (1, 2)}, "six positive numbers"),
         ({"mel_pooling": "authors-62", "clip_seconds": 2.0}, "authors-62 is for clips of 1 s"),
@@ -222,6 +221,19 @@ def test_a_pathway_without_input_is_named() -> None:
 def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         small(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fusion": "add"}, "fusion must be one of multiply, concatenate, got 'add'"),
+        ({"self_attention": "never"}, "self_attention must be one of early, late, got 'never'"),
+        ({"mel_pooling": 62}, "mel_pooling must be one of grid, authors-62, got 62"),
+    ],
+)
+def test_a_setting_with_an_unknown_word_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        DAViHDConfig.from_mapping(changes)
 
 
 def test_the_authors_initialisation_draws_everything_again() -> None:

@@ -5,12 +5,14 @@ Streams of one modality are concatenated in the order in which they are named.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from highlightr.core.checks import check_between, check_positive, check_subset
 from highlightr.core.errors import ConfigError
-from highlightr.scorers.configs import FromMapping, check_choice, check_heads, check_positive, freeze_mappings
+from highlightr.scorers.configs import FromMapping, check_heads, freeze_mappings
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,9 @@ class CFSumConfig(FromMapping):
 
     def __post_init__(self) -> None:
         freeze_mappings(self, "video_streams", "audio_streams")
-        check_choice("modalities", self.modalities, ("video", "audio", "text"))
+        check_subset("modalities", self.modalities, ("video", "audio", "text"))
         check_positive(self, "text_width", "width", "heads", "clip_seconds", "longest_clips")
         check_heads(self.heads, self.width, "width")
-        check_choice("variant", (self.variant,), ("paper", "regularised"))
-        check_choice("output", (self.output,), ("labels", "logits"))
         self._check_variant()
         if not set(self.modalities) & {"video", "audio"}:
             raise ConfigError("CFSum scores clips, so modalities must name video or audio beside text")
@@ -75,9 +75,7 @@ class CFSumConfig(FromMapping):
     def _check_variant(self) -> None:
         check_positive(self, "members")
         names = ("refinement_layers", "similarity_width", "input_dropout", "smoothing_seconds")
-        for name in names:
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)!r}")
+        check_between(self, 0, math.inf, *names)
         if self.input_dropout >= 1:
             raise ConfigError(f"input_dropout must be below 1, got {self.input_dropout!r}")
         if self.variant == "paper" and (self.members > 1 or any(getattr(self, name) for name in names)):
@@ -151,9 +149,5 @@ class CFSumLiteConfig(FromMapping):
     def __post_init__(self) -> None:
         check_positive(self, "pooled_width", "text_width", "common_sentences", "border_units", "gain", "clip_seconds")
         check_positive(self, "common_temperature", "sharpness", "slope", "match_slope", "ordinary_clips")
-        for name in ("common_share", "audio_share", "none_below", "strong_from", "ordinary_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)!r}")
-        for name in ("scene_strength", "match_scenes"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)!r}")
+        check_between(self, 0, 1, "common_share", "audio_share", "none_below", "strong_from", "ordinary_share")
+        check_between(self, 0, math.inf, "scene_strength", "match_scenes")

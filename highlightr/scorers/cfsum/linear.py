@@ -76,9 +76,8 @@ class CFSumLinearScorer(Scorer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> CFSumLinearScorer:
         """See `Scorer.from_config`; it runs on trained weights."""
-        if context.weights is None:
-            raise ConfigError("cfsum-linear runs on trained weights, and none were given")
-        return cls(read_tensors(context.weights), CFSumLinearConfig.from_mapping(config), str(context.weights))
+        path = context.trained_weights(cls.name)
+        return cls(read_tensors(path), CFSumLinearConfig.from_mapping(config), str(path))
 
     @staticmethod
     def _contract(config: CFSumLinearConfig) -> Contract:

@@ -138,10 +138,9 @@ class CFSumLiteScorer(Scorer):
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> CFSumLiteScorer:
         """See `Scorer.from_config`; it runs on trained weights and label banks."""
         settings = CFSumLiteConfig.from_mapping(config)
-        if context.weights is None:
-            raise ConfigError("cfsum-lite runs on trained weights, and none were given")
+        path = context.trained_weights(cls.name)
         imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
-        weights = LinearWeights.from_tensors(read_tensors(context.weights), settings, str(context.weights))
+        weights = LinearWeights.from_tensors(read_tensors(path), settings, str(path))
         return cls(imagenet, audioset, weights, settings)
 
     @classmethod
@@ -171,8 +170,7 @@ class CFSumLiteScorer(Scorer):
         Raises:
             ConfigError: no query, or features or a query that do not fit the contract.
         """
-        if query is None:
-            raise ConfigError("cfsum-lite scores clips by how they answer a query, and none was given: use --query")
+        query = self.needed(query)
         self.check(features, query)
         classes, weights = self._senses(features)
         chances = self.borders(features, shots)

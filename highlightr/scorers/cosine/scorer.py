@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from highlightr.core.checks import check_between, check_positive
 from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
@@ -50,11 +51,8 @@ class CosineConfig(FromMapping):
     """Clips averaged around each, for `clip_share`."""
 
     def __post_init__(self) -> None:
-        if self.image_width < 1:
-            raise ConfigError(f"image_width must be at least 1, got {self.image_width}")
-        for name in ("audio_share", "clip_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        check_positive(self, "image_width")
+        check_between(self, 0, 1, "audio_share", "clip_share")
 
 
 class CosineScorer(Scorer):
@@ -107,8 +105,7 @@ class CosineScorer(Scorer):
         Raises:
             ConfigError: no query, or features or a query that do not fit the contract.
         """
-        if query is None:
-            raise ConfigError("cosine scores clips by how they answer a query, and none was given: use --query")
+        query = self.needed(query)
         self.check(features, query)
         if not np.isfinite(features.streams[self.config.image_stream]).all():
             raise ConfigError("cosine gave a value that is not finite; look for one in the features")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from highlightr.core.checks import check_positive, check_subset
 from highlightr.core.errors import ConfigError
-from highlightr.scorers.configs import FromMapping, check_choice, check_heads, check_positive, freeze_mappings
+from highlightr.scorers.configs import FromMapping, check_heads, freeze_mappings
 
 MelPooling = Literal["grid", "authors-62"]
 
@@ -63,10 +64,7 @@ class DAViHDConfig(FromMapping):
 
     def __post_init__(self) -> None:
         freeze_mappings(self, "visual_streams", "audio_streams")
-        check_choice("pathways", self.pathways, ("visual", "semantic", "dynamics"))
-        check_choice("self_attention", (self.self_attention,), ("early", "late"))
-        check_choice("fusion", (self.fusion,), ("multiply", "concatenate"))
-        check_choice("mel_pooling", (self.mel_pooling,), ("grid", "authors-62"))
+        check_subset("pathways", self.pathways, ("visual", "semantic", "dynamics"))
         check_positive(self, "hidden_width", "heads", "dynamics_heads", "dynamics_layers", "kernels", "temperature")
         check_positive(self, "visual_width", "audio_width", "clip_seconds", "longest_clips")
         check_heads(self.heads, self.visual_width, "visual_width")
