@@ -153,8 +153,9 @@ def _in_words(kind: Any, values: Any, message: str) -> str:
     if found := re.match(r"Expected `(.*?)`, got", text):
         expected = "a mapping" if found[1] == "object" else found[1]
         return f"{name} must be {expected}, got {reprlib.repr(value)}"
-    if text.startswith("Invalid enum value") and get_origin(hint) is Literal:
-        return f"{name} must be one of {', '.join(map(str, get_args(hint)))}, got {reprlib.repr(value)}"
+    words = next((each for each in (hint, *get_args(hint)) if get_origin(each) is Literal), None)
+    if text.startswith("Invalid enum value") and words is not None:
+        return f"{name} must be one of {', '.join(map(str, get_args(words)))}, got {reprlib.repr(value)}"
     if found := re.match(r"Object missing required field `(.*)`", text):
         return f"{path + ': ' if path else ''}{found[1]} is missing"
     return f"{name}: {text}"

@@ -105,7 +105,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
             tensors = {name: self._tensor(values[start:stop])[None] for name, values in inputs.items()}
             with torch.inference_mode(), autocast(self.device, self.precision):
                 found = self._forward(tensors, query)
-            return {name: values[0].float().cpu().numpy() for name, values in found.items()}
+            return {name: values[0].detach().float().cpu().numpy() for name, values in found.items()}
 
         num_clips = features.grid.num_clips
         rows = apply_windows(window, num_clips, self.contract.longest_clips or num_clips)

@@ -228,7 +228,7 @@ def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object],
     [
         ({"fusion": "add"}, "fusion must be one of multiply, concatenate, got 'add'"),
         ({"self_attention": "never"}, "self_attention must be one of early, late, got 'never'"),
-        ({"mel_pooling": 62}, "mel_pooling must be one of grid, authors-62, got 62"),
+        ({"mel_pooling": "fft"}, "mel_pooling must be one of grid, authors-62, got 'fft'"),
     ],
 )
 def test_a_setting_with_an_unknown_word_is_refused(changes: dict[str, object], message: str) -> None:
