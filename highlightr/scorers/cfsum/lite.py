@@ -34,6 +34,9 @@ _BORDERS = "borders."
 _CHUNK_CLIPS = 1024
 _LEAST_EVIDENCE = 1e-9
 
+_LEAST_DOUBT = 0.01
+"""How far below a strong match one stays whose query is not understood; one percent is seen where it is shown."""
+
 _USUAL_SCENES = 8
 """In the videos that the chance of a match is fitted on (`research.lite`)."""
 
@@ -180,8 +183,10 @@ class CFSumLiteScorer(Scorer):
         values = sigmoid(self.config.slope * log_evidence + self.config.offset)
         parts = {kind: np.asarray(values * part / together, dtype=np.float32) for kind, part in pooled.items()}
         found = {kind: self._matches[kind].evidence(classes[kind], query) for kind in parts}
-        reasons, notes = label_reasons(found, parts), (NOT_ENGLISH,) if not_english(query) else ()
-        match, looks = self._match(float(log_evidence.max()), chances), features.streams[self.config.pooled_stream]
+        match, notes = self._match(float(log_evidence.max()), chances), tuple[str, ...]()
+        if not_english(query):
+            match, notes = self._doubted(match), (NOT_ENGLISH,)
+        reasons, looks = label_reasons(found, parts), features.streams[self.config.pooled_stream]
         return Scores(features.grid, values, parts, reasons, notes, match, borders=chances, looks=looks)
 
     def log_evidence(self, features: Features, queries: Sequence[Query], shots: Sequence[Shot]) -> FloatArray:
@@ -216,6 +221,11 @@ class CFSumLiteScorer(Scorer):
         if chance < config.none_below:
             return Match("none", chance)
         return Match("strong" if chance >= config.strong_from else "weak", chance)
+
+    def _doubted(self, match: Match) -> Match:
+        """The same for a query that is not understood: resembling it proves nothing, so no match is strong."""
+        chance = min(match.probability, max(self.config.strong_from - _LEAST_DOUBT, 0.0))
+        return Match("weak" if match.verdict == "strong" else match.verdict, chance)
 
     def _usual(self, queries: Sequence[Query]) -> FloatArray:
         """(queries,) log evidence that the best of ordinary footage has for each query."""
