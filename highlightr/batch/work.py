@@ -82,9 +82,6 @@ class JobRunner:
             wanted = self._options.for_job(job)
             output = self._output_dir.outputs(job)["video"]
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
-            for name, path in self._output_dir.outputs(job).items():
-                if name not in summary.outputs:  # A timeline of an earlier run, which others asked for.
-                    path.unlink(missing_ok=True)
             record = self._recorded(job, summary)
             self._output_dir.finish(job, record)
         return record.outcome

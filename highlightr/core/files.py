@@ -217,7 +217,8 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         OutputError: `folder` is a file or cannot be written, or holds a file of the same name.
     """
     check_folder_output(folder)
-    with staging_folder(folder.absolute().parent) as staging:
+    # Inside it where it is there: the folder around it may be another file system, or closed.
+    with staging_folder(folder.absolute() if folder.exists() else folder.absolute().parent) as staging:
         filled = staging / "clips"
         make_folder(filled)
         yield filled

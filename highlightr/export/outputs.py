@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from highlightr.core.errors import OutputError
 from highlightr.core.files import check_folder_output, check_output, move, staging_folder
 from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
-from highlightr.export.receipt_reader import outputs_of
 from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.media import check_suffix
 from highlightr.media.cut import check_encoder
@@ -28,6 +28,8 @@ class Outputs:
     timelines: Mapping[str, Path] = field(default_factory=dict)
     captions: Mapping[str, Path] = field(default_factory=dict)
     """What is said in the summary."""
+    inputs: tuple[Path, ...] = ()
+    """Files beside the video that the summary is made of, which stay as they are."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -48,9 +50,9 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     check_formats(wanted.export)
     check_encoder(source, wanted.encoder)
     timelines = timeline_paths(video, wanted.export)
-    outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines)
-    for path in outputs.files:
-        check_output(path, source.path, overwrite=wanted.overwrite)
+    inputs = () if wanted.transcript is None else (wanted.transcript,)
+    outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines, inputs=inputs)
+    _check_files(outputs, source, overwrite=wanted.overwrite)
     for folder in (wanted.clips, wanted.thumbnails):
         if folder is not None:
             check_folder_output(folder)
@@ -68,28 +70,33 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
     captions = {name: outputs.video.with_suffix(suffix) for name, suffix in CAPTION_SUFFIXES.items()}
     taken = set(outputs.files)
     captions = {name: path for name, path in captions.items() if path not in taken}
-    for path in captions.values():
-        check_output(path, source.path, overwrite=wanted.overwrite)
-    return replace(outputs, captions=captions)
+    outputs = replace(outputs, captions=captions)
+    _check_files(outputs, source, overwrite=wanted.overwrite)
+    return outputs
+
+
+def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
+    for path in outputs.files:
+        check_output(path, source.path, overwrite=overwrite)
+        if path.exists() and any(map(path.samefile, outputs.inputs)):
+            raise OutputError(f"{path}: this is the transcript that was given; choose another output")
 
 
 @contextmanager
-def staged(outputs: Outputs) -> Iterator[Outputs]:
-    """Paths to write to; on a clean exit all files move to their final names, on an error none does.
+def staged(outputs: Outputs) -> Iterator[tuple[Outputs, list[Callable[[], None]]]]:
+    """Paths to write to, and a list for what is done before all files move to their final names.
 
-    A timeline or captions that were not written are left out. Captions of the summary that is replaced go with it:
-    players would show them with the new one.
+    On an error none moves, and nothing of the list is done. A timeline or captions that were not written are left out.
     """
-    replaced = outputs_of(outputs.receipt)
-    suffixes = [suffix for name, suffix in CAPTION_SUFFIXES.items() if name in replaced]
+    before = list[Callable[[], None]]()
     with staging_folder(outputs.video.absolute().parent) as staging:
         timelines = {name: staging / path.name for name, path in outputs.timelines.items()}
         captions = {name: staging / path.name for name, path in outputs.captions.items()}
         video, receipt, report = (staging / path.name for path in (outputs.video, outputs.receipt, outputs.report))
-        yield Outputs(video, receipt, report, timelines, captions)
+        yield Outputs(video, receipt, report, timelines, captions), before
         with stop_deferred():
-            for suffix in suffixes:
-                outputs.video.with_suffix(suffix).unlink(missing_ok=True)
+            for act in before:
+                act()
             for final in outputs.files:
                 needed = final in (outputs.video, outputs.receipt, outputs.report)
                 if needed or (staging / final.name).exists():

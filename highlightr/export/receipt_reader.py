@@ -157,18 +157,6 @@ def read_receipt(path: Path) -> Receipt:
     return receipt_from_plain(values, str(path))
 
 
-def outputs_of(path: Path) -> frozenset[str]:
-    """The names of what a receipt's summary wrote, such as ``srt``; none where the file is no receipt."""
-    try:
-        return frozenset(msgspec.json.decode(read_limited(path, LARGEST_BYTES), type=_Outputs).outputs)
-    except (ConfigError, msgspec.DecodeError, RecursionError):
-        return frozenset()
-
-
-class _Outputs(msgspec.Struct):
-    outputs: dict[str, str]
-
-
 def receipt_from_plain(values: Any, where: str) -> Receipt:
     """Check a receipt that was read already; `where` names it in errors.
 

@@ -15,18 +15,20 @@ import numpy as np
 
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import printable
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
+from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt_reader import Receipt, ReceiptSegment
-from highlightr.export.segment_files import segment_names, write_thumbnails
+from highlightr.export.segment_files import segment_folders
 from highlightr.export.summary import cut_options, deliver
 from highlightr.export.timelines.read import EditSpan, find_video, read_edit
 from highlightr.features.base import Weights
 from highlightr.media import probe
-from highlightr.media.cut import cut_clips, cut_summary
+from highlightr.media.cut import cut_summary
 from highlightr.options import SummarizeOptions
 from highlightr.selection.quotes import with_quotes
 from highlightr.selection.spans import Span, clip_overlaps
@@ -71,8 +73,9 @@ def cut_again(
         scores = None if edit.receipt is None else _scores(edit.receipt, source)
     if edit.receipt is None or scores is None:
         note = NO_RECEIPT_NOTE if edit.receipt is None else OTHER_VIDEO_NOTE
-        return _cut_alone(source, spans, wanted, stages, (*edit.notes, note), speech)
+        return _cut_alone(source, spans, wanted, stages, (*edit.notes, note), speech, file)
     outputs = with_captions(plan_outputs(source, wanted), source, wanted, speech.is_expected)
+    outputs = replace(outputs, inputs=(*outputs.inputs, file))
     with stages("extract") as advance:
         transcript, told = listen(source, speech, edit.receipt.clip_seconds, advance)
     summary = replace(_summary(edit.receipt, source, spans, scores), notes=(*edit.notes, *told), transcript=transcript)
@@ -150,29 +153,28 @@ def _cut_alone(
     stages: Stages,
     notes: tuple[str, ...],
     speech: SpeechSource,
+    file: Path,
 ) -> Recut:
     """The summary, clips and pictures, where there are no scores to report."""
     with stages("extract") as advance:
         transcript, told = listen(source, speech, 1.0, advance)
     notes += told
-    choices = cut_options(wanted, transcript)
-    video = plan_outputs(source, wanted).video
+    choices, planned = cut_options(wanted, transcript), plan_outputs(source, wanted)
     segments = tuple(
         Segment(span.start_seconds, span.stop_seconds, 0.0, rank=number, title=span.title)
         for number, span in enumerate(spans, start=1)
     )
-    outputs = {"video": video}
-    with stages("cut") as advance:
-        how: dict[str, Any] = {**choices, "fade": wanted.transition == "fade"}
-        made = cut_summary(source, segments, video, overwrite=wanted.overwrite, **how, progress=advance)
+    with segment_folders(source, segments, wanted, planned.video.suffix, choices, stages) as folders:
+        leftovers = find_leftovers(replace(planned, timelines={}, inputs=(*planned.inputs, file)), folders)
+        with stages("cut") as advance:
+            how: dict[str, Any] = {**choices, "fade": wanted.transition == "fade"}
+            made = cut_summary(source, segments, planned.video, overwrite=wanted.overwrite, **how, progress=advance)
+    leftovers.remove()
     if wanted.export:
         notes += ("Timelines are written from a receipt, so none was written.",)
-    if wanted.thumbnails is not None:
-        notes += write_thumbnails(source, segments, wanted.thumbnails, overwrite=wanted.overwrite)
-        outputs["thumbnails"] = wanted.thumbnails
-    if wanted.clips is not None:
-        with stages("clips"):
-            files: dict[str, Any] = {"suffix": video.suffix, "names": segment_names(segments)}
-            cut_clips(source, segments, wanted.clips, **files, overwrite=wanted.overwrite, **choices)
-        outputs["clips"] = wanted.clips
-    return Recut(made.seconds, segments, outputs, (*notes, *made.notes))
+    for path in (planned.receipt, planned.report):
+        if path.exists():
+            notes += (f"{printable(path)} is of the summary that was replaced.",)
+    outputs = {"video": planned.video} | {output: each.folder for output, each in folders.items()}
+    remarks = (note for each in folders.values() for note in each.notes)
+    return Recut(made.seconds, segments, outputs, (*notes, *made.notes, *remarks, *leftovers.notes))

@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from highlightr.core.clock import clock
 from highlightr.core.errors import OutputError
-from highlightr.core.files import whole_folder
+from highlightr.core.files import check_output, whole_folder
+from highlightr.core.progress import Stages
 from highlightr.core.types import Segment, Source
 from highlightr.media import grab_thumbnails, shown_size
+from highlightr.media.cut import cut_clips
+from highlightr.options import SummarizeOptions
 
 LONGEST_BYTES = 120
 """Of a name without its suffix: file systems hold 255, and players show less."""
 
 LARGEST_WIDTH = 1280
 """Of a thumbnail, in pixels; smaller videos keep their own width."""
+
+_SEGMENT_NAME = re.compile(r"\d{2,} (\d+-)?\d+-\d\d( [^/\\\0]*)?\.(mp4|m4v|mov|mkv|jpg)", re.ASCII)
 
 _UNSAFE = re.compile(r"[^\w .()&+'-]")
 
@@ -36,6 +44,73 @@ def segment_names(segments: Sequence[Segment]) -> list[str]:
     return names
 
 
+def is_segment_name(name: str) -> bool:
+    """Whether a file of this name may be the clip or the picture of a segment."""
+    return _SEGMENT_NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True)
+class SegmentFolder:
+    """Files of all segments, on their way to a folder."""
+
+    folder: Path
+    """Where they go."""
+    files: tuple[Path, ...]
+    """Where they are until then."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of the files."""
+        return frozenset(path.name for path in self.files)
+
+
+@contextmanager
+def segment_folders(
+    source: Source,
+    segments: Sequence[Segment],
+    wanted: SummarizeOptions,
+    suffix: str,
+    how: Mapping[str, Any],
+    stages: Stages,
+) -> Iterator[Mapping[str, SegmentFolder]]:
+    """Write the thumbnails and clips that are wanted; they move to their folders on a clean exit, or none does.
+
+    Args:
+        suffix: of clips.
+        how: keywords of `cut_clips`.
+
+    Raises:
+        OutputError: a folder cannot be written, or holds the source or a file that may not be replaced.
+        CutError, MediaError: as for `cut_clips` and `write_thumbnails`.
+    """
+    names, found = segment_names(segments), dict[str, SegmentFolder]()
+    with ExitStack() as stack:
+        places = {"thumbnails": (wanted.thumbnails, ".jpg"), "clips": (wanted.clips, suffix)}
+        filled = {
+            output: (folder, stack.enter_context(_filled(folder, names, ending, source, overwrite=wanted.overwrite)))
+            for output, (folder, ending) in places.items()
+            if folder is not None
+        }
+        for output, (folder, filling) in filled.items():
+            notes: tuple[str, ...] = ()
+            with stages(output) as advance:
+                if output == "thumbnails":
+                    notes = write_thumbnails(source, segments, filling)
+                else:
+                    cut_clips(source, segments, filling, suffix=suffix, names=names, **how, progress=advance)
+            found[output] = SegmentFolder(folder, tuple(sorted(filling.iterdir())), notes)
+        yield found
+
+
+@contextmanager
+def _filled(folder: Path, names: Sequence[str], suffix: str, source: Source, *, overwrite: bool) -> Iterator[Path]:
+    for name in names if folder.exists() else ():
+        check_output(folder / f"{name}{suffix}", source.path, overwrite=overwrite)
+    with whole_folder(folder, overwrite=overwrite) as filling:
+        yield filling
+
+
 def _safe(title: str) -> str:
     """The title without separators, control characters and what file systems or shells give a meaning."""
     return " ".join(_UNSAFE.sub(" ", unicodedata.normalize("NFC", title)).split())
@@ -49,26 +124,26 @@ def _telling_seconds(segment: Segment) -> float:
     return (start + stop) / 2
 
 
-def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path, *, overwrite: bool) -> tuple[str, ...]:
+def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path) -> tuple[str, ...]:
     """Write a frame of each segment as ``NAME.jpg``: from the middle of where its first reason was found, or its own.
 
     Returns:
         A note for each segment that no frame could be decoded of.
 
     Raises:
-        OutputError: the folder cannot be written, or holds a file of the same name.
+        OutputError: the folder cannot be written.
         MediaError: the source cannot be opened any more, or has changed.
     """
     width = min(LARGEST_WIDTH, round(shown_size(source.video)[0]))
     middles = [_telling_seconds(each) for each in segments]
     notes = []
-    with whole_folder(folder, overwrite=overwrite) as filled, source.unchanged():
+    with source.unchanged():
         for name, picture in zip(segment_names(segments), grab_thumbnails(source, middles, width=width), strict=True):
             if not picture:
                 notes.append(f"No picture could be decoded for {name}.")
                 continue
             try:
-                (filled / f"{name}.jpg").write_bytes(picture)
+                (folder / f"{name}.jpg").write_bytes(picture)
             except OSError as error:
                 raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
     return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
 from highlightr.core.types import Summary, Transcript
 from highlightr.export.captions import burned_notes, texts_of, write_captions
+from highlightr.export.leftovers import find_leftovers, written_files
 from highlightr.export.outputs import Outputs, staged
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.report import write_report
-from highlightr.export.segment_files import segment_names, write_thumbnails
+from highlightr.export.segment_files import SegmentFolder, segment_folders
 from highlightr.export.timelines.write import render_timeline
-from highlightr.media.cut import cut_clips, cut_summary
+from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions
 
@@ -43,7 +45,7 @@ def deliver(
     """
     source, segments = summary.source, summary.segments
     how = cut_options(wanted, summary.transcript)
-    with staged(outputs) as places:
+    with staged(outputs) as (places, before_moving):
         with stages("cut") as advance:
             cut = cut_summary(
                 source,
@@ -55,35 +57,50 @@ def deliver(
                 still_width=LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH,
                 progress=advance,
             )
-        notes = cut.notes
-        if wanted.thumbnails is not None:
-            with stages("thumbnails"):
-                notes += write_thumbnails(source, segments, wanted.thumbnails, overwrite=wanted.overwrite)
-        captions: dict[str, Path] = {}
-        if summary.transcript is not None and places.captions:
-            write_captions(summary.transcript, cut.pieces, places.captions)
-            captions = dict(outputs.captions)
-        elif wanted.subtitles == "burn":
-            nothing_said = ("No subtitles were burned: nothing tells what is said.",)
-            said = summary.transcript
-            notes += nothing_said if said is None else burned_notes(said, cut.pieces)
-        named = _output_paths(outputs, wanted) | captions
-        summary = replace(summary, outputs=named, notes=(*summary.notes, *notes))
-        summary = replace(summary, written_seconds=cut.seconds, stills=cut.stills)
-        with stages("report"):
-            summary = replace(summary, timings_seconds=stages.timings_seconds)
-            versions = {"ffmpeg": ffmpeg_version()}
-            receipt = build_receipt(summary, provenance, options=wanted.as_flat(), versions=versions, cut=cut)
-            summary = replace(summary, receipt=receipt)
-            summary = _with_timelines(summary, outputs, places)
-            write_report(places.report, summary, cut.stills)
-            write_receipt(places.receipt, summary.receipt)
-        if wanted.clips is not None:
-            with stages("clips"):
-                names, suffix = segment_names(segments), outputs.video.suffix
-                files: dict[str, Any] = {"suffix": suffix, "names": names, "overwrite": wanted.overwrite}
-                cut_clips(source, segments, wanted.clips, **files, **how)
+        with segment_folders(source, segments, wanted, outputs.video.suffix, how, stages) as folders:
+            notes = (*cut.notes, *(note for each in folders.values() for note in each.notes))
+            captions, told = _captions(summary, wanted, cut, outputs, places)
+            leftovers = find_leftovers(outputs, folders)
+            before_moving.append(leftovers.remove)
+            summary = replace(
+                summary,
+                outputs={**_output_paths(outputs, wanted), **captions},
+                notes=(*summary.notes, *notes, *told, *leftovers.notes),
+                written_seconds=cut.seconds,
+                stills=cut.stills,
+            )
+            with stages("report"):
+                summary = replace(summary, timings_seconds=stages.timings_seconds)
+                versions = {"ffmpeg": ffmpeg_version()}
+                receipt = build_receipt(summary, provenance, options=wanted.as_flat(), versions=versions, cut=cut)
+                summary = replace(summary, receipt=receipt)
+                summary = _with_timelines(summary, outputs, places)
+                summary = _with_files(summary, places, folders)
+                write_report(places.report, summary, cut.stills)
+                write_receipt(places.receipt, summary.receipt)
     return replace(summary, timings_seconds=stages.timings_seconds)
+
+
+def _captions(
+    summary: Summary, wanted: SummarizeOptions, cut: CutResult, outputs: Outputs, places: Outputs
+) -> tuple[Mapping[str, Path], tuple[str, ...]]:
+    """Write what is said; where it will lie, and notes."""
+    if summary.transcript is not None and places.captions:
+        write_captions(summary.transcript, cut.pieces, places.captions)
+        return dict(outputs.captions), ()
+    if wanted.subtitles != "burn":
+        return {}, ()
+    if summary.transcript is None:
+        return {}, ("No subtitles were burned: nothing tells what is said.",)
+    return {}, burned_notes(summary.transcript, cut.pieces)
+
+
+def _with_files(summary: Summary, places: Outputs, folders: Mapping[str, SegmentFolder]) -> Summary:
+    """List in the receipt what lies beside it, by which a later run tells its own files from a user's."""
+    beside = {**places.timelines, **places.captions}
+    files = [each for output, path in beside.items() if path.exists() for each in written_files(output, [path])]
+    files += [each for output, folder in folders.items() for each in written_files(output, folder.files)]
+    return replace(summary, receipt={**summary.receipt, "files": files}) if files else summary
 
 
 def cut_options(wanted: SummarizeOptions, transcript: Transcript | None = None) -> dict[str, Any]:

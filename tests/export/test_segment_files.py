@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from highlightr.core.errors import OutputError
 from highlightr.core.types import Reason, Segment
 from highlightr.export.segment_files import segment_names, write_thumbnails
 from highlightr.media import probe
@@ -48,19 +47,19 @@ def test_names_sort_by_rank_and_stay_short() -> None:
 def test_thumbnails_are_pictures(tmp_path: Path) -> None:
     source = probe(make_video(tmp_path / "v.mp4", seconds=3.0, size=(320, 180)))
     segments = [_segment("Dog", 2, 0.0), _segment("Cat", 1, 1.0)]
-    assert write_thumbnails(source, segments, tmp_path / "t", overwrite=False) == ()
+    (tmp_path / "t").mkdir()
+    assert write_thumbnails(source, segments, tmp_path / "t") == ()
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["01 0-01 Cat.jpg", "02 0-00 Dog.jpg"]
     with Image.open(tmp_path / "t" / "01 0-01 Cat.jpg") as picture:
         assert picture.size == (320, 180)
-    with pytest.raises(OutputError, match="exists already"):
-        write_thumbnails(source, segments, tmp_path / "t", overwrite=False)
 
 
 def test_a_segment_without_a_picture_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = probe(make_video(tmp_path / "v.mp4", seconds=3.0))
     monkeypatch.setattr("highlightr.export.segment_files.grab_thumbnails", lambda *_, **__: [b"", b"\xff\xd8"])
     segments = [_segment("Dog", 2, 0.0), _segment("Cat", 1, 1.0)]
-    notes = write_thumbnails(source, segments, tmp_path / "t", overwrite=False)
+    (tmp_path / "t").mkdir()
+    notes = write_thumbnails(source, segments, tmp_path / "t")
     assert notes == ("No picture could be decoded for 02 0-00 Dog.",)
     assert [path.name for path in (tmp_path / "t").iterdir()] == ["01 0-01 Cat.jpg"]
 
@@ -75,5 +74,6 @@ def test_a_picture_shows_what_the_segment_was_chosen_for(tmp_path: Path, monkeyp
 
     monkeypatch.setattr("highlightr.export.segment_files.grab_thumbnails", grab)
     found = replace(_segment("Dog", 1, 0.0), reasons=(Reason("visual", "dog", 0.5, 1.5, 2.5),))
-    write_thumbnails(source, [found, _segment("Cat", 2, 1.0)], tmp_path / "t", overwrite=False)
+    (tmp_path / "t").mkdir()
+    write_thumbnails(source, [found, _segment("Cat", 2, 1.0)], tmp_path / "t")
     assert asked == [1.75, 2.0]

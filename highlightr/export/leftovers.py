@@ -1,0 +1,150 @@
+"""What an earlier summary left in the places of a new one, and what of it goes.
+
+In: the receipt that is about to be replaced, and what is about to be written. Out: files that go, and sentences about
+those that stay. A file goes only if that receipt lists it, it lies where highlightr would have written it, and it still
+holds what was written; everything else is a user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.files import printable, read_limited
+from highlightr.core.hashing import file_sha256
+from highlightr.export.captions import CAPTION_SUFFIXES
+from highlightr.export.outputs import Outputs
+from highlightr.export.receipt_reader import LARGEST_BYTES
+from highlightr.export.segment_files import SegmentFolder, is_segment_name
+from highlightr.export.timelines.write import FORMATS
+from highlightr.media.outputs import MUXERS
+
+BESIDE: Mapping[str, str] = {**{name: form.suffix for name, form in FORMATS.items()}, **CAPTION_SUFFIXES}
+"""What may lie beside a summary under its name, by its name as an output."""
+
+
+class WrittenFile(msgspec.Struct, frozen=True):
+    """A file as a receipt lists it."""
+
+    output: str
+    """Name of the output that it belongs to, such as ``clips``."""
+    name: str
+    sha256: str
+
+
+class _Former(msgspec.Struct):
+    """What matters here of the receipt that is replaced."""
+
+    outputs: dict[str, str] = {}
+    files: list[WrittenFile] = []
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What of an earlier summary a new one neither replaces nor has."""
+
+    own: tuple[tuple[Path, str], ...] = ()
+    """Files that nobody but highlightr wrote, each with its SHA-256."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what stays."""
+
+    def remove(self) -> None:
+        """Remove what is highlightr's own."""
+        for path, digest in self.own:
+            if _holds(path, digest):
+                path.unlink(missing_ok=True)
+
+
+def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
+    """How a receipt lists files that were written.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return [{"output": output, "name": printable(Path(path.name)), "sha256": file_sha256(path)} for path in paths]
+
+
+def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Leftovers:
+    """Look for what an earlier summary left; `folders` are those that are about to be filled, by output."""
+    former, own, notes = _former(outputs.receipt), list[tuple[Path, str]](), list[str]()
+    if former is not None:
+        strange = _sort_beside(outputs, former, own)
+        if strange:
+            names, are = ", ".join(strange), "is" if len(strange) == 1 else "are"
+            notes.append(f"{names} beside the summary {are} not of it.")
+        notes += _former_places(outputs, former, folders)
+    for output, filled in folders.items():
+        listed = {} if former is None else {each.name: each.sha256 for each in former.files if each.output == output}
+        others = [path for path in _visible_files(filled.folder) if path.name not in filled.names]
+        mine = {path: listed[path.name] for path in others if is_segment_name(path.name) and path.name in listed}
+        mine = {path: digest for path, digest in mine.items() if _holds(path, digest)}
+        own += mine.items()
+        if count := len(others) - len(mine):
+            files = "a file that is" if count == 1 else f"{count} files that are"
+            notes.append(f"The folder {printable(filled.folder)} also holds {files} not of this summary.")
+    return Leftovers(tuple(own), tuple(notes))
+
+
+def _sort_beside(outputs: Outputs, former: _Former, own: list[tuple[Path, str]]) -> list[str]:
+    """Add highlightr's own to `own`; the names of the others."""
+    listed, strange = {each.output: each.sha256 for each in former.files}, []
+    for output, suffix in BESIDE.items():
+        path = outputs.video.with_suffix(suffix)
+        if path in outputs.files or not path.exists() or any(map(path.samefile, outputs.inputs)):
+            continue
+        if output in listed and _holds(path, listed[output]):
+            own.append((path, listed[output]))
+        else:
+            strange.append(printable(Path(path.name)))
+    return strange
+
+
+def _former_places(outputs: Outputs, former: _Former, folders: Mapping[str, SegmentFolder]) -> Iterator[str]:
+    """Where files of the summary that is replaced lie that are out of reach."""
+    for suffix in MUXERS:
+        path = outputs.video.with_suffix(suffix)
+        if path != outputs.video and Path(former.outputs.get("video", "")).name == path.name and path.exists():
+            yield f"{printable(path)} is an earlier summary; its receipt and report were replaced."
+    for output in ("clips", "thumbnails"):
+        names = [each.name for each in former.files if each.output == output and is_segment_name(each.name)]
+        folder = Path(former.outputs.get(output, ""))
+        elsewhere = output not in folders or not _is_same(folder, folders[output].folder)
+        if elsewhere and any(_is_same(folder / name, folder / name) for name in names):
+            yield f"The {output} in {printable(folder)} are of the summary that was replaced."
+
+
+def _former(receipt: Path) -> _Former | None:
+    """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
+    if not receipt.exists():
+        return None
+    try:
+        return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=_Former)
+    except (ConfigError, msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether both are there and one; a receipt may name what can be no path."""
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+    except OSError:
+        return []
+
+
+def _holds(path: Path, digest: str) -> bool:
+    """Whether it is a file, and no link to one, of this content."""
+    try:
+        return path.is_file() and not path.is_symlink() and file_sha256(path) == digest
+    except OSError:
+        return False

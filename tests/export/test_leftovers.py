@@ -1,0 +1,150 @@
+"""What an earlier summary left goes if it is highlightr's own and unchanged; what may be a user's stays and is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from highlightr import Highlighter
+from highlightr.core.errors import OutputError
+from highlightr.core.types import Summary
+from highlightr.export.recut import cut_again
+from highlightr.options import SummarizeOptions
+from tests.batch.conftest import DEBUG_PRESET
+from tests.mediamaker import make_video
+
+ALL = {"export": "csv,ffconcat", "transcript": True, "clips": True, "thumbnails": True}
+SRT = "1\n00:00:00,500 --> 00:00:05,500\nHello there.\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    make_video(tmp_path / "v.mp4", seconds=6.0, size=(160, 120))
+    (tmp_path / "said.srt").write_text(SRT)
+    return tmp_path
+
+
+def summarized(folder: Path, span: str, **options: Any) -> Summary:
+    """A summary of a span: other spans have clips of other names."""
+    places = {"clips": folder / "clips", "thumbnails": folder / "pictures", "transcript": folder / "said.srt"}
+    options = {name: places[name] if value is True else value for name, value in options.items()}
+    given = {"output": folder / "s.mp4", "overwrite": True, "range": span, "ratio": 0.9, "cut": "exact"}
+    made = Highlighter.from_preset(folder / "debug.yaml", cache=False)
+    return made.summarize(folder / "v.mp4", **{**given, **options})
+
+
+def names(folder: Path) -> set[str]:
+    """Of all that is no input, no summary, no receipt and no report."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return found - {"debug.yaml", "v.mp4", "said.srt", "s.mp4", "s.json", "s.html"}
+
+
+def left(summary: Summary) -> list[str]:
+    return [note for note in summary.notes if "not of" in note or "replaced" in note]
+
+
+def test_files_of_the_summary_before_go(folder: Path) -> None:
+    first = summarized(folder, "0-1", **ALL)
+    listed = {(each["output"], each["name"]) for each in first.receipt["files"]}
+    assert {output for output, _ in listed} == {"csv", "ffconcat", "srt", "vtt", "clips", "thumbnails"}
+    before = names(folder)
+    assert before == {f"clips/{n}" if o == "clips" else f"pictures/{n}" if o == "thumbnails" else n for o, n in listed}
+    again = summarized(folder, "3-4", clips=True, thumbnails=True)
+    after = names(folder)
+    assert not before & after
+    assert {name.partition("/")[0] for name in after} == {"clips", "pictures"}
+    assert left(again) == []
+
+
+def test_what_a_user_changed_or_made_stays_and_is_told(folder: Path) -> None:
+    first = summarized(folder, "0-1", **ALL)
+    (clip,) = (folder / "clips").iterdir()
+    clip.write_bytes(clip.read_bytes() + b"trimmed by hand")
+    (folder / "clips" / "notes.txt").write_text("mine")
+    (folder / "s.csv").write_text((folder / "s.csv").read_text() + "4,5,0.5,mine\n")
+    (folder / "s.edl").write_text("by `highlightr export`, or mine")
+    again = summarized(folder, "3-4", clips=True)
+    assert {"s.csv", "s.edl", "clips/notes.txt", f"clips/{clip.name}"} <= names(folder)
+    assert not {"s.srt", "s.vtt", "s.ffconcat"} & names(folder)
+    assert left(again) == [
+        "s.edl, s.csv beside the summary are not of it.",
+        f"The thumbnails in {folder / 'pictures'} are of the summary that was replaced.",
+        f"The folder {folder / 'clips'} also holds 2 files that are not of this summary.",
+    ]
+    assert left(again) == [note for note in json.loads((folder / "s.json").read_text())["notes"] if note in left(again)]
+    assert left(first) == []
+
+
+def test_clips_of_another_summary_in_one_folder_stay(folder: Path) -> None:
+    summarized(folder, "0-1", clips=True)
+    (clip,) = (folder / "clips").iterdir()
+    other = summarized(folder, "3-4", clips=True, output=folder / "other.mp4")
+    assert clip.exists()
+    assert left(other) == [f"The folder {folder / 'clips'} also holds a file that is not of this summary."]
+
+
+def test_another_container_leaves_the_video_before(folder: Path) -> None:
+    summarized(folder, "0-1")
+    again = summarized(folder, "3-4", output=folder / "s.mkv")
+    assert left(again) == [f"{folder / 's.mp4'} is an earlier summary; its receipt and report were replaced."]
+    assert (folder / "s.mp4").exists()
+
+
+@pytest.mark.parametrize("place", ["../v.mp4", "v.mp4", "/etc/passwd", "01 0-00 x\0.mp4", "01 0-00 a/../../v.mp4"])
+def test_a_receipt_that_lies_costs_no_file(place: str, folder: Path) -> None:
+    summarized(folder, "0-1", clips=True)
+    receipt = json.loads((folder / "s.json").read_text())
+    digest = receipt["files"][0]["sha256"]
+    (clip,) = (folder / "clips").iterdir()
+    victims = [clip.rename(folder / "clips" / "v.mp4"), folder / "x.mp4"]
+    victims[1].write_bytes(victims[0].read_bytes())
+    receipt["files"] = [{"output": output, "name": place, "sha256": digest} for output in ("clips", "csv", "video")]
+    receipt["outputs"] |= {"clips": place, "thumbnails": "\0" * 9, "video": "x" * 9999}
+    (folder / "s.json").write_text(json.dumps(receipt))
+    summarized(folder, "3-4", clips=True)
+    assert all(victim.exists() for victim in victims)
+    assert (folder / "v.mp4").exists()
+
+
+def test_a_link_and_what_it_leads_to_stay(folder: Path) -> None:
+    summarized(folder, "0-1", export="csv")
+    (folder / "s.csv").rename(folder / "mine.csv")
+    (folder / "s.csv").symlink_to("mine.csv")
+    summarized(folder, "3-4")
+    assert (folder / "s.csv").is_symlink()
+    assert (folder / "mine.csv").exists()
+
+
+@pytest.mark.parametrize("junk", ["", "[]", "{}", "null", '{"files": 3}', "\0", '{"outputs": {"clips": null}}'])
+def test_any_file_may_be_where_the_receipt_goes(junk: str, folder: Path) -> None:
+    (folder / "s.json").write_text(junk)
+    summarized(folder, "0-1", clips=True)
+    assert json.loads((folder / "s.json").read_text())["schema_version"] == 2
+
+
+def test_the_transcript_is_never_replaced(folder: Path) -> None:
+    before = (folder / "s.srt").write_text(SRT)
+    with pytest.raises(OutputError, match=r"s\.srt: this is the transcript that was given"):
+        summarized(folder, "0-1", transcript=folder / "s.srt")
+    assert (folder / "s.srt").stat().st_size == before
+    assert names(folder) == {"s.srt"}
+
+
+def test_cutting_again_leaves_the_edit_and_tells_what_is_of_before(folder: Path) -> None:
+    summarized(folder, "0-1", export="csv,ffconcat", clips=True)
+    made = cut_again(folder / "s.csv", None, SummarizeOptions(output=folder / "s.mp4", overwrite=True))
+    assert names(folder) >= {"s.csv"}
+    assert not (folder / "s.ffconcat").exists()
+    assert (folder / "clips").exists()
+    assert made.receipt
+    (folder / "alone.csv").write_text((folder / "s.csv").read_text())
+    alone = SummarizeOptions(output=folder / "s.mp4", overwrite=True, clips=folder / "clips")
+    notes = cut_again(folder / "alone.csv", folder / "v.mp4", alone).notes
+    assert [note for note in notes if "replaced" in note] == [
+        f"{folder / 's.json'} is of the summary that was replaced.",
+        f"{folder / 's.html'} is of the summary that was replaced.",
+    ]
