@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -121,8 +122,9 @@ def cut_into_pieces(scores: Scores, shots: Sequence[Shot]) -> Pieces:
     """
     duration = scores.grid.duration_seconds
     shot_edges = _distinct([0.0, *(shot.start_seconds for shot in shots), duration], duration)
-    scene_edges = _distinct([0.0, *_scene_starts(scores, shot_edges, SCENE_BORDER)], duration)
-    walls = np.asarray(_scene_starts(scores, shot_edges, WALL_BORDER))
+    borders = _scene_borders(scores, shot_edges, SCENE_BORDER)
+    scene_edges = _distinct([0.0, *chain.from_iterable(borders)], duration)
+    walls = np.asarray([border[0] for border in _scene_borders(scores, shot_edges, WALL_BORDER)])
     both = _distinct([*shot_edges.tolist(), *scene_edges.tolist()], duration)
     edges = _distinct([*scores.grid.starts().tolist(), *both.tolist()], duration)
     return Pieces(edges, _own_scores(scores, edges, both), shot_edges, scene_edges, walls)
@@ -142,15 +144,18 @@ def _own_scores(
     return np.where(after > first, values[np.minimum(own, len(values) - 1)], around)
 
 
-def _scene_starts(scores: Scores, shot_edges: npt.NDArray[np.float64], least: float) -> list[float]:
-    """Where the scorer sees another scene begin with at least this chance, at a shot boundary where there is one."""
+def _scene_borders(scores: Scores, shot_edges: npt.NDArray[np.float64], least: float) -> list[list[float]]:
+    """Where the scorer sees another scene begin with at least this chance: at a shot boundary where there is one.
+
+    Of several boundaries between two clips all are edges: no clip tells which scene a shot in between belongs to.
+    """
     if scores.borders is None:
         return []
-    centers, starts = scores.grid.centers(), []
+    centers, borders = scores.grid.centers(), []
     for clip in np.flatnonzero(scores.borders >= least).tolist():
-        inside = shot_edges[(shot_edges > centers[clip]) & (shot_edges <= centers[clip + 1])]
-        starts.append(float(inside[0]) if len(inside) else (clip + 1) * scores.grid.clip_seconds)
-    return starts
+        inside = shot_edges[(shot_edges > centers[clip]) & (shot_edges <= centers[clip + 1])].tolist()
+        borders.append(inside or [(clip + 1) * scores.grid.clip_seconds])
+    return borders
 
 
 def _distinct(times: Iterable[float], duration: float) -> npt.NDArray[np.float64]:

@@ -55,6 +55,20 @@ def test_a_part_of_a_clip_belongs_to_its_own_shot() -> None:
     assert chosen(answers(0.1, 0.9, 0.1, 0.1, 0.1, scenes=False), ratio=0.5) == [(10.3, 24.0)]
 
 
+def test_a_shot_between_two_clips_that_part_scenes_belongs_to_neither() -> None:
+    """A dissolve or a flash at a join: no clip is seen in 23.7 to 24.4 s, and the border lies somewhere around it."""
+    shots = tuple(Shot(start, stop) for start, stop in pairwise((0.0, 10.3, 23.7, 24.4, 40.0, 52.0, 80.0)))
+
+    def moments(*levels: float) -> list[Span]:
+        found = select_segments(answers(*levels), shots, SelectionOptions(ratio=0.5), answering=True)
+        return [(round(each.start_seconds, 3), round(each.stop_seconds, 3)) for each in found]
+
+    assert moments(0.1, 0.1, 0.9, 0.1, 0.1) == [(24.4, 40.0)]
+    assert moments(0.1, 0.9, 0.1, 0.1, 0.1) == [(10.3, 23.7)]
+    both = moments(0.1, 0.9, 0.88, 0.1, 0.1)
+    assert both == [(10.3, 23.7), (23.7, 40.0)], "where both are shown, it is not cut out between them"
+
+
 def test_filling_spends_the_budget_on_the_best_of_the_rest() -> None:
     found = chosen(answers(0.1, 0.1, 0.9, 0.3, 0.1), ratio=0.3, fill=True)
     assert sum(stop - start for start, stop in found) == pytest.approx(24.0, abs=0.01)
