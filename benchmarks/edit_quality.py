@@ -390,7 +390,8 @@ def main() -> None:
         rows |= {f"{name}, earlier": row for name, row in earlier.items() if name.endswith("highlightr")}
     print_table(rows)
     if options.json:
-        facts = {"half": options.half, "seed": options.seed, "rows": rows, "curves": curves}
+        asked = {"half": options.half, "seed": options.seed, "speech": options.speech}
+        facts = {**asked, "rows": rows, "curves": curves}
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The tables of `docs/performance.md`: run a benchmark, keep what it measured, and write its table.
+"""The measured tables of the pages: run a benchmark, keep what it measured, and write its table.
 
     python -m docs.measured demo/demo.mp4                   # all of them; hours on two cores
     python -m docs.measured demo/demo.mp4 realtime flow     # some
@@ -29,8 +29,8 @@ SHORT_SECONDS = "8"
 """Of the video that presets with large networks are measured on."""
 
 
-def performance_blocks() -> dict[str, Callable[[], str]]:
-    """Name of a block to what makes it, for every table of the page."""
+def measured_blocks() -> dict[str, Callable[[], str]]:
+    """Name of a block to what makes it, for every measured table."""
     return {f"measured-{name}": lambda name=name: block(kept(name)) for name in MEASUREMENTS}  # type: ignore[misc]
 
 
@@ -47,18 +47,26 @@ def block(result: Mapping[str, Any] | None) -> str:
     lines = [result["columns"], ["---"] * len(result["columns"]), *result["rows"]]
     rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     older = f" **{result['older']}**" if result.get("older") else ""
-    about = f"Measured on {result['day']} at {result['commit']}, {result['machine']}."
+    machine = f", {result['machine']}" if result["machine"] else ""
+    about = f"Measured on {result['day']} at {result['commit']}{machine}."
     return f"{rows}\n\n{about}{older} Command: `{result['command']}`."
 
 
-def measure(name: str, video: Path, data: Path, folder: Path) -> dict[str, Any]:
+def measure(name: str, video: Path, data: Path, features: Path | None, folder: Path) -> dict[str, Any]:
     """Run what a table needs.
 
     Raises:
         subprocess.CalledProcessError: a benchmark fails.
     """
     wanted = MEASUREMENTS[name]
-    places = {"VIDEO": str(video), "SHORT": str(short(video, folder)), "DATA": str(data)}
+    kept_features = features or folder / "features"
+    kept_features.mkdir(parents=True, exist_ok=True)
+    places = {
+        "VIDEO": str(video),
+        "SHORT": str(short(video, folder)),
+        "DATA": str(data),
+        "FEATURES": str(kept_features),
+    }
     rows: Rows = []
     figures = []
     for arguments in wanted.runs:
@@ -109,13 +117,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folders of clips with captions.csv")
+    parser.add_argument("--features", type=Path, help="folder of `benchmarks.edit_quality`, kept between runs")
     parser.add_argument("name", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; all by default")
     options = parser.parse_args()
     if unknown := set(options.name) - set(MEASUREMENTS):
         parser.error(f"no table {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     with tempfile.TemporaryDirectory() as folder:
         for name in options.name or MEASUREMENTS:
-            result = measure(name, options.video.resolve(), options.data.resolve(), Path(folder))
+            result = measure(name, options.video.resolve(), options.data.resolve(), options.features, Path(folder))
             text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
             (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "docs.generate"], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""What each table of `docs/performance.md` is measured by, and how figures become its rows."""
+"""What each measured table of the pages is measured by, and how figures become its rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Measurement:
     module: str
     runs: tuple[tuple[str, ...], ...]
     """Arguments of each run behind the module's name; ``VIDEO`` and ``SHORT`` stand for the two videos, ``DATA``
-    for the folder that holds folders of captioned clips."""
+    for the folder that holds folders of captioned clips, ``FEATURES`` for one that keeps what was analysed."""
     columns: tuple[str, ...]
     rows: Callable[[Mapping[str, Any]], Rows]
     """The figures of one run to its rows."""
@@ -149,6 +149,46 @@ def encoders_rows(figures: Mapping[str, Any]) -> Rows:
     return _cells(table)
 
 
+WHOLE = ("right", "mean", "kept", "several right", "several kept", "edges", "absent", "falsely", "area", "inside")
+"""Figures of `benchmarks.edit_quality` in whole numbers: shares in per cent."""
+
+SHAPE = ("found", "led", "ended", "segments", "seconds")
+BESIDE_SPEECH = ("right", "mean", "kept", "edges", "absent", "falsely")
+
+
+def edit_quality_rows(figures: Mapping[str, Any]) -> Rows:
+    """What is shipped beside a random choice."""
+    rows = []
+    for name, row in figures["rows"].items():
+        held, method = name.rsplit(", ", 1)
+        if method != "oracle":
+            told = f"**{held}**" if method == "highlightr" else name
+            rows.append([told, *(_figure(row, column) for column in (*WHOLE, *SHAPE))])
+    return rows
+
+
+def beside_speech_rows(figures: Mapping[str, Any]) -> Rows:
+    """What is shipped, with or without a transcript of other things."""
+    with_speech = ", with unrelated speech" if figures["speech"] else ""
+    return [
+        [name.removesuffix(", highlightr") + with_speech, *(f"{row[column]:.1f}" for column in BESIDE_SPEECH)]
+        for name, row in figures["rows"].items()
+        if name.endswith(", highlightr")
+    ]
+
+
+def absent_rows(figures: Mapping[str, Any]) -> Rows:
+    """Two rows per set: what is noted at each rate, and the chance that gives it."""
+    rows = []
+    for name, points in figures["curves"].items():
+        rows.append([f"{name}: absent noted, %", *(f"{point['absent']:.0f}" for point in points)])
+        rows.append([f"{name}: chance", *(f"{point['below']:.2f}" for point in points)])
+    return rows
+
+
+EDIT_QUALITY = ("--data", "DATA", "--features", "FEATURES", "--half", "report")
+PICTURE_SETS = ("--sets", "mixed", "events2", "captioned", "short")
+
 MEASUREMENTS: Mapping[str, Measurement] = {
     "beside-decode": Measurement(
         "benchmarks.beside_decode",
@@ -194,6 +234,30 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         (("VIDEO", "--svg", "docs/growth.svg"),),
         ("series", "size", "wall, s", "s per minute or query", "growth", "peak, MiB"),
         growth_rows,
+    ),
+    "edit-quality": Measurement(
+        "benchmarks.edit_quality",
+        ((*EDIT_QUALITY, "--sets", "mixed", "events2", "captioned", "short", "talk", "calm"),),
+        ("set", *WHOLE, *SHAPE),
+        edit_quality_rows,
+    ),
+    "absent": Measurement(
+        "benchmarks.edit_quality",
+        ((*EDIT_QUALITY, *PICTURE_SETS),),
+        ("falsely noted, %", "1", "2", "5", "8", "10", "15", "20", "30", "50"),
+        absent_rows,
+    ),
+    "said": Measurement(
+        "benchmarks.edit_quality",
+        ((*EDIT_QUALITY, "--sets", "said"),),
+        ("set", *WHOLE, *SHAPE),
+        edit_quality_rows,
+    ),
+    "beside-speech": Measurement(
+        "benchmarks.edit_quality",
+        ((*EDIT_QUALITY, *PICTURE_SETS), (*EDIT_QUALITY, "--speech", *PICTURE_SETS)),
+        ("set", *BESIDE_SPEECH),
+        beside_speech_rows,
     ),
     "encoders": Measurement(
         "benchmarks.encoders",
@@ -258,3 +322,11 @@ def _spread(values: Sequence[float]) -> str:
 def _cells(table: str) -> Rows:
     """The rows of a Markdown table."""
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:] if line[:1] == "|"]
+
+
+def _figure(row: Mapping[str, float | None], column: str) -> str:
+    """A cell; empty where a set does not measure this."""
+    value = row.get(column)
+    if value is None:
+        return ""
+    return f"{value:.1f}" if column in ("segments", "seconds") else f"{value:.0f}"

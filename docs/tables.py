@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from docs.measured import performance_blocks
+from docs.measured import measured_blocks
 from docs.snippets import ROOT
 from highlightr.cli.app import COMMANDS
 from highlightr.cli.preset_lines import preset_lines
@@ -173,6 +173,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "floors": floors,
     "tree": tree,
     **{f"preset-{name}": lambda name=name: preset_list(name) for name in preset_names()},  # type: ignore[misc]
-    **performance_blocks(),
+    **measured_blocks(),
 }
 """Name to what makes the block."""
