@@ -6,6 +6,7 @@ say of it. The client checks the size and hash that the hub states, and goes on 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from highlightr.core.errors import WeightsError
@@ -14,6 +15,11 @@ from highlightr.zoo.manifest import WeightsEntry
 PREFIX = "hub:"
 FILE = "open_clip_model.safetensors"
 """As open_clip's repositories call it."""
+
+
+def is_offline() -> bool:
+    """Whether `HIGHLIGHTR_OFFLINE` forbids the network, to the hub and to every other place."""
+    return os.environ.get("HIGHLIGHTR_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def is_on_hub(name: str) -> bool:

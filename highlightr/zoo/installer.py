@@ -7,7 +7,6 @@ are converted to safetensors and the original is not kept. `HIGHLIGHTR_OFFLINE=1
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.checksums import Digests, digests, mismatch
 from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import Patience, discard, download
+from highlightr.zoo.hub import is_offline
 from highlightr.zoo.manifest import WeightsEntry, entry
 from highlightr.zoo.records import (
     InstallRecord,
@@ -52,11 +52,6 @@ class Pulled:
     """False where it was there already."""
     newly_pinned: bool
     """No full hash is published; this pull pinned `sha256`, and later pulls must match it."""
-
-
-def is_offline() -> bool:
-    """Whether `HIGHLIGHTR_OFFLINE` forbids the network."""
-    return os.environ.get("HIGHLIGHTR_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def pull(

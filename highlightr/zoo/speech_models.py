@@ -19,7 +19,7 @@ from highlightr.core.extras import need
 from highlightr.core.files import home_folder, make_folder, move, staging_folder
 from highlightr.core.hashing import file_sha256
 from highlightr.zoo.checksums import digests
-from highlightr.zoo.installer import is_offline
+from highlightr.zoo.hub import is_offline
 from highlightr.zoo.records import lock, write_json
 
 _SYSTRAN = "tiny.en tiny base.en base small.en small medium.en medium large-v1 large-v2 large-v3"

@@ -20,7 +20,7 @@ except SystemExit as leaving: assert not leaving.code, leaving.code
 print(" ".join(sys.modules), file=sys.stderr)
 """
 
-NOT_NEEDED = {"torch", "torchvision", "timm", "transformers", "scipy", "PIL", "jinja2", "rich"} | {
+NOT_NEEDED = {"torch", "torchvision", "timm", "transformers", "scipy", "PIL", "jinja2", "rich", "ssl", "tarfile"} | {
     f"highlightr.{name}"
     for name in (
         "export.feature_files",
@@ -28,6 +28,7 @@ NOT_NEEDED = {"torch", "torchvision", "timm", "transformers", "scipy", "PIL", "j
         "export.summary",
         "features.backbones",
         "scorers.neural",
+        "zoo.installer",
     )
 }
 
