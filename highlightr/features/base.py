@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypedDict, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -47,6 +47,14 @@ class ExtractorOrigin:
     """Set if it runs on random weights, and then its streams mean nothing."""
     device: str = "cpu"
     """Part of it, because rounding differs."""
+
+
+class ExtractorOptions(TypedDict, total=False):
+    """Keywords that every extractor takes."""
+
+    clip_seconds: float
+    device: str
+    weights: Mapping[str, Path] | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,18 @@ class Extractor(ABC):
     """Of an instance."""
     _loaded = False
 
+    def __init__(
+        self, *, clip_seconds: float = 1.0, device: str = "cpu", weights: Mapping[str, Path] | None = None
+    ) -> None:
+        """Remember how it is to be opened.
+
+        Args:
+            clip_seconds: clip length of the grids it will be started on; most take any.
+            device: ``cpu``, ``cuda`` or ``cuda:N``; networks that are little work run on the CPU whatever it says.
+            weights: name of each of its `checkpoints` to the checked file.
+        """
+        self._clip_seconds, self._device, self._weights = clip_seconds, device, weights
+
     @property
     @abstractmethod
     def request(self) -> SampleRequest:
@@ -123,6 +143,17 @@ class Extractor(ABC):
 
     def _open(self) -> None:  # noqa: B027  most override it
         """Open the networks; one that computes without a model has none."""
+
+    def _check_clips(self, grid: TimeGrid) -> None:
+        """Refuse a grid of another clip length than it was opened for, and its frames are asked for.
+
+        Raises:
+            ConfigError: it is.
+        """
+        if grid.clip_seconds != self._clip_seconds:
+            raise ConfigError(
+                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
+            )
 
 
 @runtime_checkable

@@ -5,7 +5,8 @@ In: rows with the clip each belongs to, in any batches. Out: (num_clips, width) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,48 @@ class ClipMeans:
             stretch = slice(first, first + _STRETCH)
             means[stretch] = self._sums[stretch] / weights[stretch]
         return fill_gaps(means, filled)
+
+
+class ClipBatches:
+    """Runs a network over inputs of clips as batches fill, and averages its rows per clip.
+
+    Args:
+        widths: of each stream.
+        forward: from (batch, ...) to (batch, width) per stream.
+    """
+
+    def __init__(
+        self,
+        grid: TimeGrid,
+        widths: Mapping[str, int],
+        forward: Callable[[npt.NDArray[Any]], Mapping[str, FloatArray]],
+        batch: int,
+    ) -> None:
+        self._forward, self._batch = forward, batch
+        self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
+        self._inputs: list[npt.NDArray[Any]] = []
+        self._clips: list[int] = []
+
+    def add(self, clip: int, inputs: npt.NDArray[Any]) -> None:
+        """Take an input of a clip; inputs of different shapes do not share a batch."""
+        if self._inputs and self._inputs[0].shape != inputs.shape:
+            self._run()
+        self._inputs.append(inputs)
+        self._clips.append(clip)
+        if len(self._inputs) == self._batch:
+            self._run()
+
+    def finish(self) -> dict[str, FloatArray]:
+        """Run what is left; the streams, none if nothing was added."""
+        if self._inputs:
+            self._run()
+        return streams_of(self._means)
+
+    def _run(self) -> None:
+        rows = self._forward(np.stack(self._inputs))
+        for name, means in self._means.items():
+            means.add(np.asarray(self._clips), rows[name])
+        self._inputs, self._clips = [], []
 
 
 def streams_of(means: Mapping[str, ClipMeans]) -> dict[str, FloatArray]:

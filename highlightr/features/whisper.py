@@ -67,7 +67,8 @@ class Whisper(Extractor):
 
     def __init__(self, folder: Path, *, weights: Mapping[str, Path] | None = None, device: str = "cpu") -> None:
         """`folder` holds a model as CTranslate2 stores it, and its tokenizer; `weights` are the voice activity's."""
-        self._folder, self._device = folder, device
+        super().__init__(weights=weights, device=device)
+        self._folder = folder
         self._voice = SileroVad(weights=weights)
 
     def _open(self) -> None:

@@ -68,12 +68,8 @@ def test_without_weights_it_says_so() -> None:
         EfficientNetLite0().load()
 
 
-def test_frames_of_a_clip_are_averaged(extractor: EfficientNetLite0) -> None:
-    images = [data.chelsea(), data.coffee()]
-    apart = streams(extractor, images, 2)["imagenet"]
-    together = opened.extractor("efficientnet_lite0", frames_per_clip=2)
-    assert together.request.frames_per_second == 2.0
-    np.testing.assert_allclose(streams(together, images)["imagenet"][0], apart.mean(axis=0), atol=1e-6)
+def test_a_frame_per_clip_is_asked_for() -> None:
+    assert opened.extractor("efficientnet_lite0", clip_seconds=0.5).request.frames_per_second == 2.0
 
 
 def test_frames_after_the_last_clip_belong_to_it(extractor: EfficientNetLite0) -> None:
@@ -86,11 +82,6 @@ def test_more_frames_than_a_batch_keep_their_order(extractor: EfficientNetLite0)
     images = [data.coffee() if index == 10 else data.chelsea() for index in range(13)]
     posteriors = streams(extractor, images, 13)["imagenet"]
     assert [index for index, row in enumerate(posteriors) if best(row, 1) == {"espresso"}] == [10]
-
-
-def test_no_frames_per_clip_is_refused() -> None:
-    with pytest.raises(ConfigError, match="frames_per_clip must be at least 1, got 0"):
-        EfficientNetLite0(frames_per_clip=0)
 
 
 def test_a_grid_of_other_clips_is_refused(extractor: EfficientNetLite0) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Unpack
 
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
-from highlightr.features.base import Extractor
+from highlightr.features.base import Extractor, ExtractorOptions
 from highlightr.features.engines.source import NetworkSource
 
 
-class BackboneOptions(TypedDict, total=False):
+class BackboneOptions(ExtractorOptions, total=False):
     """Keywords that every backbone takes."""
 
-    clip_seconds: float
-    device: str
-    weights: Mapping[str, Path] | None
     random_seed: int | None
     precision: Precision
 
@@ -28,9 +23,6 @@ class Backbone(Extractor):
     """An extractor on a published checkpoint.
 
     Args:
-        clip_seconds: clip length of the grids it will be started on.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        weights: name of the manifest entry to a checked safetensors file, for each of `checkpoints`.
         random_seed: instead of weights; the streams then mean nothing and are to be marked.
         precision: ``fp32`` as published; ``bf16`` and ``fp16`` run matrix products in the short type: faster on a GPU,
             and bf16 on a CPU that has it, where OpenVINO is installed.
@@ -43,16 +35,10 @@ class Backbone(Extractor):
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
 
     def __init__(
-        self,
-        *,
-        clip_seconds: float = 1.0,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-        precision: Precision = "fp32",
+        self, *, random_seed: int | None = None, precision: Precision = "fp32", **common: Unpack[ExtractorOptions]
     ) -> None:
-        self._clip_seconds = clip_seconds
-        self._source = NetworkSource(self.name, device, weights, random_seed, precision)
+        super().__init__(**common)
+        self._source = NetworkSource(self.name, self._device, self._weights, random_seed, precision)
 
     @property
     def random_weights(self) -> bool:

@@ -20,6 +20,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction, expect
+from highlightr.features.clip_pooling import ClipBatches
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 WIDTH = 2048
@@ -108,14 +109,14 @@ class _Extraction(Extraction):
     """Cuts the soundtrack at the clips' own borders, in samples counted from time zero."""
 
     def __init__(self, extractor: Cnn14, grid: TimeGrid, batch: int) -> None:
-        self._extractor, self._grid, self._batch = extractor, grid, batch
+        self._extractor, self._grid = extractor, grid
         self._length = max(round(grid.clip_seconds * extractor.sample_rate), extractor.least_samples)
         self._waiting: list[FloatArray] = []
         self._waiting_samples = 0
         self._position = 0
         self._clip = 0
-        self._chunks: list[FloatArray] = []
-        self._network: list[FloatArray] = []
+        stream = next(iter(extractor.streams))
+        self._batches = ClipBatches(grid, extractor.streams, lambda chunks: {stream: extractor.embed(chunks)}, batch)
 
     def push(self, item: Item) -> None:
         """Take the next block of sound."""
@@ -131,8 +132,7 @@ class _Extraction(Extraction):
             return Extracted()
         while self._clip < self._grid.num_clips:
             self._cut(self._waiting_samples if self._clip == self._grid.num_clips - 1 else self._end() - self._position)
-        self._run()
-        return Extracted(streams={next(iter(self._extractor.streams)): np.concatenate(self._network)})
+        return Extracted(self._batches.finish())
 
     def _end(self) -> int:
         """The sample at which the current clip ends."""
@@ -144,17 +144,10 @@ class _Extraction(Extraction):
         own, rest = joined[:count], joined[count:]
         self._waiting, self._waiting_samples = [rest], len(rest)
         self._position += count
-        self._clip += 1
         chunk = np.zeros(self._length, dtype=np.float32)
         chunk[: len(own)] = own[: self._length]
-        self._chunks.append(chunk)
-        if len(self._chunks) == self._batch:
-            self._run()
-
-    def _run(self) -> None:
-        if self._chunks:
-            self._network.append(self._extractor.embed(np.stack(self._chunks)))
-            self._chunks = []
+        self._batches.add(self._clip, chunk)
+        self._clip += 1
 
 
 def panns_models(owner: str) -> ModuleType:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.backbones.kinetics import Colour, R3D34Kinetics700
+from highlightr.features.backbones.kinetics import R3D34Kinetics700
+from highlightr.features.backbones.pictures import Colour
 from highlightr.features.base import Extracted, Extraction, Extractor, expect
-from highlightr.features.clip_pooling import ClipMeans
+from highlightr.features.clip_pooling import ClipBatches
 from highlightr.features.spectral import FrameCutter
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item
 
@@ -59,10 +60,6 @@ class DAViHDMel(Extractor):
     signals: ClassVar[Mapping[str, int]] = {DAVIHD_MEL: MELS}
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchaudio")
     request = AudioRequest(HEARD_RATE)
-
-    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
-        # Rows have their own times, and are little work.
-        del clip_seconds, device
 
     def _open(self) -> None:
         from torchaudio.transforms import MelSpectrogram
@@ -181,17 +178,12 @@ class R3D34DAViHD(R3D34Kinetics700):
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""
-        return _FirstFrames(self, grid)
-
-    def rows(self, window: npt.NDArray[np.uint8]) -> FloatArray:
-        """(1, 16, 112, 112, 3) to (1, 512)."""
-        return self._network(window)
+        return _FirstFrames(grid, ClipBatches(grid, self.streams, self._forward, batch=1))
 
 
 class _FirstFrames(Extraction):
-    def __init__(self, extractor: R3D34DAViHD, grid: TimeGrid) -> None:
-        self._extractor, self._grid = extractor, grid
-        self._means = ClipMeans(grid, extractor.streams["r3d34_davihd"])
+    def __init__(self, grid: TimeGrid, batches: ClipBatches) -> None:
+        self._grid, self._batches = grid, batches
         self._frames: list[npt.NDArray[np.uint8]] = []
         self._clip, self._last_seconds = 0, -1.0
 
@@ -200,7 +192,7 @@ class _FirstFrames(Extraction):
         item = expect(item, Frame, "r3d34-davihd")
         clip = int(self._grid.clip_index((item.index + 0.5) / _FRAMES_PER_SECOND))
         if clip != self._clip:
-            self._run()
+            self._close()
             self._clip, self._last_seconds = clip, -1.0
         if item.time_seconds == self._last_seconds or len(self._frames) == FIRST_FRAMES:
             return
@@ -209,15 +201,13 @@ class _FirstFrames(Extraction):
 
     def finish(self) -> Extracted:
         """Run the last clip; no stream if no frame came."""
-        self._run()
-        return Extracted() if self._means.empty else Extracted(streams={"r3d34_davihd": self._means.result()})
+        self._close()
+        return Extracted(self._batches.finish())
 
-    def _run(self) -> None:
-        if not self._frames:
-            return
-        frames = self._frames + self._frames[-1:] * (FIRST_FRAMES - len(self._frames))
-        self._means.add(np.asarray([self._clip]), self._extractor.rows(np.stack(frames)[None]))
-        self._frames = []
+    def _close(self) -> None:
+        if self._frames:
+            frames, self._frames = self._frames + self._frames[-1:] * (FIRST_FRAMES - len(self._frames)), []
+            self._batches.add(self._clip, np.stack(frames))
 
 
 def squashed(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

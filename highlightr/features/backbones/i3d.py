@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, BackboneOptions
+from highlightr.core.types import FloatArray
+from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.pictures import noise
-from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
-from highlightr.features.base import Extraction
+from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
 from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
-from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +35,10 @@ _MIDDLE = (127.5,) * 3
 """Mean and deviation that take [0, 255] to [-1, 1]."""
 
 _RGB, _FLOW, _RAFT = "i3d-rgb", "i3d-flow", "raft-large"
+_FLOW_STREAM = "i3d_flow"
 
 
-class _I3D(Backbone):
+class _I3D(WindowBackbone):
     """What the I3D extractors share.
 
     A clip's stack holds the clip's own frames, not 64 around it, and its flow is that between them, one less than
@@ -47,7 +46,9 @@ class _I3D(Backbone):
     rate, so that rows near a change differ from theirs. A clip of fewer than 16 frames repeats its last one.
     """
 
-    modality: ClassVar[str] = "visual"
+    protocol: ClassVar[WindowProtocol] = PROTOCOL
+    batch: ClassVar[Mapping[str, int]] = {"cpu": 1, "cuda": 1}
+    port: ClassVar[Literal["hassony2", "piergiaj"]] = "hassony2"
 
     def __init__(
         self,
@@ -57,34 +58,26 @@ class _I3D(Backbone):
         **common: Unpack[BackboneOptions],
     ) -> None:
         # Flow is measured on whole frames and cropped after, so that motion across the crop's edge is seen.
-        self._sampling = replace(sampling, whole_frames="i3d_flow" in self.streams)
+        super().__init__(sampling=replace(sampling, whole_frames=_FLOW_STREAM in self.streams), **common)
         self._flow_updates = flow_updates
-        super().__init__(**common)
-
-    @property
-    def request(self) -> FrameRequest:
-        """Frames at 25 per second."""
-        return self._sampling.request
-
-    def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video."""
-        return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch=1)
 
     def _open(self) -> None:
-        source = self._source
-        self._rgb = _open_rgb(source, self._sampling) if "i3d_rgb" in self.streams else None
-        self._flow, self._flow_network = None, None
-        if "i3d_flow" in self.streams:
+        source, sampling = self._source, self._sampling
+        self._rgb_stream = next((each for each in self.streams if each != _FLOW_STREAM), None)
+        self._rgb = self._flow = self._flow_network = None
+        if self._rgb_stream is not None:
+            self._rgb = _open_rgb(source, sampling, self.checkpoints[0], self.port)
+        if _FLOW_STREAM in self.streams:
             self._flow = OpticalFlow(source, _RAFT, self._flow_updates)
-            self._flow_network = _open_flow(source, self._sampling)
+            self._flow_network = _open_flow(source, sampling)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         made: dict[str, FloatArray] = {}
-        if self._rgb is not None:
-            made["i3d_rgb"] = self._rgb(_central(windows, self._sampling.crop, axis=2))
+        if self._rgb_stream is not None and self._rgb is not None:
+            made[self._rgb_stream] = self._rgb(_central(windows, self._sampling.crop, axis=2))
         if self._flow is not None and self._flow_network is not None:
             flow = np.stack([self._flow(window) for window in windows])
-            made["i3d_flow"] = self._flow_network(_central(flow, self._sampling.crop))
+            made[_FLOW_STREAM] = self._flow_network(_central(flow, self._sampling.crop))
         return made
 
 
@@ -132,23 +125,7 @@ class I3DRgbPiergiaj(_I3D):
     name: ClassVar[str] = "i3d-rgb-piergiaj"
     streams: ClassVar[Mapping[str, int]] = {"i3d_rgb_piergiaj": 1024}
     checkpoints: ClassVar[tuple[str, ...]] = ("i3d-rgb-piergiaj",)
-
-    def _open(self) -> None:
-        source = self._source
-
-        def build() -> torch.nn.Module:
-            from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
-            from highlightr.features.backbones.wrappers import Normalised
-
-            network = source.open("i3d-rgb-piergiaj", lambda: InceptionI3D(3, "piergiaj"), from_piergiaj)
-            return Normalised(network, _MIDDLE, _MIDDLE)
-
-        self._rgb = source.network(self.name, self.checkpoints, build, _example(self._sampling))
-        self._flow, self._flow_network = None, None
-
-    def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-        assert self._rgb is not None
-        return {"i3d_rgb_piergiaj": self._rgb(windows)}
+    port = "piergiaj"
 
 
 def _central(pictures: npt.NDArray[Any], crop: int, axis: int = -2) -> npt.NDArray[Any]:
@@ -163,14 +140,17 @@ def _example(sampling: WindowProtocol) -> npt.NDArray[np.uint8]:
     return noise(1, max(sampling.least_frames, 16), sampling.crop)
 
 
-def _open_rgb(source: NetworkSource, sampling: WindowProtocol) -> Network:
+def _open_rgb(
+    source: NetworkSource, sampling: WindowProtocol, checkpoint: str, port: Literal["hassony2", "piergiaj"]
+) -> Network:
     def build() -> torch.nn.Module:
-        from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+        from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj, without_classifier
         from highlightr.features.backbones.wrappers import Normalised
 
-        return Normalised(source.open(_RGB, lambda: InceptionI3D(3), without_classifier), _MIDDLE, _MIDDLE)
+        adapt = from_piergiaj if port == "piergiaj" else without_classifier
+        return Normalised(source.open(checkpoint, lambda: InceptionI3D(3, port), adapt), _MIDDLE, _MIDDLE)
 
-    return source.network("i3d-rgb", (_RGB,), build, _example(sampling), {1: "frames"})
+    return source.network(checkpoint, (checkpoint,), build, _example(sampling), {1: "frames"})
 
 
 def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:

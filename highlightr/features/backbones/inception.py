@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import BackboneOptions
-from highlightr.features.backbones.pictures import PictureBackbone, frames_per_clip, noise
+from highlightr.features.backbones.pictures import Colour, PictureBackbone, frames_per_clip, noise
 from highlightr.features.backbones.transforms import central_square
-from highlightr.features.engines.network import Network
 from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ INPUT_PIXELS = 299
 FRAMES_PER_SECOND = 1.0
 
 _PCA = "yt8m-pca"
-_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 _LIMIT = 2.0
 """YouTube-8M keeps whitened components within this."""
 
@@ -38,14 +35,36 @@ class _Inception(PictureBackbone):
 
     batch: ClassVar[Mapping[str, int]] = {"cpu": 8, "cuda": 64}
     short_side: ClassVar[int | None]
-
-    _network: Network
+    mean: ClassVar[Colour]
+    """Of a channel, for values in [0, 255]."""
+    deviation: ClassVar[Colour]
+    of_2015: ClassVar[bool]
+    """Whether the network is TensorFlow's of 2015, and its components are whitened."""
 
     @property
     def request(self) -> FrameRequest:
         """A whole number of frames per clip, as near to one a second as that allows."""
         count = frames_per_clip(self._clip_seconds, FRAMES_PER_SECOND)
         return FrameRequest(count / self._clip_seconds, self.short_side)
+
+    def _open(self) -> None:
+        source, kind = self._source, type(self)
+
+        def build() -> torch.nn.Module:
+            import torch
+
+            from highlightr.features.backbones import inception_net as nets
+            from highlightr.features.backbones.wrappers import Normalised
+
+            empty = nets.inception_2015 if kind.of_2015 else nets.inception_imagenet
+            network: Any = source.open(kind.checkpoints[0], empty, nets.without_classifier)
+            project = source.open(_PCA, lambda: nets.Projection(whiten=kind.of_2015), nets.pca_state)
+            # The layout in which a CPU runs small convolutions a third faster.
+            rows = torch.nn.Sequential(network.to(memory_format=torch.channels_last), project)
+            return Normalised(rows, kind.mean, kind.deviation)
+
+        example = np.stack([self._prepare(each) for each in noise(2, INPUT_PIXELS)])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
         return {self.name: self._network(pictures)}
@@ -66,24 +85,12 @@ class InceptionYT8M(_Inception):
     streams: ClassVar[Mapping[str, int]] = {"inception-yt8m": 1024}
     checkpoints: ClassVar[tuple[str, ...]] = ("inception-2015", _PCA)
     short_side: ClassVar[int | None] = None
+    mean = deviation = (128.0,) * 3
+    of_2015 = True
 
     def __init__(self, *, quantised: bool = True, **common: Unpack[BackboneOptions]) -> None:
         self._quantised = quantised
         super().__init__(**common)
-
-    def _open(self) -> None:
-        source = self._source
-
-        def build() -> torch.nn.Module:
-            from highlightr.features.backbones import inception_net as nets
-            from highlightr.features.backbones.wrappers import Normalised
-
-            network = _channels_last(source.open("inception-2015", nets.inception_2015, nets.without_classifier))
-            project = source.open(_PCA, lambda: nets.Projection(whiten=True), nets.pca_state)
-            return Normalised(_in_a_row(network, project), (128.0,) * 3, (128.0,) * 3)
-
-        example = noise(2, INPUT_PIXELS).astype(np.float32)
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
@@ -106,20 +113,9 @@ class InceptionImageNet(_Inception):
     streams: ClassVar[Mapping[str, int]] = {"inception-imagenet": 1024}
     checkpoints: ClassVar[tuple[str, ...]] = ("inception-v3-imagenet", _PCA)
     short_side: ClassVar[int | None] = 342
-
-    def _open(self) -> None:
-        source = self._source
-
-        def build() -> torch.nn.Module:
-            from highlightr.features.backbones import inception_net as nets
-            from highlightr.features.backbones.wrappers import Normalised
-
-            opened = source.open("inception-v3-imagenet", nets.inception_imagenet, nets.without_classifier)
-            project = source.open(_PCA, lambda: nets.Projection(whiten=False), nets.pca_state)
-            return Normalised(_in_a_row(_channels_last(opened), project), _MEAN, _DEVIATION)
-
-        example = noise(2, INPUT_PIXELS)
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
+    mean = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+    deviation = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+    of_2015 = False
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, INPUT_PIXELS)
@@ -165,16 +161,3 @@ def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
     """
     values: FloatArray = codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)
     return values
-
-
-def _in_a_row(*networks: torch.nn.Module) -> torch.nn.Module:
-    from torch import nn
-
-    return nn.Sequential(*networks)
-
-
-def _channels_last(network: Any) -> Any:
-    """The layout in which a CPU runs small convolutions a third faster."""
-    import torch
-
-    return network.to(memory_format=torch.channels_last)

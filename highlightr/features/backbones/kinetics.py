@@ -7,51 +7,28 @@ feature maps, before the classifier. Pictures are scaled, cut to the central squ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Unpack
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.backbones.base import Backbone, BackboneOptions, require
-from highlightr.features.backbones.pictures import noise
-from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol
-from highlightr.features.base import Extraction
+from highlightr.core.types import FloatArray
+from highlightr.features.backbones.base import Backbone, require
+from highlightr.features.backbones.pictures import Colour, noise
+from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
 from highlightr.features.engines.source import NetworkSource
-from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
     import torch
 
-Colour = tuple[float, float, float]
 
-_BATCH = {"cpu": 2, "cuda": 16}
-_INPUT_MIB = 150
-"""Memory of a forward per window, measured and rounded up."""
-
-
-class _Kinetics(Backbone):
+class _Kinetics(WindowBackbone):
     """What the extractors below share."""
 
-    modality: ClassVar[str] = "visual"
-    protocol: ClassVar[WindowProtocol]
+    batch: ClassVar[Mapping[str, int]] = {"cpu": 2, "cuda": 16}
     mean: ClassVar[Colour]
     """Of a channel, for values in [0, 255]."""
     deviation: ClassVar[Colour]
-
-    def __init__(self, *, sampling: WindowProtocol | None = None, **common: Unpack[BackboneOptions]) -> None:
-        self._sampling = sampling or self.protocol
-        super().__init__(**common)
-
-    @property
-    def request(self) -> FrameRequest:
-        """Frames at the protocol's rate."""
-        return self._sampling.request
-
-    def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video."""
-        batch = self._source.batch(_BATCH, _INPUT_MIB)
-        return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
 
     def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
         return {next(iter(self.streams)): self._network(windows)}
@@ -68,7 +45,7 @@ class _Kinetics(Backbone):
         frames = self._sampling.frames
         assert frames is not None, "every protocol here says how many frames the network sees"
         example = noise(1, frames, self._sampling.crop)
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=_BATCH["cpu"])
+        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     @classmethod
     def _build(cls, source: NetworkSource) -> torch.nn.Module:

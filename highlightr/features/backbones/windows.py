@@ -8,17 +8,23 @@ clip are covered by as few evenly spaced windows as hold them all. Memory is one
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.features.backbones.base import Backbone, BackboneOptions
 from highlightr.features.backbones.transforms import central_square
 from highlightr.features.base import Extracted, Extraction, expect
-from highlightr.features.clip_pooling import ClipMeans, streams_of
+from highlightr.features.clip_pooling import ClipBatches
 from highlightr.media.sampling import Frame, FrameRequest, Item
+
+_INPUT_MIB = 150
+"""Memory of a forward per window, measured and rounded up."""
 
 Pixels = npt.NDArray[np.uint8]
 Forward = Callable[[Pixels], Mapping[str, FloatArray]]
@@ -82,6 +88,33 @@ def frame_rate(times_seconds: Sequence[float]) -> float | None:
     return round(1 / step, 3) if step > 0 else None
 
 
+class WindowBackbone(Backbone):
+    """A backbone that looks at windows of a clip's frames, by a protocol that tests and benchmarks may change."""
+
+    modality: ClassVar[str] = "visual"
+    protocol: ClassVar[WindowProtocol]
+    batch: ClassVar[Mapping[str, int]]
+    """Windows per forward, for ``cpu`` and ``cuda``."""
+
+    def __init__(self, *, sampling: WindowProtocol | None = None, **common: Unpack[BackboneOptions]) -> None:
+        self._sampling = sampling or self.protocol
+        super().__init__(**common)
+
+    @property
+    def request(self) -> FrameRequest:
+        """Frames at the protocol's rate."""
+        return self._sampling.request
+
+    def start(self, grid: TimeGrid) -> Extraction:
+        """Open the state for one video."""
+        batch = self._source.batch(self.batch, _INPUT_MIB)
+        return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
+
+    @abstractmethod
+    def _forward(self, windows: Pixels) -> Mapping[str, FloatArray]:
+        """Streams of a batch."""
+
+
 class WindowExtraction(Extraction):
     """Gathers each clip's frames, runs its windows in batches, and averages them."""
 
@@ -95,13 +128,10 @@ class WindowExtraction(Extraction):
         batch: int,
     ) -> None:
         self._owner, self._grid, self._protocol = owner, grid, protocol
-        self._forward, self._batch = forward, batch
-        self._means = {name: ClipMeans(grid, width) for name, width in widths.items()}
+        self._batches = ClipBatches(grid, widths, forward, batch)
         self._frames: list[Pixels] = []
         self._times: list[float] = []
         self._clip = 0
-        self._windows: list[Pixels] = []
-        self._clips: list[int] = []
 
     def push(self, item: Item) -> None:
         """Take the next frame; a clip is cut into windows when the first frame of the next one comes."""
@@ -119,8 +149,7 @@ class WindowExtraction(Extraction):
     def finish(self) -> Extracted:
         """Run what is left; no streams if no frame came."""
         self._close()
-        self._run()
-        return Extracted(streams_of(self._means))
+        return Extracted(self._batches.finish())
 
     def _close(self) -> None:
         if not self._frames:
@@ -128,18 +157,4 @@ class WindowExtraction(Extraction):
         frames, self._frames = self._frames, []
         times, self._times = self._times, []
         for indices in window_indices(len(frames), self._protocol, frame_rate(times)):
-            window = np.stack([frames[index] for index in indices])
-            if self._windows and self._windows[0].shape != window.shape:
-                self._run()
-            self._windows.append(window)
-            self._clips.append(self._clip)
-            if len(self._windows) == self._batch:
-                self._run()
-
-    def _run(self) -> None:
-        if not self._windows:
-            return
-        made = self._forward(np.stack(self._windows))
-        for name, means in self._means.items():
-            means.add(np.asarray(self._clips), made[name])
-        self._windows, self._clips = [], []
+            self._batches.add(self._clip, np.stack([frames[index] for index in indices]))

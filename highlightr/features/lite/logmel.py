@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect
+from highlightr.features.base import Extracted, Extraction, Extractor, ExtractorOptions, expect
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioRequest, Item
@@ -59,9 +59,8 @@ class LogMel(Extractor):
     signals: ClassVar[Mapping[str, int]] = {"logmel": MELS}
     request = AudioRequest(SAMPLE_RATE)
 
-    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu", keep_signal: bool = False) -> None:
-        # No model: the CPU does it whatever the device, and the clip length comes with the grid.
-        del clip_seconds, device
+    def __init__(self, *, keep_signal: bool = False, **common: Unpack[ExtractorOptions]) -> None:
+        super().__init__(**common)
         self._keep_signal = keep_signal
         # An instance publishes what it makes.
         vars(self)["signals"] = type(self).signals if keep_signal else {}

@@ -47,10 +47,6 @@ class Motion(Extractor):
     looks_suffice: ClassVar[bool] = True
     request = ThumbnailRequest()
 
-    def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
-        # No model: the CPU does it whatever the device, and the clip length comes with the grid.
-        del clip_seconds, device
-
     def start(self, grid: TimeGrid) -> Extraction:
         """Open the state for one video."""
         return _Extraction(grid)

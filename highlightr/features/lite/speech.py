@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -52,13 +51,6 @@ class SileroVad(Extractor):
     signals: ClassVar[Mapping[str, int]] = {SPEECH: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("silero-vad",)
     request = AudioRequest(SAMPLE_RATE)
-
-    def __init__(
-        self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
-    ) -> None:
-        # Frames are too short for a GPU to be worth it, and they do not depend on the clips.
-        del clip_seconds, device
-        self._weights = weights
 
     def _open(self) -> None:
         # One thread leaves the other core to the decoder.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -50,13 +49,6 @@ class YamNet(Extractor):
     streams: ClassVar[Mapping[str, int]] = {"yamnet": 521}
     checkpoints: ClassVar[tuple[str, ...]] = ("yamnet",)
     request = AudioRequest(SAMPLE_RATE)
-
-    def __init__(
-        self, *, weights: Mapping[str, Path] | None = None, clip_seconds: float = 1.0, device: str = "cpu"
-    ) -> None:
-        # The graph runs on the CPU whatever the device, and needs no clip length before it has a grid.
-        del clip_seconds, device
-        self._weights = weights
 
     def _open(self) -> None:
         # A patch is too little work for two threads: one leaves the other core to the decoder.
