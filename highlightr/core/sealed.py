@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.core.files import write_whole
+from highlightr.core.files import remove_abandoned, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,15 @@ def sealed_files(folder: Path, suffix: str) -> list[SealedFile]:
             status = path.stat()
             found.append(SealedFile(path, status.st_size, status.st_mtime))
     return sorted(found, key=lambda each: -each.used_at)
+
+
+def clear_sealed(folder: Path, suffix: str) -> tuple[int, int]:
+    """Remove the files that end with a suffix, and what killed processes left; (number of files, bytes) that went."""
+    gone = sealed_files(folder, suffix)
+    for each in gone:
+        remove_file(each.path)
+    remove_abandoned(folder)
+    return len(gone), sum(each.size_bytes for each in gone)
 
 
 def mark_used(path: Path) -> None:

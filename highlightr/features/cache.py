@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import home_folder, remove_abandoned
-from highlightr.core.sealed import mark_used, read_sealed, remove_file, sealed_files, write_sealed
+from highlightr.core.sealed import clear_sealed, mark_used, read_sealed, remove_file, sealed_files, write_sealed
 from highlightr.core.types import Signal
 from highlightr.features.base import Extracted
 
@@ -102,11 +102,7 @@ class FeatureCache:
 
     def clear(self) -> tuple[int, int]:
         """Remove everything; (number of entries, bytes) that went."""
-        gone = self.entries()
-        for entry in gone:
-            remove_file(entry.path)
-        remove_abandoned(self.folder)
-        return len(gone), sum(entry.size_bytes for entry in gone)
+        return clear_sealed(self.folder, _SUFFIX)
 
     def _place(self, about: Mapping[str, Any]) -> Path:
         text = json.dumps({"format": _FORMAT_VERSION, **about}, sort_keys=True)

@@ -15,7 +15,15 @@ from pathlib import Path
 from highlightr.core.errors import OutputError
 from highlightr.core.files import home_folder, make_folder, move, remove_abandoned, staging_folder
 from highlightr.core.hashing import code_digest
-from highlightr.core.sealed import SealedFile, is_sealed, mark_used, remove_file, sealed_files, write_sealed
+from highlightr.core.sealed import (
+    SealedFile,
+    clear_sealed,
+    is_sealed,
+    mark_used,
+    remove_file,
+    sealed_files,
+    write_sealed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +74,7 @@ def compiled_files() -> list[SealedFile]:
 
 def clear_compiled() -> tuple[int, int]:
     """Remove everything; (number of models, bytes) that went. A process that has one open, or makes one, goes on."""
-    gone = compiled_files()
-    for each in gone:
-        remove_file(each.path)
-    remove_abandoned(_folder())
-    return len(gone), sum(each.size_bytes for each in gone)
+    return clear_sealed(_folder(), _SUFFIX)
 
 
 def _folder() -> Path:
