@@ -7,10 +7,7 @@ own state for resuming, all in the run's folder. No line here depends on which n
 from __future__ import annotations
 
 import csv
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -32,13 +29,7 @@ from highlightr.training.curves import curves_svg
 from highlightr.training.learners import Batch, Learner
 from highlightr.training.objectives import weighted_loss
 from highlightr.training.predict import predict
-
-try:
-    import lightning
-    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
-    from lightning.pytorch.loggers import CSVLogger
-except ModuleNotFoundError as error:
-    raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
+from highlightr.training.trainer import LightningModule, devices, make_trainer, quiet
 
 BEST, LAST, METRICS, CURVES = "best.safetensors", "last.safetensors", "metrics.csv", "curves.svg"
 STATE = "last.ckpt"
@@ -48,8 +39,6 @@ _SEED_STEP = 100_003
 """More than any run has epochs: no two seeds share the draws of an epoch."""
 
 _RANK_STEP = 1_000_000_007
-
-_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ class FitResult:
     """One row per epoch: `epoch`, `loss`, its terms, and the validation's metrics."""
 
 
-class _Loop(lightning.LightningModule):
+class _Loop(LightningModule):
     """One network in training, with the curves so far."""
 
     def __init__(
@@ -207,15 +196,15 @@ def fit(
             f"{config.name}: {len(train)} examples do not fill a batch of {config.batch_size}, and drop_last leaves "
             "them out: set drop_last: false or a smaller batch_size"
         )
-    place, count = _devices(device)
+    place, count = devices(device)
     if count > 1:
         for store in (train, validation):
             if store is not None:
                 store.embed_queries()  # the other processes get the vectors, not the encoder
     loop = _Loop(learner, config, (train, validation), folder)
     state = folder / STATE
-    with _quiet():
-        trainer = _trainer(config, folder, place, count, progress)
+    with quiet():
+        trainer = make_trainer(config, folder, place, count, progress)
         try:
             trainer.fit(loop, ckpt_path=str(state) if state.is_file() else None, weights_only=True)
         except UnpicklingError as error:
@@ -229,73 +218,3 @@ def fit(
 def _read_table(path: Path) -> list[dict[str, float]]:
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def _devices(device: str) -> tuple[str, int]:
-    """Lightning's name of the accelerator, and how many of them train together."""
-    if device == "cpu" or not torch.cuda.is_available():
-        return "cpu", 1
-    return "gpu", torch.cuda.device_count()
-
-
-def _trainer(
-    config: TrainConfig, folder: Path, place: str, count: int, progress: ProgressHook | None
-) -> lightning.Trainer:
-    saver = ModelCheckpoint(
-        folder, "last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    callbacks: list[Callback] = [saver] if progress is None else [saver, _EpochProgress(progress)]
-    if config.average:
-        callbacks.append(WeightAveraging(use_buffers=False, avg_fn=_moving_average(config.average)))
-    if config.patience:
-        callbacks.append(EarlyStopping(config.monitor, mode="max", patience=config.patience, check_finite=False))
-    return lightning.Trainer(
-        accelerator=place,
-        devices=count,
-        # Spawned, because the usual way runs the whole command again for each device, with a results folder of its own.
-        # A batch in which every video lacks sound leaves the audio's weights without a gradient: they are looked for.
-        strategy="ddp_spawn_find_unused_parameters_true" if count > 1 else "auto",
-        precision=_PRECISION[config.precision],  # type: ignore[arg-type]
-        max_epochs=config.epochs,
-        gradient_clip_val=config.gradient_clip or None,
-        reload_dataloaders_every_n_epochs=1,
-        use_distributed_sampler=False,
-        callbacks=callbacks,
-        # Into the folder itself: results have a fresh folder already.
-        logger=CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-
-
-def _moving_average(most: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """An average that forgets fast at first: after n steps its decay is (2 + n) / (11 + n), at most `most`."""
-
-    def mean(average: Tensor, now: Tensor, steps: Tensor) -> Tensor:
-        return average.lerp(now, 1 - ((2 + steps) / (11 + steps)).clamp(max=most).to(now.dtype))
-
-    return mean
-
-
-class _EpochProgress(Callback):
-    def __init__(self, progress: ProgressHook) -> None:
-        self._progress = progress
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ARG002
-        self._progress("train", trainer.current_epoch + 1, trainer.max_epochs or 1)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Lightning's advice about devices, workers and loggers that are chosen on purpose."""
-    names = [name for name in logging.root.manager.loggerDict if name.startswith(("lightning", "pytorch_lightning"))]
-    loggers = [logging.getLogger(name) for name in {*names, "lightning.pytorch", "lightning.fabric"}]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)

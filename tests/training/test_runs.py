@@ -257,7 +257,7 @@ def test_dropout_is_on_while_training_and_off_while_judging(
 @pytest.mark.slow
 def test_two_processes_train_one_network(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU, as several GPUs would: half of the batches each, one set of files, figures in this process."""
-    monkeypatch.setattr(loop_module, "_devices", lambda device: ("cpu", 2))
+    monkeypatch.setattr(loop_module, "devices", lambda device: ("cpu", 2))
     chosen = moments.config(epochs=6, batch_size=4)
     result = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries())
     (run,) = result.runs

@@ -1,0 +1,99 @@
+"""How Lightning is set up for a training run: devices, precision, callbacks, and its advice silenced.
+
+In: a `TrainConfig` and a folder. Out: a trainer for the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.progress import ProgressHook
+from highlightr.training.config import TrainConfig
+
+try:
+    from lightning import LightningModule as LightningModule  # for the loop, which is imported after this check
+    from lightning import Trainer
+    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
+    from lightning.pytorch.loggers import CSVLogger
+except ModuleNotFoundError as error:
+    raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
+
+_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def devices(device: str) -> tuple[str, int]:
+    """Lightning's name of the accelerator, and how many of them train together."""
+    if device == "cpu" or not torch.cuda.is_available():
+        return "cpu", 1
+    return "gpu", torch.cuda.device_count()
+
+
+def make_trainer(config: TrainConfig, folder: Path, place: str, count: int, progress: ProgressHook | None) -> Trainer:
+    """The trainer of one run: `count` devices train together, and the state for resuming lies in `folder`."""
+    saver = ModelCheckpoint(
+        folder, "last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [saver] if progress is None else [saver, _EpochProgress(progress)]
+    if config.average:
+        callbacks.append(WeightAveraging(use_buffers=False, avg_fn=_moving_average(config.average)))
+    if config.patience:
+        callbacks.append(EarlyStopping(config.monitor, mode="max", patience=config.patience, check_finite=False))
+    return Trainer(
+        accelerator=place,
+        devices=count,
+        # Spawned, because the usual way runs the whole command again for each device, with a results folder of its own.
+        # A batch in which every video lacks sound leaves the audio's weights without a gradient: they are looked for.
+        strategy="ddp_spawn_find_unused_parameters_true" if count > 1 else "auto",
+        precision=_PRECISION[config.precision],  # type: ignore[arg-type]
+        max_epochs=config.epochs,
+        gradient_clip_val=config.gradient_clip or None,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        callbacks=callbacks,
+        # Into the folder itself: results have a fresh folder already.
+        logger=CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def _moving_average(most: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """An average that forgets fast at first: after n steps its decay is (2 + n) / (11 + n), at most `most`."""
+
+    def mean(average: Tensor, now: Tensor, steps: Tensor) -> Tensor:
+        return average.lerp(now, 1 - ((2 + steps) / (11 + steps)).clamp(max=most).to(now.dtype))
+
+    return mean
+
+
+class _EpochProgress(Callback):
+    def __init__(self, progress: ProgressHook) -> None:
+        self._progress = progress
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: ARG002
+        self._progress("train", trainer.current_epoch + 1, trainer.max_epochs or 1)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's advice about devices, workers and loggers that are chosen on purpose."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(("lightning", "pytorch_lightning"))]
+    loggers = [logging.getLogger(name) for name in {*names, "lightning.pytorch", "lightning.fabric"}]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
