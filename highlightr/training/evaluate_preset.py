@@ -7,17 +7,16 @@ as for a summary; where features are there, nothing is decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 
-from highlightr.core.errors import ConfigError, DecodeError, MediaError
+from highlightr.core.errors import ConfigError
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.datasets import Dataset, open_dataset, plain
+from highlightr.datasets import Dataset, Problem, open_dataset, plain
 from highlightr.datasets.extracted import extracted_layout
-from highlightr.datasets.plain import PlainDataset, PlainItem, has_table
+from highlightr.datasets.plain import PlainDataset, has_table
 from highlightr.evaluation.base import Case, Report
 from highlightr.evaluation.protocols import evaluate_cases, find_protocol
 from highlightr.features.cache import FeatureCache
@@ -25,6 +24,7 @@ from highlightr.media.change import FRAME_CHANGE
 from highlightr.model_loader import Models, load_models
 from highlightr.pipeline import Highlighter
 from highlightr.selection.shots import find_shots
+from highlightr.training.own_data import analysed
 from highlightr.training.splits import named_problems
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
@@ -96,24 +96,15 @@ def evaluate_preset(
 
 
 def _from_videos(models: Models, found: PlainDataset, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
-    notes += _remarks(len(found.problems), found.problems[0].reason if found.problems else "")
+    notes += _remarks(found.problems)
     highlighter = Highlighter(models.preset, models, FeatureCache())
-    done = 0
-    for path, group in groupby(sorted(found.items, key=lambda item: item.path), key=lambda item: item.path):
-        items: list[PlainItem] = list(group)
-        try:
-            analyses = highlighter.analyse_queries(path, [item.query for item in items])
-        except (MediaError, DecodeError) as error:
-            notes.append(f"{path.name} was left out: {error}")
-            continue
-        for item, analysis in zip(items, analyses, strict=True):
-            yield Case.of(item.on(analysis.scores.grid), analysis.scores.values)
-        done += len(items)
+    for done, (item, analysis) in enumerate(analysed(found.items, lambda _: highlighter, notes), start=1):
+        yield Case.of(item.on(analysis.scores.grid), analysis.scores.values)
         progress("score", done, len(found.items))
 
 
 def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
-    notes += _remarks(len(dataset.problems), dataset.problems[0].reason if dataset.problems else "")
+    notes += _remarks(dataset.problems)
     encode, without_shots = cache(models.encode), False
     for index, example in enumerate(dataset):
         features, text = example.features(), example.item.query
@@ -128,5 +119,7 @@ def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, not
         notes.append(NO_SHOTS)
 
 
-def _remarks(problems: int, first: str) -> list[str]:
-    return [f"{problems} items could not be used, or were cut; the first: {first}"] if problems else []
+def _remarks(problems: Sequence[Problem]) -> list[str]:
+    if not problems:
+        return []
+    return [f"{len(problems)} items could not be used, or were cut; the first: {problems[0].reason}"]

@@ -30,10 +30,10 @@ from highlightr.training.own_data import (
     LEAST_VIDEOS,
     LEAVE_ONE_OUT_BELOW,
     LabelledItem,
-    OwnData,
     folds_of,
     gather,
     split,
+    videos_of,
 )
 from highlightr.training.own_fits import Fit, Fitted, FullFit, NoQueryFit, QueryFit
 from highlightr.zoo import Preset, ScorerChoice, load_preset
@@ -49,6 +49,9 @@ REPORT = "report.json"
 
 CHOSEN = "own, chosen on the others"
 """Row of what was learned where there are two: for each held-out video, the one that is better on the others."""
+
+
+_SAID = {"query": "with a query", "no_query": "without a query"}
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,12 @@ def train_own(
         raise OutputError(f"{out} holds a preset already; choose another name with --out")
     check_folder_output(out)
     base, place = load_preset(features), resolve_device(device)
-    found = gather(data, base, place, progress)
-    notes = list(found.notes)
+    notes: list[str] = []
+    found = gather(data, base, place, progress, notes)
     results: list[KindResult] = []
     fitted: dict[str, Fitted] = {}
     for kind, with_query in (("query", True), ("no_query", False)):
-        items = found.of_kind(with_query)
+        items = [each for each in found if (each.query is not None) == with_query]
         if not items:
             continue
         judged, own = _kind(kind, items, base, place, notes, progress or silent)
@@ -121,16 +124,15 @@ def _kind(
     kind: str, items: Sequence[LabelledItem], base: Preset, device: str, notes: list[str], progress: ProgressHook
 ) -> tuple[KindResult | None, Fitted | None]:
     """Judge and, where it is better, fit on everything."""
-    data = OwnData(tuple(items), ())
-    if len(data.videos) < LEAST_VIDEOS:
-        said = "with a query" if kind == "query" else "without a query"
-        notes.append(f"labels {said} need at least {LEAST_VIDEOS} videos, and there are {len(data.videos)}")
+    videos = videos_of(items)
+    if len(videos) < LEAST_VIDEOS:
+        notes.append(f"labels {_SAID[kind]} need at least {LEAST_VIDEOS} videos, and there are {len(videos)}")
         return None, None
     own_notes: list[str] = []
     fits = list(_fits(kind, items, base, device, own_notes))
-    folds = folds_of(data.videos)
-    how = "each video held out once" if len(data.videos) < LEAVE_ONE_OUT_BELOW else f"{len(folds)} folds by video"
-    own_notes.append(f"judged by {how}: {len(data.videos)} videos, {len(items)} labelled items")
+    folds = folds_of(videos)
+    how = "each video held out once" if len(videos) < LEAVE_ONE_OUT_BELOW else f"{len(folds)} folds by video"
+    own_notes.append(f"judged by {how}: {len(videos)} videos, {len(items)} labelled items")
     learned = {fit.name: _held_out_scores(fit, items, folds, progress) for fit in fits}
     shipped = {name: [each.rows[name] for each in items] for name in items[0].rows}
     default = base.scorer_name("" if kind == "query" else None)
@@ -141,8 +143,8 @@ def _kind(
         own_notes.append(_verdict_note(best, default, better))
     rows = _rows(items, learned | ({CHOSEN: chosen} if len(learned) > 1 else {}) | shipped)
     own = next(fit for fit in fits if fit.name == best).fit(items) if better else None
-    kept = default if own is None else f"own-{kind.replace('_', '-')}"
-    result = KindResult(kind, rows, len(items), len(data.videos), better, kept, tuple(own_notes))
+    kept = default if own is None else _label(kind)
+    result = KindResult(kind, rows, len(items), len(videos), better, kept, tuple(own_notes))
     return result, own
 
 
@@ -235,14 +237,13 @@ def _rows(items: Sequence[LabelledItem], scored: dict[str, list[FloatArray]]) ->
 def _preset(base: Preset, name: str, fitted: dict[str, Fitted], results: Sequence[KindResult]) -> Preset:
     scorers, use = dict(base.scorers), asdict(base.use)
     for kind, own in fitted.items():
-        label = f"own-{kind.replace('_', '-')}"
+        label = _label(kind)
         scorers[label] = ScorerChoice(own.scorer_name, own.config, f"{label}{OWN_WEIGHTS}")
         use[kind] = label
     figures = []
     for each in results:
         ranked = ", ".join(f"{row.name} {row.metrics['map']:.1f}" for row in each.rows)
-        labels = "with a query" if each.kind == "query" else "without a query"
-        figures.append(f"mAP on {each.videos} own videos, {labels}, held out: {ranked}")
+        figures.append(f"mAP on {each.videos} own videos, {_SAID[each.kind]}, held out: {ranked}")
     summary = f"Trained on own videos, on the features of {base.name}; uses {use['query']} and {use['no_query']}."
     measured = "; ".join(figures) + "."
     return replace(base, name=name, summary=summary, scorers=scorers, use=ScorerUse(**use), measured=measured)
@@ -254,9 +255,14 @@ def _write(out: Path, preset: Preset, fitted: dict[str, Fitted], result: OwnResu
     plain["scorers"] = {name: _plain(choice) for name, choice in preset.scorers.items()}
     with whole_folder(out, overwrite=False) as folder:
         for kind, own in fitted.items():
-            write_arrays(folder / f"own-{kind.replace('_', '-')}{OWN_WEIGHTS}", own.tensors)
+            write_arrays(folder / f"{_label(kind)}{OWN_WEIGHTS}", own.tensors)
         write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
         write_whole(folder / PRESET_FILE, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def _label(kind: str) -> str:
+    """Name of what was learned, in the preset and of its file."""
+    return f"own-{kind.replace('_', '-')}"
 
 
 def _plain(choice: ScorerChoice) -> dict[str, Any]:

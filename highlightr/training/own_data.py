@@ -5,14 +5,14 @@ In: a folder with ``moments.csv`` or ``scores.csv`` and a preset. Out: `Labelled
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError, DecodeError, MediaError
+from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, FloatArray, Query, Shot
 from highlightr.datasets import plain
@@ -21,7 +21,7 @@ from highlightr.datasets.plain import PlainItem
 from highlightr.evaluation import Case
 from highlightr.features.cache import FeatureCache
 from highlightr.model_loader import Models, load_models
-from highlightr.pipeline import Highlighter
+from highlightr.pipeline import Analysis, Highlighter
 from highlightr.zoo import Preset
 
 LEAST_VIDEOS = 3
@@ -54,53 +54,59 @@ class LabelledItem:
         return Case.of(self.item, scores)
 
 
-@dataclass(frozen=True)
-class OwnData:
-    """All that can be learned from."""
-
-    items: tuple[LabelledItem, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def videos(self) -> tuple[str, ...]:
-        """Files, each once, in order."""
-        return tuple(sorted({each.item.group for each in self.items}))
-
-    def of_kind(self, with_query: bool) -> tuple[LabelledItem, ...]:
-        """The items with a query, or those without."""
-        return tuple(each for each in self.items if (each.query is not None) == with_query)
+def analysed(
+    items: Sequence[PlainItem], highlighter: Callable[[Path], Highlighter], notes: list[str]
+) -> Iterator[tuple[PlainItem, Analysis]]:
+    """Labelled items, video by video, with what a summary is made from; a video that cannot be read is a note."""
+    for path, group in groupby(sorted(items, key=lambda item: item.path), key=lambda item: item.path):
+        own = list(group)
+        try:
+            analyses = highlighter(path).analyse_queries(path, [item.query for item in own])
+        except MediaError as error:
+            notes.append(f"{path.name} was left out: {error}")
+            continue
+        yield from zip(own, analyses, strict=True)
 
 
-def gather(folder: Path, preset: Preset, device: str, progress: ProgressHook | None) -> OwnData:
-    """Extract, with the cache, and score every labelled video with what ships.
+def videos_of(items: Sequence[LabelledItem]) -> list[str]:
+    """Files, each once, in order."""
+    return sorted({each.item.group for each in items})
+
+
+def gather(
+    folder: Path, preset: Preset, device: str, progress: ProgressHook | None, notes: list[str]
+) -> list[LabelledItem]:
+    """Extract, with the cache, and score every labelled video with what ships; `notes` gets what was left out.
 
     Raises:
         ConfigError: no CSV, or fewer than `LEAST_VIDEOS` videos with a label that can be learned from.
     """
     found = plain(folder)
     _check_count({item.path.name for item in found.items}, folder, "named by rows that can be used")
-    notes = [f"{problem.item}: {problem.reason}" for problem in found.problems]
-    models = load_models(preset, device)
-    cache, count = FeatureCache(), len({item.path for item in found.items})
+    notes += [f"{problem.item}: {problem.reason}" for problem in found.problems]
+    models, cache = load_models(preset, device), FeatureCache()
+    videos = sorted({item.path for item in found.items})
     others = [
         (name, load_models(preset.with_scorer(name), device, with_extractors=False))
         for name in preset.scorers
         if name == "zeroshot"
     ]
-    items: list[LabelledItem] = []
-    by_path = groupby(sorted(found.items, key=lambda item: item.path), key=lambda item: item.path)
-    for number, (path, group) in enumerate(by_path, start=1):
-        told = _extract_progress(progress or silent, f"Video {number} of {count}, {path.name}")
-        highlighter = Highlighter(preset, models, cache, told)
-        try:
-            items += _labelled(list(group), path, folder, models, highlighter, others, notes)
-        except (MediaError, DecodeError) as error:
-            notes.append(f"{path.name} was left out: {error}")
-    data = OwnData(tuple(items), tuple(notes))
-    _check_count(
-        set(data.videos), folder, "left that can be read and whose labels name some of their clips and not all"
-    )
-    return data
+
+    def highlighter(path: Path) -> Highlighter:
+        name = f"Video {videos.index(path) + 1} of {len(videos)}, {path.name}"
+        return Highlighter(preset, models, cache, _extract_progress(progress or silent, name))
+
+    items = []
+    for plain_item, analysis in analysed(found.items, highlighter, notes):
+        file = plain_item.path.relative_to(folder).as_posix()
+        item = replace(plain_item.on(analysis.scores.grid), group=file)
+        if 0 < item.ratings.sum() < len(item.ratings):
+            items.append(_labelled(item, analysis, models, others))
+        else:
+            notes.append(f"{item.key} was left out: its labels name all of its clips, or none with 0.5 or more")
+    which = "left that can be read and whose labels name some of their clips and not all"
+    _check_count(videos_of(items), folder, which)
+    return items
 
 
 def _extract_progress(progress: ProgressHook, name: str) -> ProgressHook:
@@ -113,7 +119,7 @@ def _extract_progress(progress: ProgressHook, name: str) -> ProgressHook:
     return told
 
 
-def _check_count(videos: set[str], folder: Path, which: str) -> None:
+def _check_count(videos: Collection[str], folder: Path, which: str) -> None:
     if len(videos) < LEAST_VIDEOS:
         raise ConfigError(
             f"{folder}: training needs at least {LEAST_VIDEOS} labelled videos, because each is held out once to see "
@@ -121,32 +127,13 @@ def _check_count(videos: set[str], folder: Path, which: str) -> None:
         )
 
 
-def _labelled(
-    group: list[PlainItem],
-    path: Path,
-    folder: Path,
-    models: Models,
-    highlighter: Highlighter,
-    others: Sequence[tuple[str, Models]],
-    notes: list[str],
-) -> Iterator[LabelledItem]:
-    shipped = models.preset
-    for plain_item, analysis in zip(
-        group, highlighter.analyse_queries(path, [item.query for item in group]), strict=True
-    ):
-        made = plain_item.on(analysis.scores.grid)
-        item = Item(
-            made.key, made.video, made.query, made.grid, made.labels, made.ratings, path.relative_to(folder).as_posix()
-        )
-        if not 0 < item.ratings.sum() < len(item.ratings):
-            notes.append(f"{item.key} was left out: its labels name all of its clips, or none with 0.5 or more")
-            continue
-        text = plain_item.query
-        rows = {shipped.scorer_name(text): analysis.scores.values}
-        for name, other in others:
-            if name not in rows:
-                rows[name] = other.score(analysis.features, text, other.encode(text), analysis.shots).values
-        yield LabelledItem(item, analysis.features, analysis.shots, models.encode(text), rows)
+def _labelled(item: Item, analysis: Analysis, models: Models, others: Sequence[tuple[str, Models]]) -> LabelledItem:
+    text = item.query
+    rows = {models.preset.scorer_name(text): analysis.scores.values}
+    for name, other in others:
+        if name not in rows:
+            rows[name] = other.score(analysis.features, text, other.encode(text), analysis.shots).values
+    return LabelledItem(item, analysis.features, analysis.shots, models.encode(text), rows)
 
 
 def folds_of(videos: Sequence[str]) -> list[set[str]]:

@@ -7,7 +7,7 @@ which is chosen by holding out videos among the items that it is given.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,15 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import FloatArray
+from highlightr.datasets import Dataset, Example, Item
 from highlightr.evaluation.ranking import average_precision
 from highlightr.model_loader import label_bank, open_text_encoder
-from highlightr.scorers import Scorer
+from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, unit_rows
 from highlightr.training.linear import moved_map, ridge_map
-from highlightr.training.own_data import LabelledItem, folds_of, split
+from highlightr.training.own_data import LabelledItem, folds_of, split, videos_of
 from highlightr.zoo import Preset, weights_path
 
 _SOUND = ("yamnet", "audio_dynamics")
@@ -71,7 +72,7 @@ class LinearFit(Fit):
 
     def fit(self, items: Sequence[LabelledItem]) -> Fitted:
         """Learn with the penalty that ranks held-out videos among these best; the largest of equals."""
-        folds = folds_of(sorted({each.item.group for each in items}))
+        folds = folds_of(videos_of(items))
         found = {penalty: self._held_out(items, folds, penalty) for penalty in self.penalties}
         best = max(sorted(found, reverse=True), key=lambda penalty: round(found[penalty], 6))
         return self.with_penalty(items, best)
@@ -159,7 +160,6 @@ class FullFit(Fit):
         from highlightr.training.config import load_config
         from highlightr.training.learners import create_learner
         from highlightr.training.loop import BEST, fit
-        from highlightr.training.own_dataset import OwnDataset
 
         width = items[0].features.streams[self._pictures].shape[1]
         changes: dict[str, Any] = {"scorer.config.video_streams": {self._pictures: width}}
@@ -170,19 +170,30 @@ class FullFit(Fit):
         config = load_config("own").changed(changes)
         learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
         with TemporaryDirectory() as folder:
-            store = SampleStore(OwnDataset(items, tuple(learner.scorer.contract.streams)), learner, Queries(None))
+            store = SampleStore(LabelledDataset(items, learner.scorer.contract.streams), learner, Queries(None))
             fit(learner, config, store, None, Path(folder), self._device, None)
-            tensors = read_tensors(Path(folder) / BEST)
-        learner.network.cpu().eval()
-        return Fitted("cfsum", config.scorer.config, tensors, _opened(config.scorer.config, tensors))
+            weights = Path(folder) / BEST
+            scorer = create_scorer("cfsum", config.scorer.config, ScorerContext(weights))
+            return Fitted("cfsum", config.scorer.config, read_tensors(weights), scorer)
 
 
-def _opened(config: Mapping[str, Any], tensors: Mapping[str, FloatArray]) -> Scorer:
-    """The scorer exactly as a preset opens it."""
-    from highlightr.core.tensors import write_arrays
-    from highlightr.scorers import ScorerContext, create_scorer
+class LabelledDataset(Dataset):
+    """Labelled items, whose features are here already, for the training loop: only the streams that are trained on."""
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "own.safetensors"
-        write_arrays(path, tensors)
-        return create_scorer("cfsum", config, ScorerContext(path))
+    def __init__(self, labelled: Sequence[LabelledItem], streams: Collection[str]) -> None:
+        super().__init__("own", (), (), {})
+        self._labelled, self._streams = tuple(labelled), streams
+
+    def __len__(self) -> int:
+        return len(self._labelled)
+
+    def __getitem__(self, index: int) -> Example:
+        """See `Dataset`."""
+        one = self._labelled[index]
+        streams = {name: rows for name, rows in one.features.streams.items() if name in self._streams}
+        return Example(one.item, streams, one.item.labels, None if one.query is None else one.query.tokens)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The annotations."""
+        return tuple(each.item for each in self._labelled)
