@@ -7,12 +7,12 @@ when the preset is loaded; one is opened when it is first needed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache, partial
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
@@ -52,22 +52,24 @@ from highlightr.zoo.records import read_install_record
 from highlightr.zoo.speech_models import speech_model
 from highlightr.zoo.store import weights_path
 
-Opened = TypeVar("Opened")
-
 _KEPT_QUERIES = 256
 
 
-@dataclass
+@dataclass(eq=False)
 class Models:
     """What a preset runs on; the text encoder is opened only if a query comes, a scorer only if it is to run."""
 
     preset: Preset
     device: str
     """``cpu`` or ``cuda``."""
+    precision: Precision
     extractors: tuple[Extractor, ...]
     """Of the preset; their networks are loaded when a video needs them."""
-    _open_scorer: Callable[[str], Scorer]
-    _open_text: Callable[[], TextEncoder]
+    _scorers: dict[str, Scorer] = field(default_factory=dict)
+    """Those that were opened, by their names in the preset."""
+    _encoder: TextEncoder | None = None
+    _opening: threading.RLock = field(default_factory=threading.RLock)
+    """The encoder may be wanted by two threads at the same moment."""
 
     def scorer_for(self, query: str | None) -> Scorer:
         """The scorer that serves this query, or `None`; opened at the first call.
@@ -75,7 +77,22 @@ class Models:
         Raises:
             WeightsError: its weights do not fit its settings.
         """
-        return self._open_scorer(self.preset.scorer_name(query))
+        name = self.preset.scorer_name(query)
+        with self._opening:
+            if name not in self._scorers:
+                self._scorers[name] = self._open_scorer(self.preset.scorers[name])
+            return self._scorers[name]
+
+    def _open_scorer(self, choice: ScorerChoice) -> Scorer:
+        context = ScorerContext(
+            None if choice.weights is None else weights_path(choice.weights),
+            choice.random_seed,
+            self.device,
+            self.precision,
+            label_bank=lambda stream: label_bank(self.text_encoder, stream),
+            logit_scale=lambda: self.text_encoder.logit_scale,
+        )
+        return create_scorer(choice.name, choice.config, context)
 
     def choice_for(self, query: str | None) -> ScorerChoice:
         """What the preset says about that scorer."""
@@ -84,7 +101,14 @@ class Models:
     @property
     def text_encoder(self) -> TextEncoder:
         """The encoder of queries; opened at the first call."""
-        return self._open_text()
+        preset = self.preset
+        with self._opening:
+            if self._encoder is None:
+                if preset.text is None:
+                    raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
+                model = _model_of(preset, preset.text)
+                self._encoder = open_text_encoder(preset.text, device=self.device, **model)
+            return self._encoder
 
     @cached_property
     def _speech_encoder(self) -> MiniLM:
@@ -215,13 +239,10 @@ def load_models(
         runnable_class(choice.name)
         if choice.weights is not None:
             weights_path(choice.weights)
-    signals = {name for choice in choices for name in contract_of(choice.name, choice.config).signals}
-    open_text = _once(partial(_open_text, preset, place))
-    open_scorer = _once(partial(_open_scorer, preset, place, precision, open_text))
-    extractors = tuple(
-        _open_extractor(name, preset, place, precision, signals) for name in preset.extractors if with_extractors
-    )
-    return Models(preset, place, extractors, open_scorer, open_text)
+        contract_of(choice.name, choice.config)
+    names = preset.extractors if with_extractors else ()
+    extractors = tuple(_open_extractor(name, preset, place, precision) for name in names)
+    return Models(preset, place, precision, extractors)
 
 
 def _model_of(preset: Preset, name: str) -> dict[str, Any]:
@@ -248,48 +269,9 @@ def _sized(preset: Preset) -> Preset:
     return replace(preset, scorers=sized)
 
 
-def _once(make: Callable[..., Opened]) -> Callable[..., Opened]:
-    """`make`, called once per arguments; also where the encoder is wanted by two threads at the same moment."""
-    kept, lock = cache(make), threading.Lock()
-
-    def get(*given: Hashable) -> Opened:
-        with lock:
-            return kept(*given)
-
-    return get
-
-
-def _open_scorer(
-    preset: Preset, device: str, precision: Precision, open_text: Callable[[], TextEncoder], name: str
-) -> Scorer:
-    choice = preset.scorers[name]
-    weights = None if choice.weights is None else weights_path(choice.weights)
-    context = ScorerContext(
-        weights,
-        choice.random_seed,
-        device,
-        precision,
-        label_bank=lambda stream: label_bank(open_text(), stream),
-        logit_scale=lambda: open_text().logit_scale,
-    )
-    return create_scorer(choice.name, choice.config, context)
-
-
-def _open_text(preset: Preset, device: str) -> TextEncoder:
-    if preset.text is None:
-        raise ConfigError(f"preset {preset.name} names no text encoder, and its scorer takes a query")
-    return open_text_encoder(preset.text, device=device, **_model_of(preset, preset.text))
-
-
-def _open_extractor(
-    name: str, preset: Preset, device: str, precision: Precision, signals: Collection[str]
-) -> Extractor:
-    found = extractor_class(name)
-    # A spectrogram of the whole video is large; it is kept only for a scorer that reads it.
+def _open_extractor(name: str, preset: Preset, device: str, precision: Precision) -> Extractor:
     options = _model_of(preset, name)
-    if takes(found, "keep_signal") and set(found.signals) & set(signals):
-        options["keep_signal"] = True
-    if precision != "fp32" and takes(found, "precision"):
+    if precision != "fp32" and takes(extractor_class(name), "precision"):
         options["precision"] = precision
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
 

@@ -217,5 +217,5 @@ def test_a_precision_reaches_every_backbone_and_nothing_else(name: str, monkeypa
     monkeypatch.setattr(model_loader, "open_extractor", lambda _, **options: told.update(options))
     head = f"name: one\nsummary: a line\nclip_seconds: 2.0\nextractors: [{name}]\ntext: null\n"
     preset = parse_preset(head + "scorers: {debug: {}}\nuse: {query: debug, no_query: debug}\n", "one")
-    model_loader._open_extractor(name, preset, "cpu", "bf16", ())
+    model_loader._open_extractor(name, preset, "cpu", "bf16")
     assert (told.get("precision") == "bf16") == issubclass(extractor_class(name), Backbone)
