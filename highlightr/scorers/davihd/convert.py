@@ -7,9 +7,8 @@ without a counterpart is their table of positions, a constant: it is checked and
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from highlightr.core.tensors import write_tensors
 from highlightr.core.torch_files import check_sizes, read_torch_file
 from highlightr.scorers.attention import sinusoids
 from highlightr.scorers.davihd.config import DAViHDConfig
+from highlightr.scorers.weights import misfit
 
 _POSITIONS = "dynamic_audio_encoder.positional_encoding.pe"
 
@@ -57,19 +57,6 @@ _IN_A_CONVOLUTION = (
 """Names within a frequency-dynamic convolution, ours first."""
 
 
-def _to_ours(name: str) -> str | None:
-    found = re.fullmatch(rf"{re.escape(_AUTHORS_CONVOLUTIONS)}\.(conv|batchnorm)(\d+)\.(.+)", name)
-    if found is None:
-        return _swap(name, [(theirs, ours) for ours, theirs in _PREFIXES])
-    kind, layer, rest = found.groups()
-    if kind == "batchnorm":
-        return f"{_CONVOLUTIONS}.{layer}.norm.{rest}"
-    if layer == "0":
-        return f"{_CONVOLUTIONS}.0.convolution.{rest}"
-    inside = _swap(rest, [(theirs, ours) for ours, theirs in _IN_A_CONVOLUTION])
-    return None if inside is None else f"{_CONVOLUTIONS}.{layer}.{inside}"
-
-
 def authors_name(name: str) -> str | None:
     """What the authors call a tensor of this package; `None` for one that they have not."""
     found = re.fullmatch(rf"{re.escape(_CONVOLUTIONS)}\.(\d+)\.(.+)", name)
@@ -82,8 +69,8 @@ def authors_name(name: str) -> str | None:
     return None if inside is None else f"{_AUTHORS_CONVOLUTIONS}.conv{layer}.{inside}"
 
 
-def _swap(name: str, prefixes: Any) -> str | None:
-    return next((new + name.removeprefix(old) for old, new in prefixes if name.startswith(old)), None)
+def _swap(name: str, prefixes: Sequence[tuple[str, str]]) -> str | None:
+    return next((theirs + name.removeprefix(ours) for ours, theirs in prefixes if name.startswith(ours)), None)
 
 
 def convert_davihd(source: Path, target: Path, *, overwrite: bool = False) -> DAViHDConfig:
@@ -125,16 +112,22 @@ def davihd_from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         WeightsError: a tensor that the network does not have, lacks, or has in another shape; other positions.
     """
+    from highlightr.scorers.davihd.network import DAViHD
+
+    with torch.device("meta"):
+        expected = {name: value.shape for name, value in DAViHD(davihd_config_of(state)).state_dict().items()}
+    ours = {authors_name(name): name for name in expected}
     renamed: dict[str, Tensor] = {}
     for name, tensor in state.items():
         if name == _POSITIONS:
             _check_positions(tensor)
-            continue
-        ours = _to_ours(name)
-        if ours is None:
+        elif name in ours:
+            renamed[ours[name]] = tensor
+        else:
             raise WeightsError(f"not a DAViHD checkpoint in the authors' layout: it holds {name!r}")
-        renamed[ours] = tensor
-    _check_shapes(renamed, davihd_config_of(state))
+    problem = misfit(expected, {name: value.shape for name, value in renamed.items()})
+    if problem:
+        raise WeightsError(f"the checkpoint does not fit DAViHD: {problem}")
     return renamed
 
 
@@ -142,17 +135,6 @@ def _check_positions(table: Tensor) -> None:
     expected = sinusoids(table.shape[0], table.shape[-1], torch.empty(0))[:, None]
     if table.shape != expected.shape or not torch.allclose(table.float(), expected, atol=1e-3):
         raise WeightsError(f"{_POSITIONS!r} is not the usual sinusoids, so this checkpoint is of another network")
-
-
-def _check_shapes(state: Mapping[str, Tensor], config: DAViHDConfig) -> None:
-    from highlightr.scorers.davihd.network import DAViHD
-    from highlightr.scorers.weights import misfit
-
-    with torch.device("meta"):
-        expected = {name: value.shape for name, value in DAViHD(config).state_dict().items()}
-    problem = misfit(expected, {name: value.shape for name, value in state.items()})
-    if problem:
-        raise WeightsError(f"the checkpoint does not fit DAViHD: {problem}")
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
