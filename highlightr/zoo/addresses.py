@@ -81,29 +81,15 @@ def _proxy_hosts() -> set[str | None]:
     return {urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname for proxy in getproxies().values()}
 
 
-class _PublicHTTPConnection(http.client.HTTPConnection):
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._create_connection = connect_public
+class PublicHandler(HTTPHandler, HTTPSHandler):
+    """Opens ``http`` and ``https`` addresses, connecting to public ones only; a certificate is that of the name."""
 
+    def do_open(self, http_class: Any, req: Request, **http_conn_args: Any) -> http.client.HTTPResponse:
+        """See `urllib.request.AbstractHTTPHandler`."""
 
-class _PublicHTTPSConnection(http.client.HTTPSConnection):
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._create_connection = connect_public
+        def connection(*args: Any, **named: Any) -> http.client.HTTPConnection:
+            made: http.client.HTTPConnection = http_class(*args, **named)
+            vars(made)["_create_connection"] = connect_public
+            return made
 
-
-class PublicHTTPHandler(HTTPHandler):
-    """Connects to public addresses only."""
-
-    def http_open(self, req: Request) -> http.client.HTTPResponse:
-        """Open an ``http`` address."""
-        return self.do_open(_PublicHTTPConnection, req)
-
-
-class PublicHTTPSHandler(HTTPSHandler):
-    """Connects to public addresses only; the certificate is that of the name."""
-
-    def https_open(self, req: Request) -> http.client.HTTPResponse:
-        """Open an ``https`` address."""
-        return self.do_open(_PublicHTTPSConnection, req)
+        return super().do_open(connection, req, **http_conn_args)

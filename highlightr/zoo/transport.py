@@ -17,7 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from highlightr.core.errors import WeightsError
-from highlightr.zoo.addresses import PrivateAddressError, PublicHTTPHandler, PublicHTTPSHandler, check_public
+from highlightr.zoo.addresses import PrivateAddressError, PublicHandler, check_public
 
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 60.0
@@ -69,14 +69,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(public_only: bool) -> urllib.request.OpenerDirector:
-    http_handler = PublicHTTPHandler() if public_only else urllib.request.HTTPHandler()
-    https_handler = PublicHTTPSHandler() if public_only else urllib.request.HTTPSHandler()
+    own = (PublicHandler(),) if public_only else (urllib.request.HTTPHandler(), urllib.request.HTTPSHandler())
     # build_opener would add file:, ftp: and data:, which no address in the manifest may lead to.
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        http_handler,
-        https_handler,
+        *own,
         _Redirects(public_only),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
