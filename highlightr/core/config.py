@@ -135,7 +135,7 @@ def _refuse_unknown_keys(kind: Any, values: Any, where: str) -> None:
         hints = _hints(kind)
         for name, value in values.items():
             if name not in known:
-                raise ConfigError(f"{where} has no key {reprlib.repr(name)}; it knows {', '.join(known)}")
+                raise ConfigError(f"{where} has no key {reprlib.repr(name)}; it knows {', '.join(known) or 'none'}")
             _refuse_unknown_keys(hints[name], value, f"{where}: {name}")
     elif get_origin(kind) is not None and get_args(kind):
         for name, value in values.items():

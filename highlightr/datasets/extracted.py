@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_at_most
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Source, locate
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import DatasetBuilder
+from highlightr.datasets.json_lines import read_json
 from highlightr.datasets.plain import PlainItem, plain
 
 PLAIN = Layout(annotations=".", streams={"clip": "features/clip_features/{video}.npz"})
@@ -101,16 +101,10 @@ def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
     if clip_seconds is not None:
         return TimeGrid(rows * clip_seconds, clip_seconds)
     path = source.path.with_name(f"{source.path.name}.json")
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file; set data.layout.clip_seconds for other features")
+    found = read_json(path, _LARGEST_METADATA_BYTES)
     try:
-        content = read_at_most(path, _LARGEST_METADATA_BYTES)
-        if content is None:
-            raise ConfigError(f"{path}: larger than {_LARGEST_METADATA_BYTES} bytes")
-        found = json.loads(content)
         return TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(
-            f"{path}: cannot be read ({reason}); set data.layout.clip_seconds for other features"
-        ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: must hold duration_seconds and clip_seconds; extract it again") from error

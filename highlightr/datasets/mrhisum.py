@@ -7,7 +7,6 @@ JSON: ``{"train_keys": […], "val_keys": […], "test_keys": […]}``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_limited
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import MEMBERS
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.hdf5 import member, open_hdf5, read_array
+from highlightr.datasets.json_lines import read_json
 
 SPLITS = ("train", "val", "test")
 
@@ -100,10 +99,8 @@ def _keys(root: Path, layout: Layout) -> list[str]:
     if layout.split not in SPLITS or layout.split_file is None:
         raise ConfigError(f"Mr.HiSum needs a split file and a split of {', '.join(SPLITS)}, got {layout.split!r}")
     path = root / layout.split_file
-    try:
-        keys = json.loads(read_limited(path, LARGEST_SPLIT_BYTES))[f"{layout.split}_keys"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{path}: must be a JSON object with a list {layout.split}_keys") from error
+    found = read_json(path, LARGEST_SPLIT_BYTES)
+    keys = found.get(f"{layout.split}_keys") if isinstance(found, dict) else None
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ConfigError(f"{path}: {layout.split}_keys must be a list of names")
     return keys

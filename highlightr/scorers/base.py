@@ -5,6 +5,7 @@ Scorers know tensors and arrays. They never read videos, decode, or know which e
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,8 +126,14 @@ class Scorer(ABC):
         """What a scorer of this configuration needs and promises."""
 
     @classmethod
-    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:  # noqa: ARG003  most have none
-        """Block to number of parameters, told without taking memory for them; empty for a scorer without any."""
+    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
+        """Block, or tensor, to number of parameters, told without taking memory for them; empty without weights."""
+        shapes = cls.tensor_shapes(cls.config_class.from_mapping(config))
+        return {name: math.prod(shape) for name, shape in shapes.items()}
+
+    @staticmethod
+    def tensor_shapes(config: Any) -> Mapping[str, tuple[int, ...]]:  # noqa: ARG004  most have none
+        """Name and shape of each tensor of the weights file of a scorer without a network."""
         return {}
 
     @abstractmethod

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError, NothingToScoreError
+from highlightr.core.errors import NothingToScoreError
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.notes import RANDOM_WEIGHTS
 
 _MIDDLE = 0.5
+
+
+@dataclass(frozen=True)
+class DebugConfig(FromMapping):
+    """There is nothing to set."""
 
 
 class DebugScorer(Scorer):
@@ -27,6 +34,7 @@ class DebugScorer(Scorer):
     """
 
     name: ClassVar[str] = "debug"
+    config_class = DebugConfig
     contract = Contract(streams={}, query="optional")
 
     def __init__(self, random_seed: int = 0) -> None:
@@ -35,19 +43,12 @@ class DebugScorer(Scorer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> DebugScorer:
         """See `Scorer.from_config`; the seed is 0 if none is given."""
-        cls.contract_of(config)
+        DebugConfig.from_mapping(config)
         context.refuse_weights(cls.name)
         return cls(context.random_seed or 0)
 
     @classmethod
-    def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """Always the same; there is nothing to set."""
-        if config:
-            raise ConfigError(f"debug has no settings, got {sorted(config)[0]!r}")
-        return cls.contract
-
-    @classmethod
-    def _contract(cls, config: Any) -> Contract:  # noqa: ARG003  there is nothing to set
+    def _contract(cls, config: DebugConfig) -> Contract:  # noqa: ARG003  there is nothing to set
         return cls.contract
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002

@@ -18,8 +18,7 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Scorer, ScorerContext
-from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.davihd.config import DAViHDConfig
+from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.notes import RANDOM_WEIGHTS
 from highlightr.scorers.sliding_window import apply_windows
 from highlightr.scorers.weights import misfit
@@ -27,7 +26,7 @@ from highlightr.scorers.weights import misfit
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ConfigT = TypeVar("ConfigT", CFSumConfig, DAViHDConfig)
+ConfigT = TypeVar("ConfigT", bound=FromMapping)
 
 
 class NeuralScorer(Scorer, Generic[ConfigT]):
@@ -41,7 +40,6 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("torch",)
-    config_class: ClassVar[type[CFSumConfig] | type[DAViHDConfig]]
 
     def __init__(
         self,

@@ -226,7 +226,7 @@ def test_a_query_of_another_encoder_is_refused() -> None:
         ("cosine", {}, "needs the label bank"),
         ("cosine", {"label_bank": lambda stream: factories.bank(3, 0)}, "needs a text encoder that was trained with"),
         ("cosine", {"config": {"audio_share": 2.0}}, "audio_share must lie between 0 and 1, got 2.0"),
-        ("debug", {"config": {"depth": 2}}, "has no settings"),
+        ("debug", {"config": {"depth": 2}}, "has no key 'depth'; it knows none"),
     ],
 )
 def test_a_scorer_that_cannot_be_made_says_why(name: str, arguments: dict[str, object], message: str) -> None:

@@ -67,6 +67,7 @@ class CFSumLinearScorer(Scorer):
 
     name: ClassVar[str] = "cfsum-linear"
     config_class = CFSumLinearConfig
+    tensor_shapes = staticmethod(linear_tensor_shapes)
 
     def __init__(self, tensors: Mapping[str, FloatArray], config: CFSumLinearConfig, origin: str) -> None:
         check_tensors(self.name, origin, linear_tensor_shapes(config), tensors)
@@ -82,12 +83,6 @@ class CFSumLinearScorer(Scorer):
     @staticmethod
     def _contract(config: CFSumLinearConfig) -> Contract:
         return Contract(config.streams, {}, tuple(config.required), "ignored", None, config.clip_seconds)
-
-    @classmethod
-    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
-        """Per tensor of the weights file."""
-        shapes = linear_tensor_shapes(CFSumLinearConfig.from_mapping(config))
-        return {name: int(np.prod(shape)) for name, shape in shapes.items()}
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
         """Score every clip; `Scores.parts` are the streams' terms and `bias`, whose sum is the score before clipping.

@@ -124,6 +124,7 @@ class CFSumLiteScorer(Scorer):
 
     name: ClassVar[str] = "cfsum-lite"
     config_class = CFSumLiteConfig
+    tensor_shapes = staticmethod(linear_shapes)
 
     def __init__(
         self,
@@ -145,12 +146,6 @@ class CFSumLiteScorer(Scorer):
         imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
         weights = LinearWeights.from_tensors(read_tensors(path), settings, str(path))
         return cls(imagenet, audioset, weights, settings)
-
-    @classmethod
-    def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:
-        """Per tensor of the weights file."""
-        shapes = linear_shapes(CFSumLiteConfig.from_mapping(config))
-        return {name: math.prod(shape) for name, shape in shapes.items()}
 
     @staticmethod
     def _contract(config: CFSumLiteConfig) -> Contract:
