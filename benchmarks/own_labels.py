@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.command import run_command
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray
 from highlightr.datasets import Dataset, Example, open_dataset
 from highlightr.evaluation import Case
@@ -25,7 +26,6 @@ from highlightr.evaluation.baselines import baseline_rows
 from highlightr.evaluation.protocols import find_protocol
 from highlightr.evaluation.ranking import average_precision
 from highlightr.model_loader import open_text_encoder
-from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, SampleStore
 from highlightr.training.config import load_config

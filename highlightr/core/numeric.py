@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
+
+
+def unit_rows(values: npt.NDArray[np.floating]) -> FloatArray:
+    """Rows (..., width) of unit length, float32; a row of zeros stays."""
+    lengths = np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.asarray(values / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:

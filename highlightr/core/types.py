@@ -21,8 +21,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.checks import check_positive
 from highlightr.core.clock import length_words
-from highlightr.core.errors import ConfigError, HighlightrError
+from highlightr.core.errors import HighlightrError
 from highlightr.core.hashing import FileIdentity
 
 FloatArray = npt.NDArray[np.float32]
@@ -133,10 +134,7 @@ class TimeGrid:
     clip_seconds: float
 
     def __post_init__(self) -> None:
-        for name in ("duration_seconds", "clip_seconds"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be a positive number, got {value!r}")
+        check_positive(self, "duration_seconds", "clip_seconds")
 
     @property
     def num_clips(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import Features, FloatArray, Query, Signal, TimeGrid
 from highlightr.datasets.arrays import Source
 
@@ -104,8 +105,7 @@ class Example:
         """The query by the data set's own tokens, where it brings them; its vector is their mean, unit length."""
         if self.item.query is None or self.tokens is None:
             return None
-        vector = self.tokens.mean(axis=0)
-        return Query(self.item.query, self.tokens, vector / max(float(np.linalg.norm(vector)), 1e-12))
+        return Query(self.item.query, self.tokens, unit_rows(self.tokens.mean(axis=0)))
 
     def features(self) -> Features:
         """The streams as a scorer takes them, on a grid of `num_clips` clips."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.files import home_folder
+from highlightr.core.numeric import unit_rows
 from highlightr.core.resources import model_files
 from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.tensors import read_metadata, read_tensor
@@ -97,9 +98,7 @@ def kept_vectors(name: str, shape: tuple[int, int], make: Callable[[], FloatArra
 
 
 def _embed(encoder: TextEncoder, stream: str) -> FloatArray:
-    middle = np.mean([encoder.vectors(texts) for texts in label_texts(stream)], axis=0)
-    unit: FloatArray = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit_rows(np.mean([encoder.vectors(texts) for texts in label_texts(stream)], axis=0))
 
 
 def _key(encoder: TextEncoder, stream: str) -> str:
@@ -113,12 +112,10 @@ def _shipped(stream: str, key: str) -> FloatArray | None:
     try:
         if read_metadata(SHIPPED).get(stream) != key:
             return None
-        rows = read_tensor(SHIPPED, stream).astype(np.float32)
+        return unit_rows(read_tensor(SHIPPED, stream).astype(np.float32))
     except WeightsError as error:
         logger.debug("the vectors that came with the package cannot be read: %s", error)
         return None
-    unit: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
 
 
 def write_shipped(encoder: TextEncoder, path: Path) -> None:

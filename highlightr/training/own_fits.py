@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import FloatArray
 from highlightr.datasets import Dataset, Example, Item
@@ -25,7 +26,7 @@ from highlightr.model_loader import label_bank, open_text_encoder
 from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, unit_rows
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
 from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own_data import LabelledItem, folds_of, split, videos_of
 from highlightr.zoo import Preset, weights_path

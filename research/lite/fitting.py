@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts
 from highlightr.training.linear import ridge_map
 from research.lite.clips import Take

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.clip import FIRST_SCALE, ClipLaion
 from highlightr.features.backbones.clip_text import ClipTextLaion
@@ -42,8 +43,7 @@ class ClipClasses(ClipLaion):
 
     def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
         rows = super()._forward(pictures)["clip"]
-        units = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
-        logits = self._scale * (units @ self._classes.T)
+        logits = self._scale * (unit_rows(rows) @ self._classes.T)
         likely: Any = np.exp(logits - logits.max(axis=1, keepdims=True))
         return {"clip": rows, "imagenet": likely / likely.sum(axis=1, keepdims=True)}
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from highlightr.core.hashing import file_sha256
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.features.backbones.clip import (
     FIRST_SCALE,
@@ -147,8 +148,7 @@ class ClipTextPrompted(ClipTextLaion):
     def encode(self, text: str) -> Query:
         """Embed one query; errors as for `ClipText.encode`."""
         query = super().encode(text)
-        mean = self.vectors(prompted(text)).mean(axis=0)
-        return replace(query, vector=mean / np.linalg.norm(mean))
+        return replace(query, vector=unit_rows(self.vectors(prompted(text)).mean(axis=0)))
 
 
 def prompted(text: str) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.clip import model_config, open_clip
@@ -161,8 +162,7 @@ class HubText(OpenClipText):
     def encode(self, text: str) -> Query:
         """Embed one query, one row; errors as for `ClipText.encode`."""
         check_query(text)
-        mean = self.vectors(prompted(text)).mean(axis=0)
-        vector = np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+        vector = unit_rows(self.vectors(prompted(text)).mean(axis=0))
         return Query(text, vector[None], vector)
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.hashing import file_sha256
+from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.features.base import TextEncoder, check_query, given_file
 from highlightr.features.engines.onnx import Model, open_graph
@@ -138,6 +139,4 @@ def _run(graph: Model, pieces: Sequence[Ids]) -> FloatArray:
 
 
 def _pool(tokens: FloatArray) -> FloatArray:
-    means = tokens.mean(axis=1)
-    unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True).clip(1e-12)
-    return unit
+    return unit_rows(tokens.mean(axis=1))

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
-from highlightr.scorers.cfsum.lite import unit_rows
 from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.neural import reasons_of
 from highlightr.scorers.weights import check_tensors

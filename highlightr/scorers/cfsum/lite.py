@@ -15,10 +15,9 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.numeric import sigmoid
+from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
@@ -92,12 +91,6 @@ def linear_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
         "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),
         **{f"{_BORDERS}{name}": shape for name, shape in borders.items()},
     }
-
-
-def unit_rows(values: npt.NDArray[np.floating]) -> FloatArray:
-    """Rows of unit length; a row of zeros stays."""
-    lengths = np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.asarray(values / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 def _together(pooled: Mapping[str, FloatArray]) -> FloatArray:

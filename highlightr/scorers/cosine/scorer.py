@@ -15,7 +15,7 @@ import numpy as np
 
 from highlightr.core.checks import check_between, check_positive
 from highlightr.core.errors import ConfigError
-from highlightr.core.numeric import sigmoid
+from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.configs import FromMapping
@@ -128,7 +128,7 @@ class CosineScorer(Scorer):
         return {kind: self._against_ordinary(values, query, self._banks[kind]) for kind, values in rows.items()}
 
     def _against_ordinary(self, rows: FloatArray, query: Query, bank: LabelBank) -> FloatArray:
-        units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        units = unit_rows(rows)
         common = self._scale * (units @ bank.vectors.T)
         largest = common.max(axis=1)
         ordinary = np.log(np.exp(common - largest[:, None]).mean(axis=1)) + largest

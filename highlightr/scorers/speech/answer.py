@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.numeric import sigmoid
+from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.types import FloatArray, Match, Transcript
 from highlightr.scorers.notes import of_another_language
 from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
@@ -164,7 +164,7 @@ def with_neighbours(speech: Speech) -> FloatArray:
     near = (NEIGHBOUR * speech.near[:, None]).astype(np.float32)
     rows[1:] += near * speech.vectors[:-1]
     rows[:-1] += near * speech.vectors[1:]
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+    return unit_rows(rows)
 
 
 def telling_words(speech: Speech, query: SpeechQuery) -> FloatArray:
