@@ -89,9 +89,11 @@ class Worker:
     def _show(self, group: GopTask, frames: list[av.VideoFrame]) -> None:
         for frame in frames:
             seconds = self._seconds(group, frame)
-            if seconds is None:
+            if seconds is None or (frame.is_corrupt and group.last is not None):
                 self._miss()
                 continue
+            if group.last is not None and seconds <= group.last:
+                continue  # Dated anew by its container, as the last picture of an AVI file with B pictures is.
             if group.first is None:
                 # The very first frame of a video is also on screen before its time.
                 group.begin(seconds, self._consumers(seconds if group.follows_a_frame() else None))
@@ -103,14 +105,12 @@ class Worker:
             self._shared.damaged += 1
 
     def _seconds(self, group: GopTask, frame: av.VideoFrame) -> Fraction | None:
-        """A frame's time from time zero; `None` for one that is damaged, undated or out of order."""
+        """A frame's time from time zero; `None` for one that has none."""
         by_decoding = frame.pts is None or self._source.video.dated_when_decoded
         stamp = frame.dts if by_decoding and frame.dts is not None else frame.pts
         if stamp is None or frame.time_base is None:
             return None
         seconds: Fraction = stamp * Fraction(frame.time_base) - self._start
-        if group.last is not None and (frame.is_corrupt or seconds <= group.last):
-            return None
         return seconds
 
     def _consumers(self, since: Fraction | None) -> dict[str, FramePicker | ThumbnailMaker]:
