@@ -206,7 +206,7 @@ def _why(segment: Segment) -> str:
 
 
 def show_log(*, quiet: bool, debug: bool) -> None:
-    """Send the library's log to the terminal: warnings, and everything with `--debug`."""
+    """Send the library's log to the terminal: warnings, what takes time once, and everything with `--debug`."""
     logger = logging.getLogger("highlightr")
     logger.handlers = [_LogHandler(debug)]
     logger.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)

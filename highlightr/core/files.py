@@ -251,13 +251,15 @@ def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
 
     Raises:
         OutputError: it is the `source` video itself (also through a link), exists and may not be replaced, is a
-            directory, or its folder is missing or cannot be written.
+            directory, a device or a pipe, or its folder is missing or cannot be written.
     """
     if path.exists() and source.exists() and path.samefile(source):
         raise OutputError(f"{path}: this is the source video itself; choose another output")
     if path.is_dir():
         raise OutputError(f"{path}: a directory; name a file")
-    if path.exists() and not overwrite:
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: a device or a pipe; name a file")
+    if (path.exists() or path.is_symlink()) and not overwrite:
         raise OutputError(f"{path}: exists already; choose another output or --overwrite")
     _check_folder(path.absolute().parent)
 

@@ -166,7 +166,7 @@ def _write_smart(
         if how.cut == "smart":
             raise CutError(f"{source.path}: cannot be cut smart: {error}; use --cut exact") from error
         # No note: each piece says how it was written, and `auto` promised no more.
-        logger.info("%s: all pictures are encoded: %s", source.path, error)
+        logger.debug("%s: all pictures are encoded: %s", source.path, error)
         return write_encoded(source, spans, path, how, progress, still_width)
 
 

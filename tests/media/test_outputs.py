@@ -60,6 +60,19 @@ def test_a_directory(source: Source, tmp_path: Path) -> None:
         check_output(tmp_path / "folder.mp4", source.path, overwrite=True)
 
 
+def test_a_pipe(source: Source, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(OutputError, match="a device or a pipe; name a file"):
+        check_output(tmp_path / "pipe.mp4", source.path, overwrite=True)
+
+
+def test_a_link_that_leads_nowhere_is_there_all_the_same(source: Source, tmp_path: Path) -> None:
+    (tmp_path / "link.mp4").symlink_to("gone.mp4")
+    with pytest.raises(OutputError, match=r"link\.mp4: exists already"):
+        check_output(tmp_path / "link.mp4", source.path, overwrite=False)
+    check_output(tmp_path / "link.mp4", source.path, overwrite=True)
+
+
 def test_a_missing_folder(source: Source, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no such folder; create it first"):
         check_output(tmp_path / "gone" / "new.mp4", source.path, overwrite=False)

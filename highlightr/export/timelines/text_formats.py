@@ -18,6 +18,9 @@ CSV_COLUMNS = ("file", "start_seconds", "stop_seconds", "rank", "score", "title"
 
 _DIGITS = 6
 
+_FORMULA = ("=", "+", "-", "@")
+"""What a formula begins with in a spreadsheet."""
+
 
 def write_llc(timeline: Timeline) -> str:
     """A project of LosslessCut, version 1; it belongs beside the source."""
@@ -36,8 +39,13 @@ def write_csv(timeline: Timeline) -> str:
     writer.writerow(CSV_COLUMNS)
     for event in timeline.events:
         times = (_decimal(event.start_seconds), _decimal(event.stop_seconds))
-        writer.writerow([timeline.medium.link, *times, event.rank, f"{event.score:g}", event.title])
+        writer.writerow([timeline.medium.link, *times, event.rank, f"{event.score:g}", _plain(event.title)])
     return text.getvalue()
+
+
+def _plain(title: str) -> str:
+    """The title as text to spreadsheets, which run what looks like a formula; it may come from somebody's subtitles."""
+    return f"'{title}" if title.startswith(_FORMULA) else title
 
 
 def write_chapters(timeline: Timeline) -> str:

@@ -88,7 +88,7 @@ class Worker:
 
     def _show(self, group: GopTask, frames: list[av.VideoFrame]) -> None:
         for frame in frames:
-            seconds = self._seconds(group, frame)
+            seconds = self._seconds(frame)
             if seconds is None or (frame.is_corrupt and group.last is not None):
                 self._miss()
                 continue
@@ -104,14 +104,13 @@ class Worker:
         with self._shared.lock:
             self._shared.damaged += 1
 
-    def _seconds(self, group: GopTask, frame: av.VideoFrame) -> Fraction | None:
+    def _seconds(self, frame: av.VideoFrame) -> Fraction | None:
         """A frame's time from time zero; `None` for one that has none."""
         by_decoding = frame.pts is None or self._source.video.dated_when_decoded
         stamp = frame.dts if by_decoding and frame.dts is not None else frame.pts
         if stamp is None or frame.time_base is None:
             return None
-        seconds: Fraction = stamp * Fraction(frame.time_base) - self._start
-        return seconds
+        return Fraction(stamp * Fraction(frame.time_base) - self._start)
 
     def _consumers(self, since: Fraction | None) -> dict[str, FramePicker | ThumbnailMaker]:
         return {

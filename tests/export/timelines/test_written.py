@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -179,6 +179,15 @@ def test_texts_in_seconds(tmp_path: Path) -> None:
     assert _rendered(case, "chapters", tmp_path) == "0:00 Tabby cat, meow\n0:03 Segment 2\n0:12 Segment 3\n"
     vtt = _rendered(case, "vtt", tmp_path)
     assert vtt.startswith("WEBVTT\n\n1\n00:00:00.000 --> 00:00:03.003\nTabby cat, meow\n\n2\n00:00:03.003 --> ")
+
+
+@pytest.mark.parametrize("title", ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(1)"])
+def test_no_title_is_a_formula_in_a_spreadsheet(title: str, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "v.mp4", seconds=2.0, sound=False)
+    receipt = receipt_from_plain(plain_receipt(Fraction(25), ((0, 25),), None), "test")
+    receipt = replace(receipt, segments=tuple(replace(each, title=title) for each in receipt.segments))
+    text, _ = render_timeline(receipt, video, tmp_path / "v.csv", "csv")
+    assert [row["title"] for row in csv.DictReader(text.splitlines())] == [f"'{title}"]
 
 
 def test_ffmpeg_plays_its_list(tmp_path: Path) -> None:
