@@ -26,7 +26,6 @@ class H264Splice(Splice):
     """Of one source."""
 
     codec = "h264"
-    parameter_sets = frozenset({_SPS, _PPS, 13, 15})
 
     def check_sets(self) -> None:
         """One sequence set, and picture sets."""
@@ -38,11 +37,6 @@ class H264Splice(Splice):
         used = {self._source.value(_NUMBER), *(each.value("pic_parameter_set_id") for each in pictures)}
         self._number = free_number(range(_MOST_SPS), used)
         self.check_pictures(of_known_profile=self._profile in _PROFILES, profiles="baseline, main or high")
-
-    @staticmethod
-    def kind(unit: bytes) -> int:
-        """nal_unit_type."""
-        return unit[0] & 31
 
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR picture."""
@@ -91,8 +85,8 @@ class H264Splice(Splice):
 
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder: the picture alone, for its messages would be taken for ones about the source's."""
-        units = NalReader.of(packet.stream.codec_context).units(bytes(packet))
-        return annex_b(unit for unit in units if self.kind(unit) in _PICTURES)
+        units = NalReader.of(packet.stream.codec_context).units(packet)
+        return annex_b(unit for unit in units if self.nal.kind(unit) in _PICTURES)
 
 
 def _pyramid(reorder: int, references: int) -> str:

@@ -32,7 +32,6 @@ class HevcSplice(Splice):
     """Of one source."""
 
     codec = "hevc"
-    parameter_sets = frozenset({_VPS, _SPS, _PPS})
 
     def check_sets(self) -> None:
         """One sequence set, one video set, and picture sets."""
@@ -46,18 +45,13 @@ class HevcSplice(Splice):
         self._number = ue(free_number(range(_MOST_SETS), {source.value(_NUMBER)}))
         self._picture = ue(free_number(_PPS_NUMBERS, {each.value(_PICTURE_NUMBER) for each in pictures}))
 
-    @staticmethod
-    def kind(unit: bytes) -> int:
-        """nal_unit_type."""
-        return unit[0] >> 1 & 63
-
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR, CRA or BLA picture."""
         return bool(packet.is_keyframe) and self.nal.frames_to_recover(packet) == 0
 
     def is_leading(self, packet: Any) -> bool:
         """Whether its picture is shown before the keyframe that it follows in decode order."""
-        return any(self.kind(unit) in _LEADING for unit in self.nal.units(bytes(packet)))
+        return any(self.nal.kind(unit) in _LEADING for unit in self.nal.units(packet))
 
     def encoder(self, reorder: int) -> list[str]:
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones."""
@@ -74,12 +68,12 @@ class HevcSplice(Splice):
 
     def encoded(self, packet: Any) -> bytes:
         """A packet of the encoder: the picture alone, of the encoder's new parameter sets."""
-        units = NalReader.of(packet.stream.codec_context).units(bytes(packet))
-        return annex_b(self._of_its_set(unit) for unit in units if self.kind(unit) in _SLICES)
+        units = NalReader.of(packet.stream.codec_context).units(packet)
+        return annex_b(self._of_its_set(unit) for unit in units if self.nal.kind(unit) in _SLICES)
 
     def _renumbered(self, own: ParameterSet) -> bytes:
         """A parameter set of the encoder."""
-        kind = self.kind(own.unit)
+        kind = self.nal.kind(own.unit)
         if kind == _VPS:
             return own.renumbered({_VIDEO_NUMBER: self._video})
         if kind == _SPS:
@@ -93,7 +87,7 @@ class HevcSplice(Splice):
     def _of_its_set(self, unit: bytes) -> bytes:
         """A slice of the encoder, which names picture parameter set 0 by a bit behind one flag or two."""
         data = unescaped(unit[2:])
-        first, flags = f"{data[0]:08b}", 2 if self.kind(unit) in _RANDOM_ACCESS else 1
+        first, flags = f"{data[0]:08b}", 2 if self.nal.kind(unit) in _RANDOM_ACCESS else 1
         if first[flags] != "1":
             raise NotSmartError("what the encoder writes is not like it")
         named = int(first[:flags] + self._picture + first[flags + 1 :], 2).to_bytes(2, "big")

@@ -129,8 +129,7 @@ class _Headers:
         if packet.has_sidedata("new_extradata"):
             return False
         if self._codec in ("h264", "hevc"):
-            brought = self._nal.parameter_sets(packet) if self._nal.is_described else self._nal.sequence_sets(packet)
-            return all(each in self._of_file for each in brought)
+            return all(each in self._of_file for each in self._nal.sequence_sets(packet))
         if self._codec in ("mpeg1video", "mpeg2video"):
             header = _sequence_header(bytes(packet))
             return header is None or header == _sequence_header(self._of_file)

@@ -29,8 +29,6 @@ class Splice(ABC):
     """
 
     codec: ClassVar[str]
-    parameter_sets: ClassVar[frozenset[int]]
-    """Types of units."""
     pictures: Pictures
     """What the source's are like."""
 
@@ -50,11 +48,6 @@ class Splice(ABC):
         Raises:
             NotSmartError: they do not describe one kind of pictures, or one that is not proven to splice.
         """
-
-    @staticmethod
-    @abstractmethod
-    def kind(unit: bytes) -> int:
-        """The type of a unit."""
 
     @abstractmethod
     def is_fresh(self, packet: Any) -> bool:
@@ -100,9 +93,9 @@ class Splice(ABC):
             NotSmartError: it brings along other ones than the file's header.
         """
         units, known = self.nal.units(packet), [each.unit for each in self.sets]
-        if any(self.kind(unit) in self.parameter_sets and unit not in known for unit in units):
+        if any(self.nal.is_parameter_set(unit) and unit not in known for unit in units):
             raise NotSmartError("its parameters change within the file")
-        return annex_b(unit for unit in units if self.kind(unit) not in self.parameter_sets)
+        return annex_b(unit for unit in units if not self.nal.is_parameter_set(unit))
 
     def sets_of(self, extradata: bytes) -> list[ParameterSet]:
         """The parameter sets of a header.
@@ -110,12 +103,12 @@ class Splice(ABC):
         Raises:
             ValueError, IndexError: it cannot be read.
         """
-        units = [unit for unit in described_units(self.codec, extradata) if self.kind(unit) in self.parameter_sets]
+        units = [unit for unit in described_units(self.codec, extradata) if self.nal.is_parameter_set(unit)]
         return read_sets(self.codec, units) if units else []
 
     def of(self, kind: int, sets: Iterable[ParameterSet]) -> list[ParameterSet]:
         """Those of one type."""
-        return [each for each in sets if self.kind(each.unit) == kind]
+        return [each for each in sets if self.nal.kind(each.unit) == kind]
 
     @abstractmethod
     def encoded(self, packet: Any) -> bytes:

@@ -98,8 +98,7 @@ class CalmFilter:
 
     def __init__(self, source: Source, stream: Any) -> None:
         self._source, self._stream = source, stream
-        context = stream.codec_context
-        self._nal = NalReader(context.codec.canonical_name, context.extradata)
+        self._nal = NalReader.of(stream.codec_context)
         self._decoder: Any = None
         self._thumbnails = ThumbnailMaker(ThumbnailRequest())
         self._open: _Open | None = None

@@ -9,45 +9,53 @@ TemporalId).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-_H264_PICTURES = frozenset({1, 2, 3, 4, 5})
-_H264_IDR = 5
-_HEVC_PICTURES = range(32)
-_H264_PARAMETER_SETS = frozenset({7, 8, 13, 15})
-_HEVC_IDR = (19, 20)
-_HEVC_CRA, _HEVC_BLA_N_LP = 21, 18
-_HEVC_RANDOM_ACCESS = range(16, 22)
-"""BLA, IDR and CRA pictures."""
 _H264_SEI = 6
 _RECOVERY_POINT = 6
 _SEI_BYTES = 64
 """A recovery point has a few bytes and stands among the first messages of its unit."""
-_HEVC_PARAMETER_SETS = frozenset({32, 33, 34})
-_SEQUENCE_SETS = {"h264": 7, "hevc": 33}
+_HEVC_CRA, _HEVC_BLA_N_LP = 21, 18
 _HEVC_UNREFERENCED = frozenset(range(0, 15, 2))
 """TRAIL_N, TSA_N, STSA_N, RADL_N, RASL_N and reserved: not referred to by pictures of their own temporal layer."""
 
-_LENGTH_SIZE_BYTE = {"h264": 4, "hevc": 21}
-"""Where avcC and hvcC keep lengthSizeMinusOne in the lowest two bits."""
+
+@dataclass(frozen=True)
+class _Types:
+    """What a codec calls its units."""
+
+    pictures: Collection[int]
+    idr: Collection[int]
+    parameter_sets: Collection[int]
+    sequence_set: int
+    description_bytes: int
+    """Of avcC or hvcC without parameter sets."""
+    length_size_at: int
+    """Where it keeps lengthSizeMinusOne in the lowest two bits."""
+
+
+_CODECS = {
+    "h264": _Types(range(1, 6), (5,), (7, 8, 13, 15), 7, 6, 4),
+    "hevc": _Types(range(32), (19, 20), (32, 33, 34), 33, 23, 21),
+}
+_HEVC_RANDOM_ACCESS = range(16, 22)
+"""BLA, IDR and CRA pictures."""
 
 
 class NalReader:
     """Reads the NAL unit headers of one stream's packets."""
 
     def __init__(self, codec: str, extradata: bytes | None) -> None:
-        described = extradata is not None and len(extradata) > 22 - 17 * (codec == "h264") and extradata[0] == 1
-        self._codec = codec if codec in _LENGTH_SIZE_BYTE else None
+        self._codec, self._types = codec, _CODECS.get(codec)
         self._length_size = 0
-        self._layers = 0
-        if self._codec and described:
-            assert extradata is not None
-            fields = extradata[_LENGTH_SIZE_BYTE[codec]]
+        self._num_layers = 0
+        if self._types and extradata and len(extradata) >= self._types.description_bytes and extradata[0] == 1:
+            fields = extradata[self._types.length_size_at]
             self._length_size = (fields & 3) + 1
-            self._layers = fields >> 3 & 7
+            self._num_layers = fields >> 3 & 7
 
     @classmethod
     def of(cls, context: Any) -> NalReader:
@@ -59,40 +67,37 @@ class NalReader:
         """Whether the file's header holds the parameter sets, and packets give the lengths of their units."""
         return self._length_size > 0
 
-    def units(self, data: bytes) -> list[bytes]:
+    def kind(self, unit: bytes | memoryview) -> int:
+        """nal_unit_type."""
+        return unit[0] & 31 if self._codec == "h264" else unit[0] >> 1 & 63
+
+    def units(self, packet: Any) -> list[bytes]:
         """The units of a packet, whole."""
-        if self.is_described:
-            return [data[start:stop] for start, stop in self._units(memoryview(data)) if start < stop]
-        return units_between_start_codes(data)
+        data = bytes(packet)
+        if not self.is_described:
+            return units_between_start_codes(data)
+        return [data[start:stop] for start, stop in self._spans(memoryview(data))]
+
+    def is_parameter_set(self, unit: bytes) -> bool:
+        """Whether it is one of those that decoders need before pictures."""
+        return self._types is not None and self.kind(unit) in self._types.parameter_sets
 
     def parameter_sets(self, packet: Any) -> frozenset[bytes]:
         """Those that the packet brings along, whole; empty where they are in the header alone, or not described."""
-        if not self.is_described:
+        if self._types is None or not self.is_described:
             return frozenset()
-        data = memoryview(packet)
-        return frozenset(bytes(data[start:stop]) for start, stop in self._units(data) if self._is_set(data[start]))
+        wanted = self._types.parameter_sets
+        return frozenset(bytes(unit) for unit in self._views(packet) if self.kind(unit) in wanted)
 
-    def sequence_sets(self, packet: Any) -> frozenset[bytes]:
-        """Sequence parameter sets, whole, that a packet of a stream without description brings along."""
-        wanted = _SEQUENCE_SETS.get(self._codec or "")
-        units = units_between_start_codes(bytes(packet))
-        return frozenset(unit for unit in units if self._unit_type(unit[0]) == wanted)
-
-    def _unit_type(self, header: int) -> int:
-        return header & 31 if self._codec == "h264" else header >> 1 & 63
-
-    def _is_set(self, header: int) -> bool:
-        if self._codec == "h264":
-            return header & 31 in _H264_PARAMETER_SETS
-        return header >> 1 & 63 in _HEVC_PARAMETER_SETS
+    def sequence_sets(self, packet: Any) -> list[bytes]:
+        """Sequence parameter sets, whole, that a packet brings along: what its pictures are like."""
+        return [unit for unit in self.units(packet) if self._types and self.kind(unit) == self._types.sequence_set]
 
     def begins_afresh(self, packet: Any) -> bool:
         """Whether nothing after this keyframe refers to anything before it."""
-        if self._codec is None or not packet.is_keyframe:
+        if self._types is None or not packet.is_keyframe:
             return bool(packet.is_keyframe)
-        if self._codec == "h264":
-            return any(header[0] & 31 == _H264_IDR for header in self._headers(packet))
-        return any(header[0] >> 1 & 63 in _HEVC_IDR for header in self._headers(packet))
+        return any(self.kind(unit) in self._types.idr for unit in self._views(packet))
 
     def frames_to_recover(self, packet: Any) -> int | None:
         """How many pictures after this one are to be decoded before all that are shown later come out right.
@@ -103,10 +108,11 @@ class NalReader:
         if not packet.is_keyframe:
             return None
         if self._codec == "hevc":
-            return 0 if any(header[0] >> 1 & 63 in _HEVC_RANDOM_ACCESS for header in self._headers(packet)) else None
+            return 0 if any(self.kind(unit) in _HEVC_RANDOM_ACCESS for unit in self._views(packet)) else None
         if self._codec != "h264" or self.begins_afresh(packet):
             return 0
-        counts = [self._recovery_count(unit) for unit in self._messages(packet)]
+        messages = (unit[1 : 1 + _SEI_BYTES] for unit in self._views(packet) if self.kind(unit) == _H264_SEI)
+        counts = (_recovery_count(unescaped(bytes(message))) for message in messages)
         return next((count for count in counts if count is not None), None)
 
     def broken_link(self, packet: Any) -> bytes | None:
@@ -114,76 +120,58 @@ class NalReader:
 
         A decoder then takes nothing from before it. Source: ITU-T H.265, 7.4.2.2; the headers of both are alike.
         """
-        if self._codec != "hevc":
-            return None
         data = bytearray(bytes(packet))
-        if self.is_described:
-            starts = [start for start, _ in self._units(memoryview(bytes(data)))]
-        else:
-            starts = [position + 3 for position in _start_codes(bytes(data))]
-        found = [start for start in starts if start < len(data) and data[start] >> 1 & 63 == _HEVC_CRA]
+        starts = [start for start, _ in self._spans(memoryview(bytes(data)))] if self._codec == "hevc" else []
+        found = [start for start in starts if data[start] >> 1 & 63 == _HEVC_CRA]
         for start in found:
             data[start] = data[start] & 0x81 | _HEVC_BLA_N_LP << 1
         return bytes(data) if found else None
 
-    def _messages(self, packet: Any) -> Iterator[bytes]:
-        """The first bytes of every unit of supplemental messages, behind its header."""
-        data = memoryview(packet)
-        if self.is_described:
-            starts = [start for start, _ in self._units(data)]
-        else:
-            starts = [match.end() for match in re.finditer(b"\0\0\1", data)]
-        for start in starts:
-            if start < len(data) and data[start] & 31 == _H264_SEI:
-                yield unescaped(bytes(data[start + 1 : start + 1 + _SEI_BYTES]))
-
-    @staticmethod
-    def _recovery_count(messages: bytes) -> int | None:
-        """recovery_frame_cnt of the recovery point among these messages, if there is one."""
-        position = 0
-        while position + 2 < len(messages):
-            kind, size = messages[position], messages[position + 1]
-            if kind == _RECOVERY_POINT:
-                bits = int.from_bytes(messages[position + 2 : position + 10].ljust(8, b"\0"), "big")
-                zeros = 64 - bits.bit_length()
-                return (bits >> (63 - 2 * zeros)) - 1 if zeros < 32 else None
-            if 255 in (kind, size):
-                return None
-            position += 2 + size
-        return None
-
     def can_be_left_out(self, packet: Any) -> bool:
         """Whether no other picture needs this one to be decoded (FFmpeg's own mark of it is not reliable)."""
-        if self._codec is None or packet.is_keyframe:
+        if self._types is None or packet.is_keyframe:
             return False
+        units = (unit for unit in self._views(packet) if len(unit) > 1)
+        pictures = [unit for unit in units if self.kind(unit) in self._types.pictures]
         if self._codec == "h264":
-            pictures = [h[0] for h in self._headers(packet) if h[0] & 31 in _H264_PICTURES]
-            return bool(pictures) and all(first >> 5 & 3 == 0 for first in pictures)
-        units = [(h[0] >> 1 & 63, (h[1] & 7) - 1) for h in self._headers(packet)]
-        pictures_of_layers = [unit for unit in units if unit[0] in _HEVC_PICTURES]
+            return bool(pictures) and all(unit[0] >> 5 & 3 == 0 for unit in pictures)
         # A picture of a lower temporal layer may be referred to from a higher one whatever its type.
-        return bool(pictures_of_layers) and all(
-            kind in _HEVC_UNREFERENCED and layer == self._layers - 1 for kind, layer in pictures_of_layers
+        return bool(pictures) and all(
+            self.kind(unit) in _HEVC_UNREFERENCED and unit[1] & 7 == self._num_layers for unit in pictures
         )
 
-    def _headers(self, packet: Any) -> Iterator[bytes]:
-        """The first two bytes of every unit."""
+    def _views(self, packet: Any) -> Iterator[memoryview]:
+        """Every unit of a packet, not copied."""
         data = memoryview(packet)
-        if not self.is_described:
-            return self._by_start_code(bytes(data))
-        return (bytes(data[start : start + 2]) for start, _ in self._units(data))
+        return (data[start:stop] for start, stop in self._spans(data))
 
-    def _units(self, data: memoryview) -> Iterator[tuple[int, int]]:
-        """Where each unit starts and stops."""
+    def _spans(self, data: memoryview) -> Iterator[tuple[int, int]]:
+        """Where each unit starts and stops, of those that have a whole header."""
+        if not self.is_described:
+            begins = [*_start_codes(bytes(data)), len(data)]
+            yield from ((begin + 3, end) for begin, end in pairwise(begins) if begin + 5 <= end)
+            return
         position = 0
         while position + self._length_size + 2 <= len(data):
             start = position + self._length_size
             position = start + int.from_bytes(data[position:start], "big")
-            yield start, position
+            if start < position:
+                yield start, position
 
-    @staticmethod
-    def _by_start_code(data: bytes) -> Iterator[bytes]:
-        return (data[position + 3 : position + 5] for position in _start_codes(data) if position < len(data) - 4)
+
+def _recovery_count(messages: bytes) -> int | None:
+    """recovery_frame_cnt of the recovery point among the supplemental messages of a unit, if there is one."""
+    position = 0
+    while position + 2 < len(messages):
+        kind, size = messages[position], messages[position + 1]
+        if kind == _RECOVERY_POINT:
+            bits = int.from_bytes(messages[position + 2 : position + 10].ljust(8, b"\0"), "big")
+            zeros = 64 - bits.bit_length()
+            return (bits >> (63 - 2 * zeros)) - 1 if zeros < 32 else None
+        if 255 in (kind, size):
+            return None
+        position += 2 + size
+    return None
 
 
 def units_between_start_codes(data: bytes) -> list[bytes]:
