@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import nullcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
 from highlightr.media._container.limits import frame_threads
-from highlightr.media._container.opening import decoded, open_range, packets, reading
-from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
+from highlightr.media._container.opening import decoded, packets, reading
+from highlightr.media._cut.frame_times import FrameTimes, frame_times
+from highlightr.media._cut.reach import Reach, reached
 from highlightr.media._decode.frame_converter import FrameConverter, shown_size, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
 
@@ -32,15 +33,13 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     """
     pictures = []
     with reading(source.path) as container:
-        times = frame_times(container, source, container.streams[source.video.index])
+        times = frame_times(container, source)
         converter = FrameConverter(source.video, _short_side(source, width))
         for seconds in times_seconds:
-            frame = _frame_at(source, times, Fraction(seconds))
+            frame = _frame_at(container, source, times, Fraction(seconds))
             if frame is None:
                 _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
-                pictures.append(b"")
-                continue
-            pictures.append(to_jpeg(converter.convert(frame)))
+            pictures.append(b"" if frame is None else to_jpeg(converter.convert(frame)))
     return pictures
 
 
@@ -50,19 +49,26 @@ def _short_side(source: Source, width: int) -> int:
     return max(1, round(width * min(across, down) / across))
 
 
-def _frame_at(source: Source, times: FrameTimes, seconds: Fraction) -> av.VideoFrame | None:
+def _frame_at(container: InputContainer, source: Source, times: FrameTimes, seconds: Fraction) -> av.VideoFrame | None:
     """The last frame shown at or before a time, or else the first one after it."""
     wanted = next(iter(times.around(seconds, seconds)), None)
     if wanted is None:
         return None
-    return next((frame for reach in times.reach(wanted) if (frame := _frame_from(source, reach, wanted))), None)
+    found = (_frame_from(container, source, reach, wanted) for reach in times.reach(wanted))
+    return next((frame for frame in found if frame), None)
 
 
-def _frame_from(source: Source, reach: Reach, wanted: Fraction) -> Any | None:
+def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> Any | None:
     """The last frame shown at or before a time that a frame is shown at, or else the first one after it."""
     shown = None
-    with _reading_from(source, reach) as (container, stream):
-        for packet in _needed(container, stream, reach.clock, wanted):
+    # Where it is sought in the open file, its decoder was set up by another picture.
+    opened = nullcontext(container) if reach.seek_seconds is None else reading(source.path)
+    with opened as whole, reached(whole, source, reach) as (part, stream):
+        if stream is None:
+            return None
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = frame_threads(source.video.width, source.video.height)
+        for packet in _needed(part, stream, reach.clock, wanted):
             for frame in decoded(packet):
                 stamp = frame.dts if source.video.dated_when_decoded else frame.pts
                 if stamp is None or frame.time_base is None:
@@ -71,23 +77,6 @@ def _frame_from(source: Source, reach: Reach, wanted: Fraction) -> Any | None:
                     return shown
                 shown = frame
     return shown
-
-
-@contextmanager
-def _reading_from(source: Source, reach: Reach) -> Iterator[tuple[InputContainer, Any]]:
-    """The file where reading begins, and its video."""
-    with ExitStack() as open_files:
-        if reach.span is not None and reach.format is not None:
-            container = open_files.enter_context(open_range(source.path, reach.span, reach.format))
-            stream: Any = next(one for one in container.streams.video if one.id == reach.ids[source.video.index])
-        else:
-            container = open_files.enter_context(reading(source.path))
-            stream = container.streams[source.video.index]
-        if reach.seek_seconds is not None:
-            container.seek(round(reach.seek_seconds * 1_000_000))
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = frame_threads(source.video.width, source.video.height)
-        yield container, stream
 
 
 def _needed(container: InputContainer, stream: Any, clock: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:

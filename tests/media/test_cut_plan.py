@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from highlightr.core.types import Source, VideoStream
 from highlightr.media._cut import plan
-from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.plan import CutPlan, plan_encode
+from highlightr.media._cut.reach import Reach
 
 LONGEST = Fraction(1, 10)
 
@@ -59,7 +59,7 @@ def cases(draw: st.DrawFn) -> tuple[Frames, Fraction, list[tuple[float, float]]]
 def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], caution: int = 0) -> CutPlan:
     source = Source(Path("x.ts"), float(end), 0.0, "mpegts", 1, VideoStream(0, "h264", 64, 64))
     nothing: Any = mock.Mock()
-    with mock.patch.object(plan, "frame_times", lambda *_: frames), mock.patch.object(plan, "best_video"):
+    with mock.patch.object(plan, "frame_times", lambda *_: frames):
         return plan_encode(nothing, source, spans, caution)
 
 

@@ -102,7 +102,7 @@ def watch(path: Path) -> Watched:
 def first_frame(source: Source) -> float:
     """When frame 0 is shown."""
     with reading(source.path) as container:
-        times = frame_times(container, source, container.streams[source.video.index])
+        times = frame_times(container, source)
         return float(times.around(-1, 1)[0])  # type: ignore[arg-type]
 
 

@@ -172,9 +172,16 @@ def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]
         pass
     for stream in streams:
         if stream.index not in flushed:
-            flush = av.Packet()
-            flush.stream, flush.time_base = stream, stream.time_base
-            yield flush
+            yield end_of(stream)
+
+
+def end_of(stream: Any) -> av.Packet[Any]:
+    """The empty packet at which a decoder shows what it still holds; it tells the time base of that."""
+    import av
+
+    ending: av.Packet[Any] = av.Packet()
+    ending.stream, ending.time_base = stream, stream.time_base
+    return ending
 
 
 def decoded(packet: av.Packet[Any]) -> list[Any]:

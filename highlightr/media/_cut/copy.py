@@ -1,8 +1,6 @@
-"""Cutting by copying packets: fast and without loss, at keyframes.
+"""Cutting by copying packets: fast and without loss, at keyframes (`copy_plan`).
 
-A piece begins at the last keyframe at or before its start from which decoding is clean, and ends before the first
-picture that needs a keyframe at or after its stop, so that nothing is left that cannot be decoded. Pictures that are
-shown before the first keyframe of a piece belong to the group before it, and stay out.
+Pictures that are shown before the first keyframe of a piece belong to the group before it, and stay out.
 """
 
 from __future__ import annotations
@@ -20,13 +18,11 @@ from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, copied_picture
+from highlightr.media._cut.copy_plan import PacketReader
 from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.packet_reader import Gop, PacketReader, Read
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_format
-from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.outputs import check_suffix
 
@@ -47,60 +43,6 @@ _HEADER_BYTES = 8
 
 _INTERLEAVING_SECONDS = 5
 """Reading goes on this much after a piece, for sound that lies after its picture in the file."""
-
-
-def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Piece, ...]:
-    """Move each boundary outwards to where decoding can begin and end; where pieces meet, the later one gives way.
-
-    Raises:
-        CutError: there is no keyframe to begin at.
-    """
-    pieces: list[Piece] = []
-    offset = 0.0
-    with reading(source.path) as container:
-        reader = PacketReader(container, source)
-        for wanted_start, wanted_stop in spans:
-            is_first = not pieces
-            begin = _begin(reader, Fraction(wanted_start), is_first=is_first)
-            if begin is None:
-                raise CutError(f"{source.path}: no keyframes to cut at; leave out --copy")
-            stop = next(
-                (one.lead for one in reader.groups_from(Fraction(wanted_stop)) if one.lead >= wanted_stop), None
-            )
-            start, end = float(begin), source.duration_seconds if stop is None else float(stop)
-            if pieces and pieces[-1].wanted_stop_seconds <= wanted_start:
-                start = max(start, pieces[-1].stop_seconds)
-            piece = Piece(wanted_start, wanted_stop, start, max(start, end), offset, "copied")
-            offset += piece.seconds
-            pieces.append(piece)
-    return tuple(pieces)
-
-
-def _begin(reader: PacketReader, wanted: Fraction, *, is_first: bool) -> Fraction | None:
-    """The last keyframe at or before a time at which a piece can begin, or else the first one after it."""
-    for back in (0, *STEPS_BACK_SECONDS):
-        before: Fraction | None = None
-        for group in reader.groups_from(wanted - back):
-            if not _can_begin(group, reader, is_first=is_first):
-                continue
-            if group.start > wanted:
-                if before is None and wanted <= back:
-                    return group.start
-                break
-            before = group.start
-        if before is not None:
-            return before
-        if wanted <= back:
-            break
-    return next((one.start for one in reader.groups_from(Fraction(0)) if one.is_clean), None)
-
-
-def _can_begin(group: Gop, reader: PacketReader, *, is_first: bool) -> bool:
-    """Whether a piece can begin with a group: CRA pictures are told apart for decoders, recovery points cannot be.
-
-    An H.264 decoder that comes from another piece still holds pictures of it, which change what later ones refer to.
-    """
-    return group.is_fresh or (group.is_clean and (is_first or reader.video.codec_context.name == "hevc"))
 
 
 def copy_pieces(
@@ -215,7 +157,6 @@ class _Copier:
         self._path = source.path
         self.last_shown = Fraction(0)
         """When the last picture so far is shown in the output."""
-        self._nal = NalReader.of(reader.video.codec_context)
 
     def copy(self, piece: Piece, decoded_at: Sequence[int]) -> None:
         """Write the packets of a piece, dated as in the output; its pictures are decoded at the times given."""
@@ -223,9 +164,9 @@ class _Copier:
         video = self._indices[0]
         decoded = iter(decoded_at)
         joins = piece.output_start_seconds > 0
-        for read in self._span(self._indices, start - _EARLY_SECONDS, start, stop):
-            packet, index = read.packet, read.packet.stream.index
-            shown = read.shown - Fraction(piece.start_seconds) + Fraction(piece.output_start_seconds)
+        for time, packet in self._span(self._indices, start - _EARLY_SECONDS, start, stop):
+            index = packet.stream.index
+            shown = time - Fraction(piece.start_seconds) + Fraction(piece.output_start_seconds)
             pts = round(shown / packet.time_base)
             dts = pts + next(decoded, packet.pts or 0) - (packet.pts or 0) if index == video else pts
             if index == video:
@@ -250,13 +191,13 @@ class _Copier:
     def display_times(self, piece: Piece) -> list[int]:
         """The display times of its pictures, in decode order."""
         start, stop = _bounds(piece)
-        return [read.packet.pts or 0 for read in self._span(self._indices[:1], start, start, stop)]
+        return [packet.pts or 0 for _, packet in self._span(self._indices[:1], start, start, stop)]
 
     def _spliced(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         """The first picture behind a join: a CRA picture is told to be a BLA, which nothing before it belongs to."""
         import av
 
-        data = self._nal.broken_link(packet)
+        data = self._reader.nal.broken_link(packet)
         if data is None:
             return packet
         other: av.Packet[Any] = av.Packet(data)
@@ -269,12 +210,14 @@ class _Copier:
         packet.stream = self._outlets[index]
         self._writing.mux(packet)
 
-    def _span(self, indices: Sequence[int], early: Fraction, start: Fraction, stop: Fraction) -> Iterator[Read]:
+    def _span(
+        self, indices: Sequence[int], early: Fraction, start: Fraction, stop: Fraction
+    ) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
         """Packets that are shown or heard between two times, in file order."""
-        for read in self._reader.packets_from(early, indices):
-            if start <= read.shown < stop:
-                yield read
-            elif read.shown > stop + _INTERLEAVING_SECONDS and read.packet.stream.index == self._indices[0]:
+        for time, packet in self._reader.packets_from(early, indices):
+            if start <= time < stop:
+                yield time, packet
+            elif time > stop + _INTERLEAVING_SECONDS and packet.stream.index == self._indices[0]:
                 # Sound alone does not end it: the last picture of a transport stream is read at the file's end.
                 return
 

@@ -6,20 +6,21 @@ that come from there hold a keyframe after which the wanted frame is right, and 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
-from highlightr.media._container.opening import open_range, packets, start_seconds
+from highlightr.media._container.opening import packets, start_seconds
+from highlightr.media._cut.reach import Part, Reach, reached
 from highlightr.media._cut.ticks import AIM_SECONDS
-from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Recording, has_own_index
+from highlightr.media._decode.frame_index import BY_BYTES, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, Stamps
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, on_screen, seek, timed
 
 if TYPE_CHECKING:
     import av
@@ -32,85 +33,88 @@ _SOUND_LEAD_SECONDS = Fraction(1, 2)
 """Reading begins before sound of this much before the frame: decoders need a few packets to begin, too."""
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How ffmpeg reads a file so that the frames of a piece decode as they would from the file's beginning."""
+class FrameTimes(ABC):
+    """When frames of an open file are shown, and how to reach them."""
 
-    clock: Fraction
-    """Added to a time from zero, it gives the timestamp that ffmpeg sees."""
-    seek_seconds: Fraction | None = None
-    """The timestamp that is sought; `None`: reading starts at the beginning."""
-    span: tuple[int, int] | None = None
-    """The bytes that are read; `None`: the whole file."""
-    format: str | None = None
-    """The container's format, where a span of bytes cannot tell it."""
-    ids: tuple[int, ...] = ()
-    """What the container calls each stream (by its index in the source), where the order of streams may differ."""
+    def __init__(self, container: InputContainer, source: Source) -> None:
+        self._container, self._source = container, source
+        self._stream: Any = container.streams[source.video.index]
+        self._zero = start_seconds(container)
+        self._nal = NalReader.of(self._stream.codec_context)
 
-
-class FrameTimes(Protocol):
-    """When frames are shown, and how to reach them."""
-
+    @abstractmethod
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Frames on screen during ``[start, stop)``, in order, and the first one at or after `stop` if there is one."""
 
+    @abstractmethod
     def recordings(self, start: Fraction, stop: Fraction) -> list[tuple[Fraction, Fraction]]:
         """The spans between jumps of the file's clock that a piece touches."""
 
+    @abstractmethod
     def reach(self, shown: Fraction) -> Iterator[Reach]:
         """Ways to read so that the frame shown at this time comes out right, the fastest first; the last is safe."""
 
+    def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+        """Packets from a keyframe at or before a time on, and when each is shown."""
+        seek(self._container, aim)
+        return timed(packets(self._container, self._stream), self._zero)
 
-def frame_times(container: InputContainer, source: Source, stream: Any) -> FrameTimes:
+    def _comes_out_right(
+        self, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
+    ) -> bool:
+        """Whether a frame decodes as it should when decoding begins with the first of these packets.
+
+        For that a keyframe has to come that is shown no later, and early enough to recover.
+
+        Args:
+            read: packets in file order and when they are shown.
+            unseen: the frame itself need not be met: timestamps are beyond doubt.
+        """
+        ready: int | None = None
+        for shown, packet in read:
+            wait = self._nal.frames_to_recover(packet) if shown <= wanted else None
+            if wait is not None:
+                ready = wait if ready is None else min(ready, wait)
+            elif ready is not None:
+                ready -= 1
+            if shown == wanted or (unseen and ready is not None and ready <= 0):
+                return ready is not None and ready <= 0
+        return False
+
+
+def frame_times(container: InputContainer, source: Source) -> FrameTimes:
     """Those of an open file: read around each piece where the container has an index, otherwise from all packets."""
     if has_own_index(source.container):
-        return _SoughtTimes(container, stream)
-    index = read_frame_index(source.path)
-    if source.container in BY_BYTES:
-        return _ByteTimes(container, source.path, stream, index)
-    return _IndexedTimes(container, stream, index)
+        return _SoughtTimes(container, source)
+    return (_ByteTimes if source.container in BY_BYTES else _IndexedTimes)(container, source)
 
 
-def _comes_out_right(
-    nal: NalReader, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
-) -> bool:
-    """Whether a frame decodes as it should when decoding begins with the first of these packets.
-
-    For that a keyframe has to come that is shown no later, and early enough to recover.
-
-    Args:
-        read: packets in file order and when they are shown.
-        unseen: the frame itself need not be met: timestamps are beyond doubt.
-    """
-    ready: int | None = None
-    for shown, packet in read:
-        wait = nal.frames_to_recover(packet) if shown <= wanted else None
-        if wait is not None:
-            ready = wait if ready is None else min(ready, wait)
-        elif ready is not None:
-            ready -= 1
-        if shown == wanted or (unseen and ready is not None and ready <= 0):
-            return ready is not None and ready <= 0
-    return False
-
-
-class _SoughtTimes:
+class _SoughtTimes(FrameTimes):
     """Of a container that seeks to keyframes."""
-
-    def __init__(self, container: InputContainer, stream: Any) -> None:
-        self._container, self._stream = container, stream
-        self._stamps = Stamps(container, stream)
-        self._zero = start_seconds(container)
-        self._nal = NalReader.of(stream.codec_context)
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Read from a second before the piece on, or from as far back as needed."""
         times: list[Fraction] = []
         for back in STEPS_BACK_SECONDS:
-            times = self._stamps.shown_from(start - back, stop)
+            times = self._shown_from(start - back, stop)
             if start <= back or (times and times[0] <= start):
                 break
-        return _on_screen(times, start, stop)
+        return on_screen(times, start, stop)
+
+    def _shown_from(self, seconds: Fraction, stop: Fraction) -> list[Fraction]:
+        """When frames are shown, in order: from a keyframe near a time on, up to the first one at or after `stop`."""
+        times: list[Fraction] = []
+        after: Fraction | None = None
+        for shown, packet in self._read(seconds):
+            if packet.is_discard:
+                continue
+            decoded = shown if packet.dts is None else packet.dts * packet.time_base - self._zero
+            if after is not None and min(shown, decoded) >= after:
+                break
+            times.append(shown)
+            if shown >= stop:
+                after = shown if after is None else min(after, shown)
+        return sorted(times)
 
     def recordings(self, start: Fraction, stop: Fraction) -> list[tuple[Fraction, Fraction]]:
         """One: its clock does not jump."""
@@ -120,26 +124,17 @@ class _SoughtTimes:
         """The keyframe that the index names, or one before."""
         for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
             aim = shown - back
-            if aim >= 0 and _comes_out_right(self._nal, self._read(aim), shown, unseen=True):
+            if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
                 yield Reach(self._zero, self._zero + aim)
         yield Reach(self._zero)
 
-    def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-        self._stamps.seek(aim)
-        for packet in packets(self._container, self._stream):
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.size:
-                yield stamp * packet.time_base - self._zero, packet
 
-
-class _IndexedTimes:
+class _IndexedTimes(FrameTimes):
     """Of a container that was read as a whole, and seeks to times."""
 
-    def __init__(self, container: InputContainer, stream: Any, index: FrameIndex) -> None:
-        self._container, self._stream, self._index = container, stream, index
-        self._stamps = Stamps(container, stream)
-        self._zero = start_seconds(container)
-        self._nal = NalReader.of(stream.codec_context)
+    def __init__(self, container: InputContainer, source: Source) -> None:
+        super().__init__(container, source)
+        self._index = read_frame_index(source.path)
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Looked up."""
@@ -155,13 +150,13 @@ class _IndexedTimes:
         keys = [key.shown for key in self._index.keyframes if key.shown <= shown]
         for aim in (shown + AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
             # Before its second keyframe a file is read from its beginning: some seek to that one instead.
-            if len(keys) > 1 and aim >= keys[1] and _comes_out_right(self._nal, self._read(aim), shown):
+            if len(keys) > 1 and aim >= keys[1] and self._comes_out_right(self._read(aim), shown):
                 yield Reach(self._zero, self._zero + aim)
         yield Reach(self._zero)
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-        self._stamps.seek(aim)
-        yield from self._true(packets(self._container, self._stream), self._index.recordings[0], lambda _: 0)
+        seek(self._container, aim)
+        return self._true(packets(self._container, self._stream), self._index.recordings[0], lambda _: 0)
 
     def _true(
         self, read: Iterator[av.Packet[Any]], recording: Recording, turns: Callable[[int], int]
@@ -188,11 +183,6 @@ class _IndexedTimes:
 class _ByteTimes(_IndexedTimes):
     """Of transport and program streams: ffmpeg is given the bytes from a keyframe on, as if they were a file."""
 
-    def __init__(self, container: InputContainer, path: Path, stream: Any, index: FrameIndex) -> None:
-        super().__init__(container, stream, index)
-        self._path = path
-        self._ids = tuple(one.id for one in container.streams)
-
     def reach(self, shown: Fraction) -> Iterator[Reach]:
         """The keyframe before the frame, earlier ones, then the beginning of the recording."""
         recording = self._index.recording_at(shown)
@@ -202,8 +192,12 @@ class _ByteTimes(_IndexedTimes):
                 first = max(recording.first_byte, min(keys[-back].position, self._sound_position(shown)))
                 yield from self._tried(recording, first, shown)
         yield from self._tried(recording, recording.first_byte, shown)
-        span = (recording.first_byte, recording.stop_byte)
-        yield Reach(recording.clock, None, span, self._container.format.name, self._ids)
+        yield self._from(recording, recording.first_byte)
+
+    def _from(self, recording: Recording, first: int) -> Reach:
+        """A byte of a recording, and all that follow it."""
+        ids = tuple(one.id for one in self._container.streams)
+        return Reach(recording.clock, part=Part((first, recording.stop_byte), self._container.format.name, ids))
 
     def _sound_position(self, shown: Fraction) -> int:
         """Where to read from for the sound at a time."""
@@ -213,7 +207,6 @@ class _ByteTimes(_IndexedTimes):
 
     def _tried(self, recording: Recording, first: int, shown: Fraction) -> Iterator[Reach]:
         """The bytes from here on, if they hold the wanted frame and what it needs, with true timestamps."""
-        span, name = (first, recording.stop_byte), self._container.format.name
         ahead: list[int] = []
 
         def turns(stamp: int) -> int:
@@ -221,16 +214,7 @@ class _ByteTimes(_IndexedTimes):
                 ahead.append(round((stamp - (recording.clock + shown) / self._index.time_base) / (1 << 33)))
             return ahead[0]
 
-        with open_range(self._path, span, name) as part:
-            same = next((one for one in part.streams.video if one.id == self._stream.id), None)
-            if same is not None and _comes_out_right(
-                self._nal, self._true(packets(part, same), recording, turns), shown
-            ):
-                clock = recording.clock + (ahead[0] << 33) * self._index.time_base
-                yield Reach(clock, None, span, name, self._ids)
-
-
-def _on_screen(times: list[Fraction], start: Fraction, stop: Fraction) -> list[Fraction]:
-    before = bisect_right(times, start)
-    first = bisect_left(times, times[before - 1]) if before else 0
-    return times[first : bisect_left(times, stop) + 1]
+        reach = self._from(recording, first)
+        with reached(self._container, self._source, reach) as (part, same):
+            if same is not None and self._comes_out_right(self._true(packets(part, same), recording, turns), shown):
+                yield replace(reach, clock=recording.clock + (ahead[0] << 33) * self._index.time_base)

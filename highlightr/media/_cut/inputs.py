@@ -35,9 +35,9 @@ def batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator
 def take_input(source: Source, take: Take) -> list[str]:
     """The file, the time that is sought in it or the bytes that are read of it."""
     reach, decoding = take.reach, ["-format_whitelist", DEMUXERS, "-threads", str(_decoder_threads())]
-    if reach.span is not None and reach.format is not None:
-        fenced = [*decoding, "-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.format]
-        return [*fenced, "-i", range_url(source.path, reach.span)]
+    if reach.part is not None:
+        fenced = [*decoding, "-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.part.format]
+        return [*fenced, "-i", range_url(source.path, reach.part.span)]
     arguments = [*decoding, "-protocol_whitelist", "file"]
     if reach.seek_seconds is not None:
         arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.seek_seconds)]

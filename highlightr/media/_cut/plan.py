@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source
-from highlightr.media._container.opening import best_video
-from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
+from highlightr.media._cut.frame_times import FrameTimes, frame_times
+from highlightr.media._cut.reach import Reach
 from highlightr.media._cut.result import Piece
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class Take:
 
     def input(self, number: int, index: int) -> str:
         """What a filter graph calls a stream (by its index in the source) of the run's input of this number."""
-        ids = self.reach.ids
-        return f"[{number}:i:{ids[index]}]" if ids else f"[{number}:{index}]"
+        part = self.reach.part
+        return f"[{number}:{index}]" if part is None else f"[{number}:i:{part.ids[index]}]"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def plan_encode(
     Raises:
         CutError: no span has a picture.
     """
-    times = frame_times(container, source, best_video(container, source.path))
+    times = frame_times(container, source)
     pieces, main_takes = [], []
     takes: list[Take] = []
     offset = Fraction(0)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source, VideoStream
 from highlightr.media._container.limits import WIDEST_PIXEL
-from highlightr.media._container.opening import packets
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.reached import reached
+from highlightr.media._cut.reach import packets_until, reached
+from highlightr.media._decode.decoders import decoded_alone
 from highlightr.media._decode.nal import NalReader
 
 if TYPE_CHECKING:
@@ -55,11 +55,15 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
     headers, found = _Headers(stream), {}
     aspect = video.sample_aspect_ratio if _tells_aspect(container) else None
     for take in takes:
-        with reached(container, source, take) as (part, same):
-            keyframes = list(_keyframes(part, same, take))
+        with reached(container, source, take.reach) as (part, same):
+            keyframes = [
+                (shown, packet)
+                for shown, packet in packets_until(part, same, take.reach, take.stop)
+                if packet.is_keyframe and not packet.is_discard and shown < take.stop
+            ]
             if all(headers.is_unchanged(packet) for _, packet in keyframes):
                 continue
-            shapes = tuple(_changes(same, keyframes, aspect))
+            shapes = tuple(_changes(keyframes, aspect))
         if any(shape.looks != first or shape.samples != shapes[0].samples for shape in shapes):
             found[take] = shapes
     return found
@@ -144,27 +148,12 @@ def _sequence_header(data: bytes) -> bytes | None:
     return header[:3] + bytes([header[3] & 0xF0])
 
 
-def _keyframes(container: InputContainer, stream: Any, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-    """Time and packet of every keyframe that a piece needs."""
-    for packet in packets(container, stream) if stream is not None else ():
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.is_discard:
-            continue
-        shown = stamp * packet.time_base - take.reach.clock
-        if packet.dts is not None and packet.dts * packet.time_base - take.reach.clock >= take.stop:
-            return
-        if packet.is_keyframe and shown < take.stop:
-            yield shown, packet
-
-
-def _changes(
-    stream: Any, keyframes: Sequence[tuple[Fraction, av.Packet[Any]]], aspect: Fraction | None
-) -> Iterator[Shape]:
+def _changes(keyframes: Sequence[tuple[Fraction, av.Packet[Any]]], aspect: Fraction | None) -> Iterator[Shape]:
     """The shape at the first keyframe, and each that differs from the one before; `aspect`: of all of them."""
     last: Shape | None = None
-    decoder = stream.codec_context
     for shown, packet in keyframes:
-        frame = _decoded(decoder, packet)
+        decoder: Any = packet.stream.codec_context
+        frame = next(iter(decoded_alone(decoder, packet)), None)
         if frame is None:
             continue
         samples = (frame.format.name, int(frame.color_range), int(frame.colorspace))
@@ -177,15 +166,3 @@ def _changes(
 def _believable(ratio: Fraction | None) -> Fraction:
     ratio = Fraction(ratio or 1)
     return ratio if 1 / Fraction(WIDEST_PIXEL) <= ratio <= WIDEST_PIXEL else Fraction(1)
-
-
-def _decoded(decoder: Any, packet: av.Packet[Any]) -> av.VideoFrame | None:
-    """The picture of a keyframe alone."""
-    import av
-
-    try:
-        frames = [*decoder.decode(packet), *decoder.decode(None)]
-    except av.FFmpegError:
-        frames = []
-    decoder.flush_buffers()
-    return frames[0] if frames else None

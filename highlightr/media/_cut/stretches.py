@@ -13,10 +13,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
-from highlightr.media._container.opening import best_video, packets
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.plan import CutPlan, Take
-from highlightr.media._cut.reached import reached
+from highlightr.media._cut.reach import packets_until, reached
 from highlightr.media._cut.splice import NotSmartError, Splice
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, spli
     Raises:
         NotSmartError: the source's timestamps are not all there, or not all different.
     """
-    times = frame_times(container, source, best_video(container, source.path))
+    times = frame_times(container, source)
     stretches: list[Stretch] = []
     for take in cut.takes:
         if take.smallest_step is not None:
@@ -91,15 +90,10 @@ def copyable(
 
 def _read(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
     """The packets of a take and of what comes before it, with the time at which each is shown."""
-    with reached(container, source, take) as (part, stream):
-        for packet in packets(part, stream) if stream is not None else ():
-            if packet.size == 0:
-                continue
+    with reached(container, source, take.reach) as (part, stream):
+        for shown, packet in packets_until(part, stream, take.reach, take.stop):
             if packet.pts is None or packet.is_corrupt or packet.has_sidedata("new_extradata"):
                 raise NotSmartError("its pictures are not all dated, whole and of one kind")
-            shown = packet.pts * packet.time_base - take.reach.clock
-            if packet.dts is not None and packet.dts * packet.time_base - take.reach.clock >= take.stop:
-                return
             # What an edit list hides is decoded, but not shown.
             yield (_NEVER if packet.is_discard else shown), packet
 

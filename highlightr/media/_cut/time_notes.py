@@ -11,10 +11,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
-from highlightr.media._container.opening import best_video, packets, start_seconds
+from highlightr.media._container.opening import packets, start_seconds
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.timestamps import timed
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -54,7 +55,7 @@ def _jump(before: Recording, after: Recording) -> str:
 
 def _edges(container: InputContainer, source: Source, index: FrameIndex | None) -> Iterator[str]:
     """Where picture or sound is alone."""
-    times = frame_times(container, source, best_video(container, source.path))
+    times = frame_times(container, source)
     first = next(iter(times.around(Fraction(0), Fraction(0))), Fraction(0))
     if first > _WORTH_SAYING_SECONDS:
         yield f"The picture begins at {float(first):.1f} s; what is heard before it is left out."
@@ -92,12 +93,11 @@ def _read_seconds(container: InputContainer, seconds: Fraction) -> Fraction:
     """The end of the last packet that is there, of those from a time on: a file may break off before it."""
     import av
 
-    zero, ends = start_seconds(container), [seconds]
+    ends, read = [seconds], packets(container, *container.streams.video, *container.streams.audio)
     with suppress(av.FFmpegError):
-        container.seek(int((seconds + zero) * 1_000_000))
-        for packet in packets(container, *container.streams.video, *container.streams.audio):
-            if packet.pts is not None:
-                ends.append((packet.pts + (packet.duration or 0)) * Fraction(packet.time_base) - zero)
+        container.seek(int((seconds + start_seconds(container)) * 1_000_000))
+        for time, packet in timed(read, start_seconds(container)):
+            ends.append(time + (packet.duration or 0) * packet.time_base)
     return max(ends)
 
 

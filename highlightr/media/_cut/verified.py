@@ -16,8 +16,9 @@ from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.contents import read_contents
-from highlightr.media._container.opening import best_video, reading
-from highlightr.media._cut.copy import SLACK, copy_pieces, plan_copy
+from highlightr.media._container.opening import reading
+from highlightr.media._cut.copy import SLACK, copy_pieces
+from highlightr.media._cut.copy_plan import plan_copy
 from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.encoders import SOFTWARE, find_encoder
 from highlightr.media._cut.fades import plan_fades
@@ -140,7 +141,7 @@ def write_copied(
 def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
     """The pieces with their pictures, counted in the source by another reader than the one that copies."""
     with reading(source.path) as container:
-        times = frame_times(container, source, best_video(container, source.path))
+        times = frame_times(container, source)
         for piece in pieces:
             yield replace(piece, copied_pictures=_num_pictures(times, piece))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.media._decode.decoders import another_decoder, end_of
+from highlightr.media._decode.decoders import another_decoder, decoded_alone
 from highlightr.media._decode.frame_converter import ThumbnailMaker
 from highlightr.media._decode.nal import NalReader
 from highlightr.media.change import change_strength
@@ -189,16 +189,10 @@ class CalmFilter:
         return sum(group.held_bytes for group in self._waiting) < _MOST_DECODED_BYTES
 
     def _decoded(self, packet: av.Packet[Any]) -> av.VideoFrame | None:
-        import av
-
         if self._decoder is None:
             self._decoder = another_decoder(self._source)
             self._decoder.thread_count = 1
-        try:
-            frames = [*self._decoder.decode(packet), *self._decoder.decode(end_of(self._stream))]
-        except av.FFmpegError:
-            frames = []
-        self._decoder.flush_buffers()
+        frames = decoded_alone(self._decoder, packet)
         return frames[0] if len(frames) == 1 and not frames[0].is_corrupt else None
 
 

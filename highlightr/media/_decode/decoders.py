@@ -1,4 +1,4 @@
-"""A decoder beside the container's own, and how one is brought to its end."""
+"""A decoder beside the container's own, and a keyframe that is decoded alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.allocator import return_freed_memory
 from highlightr.core.types import Source
-from highlightr.media._container.opening import open_container
+from highlightr.media._container.opening import end_of, open_container
 
 if TYPE_CHECKING:
     import av
@@ -23,10 +23,13 @@ def another_decoder(source: Source) -> Any:
     return decoder
 
 
-def end_of(stream: Any) -> av.Packet[Any]:
-    """The empty packet at which a decoder shows what it still holds; it tells the time base of that."""
+def decoded_alone(decoder: Any, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+    """The pictures of a keyframe without any other packet; none where it is damaged."""
     import av
 
-    ending: av.Packet[Any] = av.Packet()
-    ending.stream, ending.time_base = stream, stream.time_base
-    return ending
+    try:
+        frames = [*decoder.decode(packet), *decoder.decode(end_of(packet.stream))]
+    except av.FFmpegError:
+        frames = []
+    decoder.flush_buffers()
+    return frames

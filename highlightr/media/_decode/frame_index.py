@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.media._container.opening import start_seconds
+from highlightr.media._decode.timestamps import on_screen
 
 if TYPE_CHECKING:
     import av
@@ -83,9 +84,7 @@ class FrameIndex:
             first = max(0, bisect_right(one.stamps, (start + one.clock) / self.time_base) - 2)
             last = bisect_left(one.stamps, (stop + one.clock) / self.time_base) + 1
             times += [stamp * self.time_base - one.clock for stamp in one.stamps[first:last]]
-        before = bisect_right(times, start)
-        earlier = bisect_left(times, times[before - 1]) if before else 0
-        return times[earlier : bisect_left(times, stop) + 1]
+        return on_screen(times, start, stop)
 
     def recording_at(self, seconds: Fraction) -> Recording:
         """The one that a time from zero lies in."""

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.media._container.opening import packets, start_seconds
+from highlightr.media._container.opening import start_seconds
 
 if TYPE_CHECKING:
+    import av
     from av.container import InputContainer
 
 STEPS_BACK_SECONDS = (1, 10, 100)
@@ -53,42 +55,26 @@ class LastFrames:
         return (shown + duration) * self._time_base
 
 
-class Stamps:
-    """Looks up timestamps in one open file."""
+def timed(read: Iterable[av.Packet[Any]], zero: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    """The packets that hold something and are dated, each with when it is shown or heard after a timestamp `zero`."""
+    for packet in read:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and packet.size:
+            yield stamp * packet.time_base - zero, packet
 
-    def __init__(self, container: InputContainer, stream: Any) -> None:
-        self._container = container
-        self._stream = stream
-        self._start = start_seconds(container)
 
-    def shown_from(self, seconds: Fraction, stop: Fraction) -> list[Fraction]:
-        """When frames are shown, in order: from a keyframe near a time on, up to the first one at or after `stop`."""
-        shown: list[Fraction] = []
-        after: Fraction | None = None
-        for time, decoded in self._read(seconds):
-            if after is not None and decoded >= after:
-                break
-            shown.append(time)
-            if time >= stop:
-                after = time if after is None else min(after, time)
-        return sorted(shown)
+def seek(container: InputContainer, seconds: Fraction) -> None:
+    """Go to a keyframe at or before a time from time zero, or to the beginning."""
+    import av
 
-    def seek(self, seconds: Fraction) -> None:
-        """Go to a keyframe at or before a time, or to the beginning."""
-        import av
+    try:
+        container.seek(round((max(seconds, Fraction(0)) + start_seconds(container)) * 1_000_000))
+    except av.FFmpegError:
+        container.seek(container.start_time or 0, any_frame=True)
 
-        microseconds = round((max(seconds, Fraction(0)) + self._start) * 1_000_000)
-        try:
-            self._container.seek(microseconds)
-        except av.FFmpegError:
-            self._container.seek(self._container.start_time or 0, any_frame=True)
 
-    def _read(self, seconds: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
-        """When each frame is shown, and decoded, in file order."""
-        self.seek(seconds)
-        for packet in packets(self._container, self._stream):
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is None or packet.is_discard:
-                continue
-            shown = stamp * packet.time_base - self._start
-            yield shown, min(shown, shown if packet.dts is None else packet.dts * packet.time_base - self._start)
+def on_screen(times: list[Fraction], start: Fraction, stop: Fraction) -> list[Fraction]:
+    """Of the times of frames, in order: those on screen during ``[start, stop)``, and the first at or after `stop`."""
+    before = bisect_right(times, start)
+    first = bisect_left(times, times[before - 1]) if before else 0
+    return times[first : bisect_left(times, stop) + 1]

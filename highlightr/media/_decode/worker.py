@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
+from highlightr.media._container.opening import end_of
 from highlightr.media._decode.calm import CalmGroup
-from highlightr.media._decode.decoders import end_of
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
 from highlightr.media._decode.gop import GopTask, SharedState
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest

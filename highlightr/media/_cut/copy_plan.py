@@ -1,0 +1,148 @@
+"""Where to cut by copying: each boundary moved outwards to where decoding can begin and end.
+
+In: spans in seconds from time zero. Out: `Piece`s, of the groups of pictures that the source's packets form, each from
+one keyframe up to the next in decode order. A piece begins at the last keyframe at or before its start from which
+decoding is clean, and ends before the first picture that needs a keyframe at or after its stop, so that nothing is left
+that cannot be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from highlightr.core.errors import CutError
+from highlightr.core.types import Source
+from highlightr.media._container.opening import packets, reading, start_seconds
+from highlightr.media._cut.result import Piece
+from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
+from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.nal import NalReader
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek, timed
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+
+@dataclass(frozen=True)
+class Gop:
+    """A keyframe and all that follows it in decode order, up to the next one."""
+
+    start: Fraction
+    """When the keyframe is shown."""
+    lead: Fraction
+    """When the first of its pictures is shown: those that lead an open group come before the keyframe."""
+    is_fresh: bool
+    """Whether nothing from the keyframe on refers to anything before it."""
+    is_clean: bool
+    """Whether the pictures from the keyframe on come out right where decoding begins with it."""
+
+
+class PacketReader:
+    """Reads one open file from a time on, as often as needed.
+
+    Raises:
+        CutError: the container does not say when pictures are shown.
+    """
+
+    def __init__(self, container: InputContainer, source: Source) -> None:
+        self._container, self._source = container, source
+        self._zero = start_seconds(container)
+        self.video: Any = container.streams[source.video.index]
+        self.nal = NalReader.of(self.video.codec_context)
+        self._index = None if has_own_index(source.container) else read_frame_index(source.path)
+        if self._index is not None and self._index.delay:
+            raise CutError(f"{source.path}: does not say when its pictures are shown; leave out --copy, or remux it")
+
+    def packets_from(self, seconds: Fraction, indices: Sequence[int]) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+        """Packets of some streams with their times, from a keyframe at or before a time on.
+
+        From the beginning if there is no index.
+        """
+        if self._index is None:
+            seek(self._container, seconds)
+            yield from self._timed(packets(self._container, *(self._container.streams[index] for index in indices)))
+            return
+        with reading(self._source.path) as again:
+            read = packets(again, *(again.streams[index] for index in indices))
+            yield from self._timed(on_one_time_line(self._index, again, read))
+
+    def _timed(self, read: Iterable[av.Packet[Any]]) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+        for shown, packet in timed(read, self._zero):
+            if not packet.is_discard:
+                packet.pts = packet.dts if packet.pts is None else packet.pts
+                yield shown, packet
+
+    def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
+        """The groups of the video, from one at or before a time on."""
+        keyframe: tuple[Fraction, av.Packet[Any]] | None = None
+        lead = Fraction(0)
+        for shown, packet in self.packets_from(seconds, [self.video.index]):
+            if packet.is_keyframe:
+                if keyframe is not None:
+                    yield self._group(*keyframe, lead)
+                keyframe, lead = (shown, packet), shown
+            lead = min(lead, shown)
+        if keyframe is not None:
+            yield self._group(*keyframe, lead)
+
+    def _group(self, shown: Fraction, keyframe: av.Packet[Any], lead: Fraction) -> Gop:
+        is_fresh = self.nal.begins_afresh(keyframe)
+        return Gop(shown, lead, is_fresh, is_fresh or self.nal.frames_to_recover(keyframe) == 0)
+
+
+def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Piece, ...]:
+    """Move each boundary outwards to where decoding can begin and end; where pieces meet, the later one gives way.
+
+    Raises:
+        CutError: there is no keyframe to begin at.
+    """
+    pieces: list[Piece] = []
+    offset = 0.0
+    with reading(source.path) as container:
+        reader = PacketReader(container, source)
+        for wanted_start, wanted_stop in spans:
+            is_first = not pieces
+            begin = _begin(reader, Fraction(wanted_start), is_first=is_first)
+            if begin is None:
+                raise CutError(f"{source.path}: no keyframes to cut at; leave out --copy")
+            stop = next(
+                (one.lead for one in reader.groups_from(Fraction(wanted_stop)) if one.lead >= wanted_stop), None
+            )
+            start, end = float(begin), source.duration_seconds if stop is None else float(stop)
+            if pieces and pieces[-1].wanted_stop_seconds <= wanted_start:
+                start = max(start, pieces[-1].stop_seconds)
+            piece = Piece(wanted_start, wanted_stop, start, max(start, end), offset, "copied")
+            offset += piece.seconds
+            pieces.append(piece)
+    return tuple(pieces)
+
+
+def _begin(reader: PacketReader, wanted: Fraction, *, is_first: bool) -> Fraction | None:
+    """The last keyframe at or before a time at which a piece can begin, or else the first one after it."""
+    for back in (0, *STEPS_BACK_SECONDS):
+        before: Fraction | None = None
+        for group in reader.groups_from(wanted - back):
+            if not _can_begin(group, reader, is_first=is_first):
+                continue
+            if group.start > wanted:
+                if before is None and wanted <= back:
+                    return group.start
+                break
+            before = group.start
+        if before is not None:
+            return before
+        if wanted <= back:
+            break
+    return next((one.start for one in reader.groups_from(Fraction(0)) if one.is_clean), None)
+
+
+def _can_begin(group: Gop, reader: PacketReader, *, is_first: bool) -> bool:
+    """Whether a piece can begin with a group: CRA pictures are told apart for decoders, recovery points cannot be.
+
+    An H.264 decoder that comes from another piece still holds pictures of it, which change what later ones refer to.
+    """
+    return group.is_fresh or (group.is_clean and (is_first or reader.video.codec_context.name == "hevc"))
