@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -64,16 +65,20 @@ def ffmpeg_path() -> str:
             raise CutError(f"HIGHLIGHTR_FFMPEG names {named}, which is not a program; correct or unset it")
         return named
     system, bundled = shutil.which("ffmpeg"), _bundled()
-    if system and _is_new_enough(system, bundled) and _encodes_h264(system):
+    if system and _is_usable(system, bundled):
         return system
     if bundled is None:
         raise CutError("no usable ffmpeg with libx264; install ffmpeg or the imageio-ffmpeg package")
     return bundled
 
 
-def _is_new_enough(system: str, bundled: str | None) -> bool:
-    generation = _generation(system) or 0
-    return bundled is None or generation >= av_generation() or generation > (_generation(bundled) or 0)
+def _is_usable(system: str, bundled: str | None) -> bool:
+    generation = ffmpeg_generation(system) or 0
+    if bundled and generation < av_generation() and generation <= (ffmpeg_generation(bundled) or 0):
+        return False
+    with suppress(CutError):
+        return has_encoder("libx264", system)
+    return False
 
 
 def av_generation() -> int:
@@ -83,27 +88,34 @@ def av_generation() -> int:
     return int(av.library_versions["libavformat"][0])
 
 
-def ffmpeg_generation() -> int | None:
-    """The same of the program that cuts; `None` if it does not tell.
+def ffmpeg_generation(program: str | None = None) -> int | None:
+    """The same of the program that cuts, or of another one; `None` if it does not tell.
 
     Raises:
         CutError: there is none.
     """
-    return _generation(ffmpeg_path())
+    program = program or ffmpeg_path()
+    with suppress(CutError):
+        match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
+        return int(match[1]) if match else None
+    return None
 
 
 def ffmpeg_version() -> str:
-    """What the program calls itself, such as ``7.1.1``.
+    """What the program calls itself, such as ``7.1.1``, without a packager's suffix.
 
     Raises:
         CutError: there is none, or it does not run.
     """
-    return _version(ffmpeg_path())
+    match = re.match(r"ffmpeg version (\S+)", _asked(program := ffmpeg_path(), "-version"))
+    if match is None:
+        raise CutError(f"{program} does not tell its version; reinstall ffmpeg")
+    return match[1]
 
 
-def has_encoder(name: str) -> bool:
-    """Whether the program that runs encodes with this, such as ``libx265``."""
-    return f" {name} " in _asked(ffmpeg_path(), "-encoders")
+def has_encoder(name: str, program: str | None = None) -> bool:
+    """Whether the program that runs, or another one, encodes with this, such as ``libx265``."""
+    return f" {name} " in _asked(program or ffmpeg_path(), "-encoders")
 
 
 def has_filter(name: str) -> bool:
@@ -198,33 +210,6 @@ def _in_words(status: int, text: str) -> str:
         return f"ffmpeg could not write the output ({reason}); make room, or choose another place"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"ffmpeg failed with status {status}: {' | '.join(lines[-_TAIL_LINES:]) or 'it said nothing'}"
-
-
-@cache
-def _version(program: str) -> str:
-    """The word after ``ffmpeg version``, without a packager's suffix."""
-    match = re.match(r"ffmpeg version (\S+)", _asked(program, "-version"))
-    if match is None:
-        raise CutError(f"{program} does not tell its version; reinstall ffmpeg")
-    return match[1]
-
-
-@cache
-def _generation(program: str) -> int | None:
-    """Major version of its libavformat."""
-    try:
-        match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
-        return int(match[1]) if match else None
-    except CutError:
-        return None
-
-
-@cache
-def _encodes_h264(program: str) -> bool:
-    try:
-        return " libx264 " in _asked(program, "-encoders")
-    except CutError:
-        return False
 
 
 @cache

@@ -13,9 +13,6 @@ from highlightr.core.errors import CutError
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, assumed_matrix
 from highlightr.media.choices import HdrChoice
 
-_SWSCALE_MATRICES = {"smpte170m": "smpte170m", "bt709": "bt709", "bt2020nc": "bt2020"}
-"""As the scale filter names what it converts to."""
-
 _BASE_LAYER_PROFILES = frozenset({7, 8})
 """Dolby Vision profiles whose picture is a complete HDR10, HLG or BT.709 one without Dolby's metadata."""
 
@@ -73,43 +70,38 @@ def plan_colour(
             f"use --copy, which leaves it as it is"
         )
     if picture.hdr is None:
-        filters, notes = _standard(picture, height)
-        plan = ColourPlan(filters=filters, notes=notes)
+        plan = ColourPlan(filters=_standard(picture, height), notes=_fewer_bits(picture))
     elif choice == "sdr" or (choice is None and not abilities.encodes_hdr):
         plan = _tone_mapped(picture, abilities)
     else:
         plan = _kept(picture, abilities, metadata)
     deinterlace, said = _scan(picture)
     siting = None if picture.is_rgb else picture.chroma_location
-    notes = (*_dolby(picture), *plan.notes, *said)
+    alpha = ("its transparency is not kept",) if picture.has_alpha else ()
+    notes = (*_dolby(picture), *plan.notes, *alpha, *said)
     return replace(plan, deinterlace=deinterlace, chroma_location=siting, notes=notes)
 
 
-def _standard(picture: PictureFormat, height: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    matrix = picture.matrix or assumed_matrix(height)
-    notes = _simplified(picture)
+def _standard(picture: PictureFormat, height: int) -> tuple[str, ...]:
+    """Filters to 8 bits with halved colour."""
     if picture.is_rgb:
-        name = _SWSCALE_MATRICES[assumed_matrix(height)]
-        converted = f"scale=out_color_matrix={name}:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int"
-        return (converted, "format=yuv420p", _labels(picture, assumed_matrix(height), full_range=False)), notes
+        matrix = assumed_matrix(height)
+        converted = f"scale=out_color_matrix={matrix}:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int"
+        return converted, "format=yuv420p", _labels(picture, matrix, full_range=False)
     full_range = bool(picture.full_range) or picture.pixels.startswith("yuvj")
+    labels = _labels(picture, picture.matrix or assumed_matrix(height), full_range=full_range)
     if picture.pixels in ("yuv420p", "yuvj420p"):
-        return (_labels(picture, matrix, full_range=full_range),), notes
+        return (labels,)
     levels = "pc" if full_range else "tv"
     # Grey has no range of its own here: swscale takes it for a full one.
     given = "" if picture.pixels.startswith("gray") else f"in_range={levels}:"
-    converted = f"scale={given}out_range={levels}:flags=bicubic+accurate_rnd"
-    return (converted, "format=yuv420p", _labels(picture, matrix, full_range=full_range)), notes
+    return f"scale={given}out_range={levels}:flags=bicubic+accurate_rnd", "format=yuv420p", labels
 
 
-def _simplified(picture: PictureFormat) -> tuple[str, ...]:
-    """What 8 bits with halved colour cannot hold."""
-    notes = []
-    if picture.bits > _DEEP_BITS and not picture.pixels.startswith("gray"):
-        notes.append(f"its {picture.bits} bits per sample are written as 8")
-    if picture.has_alpha:
-        notes.append("its transparency is not kept")
-    return tuple(notes)
+def _fewer_bits(picture: PictureFormat) -> tuple[str, ...]:
+    if picture.bits <= _DEEP_BITS or picture.pixels.startswith("gray"):
+        return ()
+    return (f"its {picture.bits} bits per sample are written as 8",)
 
 
 def _labels(picture: PictureFormat, matrix: str, *, full_range: bool) -> str:
@@ -141,7 +133,6 @@ def _kept(picture: PictureFormat, abilities: Abilities, metadata: HdrMetadata) -
         is_hdr=True,
         x265_parameters=tuple(parameters),
         viewing=tone_mapping(replace(picture, matrix=matrix, is_rgb=False)) if abilities.maps_tones else (),
-        notes=("its transparency is not kept",) if picture.has_alpha else (),
     )
 
 
@@ -151,8 +142,7 @@ def _tone_mapped(picture: PictureFormat, abilities: Abilities) -> ColourPlan:
         raise CutError(f"mapping {picture.hdr} to BT.709 needs an ffmpeg with zscale and tonemap; {remedy}")
     deleted = [f"sidedata=mode=delete:type={kind}" for kind in _DYNAMIC_METADATA]
     notes = (f"its {picture.hdr} picture is tone-mapped to standard dynamic range (BT.709)",)
-    alpha = ("its transparency is not kept",) if picture.has_alpha else ()
-    return ColourPlan(filters=(*tone_mapping(picture), *deleted), notes=(*notes, *alpha))
+    return ColourPlan(filters=(*tone_mapping(picture), *deleted), notes=notes)
 
 
 def tone_mapping(picture: PictureFormat) -> tuple[str, ...]:
