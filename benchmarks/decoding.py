@@ -26,9 +26,9 @@ from benchmarks.running import timed
 from highlightr.core.types import Source
 from highlightr.media import decode
 from highlightr.media._container.opening import open_container, packets, start_seconds
-from highlightr.media._decode.frame_converter import SLACK_SECONDS, FramePicker, interval_from, num_frames
+from highlightr.media._decode.frame_converter import SLACK_SECONDS, FramePicker, num_frames
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.packet_filter import PacketFilter, looks_of
+from highlightr.media._decode.packet_filter import PacketFilter, sampled_by
 from highlightr.media.sampling import AudioRequest, Frame, FrameRequest
 
 Way = Callable[[Source, Sequence[FrameRequest]], Iterator[tuple[int, Frame]]]
@@ -188,7 +188,7 @@ def _in_one_piece(
         stream: Any = container.streams[source.video.index]
         stream.thread_type = "AUTO"
         start = start_seconds(container)
-        packet_filter = PacketFilter(stream, start, looks_of([picker.request for picker in pickers]))
+        packet_filter = PacketFilter(stream, start, sampled_by([picker.request for picker in pickers]))
         for packet in packets(container, stream):
             # The empty packet that ends the stream empties the decoder.
             for each in packet_filter.push(packet) if packet.size else (*packet_filter.finish(), packet):
@@ -276,13 +276,13 @@ def _stretch(
     pickers = [FramePicker(request, source, since) for request in requests]
     for picker in pickers:
         if stop is not None:
-            picker._count = min(picker._count, interval_from(stop * stream.time_base - start, picker._rate))
+            picker._count = min(picker._count, picker.samples.first_from(stop * stream.time_base - start))
     found: list[tuple[int, Frame]] = []
     if all(picker._index >= picker._count for picker in pickers):
         return found
     container.seek(start_pts(stream) if first is None else first, stream=stream)
     for frame in _frames(
-        container, stream, PacketFilter(stream, start, looks_of([picker.request for picker in pickers])), stop
+        container, stream, PacketFilter(stream, start, sampled_by([picker.request for picker in pickers])), stop
     ):
         found += _shown(pickers, frame, start)
         if all(picker._index >= picker._count for picker in pickers):
@@ -315,7 +315,7 @@ def _shown(pickers: Sequence[FramePicker], frame: Any, start: Fraction) -> Itera
 
 def _left(pickers: Sequence[FramePicker]) -> Iterator[tuple[int, Frame]]:
     for request, picker in enumerate(pickers):
-        yield from ((request, item) for item in picker.finish())
+        yield from ((request, item) for item in picker.until(None))
 
 
 def sound_rates(requests: Sequence[object]) -> list[int]:

@@ -13,7 +13,7 @@ from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.reach import Reach, reached
-from highlightr.media._decode.frame_converter import FrameConverter, shown_size, to_jpeg
+from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, shown_size, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
 
 if TYPE_CHECKING:
@@ -81,6 +81,6 @@ def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted:
 
 def _needed(container: InputContainer, stream: Any, clock: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:
     """The packets from here on, without those that no other picture refers to and that are not on screen then."""
-    packet_filter = PacketFilter(stream, clock, lambda shown, gone: shown <= seconds < gone)
+    packet_filter = PacketFilter(stream, clock, lambda shown, gone: shown <= seconds + SLACK_SECONDS < gone)
     for packet in packets(container, stream):
         yield from (packet_filter.push(packet) if packet.size > 0 else (*packet_filter.finish(), packet))

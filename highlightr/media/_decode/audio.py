@@ -25,7 +25,7 @@ _TOLERANCE_SECONDS = 0.01
 """Timestamps may be off by this much (containers round them) before samples are added or dropped."""
 
 
-class Soundtrack:
+class MonoTrack:
     """Downmixes, lines up with time zero, and resamples for every audio request.
 
     Downmix and alignment happen once at the stored rate; memory is about one second of sound per request.

@@ -95,8 +95,27 @@ def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
+class SampleTimes:
+    """When a `FrameRequest` looks at the screen: at the middle of each of its intervals, less its lead."""
+
+    def __init__(self, request: FrameRequest) -> None:
+        self._rate, self._lead = Fraction(request.frames_per_second), Fraction(request.lead_seconds)
+
+    def at(self, index: int) -> Fraction:
+        """When it looks for interval `index`."""
+        return (index + Fraction(1, 2)) / self._rate - self._lead
+
+    def first_from(self, seconds: Fraction) -> int:
+        """The first interval that does not look before a frame of this time is on screen."""
+        return max(0, math.ceil((seconds - SLACK_SECONDS + self._lead) * self._rate - Fraction(1, 2)))
+
+    def any_between(self, shown: Fraction, gone: Fraction) -> bool:
+        """Whether it looks while a frame is on screen from one time until before another."""
+        return self.first_from(shown) < self.first_from(gone)
+
+
 class FramePicker:
-    """Hands a `FrameRequest` the frame that is on screen at the middle of each of its intervals.
+    """Hands a `FrameRequest` the frame that is on screen whenever it looks.
 
     Args:
         since: leave out the intervals that look before this time; by default none is left out.
@@ -110,17 +129,12 @@ class FramePicker:
         since: Fraction | None = None,
         calm: Mapping[int, CalmGroup] | None = None,
     ) -> None:
-        self.request = request
+        self.request, self.samples = request, SampleTimes(request)
         self._calm = {} if calm is None else calm
         self._converter = FrameConverter(source.video, request.short_side)
-        self._rate, self._lead = Fraction(request.frames_per_second), Fraction(request.lead_seconds)
         self._count = num_frames(source.duration_seconds, request.frames_per_second)
-        self._index = 0 if since is None else interval_from(since + self._lead, self._rate)
+        self._index = 0 if since is None else self.samples.first_from(since)
         self._shown: tuple[av.VideoFrame, Fraction] | None = None
-
-    def due(self, index: int) -> Fraction:
-        """The time at which interval `index` looks at the screen."""
-        return (index + Fraction(1, 2)) / self._rate - self._lead
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
         """Take the next frame; every interval that looked before it gets the frame shown until now."""
@@ -133,23 +147,14 @@ class FramePicker:
             return
         frame, since = self._shown
         image = None
-        while self._index < self._count and (seconds is None or self.due(self._index) + SLACK_SECONDS < seconds):
+        while self._index < self._count and (seconds is None or self.samples.at(self._index) + SLACK_SECONDS < seconds):
             image = self._converter.convert(frame) if image is None else image
             yield Frame(self._index, float(since), image, unseen_seconds(frame, self._calm))
             self._index += 1
 
     def needs_any(self, until: Fraction) -> bool:
         """Whether an interval that looks before that time is still open."""
-        return self._index < min(self._count, interval_from(until + self._lead, self._rate))
-
-    def finish(self) -> Iterator[Frame]:
-        """After the last frame: it stays on screen."""
-        return self.until(None)
-
-
-def interval_from(seconds: Fraction, frames_per_second: Fraction) -> int:
-    """The first interval that does not look before a frame of this time is on screen."""
-    return max(0, math.ceil((seconds - SLACK_SECONDS) * frames_per_second - Fraction(1, 2)))
+        return self._index < min(self._count, self.samples.first_from(until))
 
 
 def unseen_seconds(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> float:
@@ -176,7 +181,7 @@ class ThumbnailMaker:
         """(height, width, 3) uint8 RGB."""
         return to_rgb(self._scaler, frame, self._request.width, self._request.height, "AREA")
 
-    def until(self, seconds: Fraction) -> Iterator[Thumbnail]:
+    def until(self, seconds: Fraction | None) -> Iterator[Thumbnail]:
         """Nothing is held back."""
         del seconds
         return iter(())
@@ -185,7 +190,3 @@ class ThumbnailMaker:
         """It is given every frame."""
         del until
         return True
-
-    def finish(self) -> Iterator[Thumbnail]:
-        """Nothing is held back."""
-        return iter(())

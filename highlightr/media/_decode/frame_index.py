@@ -55,7 +55,6 @@ class Keyframe:
     """Seconds from zero."""
     position: int
     """A byte at or before its own first one, at which a packet of the file begins."""
-    frames_to_recover: int
 
 
 @dataclass(frozen=True)

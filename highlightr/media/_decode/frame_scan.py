@@ -50,13 +50,13 @@ def read_frame_index(path: Path) -> FrameIndex:
 def _read(path: Path, size_bytes: int, changed_ns: int) -> FrameIndex:  # noqa: ARG001  # Part of the key.
     with reading(path) as container:
         stream = best_video(container, path)
-        stretches = _Stretches(stream, container.format.name in BY_BYTES, decoder_delay(path))
+        recordings = _Splitter(stream, container.format.name in BY_BYTES, decoder_delay(path))
         for packet in packets(container, stream, *container.streams.audio):
-            stretches.push(packet)
+            recordings.push(packet)
         zero = start_seconds(container)
         if container.format.name == "mpegts":
-            stretches.take_tables(path, {one.id for one in container.streams})
-    return stretches.index(path, zero, size_bytes)
+            recordings.take_tables(path, {one.id for one in container.streams})
+    return recordings.index(path, zero, size_bytes)
 
 
 def decoder_delay(path: Path) -> int | None:
@@ -83,7 +83,7 @@ def decoder_delay(path: Path) -> int | None:
 
 
 @dataclass
-class _Stretch:
+class _OpenRecording:
     """What was read of one recording."""
 
     first_byte: int
@@ -98,14 +98,14 @@ class _Stretch:
     sound: list[tuple[Fraction, int]] = field(default_factory=list)
 
 
-class _Stretches:
+class _Splitter:
     """Sorts packets into recordings."""
 
     def __init__(self, stream: Any, splits: bool, delay: int | None) -> None:
         self._video, self._splits, self._delay = stream, splits, delay
         self._time_base = Fraction(stream.time_base)
         self._nal = NalReader.of(stream.codec_context)
-        self._stretches: list[_Stretch] = []
+        self._recordings: list[_OpenRecording] = []
         self._number: dict[int, int] = {}
         self._latest: dict[int, float] = {}
         self._position: dict[int, int] = {}
@@ -118,80 +118,79 @@ class _Stretches:
         index = packet.stream.index
         if packet.pos is not None:
             self._position[index] = packet.pos
-        stretch = self._stretch_of(index, float(stamp * packet.time_base), packet)
+        recording = self._recording_of(index, float(stamp * packet.time_base), packet)
         shown = stamp if packet.pts is None else packet.pts
         if packet.stream is self._video:
             shown = shown if self._delay is None else stamp + self._delay
-            self._take_picture(stretch, packet, shown)
-        elif not stretch.sound or shown * packet.time_base > stretch.sound[-1][0] + Fraction(1, 4):
-            stretch.sound.append((shown * packet.time_base, self._position.get(index, 0)))
+            self._take_picture(recording, packet, shown)
+        elif not recording.sound or shown * packet.time_base > recording.sound[-1][0] + Fraction(1, 4):
+            recording.sound.append((shown * packet.time_base, self._position.get(index, 0)))
 
-    def _take_picture(self, stretch: _Stretch, packet: av.Packet[Any], shown: int) -> None:
-        stretch.frames.append((shown, packet.size))
-        stretch.last_frames.push(shown, packet.duration)
+    def _take_picture(self, recording: _OpenRecording, packet: av.Packet[Any], shown: int) -> None:
+        recording.frames.append((shown, packet.size))
+        recording.last_frames.push(shown, packet.duration)
         wait = self._nal.frames_to_recover(packet)
         if wait is not None:
-            stretch.keyframes.append((shown, self._position.get(packet.stream.index, 0), wait))
+            recording.keyframes.append((shown, self._position.get(packet.stream.index, 0), wait))
 
-    def _stretch_of(self, index: int, seconds: float, packet: av.Packet[Any]) -> _Stretch:
+    def _recording_of(self, index: int, seconds: float, packet: av.Packet[Any]) -> _OpenRecording:
         """The recording that a packet belongs to; a jump of its own stream's clock begins the next one."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         shown = (stamp or 0) * packet.time_base
-        if not self._stretches:
+        if not self._recordings:
             self._begin(0, seconds, shown)
-        number = self._number.get(index, len(self._stretches) - 1)
+        number = self._number.get(index, len(self._recordings) - 1)
         if self._splits and self._has_jumped(index, number, seconds):
             number += 1
-            if number == len(self._stretches):
+            if number == len(self._recordings):
                 self._begin(self._position.get(index, 0), seconds, shown)
-        stretch = self._stretches[number]
-        stretch.latest, stretch.earliest = max(stretch.latest, seconds), min(stretch.earliest, shown)
+        recording = self._recordings[number]
+        recording.latest, recording.earliest = max(recording.latest, seconds), min(recording.earliest, shown)
         if self._number.get(index) != number:
             # Streams do not come in the order of their bytes: a picture is whole when the next one begins.
-            stretch.first_byte = min(stretch.first_byte, self._position.get(index, stretch.first_byte))
+            recording.first_byte = min(recording.first_byte, self._position.get(index, recording.first_byte))
         self._number[index], self._latest[index] = number, seconds
-        return stretch
+        return recording
 
     def _begin(self, first_byte: int, seconds: float, shown: Fraction) -> None:
-        self._stretches.append(_Stretch(first_byte, LastFrames(self._time_base), seconds, shown))
+        self._recordings.append(_OpenRecording(first_byte, LastFrames(self._time_base), seconds, shown))
 
     def _has_jumped(self, index: int, number: int, seconds: float) -> bool:
         latest = self._latest.get(index)
         if latest is None:
             return False
-        ahead = max(latest, self._stretches[number].latest) + LONGEST_GAP_SECONDS
+        ahead = max(latest, self._recordings[number].latest) + LONGEST_GAP_SECONDS
         return seconds < latest - _BACK_SECONDS or seconds > ahead
 
     def take_tables(self, path: Path, pids: Set[int]) -> None:
         """Let each recording of a transport stream begin with the tables that say what is in it."""
-        for stretch in self._stretches[1:]:
-            stretch.first_byte = before_tables(path, stretch.first_byte, pids)
+        for recording in self._recordings[1:]:
+            recording.first_byte = before_tables(path, recording.first_byte, pids)
 
     def index(self, path: Path, zero: Fraction, size_bytes: int) -> FrameIndex:
         """All that was read, on one time line; `zero` is the container's first timestamp."""
-        stretches = [one for one in self._stretches if one.frames]
-        if not stretches:
+        read = [one for one in self._recordings if one.frames]
+        if not read:
             raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
         unit, recordings = self._time_base, list[Recording]()
         keyframes, sound = list[Keyframe](), list[tuple[Fraction, int]]()
-        for number, stretch in enumerate(stretches):
-            stop_byte = stretches[number + 1].first_byte if number + 1 < len(stretches) else size_bytes
-            one = _after(stretch, recordings, zero, stop_byte)
-            recordings.append(one)
-            keys = [Keyframe(stamp * unit - one.clock, position, wait) for stamp, position, wait in stretch.keyframes]
+        for one, stop_byte in zip(read, [*(other.first_byte for other in read[1:]), size_bytes], strict=True):
+            recordings.append(_after(one, recordings, zero, stop_byte))
+            clock = recordings[-1].clock
+            keys = [Keyframe(stamp * unit - clock, position) for stamp, position, _ in one.keyframes]
             keyframes += sorted(keys, key=lambda key: key.shown)
-            sound += [(shown - one.clock, position) for shown, position in stretch.sound]
+            sound += [(shown - clock, position) for shown, position in one.sound]
         return FrameIndex(tuple(recordings), unit, self._delay, tuple(keyframes), tuple(sound))
 
 
-def _after(stretch: _Stretch, before: Sequence[Recording], zero: Fraction, stop_byte: int) -> Recording:
+def _after(recording: _OpenRecording, before: Sequence[Recording], zero: Fraction, stop_byte: int) -> Recording:
     """A recording that begins where the picture of the one before ends; the first one at the container's zero."""
     start = before[-1].stop if before else Fraction(0)
-    first_byte = stretch.first_byte if before else 0
-    clock = (stretch.earliest if before else zero) - start
-    frames = _decodable(sorted(stretch.frames), stretch.keyframes)
+    first_byte = recording.first_byte if before else 0
+    clock = (recording.earliest if before else zero) - start
+    frames = _decodable(sorted(recording.frames), recording.keyframes)
     stamps, sizes = array("q", [stamp for stamp, _ in frames]), array("q", [size for _, size in frames])
-    last = stretch.last_frames.stop
+    last = recording.last_frames.stop
     stop = start if last is None else max(start, last - clock)
     return Recording(first_byte, stop_byte, clock, start, stop, stamps, sizes)
 

@@ -40,8 +40,10 @@ class SharedState:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self._work = threading.Condition(self.lock)
-        self._news = threading.Condition(self.lock)
+        self.work = threading.Condition(self.lock)
+        """Workers wait for it: there is something for them to do, or room for what they did."""
+        self.news = threading.Condition(self.lock)
+        """The reading thread waits for it: there are items, or room for packets, or a worker is at its end."""
         self.stopped = False
         self.error: BaseException | None = None
         self.backlog_bytes = 0
@@ -59,21 +61,9 @@ class SharedState:
         Raises:
             Stopped: at once when all is over.
         """
-        self._work.wait_for(lambda: ready() or self.stopped)
+        self.work.wait_for(lambda: ready() or self.stopped)
         if self.stopped:
             raise Stopped
-
-    def wait_for_news(self, seconds: float) -> None:
-        """On the reading thread: wait until a worker has something to tell, and no longer than that."""
-        self._news.wait(seconds)
-
-    def tell_workers(self) -> None:
-        """There is something for them to do, or room for what they did."""
-        self._work.notify_all()
-
-    def tell_reader(self) -> None:
-        """There are items, or room for packets, or a worker is at its end."""
-        self._news.notify_all()
 
 
 class GopTask:
@@ -113,20 +103,20 @@ class GopTask:
         with self._shared.lock:
             self._packets.append(packet)
             self._shared.backlog_bytes += packet.size + PACKET_BYTES
-            self._shared.tell_workers()
+            self._shared.work.notify_all()
 
     def close(self, stop: Fraction | None) -> None:
         """No more packets follow; the next group starts at `stop`, if there is one."""
         with self._shared.lock:
             self._closed, self.stop = True, stop
-            self._shared.tell_workers()
+            self._shared.work.notify_all()
 
     def take(self) -> tuple[list[tuple[str, Item]], bool]:
         """The items that are ready, and whether no more follow."""
         with self._shared.lock:
             items, self._items, self._item_bytes = self._items, [], 0
             if items:
-                self._shared.tell_workers()
+                self._shared.work.notify_all()
             return items, self.ended
 
     # --- the thread that decodes ---
@@ -140,7 +130,7 @@ class GopTask:
             packet, was_full = self._packets.popleft(), self._shared.is_full
             self._shared.backlog_bytes -= packet.size + PACKET_BYTES
             if was_full and not self._shared.is_full:
-                self._shared.tell_reader()
+                self._shared.news.notify_all()
             return packet
 
     def follows_a_frame(self) -> bool:
@@ -163,7 +153,7 @@ class GopTask:
         """The first frame is here, and with it all that is to know of earlier groups."""
         with self._shared.lock:
             self.first, self.consumers, self._before = seconds, consumers, None
-            self._shared.tell_workers()
+            self._shared.work.notify_all()
 
     def hand_over(self, name: str, item: Item, num_bytes: int) -> None:
         """Keep an item for the reading thread, which is told of several at once; waits while too many are kept."""
@@ -173,11 +163,11 @@ class GopTask:
             self._items.append((name, item))
             self._item_bytes += num_bytes
             if self._item_bytes // HANDFUL_BYTES > told:
-                self._shared.tell_reader()
+                self._shared.news.notify_all()
 
     def end(self) -> None:
         """All of it is decoded."""
         with self._shared.lock:
             self.ended = True
-            self._shared.tell_workers()
-            self._shared.tell_reader()
+            self._shared.work.notify_all()
+            self._shared.news.notify_all()

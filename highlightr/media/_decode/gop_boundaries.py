@@ -23,7 +23,8 @@ class GopBoundaries:
 
     def __init__(self, context: Any) -> None:
         self._nal = NalReader.of(context)
-        self._is_one_piece = not self._nal.is_described
+        self.is_one_piece = not self._nal.is_described
+        """Whether no group begins any more."""
         self._parameter_sets: set[bytes] = set()
         """All that packets have brought along so far, beside those of the header."""
         self._length = 0
@@ -35,9 +36,9 @@ class GopBoundaries:
         brought = self._nal.parameter_sets(packet)
         self._parameter_sets |= brought
         # Another header in mid-stream is told to the decoder of the packet that it comes with, and to no other.
-        self._is_one_piece |= packet.has_sidedata("new_extradata")
+        self.is_one_piece |= packet.has_sidedata("new_extradata")
         begins = (
-            not self._is_one_piece
+            not self.is_one_piece
             and self._length >= LEAST_PACKETS
             and self._is_latest(packet)
             and brought == self._parameter_sets
@@ -47,10 +48,6 @@ class GopBoundaries:
         if packet.pts is not None:
             self.latest_pts = packet.pts if self.latest_pts is None else max(self.latest_pts, packet.pts)
         return begins
-
-    def take_as_one_piece(self) -> None:
-        """No group begins any more."""
-        self._is_one_piece = True
 
     def _is_latest(self, packet: av.Packet[Any]) -> bool:
         """Whether it is shown after all before it; one without a date, or dated back, is damage."""

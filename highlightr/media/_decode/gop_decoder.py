@@ -1,16 +1,15 @@
 """Decoding groups of pictures side by side.
 
-In: the packets of a video stream in file order, without non-reference frames that are not sampled. Out: what the
-requests asked for, in order of time for each. A group begins at an IDR keyframe: it decodes without the one before
-it, on a thread and a decoder of its own. Where a stream has no such pictures it is one group, decoded by as many
-threads. Memory is bounded.
+In: the packets of a video stream in file order. Out: what the requests asked for, in order of time for each. A group
+begins at an IDR keyframe: it decodes without the one before it, on a thread and a decoder of its own. Where a stream
+has no such pictures it is one group, decoded by as many threads. Memory is bounded.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,13 @@ from highlightr.core.errors import DecodeError
 from highlightr.core.types import Source
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import start_seconds
-from highlightr.media._decode.calm import CalmGroup
+from highlightr.media._decode.calm import CalmFilter, CalmGroup
 from highlightr.media._decode.decoders import another_decoder
 from highlightr.media._decode.gop import GopTask, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import GopBoundaries
+from highlightr.media._decode.packet_filter import PacketFilter, sampled_by
 from highlightr.media._decode.worker import PictureRequest, Worker
-from highlightr.media.sampling import Item
+from highlightr.media.sampling import FrameRequest, Item
 
 if TYPE_CHECKING:
     import av
@@ -40,27 +40,40 @@ class GopDecoder:
     """The decoders of one stream and the picture requests that they feed. Leave it by `stop`.
 
     Args:
-        container: opened; its own decoder serves the first worker.
+        stream: the video of the open container; its own decoder serves the first worker.
         threads: how many decode; 0 takes one per core.
-        calm: by the timestamp of its keyframe, each group of pictures of which the others were left out.
+        keep_all: decode every picture; otherwise those that are not sampled and that no other refers to are left out.
+        skip_calm: leave out the end of calm groups of pictures, too.
     """
+
+    kind = "video"
 
     def __init__(
         self,
         container: InputContainer,
+        stream: Any,
         source: Source,
         requests: Mapping[str, PictureRequest],
         threads: int,
-        calm: Mapping[int, CalmGroup],
+        *,
+        keep_all: bool,
+        skip_calm: bool,
     ) -> None:
-        self._source, self._requests, self._calm = source, requests, calm
+        self._source, self._requests = source, requests
         self._start = start_seconds(container)
-        self._stream: Any = container.streams[source.video.index]
+        self.indices = [source.video.index]
+        self._stream = stream
+        calm = CalmFilter(source, self._stream) if skip_calm else None
+        self._calm: Mapping[int, CalmGroup] = {} if calm is None else calm.groups
+        self._filters: list[CalmFilter | PacketFilter] = [] if calm is None else [calm]
+        if not keep_all:
+            is_sampled = sampled_by([each for each in requests.values() if isinstance(each, FrameRequest)])
+            self._filters.append(PacketFilter(self._stream, self._start, is_sampled))
         self._boundaries = GopBoundaries(self._stream.codec_context)
         self._threads = frame_threads(source.video.width, source.video.height, threads)
         self._most_workers = decoders(source.video.width, source.video.height, self._threads)
         if self._most_workers == 1 < self._threads:
-            self._boundaries.take_as_one_piece()
+            self._boundaries.is_one_piece = True
         self._shared = SharedState()
         self._latest: GopTask | None = None
         """The one that packets are added to."""
@@ -78,12 +91,19 @@ class GopDecoder:
         return self._shared.damaged
 
     def push(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
-        """Take the next packet; items that are ready come out."""
+        """Take the next packet, at last the empty one that ends the stream; items that are ready come out."""
+        kept: Iterable[av.Packet[Any]] = (packet,) if packet.size else ()
+        for each in self._filters:
+            kept = _filtered(each, kept, ended=packet.size == 0)
+        for one in kept:
+            yield from self._decode(one)
+
+    def _decode(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
         latest_pts = self._boundaries.latest_pts
         if self._boundaries.lies_before(packet) or self._latest is None:
             self._begin(packet, latest_pts)
         elif self._num_workers == 0 and (len(self._latest) >= LONGEST_PACKETS or self._shared.is_full):
-            self._boundaries.take_as_one_piece()
+            self._boundaries.is_one_piece = True
             self._hire(self._threads)
         yield from self._given_out(lambda: not self._shared.is_full)
         if self._latest is not None:
@@ -103,15 +123,15 @@ class GopDecoder:
         if self._on_screen is None:
             raise DecodeError(f"{self._source.path}: not one frame can be decoded; give an intact file")
         for name, consumer in self._on_screen.consumers.items():
-            yield from ((name, item) for item in consumer.finish())
+            yield from ((name, item) for item in consumer.until(None))
 
     def stop(self) -> None:
         """End the workers and wait for them, whatever they are at."""
         with self._shared.lock:
             self._shared.stopped = True
-            self._shared.tell_workers()
+            self._shared.work.notify_all()
             while self._num_running > 0:
-                self._shared.wait_for_news(_TICK_SECONDS)
+                self._shared.news.wait(_TICK_SECONDS)
 
     def _begin(self, packet: av.Packet[Any], latest_pts: int | None) -> None:
         """Open a group; its frames come after all that the packets before it hold."""
@@ -122,7 +142,7 @@ class GopDecoder:
         self._shown.append(self._latest)
         with self._shared.lock:
             self._unclaimed.append(self._latest)
-            self._shared.tell_workers()
+            self._shared.work.notify_all()
         if before is not None:
             # A stream that can be taken apart: from the second group on there is work for one more.
             while self._num_workers < min(self._most_workers, len(self._shown)):
@@ -144,7 +164,7 @@ class GopDecoder:
                 if enough():
                     return
                 if not taken:
-                    self._shared.wait_for_news(_TICK_SECONDS)
+                    self._shared.news.wait(_TICK_SECONDS)
 
     def _taken(self) -> Iterator[tuple[str, Item]]:
         """What the oldest group has ready; where it is at its end, the next one's, too."""
@@ -185,9 +205,18 @@ class GopDecoder:
         finally:
             with self._shared.lock:
                 self._num_running -= 1
-                self._shared.tell_reader()
+                self._shared.news.notify_all()
 
     def _claimed(self) -> GopTask:
         with self._shared.lock:
             self._shared.wait_for_work(lambda: self._unclaimed)
             return self._unclaimed.popleft()
+
+
+def _filtered(
+    wanted: CalmFilter | PacketFilter, packets: Iterable[av.Packet[Any]], *, ended: bool
+) -> Iterator[av.Packet[Any]]:
+    for packet in packets:
+        yield from wanted.push(packet)
+    if ended:
+        yield from wanted.finish()

@@ -6,14 +6,13 @@ are not sampled. What the requests are given stays the same, to the byte; only d
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.media._decode.frame_converter import SLACK_SECONDS
+from highlightr.media._decode.frame_converter import SampleTimes
 from highlightr.media._decode.nal import NalReader
 from highlightr.media.sampling import FrameRequest
 
@@ -26,30 +25,25 @@ _LOOK_AHEAD = 34
 _REMEMBERED = 2 * _LOOK_AHEAD
 
 
-Looks = Callable[[Fraction, Fraction], bool]
+IsSampled = Callable[[Fraction, Fraction], bool]
 """Whether a picture is sampled that is on screen from one time until before another."""
 
 
-def looks_of(requests: Sequence[FrameRequest]) -> Looks:
-    """Those of requests that look at (k + 1/2) / rate - lead: the first such time lies before the picture is gone."""
-    half = Fraction(1, 2)
-    rates = [(Fraction(request.frames_per_second), Fraction(request.lead_seconds)) for request in requests]
-    return lambda shown, gone: any(
-        (math.ceil((shown + lead) * rate - half) + half) / rate - lead < gone for rate, lead in rates
-    )
+def sampled_by(requests: Sequence[FrameRequest]) -> IsSampled:
+    """Those of all requests."""
+    times = [SampleTimes(request) for request in requests]
+    return lambda shown, gone: any(each.any_between(shown, gone) for each in times)
 
 
 class PacketFilter:
     """Judges each packet once its neighbours on screen are known; unknown ones are kept."""
 
-    def __init__(self, stream: Any, start: Fraction, looks: Looks) -> None:
+    def __init__(self, stream: Any, start: Fraction, is_sampled: IsSampled) -> None:
         self._nal = NalReader.of(stream.codec_context)
         self._start = start
-        self._looks = looks
+        self._is_sampled = is_sampled
         self._held: deque[av.Packet[Any]] = deque()
         self._stamps: list[int] = []
-        self.left_out = 0
-        """How many packets were left out so far."""
 
     def push(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         """Take the next packet; those that are judged and kept come out."""
@@ -69,14 +63,10 @@ class PacketFilter:
     def _judge(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         if packet.pts is None or not self._nal.can_be_left_out(packet) or self._is_seen(packet.pts, packet.time_base):
             yield packet
-        else:
-            self.left_out += 1
 
     def _is_seen(self, pts: int, time_base: Fraction) -> bool:
         """Whether a sample is taken while this picture is on screen; also true for the first and the last one."""
         following = bisect_right(self._stamps, pts)
         if following == len(self._stamps) or self._stamps[0] == pts:
             return True
-        shown = pts * time_base - self._start - SLACK_SECONDS
-        gone = self._stamps[following] * time_base - self._start - SLACK_SECONDS
-        return self._looks(shown, gone)
+        return self._is_sampled(pts * time_base - self._start, self._stamps[following] * time_base - self._start)

@@ -15,7 +15,7 @@ import numpy as np
 
 from highlightr.core.types import Source
 from highlightr.media._container.description import is_plain
-from highlightr.media._decode.audio import Soundtrack
+from highlightr.media._decode.audio import MonoTrack
 from highlightr.media._decode.piped_sound import PipedSound
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
@@ -36,10 +36,12 @@ Blocks = Iterator[tuple[str, AudioBlock]]
 class Sound:
     """The tracks of one pass; `start` is the container's first timestamp, which is time zero."""
 
+    kind = "audio"
+
     def __init__(self, source: Source, requests: Mapping[str, AudioRequest], start: Fraction) -> None:
         self._source, self._start = source, start
         self._tracks = {
-            one.index: Soundtrack(requests, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
+            one.index: MonoTrack(requests, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
         }
         self._sums = {name: _Sum(self._tracks) for name in requests} if len(self._tracks) > 1 else None
         self._pipes = {

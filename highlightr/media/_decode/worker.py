@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.types import Source
 from highlightr.media._container.opening import end_of
 from highlightr.media._decode.calm import CalmGroup
-from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker, interval_from
+from highlightr.media._decode.frame_converter import FramePicker, SampleTimes, ThumbnailMaker
 from highlightr.media._decode.gop import GopTask, SharedState
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 
@@ -38,6 +38,7 @@ class Worker:
     ) -> None:
         self._shared, self._source, self._requests = shared, source, requests
         self._stream, self._decoder, self._start, self._calm = stream, decoder, start, calm
+        self._samples = [SampleTimes(request) for request in requests.values() if isinstance(request, FrameRequest)]
         self._in_flight = False
         """Whether the decoder may hold pictures."""
 
@@ -72,9 +73,8 @@ class Worker:
             return True
         if group.first is not None:
             return any(consumer.needs_any(group.stop) for consumer in group.consumers.values())
-        return any(
-            isinstance(request, ThumbnailRequest) or _looks_between(group.start, group.stop, request)
-            for request in self._requests.values()
+        return len(self._samples) < len(self._requests) or any(
+            each.any_between(group.start, group.stop) for each in self._samples
         )
 
     def _decoded(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
@@ -126,8 +126,3 @@ class Worker:
             item: Frame | Thumbnail
             for item in consumer.push(frame, seconds):
                 group.hand_over(name, item, item.image.nbytes)
-
-
-def _looks_between(start: Fraction, stop: Fraction, request: FrameRequest) -> bool:
-    rate, lead = Fraction(request.frames_per_second), Fraction(request.lead_seconds)
-    return interval_from(start + lead, rate) < interval_from(stop + lead, rate)
