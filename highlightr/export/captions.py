@@ -70,7 +70,7 @@ def burned_notes(transcript: Transcript, pieces: Sequence[Piece]) -> tuple[str, 
 
 def _retimed(transcript: Transcript, pieces: Sequence[Piece]) -> Subtitles:
     """On the time line of the summary, cut at its joins."""
-    spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
+    spans = [piece.span for piece in pieces]
     return captions(transcript).cut(spans)
 
 

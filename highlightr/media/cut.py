@@ -17,11 +17,12 @@ from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.progress import Advance
 from highlightr.core.types import Segment, Source
 from highlightr.media._cut.encoders import find_encoder
+from highlightr.media._cut.job import CutJob
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
 from highlightr.media._cut.texts import Texts
-from highlightr.media._cut.verified import CutChoices, write_copied, write_encoded
+from highlightr.media._cut.verified import write_copied, write_encoded
 from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice
 from highlightr.media.outputs import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
@@ -72,11 +73,10 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    how = CutChoices(cut, hdr, mix_audio, fade, texts, encoder)
-    spans = _spans(source, segments)
+    job = CutJob(source, (), output, cut, hdr, mix_audio, fade, texts, encoder, still_width, progress)
+    job = replace(job, spans=_spans(source, segments))
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
-        written = _write(source, spans, partial, how, still_width=still_width, progress=progress)
-    return replace(written, path=output)
+        return replace(_write(replace(job, output=partial)), path=output)
 
 
 def cut_clips(
@@ -99,20 +99,19 @@ def cut_clips(
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    how = CutChoices(cut, hdr, mix_audio, texts=texts, encoder=encoder)
+    job = CutJob(source, (), folder, cut, hdr, mix_audio, texts=texts, encoder=encoder)
+    job = replace(job, spans=_spans(source, segments))
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
     files = [f"{stem}{suffix}" for stem in stems]
-    spans = _spans(source, segments)
     check_suffix(Path(f"clip{suffix}"))
     for name in files if folder.exists() else ():
         check_output(folder / name, source.path, overwrite=overwrite)
-    total, done, results = sum(b - a for a, b in spans), 0.0, []
+    total, done, results = sum(b - a for a, b in job.spans), 0.0, []
     with whole_folder(folder, overwrite=overwrite) as filling, source.unchanged():
-        for name, span in zip(files, spans, strict=True):
-            told = _after(progress, done, total)
-            written = _write(source, [span], filling / name, how, progress=told)
-            results.append(replace(written, path=folder / name))
+        for name, span in zip(files, job.spans, strict=True):
+            own = replace(job, spans=[span], output=filling / name, progress=_after(progress, done, total))
+            results.append(replace(_write(own), path=folder / name))
             done += span[1] - span[0]
     return tuple(results)
 
@@ -127,47 +126,29 @@ def check_encoder(source: Source, encoder: EncoderChoice) -> None:
         find_encoder(encoder, source.video.width, source.video.height, hdr=False)
 
 
-def _write(
-    source: Source,
-    spans: list[tuple[float, float]],
-    path: Path,
-    how: CutChoices,
-    *,
-    still_width: int | None = None,
-    progress: Advance | None,
-) -> CutResult:
+def _write(job: CutJob) -> CutResult:
     """Write one file and verify it."""
-    if how.cut == "copy":
-        written = write_copied(source, spans, path, progress, how.texts)
-    elif how.cut == "exact":
-        written = write_encoded(source, spans, path, how, progress, still_width)
-    else:
-        written = _write_smart(source, spans, path, how, progress, still_width)
-    if still_width is not None and not written.stills:
+    writers = {"copy": write_copied, "exact": write_encoded}
+    written = writers.get(job.cut, _write_smart)(job)
+    if job.still_width is not None and not written.stills:
         middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in written.pieces]
-        written = replace(written, stills=tuple(grab_thumbnails(source, middles, width=still_width)))
+        written = replace(written, stills=tuple(grab_thumbnails(job.source, middles, width=job.still_width)))
     return written
 
 
-def _write_smart(
-    source: Source,
-    spans: list[tuple[float, float]],
-    path: Path,
-    how: CutChoices,
-    progress: Advance | None,
-    still_width: int | None,
-) -> CutResult:
+def _write_smart(job: CutJob) -> CutResult:
     """Smart, or else in the way that the choice of cut leaves."""
+    path = job.source.path
     try:
-        return write_smart(source, spans, path, how, progress)
+        return write_smart(job)
     except (NotSmartError, HighlightrError) as error:
-        if how.cut == "smart" and isinstance(error, HighlightrError):
+        if job.cut == "smart" and isinstance(error, HighlightrError):
             raise
-        if how.cut == "smart":
-            raise CutError(f"{source.path}: cannot be cut smart: {error}; use --cut exact") from error
+        if job.cut == "smart":
+            raise CutError(f"{path}: cannot be cut smart: {error}; use --cut exact") from error
         # No note: each piece says how it was written, and `auto` promised no more.
-        logger.debug("%s: all pictures are encoded: %s", source.path, error)
-        return write_encoded(source, spans, path, how, progress, still_width)
+        logger.debug("%s: all pictures are encoded: %s", path, error)
+        return write_encoded(job)
 
 
 def _spans(source: Source, segments: Sequence[Segment]) -> list[tuple[float, float]]:

@@ -21,7 +21,7 @@ from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.types import Source, VideoStream
 from highlightr.media._container.contents import read_timecode
-from highlightr.media._container.limits import WIDEST_PIXEL, check_length, check_picture
+from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._container.tracks import heard_tracks
 from highlightr.media._decode.frame_index import has_own_index
@@ -123,7 +123,6 @@ def _picture_start(frame: av.VideoFrame, start: Fraction, duration_seconds: floa
 def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
     rotation, mirrored = orientation(frame)
     rate = stream.average_rate
-    aspect = Fraction(stream.sample_aspect_ratio or 1)
     return VideoStream(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -131,7 +130,7 @@ def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
         height=frame.height,
         rotation_degrees=rotation,
         mirrored=mirrored,
-        sample_aspect_ratio=aspect if 1 / Fraction(WIDEST_PIXEL) <= aspect <= WIDEST_PIXEL else Fraction(1),
+        sample_aspect_ratio=believable_aspect(stream.sample_aspect_ratio),
         frames_per_second=Fraction(rate) if rate and 0 < rate <= FASTEST_RATE else None,
         interlaced=frame.interlaced_frame,
     )

@@ -56,11 +56,11 @@ def cases(draw: st.DrawFn) -> tuple[Frames, Fraction, list[tuple[float, float]]]
     return Frames(times, jumps, end), end, spans or [(float(times[0]), whole)]
 
 
-def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], caution: int = 0) -> CutPlan:
+def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], careful: bool = False) -> CutPlan:
     source = Source(Path("x.ts"), float(end), 0.0, "mpegts", 1, VideoStream(0, "h264", 64, 64))
     nothing: Any = mock.Mock()
     with mock.patch.object(plan, "frame_times", lambda *_: frames):
-        return plan_encode(nothing, source, spans, caution)
+        return plan_encode(nothing, source, spans, careful=careful)
 
 
 ROUNDED_END = Fraction(313, 250)
@@ -110,8 +110,8 @@ def test_no_frame_is_shown_for_no_time_where_frames_are_long(
 
 @settings(max_examples=50, deadline=None)
 @given(cases())
-def test_caution_changes_the_way_and_nothing_else(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
-    quick, safe = _plan(*case), _plan(*case, caution=99)
+def test_care_changes_the_way_and_nothing_else(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
+    quick, safe = _plan(*case), _plan(*case, careful=True)
     assert quick.pieces == safe.pieces
     assert quick.shown == safe.shown
     assert all(take.reach.seek_seconds is None for take in safe.takes)

@@ -85,6 +85,15 @@ def test_each_clip_is_of_the_first_size(tmp_path: Path) -> None:
     assert not first.notes
 
 
+def test_pieces_that_fade_are_shown_whole_too(tmp_path: Path) -> None:
+    source = probe(joined(tmp_path, ".ts", "libx264", CASES["turned"][0]))
+    segments = [Segment(0.2, 1.2, 0.5), Segment(2.2, 3.8, 0.5)]
+    result = cut_summary(source, segments, tmp_path / "out.mp4", fade=True)
+    seen = white(result.path)
+    assert seen[0] == (1.0, 1.0)
+    assert seen[-1] == (pytest.approx(180 / 320, abs=0.02), 1.0)
+
+
 def test_an_unchanging_picture_is_left_alone(tmp_path: Path) -> None:
     source = probe(joined(tmp_path, ".ts", "libx264", (("320x240", "1"), ("320x240", "1"))))
     result = cut_summary(source, [Segment(0.0, 3.9, 1.0)], tmp_path / "out.mp4")

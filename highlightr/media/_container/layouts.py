@@ -13,16 +13,8 @@ from dataclasses import dataclass
 from highlightr.core.types import AudioStream
 from highlightr.media._container.description import is_plain
 
-_WRITTEN = {
-    1: "mono",
-    2: "stereo",
-    3: "3.0",
-    4: "4.0",
-    5: "5.0",
-    6: "5.1",
-    8: "7.1",
-}
-"""What AAC holds, by number of channels."""
+CHANNELS = {"mono": 1, "stereo": 2, "3.0": 3, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
+"""Layouts that AAC holds, and how many channels each has."""
 
 _RELABELLED = {"downmix": "stereo", "5.0(side)": "5.0", "5.1(side)": "5.1"}
 """The same channels under another name."""
@@ -60,7 +52,7 @@ def mono_filter(audio: AudioStream) -> str:
 
 def written_channels(audio: AudioStream) -> Channels:
     """How a track's channels are written: as they are where AAC holds them, otherwise mixed to fewer."""
-    layout = audio.layout or _WRITTEN.get(audio.channels, "")
+    layout = audio.layout or next((name for name, count in CHANNELS.items() if count == audio.channels), "")
     if layout.startswith("ambisonic"):
         # Two cardioids to the sides. Source: ambiX, components in the order W, Y, Z, X.
         stereo = "pan=stereo|FL=0.5*c0+0.5*c1|FR=0.5*c0-0.5*c1"
@@ -71,7 +63,7 @@ def written_channels(audio: AudioStream) -> Channels:
     if not is_plain(layout):
         return _unnamed(audio.channels)
     layout = _RELABELLED.get(layout, layout)
-    if layout in _WRITTEN.values():
+    if layout in CHANNELS:
         return Channels(layout)
     if audio.channels == 8:
         return Channels("7.1", change=f"{layout} sound, written as 7.1")

@@ -22,7 +22,7 @@ DECODER_OPTIONS = {"max_pixels": str(LARGEST_PIXELS)}
 LONGEST_SIDE_RATIO = 64
 """A strip thinner than this is damage: scaled to a usable short side, its long side would take gigabytes."""
 
-WIDEST_PIXEL = 10
+_WIDEST_PIXEL = 10
 """A sample aspect ratio beyond this (or below its inverse) is damage, not anamorphic video."""
 
 LONGEST_SECONDS = 48 * 3600.0
@@ -63,6 +63,12 @@ def check_picture(path: Path, width: int, height: int, aspect: Fraction = Fracti
             f"{path}: its picture is {width} x {height}, a strip more than {LONGEST_SIDE_RATIO} times as long as it is "
             f"wide; crop it, or convert it if that is not its size"
         )
+
+
+def believable_aspect(ratio: Fraction | None) -> Fraction:
+    """Width of a pixel over its height; 1 where that is not told, or damage."""
+    told = Fraction(ratio or 1)
+    return told if 1 / Fraction(_WIDEST_PIXEL) <= told <= _WIDEST_PIXEL else Fraction(1)
 
 
 def check_length(path: Path, seconds: float, size_bytes: int) -> None:

@@ -21,7 +21,7 @@ from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import middles, picture_graph
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.result import Piece
-from highlightr.media._cut.sound import sound_graph
+from highlightr.media._cut.sound import sound_arguments
 from highlightr.media._cut.stills import Stills
 from highlightr.media._cut.texts import burning
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
@@ -52,7 +52,7 @@ def encode_pieces(
     Raises:
         CutError: ffmpeg failed.
     """
-    total = float(sum(take.stop - take.start for take in takes))
+    total = float(sum(take.seconds for take in takes))
     runs = list(batches(source, plan, takes))
     parts: list[tuple[Path, Fraction]] = []
     made: list[bytes] | None = None if stills is None else []
@@ -99,16 +99,13 @@ def _encode_arguments(
     arguments = [*plan.encoder.device, "-copyts"]
     began = takes[0].offset
     for take in takes:
-        arguments += ["-reinit_filter", "0"] if plan.shapes_of(take) else []
+        arguments += ["-reinit_filter", "0"] if take in plan.shapes else []
         arguments += take_input(source, take)
     arguments += extras.inputs if extras is not None else ()
-    graph = picture_graph(source, plan, takes, began, stills, burn) + uploading(plan.encoder)
+    graph = picture_graph(source, plan, takes, stills, burn) + uploading(plan.encoder)
     arguments += ["-filter_complex", graph, "-map", output_of(plan.encoder)]
-    if plan.sound:
-        # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
-        arguments += ["-filter_complex", sound_graph(plan.sound, takes, began, plan.fades)]
-        arguments += [part for number in range(len(plan.sound)) for part in ("-map", f"[a{number}]")]
-        arguments += ["-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
+    # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
+    arguments += [*sound_arguments(plan.sound, takes), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began
     seconds = takes[-1].output_stop - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]

@@ -22,7 +22,6 @@ from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
 from highlightr.media.outputs import MUXERS, check_suffix
-from highlightr.media.subtitles import Subtitles
 
 _DISPOSITIONS = frozenset(
     {"default", "dub", "original", "comment", "lyrics", "karaoke", "forced", "hearing_impaired", "visual_impaired"}
@@ -47,7 +46,11 @@ class Extras:
 
 @contextmanager
 def extras_folder(output: Path) -> Iterator[Path]:
-    """A folder beside the output for what is gone at the end."""
+    """A folder beside the output for what is gone at the end.
+
+    Raises:
+        CutError: it cannot be made, or what is done meanwhile cannot be written.
+    """
     try:
         with TemporaryDirectory(prefix="extras", dir=output.parent) as folder:
             yield Path(folder)
@@ -66,31 +69,29 @@ def make_extras(
         first_input: how many inputs come before these.
 
     Raises:
-        CutError: a file cannot be written.
+        OSError: a file cannot be written.
     """
     muxer = check_suffix(output)
     metadata = folder / "tags.txt"
-    _write(metadata, metadata_text(plan.contents.tags, cut_chapters(plan.contents.chapters, pieces)).encode())
+    chapters = cut_chapters(plan.contents.chapters, pieces)
+    metadata.write_bytes(metadata_text(plan.contents.tags, chapters).encode())
     inputs = [*_FENCE, "-f", "ffmetadata", "-i", file_url(metadata)]
     outputs = ["-map_metadata", str(first_input), "-map_metadata:s", "-1", "-map_chapters", str(first_input)]
     outputs += [*_picture_tags(source, plan, pieces, muxer), *_sound_tags(plan, muxer)]
     following = first_input + 1
-    for number, (track, subtitles) in enumerate(cut_subtitles(plan, pieces)):
+    cut = [(track, subtitles.cut([piece.span for piece in pieces])) for track, subtitles in plan.subtitles]
+    for number, (track, subtitles) in enumerate((track, left) for track, left in cut if left.cues):
         path = folder / f"cut{number}.ass"
         subtitles.save(path)
         inputs += [*_FENCE, "-f", "ass", "-i", file_url(path)]
         outputs += ["-map", f"{following}:0", f"-c:s:{number}", subtitle_codec(track, muxer)]
         outputs += _said(track, f"s:{number}", muxer)
         following += 1
-    covers, taken = _covers(plan.contents.covers, folder, following, muxer)
-    return Extras((*inputs, *covers), (*outputs, *taken, *_fonts(plan, folder, muxer)))
-
-
-def cut_subtitles(plan: OutputPlan, pieces: Sequence[Piece]) -> list[tuple[Track, Subtitles]]:
-    """Each text track with what is shown of it; those of which nothing is left are left out."""
-    spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
-    cut = [(track, subtitles.cut(spans)) for track, subtitles in plan.subtitles]
-    return [(track, subtitles) for track, subtitles in cut if subtitles.cues]
+    if muxer == MUXERS[".mkv"]:
+        attached = _attached([*plan.contents.covers, *plan.contents.fonts], folder)
+        return Extras(tuple(inputs), (*outputs, *attached))
+    covers, taken = _covers(plan.contents.covers, folder, following)
+    return Extras((*inputs, *covers), (*outputs, *taken))
 
 
 def subtitle_codec(track: Track, muxer: str) -> str:
@@ -153,15 +154,13 @@ def _said(track: Track, stream: str, muxer: str) -> list[str]:
     return arguments if stream.startswith("v") else [*arguments, f"-disposition:{stream}", flags]
 
 
-def _covers(covers: Sequence[Extra], folder: Path, first_input: int, muxer: str) -> tuple[list[str], list[str]]:
+def _covers(covers: Sequence[Extra], folder: Path, first_input: int) -> tuple[list[str], list[str]]:
+    """Inputs and outputs of cover pictures, as streams of an MP4 file."""
     inputs: list[str] = []
     outputs: list[str] = []
     for number, cover in enumerate(covers):
         path = folder / f"{number}{cover.name}"
-        _write(path, cover.data)
-        if muxer == MUXERS[".mkv"]:
-            outputs += _attached(cover, path, number)
-            continue
+        path.write_bytes(cover.data)
         stream = f"v:{number + 1}"
         inputs += [*_FENCE, "-f", "image2", "-pattern_type", "none", "-i", file_url(path)]
         outputs += ["-map", f"{first_input + number}:v", f"-c:{stream}", "copy"]
@@ -169,25 +168,11 @@ def _covers(covers: Sequence[Extra], folder: Path, first_input: int, muxer: str)
     return inputs, outputs
 
 
-def _fonts(plan: OutputPlan, folder: Path, muxer: str) -> list[str]:
-    """Fonts that styled subtitles ask for; only Matroska holds them."""
-    if muxer != MUXERS[".mkv"]:
-        return []
-    arguments, before = [], len(plan.contents.covers)
-    for number, font in enumerate(plan.contents.fonts):
-        path = folder / f"font{number}"
-        _write(path, font.data)
-        arguments += _attached(font, path, before + number)
+def _attached(extras: Sequence[Extra], folder: Path) -> list[str]:
+    """Cover pictures, and fonts that styled subtitles ask for, as only Matroska holds them."""
+    arguments = []
+    for number, extra in enumerate(extras):
+        path, tag = folder / f"attached{number}", f"-metadata:s:t:{number}"
+        path.write_bytes(extra.data)
+        arguments += ["-attach", file_url(path), tag, f"mimetype={extra.mime_type}", tag, f"filename={extra.name}"]
     return arguments
-
-
-def _attached(extra: Extra, path: Path, number: int) -> list[str]:
-    said = [f"mimetype={extra.mime_type}", f"filename={extra.name}"]
-    return ["-attach", file_url(path), *(part for one in said for part in (f"-metadata:s:t:{number}", one))]
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise CutError(f"{path.parent}: cannot be written ({error.strerror}); free some space") from error

@@ -42,10 +42,6 @@ class H264Splice(Splice):
         """Whether it holds an IDR picture."""
         return bool(packet.is_keyframe) and self.nal.begins_afresh(packet)
 
-    def is_leading(self, _: Any) -> bool:
-        """No picture that is shown before an IDR picture follows it in decode order."""
-        return False
-
     def encoder(self, reorder: int) -> list[str]:
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones.
 

@@ -10,7 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from highlightr.core.device import core_count
-from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
 from highlightr.media._cut.output_plan import OutputPlan
@@ -34,7 +33,9 @@ def batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator
 
 def take_input(source: Source, take: Take) -> list[str]:
     """The file, the time that is sought in it or the bytes that are read of it."""
-    reach, decoding = take.reach, ["-format_whitelist", DEMUXERS, "-threads", str(_decoder_threads())]
+    reach = take.reach
+    # A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it.
+    decoding = ["-format_whitelist", DEMUXERS, "-threads", str(max(1, core_count() // 4))]
     if reach.part is not None:
         fenced = [*decoding, "-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.part.format]
         return [*fenced, "-i", range_url(source.path, reach.part.span)]
@@ -48,17 +49,9 @@ def concat_input(folder: Path, parts: Sequence[tuple[Path, Fraction]]) -> list[s
     """Files of one folder, where ffmpeg has to run, read one after the other, each for so many seconds.
 
     Raises:
-        CutError: the list of them cannot be written.
+        OSError: the list of them cannot be written.
     """
     listing = folder / "parts.txt"
     lines = [f"file {part.name}\nduration {decimal(seconds)}" for part, seconds in parts]
-    try:
-        listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
-    except OSError as error:
-        raise CutError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
+    listing.write_text("\n".join(["ffconcat version 1.0", *lines, ""]), encoding="utf-8")
     return ["-protocol_whitelist", "file", "-f", "concat", "-i", f"file:{listing.name}"]
-
-
-def _decoder_threads() -> int:
-    """A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it."""
-    return max(1, core_count() // 4)

@@ -18,7 +18,6 @@ from highlightr.media._container.layouts import written_channels
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder
-from highlightr.media._cut.fades import Fade
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
 from highlightr.media._cut.sound import SoundTrack, plan_sound
@@ -44,18 +43,8 @@ class OutputPlan:
     notes: tuple[str, ...] = ()
     burned: Subtitles | None = None
     """Drawn into the picture, on the time line of the source."""
-    fades: Mapping[Take, Fade] = field(default_factory=dict)
-    """Of each piece, where there are any."""
     encoder: Encoder = field(default_factory=Encoder)
     """Of the picture."""
-
-    def fade_of(self, take: Take) -> Fade:
-        """How a piece fades."""
-        return self.fades.get(take, Fade())
-
-    def shapes_of(self, take: Take) -> tuple[Shape, ...]:
-        """The shapes within a piece."""
-        return self.shapes.get(take, ())
 
     def track(self, index: int) -> Track:
         """What is said of a stream of the source."""
@@ -114,7 +103,7 @@ def plan_copied(source: Source, contents: Contents) -> OutputPlan:
 def _shape_notes(source: Source, shapes: Iterable[Sequence[Shape]]) -> list[str]:
     video = source.video
     first = (video.width, video.height, video.sample_aspect_ratio)
-    others = {shape.looks for piece in shapes for shape in piece} - {first}
+    others = {shape.size for piece in shapes for shape in piece} - {first}
     if not others:
         return []
     sizes = ", ".join(f"{width} x {height}{_pixel(aspect)}" for width, height, aspect in sorted(others))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from highlightr.core.types import Source
+from highlightr.media._cut.fades import fade_filters
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import canvas
@@ -23,16 +24,16 @@ def middles(takes: Sequence[Take]) -> list[int]:
 
 
 def picture_graph(
-    source: Source, plan: OutputPlan, takes: Sequence[Take], began: Fraction, stills: Stills | None, burn: str = ""
+    source: Source, plan: OutputPlan, takes: Sequence[Take], stills: Stills | None, burn: str = ""
 ) -> str:
     """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
 
     Args:
         takes: the pieces of the run, each an input of its own.
-        began: where the run begins in the output.
         burn: the filter that draws subtitles, with a leading comma.
     """
-    filters = [_picture_filter(source, plan, take, number, began) for number, take in enumerate(takes)]
+    began = takes[0].offset
+    filters = [_picture_filter(source, plan, take, number, take.offset - began) for number, take in enumerate(takes)]
     inputs = "".join(f"[v{k}]" for k in range(len(takes)))
     together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
     together += burn
@@ -43,24 +44,23 @@ def picture_graph(
     )
 
 
-def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, began: Fraction) -> str:
-    """Date the frames on the output's time line; the first is on screen from the piece's very start."""
-    lead, offset = ticks(take.raw_start), ticks(take.offset - began)
-    first = ticks(take.reach.clock + take.first_frame - GUARD_SECONDS)
+def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, start: Fraction) -> str:
+    """Date the frames on the run's time line, from `start` on; the first is on screen from the piece's very start."""
+    lead, offset = ticks(take.raw_start), ticks(start)
+    appeared = take.frames[0] if take.frames else take.start
+    first = ticks(take.reach.clock + appeared - GUARD_SECONDS)
     end = ticks(take.reach.clock + take.stop - GUARD_SECONDS)
     whole = f"{plan.colour.deinterlace}," if plan.colour.deinterlace else ""
-    shapes = plan.shapes_of(take)
-    framed = f",{canvas(source.video, shapes, take.offset - began - take.start)}" if shapes else ""
-    looks = "".join([framed, _even(source), *(f",{each}" for each in plan.colour.filters)])
+    shapes = plan.shapes.get(take, ())
+    framed = f",{canvas(source.video, shapes, start - take.start)}" if shapes else ""
+    converted = "".join([framed, _even(source), *(f",{each}" for each in plan.colour.filters)])
     kept = f"{whole}settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
-    relative = f"if(eq(N,0),0,PTS-{lead})" if take.is_shown_at_once else f"PTS-{lead}"
+    relative = f"if(eq(N,0),0,PTS-{lead})" if take.frames and appeared <= take.start else f"PTS-{lead}"
     dated = f"setpts='{relative}+{offset}'"
     if take.smallest_step is not None:
         dated += f",setpts='if(eq(N,0),PTS,max(PTS,PREV_OUTPTS+{ticks(take.smallest_step / 2)}))'"
-    shown = take.offset - began
-    faded = plan.fade_of(take).picture(shown, shown + take.stop - take.start)
-    return f"{take.input(number, source.video.index)}{kept},{dated}{looks}{faded}[v{number}]"
+    return f"{take.input(number, source.video.index)}{kept},{dated}{converted}{fade_filters(take, start)}[v{number}]"
 
 
 def _even(source: Source) -> str:

@@ -10,9 +10,9 @@ import statistics
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
@@ -45,26 +45,26 @@ class Take:
     """When the frames appeared that are on screen during it; the first may have done so before its start."""
     is_careful: bool = False
     """Whether it is read and written in the safest way, because a faster one failed."""
+    piece: int = 0
+    """The number of the piece that it belongs to."""
+    fade_in_seconds: Fraction = Fraction(0)
+    """How long it rises out of black and silence; 0: it does not."""
+    fade_out_seconds: Fraction = Fraction(0)
+
+    @property
+    def seconds(self) -> Fraction:
+        """How long it lasts."""
+        return self.stop - self.start
 
     @property
     def output_stop(self) -> Fraction:
         """Where it ends in the output."""
-        return self.offset + self.stop - self.start
+        return self.offset + self.seconds
 
     @property
     def raw_start(self) -> Fraction:
         """Its start as ffmpeg dates it."""
         return self.reach.clock + self.start
-
-    @property
-    def first_frame(self) -> Fraction:
-        """When the first frame appeared; its start, where it has none."""
-        return self.frames[0] if self.frames else self.start
-
-    @property
-    def is_shown_at_once(self) -> bool:
-        """Whether a frame is on screen from its very start."""
-        return bool(self.frames) and self.frames[0] <= self.start
 
     @property
     def shown(self) -> list[Fraction]:
@@ -92,7 +92,7 @@ class Take:
     def middle(self) -> Fraction:
         """When the frame appears in the output that is on screen in its middle."""
         shown = self.shown or [self.offset]
-        return shown[max(0, bisect_right(shown, self.offset + (self.stop - self.start) / 2) - 1)]
+        return shown[max(0, bisect_right(shown, self.offset + self.seconds / 2) - 1)]
 
     def input(self, number: int, index: int) -> str:
         """What a filter graph calls a stream (by its index in the source) of the run's input of this number."""
@@ -108,13 +108,26 @@ class CutPlan:
     """One per span."""
     takes: tuple[Take, ...]
     """In the order of the output."""
-    main_takes: tuple[int | None, ...]
-    """For each piece, the number of its longest take; `None` for one that lies before the first picture."""
 
     @property
     def seconds(self) -> Fraction:
         """Length of the output."""
         return self.takes[-1].output_stop
+
+    @property
+    def main_takes(self) -> list[int | None]:
+        """For each piece, the number of its longest take; `None` for one that lies before the first picture."""
+        by_length = sorted(enumerate(self.takes), key=lambda each: -each[1].seconds)
+        return [
+            next((number for number, take in by_length if take.piece == piece), None)
+            for piece in range(len(self.pieces))
+        ]
+
+    @property
+    def num_frames(self) -> list[int]:
+        """How many frames each piece has."""
+        own = [[len(take.frames) for take in self.takes if take.piece == piece] for piece in range(len(self.pieces))]
+        return list(map(sum, own))
 
     @property
     def shown(self) -> list[Fraction]:
@@ -123,29 +136,30 @@ class CutPlan:
 
 
 def plan_encode(
-    container: InputContainer, source: Source, spans: Sequence[tuple[float, float]], caution: int = 0
+    container: InputContainer, source: Source, spans: Sequence[tuple[float, float]], *, careful: bool = False
 ) -> CutPlan:
-    """Move each boundary to a frame, and find all frames between; the `caution` fastest ways to them are left out.
+    """Move each boundary to a frame, and find all frames between.
+
+    Args:
+        careful: reach them in the safest way, which reads from the beginning, and not in the fastest.
 
     Raises:
         CutError: no span has a picture.
     """
     times = frame_times(container, source)
-    pieces, main_takes = [], []
+    pieces: list[Piece] = []
     takes: list[Take] = []
     offset = Fraction(0)
     for wanted_start, wanted_stop in spans:
         start, stop = _snapped(times, Fraction(wanted_start), Fraction(wanted_stop), Fraction(source.duration_seconds))
-        some = list(_takes(times, start, stop, offset, caution)) if start < stop else []
-        longest = max(range(len(some)), key=lambda number: some[number].stop - some[number].start, default=None)
-        main_takes.append(None if longest is None else len(takes) + longest)
+        some = list(_takes(times, start, stop, offset, careful)) if start < stop else []
+        takes += [replace(take, piece=len(pieces)) for take in some]
         pieces.append(Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset)))
-        takes += some
         # Not `stop - start`: the source's length is rounded, and its last recording may end a little before.
         offset = some[-1].output_stop if some else offset
     if not any(take.frames for take in takes):
         raise CutError(f"{source.path}: has no picture in any chosen span, only sound; choose others with --range")
-    return CutPlan(tuple(pieces), tuple(takes), tuple(main_takes))
+    return CutPlan(tuple(pieces), tuple(takes))
 
 
 def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:
@@ -181,10 +195,11 @@ def _snap(frames: Sequence[Fraction], time: Fraction, end: Fraction) -> Fraction
     return time if is_inside else nearer
 
 
-def _takes(times: FrameTimes, start: Fraction, stop: Fraction, offset: Fraction, caution: int) -> Iterator[Take]:
+def _takes(times: FrameTimes, start: Fraction, stop: Fraction, offset: Fraction, careful: bool) -> Iterator[Take]:
     """One take for each recording that the piece touches."""
     for first, last in times.recordings(start, stop):
         begin, end = max(start, first), min(stop, last)
         frames = tuple(time for time in times.around(begin, end) if first <= time < end)
-        ways = islice(times.reach(frames[0] if frames else begin), caution + 1)
-        yield Take(deque(ways, maxlen=1)[0], begin, end, offset + begin - start, frames, caution > 0)
+        ways = times.reach(frames[0] if frames else begin)
+        reach = deque(ways, maxlen=1)[0] if careful else next(ways)
+        yield Take(reach, begin, end, offset + begin - start, frames, careful)

@@ -32,6 +32,11 @@ class Piece:
         return self.stop_seconds - self.start_seconds
 
     @property
+    def span(self) -> tuple[float, float, float]:
+        """Start and stop in the source, and start in the output, as `Subtitles.cut` takes them."""
+        return self.start_seconds, self.stop_seconds, self.output_start_seconds
+
+    @property
     def start_moved_seconds(self) -> float:
         """How much later than wanted it begins; negative if earlier."""
         return self.start_seconds - self.wanted_start_seconds

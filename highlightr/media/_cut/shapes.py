@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source, VideoStream
-from highlightr.media._container.limits import WIDEST_PIXEL
+from highlightr.media._container.limits import believable_aspect
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.reach import packets_until, reached
 from highlightr.media._decode.decoders import decoded_alone
@@ -42,8 +42,8 @@ class Shape:
     """Pixel format, range and matrix."""
 
     @property
-    def looks(self) -> tuple[int, int, Fraction]:
-        """Size and aspect."""
+    def size(self) -> tuple[int, int, Fraction]:
+        """Width, height and aspect."""
         return self.width, self.height, self.aspect
 
 
@@ -64,7 +64,7 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
             if all(headers.is_unchanged(packet) for _, packet in keyframes):
                 continue
             shapes = tuple(_changes(keyframes, aspect))
-        if any(shape.looks != first or shape.samples != shapes[0].samples for shape in shapes):
+        if any(shape.size != first or shape.samples != shapes[0].samples for shape in shapes):
             found[take] = shapes
     return found
 
@@ -104,7 +104,7 @@ def _fitted(shape: Shape, width: int, height: int, aspect: Fraction, *, turned: 
 def _conditions(shapes: Sequence[Shape], shift: Fraction, *, turned: bool) -> list[str]:
     """When each shape holds: for pictures of its size, or (the filters do not see aspects) from its time on."""
     sizes = {(shape.width, shape.height) for shape in shapes}
-    if len(sizes) < len({shape.looks for shape in shapes}):
+    if len(sizes) < len({shape.size for shape in shapes}):
         return [f"gte(t,{float(shape.start + shift) - 0.0005:.6f})" for shape in shapes]
     return [
         f"eq(iw,{shape.height if turned else shape.width})*eq(ih,{shape.width if turned else shape.height})"
@@ -157,12 +157,9 @@ def _changes(keyframes: Sequence[tuple[Fraction, av.Packet[Any]]], aspect: Fract
         if frame is None:
             continue
         samples = (frame.format.name, int(frame.color_range), int(frame.colorspace))
-        shape = Shape(shown, frame.width, frame.height, aspect or _believable(decoder.sample_aspect_ratio), samples)
-        if last is None or (shape.looks, samples) != (last.looks, last.samples):
+        shape = Shape(
+            shown, frame.width, frame.height, aspect or believable_aspect(decoder.sample_aspect_ratio), samples
+        )
+        if last is None or (shape.size, samples) != (last.size, last.samples):
             last = shape
             yield shape
-
-
-def _believable(ratio: Fraction | None) -> Fraction:
-    ratio = Fraction(ratio or 1)
-    return ratio if 1 / Fraction(WIDEST_PIXEL) <= ratio <= WIDEST_PIXEL else Fraction(1)

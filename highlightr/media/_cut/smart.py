@@ -26,7 +26,7 @@ from highlightr.media._cut.inputs import batches, concat_input, take_input
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import picture_graph
 from highlightr.media._cut.plan import CutPlan, Take
-from highlightr.media._cut.sound import sound_graph
+from highlightr.media._cut.sound import sound_arguments
 from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, copyable
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
@@ -108,7 +108,7 @@ def _encode_arguments(source: Source, plan: OutputPlan, run: Sequence[Take], cod
     for take in run:
         # A rotation stays what the container says of all pictures.
         arguments += ["-noautorotate", *take_input(source, take)]
-    arguments += ["-filter_complex", picture_graph(source, plan, run, began, None), "-map", "[v]"]
+    arguments += ["-filter_complex", picture_graph(source, plan, run, None), "-map", "[v]"]
     keyframes = [take.shown[0] - began - GUARD_SECONDS for take in run]
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, keyframes)), *coded]
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-map_chapters", "-1"]
@@ -203,7 +203,9 @@ def _copied(
         shown, packet = next(read, (None, None))
         if packet is None or shown != time:
             raise NotSmartError("it does not read the same twice")
-        yield splice.copied(bytes(packet) if number else splice.beginning(packet)), packet.is_keyframe
+        # The first one takes nothing from before it.
+        link = None if number else splice.nal.broken_link(packet)
+        yield splice.copied(link or bytes(packet)), packet.is_keyframe
 
 
 def _description(parts: Sequence[Path]) -> bytes:
@@ -225,8 +227,7 @@ def _sounds(source: Source, plan: OutputPlan, cut: CutPlan, folder: Path) -> lis
     for number, run in enumerate(batches(source, plan, cut.takes)):
         began, part = run[0].offset, folder / f"sound{number:05d}.mov"
         arguments = ["-copyts", *(word for take in run for word in take_input(source, take))]
-        arguments += ["-filter_complex", sound_graph(plan.sound, run, began, plan.fades)]
-        arguments += [word for track in range(len(plan.sound)) for word in ("-map", f"[a{track}]")]
+        arguments += sound_arguments(plan.sound, run)
         run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
         parts.append((part, run[-1].output_stop - began))
     return concat_input(folder, parts)

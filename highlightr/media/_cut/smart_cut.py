@@ -5,17 +5,15 @@ In: a probed source and spans. Out: a file that is as an exact cut would be, or 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from highlightr.core.progress import Advance
 from highlightr.core.types import Source
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.h264 import H264Splice
 from highlightr.media._cut.hevc import HevcSplice
+from highlightr.media._cut.job import CutJob
 from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import CutPlan
@@ -23,30 +21,25 @@ from highlightr.media._cut.result import CutResult, Method, Piece
 from highlightr.media._cut.smart import write_stretches
 from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, plan_stretches
-from highlightr.media._cut.verified import CutChoices, expected, planned_cut
+from highlightr.media._cut.verified import expected, planned_cut
 from highlightr.media.verify import check_video
 
 _SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}
 """Codec to what splices it."""
 
 
-def write_smart(
-    source: Source,
-    spans: Sequence[tuple[float, float]],
-    output: Path,
-    choices: CutChoices,
-    progress: Advance | None,
-) -> CutResult:
+def write_smart(job: CutJob) -> CutResult:
     """Copy what can be, encode the rest, and make sure that the file holds all of it.
 
     Raises:
         NotSmartError: this source or these choices ask for pictures that are all encoded anew, or a check failed.
         CutError: ffmpeg failed, or no span has a picture.
     """
+    source, output = job.source, job.output
     if source.video.codec not in _SPLICES:
         raise NotSmartError(f"only H.264 and HEVC are, not {source.video.codec}")
-    cut, plan, _, notes = planned_cut(source, spans, choices, 0, None)
-    if choices.fade or plan.burned is not None:
+    cut, plan, notes = planned_cut(job)
+    if job.fade or plan.burned is not None:
         raise NotSmartError("its pictures are to fade, or to be drawn on")
     _check(source, cut, plan)
     with reading(source.path) as container:
@@ -54,7 +47,7 @@ def write_smart(
         stretches = plan_stretches(container, source, cut, splice)
     if not any(stretch.is_copied for stretch in stretches):
         raise NotSmartError("no chosen span holds a keyframe with enough pictures behind it")
-    write_stretches(source, plan, cut, stretches, splice, output, progress)
+    write_stretches(source, plan, cut, stretches, splice, output, job.progress)
     starts = [float(stretch.take.offset) for stretch in stretches]
     verdict = check_video(output, replace(expected(cut, plan), starts=starts))
     if not verdict.is_as_planned:
@@ -84,9 +77,8 @@ def _check(source: Source, cut: CutPlan, plan: OutputPlan) -> None:
 
 def _counted(pieces: Sequence[Piece], stretches: Sequence[Stretch]) -> Iterator[Piece]:
     """The pieces, with how many pictures of each were written in which way."""
-    begins = [piece.output_start_seconds for piece in pieces]
     for number, piece in enumerate(pieces):
-        own = [one for one in stretches if bisect_right(begins, float(one.take.offset)) == number + 1]
+        own = [one for one in stretches if one.take.piece == number]
         copied = sum(len(stretch.order) for stretch in own if stretch.is_copied)
         total = sum(len(stretch.take.frames) for stretch in own)
         method: Method = "encoded" if not copied else "smart" if copied < total else "copied"

@@ -1,18 +1,17 @@
 """The filters of the sound: cut to the sample, gaps filled with silence, faded at both ends of a piece.
 
-In: pieces as planned, and the tracks to write. Out: the text of a filter graph for one ffmpeg run. No error adds up
-from piece to piece.
+In: pieces as planned, and the tracks to write. Out: a filter graph for one ffmpeg run. No error adds up from piece to
+piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from highlightr.core.types import AudioStream, Source
-from highlightr.media._container.layouts import Channels, written_channels
-from highlightr.media._cut.fades import Fade
+from highlightr.media._container.layouts import CHANNELS, written_channels
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 
@@ -20,7 +19,6 @@ FADE_SECONDS = Fraction(1, 100)
 """Fade of the sound at both ends of a piece: without it a join may click."""
 
 _LARGEST_SAMPLE_RATE = 48_000
-_CHANNELS = {"mono": 1, "stereo": 2, "3.0": 3, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class SoundTrack:
     @property
     def channels(self) -> int:
         """How many it has."""
-        return _CHANNELS[self.layout]
+        return CHANNELS[self.layout]
 
 
 def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
@@ -50,21 +48,20 @@ def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
     return (SoundTrack(source.audio_tracks, widest.layout, max(track.sample_rate for track in tracks)),)
 
 
-def sound_graph(
-    tracks: Sequence[SoundTrack], takes: Sequence[Take], began: Fraction, fades: Mapping[Take, Fade]
-) -> str:
-    """All pieces of a run, one after the other: track k as ``[ak]``; `began` is where the run begins in the output."""
-    return ";".join(_track_graph(track, f"a{number}", takes, began, fades) for number, track in enumerate(tracks))
+def sound_arguments(tracks: Sequence[SoundTrack], takes: Sequence[Take]) -> list[str]:
+    """A filter graph of all pieces of a run, one after the other, and what comes out of it; nothing without tracks."""
+    if not tracks:
+        return []
+    graph = ";".join(_track_graph(track, f"a{number}", takes) for number, track in enumerate(tracks))
+    return ["-filter_complex", graph, *(word for number in range(len(tracks)) for word in ("-map", f"[a{number}]"))]
 
 
-def _track_graph(
-    track: SoundTrack, name: str, takes: Sequence[Take], began: Fraction, fades: Mapping[Take, Fade]
-) -> str:
+def _track_graph(track: SoundTrack, name: str, takes: Sequence[Take]) -> str:
     parts = []
     for which, audio in enumerate(track.inputs):
         label = f"{name}i{which}"
         parts += [
-            _piece(track, audio, take, number, f"{label}p", began, fades.get(take, Fade()))
+            _piece(track, audio, take, number, f"{label}p", take.offset - takes[0].offset)
             for number, take in enumerate(takes)
         ]
         pieces = "".join(f"[{label}p{k}]" for k in range(len(takes)))
@@ -77,20 +74,17 @@ def _track_graph(
     return ";".join(parts)
 
 
-def _piece(
-    track: SoundTrack, audio: AudioStream, take: Take, number: int, label: str, began: Fraction, fade: Fade
-) -> str:
+def _piece(track: SoundTrack, audio: AudioStream, take: Take, number: int, label: str, offset: Fraction) -> str:
     """Cut the sound to the sample, fill what is missing with silence, fade both ends."""
     rate, layout = track.sample_rate, track.layout
-    channels: Channels = written_channels(audio)
+    channels = written_channels(audio)
     placed = f"{channels.filter}," if channels.filter else ""
-    offset = take.offset - began
-    count = max(1, round((offset + take.stop - take.start) * rate) - round(offset * rate))
+    count = max(1, round((offset + take.seconds) * rate) - round(offset * rate))
     lead = round(GUARD_SECONDS * rate)
     first = take.raw_start - GUARD_SECONDS
-    end = first + take.stop - take.start + 2 * GUARD_SECONDS
+    end = first + take.seconds + 2 * GUARD_SECONDS
     rising, falling = (
-        min(round(max(FADE_SECONDS, each) * rate), count // 2) for each in (fade.begin_seconds, fade.end_seconds)
+        min(round(max(FADE_SECONDS, each) * rate), count // 2) for each in (take.fade_in_seconds, take.fade_out_seconds)
     )
     faded = f",afade=t=in:ss=0:ns={rising},afade=t=out:ss={count - falling}:ns={falling}" if rising else ""
     return (

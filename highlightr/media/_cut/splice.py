@@ -53,9 +53,9 @@ class Splice(ABC):
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds a picture from which on nothing refers to anything before it."""
 
-    @abstractmethod
-    def is_leading(self, packet: Any) -> bool:
+    def is_leading(self, _: Any) -> bool:
         """Whether its picture is shown before the keyframe that it follows in decode order, and no other needs it."""
+        return False
 
     def check_pictures(self, *, of_known_profile: bool, profiles: str) -> None:
         """Refuse what is not proven to splice.
@@ -81,10 +81,6 @@ class Splice(ABC):
         Raises:
             NotSmartError: the encoder's pictures are not like the source's.
         """
-
-    def beginning(self, packet: Any) -> bytes:
-        """The first packet of a copy, so that it takes nothing from before it; for `copied`."""
-        return self.nal.broken_link(packet) or bytes(packet)
 
     def copied(self, packet: bytes) -> bytes:
         """A packet of the source as it stands in the output, without parameter sets.

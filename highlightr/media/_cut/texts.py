@@ -60,8 +60,7 @@ def burning(plan: OutputPlan, pieces: Sequence[Piece], span: tuple[float, float]
     """Write what is drawn during a span of the output, and return the filter that draws it, with a leading comma."""
     if plan.burned is None:
         return ""
-    spans = [(piece.start_seconds, piece.stop_seconds, piece.output_start_seconds) for piece in pieces]
-    plan.burned.cut(spans).cut([(*span, 0.0)]).save(path)
+    plan.burned.cut([piece.span for piece in pieces]).cut([(*span, 0.0)]).save(path)
     return f",subtitles=filename={_escaped(str(path))}"
 
 
