@@ -19,6 +19,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
+from highlightr.export.leftovers import Written, read_written
 from highlightr.media.video_files import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
@@ -123,17 +124,23 @@ def _at(
 def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[InputVideo]:
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
-    count = 0
+    found, clips = list[Path](), set[tuple[str, str]]()
     for folder_name, folders, files in os.walk(folder, onerror=_say_unreadable):
         here = Path(folder_name)
         folders[:] = sorted(n for n in folders if not n.startswith(".") and not _is_output(here / n, output))
         names = set(files)
         for name in sorted(files):
             usual = not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
-            if (usual if pattern is None else fnmatch(name, pattern)) and not _is_summary(name, names):
-                count += 1
-                yield InputVideo(str(here / name), (here / name).relative_to(folder).as_posix())
-    if not count and not absent_ok:
+            if not (usual if pattern is None else fnmatch(name, pattern)):
+                continue
+            made = read_written(here / f"{Path(name).stem}.json") if f"{Path(name).stem}.json" in names else None
+            clips |= _clips(made)
+            if not _is_summary(name, names, made):
+                found.append(here / name)
+    videos = [path for path in found if (path.parent.name, path.name) not in clips]
+    for path in videos:
+        yield InputVideo(str(path), path.relative_to(folder).as_posix())
+    if not videos and not absent_ok:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")
 
@@ -144,10 +151,19 @@ def _is_output(folder: Path, output: Path) -> bool:
     return folder.resolve() == output.resolve() or os.path.isdir(folder / STATE_FOLDER / "done")  # noqa: PTH112
 
 
-def _is_summary(name: str, beside: Collection[str]) -> bool:
+def _is_summary(name: str, beside: Collection[str], made: Written | None) -> bool:
     """Whether a file is what highlightr made of another: its receipt lies beside it."""
     stem = Path(name).stem
-    return stem.endswith(".summary") and f"{stem}.json" in beside
+    usual = stem.endswith(".summary") and f"{stem}.json" in beside
+    return usual or (made is not None and Path(made.outputs.get("video", "")).name == name)
+
+
+def _clips(made: Written | None) -> set[tuple[str, str]]:
+    """The names of a summary's clips, each with that of their folder."""
+    if made is None:
+        return set()
+    folder = Path(made.outputs.get("clips", "")).name
+    return {(folder, each.name) for each in made.files if each.output == "clips"}
 
 
 def _say_unreadable(error: OSError) -> None:

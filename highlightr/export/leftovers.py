@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -36,9 +37,10 @@ class WrittenFile(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class _Former(msgspec.Struct):
-    """What matters here of the receipt that is replaced."""
+class Written(msgspec.Struct):
+    """What a receipt says of the files of its summary."""
 
+    schema_version: Literal[2]
     outputs: dict[str, str] = {}
     files: list[WrittenFile] = []
 
@@ -70,7 +72,7 @@ def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
 
 def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Leftovers:
     """Look for what an earlier summary left; `folders` are those that are about to be filled, by output."""
-    former, own, notes = _former(outputs.receipt), list[tuple[Path, str]](), list[str]()
+    former, own, notes = read_written(outputs.receipt), list[tuple[Path, str]](), list[str]()
     if former is not None:
         strange = _sort_beside(outputs, former, own)
         if strange:
@@ -89,7 +91,7 @@ def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Le
     return Leftovers(tuple(own), tuple(notes))
 
 
-def _sort_beside(outputs: Outputs, former: _Former, own: list[tuple[Path, str]]) -> list[str]:
+def _sort_beside(outputs: Outputs, former: Written, own: list[tuple[Path, str]]) -> list[str]:
     """Add highlightr's own to `own`; the names of the others."""
     listed, strange = {each.output: each.sha256 for each in former.files}, []
     for output, suffix in BESIDE.items():
@@ -103,7 +105,7 @@ def _sort_beside(outputs: Outputs, former: _Former, own: list[tuple[Path, str]])
     return strange
 
 
-def _former_places(outputs: Outputs, former: _Former, folders: Mapping[str, SegmentFolder]) -> Iterator[str]:
+def _former_places(outputs: Outputs, former: Written, folders: Mapping[str, SegmentFolder]) -> Iterator[str]:
     """Where files of the summary that is replaced lie that are out of reach."""
     for suffix in MUXERS:
         path = outputs.video.with_suffix(suffix)
@@ -117,12 +119,12 @@ def _former_places(outputs: Outputs, former: _Former, folders: Mapping[str, Segm
             yield f"The {output} in {printable(folder)} are of the summary that was replaced."
 
 
-def _former(receipt: Path) -> _Former | None:
+def read_written(receipt: Path) -> Written | None:
     """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
     if not receipt.exists():
         return None
     try:
-        return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=_Former)
+        return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
     except (ConfigError, msgspec.DecodeError, RecursionError):
         return None
 

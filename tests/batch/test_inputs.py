@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import unicodedata
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_what_highlightr_made_is_left_out(tmp_path: Path) -> None:
     folder = tree(tmp_path / "in", "a.mp4", "film.summary.mp4", *made)
     assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", "film.summary.mp4"]
     assert names(find_videos([str(folder)], tmp_path / "out", pattern="*.mp4")) == ["a.mp4", "film.summary.mp4"]
+
+
+def test_a_summary_of_any_name_and_its_clips_are_not_taken_for_videos(tmp_path: Path) -> None:
+    clip = "01 0-05 Dog.mp4"
+    folder = tree(tmp_path / "in", "a.mp4", "best.mp4", f"a.clips/{clip}", "a.clips/01 0-05 Mine.mp4", f"b/{clip}")
+    for name in ("best.json", "a.json"):  # The second is a's own, by another program.
+        files = [{"output": "clips", "name": clip, "sha256": "0"}]
+        receipt = {"schema_version": 2, "outputs": {"video": "x/best.mp4", "clips": "in/a.clips"}, "files": files}
+        (folder / name).write_text(json.dumps(receipt if name == "best.json" else {"outputs": {"video": "a.mp4"}}))
+    assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", "a.clips/01 0-05 Mine.mp4", f"b/{clip}"]
+    assert names(find_videos([str(folder / "best.mp4")], tmp_path / "out")) == ["best.mp4"]
 
 
 def test_what_may_be_there_later_may_be_absent_now(tmp_path: Path) -> None:
