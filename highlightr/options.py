@@ -99,6 +99,9 @@ class SummarizeOptions:
             known_formats = ", ".join(get_args(TimelineFormat))
             raise ConfigError(f"export knows no format {unknown[0]!r}; there are {known_formats}")
         check_switches(self, "overwrite")
+        selection: object = self.selection
+        if not isinstance(selection, SelectionOptions):
+            raise ConfigError(f"selection must be SelectionOptions, got {selection!r}")
         if self.transcribe is not None:
             check_speech_model(self.transcribe)
         track = self.audio_track

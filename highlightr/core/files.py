@@ -246,6 +246,14 @@ def move(source: Path, target: Path) -> None:
         raise _unwritable(target, error) from error
 
 
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether both are there and one; either may be what can be no path."""
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
 def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
     """Make sure, before any work, that a file can be written.
 
@@ -253,7 +261,7 @@ def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
         OutputError: it is the `source` video itself (also through a link), exists and may not be replaced, is a
             directory, a device or a pipe, or its folder is missing or cannot be written.
     """
-    if path.exists() and source.exists() and path.samefile(source):
+    if is_same_file(path, source):
         raise OutputError(f"{path}: this is the source video itself; choose another output")
     if path.is_dir():
         raise OutputError(f"{path}: a directory; name a file")

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import printable, read_limited
+from highlightr.core.files import is_same_file, printable, read_limited
 from highlightr.core.hashing import file_sha256
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.outputs import Outputs
@@ -96,7 +96,7 @@ def _sort_beside(outputs: Outputs, former: Written, own: list[tuple[Path, str]])
     listed, strange = {each.output: each.sha256 for each in former.files}, []
     for output, suffix in BESIDE.items():
         path = outputs.video.with_suffix(suffix)
-        if path in outputs.files or not path.exists() or any(map(path.samefile, outputs.inputs)):
+        if path in outputs.files or not path.exists() or any(is_same_file(path, each) for each in outputs.inputs):
             continue
         if output in listed and _holds(path, listed[output]):
             own.append((path, listed[output]))
@@ -114,8 +114,8 @@ def _former_places(outputs: Outputs, former: Written, folders: Mapping[str, Segm
     for output in ("clips", "thumbnails"):
         names = [each.name for each in former.files if each.output == output and is_segment_name(each.name)]
         folder = Path(former.outputs.get(output, ""))
-        elsewhere = output not in folders or not _is_same(folder, folders[output].folder)
-        if elsewhere and any(_is_same(folder / name, folder / name) for name in names):
+        elsewhere = output not in folders or not is_same_file(folder, folders[output].folder)
+        if elsewhere and any(is_same_file(folder / name, folder / name) for name in names):
             yield f"The {output} in {printable(folder)} are of the summary that was replaced."
 
 
@@ -127,14 +127,6 @@ def read_written(receipt: Path) -> Written | None:
         return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
     except (ConfigError, msgspec.DecodeError, RecursionError):
         return None
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    """Whether both are there and one; a receipt may name what can be no path."""
-    try:
-        return path.samefile(other)
-    except (OSError, ValueError):
-        return False
 
 
 def _visible_files(folder: Path) -> list[Path]:

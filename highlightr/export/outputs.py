@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import check_folder_output, check_output, move, staging_folder
+from highlightr.core.files import check_folder_output, check_output, is_same_file, move, staging_folder
 from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
@@ -78,7 +78,7 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
 def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
     for path in outputs.files:
         check_output(path, source.path, overwrite=overwrite)
-        if path.exists() and any(map(path.samefile, outputs.inputs)):
+        if any(is_same_file(path, each) for each in outputs.inputs):
             raise OutputError(f"{path}: this is the transcript that was given; choose another output")
 
 

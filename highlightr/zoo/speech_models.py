@@ -64,6 +64,9 @@ def check_speech_model(name: str) -> None:
     Raises:
         ConfigError: no such model, a folder that holds none, or faster-whisper is not installed.
     """
+    given: object = name
+    if not isinstance(given, str):
+        raise ConfigError(f"transcribe must be the name of a model, got {name!r}")
     need("--transcribe", "faster_whisper")
     folder = Path(name)
     if folder.is_dir():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from highlightr import Highlighter
-from highlightr.core.errors import OutputError
+from highlightr.core.errors import MediaError, OutputError
 from highlightr.core.types import Summary
 from highlightr.export.recut import cut_again
 from highlightr.options import SummarizeOptions
@@ -132,6 +132,12 @@ def test_the_transcript_is_never_replaced(folder: Path) -> None:
         summarized(folder, "0-1", transcript=folder / "s.srt")
     assert (folder / "s.srt").stat().st_size == before
     assert names(folder) == {"s.srt"}
+
+
+def test_a_transcript_that_is_not_there_is_told_in_one_line(folder: Path) -> None:
+    summarized(folder, "0-1", clips=True)
+    with pytest.raises(MediaError, match=r"gone\.srt"):
+        summarized(folder, "3-4", transcript=folder / "gone.srt")
 
 
 def test_cutting_again_leaves_the_edit_and_tells_what_is_of_before(folder: Path) -> None:
