@@ -276,7 +276,7 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], str]] = {
 def test_what_is_not_proven_is_refused_and_left_to_exact(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "highlightr")
+    caplog.set_level("DEBUG", "highlightr")
     arguments, reason = REFUSED[name]
     source = probe(source_of(name, arguments, tmp_path))
     with pytest.raises(CutError, match=f"cannot be cut smart: .*{reason}.*; use --cut exact"):
