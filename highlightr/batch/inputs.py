@@ -20,7 +20,7 @@ from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
 from highlightr.export.leftovers import Written, read_written
-from highlightr.media.video_files import VIDEO_SUFFIXES
+from highlightr.media.suffixes import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.device import check_precision
 from highlightr.core.errors import FAILURE
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
-from highlightr.media.video_files import videos_in
+from highlightr.media.suffixes import videos_in
 
 RANDOM_SEED = 0
 

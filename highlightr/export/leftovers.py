@@ -22,7 +22,7 @@ from highlightr.export.outputs import Outputs
 from highlightr.export.receipt_reader import LARGEST_BYTES
 from highlightr.export.segment_files import SegmentFolder, is_segment_name
 from highlightr.export.timelines.write import FORMATS
-from highlightr.media.outputs import MUXERS
+from highlightr.media.suffixes import MUXERS
 
 BESIDE: Mapping[str, str] = {**{name: form.suffix for name, form in FORMATS.items()}, **CAPTION_SUFFIXES}
 """What may lie beside a summary under its name, by its name as an output."""

@@ -2,7 +2,6 @@
 
 from highlightr.media._decode.frame_converter import shown_size
 from highlightr.media.decode import decode
-from highlightr.media.outputs import check_suffix
 from highlightr.media.probe import probe
 from highlightr.media.sampling import (
     AudioBlock,
@@ -14,6 +13,7 @@ from highlightr.media.sampling import (
     Thumbnail,
     ThumbnailRequest,
 )
+from highlightr.media.suffixes import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = [

@@ -24,7 +24,7 @@ from highlightr.media._cut.splice import NotSmartError
 from highlightr.media._cut.texts import Texts
 from highlightr.media._cut.verified import write_copied, write_encoded
 from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice
-from highlightr.media.outputs import check_suffix
+from highlightr.media.suffixes import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = ["CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]

@@ -21,8 +21,8 @@ from highlightr.media._container.contents import Track, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media.subtitles import Cue, read_subtitles
+from highlightr.media.suffixes import VIDEO_SUFFIXES
 from highlightr.media.utterances import cues, utterances
-from highlightr.media.video_files import VIDEO_SUFFIXES
 from highlightr.media.whisper_json import read_whisper_json
 
 _logger = logging.getLogger(__name__)

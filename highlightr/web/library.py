@@ -18,8 +18,8 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.files import printable
+from highlightr.media.suffixes import VIDEO_SUFFIXES
 from highlightr.media.transcript import sidecars
-from highlightr.media.video_files import VIDEO_SUFFIXES
 
 STATE_SUFFIX = ".studio.json"
 """Of the studio's own file, after the video's whole name, so that two videos of one stem keep apart."""

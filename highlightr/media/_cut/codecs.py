@@ -15,7 +15,7 @@ from highlightr.media._cut.colour import ColourPlan
 from highlightr.media._cut.encoders import Encoder, encoder_arguments
 from highlightr.media._cut.sound import SoundTrack
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
-from highlightr.media.outputs import MUXERS, check_suffix
+from highlightr.media.suffixes import MUXERS, check_suffix
 
 PRESET = "superfast"
 CRF = "20"

@@ -24,7 +24,7 @@ from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_format
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.media.outputs import check_suffix
+from highlightr.media.suffixes import check_suffix
 
 if TYPE_CHECKING:
     import av

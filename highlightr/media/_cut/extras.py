@@ -21,7 +21,7 @@ from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
-from highlightr.media.outputs import MUXERS, check_suffix
+from highlightr.media.suffixes import MUXERS, check_suffix
 
 _DISPOSITIONS = frozenset(
     {"default", "dub", "original", "comment", "lyrics", "karaoke", "forced", "hearing_impaired", "visual_impaired"}

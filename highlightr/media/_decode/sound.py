@@ -7,16 +7,20 @@ bounded: a track that lies far behind the others in the file is silent where it 
 from __future__ import annotations
 
 import logging
+import subprocess
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from highlightr.core.types import Source
+from highlightr.core.types import AudioStream, Source
 from highlightr.media._container.description import is_plain
+from highlightr.media._container.layouts import mono_filter
+from highlightr.media._container.opening import DEMUXERS, file_url
 from highlightr.media._decode.audio import MonoTrack
-from highlightr.media._decode.piped_sound import PipedSound
+from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ _LARGEST_LAG_SECONDS = 30.0
 
 _PIPED_SECONDS = 1.0
 """What is read from a pipe at once."""
+
+_SAMPLE_BYTES = 4
 
 Blocks = Iterator[tuple[str, AudioBlock]]
 
@@ -139,3 +145,48 @@ class _Sum:
         if count > 0:
             yield AudioBlock(self._begin, np.clip(self._samples[:count], -1.0, 1.0))
             self._begin, self._samples = until, self._samples[count:].copy()
+
+
+class PipedSound:
+    """A track with an unusual channel layout, with which PyAV would end the whole process: ffmpeg decodes it to a pipe.
+
+    Mono samples come from time zero on, as they are wanted; if the program crashes, the sound ends there. Close it.
+    """
+
+    def __init__(self, source: Source, audio: AudioStream) -> None:
+        self._rate = audio.sample_rate
+        self._position = 0
+        self._process = subprocess.Popen(
+            [ffmpeg_path(), *_piped(source, audio)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def close(self) -> None:
+        """End the program."""
+        self._process.kill()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process.wait()
+
+    def read_until(self, seconds: float) -> npt.NDArray[np.float32]:
+        """(n,) float32 mono at the track's own rate: what follows, up to a time; less at the end of the sound."""
+        wanted = max(0, round(seconds * self._rate) - self._position) * _SAMPLE_BYTES
+        assert self._process.stdout is not None
+        data = self._process.stdout.read(wanted) if wanted else b""
+        samples = np.frombuffer(data, np.float32, count=len(data) // _SAMPLE_BYTES)
+        self._position += len(samples)
+        return samples
+
+    def has_failed(self) -> bool:
+        """After the last sample: whether the program ended with an error, or by one."""
+        return self._process.wait() != 0
+
+
+def _piped(source: Source, audio: AudioStream) -> list[str]:
+    reading = ["-nostdin", "-loglevel", "error", "-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
+    # Gaps are filled and the first sample put in its place here: what comes out of a pipe has no timestamps.
+    filters = f"{mono_filter(audio)},aresample={audio.sample_rate}:async=1:min_hard_comp=0.01:first_pts=0"
+    chosen = ["-map", f"0:{audio.index}", "-af", filters, "-t", f"{source.duration_seconds:.6f}"]
+    return [*reading, "-i", file_url(source.path), *chosen, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]

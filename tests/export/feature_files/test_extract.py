@@ -15,7 +15,7 @@ from highlightr.core.types import FloatArray
 from highlightr.datasets.arrays import locate
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
 from highlightr.export.feature_files.layouts import FORMATS, data_path
-from highlightr.media.video_files import videos_in
+from highlightr.media.suffixes import videos_in
 
 from .conftest import write_video
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are taken for videos: by the suffix of their names."""
+"""Which files are taken for videos, and which containers are written: by the suffix of their names."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ VIDEO_SUFFIXES = (
 )
 """What is taken from a folder; a file that is named is tried whatever its suffix."""
 
+MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""File name suffix to ffmpeg's name of the container that is written."""
+
 
 def videos_in(place: Path) -> tuple[Path, ...]:
     """The video that `place` is, or those in the folder that it is, sorted by name; folders inside are not entered.
@@ -38,3 +41,19 @@ def videos_in(place: Path) -> tuple[Path, ...]:
     if not found:
         raise ConfigError(f"no videos in {place}; their names end with {', '.join(VIDEO_SUFFIXES)}")
     return tuple(found)
+
+
+def check_suffix(path: Path) -> str:
+    """The container for a video of this name.
+
+    Raises:
+        ConfigError: a folder, or a suffix that is not written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder; name the video in it, such as {path / 'summary.mp4'}")
+    try:
+        return MUXERS[path.suffix.lower()]
+    except KeyError:
+        known = ", ".join(MUXERS)
+        named = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise ConfigError(f"{path}: cannot write a video with {named}; use {known}") from None
