@@ -7,7 +7,7 @@ copied; the sound as in an exact cut. In: the plan of an exact cut. Out: the sam
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import islice, pairwise
@@ -41,59 +41,117 @@ _SAME_SECONDS = Fraction(2, 1000)
 """Matroska rounds to a millisecond."""
 
 
-def write_stretches(
-    source: Source,
-    plan: OutputPlan,
-    cut: CutPlan,
-    stretches: Sequence[Stretch],
-    splice: Splice,
-    output: Path,
-    progress: Advance | None,
-) -> None:
-    """Encode what has to be, put all pictures one after the other, and add the sound and what comes along.
+@dataclass(frozen=True)
+class SmartWriter:
+    """Encodes what has to be, puts all pictures one after the other, and adds the sound and what comes along."""
 
-    Raises:
-        NotSmartError: the source, or what the encoder makes of it, is not as planned.
-        CutError: ffmpeg failed, or there is no room.
-    """
-    with extras_folder(output) as folder:
-        encoded = _encode(source, plan, stretches, splice, folder, progress)
-        pictures = folder / "pictures.mp4"
-        _write_pictures(source, list(_ordered(stretches, encoded)), encoded, splice, cut.seconds, pictures)
-        sounds = _sounds(source, plan, cut, folder)
-        extras = make_extras(source, plan, cut.pieces, output, folder, 1 + bool(sounds))
-        arguments = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds, *extras.inputs]
-        mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else [])]
-        mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
-        mapped += last_durations(max(cut.shown), float(cut.seconds))
-        codecs = [*sound_codec(plan.sound), *extras.outputs]
-        run_ffmpeg([*arguments, *mapped, *codecs, *container(output)], folder=folder)
-        if progress is not None:
-            progress(float(cut.seconds), float(cut.seconds))
+    source: Source
+    plan: OutputPlan
+    cut: CutPlan
+    stretches: Sequence[Stretch]
+    splice: Splice
 
+    def write(self, output: Path, progress: Advance | None) -> None:
+        """Write the file.
 
-def _encode(
-    source: Source,
-    plan: OutputPlan,
-    stretches: Sequence[Stretch],
-    splice: Splice,
-    folder: Path,
-    progress: Advance | None,
-) -> list[Path]:
-    """Files that hold the pictures which are encoded anew, in order; all that follows takes little time."""
-    takes = [stretch.take for stretch in stretches if not stretch.is_copied]
-    total, seconds = sum(len(take.frames) for take in takes), float(stretches[-1].take.output_stop)
-    coded = splice.encoder(max(stretch.reorder for stretch in stretches))
-    labelled = replace(plan, colour=ColourPlan(filters=tuple(splice.pictures.filters())))
-    parts: list[Path] = []
-    done = 0
-    for run in batches(source, plan, takes):
-        # The lengths of MP4, counted in decode times, would hide the last picture where some are out of order.
-        parts.append(folder / f"part{len(parts):05d}.mkv")
-        arguments = [*_encode_arguments(source, labelled, run, coded), *container(parts[-1])]
-        run_ffmpeg(arguments, progress=progress and partial(_tell, progress, seconds, total, done))
-        done += sum(len(take.frames) for take in run)
-    return parts
+        Raises:
+            NotSmartError: the source, or what the encoder makes of it, is not as planned.
+            CutError: ffmpeg failed, or there is no room.
+        """
+        source, plan, seconds = self.source, self.plan, float(self.cut.seconds)
+        with extras_folder(output) as folder:
+            encoded = self._encode(folder, progress)
+            pictures = folder / "pictures.mp4"
+            replace(self, stretches=list(_ordered(self.stretches, encoded)))._write_pictures(encoded, pictures)
+            sounds = self._sounds(folder)
+            extras = make_extras(source, plan, self.cut.pieces, output, folder, 1 + bool(sounds))
+            arguments = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds, *extras.inputs]
+            mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else [])]
+            mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
+            mapped += last_durations(max(self.cut.shown), seconds)
+            codecs = [*sound_codec(plan.sound), *extras.outputs]
+            run_ffmpeg([*arguments, *mapped, *codecs, *container(output)], folder=folder)
+            if progress is not None:
+                progress(seconds, seconds)
+
+    @property
+    def _reorder(self) -> int:
+        return max(stretch.reorder for stretch in self.stretches)
+
+    def _encode(self, folder: Path, progress: Advance | None) -> list[Path]:
+        """Files that hold the pictures which are encoded anew, in order; all that follows takes little time."""
+        takes = [stretch.take for stretch in self.stretches if not stretch.is_copied]
+        total, seconds = sum(len(take.frames) for take in takes), float(self.cut.seconds)
+        coded = self.splice.encoder(self._reorder)
+        labelled = replace(self.plan, colour=ColourPlan(filters=tuple(self.splice.pictures.filters())))
+        parts: list[Path] = []
+        done = 0
+        for run in batches(self.source, self.plan, takes):
+            # The lengths of MP4, counted in decode times, would hide the last picture where some are out of order.
+            parts.append(folder / f"part{len(parts):05d}.mkv")
+            arguments = [*_encode_arguments(self.source, labelled, run, coded), *container(parts[-1])]
+            run_ffmpeg(arguments, progress=progress and partial(_tell, progress, seconds, total, done))
+            done += sum(len(take.frames) for take in run)
+        return parts
+
+    def _write_pictures(self, parts: Sequence[Path], path: Path) -> None:
+        """All pictures in one file, dated as in the output."""
+        import av
+
+        shown = [round(time / _TIME_BASE) for stretch in self.stretches for time in stretch.shown]
+        decoded = decode_times(shown)
+        # The lengths of MP4 are counted in decode times: the first waits as long as the last one was.
+        decoded = decode_times(shown, shown[-1] - decoded[-1])
+        ends = dict(pairwise([*sorted(shown), round(self.cut.seconds / _TIME_BASE)]))
+        with reading(self.source.path) as container:
+            try:
+                with av.open(file_url(path), "w", format="mp4", options={"strict": "unofficial"}) as writing:
+                    stream: Any = container.streams[self.source.video.index]
+                    outlet: Any = writing.add_stream_from_template(stream, opaque=True)
+                    outlet.codec_context.extradata = self.splice.description(_description(parts), self._reorder)
+                    outlet.time_base = _TIME_BASE
+                    packets = self._packets(container, parts)
+                    for (data, is_keyframe), pts, dts in zip(packets, shown, decoded, strict=True):
+                        packet: av.Packet[Any] = av.Packet(data)
+                        packet.stream, packet.time_base, packet.is_keyframe = outlet, _TIME_BASE, is_keyframe
+                        packet.pts, packet.dts, packet.duration = pts, dts, ends[pts] - pts
+                        writing.mux(packet)
+            except av.FFmpegError as error:
+                raise CutError(f"{path.parent}: cannot be written ({error.strerror}); free some space") from error
+
+    def _packets(self, container: InputContainer, parts: Sequence[Path]) -> Iterator[tuple[bytes, bool]]:
+        """Every picture of the output, and whether it is a keyframe."""
+        encoded = _encoded(parts)
+        for stretch in self.stretches:
+            if stretch.is_copied:
+                yield from self._copied(container, stretch)
+                continue
+            for packet in islice(encoded, len(stretch.order)):
+                yield self.splice.encoded(packet), packet.is_keyframe
+
+    def _copied(self, container: InputContainer, stretch: Stretch) -> Iterator[tuple[bytes, bool]]:
+        wanted = [stretch.take.frames[place] for place in stretch.order]
+        read = copyable(container, self.source, stretch.take, self.splice)
+        for number, time in enumerate(wanted):
+            shown, packet = next(read, (None, None))
+            if packet is None or shown != time:
+                raise NotSmartError("it does not read the same twice")
+            # The first one takes nothing from before it.
+            link = None if number else self.splice.nal.broken_link(packet)
+            yield self.splice.copied(link or bytes(packet)), packet.is_keyframe
+
+    def _sounds(self, folder: Path) -> list[str]:
+        """The sound of all pieces, an input of ffmpeg; PCM, because AAC gains its encoder's padding at every join."""
+        if not self.plan.sound:
+            return []
+        parts = []
+        for number, run in enumerate(batches(self.source, self.plan, self.cut.takes)):
+            began, part = run[0].offset, folder / f"sound{number:05d}.mov"
+            arguments = ["-copyts", *(word for take in run for word in take_input(self.source, take))]
+            arguments += sound_arguments(self.plan.sound, run)
+            run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
+            parts.append((part, run[-1].output_stop - began))
+        return concat_input(folder, parts)
 
 
 def _tell(progress: Advance, seconds: float, total: int, done: int, frame: int) -> None:
@@ -112,57 +170,6 @@ def _encode_arguments(source: Source, plan: OutputPlan, run: Sequence[Take], cod
     keyframes = [take.shown[0] - began - GUARD_SECONDS for take in run]
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, keyframes)), *coded]
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-map_chapters", "-1"]
-
-
-def _write_pictures(
-    source: Source,
-    stretches: Sequence[Stretch],
-    parts: Sequence[Path],
-    splice: Splice,
-    seconds: Fraction,
-    path: Path,
-) -> None:
-    """All pictures in one file, dated as in the output, which has so many seconds."""
-    import av
-
-    shown = [round(time / _TIME_BASE) for stretch in stretches for time in stretch.shown]
-    decoded = decode_times(shown)
-    # The lengths of MP4 are counted in decode times: the first waits as long as the last one was.
-    decoded = decode_times(shown, shown[-1] - decoded[-1])
-    ends = dict(pairwise([*sorted(shown), round(seconds / _TIME_BASE)]))
-    reorder = max(stretch.reorder for stretch in stretches)
-    with reading(source.path) as container:
-        try:
-            with av.open(file_url(path), "w", format="mp4", options={"strict": "unofficial"}) as writing:
-                stream: Any = container.streams[source.video.index]
-                outlet: Any = writing.add_stream_from_template(stream, opaque=True)
-                outlet.codec_context.extradata = splice.description(_description(parts), reorder)
-                outlet.time_base = _TIME_BASE
-                packets = _packets(container, source, stretches, parts, splice)
-                for (data, is_keyframe), pts, dts in zip(packets, shown, decoded, strict=True):
-                    packet: av.Packet[Any] = av.Packet(data)
-                    packet.stream, packet.time_base, packet.is_keyframe = outlet, _TIME_BASE, is_keyframe
-                    packet.pts, packet.dts, packet.duration = pts, dts, ends[pts] - pts
-                    writing.mux(packet)
-        except av.FFmpegError as error:
-            raise CutError(f"{path.parent}: cannot be written ({error.strerror}); free some space") from error
-
-
-def _packets(
-    container: InputContainer,
-    source: Source,
-    stretches: Sequence[Stretch],
-    parts: Sequence[Path],
-    splice: Splice,
-) -> Iterator[tuple[bytes, bool]]:
-    """Every picture of the output, and whether it is a keyframe."""
-    encoded = _encoded(parts)
-    for stretch in stretches:
-        if stretch.is_copied:
-            yield from _copied(container, source, stretch, splice)
-            continue
-        for packet in islice(encoded, len(stretch.order)):
-            yield splice.encoded(packet), packet.is_keyframe
 
 
 def _ordered(stretches: Sequence[Stretch], parts: Sequence[Path]) -> Iterator[Stretch]:
@@ -194,20 +201,6 @@ def _encoded(parts: Sequence[Path]) -> Iterator[av.Packet[Any]]:
             yield from (packet for packet in container.demux(container.streams.video[0]) if packet.size)
 
 
-def _copied(
-    container: InputContainer, source: Source, stretch: Stretch, splice: Splice
-) -> Iterator[tuple[bytes, bool]]:
-    wanted = [stretch.take.frames[place] for place in stretch.order]
-    read = copyable(container, source, stretch.take, splice)
-    for number, time in enumerate(wanted):
-        shown, packet = next(read, (None, None))
-        if packet is None or shown != time:
-            raise NotSmartError("it does not read the same twice")
-        # The first one takes nothing from before it.
-        link = None if number else splice.nal.broken_link(packet)
-        yield splice.copied(link or bytes(packet)), packet.is_keyframe
-
-
 def _description(parts: Sequence[Path]) -> bytes:
     """The header of what was encoded; empty where nothing was."""
     headers = set()
@@ -217,17 +210,3 @@ def _description(parts: Sequence[Path]) -> bytes:
     if len(headers) > 1:
         raise NotSmartError("what the encoder writes differs")
     return headers.pop() if headers else b""
-
-
-def _sounds(source: Source, plan: OutputPlan, cut: CutPlan, folder: Path) -> list[str]:
-    """The sound of all pieces, as an input of ffmpeg; PCM, because AAC gains its encoder's padding at every join."""
-    if not plan.sound:
-        return []
-    parts = []
-    for number, run in enumerate(batches(source, plan, cut.takes)):
-        began, part = run[0].offset, folder / f"sound{number:05d}.mov"
-        arguments = ["-copyts", *(word for take in run for word in take_input(source, take))]
-        arguments += sound_arguments(plan.sound, run)
-        run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
-        parts.append((part, run[-1].output_stop - began))
-    return concat_input(folder, parts)

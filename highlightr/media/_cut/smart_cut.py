@@ -18,7 +18,7 @@ from highlightr.media._cut.kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import CutPlan
 from highlightr.media._cut.result import CutResult, Method, Piece
-from highlightr.media._cut.smart import write_stretches
+from highlightr.media._cut.smart import SmartWriter
 from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, plan_stretches
 from highlightr.media._cut.verified import expected, planned_cut
@@ -47,7 +47,7 @@ def write_smart(job: CutJob) -> CutResult:
         stretches = plan_stretches(container, source, cut, splice)
     if not any(stretch.is_copied for stretch in stretches):
         raise NotSmartError("no chosen span holds a keyframe with enough pictures behind it")
-    write_stretches(source, plan, cut, stretches, splice, output, job.progress)
+    SmartWriter(source, plan, cut, stretches, splice).write(output, job.progress)
     starts = [float(stretch.take.offset) for stretch in stretches]
     verdict = check_video(output, replace(expected(cut, plan), starts=starts))
     if not verdict.is_as_planned:
