@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.names import is_inside
-from highlightr.core.config import read_json
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.config import read_json_or_none
+from highlightr.core.errors import OutputError
 from highlightr.core.files import file_lock, make_folder, remove_abandoned, write_whole
 from highlightr.export.timelines.write import FORMATS
 
@@ -98,10 +98,7 @@ class OutputDir:
 
     def known_folders(self) -> dict[str, str]:
         """Video to folder, as earlier runs gave them out; empty where nothing can be read."""
-        try:
-            found = read_json(self._state / "folders.json", dict[str, str])
-        except (OSError, ConfigError):
-            return {}
+        found = read_json_or_none(self._state / "folders.json", dict[str, str]) or {}
         return {video: folder for video, folder in found.items() if is_inside(folder)}
 
     def remember_folders(self, jobs: Iterable[Job]) -> None:
@@ -193,10 +190,7 @@ class OutputDir:
 
     def record(self, job_id: str) -> JobRecord | None:
         """What is remembered of a finished job; `None` if nothing is, or nothing that can be understood."""
-        try:
-            return read_json(self._done(job_id), JobRecord)
-        except (OSError, ConfigError):
-            return None
+        return read_json_or_none(self._done(job_id), JobRecord)
 
     def poster(self, record: JobRecord) -> str:
         """Where the picture of a record lies, for the index page; it is written there if need be.
@@ -263,12 +257,10 @@ class OutputDir:
 
     def _read_mark(self, began: Path) -> _Mark | None:
         """A mark, if its folder is the one that its own name was made from."""
-        try:
-            mark = read_json(began, _Mark)
-        except (OSError, ConfigError):
+        mark = read_json_or_none(began, _Mark)
+        if mark is None or not all(is_inside(each) for each in (mark.folder, mark.video_folder or mark.folder)):
             return None
-        inside = is_inside(mark.folder) and (not mark.video_folder or is_inside(mark.video_folder))
-        return mark if inside and Job("", None, mark.folder).id == began.name else None
+        return mark if Job("", None, mark.folder).id == began.name else None
 
     def _began(self, job_id: str) -> Path:
         return self._state / "began" / job_id

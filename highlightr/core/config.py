@@ -94,6 +94,14 @@ def read_json(path: Path, kind: type[Made]) -> Made:
     return from_plain(kind, values, str(path))
 
 
+def read_json_or_none(path: Path, kind: type[Made]) -> Made | None:
+    """As `read_json`; `None` where there is no such file, or nothing in it that can be understood."""
+    try:
+        return read_json(path, kind)
+    except (OSError, ConfigError):
+        return None
+
+
 def _finite(text: str) -> float:
     """A number; ``1e400`` and ``NaN`` are none that another program could read."""
     number = float(text)

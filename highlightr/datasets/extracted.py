@@ -18,7 +18,7 @@ from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Source, locate
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import DatasetBuilder
-from highlightr.datasets.json_lines import read_json
+from highlightr.datasets.json_lines import read_json_value
 from highlightr.datasets.plain import PlainItem, plain
 
 PLAIN = Layout(annotations=".", streams={"clip": "features/clip_features/{video}.npz"})
@@ -103,7 +103,7 @@ def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
     path = source.path.with_name(f"{source.path.name}.json")
     if not path.exists():
         raise ConfigError(f"{path}: no such file; set data.layout.clip_seconds for other features")
-    found = read_json(path, _LARGEST_METADATA_BYTES)
+    found = read_json_value(path, _LARGEST_METADATA_BYTES)
     try:
         return TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
     except (ValueError, KeyError, TypeError) as error:

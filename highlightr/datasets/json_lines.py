@@ -98,7 +98,7 @@ def numbers(value: object, what: str, ndim: int) -> npt.NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def read_json(path: Path, largest_bytes: int) -> Any:
+def read_json_value(path: Path, largest_bytes: int) -> Any:
     """Plain types from a file that is one JSON value.
 
     Raises:

@@ -20,7 +20,7 @@ from highlightr.datasets.arrays import MEMBERS
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.hdf5 import member, open_hdf5, read_array
-from highlightr.datasets.json_lines import read_json
+from highlightr.datasets.json_lines import read_json_value
 
 SPLITS = ("train", "val", "test")
 
@@ -99,7 +99,7 @@ def _keys(root: Path, layout: Layout) -> list[str]:
     if layout.split not in SPLITS or layout.split_file is None:
         raise ConfigError(f"Mr.HiSum needs a split file and a split of {', '.join(SPLITS)}, got {layout.split!r}")
     path = root / layout.split_file
-    found = read_json(path, LARGEST_SPLIT_BYTES)
+    found = read_json_value(path, LARGEST_SPLIT_BYTES)
     keys = found.get(f"{layout.split}_keys") if isinstance(found, dict) else None
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ConfigError(f"{path}: {layout.split}_keys must be a list of names")

@@ -18,7 +18,7 @@ from highlightr.datasets.base import Item
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.hdf5 import dataset_shape, member, open_hdf5, read_array
 from highlightr.datasets.items import UMT_CLIP_SECONDS, tvsum_item, youtube_item
-from highlightr.datasets.json_lines import numbers, read_json
+from highlightr.datasets.json_lines import numbers, read_json_value
 
 LARGEST_LABEL_BYTES = 16 * 2**20
 
@@ -118,7 +118,7 @@ def add_match_labels(builder: DatasetBuilder) -> None:
 
 def _match_item(folder: Path) -> Item:
     path = folder / "match_label.json"
-    value = read_json(path, LARGEST_LABEL_BYTES)
+    value = read_json_value(path, LARGEST_LABEL_BYTES)
     if not isinstance(value, list) or len(value) != 2:
         raise ConfigError(f"{path}: must hold two lists, the clips and their labels")
     clips, labels = numbers(value[0], f"{path}: clips", 2), numbers(value[1], f"{path}: labels", 1)

@@ -16,7 +16,7 @@ from highlightr.core.files import read_limited
 from highlightr.datasets.base import Item, Problem
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.items import tvsum_item, youtube_item
-from highlightr.datasets.json_lines import numbers, read_json
+from highlightr.datasets.json_lines import numbers, read_json_value
 
 OWN_SPLITS = "splits.json"
 UMT_SPLITS = "static.py"
@@ -135,7 +135,7 @@ def _field(record: Any, name: str, where: str) -> Any:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    value = read_json(path, _LARGEST_BYTES)
+    value = read_json_value(path, _LARGEST_BYTES)
     if not isinstance(value, dict) or not value:
         raise ConfigError(f"{path}: must be a JSON object with an entry per video or domain")
     return value

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from highlightr.core.config import read_json
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.config import read_json_or_none
+from highlightr.core.errors import WeightsError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.records import write_json
 from highlightr.zoo.transport import Changed, TryAgain, open_url
@@ -113,14 +113,11 @@ def _attempt(
 
 def _held(url: str, part: Path) -> tuple[int, _Version | None]:
     """Bytes that may be continued, and the version that they belong to; (0, None) to start over."""
-    try:
-        known = read_json(_beside(part), _Version)
-        offset = part.stat().st_size
-    except (OSError, ConfigError):
+    known = read_json_or_none(_beside(part), _Version)
+    if known is None or known.url != url or not known.validator or not part.exists():
         return 0, None
-    if known.url != url or not known.validator or offset > (known.total_bytes or offset):
-        return 0, None
-    return offset, known
+    offset = part.stat().st_size
+    return (offset, known) if offset <= (known.total_bytes or offset) else (0, None)
 
 
 def _answer(url: str, response: http.client.HTTPResponse, offset: int, known: _Version | None) -> tuple[int, _Version]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.config import read_json
+from highlightr.core.config import read_json, read_json_or_none
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.files import file_lock, home_folder, write_whole
 
@@ -83,10 +83,7 @@ def pin(name: str, value: Pin) -> None:
 
 def read_install_record(name: str) -> InstallRecord | None:
     """The receipt of stored weights; `None` if there is none or it cannot be understood, which means: pull again."""
-    try:
-        return read_json(weights_folder(name) / "receipt.json", InstallRecord)
-    except (OSError, ConfigError):
-        return None
+    return read_json_or_none(weights_folder(name) / "receipt.json", InstallRecord)
 
 
 def write_install_record(receipt: InstallRecord) -> None:

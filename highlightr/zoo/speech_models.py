@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.config import read_json
+from highlightr.core.config import read_json_or_none
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.extras import need
 from highlightr.core.files import home_folder, make_folder, move, staging_folder
@@ -90,20 +90,11 @@ def speech_model(name: str) -> SpeechModel:
         return SpeechModel(folder.absolute().name, folder, "the user's own", file_sha256(folder / "model.bin"))
     folder = home_folder() / "speech" / name
     with lock(f"speech-{name}"):
-        record = _read(folder)
-        if record is None:
-            record = _fetch(name, folder)
+        record = read_json_or_none(folder / _RECORD, _Fetched) or _fetch(name, folder)
         for file, sha256 in record.sha256.items():
             if not (folder / file).is_file() or file_sha256(folder / file) != sha256:
                 raise WeightsError(f"{folder / file} is damaged; remove {folder} and it is fetched again")
     return SpeechModel(name, folder, f"https://huggingface.co/{record.repository}", record.sha256["model.bin"])
-
-
-def _read(folder: Path) -> _Fetched | None:
-    try:
-        return read_json(folder / _RECORD, _Fetched)
-    except (OSError, ConfigError):
-        return None
 
 
 def _fetch(name: str, folder: Path) -> _Fetched:

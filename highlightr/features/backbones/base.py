@@ -40,11 +40,6 @@ class Backbone(Extractor):
         super().__init__(**common)
         self._source = NetworkSource(self.name, self._device, self._weights, random_seed, precision)
 
-    @property
-    def random_weights(self) -> bool:
-        """Whether it runs on random weights."""
-        return self._source.random
-
     def compile(self) -> None:
         """Have torch compile the networks: the first batches take a minute longer, later ones are faster on a GPU."""
         self._source.compile()
