@@ -17,10 +17,10 @@ import numpy.typing as npt
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.backbones.kinetics import R3D34Kinetics700
 from highlightr.features.backbones.pictures import Colour
+from highlightr.features.backbones.windows import WindowProtocol
 from highlightr.features.base import Extracted, Extraction, Extractor, expect
-from highlightr.features.clip_pooling import ClipBatches
 from highlightr.features.spectral import FrameCutter
-from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest, Item
 
 if TYPE_CHECKING:
     import torch
@@ -38,10 +38,6 @@ _LOG_OFFSET = 1e-8
 _REACH = 10
 """Outputs of the resampler that an end of its input can change: its filter reaches 19 samples each way, of three per
 output."""
-
-FIRST_FRAMES, PIXELS = 16, 112
-_FRAMES_PER_SECOND = 60.0
-"""Looked at so often, every frame of a video of up to 60 frames a second is seen."""
 
 
 class DAViHDMel(Extractor):
@@ -172,46 +168,9 @@ class R3D34DAViHD(R3D34Kinetics700):
 
     name: ClassVar[str] = "r3d34-davihd"
     streams: ClassVar[Mapping[str, int]] = {"r3d34_davihd": 512}
+    # Looked at so often, every frame of a video of up to 60 frames a second is seen.
+    protocol: ClassVar[WindowProtocol] = WindowProtocol(
+        frames_per_second=60, short_side=None, crop=112, span=16, frames=16, first_only=True, squeezed=True
+    )
     mean: ClassVar[Colour] = (0.43216 * 255, 0.394666 * 255, 0.37645 * 255)
     deviation: ClassVar[Colour] = (0.22803 * 255, 0.22145 * 255, 0.216989 * 255)
-    request = FrameRequest(_FRAMES_PER_SECOND)
-
-    def start(self, grid: TimeGrid) -> Extraction:
-        """Open the state for one video."""
-        return _FirstFrames(grid, ClipBatches(grid, self.streams, self._forward, batch=1))
-
-
-class _FirstFrames(Extraction):
-    def __init__(self, grid: TimeGrid, batches: ClipBatches) -> None:
-        self._grid, self._batches = grid, batches
-        self._frames: list[npt.NDArray[np.uint8]] = []
-        self._clip, self._last_seconds = 0, -1.0
-
-    def push(self, item: Item) -> None:
-        """Take the next frame, unless it is the one before once more or its clip has its sixteen."""
-        item = expect(item, Frame, "r3d34-davihd")
-        clip = int(self._grid.clip_index((item.index + 0.5) / _FRAMES_PER_SECOND))
-        if clip != self._clip:
-            self._close()
-            self._clip, self._last_seconds = clip, -1.0
-        if item.time_seconds == self._last_seconds or len(self._frames) == FIRST_FRAMES:
-            return
-        self._last_seconds = item.time_seconds
-        self._frames.append(squashed(item.image))
-
-    def finish(self) -> Extracted:
-        """Run the last clip; no stream if no frame came."""
-        self._close()
-        return Extracted(self._batches.finish())
-
-    def _close(self) -> None:
-        if self._frames:
-            frames, self._frames = self._frames + self._frames[-1:] * (FIRST_FRAMES - len(self._frames)), []
-            self._batches.add(self._clip, np.stack(frames))
-
-
-def squashed(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(height, width, 3) to (112, 112, 3), the aspect ignored."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((PIXELS, PIXELS), Image.Resampling.BILINEAR))

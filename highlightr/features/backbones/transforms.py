@@ -9,6 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 
+def squeezed_square(image: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.uint8]:
+    """The whole picture scaled (bilinear) to (pixels, pixels, 3), its aspect ignored."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((pixels, pixels), Image.Resampling.BILINEAR))
+
+
 def central_square(image: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.uint8]:
     """The (pixels, pixels, 3) square in the middle; half a pixel is rounded to even, as in torchvision.
 

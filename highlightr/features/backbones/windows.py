@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, BackboneOptions
-from highlightr.features.backbones.transforms import central_square
+from highlightr.features.backbones.transforms import central_square, squeezed_square
 from highlightr.features.base import Extracted, Extraction, expect
 from highlightr.features.clip_pooling import ClipBatches
 from highlightr.media.sampling import Frame, FrameRequest, Item
@@ -36,10 +36,10 @@ class WindowProtocol:
     """How a video network's input is cut from a video."""
 
     frames_per_second: float
-    short_side: int
-    """Frames are scaled to this before the square is cut out."""
+    short_side: int | None
+    """Frames are scaled to this before the square is cut out; `None`: they come as stored."""
     crop: int
-    """Side of the central square, pixels."""
+    """Side of the square, pixels."""
     span: int
     """Length of a window in frames at `frames_per_second`."""
     frames: int | None = None
@@ -48,6 +48,10 @@ class WindowProtocol:
     """A shorter window is filled with repeats of its last frame, because the network pools over time."""
     whole_frames: bool = False
     """Hand over frames uncropped, for a forward that crops later (optical flow)."""
+    squeezed: bool = False
+    """The whole frame is scaled to the square, its aspect ignored, in place of its centre."""
+    first_only: bool = False
+    """One window, of the clip's first frames: the source's own, each once."""
     span_rate: float | None = None
     """Windows are of the source's own frames, each once, and `span` counts frames at this rate: of a source with fps
     frames a second it is ``span * floor(fps) / span_rate`` of them. Then `frames_per_second` has only to be as high as
@@ -57,6 +61,17 @@ class WindowProtocol:
     def request(self) -> FrameRequest:
         """The frames it needs."""
         return FrameRequest(self.frames_per_second, self.short_side)
+
+    @property
+    def each_once(self) -> bool:
+        """Whether a frame that is shown for longer counts once."""
+        return self.first_only or self.span_rate is not None
+
+    def prepared(self, image: Pixels) -> Pixels:
+        """What is kept of a frame (height, width, 3)."""
+        if self.whole_frames:
+            return image
+        return squeezed_square(image, self.crop) if self.squeezed else central_square(image, self.crop)
 
 
 def window_indices(available: int, protocol: WindowProtocol, source_rate: float | None = None) -> npt.NDArray[np.int64]:
@@ -72,7 +87,7 @@ def window_indices(available: int, protocol: WindowProtocol, source_rate: float 
     span: float = protocol.span
     if protocol.span_rate and source_rate:
         span = max(1.0, protocol.span * math.floor(source_rate) / protocol.span_rate)
-    num_windows = math.ceil(available / span)
+    num_windows = 1 if protocol.first_only else math.ceil(available / span)
     starts = np.rint(np.linspace(0, max(0, available - span), num_windows)).astype(np.int64)
     if protocol.frames is None:
         steps = np.arange(max(min(available, protocol.span), protocol.least_frames))
@@ -140,11 +155,10 @@ class WindowExtraction(Extraction):
         if clip != self._clip:
             self._close()
             self._clip = clip
-        if self._protocol.span_rate and self._times and item.time_seconds == self._times[-1]:
+        if self._protocol.each_once and self._times and item.time_seconds == self._times[-1]:
             return  # The frame before, once more.
         self._times.append(item.time_seconds)
-        whole = self._protocol.whole_frames
-        self._frames.append(item.image if whole else central_square(item.image, self._protocol.crop))
+        self._frames.append(self._protocol.prepared(item.image))
 
     def finish(self) -> Extracted:
         """Run what is left; no streams if no frame came."""
