@@ -7,6 +7,7 @@ stay with formats that have them. Times are in seconds, spans half-open; files h
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,9 @@ def read_subtitles(path: Path) -> Subtitles:
 
     data = read_limited(path, LARGEST_BYTES, MediaError)
     try:
-        return Subtitles(pysubs2.SSAFile.from_string(_bounded(decoded(data, path), path)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of fields that it cannot read, for which it takes defaults.
+            return Subtitles(pysubs2.SSAFile.from_string(_bounded(decoded(data, path), path)))
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
 

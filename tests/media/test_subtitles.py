@@ -113,6 +113,17 @@ def test_what_is_no_subtitle_file(content: bytes, tmp_path: Path) -> None:
         assert "holds no subtitles that can be read" in str(error)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("fields", ["Layer, Start, End, Style, Text", "Layer, Start, End, MarginL, Text"])
+def test_what_a_library_doubts_is_not_printed(fields: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.ass"
+    head = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name\nStyle: odd\n\n[Events]\n"
+    path.write_text(f"{head}Format: {fields}\nDialogue: 0,0:00:01.00,0:00:03.00,odd,hello\n")
+    read_subtitles(path)
+    path.write_text(f"{head}Format: {fields}, MarginR\nDialogue: 0,0:00:01.00,0:00:03.00,odd,hello,x\n")
+    read_subtitles(path)
+
+
 def test_errors_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"none\.srt: cannot be read \(No such file"):
         read_subtitles(tmp_path / "none.srt")
