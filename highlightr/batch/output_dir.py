@@ -22,6 +22,7 @@ from highlightr.batch.names import is_inside
 from highlightr.core.config import read_json_or_none
 from highlightr.core.errors import OutputError
 from highlightr.core.files import file_lock, make_folder, remove_abandoned, write_whole
+from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS
 
 SUFFIXES = {
@@ -29,6 +30,7 @@ SUFFIXES = {
     "receipt": ".summary.json",
     "report": ".summary.html",
     **{name: f".summary{form.suffix}" for name, form in FORMATS.items()},
+    **{name: f".summary{suffix}" for name, suffix in CAPTION_SUFFIXES.items()},
 }
 """Of each output; before it stands the name of the video's folder."""
 

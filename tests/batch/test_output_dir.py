@@ -72,6 +72,15 @@ def test_a_second_beginning_replaces_the_first_record(output_dir: OutputDir) -> 
     assert record.key == "other"
 
 
+def test_what_is_said_is_an_output_like_others(output_dir: OutputDir) -> None:
+    folder = output_dir.folder(JOB)
+    with output_dir.claim(JOB), pytest.raises(KeyboardInterrupt), output_dir.at_work_on(JOB):
+        for suffix in (".srt", ".vtt", ".mp4"):
+            (folder / f"{folder.name}.summary{suffix}").write_text("half of a run")
+        raise KeyboardInterrupt
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_an_earlier_result_stays_until_it_is_replaced(replaced: bool, output_dir: OutputDir) -> None:
     with output_dir.at_work_on(JOB):
