@@ -88,6 +88,20 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_to_make_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match="out: not a directory; choose another folder"):
+        make_folder(tmp_path / "out")
+
+
+def test_a_folder_that_is_there_is_filled_from_inside(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    with whole_folder(tmp_path / "clips", overwrite=False) as filling:  # Around it may be another file system.
+        assert filling.is_relative_to(tmp_path / "clips")
+        (filling / "clip").touch()
+    assert names_in(tmp_path / "clips") == ["clip"]
+
+
 def test_text_and_bytes_are_written_one_after_the_other(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file"
     write_whole(path, "ä", b"\xff")
