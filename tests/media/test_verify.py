@@ -18,7 +18,7 @@ from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut import copy as copying
-from highlightr.media._cut import verified
+from highlightr.media._cut import exact_cut
 from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.verify import Planned, check_video
@@ -122,7 +122,7 @@ def test_ends_of_pieces_that_do_not_decode(number: int, tmp_path: Path) -> None:
 
 def _lying(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
     """The first runs of ffmpeg read something else than was planned."""
-    real, calls = verified.encode_pieces, list[int]()
+    real, calls = exact_cut.encode_pieces, list[int]()
 
     def encode(source: Any, plan: Any, takes: Sequence[Any], *rest: Any) -> Any:
         calls.append(len(takes))
@@ -131,7 +131,7 @@ def _lying(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
             plan = replace(plan, shapes={})
         return real(source, plan, takes, *rest)
 
-    monkeypatch.setattr(verified, "encode_pieces", encode)
+    monkeypatch.setattr(exact_cut, "encode_pieces", encode)
     return calls
 
 

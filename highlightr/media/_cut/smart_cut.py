@@ -11,17 +11,17 @@ from typing import Any
 
 from highlightr.core.types import Source
 from highlightr.media._container.opening import reading
+from highlightr.media._cut.exact_cut import expected, planned_cut
 from highlightr.media._cut.h264 import H264Splice
 from highlightr.media._cut.hevc import HevcSplice
 from highlightr.media._cut.job import CutJob
-from highlightr.media._cut.kept import not_kept
+from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import CutPlan
 from highlightr.media._cut.result import CutResult, Method, Piece
 from highlightr.media._cut.smart import SmartWriter
 from highlightr.media._cut.splice import NotSmartError, Splice
 from highlightr.media._cut.stretches import Stretch, plan_stretches
-from highlightr.media._cut.verified import expected, planned_cut
 from highlightr.media.verify import check_video
 
 _SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}

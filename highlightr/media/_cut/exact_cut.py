@@ -1,4 +1,4 @@
-"""Cutting by re-encoding, verified: what was written is compared with the plan, and written again by a safer way.
+"""An exact cut: every picture encoded, compared with the plan, and written again by a safer way where it differs.
 
 In: a probed source and spans. Out: a file that is as planned, or a `CutError`. Pictures that no way can decode are
 missing in it; then the one before stays on screen, and a note says so.
@@ -6,7 +6,6 @@ missing in it; then the one before stays on screen, and a note says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,23 +13,18 @@ from highlightr.core.errors import CutError
 from highlightr.core.types import Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
-from highlightr.media._cut.copy import SLACK, copy_pieces
-from highlightr.media._cut.copy_plan import plan_copy
 from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.encoders import SOFTWARE, find_encoder
 from highlightr.media._cut.fades import with_fades
-from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._cut.job import CutJob
-from highlightr.media._cut.kept import not_kept
-from highlightr.media._cut.output_plan import OutputPlan, plan_copied, plan_output, with_encoder
+from highlightr.media._cut.not_kept import not_kept
+from highlightr.media._cut.output_plan import OutputPlan, plan_output, with_encoder
 from highlightr.media._cut.plan import CutPlan, plan_encode
-from highlightr.media._cut.result import CutResult, Piece
+from highlightr.media._cut.result import CutResult
 from highlightr.media._cut.stills import plan_stills
 from highlightr.media._cut.texts import with_texts
 from highlightr.media._cut.time_notes import time_notes
 from highlightr.media.verify import Planned, Verdict, check_video
-
-_NOTICED_SECONDS = 0.05
 
 _MOST_MISSING = 0.5
 """Share of the planned pictures that may be missing."""
@@ -77,58 +71,6 @@ def _encoded(job: CutJob) -> CutResult:
     shown = () if stills is None else tuple(b"" if at is None else stills[at] for at in cut.main_takes)
     pieces = (replace(piece, encoded_pictures=count) for piece, count in zip(cut.pieces, cut.num_frames, strict=True))
     return CutResult(output, tuple(pieces), shown, notes)
-
-
-def write_copied(job: CutJob) -> CutResult:
-    """Copy the packets of the spans into a file and make sure that it holds them.
-
-    Raises:
-        CutError: the container cannot hold this codec, writing failed, or the file does not hold the pieces.
-    """
-    source, output = job.source, job.output
-    pieces = tuple(_counted_copies(source, plan_copy(source, job.spans)))
-    with reading(source.path) as container:
-        plan = with_texts(plan_copied(source, read_contents(container, source.video.index)), job.texts)
-    copy_pieces(source, plan, pieces, output, job.progress)
-    fault = check_video(output, _expected_copy(plan, pieces)).fault
-    if fault:
-        raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
-    notes = (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output))
-    return CutResult(output, pieces, notes=notes)
-
-
-def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """The pieces with their pictures, counted in the source by another reader than the one that copies."""
-    with reading(source.path) as container:
-        times = frame_times(container, source)
-        for piece in pieces:
-            start, stop = (Fraction(time) - SLACK for time in (piece.start_seconds, piece.stop_seconds))
-            yield replace(piece, copied_pictures=sum(start <= time < stop for time in times.around(start, stop)))
-
-
-def _expected_copy(plan: OutputPlan, pieces: Sequence[Piece]) -> Planned:
-    """What a copy should hold."""
-    num_pictures = sum(piece.copied_pictures for piece in pieces)
-    starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
-    seconds = sum(piece.seconds for piece in pieces)
-    return Planned(seconds, starts, len(plan.sound), num_pictures=num_pictures)
-
-
-def _moved(pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """How far the boundaries of copied pieces moved, where a viewer would notice."""
-    moved = [
-        f"{number}. begins {_shift(piece.start_moved_seconds)}, ends {_shift(piece.stop_moved_seconds)}"
-        for number, piece in enumerate(pieces, start=1)
-        if max(abs(piece.start_moved_seconds), abs(piece.stop_moved_seconds)) >= _NOTICED_SECONDS
-    ]
-    total = sum(piece.seconds for piece in pieces)
-    return (f"Copied at keyframes, {total:.1f} s in all: {'; '.join(moved)}.",) if moved else ()
-
-
-def _shift(seconds: float) -> str:
-    if abs(seconds) < _NOTICED_SECONDS:
-        return "as chosen"
-    return f"{abs(seconds):.1f} s {'later' if seconds > 0 else 'earlier'}"
 
 
 def planned_cut(job: CutJob, *, careful: bool = False) -> tuple[CutPlan, OutputPlan, tuple[str, ...]]:
