@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from highlightr.selection import SelectionOptions
 
 NEIGHBOUR_SECONDS = 0.5
 """A moment may hold so much of another part."""
+
+CHANCES = (0.0, 0.2, 0.34, 0.45, 0.6, 0.7, 0.8, 1.0)
+"""Edges of the spans of chances that are counted."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,16 @@ def curve(figures: Figures) -> list[dict[str, float]]:
     rates = (1, 2, 5, 8, 10, 15, 20, 30, 50)
     points = [(rate, np.percentile(there, rate)) for rate in rates]
     return [{"falsely": rate, "below": float(at), "absent": 100 * float((absent < at).mean())} for rate, at in points]
+
+
+def calibration(figures: Figures) -> list[dict[str, float]]:
+    """How many queries got a chance in each span, and how many of them are in their video."""
+    asked = [(chance, True) for _, chance in figures.there] + [(chance, False) for _, chance in figures.absent]
+    counted = []
+    for low, high in pairwise(CHANCES):
+        true = [is_there for chance, is_there in asked if low <= chance < high or chance == high == 1]
+        counted.append({"from": low, "to": high, "queries": len(true), "there": sum(true)})
+    return counted
 
 
 def print_table(rows: Mapping[str, Mapping[str, float]]) -> None:

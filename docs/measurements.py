@@ -186,6 +186,16 @@ def absent_rows(figures: Mapping[str, Any]) -> Rows:
     return rows
 
 
+def chances_rows(figures: Mapping[str, Any]) -> Rows:
+    """A row per span of chances, over all sets."""
+    rows = []
+    for spans in zip(*figures["chances"].values(), strict=True):
+        queries, there = (sum(span[name] for span in spans) for name in ("queries", "there"))
+        share = f"{100 * there / queries:.0f}" if queries else ""
+        rows.append([f"{spans[0]['from']:.2f} to {spans[0]['to']:.2f}", str(queries), share])
+    return rows
+
+
 EDIT_QUALITY = ("--data", "DATA", "--features", "FEATURES", "--half", "report")
 PICTURE_SETS = ("--sets", "mixed", "events2", "captioned", "short")
 
@@ -246,6 +256,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         ((*EDIT_QUALITY, *PICTURE_SETS),),
         ("falsely noted, %", "1", "2", "5", "8", "10", "15", "20", "30", "50"),
         absent_rows,
+    ),
+    "chances": Measurement(
+        "benchmarks.edit_quality",
+        ((*EDIT_QUALITY, *PICTURE_SETS),),
+        ("chance", "queries", "of them in the video, %"),
+        chances_rows,
     ),
     "said": Measurement(
         "benchmarks.edit_quality",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.edit_figures import Watched, covered, curve, edges_inside, is_clean, judge
+from benchmarks.edit_figures import Figures, Watched, calibration, covered, curve, edges_inside, is_clean, judge
 from benchmarks.edit_quality import Studio, kept_name
 from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, loudest, place_events
 from benchmarks.stitching import Picture
@@ -33,6 +33,15 @@ def test_right_and_kept_are_shares_of_seconds() -> None:
     assert covered([Segment(8.0, 14.0, 1.0)], [PARTS[1]]) == 4.0
     assert found.right == [pytest.approx(4 / 6)]
     assert found.kept == [pytest.approx(4 / 6)]  # The budget of 40 s is 6 s; the part is longer.
+
+
+def test_chances_are_counted_with_what_was_true() -> None:
+    found = Figures(there=[(False, 0.99), (False, 1.0), (False, 0.6), (True, 0.1)], absent=[(False, 0.61), (True, 0.0)])
+    counted = {(span["from"], span["to"]): (span["queries"], span["there"]) for span in calibration(found)}
+    assert counted[0.8, 1.0] == (2, 2)
+    assert counted[0.6, 0.7] == (2, 1)
+    assert counted[0.0, 0.2] == (2, 1)
+    assert sum(queries for queries, _ in counted.values()) == 6
 
 
 def test_absent_and_true_queries_are_counted_apart() -> None:
