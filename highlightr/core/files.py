@@ -57,7 +57,7 @@ def make_folder(folder: Path) -> None:
             home.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise OutputError(f"{folder}: not a directory; choose another folder") from error
+        raise OutputError(f"{error.filename}: cannot be written (not a directory); choose another place") from error
     except OSError as error:
         raise _unwritable(folder, error) from error
 

@@ -123,7 +123,7 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"file: cannot be written \(File exists\)"):
+    with pytest.raises(OutputError, match=r"file: cannot be written \(not a directory\)"):
         write_receipt(tmp_path / "file" / "out.json", {})
     (tmp_path / "file").unlink()
     (tmp_path / "folder.json").mkdir()
