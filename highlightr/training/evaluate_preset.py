@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from highlightr.core.errors import ConfigError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.datasets import Dataset, Problem, open_dataset, plain
 from highlightr.datasets.extracted import extracted_layout
@@ -25,7 +24,7 @@ from highlightr.model_loader import Models, load_models
 from highlightr.pipeline import Highlighter
 from highlightr.selection.shots import find_shots
 from highlightr.training.own_data import analysed
-from highlightr.training.splits import named_problems
+from highlightr.training.splits import refuse_holes
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
 
@@ -81,12 +80,8 @@ def evaluate_preset(
     else:
         dataset = open_dataset("plain" if found else DATASET_OF[protocol], folder, found)
         annotated = len(dataset) + len(dataset.missing)
-        if dataset.missing and not allow_missing:
-            raise ConfigError(
-                f"{folder}: {len(dataset.missing)} of {annotated} items cannot be used "
-                f"({named_problems(dataset.missing)}), and a figure on the rest is not one of the data set: complete "
-                "it, or allow it with --allow-missing"
-            )
+        if not allow_missing:
+            refuse_holes(folder, dataset.missing, f"{annotated} items")
         models = load_models(chosen, device, with_extractors=False)
         cases = list(_from_features(models, dataset, told, notes))
     report = evaluate_cases(judge, cases)

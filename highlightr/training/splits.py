@@ -36,25 +36,11 @@ class Parts:
     notes: tuple[str, ...] = ()
     """Sentences on what the folder lacks as a whole."""
 
-    @property
-    def test_share(self) -> tuple[int, int]:
-        """Items of the test part that are judged, and all that are annotated."""
-        judged = 0 if self.test is None else len(self.test)
-        return judged, judged + len(self.missing.get("test", ()))
-
     def check_test(self, data: Path) -> None:
-        """Refuse a test part with holes.
-
-        Raises:
-            ConfigError: items are missing, some of which are named.
-        """
-        judged, annotated = self.test_share
-        if judged < annotated:
-            raise ConfigError(
-                f"{data}: {annotated - judged} of the {annotated} test items cannot be used "
-                f"({named_problems(self.missing['test'])}), and a figure on the rest is not one of the data set: "
-                "complete the download, or allow it with --allow-missing"
-            )
+        """Refuse a test part with holes; errors as for `refuse_holes`."""
+        missing = self.missing.get("test", ())
+        annotated = len(missing) + (0 if self.test is None else len(self.test))
+        refuse_holes(data, missing, f"the {annotated} test items")
 
     def lacking(self) -> tuple[str, ...]:
         """A sentence per part with holes, and `notes`."""
@@ -66,6 +52,19 @@ class Parts:
             if (missing := self.missing.get(name, ()))
         ]
         return (*found, *self.notes)
+
+
+def refuse_holes(data: Path, missing: Sequence[Problem], items: str) -> None:
+    """Refuse figures on a part of a data set; `items` says how many there are.
+
+    Raises:
+        ConfigError: some are missing, of which a few are named.
+    """
+    if missing:
+        raise ConfigError(
+            f"{data}: {len(missing)} of {items} cannot be used ({named_problems(missing)}), and a figure on the rest "
+            "is not one of the data set: complete the download, or allow it with --allow-missing"
+        )
 
 
 def named_problems(problems: Sequence[Problem]) -> str:

@@ -49,8 +49,18 @@ class OpenClipText(TextEncoder):
     longest_tokens: ClassVar[int] = 77
     packages: ClassVar[tuple[str, ...]] = Clip.packages
 
-    def __init__(self, source: NetworkSource, checkpoint: str, model: str) -> None:
-        self._source, self._checkpoint, self._model = source, checkpoint, model
+    def __init__(
+        self,
+        owner: str,
+        checkpoint: str,
+        model: str,
+        *,
+        device: str = "cpu",
+        weights: Mapping[str, Path] | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        self._source = source = NetworkSource(f"text encoder {owner}", device, weights, random_seed)
+        self._checkpoint, self._model = checkpoint, model
         # Label vectors are kept under the hash of the encoder that made them.
         self.sha256 = f"random, seed {source.seed}" if source.random else file_sha256(source.path(checkpoint))
         self.logit_scale = math.exp(source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
@@ -76,17 +86,10 @@ class ClipText(OpenClipText):
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
     default_model: ClassVar[str] = OPENAI_MODEL
 
-    def __init__(
-        self,
-        *,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-    ) -> None:
+    def __init__(self, **opened_with: Any) -> None:
         if find_spec("open_clip") is None:
             open_clip()
-        source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
-        super().__init__(source, self.checkpoints[0], self.default_model)
+        super().__init__(self.name, self.checkpoints[0], self.default_model, **opened_with)
 
     def encode(self, text: str) -> Query:
         """Embed one query.

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -24,7 +23,6 @@ from highlightr.features.backbones.clip import model_config, open_clip
 from highlightr.features.backbones.clip_classes import ClipClasses
 from highlightr.features.backbones.clip_text import BATCH_TEXTS, OpenClipText, prompted
 from highlightr.features.base import TextEncoder, check_query
-from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest
 
 HUB = "hub:"
@@ -130,18 +128,10 @@ class HubText(OpenClipText):
     width: ClassVar[int] = 0
     checkpoints: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(
-        self,
-        *,
-        model: str = "",
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
-    ) -> None:
+    def __init__(self, *, model: str = "", **opened_with: Any) -> None:
         self._hub = hub_model(model)
         vars(self)["width"] = self._hub.width
-        source = NetworkSource(f"text encoder {model}", device, weights, random_seed)
-        super().__init__(source, self._hub.checkpoint, self._hub.name)
+        super().__init__(model, self._hub.checkpoint, self._hub.name, **opened_with)
 
     @classmethod
     def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
