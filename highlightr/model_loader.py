@@ -37,7 +37,7 @@ from highlightr.features.utterances import utterance_vectors
 from highlightr.features.whisper import Whisper
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
 from highlightr.scorers.label_bank import LabelBank
-from highlightr.scorers.notes import NOTHING_SAID, SPEECH_NOT_ENGLISH, not_english
+from highlightr.scorers.notes import NOTHING_SAID, QUERY_IGNORED, SPEECH_NOT_ENGLISH, not_english
 from highlightr.scorers.registry import runnable_class
 from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer, understood
@@ -204,7 +204,7 @@ class Models:
         elif query is not None and quoted(query):
             scores = replace(scores, notes=(*scores.notes, NOTHING_SAID))
         if query is not None and encoded is None:
-            note = f"The query was ignored: {self.preset.scorer_name(query)} scores without a query."
+            note = QUERY_IGNORED.format(self.preset.scorer_name(query))
             scores = replace(scores, notes=(*scores.notes, note))
         return scores
 

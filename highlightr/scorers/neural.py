@@ -19,7 +19,7 @@ from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Scorer, ScorerContext
 from highlightr.scorers.configs import FromMapping
-from highlightr.scorers.notes import RANDOM_WEIGHTS
+from highlightr.scorers.notes import QUERY_IGNORED, RANDOM_WEIGHTS
 from highlightr.scorers.sliding_window import apply_windows
 from highlightr.scorers.weights import misfit
 
@@ -53,7 +53,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         self.contract = self._contract(config)
         self.device, self.precision = check_device(device), check_precision(precision, device)
         self.network = build_network(self.network_class(), config, self.name, weights, random_seed).to(device)
-        self._notes = () if weights is not None else (RANDOM_WEIGHTS,)
+        self._random = weights is None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> Self:
@@ -110,6 +110,13 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         if not all(np.isfinite(values).all() for values in rows.values()):
             raise ConfigError(f"{self.name} gave a value that is not finite; look for one in the features")
         return self._result(features, query, rows)
+
+    def _notes(self, query: Query | None) -> tuple[str, ...]:
+        """What holds for every network: random weights, and a query that it does not take."""
+        notes = [RANDOM_WEIGHTS] if self._random else []
+        if query is not None and self.contract.query == "ignored":
+            notes.append(QUERY_IGNORED.format(self.name))
+        return tuple(notes)
 
     def _tensor(self, values: FloatArray) -> Tensor:
         """On the device, of its own memory."""

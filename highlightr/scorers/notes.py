@@ -19,6 +19,12 @@ WEAK_MATCH = "Weak match: nothing in this video resembles the query much."
 UNCALIBRATED = "Scores are odds by the model's own scale; they were not calibrated on data."
 """On every result of a scorer whose numbers were not compared with what people found."""
 
+QUERY_IGNORED = "The query was ignored: {} scores without a query."
+"""With the scorer's name, where one is given to a scorer that takes none."""
+
+NO_SOUND = "The video has no sound that cfsum can use: it was scored by picture alone."
+"""Where cfsum was trained with sound."""
+
 NOT_ENGLISH = "The query does not look like English; lite understands English: ask in English for a better answer."
 """Where an encoder of English cannot know the query."""
 

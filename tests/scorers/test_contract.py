@@ -16,8 +16,8 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Features, Query, Scores, Shot, Signal, TimeGrid
 from highlightr.scorers import SCORERS, Scorer, ScorerContext, contract_of, create_scorer, describe
 from highlightr.scorers.cfsum.scorer import CFSumScorer
-from highlightr.scorers.davihd.scorer import QUERY_IGNORED_NOTE, DAViHDScorer, pool_mel, pool_mel_authors
-from highlightr.scorers.notes import RANDOM_WEIGHTS
+from highlightr.scorers.davihd.scorer import DAViHDScorer, pool_mel, pool_mel_authors
+from highlightr.scorers.notes import QUERY_IGNORED, RANDOM_WEIGHTS
 from highlightr.scorers.registry import scorer_class
 from highlightr.zoo.presets import load_preset
 from tests.scorers import factories
@@ -154,9 +154,9 @@ def test_torch_is_not_loaded_to_know_a_scorer() -> None:
 
 def test_an_ignored_query_is_said() -> None:
     scorer, features = factories.scorer("davihd"), factories.features(10)
-    assert scorer.score(features, factories.query(), ()).notes == (RANDOM_WEIGHTS, QUERY_IGNORED_NOTE)
+    assert scorer.score(features, factories.query(), ()).notes == (RANDOM_WEIGHTS, QUERY_IGNORED.format("davihd"))
     assert scorer.score(features, None, ()).notes == (RANDOM_WEIGHTS,)
-    assert QUERY_IGNORED_NOTE == "The query was ignored: davihd scores without a query."
+    assert QUERY_IGNORED.format("davihd") == "The query was ignored: davihd scores without a query."
     assert RANDOM_WEIGHTS == "Random weights: the scores mean nothing."
 
 
@@ -167,7 +167,7 @@ def test_cfsum_without_text_needs_no_query_and_says_what_it_ignored() -> None:
     features = factories.features(10)
     assert made.score(features, None, ()).notes == (RANDOM_WEIGHTS,)
     found = made.score(features, factories.query(), ())
-    assert found.notes[1] == "The query was ignored: this cfsum scores without a query."
+    assert found.notes[1] == "The query was ignored: cfsum scores without a query."
     assert set(found.parts) == {"video-audio", "audio-video", "bias"}
 
 

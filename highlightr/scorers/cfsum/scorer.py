@@ -18,6 +18,7 @@ from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, T
 from highlightr.scorers.base import Contract
 from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.neural import NeuralScorer, reasons_of
+from highlightr.scorers.notes import NO_SOUND
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -98,21 +99,15 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         if query is not None:
             tokens = _token_reasons(query, rows)
             reasons = tuple(own + spoken for own, spoken in zip(reasons, tokens or [()] * len(reasons), strict=True))
-        return Scores(features.grid, values, parts, reasons, (*self._notes, *self._remarks(features, query)))
+        audio = self.config.streams("audio")
+        mute = audio and self.config.streams("video") and not set(audio) & set(features.streams)
+        notes = (*self._notes(query), NO_SOUND) if mute else self._notes(query)
+        return Scores(features.grid, values, parts, reasons, notes)
 
     def _unit(self, scores: FloatArray) -> FloatArray:
         if self.config.output == "labels":
             return np.clip(scores, 0, 1)
         return sigmoid(scores)
-
-    def _remarks(self, features: Features, query: Query | None) -> tuple[str, ...]:
-        remarks = []
-        if query is not None and self.contract.query == "ignored":
-            remarks.append("The query was ignored: this cfsum scores without a query.")
-        audio = self.config.streams("audio")
-        if self.config.streams("video") and audio and not set(audio) & set(features.streams):
-            remarks.append("The video has no sound that cfsum can use: it was scored by picture alone.")
-        return tuple(remarks)
 
 
 def places(grid: TimeGrid) -> FloatArray:

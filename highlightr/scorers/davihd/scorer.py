@@ -21,8 +21,6 @@ from highlightr.scorers.neural import NeuralScorer, reasons_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-QUERY_IGNORED_NOTE = "The query was ignored: davihd scores without a query."
-
 _SILENCE = math.log(1e-8)
 """Log-mel of digital silence, log(0 + 1e-8): what a clip without sound holds."""
 _AUTHORS_ROWS = 62
@@ -114,5 +112,4 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
             open_share = rows["gate"] / (1 + rows["gate"])
             gates = [(Reason("audio", "gate of the sound's dynamics", float(share)),) for share in open_share]
             reasons = tuple(own + gate for own, gate in zip(reasons, gates, strict=True))
-        ignored = (QUERY_IGNORED_NOTE,) if query is not None else ()
-        return Scores(features.grid, values, parts, reasons, (*self._notes, *ignored))
+        return Scores(features.grid, values, parts, reasons, self._notes(query))
