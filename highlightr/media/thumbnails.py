@@ -13,7 +13,7 @@ from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.reach import Reach, reached
-from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, shown_size, to_jpeg
+from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
 
 if TYPE_CHECKING:
@@ -34,19 +34,13 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     pictures = []
     with reading(source.path) as container:
         times = frame_times(container, source)
-        converter = FrameConverter(source.video, _short_side(source, width))
+        converter = FrameConverter(source.video, min(size_of_width(source.video, width)))
         for seconds in times_seconds:
             frame = _frame_at(container, source, times, Fraction(seconds))
             if frame is None:
                 _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
             pictures.append(b"" if frame is None else to_jpeg(converter.convert(frame)))
     return pictures
-
-
-def _short_side(source: Source, width: int) -> int:
-    """The shorter side of the upright picture when it is this wide."""
-    across, down = shown_size(source.video)
-    return max(1, round(width * min(across, down) / across))
 
 
 def _frame_at(container: InputContainer, source: Source, times: FrameTimes, seconds: Fraction) -> av.VideoFrame | None:
@@ -61,7 +55,7 @@ def _frame_at(container: InputContainer, source: Source, times: FrameTimes, seco
 def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> Any | None:
     """The last frame shown at or before a time that a frame is shown at, or else the first one after it."""
     shown = None
-    # Where it is sought in the open file, its decoder was set up by another picture.
+    # A decoder's threads are set once: each picture is decoded by a file of its own.
     opened = nullcontext(container) if reach.seek_seconds is None else reading(source.path)
     with opened as whole, reached(whole, source, reach) as (part, stream):
         if stream is None:

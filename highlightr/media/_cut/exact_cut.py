@@ -21,9 +21,10 @@ from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan, plan_output, with_encoder
 from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.result import CutResult
-from highlightr.media._cut.stills import plan_stills
+from highlightr.media._cut.stills import Stills
 from highlightr.media._cut.texts import with_texts
 from highlightr.media._cut.time_notes import time_notes
+from highlightr.media._decode.frame_converter import size_of_width
 from highlightr.media.verify import Planned, Verdict, check_video
 
 _MOST_MISSING = 0.5
@@ -55,7 +56,7 @@ def _encoded(job: CutJob) -> CutResult:
         if before is not None and before[0] == cut:
             break
         plan = with_encoder(plan, job.encoder, source.video)
-        size = None if job.still_width is None else plan_stills(source, job.still_width)
+        size = None if job.still_width is None else Stills(*size_of_width(source.video, job.still_width))
         stills = encode_pieces(source, plan, cut.takes, cut.pieces, output, job.progress, size)
         verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):

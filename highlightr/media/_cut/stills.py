@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
-from highlightr.media._decode.frame_converter import shown_size, to_jpeg
+from highlightr.media._decode.frame_converter import to_jpeg
 
 STILLS = "stills"
 """The filters' output."""
@@ -56,9 +55,3 @@ class Stills:
             return None
         pictures = np.frombuffer(content, np.uint8).reshape(-1, self.height, self.width, 3)
         return [to_jpeg(picture) for picture in pictures[extra:]]
-
-
-def plan_stills(source: Source, width: int) -> Stills:
-    """Stills of this width in pixels, upright and with square pixels."""
-    across, down = shown_size(source.video)
-    return Stills(width, max(1, round(width * down / across)))
