@@ -33,6 +33,7 @@ from benchmarks.edit_videos import (
     Asked,
     EditPlan,
     Span,
+    Stretch,
     draw_plan,
     loudest,
     place_events,
@@ -57,7 +58,7 @@ from highlightr.scorers.speech.answer import spoken_answer
 from highlightr.scorers.speech.fusion import fuse
 from highlightr.selection import SelectionOptions, select_segments
 from highlightr.zoo import load_preset
-from research.lite.clips import read_analysis, read_takes, write_analysis
+from research.lite.clips import Take, read_analysis, read_takes, write_analysis
 from research.lite.fitting import FitSettings
 from research.lite.judging import folds_of
 from research.lite.study import Material, fitted
@@ -73,6 +74,9 @@ SILENT = Picture(width=298, height=224, frames_per_second=3)
 SOUNDING = Picture(width=320, height=240, frames_per_second=25)
 
 EVENT_SECONDS = 3.0
+
+OTHER_CAPTIONS = 4
+"""That a single clip is asked about."""
 
 SAID_TOPICS = 20
 """Of a talk; so many fill three minutes."""
@@ -124,7 +128,7 @@ class Answers:
         del asked
         duration = video.features.grid.duration_seconds
         count = max(1, int(SelectionOptions().budget_seconds(duration) / 5))
-        starts = sorted(self._rng.choice(int(duration / 5), count, replace=False) * 5.0)
+        starts = sorted(self._rng.choice(max(1, int(duration / 5)), count, replace=False) * 5.0)
         chance = float(self._rng.random())
         return [Segment(start, start + 5.0, 0.5) for start in starts], Match("none" if chance < 0.1 else "weak", chance)
 
@@ -155,6 +159,10 @@ class Studio:
     def captioned(self, fold: int) -> list[Captioned]:
         """The silent clips of a fold."""
         return [self._captioned[index] for index in self.folds[fold]]
+
+    def takes(self, fold: int) -> list[Take]:
+        """The silent clips of a fold as the lite preset sees each of them."""
+        return [self._material.takes[index] for index in self.folds[fold]]
 
     def sounding(self, half: str, folders: Sequence[str] = ("events", "events2")) -> list[Captioned]:
         """Half of the clips with sound, and of the silent footage among them."""
@@ -235,6 +243,31 @@ def kept_name(name: str, plan: EditPlan, sound: FloatArray | None = None) -> str
 
 def _pick(clips: Sequence[Captioned], count: int, rng: np.random.Generator) -> list[Captioned]:
     return [clips[index] for index in rng.choice(len(clips), min(count, len(clips)), replace=False)]
+
+
+def alone_silent(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Single silent clips as they are, asked about their own caption and others."""
+    for fold in HALVES[half]:
+        takes = studio.takes(fold)
+        for take in takes:
+            asked = _own_and_others(take.caption, [each.caption for each in takes], rng)
+            whole = (0.0, take.features.grid.duration_seconds)
+            yield Watched(take.name, take.features, take.shots, (whole,), asked, f"fold {fold}")
+
+
+def alone_sounding(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """Single clips with sound, likewise; no weights were fitted on them."""
+    clips = studio.sounding(half)
+    for clip in clips:
+        asked = _own_and_others(clip.caption, [each.caption for each in clips], rng)
+        whole = Stretch(clip, 0.0, probe(clip.path).duration_seconds)
+        yield studio.watch(f"alone {clip.path.stem}", EditPlan((whole,), asked, SOUNDING), "shipped")
+
+
+def _own_and_others(own: str, captions: Sequence[str], rng: np.random.Generator) -> tuple[Asked, ...]:
+    others = [caption for caption in captions if caption != own]
+    drawn = rng.choice(len(others), OTHER_CAPTIONS, replace=False)
+    return (Asked(own, (0,)), *(Asked(others[index], ()) for index in drawn))
 
 
 def captioned(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
@@ -347,6 +380,8 @@ def calm(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
 
 
 SETS: Mapping[str, Callable[[Studio, str, np.random.Generator], Iterator[Watched]]] = {
+    "alone-silent": alone_silent,
+    "alone-sounding": alone_sounding,
     "captioned": captioned,
     "mixed": mixed,
     "short": short,

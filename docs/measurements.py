@@ -253,7 +253,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "absent": Measurement(
         "benchmarks.edit_quality",
-        ((*EDIT_QUALITY, *PICTURE_SETS),),
+        ((*EDIT_QUALITY, *PICTURE_SETS, "alone-silent", "alone-sounding"),),
         ("falsely noted, %", "1", "2", "5", "8", "10", "15", "20", "30", "50"),
         absent_rows,
     ),

@@ -245,8 +245,8 @@ class TestFormula:
             chance = scorer._match(0.3, borders).probability
             return float(np.log(chance / (1 - chance)))
 
-        taken = [odds(plain, scenes) - odds(less, scenes) for scenes in (1, 8, 20, 40)]
-        np.testing.assert_allclose(taken, 0.5 * np.log(np.array([1, 8, 20, 20]) / 8), atol=1e-4)
+        taken = [odds(plain, scenes) - odds(less, scenes) for scenes in (1, 4, 8, 20, 40)]
+        np.testing.assert_allclose(taken, 0.5 * np.log(np.array([4, 4, 8, 20, 20]) / 8), atol=1e-4)
         found = less.score(features, query, ())
         assert found.match is not None
         assert found.borders is not None

@@ -39,8 +39,10 @@ _LEAST_DOUBT = 0.01
 _USUAL_SCENES = 8
 """In the videos that the chance of a match is fitted on (`research.lite`)."""
 
-_MOST_SCENES = 20
-"""Of the videos that `match_scenes` was measured on; beyond, a query for one scene of a film would seem absent."""
+_FEWEST_SCENES, _MOST_SCENES = 4, 20
+"""Counted at least and at most. A single clip gains nothing by chance, but what it lacks is also told more easily:
+counted as one scene, it was believed to show half of what it does not. The largest is that of the videos that
+`match_scenes` was measured on: beyond, a query for one scene of a film would seem absent."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def _together(pooled: Mapping[str, FloatArray]) -> FloatArray:
 
 def scene_excess(chances: FloatArray) -> float:
     """Log of how many scenes these borders part over how many are usual: what the best of them gains by chance."""
-    return math.log(min(1 + float(chances.sum()), _MOST_SCENES) / _USUAL_SCENES)
+    scenes = min(max(1 + float(chances.sum()), _FEWEST_SCENES), _MOST_SCENES)
+    return math.log(scenes / _USUAL_SCENES)
 
 
 class CFSumLiteScorer(Scorer):
