@@ -13,6 +13,7 @@ from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.reach import Reach, reached
+from highlightr.media._decode.decoders import threaded
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
 
@@ -60,10 +61,8 @@ def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted:
     with opened as whole, reached(whole, source, reach) as (part, stream):
         if stream is None:
             return None
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = frame_threads(source.video.width, source.video.height)
-        for packet in _needed(part, stream, reach.clock, wanted):
-            for frame in decoded(packet):
+        with threaded(stream.codec_context, frame_threads(source.video.width, source.video.height)):
+            for frame in (each for packet in _needed(part, stream, reach.clock, wanted) for each in decoded(packet)):
                 stamp = frame.dts if source.video.dated_when_decoded else frame.pts
                 if stamp is None or frame.time_base is None:
                     continue

@@ -122,18 +122,20 @@ def _named_channels(layout: str) -> int:
 def ffmpeg_log() -> Iterator[list[tuple[int, str, str]]]:
     """What FFmpeg says on this thread meanwhile, each as (level, speaker, text); its log is on for no longer than that.
 
-    It says where colour is sited, too, as ``ffmpeg -i`` does not.
+    It says where colour is sited, too, as ``ffmpeg -i`` does not. What it says on other threads is lost; a caller's
+    own level is there again afterwards.
     """
     import av.logging as log
 
     with _LOG:
-        log.set_skip_repeated(False)
-        log.set_libav_level(log.VERBOSE)
-        log.set_level(log.INFO)
+        level, skips_repeated = log.get_level(), log.get_skip_repeated()
         try:
-            with log.Capture() as said:
+            log.set_skip_repeated(False)
+            log.set_libav_level(log.VERBOSE)
+            log.set_level(log.INFO)
+            with log.Capture(local=False), log.Capture() as said:
                 yield said
         finally:
-            log.set_level(None)
+            log.set_level(level)
             log.set_libav_level(log.INFO)
-            log.set_skip_repeated(True)
+            log.set_skip_repeated(skips_repeated)

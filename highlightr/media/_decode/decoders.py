@@ -1,7 +1,9 @@
-"""A decoder beside the container's own, and a keyframe that is decoded alone."""
+"""A decoder beside the container's own, one on several threads, and a keyframe that is decoded alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.allocator import return_freed_memory
@@ -21,6 +23,20 @@ def another_decoder(source: Source) -> Any:
         decoder = container.streams[source.video.index].codec_context
     return_freed_memory()
     return decoder
+
+
+@contextmanager
+def threaded(decoder: Any, threads: int) -> Iterator[None]:
+    """Decode on so many threads, which are at rest at the end.
+
+    PyAV frees a decoder under the interpreter's lock. That waits for the decoder's threads, and one of them may wait
+    for the lock: to write to FFmpeg's log, where another file is being described.
+    """
+    decoder.thread_type, decoder.thread_count = "AUTO", threads
+    try:
+        yield
+    finally:
+        decoder.flush_buffers()
 
 
 def decoded_alone(decoder: Any, packet: av.Packet[Any]) -> list[av.VideoFrame]:

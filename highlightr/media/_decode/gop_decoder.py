@@ -18,7 +18,7 @@ from highlightr.core.types import Source
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import start_seconds
 from highlightr.media._decode.calm import CalmFilter, CalmGroup
-from highlightr.media._decode.decoders import another_decoder
+from highlightr.media._decode.decoders import another_decoder, threaded
 from highlightr.media._decode.gop import GopTask, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import GopBoundaries
 from highlightr.media._decode.packet_filter import PacketFilter, sampled_by
@@ -194,10 +194,10 @@ class GopDecoder:
     def _work(self, number: int, threads: int) -> None:
         try:
             decoder = self._stream.codec_context if number == 0 else another_decoder(self._source)
-            decoder.thread_type, decoder.thread_count = "AUTO", threads
             worker = Worker(self._shared, self._source, self._requests, self._stream, decoder, self._start, self._calm)
-            while True:
-                worker.decode(self._claimed())
+            with threaded(decoder, threads):
+                while True:
+                    worker.decode(self._claimed())
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  it is raised again where the items are taken
