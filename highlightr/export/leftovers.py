@@ -7,6 +7,7 @@ holds what was written; everything else is a user's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from highlightr.export.receipt_reader import LARGEST_BYTES
 from highlightr.export.segment_files import SegmentFolder, is_segment_name
 from highlightr.export.timelines.write import FORMATS
 from highlightr.media.suffixes import MUXERS
+
+_logger = logging.getLogger(__name__)
 
 BESIDE: Mapping[str, str] = {**{name: form.suffix for name, form in FORMATS.items()}, **CAPTION_SUFFIXES}
 """What may lie beside a summary under its name, by its name as an output."""
@@ -55,10 +58,13 @@ class Leftovers:
     """Sentences about what stays."""
 
     def remove(self) -> None:
-        """Remove what is highlightr's own."""
+        """Remove what is highlightr's own; what cannot be removed stays, with a warning."""
         for path, digest in self.own:
-            if _holds(path, digest):
-                path.unlink(missing_ok=True)
+            try:
+                if _holds(path, digest):
+                    path.unlink(missing_ok=True)
+            except OSError as error:
+                _logger.warning("%s: of an earlier summary, cannot be removed (%s)", path, error.strerror or error)
 
 
 def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
@@ -82,8 +88,10 @@ def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Le
     for output, filled in folders.items():
         listed = {} if former is None else {each.name: each.sha256 for each in former.files if each.output == output}
         others = [path for path in _visible_files(filled.folder) if path.name not in filled.names]
-        mine = {path: listed[path.name] for path in others if is_segment_name(path.name) and path.name in listed}
-        mine = {path: digest for path, digest in mine.items() if _holds(path, digest)}
+        # Where letters of both cases are one name, a new file may be there under the old one's.
+        new = {name.casefold() for name in filled.names}
+        mine = {path: listed[path.name] for path in others if path.name in listed and path.name.casefold() not in new}
+        mine = {path: digest for path, digest in mine.items() if is_segment_name(path.name) and _holds(path, digest)}
         own += mine.items()
         if count := len(others) - len(mine):
             files = "a file that is" if count == 1 else f"{count} files that are"
@@ -96,11 +104,11 @@ def _sort_beside(outputs: Outputs, former: Written, own: list[tuple[Path, str]])
     listed, strange = {each.output: each.sha256 for each in former.files}, []
     for output, suffix in BESIDE.items():
         path = outputs.video.with_suffix(suffix)
-        if path in outputs.files or not path.exists() or any(is_same_file(path, each) for each in outputs.inputs):
+        if not path.exists() or any(is_same_file(path, each) for each in outputs.inputs):
             continue
         if output in listed and _holds(path, listed[output]):
-            own.append((path, listed[output]))
-        else:
+            own.append((path, listed[output]))  # Also where a new one is planned, which may come to nothing.
+        elif path not in outputs.files:
             strange.append(printable(Path(path.name)))
     return strange
 

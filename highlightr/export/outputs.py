@@ -15,6 +15,7 @@ from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.media import check_suffix
 from highlightr.media.cut import check_encoder
+from highlightr.media.transcript import sidecars
 from highlightr.options import SummarizeOptions
 
 
@@ -29,7 +30,7 @@ class Outputs:
     captions: Mapping[str, Path] = field(default_factory=dict)
     """What is said in the summary."""
     inputs: tuple[Path, ...] = ()
-    """Files beside the video that the summary is made of, which stay as they are."""
+    """Files beside the video that the summary is made of, or may be, which stay as they are."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -50,7 +51,8 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     check_formats(wanted.export)
     check_encoder(source, wanted.encoder)
     timelines = timeline_paths(video, wanted.export)
-    inputs = () if wanted.transcript is None else (wanted.transcript,)
+    named_alike = [path for path in sidecars(source.path) if path.stem in (source.path.stem, source.path.name)]
+    inputs = tuple(named_alike) if wanted.transcript is None else (wanted.transcript,)
     outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines, inputs=inputs)
     _check_files(outputs, source, overwrite=wanted.overwrite)
     for folder in (wanted.clips, wanted.thumbnails):
@@ -79,7 +81,7 @@ def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
     for path in outputs.files:
         check_output(path, source.path, overwrite=overwrite)
         if any(is_same_file(path, each) for each in outputs.inputs):
-            raise OutputError(f"{path}: this is the transcript that was given; choose another output")
+            raise OutputError(f"{path}: this is a transcript of the source; choose another output")
 
 
 @contextmanager

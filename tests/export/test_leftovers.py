@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from highlightr import Highlighter
-from highlightr.core.errors import MediaError, OutputError
+from highlightr.core.errors import ConfigError, MediaError, OutputError
 from highlightr.core.types import Summary
+from highlightr.export.leftovers import find_leftovers
+from highlightr.export.outputs import Outputs
 from highlightr.export.recut import cut_again
+from highlightr.export.segment_files import SegmentFolder
 from highlightr.options import SummarizeOptions
 from tests.batch.conftest import DEBUG_PRESET
 from tests.mediamaker import make_video
@@ -128,10 +131,66 @@ def test_any_file_may_be_where_the_receipt_goes(junk: str, folder: Path) -> None
 
 def test_the_transcript_is_never_replaced(folder: Path) -> None:
     before = (folder / "s.srt").write_text(SRT)
-    with pytest.raises(OutputError, match=r"s\.srt: this is the transcript that was given"):
+    with pytest.raises(OutputError, match=r"s\.srt: this is a transcript of the source"):
         summarized(folder, "0-1", transcript=folder / "s.srt")
     assert (folder / "s.srt").stat().st_size == before
     assert names(folder) == {"s.srt"}
+
+
+@pytest.mark.parametrize("name", ["v.srt", "v.vtt"])
+def test_a_transcript_that_lies_beside_the_video_is_never_replaced(name: str, folder: Path) -> None:
+    (folder / "v.mp4").rename(folder / "v.mov")
+    text = SRT if name == "v.srt" else "WEBVTT\n\n" + SRT.replace(",", ".")
+    (folder / name).write_text(text)
+    made = Highlighter.from_preset(folder / "debug.yaml", cache=False)
+    with pytest.raises(OutputError, match=rf"{name}: this is a transcript of the source"):
+        made.summarize(folder / "v.mov", output=folder / "v.mp4", overwrite=True)
+    assert (folder / name).read_text() == text
+
+
+def test_a_timeline_that_comes_to_nothing_does_not_leave_the_one_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summarized(folder, "0-1", export="csv")
+
+    def refuse(*_: object) -> None:
+        raise ConfigError("it cannot hold this")
+
+    monkeypatch.setattr("highlightr.export.summary.render_timeline", refuse)
+    assert "No csv was written: it cannot hold this." in summarized(folder, "3-4", export="csv").notes
+    assert names(folder) == set()
+
+
+def test_what_cannot_be_removed_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    summarized(folder, "0-1", export="csv", clips=True)
+    before, unlink = names(folder), Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.parent in (folder, folder / "clips"):
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    again = summarized(folder, "3-4", clips=True)
+    assert before < names(folder)
+    assert again.receipt == json.loads((folder / "s.json").read_text())
+    assert caplog.text.count("cannot be removed (Operation not permitted)") == 2
+
+
+def test_names_that_differ_in_case_alone_may_be_one_file(folder: Path) -> None:
+    """As macOS and Windows have it, a new clip would be under the old one's name, and perhaps of its content."""
+    summarized(folder, "0-1", clips=True)
+    outputs = Outputs(folder / "s.mp4", folder / "s.json", folder / "s.html")
+    (clip,) = (folder / "clips").iterdir()
+    titled = clip.rename(clip.with_name(f"{clip.stem} Dog.mp4"))
+    receipt = json.loads((folder / "s.json").read_text())
+    receipt["files"][0]["name"] = titled.name
+    (folder / "s.json").write_text(json.dumps(receipt))
+    new = [Path(f"{clip.stem} dog.mp4"), Path(f"{clip.stem} Cat.mp4")]
+    found = [find_leftovers(outputs, {"clips": SegmentFolder(folder / "clips", (path,))}) for path in new]
+    assert [[path for path, _ in each.own] for each in found] == [[], [titled]]
 
 
 def test_a_transcript_that_is_not_there_is_told_in_one_line(folder: Path) -> None:
