@@ -157,6 +157,8 @@ class WindowExtraction(Extraction):
             self._clip = clip
         if self._protocol.each_once and self._times and item.time_seconds == self._times[-1]:
             return  # The frame before, once more.
+        if self._protocol.first_only and len(self._frames) == self._protocol.span:
+            return
         self._times.append(item.time_seconds)
         self._frames.append(self._protocol.prepared(item.image))
 

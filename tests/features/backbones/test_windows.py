@@ -8,6 +8,7 @@ import pytest
 from PIL import Image as PILImage
 
 from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.features.backbones.davihd import R3D34DAViHD
 from highlightr.features.backbones.i3d import PROTOCOL as I3D
 from highlightr.features.backbones.kinetics import I3DR50, R3D34, SlowFast
 from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
@@ -126,6 +127,29 @@ def test_whole_frames_are_handed_over_uncropped() -> None:
         extraction.push(Frame(0, 0.0, np.zeros((8, 12, 3), np.uint8)))
         extraction.finish()
     assert shapes == [(8, 12), (8, 8)]
+
+
+def test_frames_behind_the_first_ones_of_a_clip_are_not_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two clips with 50 frames each, which are looked at 60 times."""
+    scaled: list[int] = []
+    seen: list[list[int]] = []
+
+    def squeezed(image: npt.NDArray[np.uint8], _: int) -> npt.NDArray[np.uint8]:
+        scaled.append(int(image[0, 0, 0]))
+        return image
+
+    def forward(windows: npt.NDArray[np.uint8]) -> dict[str, FloatArray]:
+        seen.extend(windows[:, :, 0, 0, 0].tolist())
+        return {"seen": np.zeros((len(windows), 1), np.float32)}
+
+    monkeypatch.setattr("highlightr.features.backbones.windows.squeezed_square", squeezed)
+    extraction = WindowExtraction("test", TimeGrid(2.0, 1.0), R3D34DAViHD.protocol, {"seen": 1}, forward, 1)
+    for index in range(120):
+        number = int((index + 0.5) / 60 * 50)
+        extraction.push(Frame(index, number / 50, np.full((2, 2, 3), number, np.uint8)))
+    extraction.finish()
+    assert seen == [list(range(16)), list(range(50, 66))]
+    assert scaled == [*range(16), *range(50, 66)]
 
 
 def test_nothing_pushed_makes_nothing_and_sound_is_refused() -> None:
