@@ -149,15 +149,17 @@ def _check_space(item: WeightsEntry) -> None:
 def _fetch(item: WeightsEntry, url: str, hook: ProgressHook, patience: Patience) -> Pulled:
     part = weights_folder(item.name) / f".{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
     sizes: dict[str, Any] = {"size_bytes": item.size_bytes, "limit_bytes": item.limit_bytes}
+    may_retry = True
     while True:
-        resumed = download(url, part, **sizes, patience=patience, progress=hook)
+        may_retry = download(url, part, **sizes, patience=patience, progress=hook) and may_retry
         try:
             return _install(item, part, url, hook)
         except WeightsError:
             discard(part)
             # The beginning may have been of another version than the server admitted: once more, from the start.
-            if not resumed:
+            if not may_retry:
                 raise
+            may_retry = False
 
 
 def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: ProgressHook) -> Pulled:

@@ -158,6 +158,14 @@ def test_a_spliced_file_is_fetched_once_more_in_one_piece(site: Site, use_manife
     assert [asked for _, asked, _ in site.requests] == [None, "bytes=5000-", None]
 
 
+def test_a_wrong_file_from_a_line_that_always_breaks_is_given_up(site: Site, use_manifest: UseManifest) -> None:
+    faults = [dies_after(1000), lambda *_: False] * 6
+    use_manifest(entry_text("net", site.serve("/w.pth", BAD, *faults), sha256=sha256(GOOD)))
+    with pytest.raises(WeightsError, match="not the file that is meant"):
+        pull(["net"], patience=QUICK)
+    assert [asked for _, asked, _ in site.requests] == [None, "bytes=1000-"] * 2
+
+
 def test_offline_says_what_to_do(site: Site, use_manifest: UseManifest, monkeypatch: pytest.MonkeyPatch) -> None:
     url = site.serve("/w", GOOD)
     use_manifest(entry_text("net", url))
