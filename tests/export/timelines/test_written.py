@@ -20,7 +20,9 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.timecode import parse_timecode, write_timecode
 from highlightr.export.receipt_reader import Receipt, receipt_from_plain
 from highlightr.export.timelines.rates import grid_note, nominal_rate
+from highlightr.export.timelines.read import find_video, read_edit
 from highlightr.export.timelines.write import FORMATS, render_timeline
+from highlightr.media import probe
 from highlightr.options import TimelineFormat
 from tests.export.timelines.receipts import plain_receipt
 from tests.mediamaker import make_video
@@ -182,12 +184,18 @@ def test_texts_in_seconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("title", ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(1)"])
-def test_no_title_is_a_formula_in_a_spreadsheet(title: str, tmp_path: Path) -> None:
-    video = make_video(tmp_path / "v.mp4", seconds=2.0, sound=False)
+def test_nothing_is_a_formula_in_a_spreadsheet_and_all_is_read_as_it_was(title: str, tmp_path: Path) -> None:
+    video = make_video(tmp_path / f"{title}.mp4", seconds=2.0, sound=False)
     receipt = receipt_from_plain(plain_receipt(Fraction(25), ((0, 25),), None), "test")
     receipt = replace(receipt, segments=tuple(replace(each, title=title) for each in receipt.segments))
-    text, _ = render_timeline(receipt, video, tmp_path / "v.csv", "csv")
-    assert [row["title"] for row in csv.DictReader(text.splitlines())] == [f"'{title}"]
+    path = tmp_path / "v.csv"
+    text, _ = render_timeline(receipt, video, path, "csv", relative=True)
+    (row,) = csv.DictReader(text.splitlines())
+    assert (row["file"], row["title"]) == (f"./{title}.mp4", f"'{title}")
+    path.write_text(text)
+    edit = read_edit(path)
+    assert find_video(edit.video, path).samefile(video)
+    assert [span.title for span in edit.spans(probe(video))] == [title]
 
 
 def test_ffmpeg_plays_its_list(tmp_path: Path) -> None:
