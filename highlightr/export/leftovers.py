@@ -8,6 +8,7 @@ holds what was written; everything else is a user's.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,7 @@ def _former_places(outputs: Outputs, former: Written, folders: Mapping[str, Segm
 
 def read_written(receipt: Path) -> Written | None:
     """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
-    if not receipt.exists():
+    if not os.path.isfile(receipt):  # noqa: PTH113  (a pipe never ends; of a locked folder pathlib raises)
         return None
     try:
         return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)

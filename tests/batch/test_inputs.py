@@ -61,6 +61,15 @@ def test_a_summary_of_any_name_and_its_clips_are_not_taken_for_videos(tmp_path: 
     assert names(find_videos([str(folder / "best.mp4")], tmp_path / "out")) == ["best.mp4"]
 
 
+@pytest.mark.timeout(20)
+def test_what_lies_beside_a_video_under_a_receipts_name_may_be_anything(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", "a.mp4", "b.mp4", "c.mp4", "d.mp4", "d.json")
+    os.mkfifo(folder / "a.json")
+    (folder / "b.json").mkdir()
+    (folder / "c.json").symlink_to("c.json")
+    assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
+
+
 def test_what_may_be_there_later_may_be_absent_now(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     assert find_videos([str(tmp_path / "in")], tmp_path / "out", absent_ok=True) == ()
