@@ -134,7 +134,7 @@ def read_written(receipt: Path) -> Written | None:
         return None
     try:
         return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
-    except (ConfigError, msgspec.DecodeError, RecursionError):
+    except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

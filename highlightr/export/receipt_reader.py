@@ -150,7 +150,7 @@ def read_receipt(path: Path) -> Receipt:
     """
     try:
         values = msgspec.json.decode(read_limited(path, LARGEST_BYTES))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{path}: not JSON, so no receipt ({error}); give the .json that `summarize` wrote"
         ) from error

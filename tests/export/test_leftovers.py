@@ -122,9 +122,12 @@ def test_a_link_and_what_it_leads_to_stay(folder: Path) -> None:
     assert (folder / "mine.csv").exists()
 
 
-@pytest.mark.parametrize("junk", ["", "[]", "{}", "null", '{"files": 3}', "\0", '{"outputs": {"clips": null}}'])
+@pytest.mark.parametrize(
+    "junk",
+    ["", "[]", "{}", "null", '{"files": 3}', "\0", '{"outputs": {"clips": null}}', '{"outputs": {"video": "caf\xe9"}}'],
+)
 def test_any_file_may_be_where_the_receipt_goes(junk: str, folder: Path) -> None:
-    (folder / "s.json").write_text(junk)
+    (folder / "s.json").write_text(junk, encoding="latin-1")
     summarized(folder, "0-1", clips=True)
     assert json.loads((folder / "s.json").read_text())["schema_version"] == 2
 

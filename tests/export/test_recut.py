@@ -177,6 +177,7 @@ def test_a_drop_frame_list_with_colons_is_read_as_its_head_says(made: Path, tmp_
     [
         ("a.txt", "", "cannot cut from .txt; there are .json, .otio, .edl, .csv"),
         ("a.json", "{", "not JSON"),
+        ("a.json", '{"preset": "caf\udce9"}', "not JSON"),
         ("a.json", "[1]", "not a receipt of schema version 2"),
         ("a.json", '{"schema_version": 2}', "not a receipt: Object missing required field `source`"),
         ("a.otio", "{}", "not a timeline"),
@@ -194,7 +195,7 @@ def test_a_drop_frame_list_with_colons_is_read_as_its_head_says(made: Path, tmp_
     ],
 )
 def test_what_cannot_be_cut_is_one_line(name: str, text: str, words: str, made: Path, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ConfigError, match=words) as raised:
         cut_again(tmp_path / name, made.with_name("my holiday.mp4"))
     assert "\n" not in str(raised.value)
