@@ -134,7 +134,7 @@ def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) ->
             if not (usual if pattern is None else fnmatch(name, pattern)):
                 continue
             made = read_written(here / f"{Path(name).stem}.json") if f"{Path(name).stem}.json" in names else None
-            clips |= _clips(made)
+            clips |= _clips(made, here)
             if not _is_summary(name, names, made):
                 found.append(here / name)
     videos = [path for path in found if (path.parent.name, path.name) not in clips]
@@ -158,11 +158,11 @@ def _is_summary(name: str, beside: Collection[str], made: Written | None) -> boo
     return usual or (made is not None and Path(made.outputs.get("video", "")).name == name)
 
 
-def _clips(made: Written | None) -> set[tuple[str, str]]:
-    """The names of a summary's clips, each with that of their folder."""
+def _clips(made: Written | None, beside: Path) -> set[tuple[str, str]]:
+    """The names of a summary's clips, each with that of their folder, which may be the summary's own."""
     if made is None:
         return set()
-    folder = Path(made.outputs.get("clips", "")).name
+    folder = Path(made.outputs.get("clips", "")).name or beside.name
     return {(folder, each.name) for each in made.files if each.output == "clips"}
 
 

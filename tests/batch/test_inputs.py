@@ -61,6 +61,15 @@ def test_a_summary_of_any_name_and_its_clips_are_not_taken_for_videos(tmp_path: 
     assert names(find_videos([str(folder / "best.mp4")], tmp_path / "out")) == ["best.mp4"]
 
 
+def test_clips_that_lie_beside_their_summary_are_not_taken_for_videos(tmp_path: Path) -> None:
+    clip = "01 0-05 Dog.mp4"
+    folder = tree(tmp_path / "in", "a.mp4", "best.mp4", clip, f"b/{clip}")
+    files = [{"output": "clips", "name": clip, "sha256": "0"}]
+    receipt = {"schema_version": 2, "outputs": {"video": "best.mp4", "clips": "."}, "files": files}
+    (folder / "best.json").write_text(json.dumps(receipt))
+    assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", f"b/{clip}"]
+
+
 @pytest.mark.timeout(20)
 def test_what_lies_beside_a_video_under_a_receipts_name_may_be_anything(tmp_path: Path) -> None:
     folder = tree(tmp_path / "in", "a.mp4", "b.mp4", "c.mp4", "d.mp4", "d.json")
