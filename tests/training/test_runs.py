@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from highlightr.training.objectives import Outcome
 from highlightr.training.predict import predict
 from highlightr.training.runs import train
 from highlightr.training.splits import open_parts
+from highlightr.training.trainer import quiet
 from tests.training import moments
 
 RUN_FILES = {
@@ -36,6 +38,15 @@ RUN_FILES = {
     "predictions.jsonl",
     "result.json",
 }
+
+
+def test_lightning_speaks_again_after_a_run_that_failed() -> None:
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    with pytest.raises(RuntimeError), quiet():
+        assert logger.level == logging.ERROR
+        raise RuntimeError
+    assert logger.level == before != logging.ERROR
 
 
 @pytest.fixture
