@@ -158,6 +158,8 @@ def test_what_does_not_belong_is_named() -> None:
         davihd_from_authors({**state, "fusion_mlp.8.weight": torch.empty(2, 512, device="meta")})
     with pytest.raises(WeightsError, match="is not the usual sinusoids"):
         davihd_from_authors({**state, POSITIONS: torch.zeros(5000, 1, AUDIO)})
+    with pytest.raises(WeightsError, match="visual width 1, expected 512 or 1024"):
+        davihd_from_authors({**state, "visual_encoder.norm1.weight": torch.tensor(1.0)})
     with pytest.raises(WeightsError, match="visual width None"):
         davihd_config_of({})
 

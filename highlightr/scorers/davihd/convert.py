@@ -97,7 +97,7 @@ def davihd_config_of(state: Mapping[str, Tensor]) -> DAViHDConfig:
         WeightsError: a visual width that neither of the two published models has.
     """
     name = "visual_encoder.norm1.weight"
-    width = len(state[name]) if name in state else None
+    width = state[name].numel() if name in state else None
     if width == 512:
         return DAViHDConfig(mel_pooling="authors-62")
     if width == 1024:
