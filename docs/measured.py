@@ -16,7 +16,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,8 @@ def measure(name: str, video: Path, data: Path, features: Path | None, folder: P
     rows: Rows = []
     figures = []
     for arguments in wanted.runs:
-        command = [sys.executable, "-m", wanted.module, *(_placed(each, places) for each in arguments)]
-        figures.append(_figures(command, folder / f"{name}.json", wanted.prints_json))
+        command = (sys.executable, "-m", wanted.module, *(_placed(each, places) for each in arguments))
+        figures.append(_figures(command, folder / "figures.json", wanted.prints_json))
         rows += wanted.rows(figures[-1])
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
@@ -104,7 +105,9 @@ def short(video: Path, folder: Path) -> Path:
     return path
 
 
-def _figures(command: Sequence[str], path: Path, prints: bool) -> Any:
+@cache
+def _figures(command: tuple[str, ...], path: Path, prints: bool) -> Any:
+    """What one run found; tables that are made of the same run share it."""
     if prints:
         return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
     path.unlink(missing_ok=True)
