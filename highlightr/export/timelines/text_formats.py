@@ -46,7 +46,7 @@ def write_csv(timeline: Timeline) -> str:
 
 
 def _plain(title: str) -> str:
-    """The title as text to spreadsheets, which run what looks like a formula; it may come from somebody's subtitles."""
+    """The title as text to spreadsheets, which run what looks like a formula; it may come from subtitles."""
     return f"'{title}" if title.startswith(_FORMULA) else title
 
 
