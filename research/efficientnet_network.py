@@ -11,6 +11,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 
 from research.sources import source_bytes
 
@@ -50,7 +51,23 @@ def efficientnet_module() -> WithPreprocessing:
     state = torch.load(io.BytesIO(source_bytes("efficientnet_lite0")), weights_only=True)
     network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1000)
     network.load_state_dict({_timm_key(key): value for key, value in state.items()})
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, Conv2dSame):
+            network.set_submodule(name, _padded_for_even_sizes(layer))
     return WithPreprocessing(network).eval()
+
+
+def _padded_for_even_sizes(layer: Conv2dSame) -> torch.nn.Module:
+    """The same convolution of stride 2, for inputs of even size alone, as all of 224 pixels are.
+
+    timm works the padding out from each input; a fixed one becomes part of the convolution in the graph.
+    """
+    size, stride = layer.kernel_size[0], layer.stride[0]
+    before = (size - stride) // 2
+    after = size - stride - before
+    same = torch.nn.Conv2d(layer.in_channels, layer.out_channels, size, stride, groups=layer.groups, bias=False)
+    same.load_state_dict(layer.state_dict())
+    return torch.nn.Sequential(torch.nn.ZeroPad2d((before, after, before, after)), same)
 
 
 def _timm_key(key: str) -> str:
