@@ -45,9 +45,10 @@ class Sound:
     kind = "audio"
 
     def __init__(self, source: Source, requests: Mapping[str, AudioRequest], start: Fraction) -> None:
-        self._source, self._start = source, start
+        self._source = source
         self._tracks = {
-            one.index: MonoTrack(requests, one.sample_rate, source.duration_seconds) for one in source.audio_tracks
+            one.index: MonoTrack(requests, one.sample_rate, source.duration_seconds, start)
+            for one in source.audio_tracks
         }
         self._sums = {name: _Sum(self._tracks) for name in requests} if len(self._tracks) > 1 else None
         self._pipes = {
@@ -65,7 +66,7 @@ class Sound:
         """Take the next packet."""
         index = packet.stream.index
         for frame in self._decoded(packet):
-            yield from self._heard(index, self._tracks[index].push(frame, self._start))
+            yield from self._heard(index, self._tracks[index].push(frame))
         if self._sums is not None:
             yield from self._keep_together()
 
