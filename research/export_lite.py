@@ -6,7 +6,7 @@ Reads the published weights out of the packages that carry them (`highlightr[dev
 `models/weights.toml`, and writes into `models/weights` and `models/classes`. Prints the size and the SHA-256 of each
 file, for `weights.toml`, and how far each graph is from the network that it was made from. MiniLM is stored in 8 bit
 with a scale for each 64 numbers, EfficientNet-Lite0 with its largest kernels so and the others in half precision,
-YAMNet as the 8-bit codes that it was published with; all of them compute in single precision.
+YAMNet as the 8-bit codes that it was published with, Silero VAD as it is; all of them compute in single precision.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import math
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ import torch
 from benchmarks.command import run_command
 from research.efficientnet_network import efficientnet_module
 from research.onnx_storage import store_8bit, store_half, store_table_8bit, weights_of
+from research.silero_graph import FRAME_SAMPLES, STATE_SHAPE, joined_graph
 from research.sources import package_file, source_bytes, source_file
 from research.torch_bert import minilm_module
 from research.yamnet_graph import OPSET, float_graph
@@ -118,22 +119,41 @@ def yamnet() -> tuple[onnx.ModelProto, float]:
     return float_graph(quantised), 0.0
 
 
+def silero_vad() -> tuple[onnx.ModelProto, float]:
+    """The voice activity detector with frames side by side, and how far it is from the published graph."""
+    published = source_bytes("silero-vad")
+    model = joined_graph(onnx.load_model_from_string(published))
+    samples = np.random.default_rng(0).standard_normal((20, FRAME_SAMPLES)).astype(np.float32)
+    state = np.zeros(STATE_SHAPE, np.float32)
+    inputs = {"input": samples, "h": state, "c": state}
+    return model, _largest_difference(_run(published, inputs), _run(model.SerializeToString(), inputs))
+
+
 def _distance(model: onnx.ModelProto, module: torch.nn.Module, inputs: Arrays) -> float:
     """The largest difference from torch on noise, relative to the largest output."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    made = session.run(None, dict(inputs))
     with torch.inference_mode():
         wanted = module(*(torch.from_numpy(value) for value in inputs.values()))
-    pairs = zip(wanted if isinstance(wanted, tuple) else (wanted,), made, strict=True)
-    return max(float(np.abs(want.numpy() - got).max() / np.abs(want.numpy()).max()) for want, got in pairs)
+    tensors = wanted if isinstance(wanted, tuple) else (wanted,)
+    return _largest_difference([each.numpy() for each in tensors], _run(model.SerializeToString(), inputs))
+
+
+def _run(graph: bytes, inputs: Arrays) -> list[npt.NDArray[Any]]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return list(session.run(None, dict(inputs)))
+
+
+def _largest_difference(wanted: Sequence[npt.NDArray[Any]], made: Sequence[npt.NDArray[Any]]) -> float:
+    """Relative to the largest value of each output."""
+    return max(float(np.abs(a - b).max() / np.abs(a).max()) for a, b in zip(wanted, made, strict=True))
 
 
 GRAPHS: Mapping[str, Callable[[], tuple[onnx.ModelProto, float]]] = {
     "efficientnet_lite0": efficientnet,
     "minilm": minilm,
     "yamnet": yamnet,
+    "silero_vad": silero_vad,
 }
 
 

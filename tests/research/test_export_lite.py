@@ -19,7 +19,7 @@ from research import sources
 from research.onnx_storage import quantise, store_8bit, store_half, store_table_8bit, weights_of
 from research.sources import source_bytes
 
-EXPORTED = ("efficientnet_lite0", "yamnet", "minilm")
+EXPORTED = ("efficientnet_lite0", "yamnet", "minilm", "silero-vad")
 
 
 def product(weights: np.ndarray) -> onnx.ModelProto:
@@ -86,6 +86,27 @@ def test_yamnet_is_the_published_graph_without_rounding_between_layers() -> None
     logits = np.concatenate([theirs.run(None, {"audio": patch[None, None]})[0] for patch in patches])
     (ours,) = open_session(weights_path("yamnet")).run(None, {"log_mels": patches})
     np.testing.assert_allclose(ours, 1 / (1 + np.exp(-logits)), atol=2e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 125])
+def test_silero_vad_tells_what_the_published_graph_does(frames: int) -> None:
+    rng = np.random.default_rng(frames)
+    state = rng.normal(0, 0.3, (2, 1, 1, 128)).astype(np.float32)
+    loudness = rng.uniform(0, 0.5, (frames, 1))
+    samples = (loudness * rng.standard_normal((frames, 576))).astype(np.float32)
+    inputs = {"input": samples, "h": state[0], "c": state[1]}
+    theirs, ours = (
+        open_session(graph).run(None, inputs) for graph in (source_bytes("silero-vad"), weights_path("silero-vad"))
+    )
+    assert theirs[0].shape == ours[0].shape == (frames,)
+    for wanted, made in zip(theirs, ours, strict=True):
+        np.testing.assert_allclose(made, wanted, atol=1e-4)
+
+
+def test_no_layer_of_efficientnet_pads_by_itself() -> None:
+    kinds = {node.op_type for node in onnx.load(weights_path("efficientnet_lite0")).graph.node}
+    assert "Conv" in kinds
+    assert "Pad" not in kinds
 
 
 def _remove_rounding(model: onnx.ModelProto) -> None:
