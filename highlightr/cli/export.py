@@ -12,10 +12,11 @@ from highlightr.cli.completion import words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import check_output, write_whole
+from highlightr.core.files import check_no_input, check_output, write_whole
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.timelines.read import find_video
 from highlightr.export.timelines.write import FORMATS, render_timeline
+from highlightr.media.transcript import sidecars
 from highlightr.options import TimelineFormat
 
 NAMES = ", ".join(f"`{name}`" for name in get_args(TimelineFormat))
@@ -46,6 +47,8 @@ def export(
     read = read_receipt(receipt)
     target = output or receipt.with_suffix(FORMATS[form].suffix)
     source = video if video is not None else find_video(Path(read.source.path), receipt, "with --video")
+    check_no_input(target, (receipt,), "the receipt")
+    check_no_input(target, sidecars(source), "a transcript of the source")
     check_output(target, source, overwrite=overwrite)
     text, notes = render_timeline(read, source, target, form, relative=relative)
     write_whole(target, text)

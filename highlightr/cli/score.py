@@ -78,7 +78,7 @@ def score(
     chosen = SelectionOptions(detector=detector, analysis=analysis)  # type: ignore[arg-type]
     exact = check_precision(precision, device)
     if output is not None:
-        check_scores_path(output, overwrite=overwrite)
+        check_scores_path(output, place, transcript, overwrite=overwrite)
     with progress_hook(quiet=quiet or as_json) as progress:
         highlighter = Highlighter.from_preset(
             preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress

@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -256,6 +256,16 @@ def is_same_file(path: Path, other: Path) -> bool:
         return False
 
 
+def check_no_input(path: Path, inputs: Iterable[Path], what: str) -> None:
+    """Make sure that an output does not replace what was read for it; `what` says what that is.
+
+    Raises:
+        OutputError: it would, also through a link.
+    """
+    if any(is_same_file(path, each) for each in inputs):
+        raise OutputError(f"{path}: this is {what}; choose another output")
+
+
 def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
     """Make sure, before any work, that a file can be written.
 
@@ -263,8 +273,7 @@ def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
         OutputError: it is the `source` video itself (also through a link), exists and may not be replaced, is a
             directory, a device or a pipe, or its folder is missing or cannot be written.
     """
-    if is_same_file(path, source):
-        raise OutputError(f"{path}: this is the source video itself; choose another output")
+    check_no_input(path, (source,), "the source video itself")
     if path.is_dir():
         raise OutputError(f"{path}: a directory; name a file")
     if path.exists() and not path.is_file():

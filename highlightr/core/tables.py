@@ -9,8 +9,26 @@ from itertools import chain
 
 _DELIMITERS = ",;\t"
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with in a spreadsheet, those of full width among them."""
+
 _DECIMAL_COMMA = re.compile(r"([\d:]*\d),(\d+)")
 """Of a number or a time, which is the whole cell."""
+
+
+def text_cell(text: str) -> str:
+    """A cell that spreadsheets, which run what looks like a formula, take for text; anyone may have written it."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def cell_text(cell: str) -> str:
+    """The text that `text_cell` wrote so."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
+
+
+def path_cell(path: str) -> str:
+    """The same for a path, which stays one."""
+    return f"./{path}" if path.startswith(_FORMULA) else path
 
 
 def table_reader(lines: Iterable[str], *, strict: bool = False) -> csv.DictReader[str]:

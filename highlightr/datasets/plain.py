@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.tables import table_reader
+from highlightr.core.tables import cell_text, table_reader
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.datasets.base import Item, Problem
 
@@ -84,7 +84,7 @@ class _Row:
     def __init__(self, fields: Mapping[str, str], where: str, table: Path, videos: bool) -> None:
         kind = table.name
         self.path = _inside(table.parent, fields["file"], where, videos)
-        self.query = (fields.get("query") or "").strip() or None
+        self.query = cell_text((fields.get("query") or "").strip()) or None
         self.start = _number(fields["start_seconds"], where, "start_seconds")
         open_end = kind == SCORES and not (fields.get("stop_seconds") or "").strip()
         self.stop = math.inf if open_end else _number(fields["stop_seconds"], where, "stop_seconds")

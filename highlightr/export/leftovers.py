@@ -9,44 +9,22 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-
-from highlightr.core.errors import ConfigError
-from highlightr.core.files import is_same_file, printable, read_limited
-from highlightr.core.hashing import file_sha256
+from highlightr.core.files import is_same_file, printable
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.outputs import Outputs
-from highlightr.export.receipt_reader import LARGEST_BYTES
 from highlightr.export.segment_files import SegmentFolder, is_segment_name
 from highlightr.export.timelines.write import FORMATS
+from highlightr.export.written import Written, holds, read_written
 from highlightr.media.suffixes import MUXERS
 
 _logger = logging.getLogger(__name__)
 
 BESIDE: Mapping[str, str] = {**{name: form.suffix for name, form in FORMATS.items()}, **CAPTION_SUFFIXES}
 """What may lie beside a summary under its name, by its name as an output."""
-
-
-class WrittenFile(msgspec.Struct, frozen=True):
-    """A file as a receipt lists it."""
-
-    output: str
-    """Name of the output that it belongs to, such as ``clips``."""
-    name: str
-    sha256: str
-
-
-class Written(msgspec.Struct):
-    """What a receipt says of the files of its summary."""
-
-    schema_version: Literal[2]
-    outputs: dict[str, str] = {}
-    files: list[WrittenFile] = []
 
 
 @dataclass(frozen=True)
@@ -62,19 +40,10 @@ class Leftovers:
         """Remove what is highlightr's own; what cannot be removed stays, with a warning."""
         for path, digest in self.own:
             try:
-                if _holds(path, digest):
+                if holds(path, digest):
                     path.unlink(missing_ok=True)
             except OSError as error:
                 _logger.warning("%s: of an earlier summary, cannot be removed (%s)", path, error.strerror or error)
-
-
-def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
-    """How a receipt lists files that were written.
-
-    Raises:
-        OSError: one cannot be read.
-    """
-    return [{"output": output, "name": printable(Path(path.name)), "sha256": file_sha256(path)} for path in paths]
 
 
 def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Leftovers:
@@ -92,7 +61,7 @@ def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Le
         # Where letters of both cases are one name, a new file may be there under the old one's.
         new = {name.casefold() for name in filled.names}
         mine = {path: listed[path.name] for path in others if path.name in listed and path.name.casefold() not in new}
-        mine = {path: digest for path, digest in mine.items() if is_segment_name(path.name) and _holds(path, digest)}
+        mine = {path: digest for path, digest in mine.items() if is_segment_name(path.name) and holds(path, digest)}
         own += mine.items()
         if count := len(others) - len(mine):
             files = "a file that is" if count == 1 else f"{count} files that are"
@@ -107,7 +76,7 @@ def _sort_beside(outputs: Outputs, former: Written, own: list[tuple[Path, str]])
         path = outputs.video.with_suffix(suffix)
         if not path.exists() or any(is_same_file(path, each) for each in outputs.inputs):
             continue
-        if output in listed and _holds(path, listed[output]):
+        if output in listed and holds(path, listed[output]):
             own.append((path, listed[output]))  # Also where a new one is planned, which may come to nothing.
         elif path not in outputs.files:
             strange.append(printable(Path(path.name)))
@@ -128,26 +97,8 @@ def _former_places(outputs: Outputs, former: Written, folders: Mapping[str, Segm
             yield f"The {output} in {printable(folder)} are of the summary that was replaced."
 
 
-def read_written(receipt: Path) -> Written | None:
-    """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
-    if not os.path.isfile(receipt):  # noqa: PTH113  (a pipe never ends; of a locked folder pathlib raises)
-        return None
-    try:
-        return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
-    except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
 def _visible_files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
     except OSError:
         return []
-
-
-def _holds(path: Path, digest: str) -> bool:
-    """Whether it is a file, and no link to one, of this content."""
-    try:
-        return path.is_file() and not path.is_symlink() and file_sha256(path) == digest
-    except OSError:
-        return False

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import check_folder_output, check_output, is_same_file, move, staging_folder
+from highlightr.core.files import check_folder_output, check_no_input, check_output, move, staging_folder
 from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import check_formats, timeline_paths
+from highlightr.export.written import holds, read_written
 from highlightr.media import check_suffix
 from highlightr.media.cut import check_encoder
 from highlightr.media.transcript import sidecars
+from highlightr.media.whisper_json import is_whisper_json
 from highlightr.options import SummarizeOptions
 
 
@@ -30,7 +32,7 @@ class Outputs:
     captions: Mapping[str, Path] = field(default_factory=dict)
     """What is said in the summary."""
     inputs: tuple[Path, ...] = ()
-    """Files beside the video that the summary is made of, or may be, which stay as they are."""
+    """Files that the summary is made of, or may be, which stay as they are."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -51,9 +53,8 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     check_formats(wanted.export)
     check_encoder(source, wanted.encoder)
     timelines = timeline_paths(video, wanted.export)
-    named_alike = [path for path in sidecars(source.path) if path.stem in (source.path.stem, source.path.name)]
-    inputs = tuple(named_alike) if wanted.transcript is None else (wanted.transcript,)
-    outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines, inputs=inputs)
+    outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines)
+    outputs = replace(outputs, inputs=_transcripts(outputs, source, wanted))
     _check_files(outputs, source, overwrite=wanted.overwrite)
     for folder in (wanted.clips, wanted.thumbnails):
         if folder is not None:
@@ -61,11 +62,18 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     return outputs
 
 
+def _transcripts(outputs: Outputs, source: Source, wanted: SummarizeOptions) -> tuple[Path, ...]:
+    """What is said in the source, as far as an output may have its name; whether it is used this time or not."""
+    named = () if wanted.transcript is None else (wanted.transcript,)
+    heard = (outputs.receipt,) if is_whisper_json(outputs.receipt) else ()
+    return (*named, *sidecars(source.path), *heard)
+
+
 def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is_expected: bool) -> Outputs:
     """The same with files of what is said, where that is known or may be; a timeline of the same name goes first.
 
     Raises:
-        OutputError: as for `plan_outputs`.
+        OutputError: as for `plan_outputs`; or captions are there that are not as an earlier summary wrote them.
     """
     if wanted.subtitles != "soft" or not is_expected:
         return outputs
@@ -74,14 +82,26 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
     captions = {name: path for name, path in captions.items() if path not in taken}
     outputs = replace(outputs, captions=captions)
     _check_files(outputs, source, overwrite=wanted.overwrite)
+    _check_captions(outputs)
     return outputs
+
+
+def _check_captions(outputs: Outputs) -> None:
+    """Nobody asked for them by name, so the only ones that give way are highlightr's own."""
+    former = read_written(outputs.receipt)
+    listed = {} if former is None else {each.output: each.sha256 for each in former.files}
+    for name, path in outputs.captions.items():
+        if path.exists() and not holds(path, listed.get(name, "")):
+            raise OutputError(
+                f"{path}: not as a summary wrote it; move it, choose another output, or write no subtitles "
+                "(--subtitles none)"
+            )
 
 
 def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
     for path in outputs.files:
         check_output(path, source.path, overwrite=overwrite)
-        if any(is_same_file(path, each) for each in outputs.inputs):
-            raise OutputError(f"{path}: this is a transcript of the source; choose another output")
+        check_no_input(path, outputs.inputs, "a transcript of the source")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import printable
+from highlightr.core.files import check_no_input, is_same_file, printable
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.types import Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
@@ -75,6 +75,9 @@ def cut_again(
         note = NO_RECEIPT_NOTE if edit.receipt is None else OTHER_VIDEO_NOTE
         return _cut_alone(source, spans, wanted, stages, (*edit.notes, note), speech, file)
     outputs = with_captions(plan_outputs(source, wanted), source, wanted, speech.is_expected)
+    if not is_same_file(outputs.receipt, file):  # A receipt that was edited becomes that of the edit.
+        for path in outputs.files:
+            check_no_input(path, (file,), "the timeline that is cut")
     outputs = replace(outputs, inputs=(*outputs.inputs, file))
     with stages("extract") as advance:
         transcript, told = listen(source, speech, edit.receipt.clip_seconds, advance)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import whole_file
+from highlightr.core.files import check_no_input, check_output, whole_file
+from highlightr.core.tables import text_cell
 from highlightr.core.text import json_shown
 from highlightr.core.types import Scores, Source, Transcript
+from highlightr.media.whisper_json import is_whisper_json
 
 SUFFIXES = (".json", ".csv")
 
@@ -33,18 +35,17 @@ class Scored:
     scores: Scores
 
 
-def check_scores_path(path: Path, *, overwrite: bool) -> None:
+def check_scores_path(path: Path, video: Path, transcript: Path | None = None, *, overwrite: bool) -> None:
     """Refuse a place that cannot be written, before any work.
 
     Raises:
-        OutputError: another suffix, a folder that is not there, or a file that exists and is to be kept.
+        OutputError: another suffix, or what is said in the video; and as for `check_output`.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"scores are written as {' or '.join(SUFFIXES)}, got {path}")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name or give --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path.parent}: no such folder; create it first")
+    said = [path] if is_whisper_json(path) else [] if transcript is None else [transcript]
+    check_no_input(path, said, "a transcript of the source")
+    check_output(path, video, overwrite=overwrite)
 
 
 def scores_document(
@@ -119,7 +120,7 @@ def _table(results: Sequence[Scored]) -> str:
     grid = results[0].scores.grid
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["start_seconds", "stop_seconds", *(each.query or _WITHOUT_QUERY for each in results)])
+    writer.writerow(["start_seconds", "stop_seconds", *(text_cell(each.query or _WITHOUT_QUERY) for each in results)])
     columns = [[f"{value:.{_DIGITS}f}" for value in each.scores.values] for each in results]
     spans = zip(grid.starts(), grid.stops(), strict=True)
     for (start, stop), *values in zip(spans, *columns, strict=True):

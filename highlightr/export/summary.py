@@ -12,7 +12,7 @@ from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
 from highlightr.core.types import Summary, Transcript
 from highlightr.export.captions import burned_notes, texts_of, write_captions
-from highlightr.export.leftovers import find_leftovers, written_files
+from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import Outputs, staged
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt, write_receipt
@@ -20,6 +20,7 @@ from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.report import write_report
 from highlightr.export.segment_files import SegmentFolder, segment_folders
 from highlightr.export.timelines.write import render_timeline
+from highlightr.export.written import written_files
 from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions

@@ -114,7 +114,10 @@ def _is_language(code: str) -> bool:
 
 
 def sidecars(video: Path) -> list[Path]:
-    """Subtitle files of the video's name, the best first: without a language, English, the others by name."""
+    """Subtitle files of the video's name, the best first: without a language, English, the others by name.
+
+    What has the whole name of another video beside it (``talk.en.srt`` of ``talk.en.mp4``) is that one's.
+    """
     found: list[tuple[int, str, Path]] = []
     try:
         with os.scandir(video.absolute().parent) as entries:
@@ -130,7 +133,7 @@ def sidecars(video: Path) -> list[Path]:
             found.append((0, name, path))
         elif code.lower() == video.suffix.lower():
             found.append((1, name, path))
-        elif _is_language(code[1:]):
+        elif _is_language(code[1:]) and not any(f"{path.stem}{suffix}" in names for suffix in VIDEO_SUFFIXES):
             found.append((2 if _is_english(code[1:]) else 3, name, path))
     return [path for _, _, path in sorted(found)]
 

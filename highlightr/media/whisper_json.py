@@ -50,6 +50,14 @@ def read_whisper_json(path: Path) -> tuple[list[Cue], str | None]:
     return [span for segment in document.segments for span in _spans(segment)], document.language
 
 
+def is_whisper_json(path: Path) -> bool:
+    """Whether this is a file in which something is said; a pipe or a device is not read."""
+    try:
+        return path.is_file() and bool(read_whisper_json(path)[0])
+    except (MediaError, OSError):
+        return False
+
+
 def _decoded(data: bytes) -> _Document:
     try:
         return msgspec.json.decode(data, type=_Document)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_at_most, write_whole
+from highlightr.core.tables import path_cell, text_cell
 from highlightr.datasets.plain import MOMENTS, SCORES
 from highlightr.web.library import Library, Video
 
@@ -38,7 +39,8 @@ def add_example(library: Library, video: Video, start: float, stop: float, query
         name.encode()
     except UnicodeEncodeError as error:
         raise ConfigError("the name of this video is not UTF-8, which a CSV has to be; rename it") from error
-    values = {"file": name, "start_seconds": f"{start:.3f}", "stop_seconds": f"{stop:.3f}", "query": query or ""}
+    span = {"start_seconds": f"{start:.3f}", "stop_seconds": f"{stop:.3f}"}
+    values = {"file": path_cell(name), **span, "query": text_cell(query or "")}
     with _WRITING:
         text, columns = _read(table)
         row = _line([values.get(column, "") for column in columns])

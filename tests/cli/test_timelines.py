@@ -58,6 +58,19 @@ def test_nothing_is_replaced_unless_it_may_be(
     assert (folder / "s.edl").read_text().startswith("TITLE: ")
 
 
+@pytest.mark.parametrize("name", ["s.json", "a b.vtt"])
+def test_an_export_replaces_nothing_that_the_summary_is_made_of(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, monkeypatch, *SUMMARIZE).code == 0
+    (folder / "a b.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:02.000\nHello.\n")
+    before = (folder / name).read_bytes()
+    made = run(capsys, monkeypatch, "export", "s.json", "--format", "vtt", "-o", name, "--overwrite")
+    assert made.code == 2
+    assert f"{name}: this is " in made.err
+    assert (folder / name).read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

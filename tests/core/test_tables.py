@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from highlightr.core.tables import table_reader
+from highlightr.core.tables import cell_text, path_cell, table_reader, text_cell
 
 ROWS = [
     {"file": "a.mp4", "start_seconds": "1.5", "title": "one; two"},
@@ -35,3 +35,28 @@ def test_lines_are_counted_as_in_the_file() -> None:
     reader = table_reader(["a;b\n", '"x\n', 'y";1\n', "z;2\n"])
     assert [(row["a"], reader.line_num) for row in reader] == [("x\ny", 3), ("z", 4)]
     assert list(table_reader([])) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=cmd|' /C calc'!A0",
+        "@SUM(1)",
+        "+1",
+        "-1",
+        "\t=1",
+        "\r=1",
+        "\uff1d1",
+        "'=1",
+        "''=1",
+        "'quoted'",
+        "a cat",
+        "",
+        "'",
+    ],
+)
+def test_no_cell_is_a_formula_and_all_is_read_as_it_was(text: str) -> None:
+    cell = text_cell(text)
+    assert not cell.startswith(("=", "@", "+", "-", "\t", "\r", "\uff1d"))
+    assert cell_text(cell) == text
+    assert path_cell(text)[:1] not in {"=", "@", "+", "-", "\t"}

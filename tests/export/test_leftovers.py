@@ -151,6 +151,49 @@ def test_a_transcript_that_lies_beside_the_video_is_never_replaced(name: str, fo
     assert (folder / name).read_text() == text
 
 
+@pytest.mark.parametrize("name", ["v.en.srt", "v.pt-BR.vtt", "v.json"])
+def test_no_transcript_that_lies_beside_the_video_is_replaced(name: str, folder: Path) -> None:
+    whisper = json.dumps({"segments": [{"start": 0.5, "end": 5.5, "text": "Hello there."}]})
+    text = {".srt": SRT, ".vtt": "WEBVTT\n\n" + SRT.replace(",", "."), ".json": whisper}[Path(name).suffix]
+    (folder / name).write_text(text)
+    output = (folder / name).with_suffix(".mkv")
+    for options in ({}, {"transcript": True}, {"export": "vtt", "subtitles": "none"}):
+        if Path(name).suffix == ".srt" and "subtitles" in options:
+            continue  # Nothing of this name would be written.
+        with pytest.raises(OutputError, match=rf"{name}: this is a transcript of the source"):
+            summarized(folder, "0-1", output=output, **options)
+    assert (folder / name).read_text() == text
+    assert names(folder) == {name}
+
+
+def test_captions_that_no_summary_wrote_so_stay(folder: Path) -> None:
+    (folder / "s.srt").write_text("of the user, for what was s.mp4")
+    with pytest.raises(OutputError, match=r"s\.srt: not as a summary wrote it; move it"):
+        summarized(folder, "0-1", transcript=True)
+    (folder / "s.srt").unlink()
+    summarized(folder, "0-1", transcript=True)
+    summarized(folder, "3-4", transcript=True)
+    (folder / "s.vtt").write_text((folder / "s.vtt").read_text() + "corrected by hand")
+    with pytest.raises(OutputError, match=r"s\.vtt: not as a summary wrote it"):
+        summarized(folder, "0-1", transcript=True)
+    assert (folder / "s.vtt").read_text().endswith("corrected by hand")
+
+
+def test_captions_of_a_summary_whose_name_ends_like_a_language_are_not_of_its_source(folder: Path) -> None:
+    summarized(folder, "0-1", transcript=True, output=folder / "v.cut.mp4")
+    assert (folder / "v.cut.srt").exists()
+    assert summarized(folder, "3-4").transcript is None
+    assert summarized(folder, "3-4", transcript=True, output=folder / "v.cut.mp4").transcript is not None
+
+
+def test_the_timeline_that_is_cut_is_never_replaced(folder: Path) -> None:
+    summarized(folder, "0-1", export="csv")
+    text = (folder / "s.csv").read_text()
+    with pytest.raises(OutputError, match=r"s\.csv: this is the timeline that is cut"):
+        cut_again(folder / "s.csv", None, SummarizeOptions(output=folder / "s.mp4", overwrite=True, export=("csv",)))
+    assert (folder / "s.csv").read_text() == text
+
+
 def test_a_timeline_that_comes_to_nothing_does_not_leave_the_one_before(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,11 +52,28 @@ def test_csv_has_a_row_per_clip_and_a_column_per_query(tmp_path: Path) -> None:
     ]
 
 
+def test_no_query_is_a_formula_in_a_spreadsheet(tmp_path: Path) -> None:
+    queries = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-a", "a dog"]
+    write_scores(tmp_path / "s.csv", SOURCE, "lite", [scored(each, 0, 0, 1) for each in queries], overwrite=False)
+    with (tmp_path / "s.csv").open(newline="") as file:
+        head = next(csv.reader(file))
+    assert head[2:] == ["'=cmd|' /C calc'!A0", "'@SUM(1)", "'+1", "'-a", "a dog"]
+
+
+@pytest.mark.parametrize("options", [{"transcript": "said.json"}, {}])
+def test_what_is_said_is_never_replaced(options: dict[str, str], tmp_path: Path) -> None:
+    said = tmp_path / "said.json"
+    said.write_text('{"segments": [{"start": 0, "end": 1, "text": "Hello."}]}')
+    named = {name: tmp_path / path for name, path in options.items()}
+    with pytest.raises(OutputError, match=r"said\.json: this is a transcript of the source"):
+        check_scores_path(said, tmp_path / "v.mp4", **named, overwrite=True)
+
+
 def test_a_file_that_is_there_is_kept_unless_it_may_go(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text("mine")
     with pytest.raises(OutputError, match="exists"):
-        check_scores_path(path, overwrite=False)
+        check_scores_path(path, tmp_path / "v.mp4", overwrite=False)
     with pytest.raises(OutputError, match="appeared"):
         write_scores(path, SOURCE, "lite", RESULTS, overwrite=False)
     assert path.read_text() == "mine"
@@ -68,7 +85,7 @@ def test_a_file_that_is_there_is_kept_unless_it_may_go(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "words"), [("scores.txt", ".json or .csv"), ("none/scores.csv", "no such folder")])
 def test_a_place_that_cannot_be_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(OutputError, match=words):
-        check_scores_path(tmp_path / name, overwrite=False)
+        check_scores_path(tmp_path / name, tmp_path / "v.mp4", overwrite=False)
 
 
 def test_json_holds_what_is_said(tmp_path: Path) -> None:

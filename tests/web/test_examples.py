@@ -29,13 +29,20 @@ def test_training_reads_them(library: Library) -> None:
     assert add_example(library, video(library, "deep/two words ü.mkv"), 0.25, 1, query)
     assert not add_example(library, video(library), 1.0, 2.5, query)
     text = (library.root / "moments.csv").read_text("utf-8")
-    assert text.startswith("file,start_seconds,stop_seconds,query\nnumbers.mp4,1.000,2.500,")
+    assert text.startswith("file,start_seconds,stop_seconds,query\nnumbers.mp4,1.000,2.500,\"'=1+1")
     items = {(item.path.name, item.query): item.spans for item in plain(library.root).items}
     assert items == {
         ("numbers.mp4", query): ((1.0, 2.5, 1.0),),
         ("numbers.mp4", None): ((4.0, 5.0, 1.0),),
         ("two words ü.mkv", query): ((0.25, 1.0, 1.0),),
     }
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet(library: Library) -> None:
+    (library.root / "numbers.mp4").rename(library.root / "=1+1.mp4")
+    assert add_example(library, video(library, "=1+1.mp4"), 1, 2, "a cat")
+    assert (library.root / "moments.csv").read_text("utf-8").splitlines()[1].startswith("./=1+1.mp4,")
+    assert [item.path for item in plain(library.root).items] == [library.root / "=1+1.mp4"]
 
 
 @pytest.mark.parametrize("end", ["", "\n"])

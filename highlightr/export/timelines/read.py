@@ -20,13 +20,12 @@ from urllib.parse import unquote, urlsplit
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
-from highlightr.core.tables import table_reader
+from highlightr.core.tables import cell_text, table_reader
 from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
 from highlightr.export.timelines.rates import grid_phase, late, nominal_rate
-from highlightr.export.timelines.text_formats import title_in_csv
 from highlightr.export.timelines.timeline import boundaries
 
 LARGEST_BYTES = 64 << 20
@@ -128,7 +127,7 @@ def _row(row: Mapping[str, str | None], where: str) -> EditSpan:
         start, stop = (parse_clock(row[name] or "") for name in ("start_seconds", "stop_seconds"))
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    return EditSpan(start, stop, title_in_csv((row.get("title") or row.get("query") or "").strip()))
+    return EditSpan(start, stop, cell_text((row.get("title") or row.get("query") or "").strip()))
 
 
 READERS: Mapping[str, Callable[[Path], Edit]] = {

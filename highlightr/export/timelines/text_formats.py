@@ -12,14 +12,12 @@ import json
 from fractions import Fraction
 
 from highlightr.core.clock import clock
+from highlightr.core.tables import path_cell, text_cell
 from highlightr.export.timelines.timeline import Timeline
 
 CSV_COLUMNS = ("file", "start_seconds", "stop_seconds", "rank", "score", "title")
 
 _DIGITS = 6
-
-_FORMULA = ("=", "+", "-", "@")
-"""What a formula begins with in a spreadsheet."""
 
 
 def write_llc(timeline: Timeline) -> str:
@@ -37,22 +35,11 @@ def write_csv(timeline: Timeline) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    link = timeline.medium.link
-    name = f"./{link}" if link.startswith(_FORMULA) else link
+    name = path_cell(timeline.medium.link)
     for event in timeline.events:
         times = (_decimal(event.start_seconds), _decimal(event.stop_seconds))
-        writer.writerow([name, *times, event.rank, f"{event.score:g}", _plain(event.title)])
+        writer.writerow([name, *times, event.rank, f"{event.score:g}", text_cell(event.title)])
     return text.getvalue()
-
-
-def _plain(title: str) -> str:
-    """The title as text to spreadsheets, which run what looks like a formula; it may come from subtitles."""
-    return f"'{title}" if title.startswith(_FORMULA) else title
-
-
-def title_in_csv(text: str) -> str:
-    """The title that `write_csv` wrote so."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def write_chapters(timeline: Timeline) -> str:

@@ -1,0 +1,62 @@
+"""What a receipt says of the files that were written with it, by which they are told from a user's.
+
+In: files that were written, or a receipt that anyone may have changed. Out: what is listed, by name and content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from highlightr.core.errors import ConfigError
+from highlightr.core.files import printable, read_limited
+from highlightr.core.hashing import file_sha256
+from highlightr.export.receipt_reader import LARGEST_BYTES
+
+
+class WrittenFile(msgspec.Struct, frozen=True):
+    """A file as a receipt lists it."""
+
+    output: str
+    """Name of the output that it belongs to, such as ``clips``."""
+    name: str
+    sha256: str
+
+
+class Written(msgspec.Struct):
+    """What a receipt says of the files of its summary."""
+
+    schema_version: Literal[2]
+    outputs: dict[str, str] = {}
+    files: list[WrittenFile] = []
+
+
+def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
+    """How a receipt lists files that were written.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return [{"output": output, "name": printable(Path(path.name)), "sha256": file_sha256(path)} for path in paths]
+
+
+def read_written(receipt: Path) -> Written | None:
+    """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
+    if not os.path.isfile(receipt):  # noqa: PTH113  (a pipe never ends; of a locked folder pathlib raises)
+        return None
+    try:
+        return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
+    except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def holds(path: Path, digest: str) -> bool:
+    """Whether it is a file, and no link to one, of this content."""
+    try:
+        return path.is_file() and not path.is_symlink() and file_sha256(path) == digest
+    except OSError:
+        return False
