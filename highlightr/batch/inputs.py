@@ -19,7 +19,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
-from highlightr.export.written import Written, read_written
+from highlightr.export.written import Written, holds, read_written
 from highlightr.media.suffixes import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _at(
 def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[InputVideo]:
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
-    found, clips = list[Path](), set[tuple[str, str]]()
+    found, clips = list[Path](), dict[str, set[str]]()
     for folder_name, folders, files in os.walk(folder, onerror=_say_unreadable):
         here = Path(folder_name)
         folders[:] = sorted(n for n in folders if not n.startswith(".") and not _is_output(here / n, output))
@@ -134,10 +134,12 @@ def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) ->
             if not (usual if pattern is None else fnmatch(name, pattern)):
                 continue
             made = read_written(here / f"{Path(name).stem}.json") if f"{Path(name).stem}.json" in names else None
-            clips |= _clips(made, here)
+            for each in () if made is None else made.files:
+                clips.setdefault(each.name, set()).add(each.sha256)
             if not _is_summary(name, names, made):
                 found.append(here / name)
-    videos = [path for path in found if (path.parent.name, path.name) not in clips]
+    # By content: a folder of clips may have been moved, and a video have the name of a clip that lies elsewhere.
+    videos = [path for path in found if not any(holds(path, digest) for digest in clips.get(path.name, ()))]
     for path in videos:
         yield InputVideo(str(path), path.relative_to(folder).as_posix())
     if not videos and not absent_ok:
@@ -156,14 +158,6 @@ def _is_summary(name: str, beside: Collection[str], made: Written | None) -> boo
     stem = Path(name).stem
     usual = stem.endswith(".summary") and f"{stem}.json" in beside
     return usual or (made is not None and Path(made.outputs.get("video", "")).name == name)
-
-
-def _clips(made: Written | None, beside: Path) -> set[tuple[str, str]]:
-    """The names of a summary's clips, each with that of their folder, which may be the summary's own."""
-    if made is None:
-        return set()
-    folder = Path(made.outputs.get("clips", "")).name or beside.name
-    return {(folder, each.name) for each in made.files if each.output == "clips"}
 
 
 def _say_unreadable(error: OSError) -> None:

@@ -135,7 +135,7 @@ def _folder_digest(folder: str) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16_384)
 def _sha256(path: Path, identity: FileIdentity) -> str:
     with _opened(path, identity) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,8 +1,8 @@
 """What an earlier summary left in the places of a new one, and what of it goes.
 
 In: the receipt that is about to be replaced, and what is about to be written. Out: files that go, and sentences about
-those that stay. A file goes only if that receipt lists it, it lies where highlightr would have written it, and it still
-holds what was written; everything else is a user's.
+those that stay. A file goes only if that receipt lists it and no other does, it lies where highlightr would have
+written it, and it still holds what was written; everything else is a user's.
 """
 
 from __future__ import annotations
@@ -62,11 +62,20 @@ def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Le
         new = {name.casefold() for name in filled.names}
         mine = {path: listed[path.name] for path in others if path.name in listed and path.name.casefold() not in new}
         mine = {path: digest for path, digest in mine.items() if is_segment_name(path.name) and holds(path, digest)}
+        mine = _without_others(mine, filled.folder, outputs.receipt)
         own += mine.items()
         if count := len(others) - len(mine):
             files = "a file that is" if count == 1 else f"{count} files that are"
             notes.append(f"The folder {printable(filled.folder)} also holds {files} not of this summary.")
     return Leftovers(tuple(own), tuple(notes))
+
+
+def _without_others(mine: Mapping[Path, str], folder: Path, receipt: Path) -> dict[Path, str]:
+    """Those files of a folder that no other summary lists, whose receipt lies there, above, or beside this one's."""
+    places = {folder.absolute(), folder.absolute().parent, receipt.absolute().parent} if mine else set[Path]()
+    others = (path for place in places for path in place.glob("*.json") if not is_same_file(path, receipt))
+    listed = {(each.name, each.sha256) for path in others if (made := read_written(path)) for each in made.files}
+    return {path: digest for path, digest in mine.items() if (path.name, digest) not in listed}
 
 
 def _sort_beside(outputs: Outputs, former: Written, own: list[tuple[Path, str]]) -> list[str]:

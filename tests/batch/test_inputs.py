@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -50,24 +51,20 @@ def test_what_highlightr_made_is_left_out(tmp_path: Path) -> None:
     assert names(find_videos([str(folder)], tmp_path / "out", pattern="*.mp4")) == ["a.mp4", "film.summary.mp4"]
 
 
-def test_a_summary_of_any_name_and_its_clips_are_not_taken_for_videos(tmp_path: Path) -> None:
-    clip = "01 0-05 Dog.mp4"
-    folder = tree(tmp_path / "in", "a.mp4", "best.mp4", f"a.clips/{clip}", "a.clips/01 0-05 Mine.mp4", f"b/{clip}")
+@pytest.mark.parametrize("place", ["in/a.clips", "gone/since"])
+def test_a_summary_of_any_name_and_its_clips_are_not_taken_for_videos(place: str, tmp_path: Path) -> None:
+    """A video of a clip's name is one, also in a folder of the same name; so is a clip that was changed."""
+    clip, changed = "01 0-05 Dog.mp4", "02 0-09 Cat.mp4"
+    videos = ["a.mp4", "a.clips/01 0-05 Mine.mp4", f"a.clips/{changed}", f"b/a.clips/{clip}"]
+    folder = tree(tmp_path / "in", *videos, "best.mp4", f"a.clips/{clip}")
+    (folder / "a.clips" / clip).write_bytes(b"what was written")
+    digest = hashlib.sha256(b"what was written").hexdigest()
     for name in ("best.json", "a.json"):  # The second is a's own, by another program.
-        files = [{"output": "clips", "name": clip, "sha256": "0"}]
-        receipt = {"schema_version": 2, "outputs": {"video": "x/best.mp4", "clips": "in/a.clips"}, "files": files}
+        files = [{"output": "clips", "name": each, "sha256": digest} for each in (clip, changed)]
+        receipt = {"schema_version": 2, "outputs": {"video": "x/best.mp4", "clips": place}, "files": files}
         (folder / name).write_text(json.dumps(receipt if name == "best.json" else {"outputs": {"video": "a.mp4"}}))
-    assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", "a.clips/01 0-05 Mine.mp4", f"b/{clip}"]
+    assert sorted(names(find_videos([str(folder)], tmp_path / "out"))) == sorted(videos)
     assert names(find_videos([str(folder / "best.mp4")], tmp_path / "out")) == ["best.mp4"]
-
-
-def test_clips_that_lie_beside_their_summary_are_not_taken_for_videos(tmp_path: Path) -> None:
-    clip = "01 0-05 Dog.mp4"
-    folder = tree(tmp_path / "in", "a.mp4", "best.mp4", clip, f"b/{clip}")
-    files = [{"output": "clips", "name": clip, "sha256": "0"}]
-    receipt = {"schema_version": 2, "outputs": {"video": "best.mp4", "clips": "."}, "files": files}
-    (folder / "best.json").write_text(json.dumps(receipt))
-    assert names(find_videos([str(folder)], tmp_path / "out")) == ["a.mp4", f"b/{clip}"]
 
 
 @pytest.mark.timeout(20)

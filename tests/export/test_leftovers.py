@@ -90,6 +90,18 @@ def test_clips_of_another_summary_in_one_folder_stay(folder: Path) -> None:
     assert left(other) == [f"The folder {folder / 'clips'} also holds a file that is not of this summary."]
 
 
+@pytest.mark.parametrize("place", [".", "clips"])
+def test_a_clip_that_two_summaries_list_stays(place: str, folder: Path) -> None:
+    """As two runs over one span write it, byte for byte."""
+    summarized(folder, "0-1", clips=True)
+    summarized(folder, "0-1", clips=True, output=folder / place / "second.mp4")
+    (clip,) = (path for path in (folder / "clips").iterdir() if path.name.startswith("01 "))
+    summarized(folder, "3-4", clips=True)
+    assert clip.exists()
+    summarized(folder, "3-4", clips=True, output=folder / place / "second.mp4")
+    assert not clip.exists()
+
+
 def test_another_container_leaves_the_video_before(folder: Path) -> None:
     summarized(folder, "0-1")
     again = summarized(folder, "3-4", output=folder / "s.mkv")
