@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from highlightr.core.checks import check_switches
+import numpy as np
+
+from highlightr.core.checks import check_fields
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
@@ -83,6 +85,7 @@ class SummarizeOptions:
     """Budget and the rules of choosing."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         choices = (
             ("cut", CutChoice),
             ("transition", Transition),
@@ -98,10 +101,6 @@ class SummarizeOptions:
         if unknown:
             known_formats = ", ".join(get_args(TimelineFormat))
             raise ConfigError(f"export knows no format {unknown[0]!r}; there are {known_formats}")
-        check_switches(self, "overwrite")
-        selection: object = self.selection
-        if not isinstance(selection, SelectionOptions):
-            raise ConfigError(f"selection must be SelectionOptions, got {selection!r}")
         if self.transcribe is not None:
             check_speech_model(self.transcribe)
         track = self.audio_track
@@ -182,7 +181,8 @@ def _canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
     wanted = {ALIASES.get(name, name): value for name, value in keywords.items()}
     if wanted.pop("copy", False):
         wanted["cut"] = "copy"
-    return {name: _read(name, value) for name, value in wanted.items()}
+    plain = ((name, value.item() if isinstance(value, np.number) else value) for name, value in wanted.items())
+    return {name: _read(name, value) for name, value in plain}
 
 
 def _read(name: str, value: Any) -> Any:

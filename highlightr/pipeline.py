@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from highlightr.core.checks import given_path
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
@@ -99,6 +100,8 @@ class Highlighter:
             SummarizeOptions.check_defaults(preset.summarize, f"preset {preset.name}: summarize")
         preset = preset if scorer is None else preset.with_scorer(scorer)
         preset = preset if model is None else with_model(preset, model)
+        if not isinstance(cache, bool):  # A text such as "no" would be true.
+            raise ConfigError(f"cache must be True or False, got {cache!r}")
         kept = FeatureCache() if cache else None
         return cls(preset, load_models(preset, device, precision), kept, progress)
 
@@ -113,7 +116,7 @@ class Highlighter:
         *,
         detector: Detector = "cheap",
         analysis: AnalysisMode = "auto",
-        transcript: Path | None = None,
+        transcript: str | Path | None = None,
         transcribe: str | None = None,
         glimpse: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
@@ -123,12 +126,16 @@ class Highlighter:
         rest is decoded.
         """
         how = SelectionOptions(detector=detector, analysis=analysis)
-        if isinstance(queries, str):  # A sequence of letters.
+        video, transcript = (
+            given_path("video", video),
+            None if transcript is None else given_path("transcript", transcript),
+        )
+        if isinstance(queries, str) or not isinstance(queries, Sequence):  # A text is a sequence of letters.
             raise ConfigError(f"queries are a list of texts, got {queries!r}; for one: Highlighter.analyse")
         if transcribe is not None:
             check_speech_model(transcribe)
-        with self._encoding(Path(video), queries) as encoding:
-            source = probe(Path(video))
+        with self._encoding(video, queries) as encoding:
+            source = probe(video)
             speech = find_speech(source, transcript, transcribe, self._models.device)
             stages = Stages(self._progress)
             return self._analyse(source, queries, encoding, how, speech, stages, glimpse)
@@ -194,10 +201,10 @@ class Highlighter:
         from highlightr.selection.match import selection_notes
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
-        stages = Stages(self._progress)
-        with self._encoding(Path(video), [query]) as encoding:
+        video, stages = given_path("video", video), Stages(self._progress)
+        with self._encoding(video, [query]) as encoding:
             with stages("probe"):
-                source = probe(Path(video), wanted.audio_track)
+                source = probe(video, wanted.audio_track)
                 wanted.selection.check_length(source.duration_seconds)
                 outputs = plan_outputs(source, wanted)
                 speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)

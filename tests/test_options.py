@@ -57,7 +57,7 @@ def test_spans(value: Any, spans: tuple[tuple[float, float], ...]) -> None:
     ("keywords", "words"),
     [
         ({"selection": 3}, "selection must be SelectionOptions, got 3"),
-        ({"transcribe": 3}, "transcribe must be the name of a model, got 3"),
+        ({"transcribe": 3}, "transcribe must be str or None, got 3"),
         ({"rang": "1-2"}, "no option named 'rang'; there are analysis, audio_track, clips, cut, "),
         ({"range": "20-10"}, "range must be spans that begin before they end"),
         ({"range": "ten-20"}, "'ten' is not a time"),

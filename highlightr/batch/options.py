@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from highlightr.batch.jobs import Job
-from highlightr.core.checks import check_between, check_positive, check_switches
+from highlightr.core.checks import check_between, check_fields, check_positive
 from highlightr.core.device import PRECISIONS, Precision
 from highlightr.core.errors import ConfigError
 from highlightr.options import SummarizeOptions, merged_options
@@ -66,6 +66,7 @@ class BatchOptions:
     """Of the Ray cluster; `None`: the one that Ray finds or starts."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive(self, "time_limit_seconds", "stall_seconds", "remote_limit_bytes")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision must be {', '.join(PRECISIONS)}, got {self.precision!r}")
@@ -75,7 +76,6 @@ class BatchOptions:
             raise ConfigError(f"no engine {self.engine!r}; there are {', '.join(get_args(Engine))}")
         if self.address is not None and self.engine != "ray":
             raise ConfigError("an address belongs to the engine ray; add --engine ray")
-        check_switches(self, "cache", "overwrite", "allow_private")
         for name in OWN_OUTPUTS:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")

@@ -17,6 +17,7 @@ from highlightr.batch.jobs import Job
 from highlightr.batch.names import slug
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.queries import QueryRow, read_queries
+from highlightr.core.checks import given_list, given_path
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
 from highlightr.features.base import check_query
@@ -60,7 +61,8 @@ def plan_jobs(
     """
     if query is not None:
         check_query(query)
-    texts = [str(one) for one in inputs]
+    texts, output = [str(one) for one in given_list("inputs", inputs, str, Path)], given_path("output", output)
+    lists, queries = given_list("lists", lists, Path), None if queries is None else given_path("queries", queries)
     rows = () if queries is None else read_queries(queries)
     if queries is not None and not texts and not lists:
         base = queries.absolute().parent

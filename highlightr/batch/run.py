@@ -20,6 +20,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
 from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobFeed, JobListener
 from highlightr.batch.results import Results
 from highlightr.batch.watch import FolderWatch
+from highlightr.core.checks import given_list, given_options, given_path
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.extras import need
@@ -70,7 +71,7 @@ def run_batch(
         WeightsError: weights that the preset needs are not here.
         OutputError: the folder cannot be written.
     """
-    todo, wanted = _distinct(jobs), options or BatchOptions()
+    todo, wanted = _distinct(given_list("jobs", jobs, Job)), given_options(options, BatchOptions)
     engine, output_dir = _ready(todo, output, wanted)
     recorder = _ResultRecorder(output_dir, BatchProgress(len(todo)), progress)
     recorder.told_of(todo)
@@ -103,7 +104,7 @@ def watch_batch(
         ConfigError, WeightsError, OutputError: as for `run_batch`; or another engine than the local one.
         StoppedBySignal: the end. What was at work is removed; the same call goes on where it was.
     """
-    wanted = options or BatchOptions()
+    wanted = given_options(options, BatchOptions)
     if wanted.engine != "local":
         raise ConfigError(f"new files are watched for by the engine local, not {wanted.engine}; leave out --engine")
     first = plan()
@@ -140,7 +141,7 @@ def _ready(todo: Sequence[Job], output: str | Path, options: BatchOptions) -> tu
     options.load_preset()
     for job in todo:
         options.for_job(job)
-    engine, output_dir = _engine(options), OutputDir(Path(output))
+    engine, output_dir = _engine(options), OutputDir(given_path("output", output))
     output_dir.prepare()
     output_dir.sweep()
     return engine, output_dir
@@ -161,8 +162,7 @@ def _engine(options: BatchOptions) -> _Engine:
     return run_locally
 
 
-def _distinct(jobs: Iterable[Job]) -> tuple[Job, ...]:
-    todo = tuple(jobs)
+def _distinct(todo: tuple[Job, ...]) -> tuple[Job, ...]:
     if not todo:
         raise ConfigError("a batch needs at least one video")
     folders = [job.folder for job in todo]

@@ -1,14 +1,24 @@
-"""Checks that classes of options share: each names the field, what is accepted, and the value that was got.
+"""Checks of what a caller gives: each names the field, what is accepted, and the value that was got.
 
-For `__post_init__` of dataclasses whose types have been checked; a field that is `None` passes.
+For `__post_init__` of dataclasses, `check_fields` first: the others compare values whose types have been checked, and
+pass a field that is `None`. The `given_` ones are for arguments of functions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from highlightr.core.errors import ConfigError
+
+Given = TypeVar("Given")
 
 
 def check_positive(options: object, *names: str) -> None:
@@ -30,11 +40,60 @@ def check_between(options: object, low: float, high: float, *names: str, where: 
             raise ConfigError(f"{where}{name} must {accepted}, got {value!r}")
 
 
-def check_switches(options: object, *names: str) -> None:
-    """Refuse fields that are not True or False, with a `ConfigError`: a text such as "no" would be true."""
-    for name in names:
-        if not isinstance(getattr(options, name), bool):
-            raise ConfigError(f"{name} must be True or False, got {getattr(options, name)!r}")
+def check_fields(options: Any) -> None:
+    """Refuse fields of a dataclass whose values have not the type that is annotated, with a `ConfigError`.
+
+    Words of a `Literal` are left to the class, which knows what each means.
+    """
+    hints = get_type_hints(type(options))
+    for item in fields(options):
+        value, hint = getattr(options, item.name), hints[item.name]
+        if not _fits(value, hint):
+            raise ConfigError(f"{item.name} must be {_in_words(hint)}, got {value!r}")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return isinstance(value, hint)
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError as error:
+        return any(get_origin(each) is Literal for each in _kinds(hint)) or str(error).startswith("Invalid enum value")
+    except (ValueError, OverflowError, RecursionError):  # Such as a number of a thousand digits.
+        return False
+    return True
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _in_words(hint: Any) -> str:
+    """An annotation as people write it."""
+    words = {bool: "True or False", NoneType: "None"}
+    return " or ".join(words.get(each) or (str(each) if get_args(each) else each.__name__) for each in _kinds(hint))
+
+
+def given_path(name: str, value: object) -> Path:
+    """A caller's path; a `ConfigError` where it is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"{name} must be a path, got {value!r}")
+    return Path(value)
+
+
+def given_list(name: str, values: Iterable[Given], *kinds: type) -> tuple[Given, ...]:
+    """A caller's list of things of these kinds; a `ConfigError` where it is one thing, or holds others."""
+    things = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | os.PathLike) else None
+    if things is None or not all(isinstance(each, kinds) for each in things):
+        raise ConfigError(f"{name} must be a list of {' or '.join(kind.__name__ for kind in kinds)}, got {values!r}")
+    return things
+
+
+def given_options(value: Given | None, kind: type[Given]) -> Given:
+    """A caller's options, or the default ones; a `ConfigError` where they are of another class."""
+    if value is not None and not isinstance(value, kind):
+        raise ConfigError(f"options must be {kind.__name__}, got {value!r}")
+    return kind() if value is None else value
 
 
 def check_subset(name: str, values: Collection[str], known: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from highlightr.core.checks import given_options, given_path
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_no_input, is_same_file, printable
@@ -63,11 +64,13 @@ def cut_again(
         ConfigError: the file cannot be understood, or does not fit the video.
         MediaError, OutputError, CutError: as for `Highlighter.summarize`.
     """
-    wanted, stages, edit = wanted or SummarizeOptions(), Stages(progress), read_edit(file)
+    wanted, stages, file = given_options(wanted, SummarizeOptions), Stages(progress), given_path("file", file)
+    edit = read_edit(file)
     if wanted.output is None:
         wanted = replace(wanted, output=file.with_suffix(".cut.mp4"))
     with stages("probe"):
-        source = probe(video or find_video(edit.video, file), wanted.audio_track)
+        place = find_video(edit.video, file) if video is None else given_path("video", video)
+        source = probe(place, wanted.audio_track)
         spans = [_clamped(span, number, source, file) for number, span in enumerate(edit.spans(source), start=1)]
         speech = find_speech(source, wanted.transcript, wanted.transcribe, resolve_device("auto"))
         scores = None if edit.receipt is None else _scores(edit.receipt, source)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from highlightr.core.checks import check_fields
 from highlightr.core.clock import length_words
 from highlightr.core.errors import ConfigError
 
@@ -85,6 +86,7 @@ class SelectionOptions:
     every stretch alike."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         ratio, seconds = self.ratio, self.duration_seconds
         self._check("ratio", ratio is None or 0.0 < ratio <= 1.0, "a number in (0, 1]", "0.15 keeps 15 % of the video")
         self._check("duration_seconds", seconds is None or _positive(seconds), "a positive number", "30 keeps 30 s")

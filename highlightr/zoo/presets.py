@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.checks import check_positive
+from highlightr.core.checks import check_positive, given_path
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
@@ -112,7 +112,7 @@ class Preset:
         Raises:
             ConfigError: a name that the preset does not list.
         """
-        if name not in self.scorers:
+        if name not in tuple(self.scorers):  # A caller may give what cannot be a key.
             raise ConfigError(f"preset {self.name} has no scorer named {name!r}; it has {', '.join(self.scorers)}")
         return replace(self, use=ScorerUse(name, name))
 
@@ -146,12 +146,13 @@ def load_preset(name: str | Path) -> Preset:
     Raises:
         ConfigError: no such preset, folder or file, or one that is not a well-formed preset.
     """
+    name = given_path("preset", name)
     text = str(name)
     if text.endswith((".yaml", ".yml")):
-        return _beside(_preset(read_yaml(Path(name)), text), Path(name).absolute().parent, text)
+        return _beside(_preset(read_yaml(name), text), name.absolute().parent, text)
     known = preset_names()
-    if text not in known and (Path(name) / PRESET_FILE).is_file():
-        return load_preset(Path(name) / PRESET_FILE)
+    if text not in known and (name / PRESET_FILE).is_file():
+        return load_preset(name / PRESET_FILE)
     if text not in known:
         raise ConfigError(
             f"no preset named {text!r}; there are {', '.join(known)}, or give a .yaml file or a folder with "

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from highlightr.core.checks import check_fields, check_positive, given_list, given_options, given_path
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.files import make_folder
@@ -58,6 +59,7 @@ class ExtractOptions:
     """Extract again what is there and was made the same way."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.format not in FORMATS:
             raise ConfigError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
         check_precision(self.precision, resolve_device(self.device))
@@ -65,10 +67,7 @@ class ExtractOptions:
             check_speech_model(self.transcribe)
         if self.fps is not None and self.clip_seconds is not None:
             raise ConfigError("give either fps or clip_seconds: a row describes 1 / fps seconds")
-        for name in ("fps", "clip_seconds"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(f"{name} must be a positive number, got {value!r}")
+        check_positive(self, "fps", "clip_seconds")
 
     @property
     def row_seconds(self) -> float:
@@ -119,12 +118,17 @@ def extract_to_files(
         WeightsError: weights that are missing, before any work.
         OutputError: `out` cannot be written.
     """
-    wanted = options or ExtractOptions()
-    files = _distinct(videos)
+    wanted, out = given_options(options, ExtractOptions), given_path("out", out)
+    files = _distinct(Path(video) for video in given_list("videos", videos, str, Path))
     if wanted.transcript is not None and len(files) > 1:
         raise ConfigError("a transcript is of one video, and several were given; put NAME.srt beside each instead")
     make_folder(out)
-    run = _Run(_open(extractors, wanted), open_store(out, wanted.format), wanted, progress or silent)
+    run = _Run(
+        _open(given_list("extractors", extractors, str), wanted),
+        open_store(out, wanted.format),
+        wanted,
+        progress or silent,
+    )
     try:
         return tuple(run.video(path) for path in files)
     finally:
@@ -158,7 +162,7 @@ def _open(names: Sequence[str], options: ExtractOptions) -> tuple[Extractor, ...
 
 
 def _distinct(videos: Iterable[Path]) -> tuple[Path, ...]:
-    files = tuple(Path(video) for video in videos)
+    files = tuple(videos)
     if not files:
         raise ConfigError("no videos were given")
     names: dict[str, Path] = {}

@@ -1,0 +1,101 @@
+"""A value of a wrong type, given in Python, is one line that names it and what it is; no traceback from deep inside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from highlightr import Highlighter, load_preset
+from highlightr.batch import BatchOptions, Job, plan_jobs, run_batch
+from highlightr.core.errors import ConfigError
+from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files
+from highlightr.export.recut import cut_again
+from highlightr.options import SummarizeOptions
+from highlightr.selection.options import SelectionOptions
+
+CLASSES = (BatchOptions, ExtractOptions, SelectionOptions, SummarizeOptions)
+
+
+class Odd:
+    """What no option is."""
+
+    def __repr__(self) -> str:
+        return "odd"
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("value", [Odd(), [Odd()], {"a": Odd()}, "\0", b"x"], ids=repr)
+def test_every_field_of_every_class_of_options(kind: type, value: Any) -> None:
+    for item in fields(kind):
+        if isinstance(value, str) and item.type in ("str", "str | None"):
+            continue
+        with pytest.raises(ConfigError) as caught:
+            kind(**{item.name: value})
+        if not isinstance(value, dict) or item.name != "summarize":  # Its keys are options, and are told as such.
+            words = str(caught.value)
+            assert re.search(rf"\b{item.name}\b", words), words
+            assert repr(value) in words or repr(value)[1:-1] in words, words
+            assert "\n" not in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (BatchOptions, {"workers": "2"}, "workers must be int or None, got '2'"),
+        (BatchOptions, {"stall_seconds": True}, "stall_seconds must be float, got True"),
+        (SelectionOptions, {"margin": 2}, "margin must be tuple[float, float], got 2"),
+        (SelectionOptions, {"max_seconds": None}, "max_seconds must be float, got None"),
+        (SummarizeOptions, {"output": "s.mp4"}, "output must be Path or None, got 's.mp4'"),
+    ],
+)
+def test_what_is_accepted_is_told(kind: type, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        kind(**values)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda odd: load_preset(odd), "preset must be a path, got odd"),
+        (lambda odd: Highlighter.from_preset(odd), "preset must be a path, got odd"),
+        (lambda odd: Highlighter.from_preset(cache=odd), "cache must be True or False, got odd"),
+        (lambda odd: Highlighter.from_preset(scorer=[odd]), r"preset lite has no scorer named \[odd\]"),
+        (lambda odd: plan_jobs(odd, Path("out")), "inputs must be a list of str or Path, got odd"),
+        (lambda _: plan_jobs("videos", Path("out")), "inputs must be a list of str or Path, got 'videos'"),
+        (lambda odd: plan_jobs(["v.mp4"], odd), "output must be a path, got odd"),
+        (lambda odd: plan_jobs(["v.mp4"], Path("out"), queries=odd), "queries must be a path, got odd"),
+        (lambda odd: plan_jobs(["v.mp4"], Path("out"), lists=[odd]), r"lists must be a list of Path, got \[odd\]"),
+        (lambda odd: run_batch([odd], "out"), r"jobs must be a list of Job, got \[odd\]"),
+        (lambda odd: run_batch([Job("/v.mp4", None, "v")], "out", odd), "options must be BatchOptions, got odd"),
+        (lambda odd: cut_again(odd), "file must be a path, got odd"),
+        (lambda odd: cut_again(Path("s.csv"), None, odd), "options must be SummarizeOptions, got odd"),
+        (lambda odd: extract_to_files([odd], ["motion"], Path()), r"videos must be a list of str or Path, got \[odd\]"),
+        (lambda odd: extract_to_files([Path("v")], odd, Path()), "extractors must be a list of str, got odd"),
+    ],
+)
+def test_functions(call: Callable[[Any], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        call(Odd())
+
+
+def test_methods() -> None:
+    made = Highlighter.from_preset("lite", cache=False)
+    odd: Any = Odd()
+    for call in (made.summarize, made.analyse):
+        with pytest.raises(ConfigError, match="video must be a path, got odd"):
+            call(odd)
+    with pytest.raises(ConfigError, match="queries are a list of texts, got odd"):
+        made.analyse_queries("v.mp4", odd)
+    with pytest.raises(ConfigError, match="transcript must be a path, got odd"):
+        made.analyse("v.mp4", transcript=odd)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    wanted = SummarizeOptions.from_keywords(duration_seconds=np.float32(5), max_clips=np.int64(2))
+    assert wanted == SummarizeOptions.from_keywords(duration_seconds=5.0, max_clips=2)
