@@ -72,6 +72,8 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
     Raises:
         MediaError: it cannot be read, or says nothing within the video, or more than fits into it.
     """
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path}: not a regular file; give a subtitle file on disk")
     language = _language(path)
     spans: Sequence[Cue]
     shown: Sequence[Cue] = ()

@@ -128,6 +128,19 @@ def test_fifo_does_not_hang(tmp_path: Path) -> None:
         probe(tmp_path / "fifo.mp4")
 
 
+def test_a_file_that_this_process_holds_open_alone_is_refused(tmp_path: Path) -> None:
+    with made("plain.mp4").open("rb") as file:
+        own = Path(f"/dev/fd/{file.fileno()}")
+        link = tmp_path / "link.mp4"
+        link.symlink_to(own)
+        for path in (own, link):
+            with pytest.raises(MediaError, match="open in this process alone"):
+                probe(path)
+    link.unlink()
+    link.symlink_to(made("plain.mp4"))
+    assert probe(link).duration_seconds == pytest.approx(4.0)
+
+
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(made("plain.mp4"), tmp_path / "locked.mp4")
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything

@@ -155,6 +155,13 @@ def test_whispers_json_without_words_and_with_numbers_that_are_none(tmp_path: Pa
     assert (transcript.utterances, transcript.language) == ((Utterance(0.0, 3.0, "No words."),), None)
 
 
+@pytest.mark.parametrize("name", ["pipe.srt", "pipe.json"])
+def test_a_pipe_is_refused_and_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(MediaError, match="not a regular file"):
+        read_transcript(tmp_path / name, 4.0)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -32,6 +32,9 @@ The sound-only ones are allowed so that such a file gets the message that it hol
 
 RANGE_PROTOCOLS = "file,subfile"
 
+_MOST_LINKS = 40
+"""One leading to the next; where there are more, nothing can be opened."""
+
 _PLAYLIST_HEADS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 
 
@@ -115,10 +118,24 @@ def check_readable(path: Path) -> None:
         raise MediaError(f"{path}: a directory; give one video file")
     if not path.is_file():
         raise MediaError(f"{path}: not a regular file; give a video file on disk")
+    if _is_own_descriptor(path):
+        raise MediaError(f"{path}: a file that is open in this process alone, and ffmpeg reads it, too; give its name")
     if not os.access(path, os.R_OK):
         raise MediaError(f"{path}: no permission to read it; change its permissions")
     if path.stat().st_size == 0:
         raise MediaError(f"{path}: the file is empty (0 bytes); give a complete video file")
+
+
+def _is_own_descriptor(path: Path) -> bool:
+    """Whether this is ``/dev/stdin`` or the like, or leads there: to another process it is another file."""
+    own = os.path.realpath("/dev/fd")
+    for _ in range(_MOST_LINKS):
+        if os.path.realpath(path.parent) == own:
+            return True
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return False
 
 
 def best_video(container: InputContainer, path: Path) -> Any:
