@@ -18,6 +18,7 @@ from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source
 from highlightr.features.base import Weights
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
+from highlightr.media.decode import loss_notes
 from highlightr.media.probe import probe
 from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
@@ -48,7 +49,7 @@ class Analysis:
     transcript: Transcript | None = None
     """What is said, where that is known."""
     notes: tuple[str, ...] = ()
-    """Sentences about the transcript."""
+    """Sentences about the transcript, and what of the video could not be used."""
     speech_weights: tuple[Weights, ...] = ()
     """Of the recogniser that listened, if one did."""
 
@@ -261,16 +262,18 @@ class Highlighter:
             features = extract(
                 source, grid, extractors, cache=self._cache, progress=advance, glimpse=look, skip_calm=skip_calm
             )
-            said = speech.heard(features)
+            transcript, told = speech.heard(features)
+            notes = (*loss_notes(features.losses), *told)
         with stages("shots"):
             shots = find_shots(features, how.detector)
         with stages("score"):
             asked = any(query is not None for query in queries)
-            meant = models.listen(said[0], self._cache) if asked else None
+            meant = models.listen(transcript, self._cache) if asked else None
             pairs = zip(queries, encoding.result(), strict=True)
             scores = [models.score(features, query, encoded, shots, meant) for query, encoded in pairs]
+        heard = (transcript, notes, speech.weights)
         return [
-            Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *said, speech.weights)
+            Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *heard)
             for query, values in zip(queries, scores, strict=True)
         ]
 

@@ -228,3 +228,20 @@ def _sound_frames(seconds: float, start: float, offset: float, channels: int) ->
         frame.pts = first + round(offset * SAMPLE_RATE)
         frames.append(frame)
     return frames
+
+
+def without_some_timestamps(folder: Path, *how: str) -> Path:
+    """A transport stream of which every seventh picture has no timestamp; frames carry their numbers."""
+    path, lossless = folder / "undated.ts", made("base.mkv", codec="ffv1", options=(), size=(160, 120))
+    coded = ["-c:v", "libx264", "-preset", "veryfast", "-g", "25", *how]
+    run_ffmpeg(["-i", f"file:{lossless}", *coded, "-c:a", "aac", f"file:{path}"])
+    data, count = bytearray(path.read_bytes()), 0
+    for packet in range(0, len(data), 188):
+        at = packet + (5 + data[packet + 4] if data[packet + 3] & 0x20 else 4)
+        if data[packet + 1] & 0x40 and data[at : at + 4] == b"\0\0\1\xe0":
+            count += 1
+            if count % 7 == 0:
+                data[at + 7] &= 0x3F
+                data[at + 9 : at + 9 + data[at + 8]] = b"\xff" * data[at + 8]
+    path.write_bytes(data)
+    return path

@@ -189,6 +189,8 @@ class Features:
     """Stream name to (num_clips, width) float32, one row per clip."""
     signals: Mapping[str, Signal] = field(default_factory=dict)
     """Signal name to rows with their own timestamps."""
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """What of the video could not be used, and how often (`highlightr.media.decode.loss_notes`)."""
 
     def __post_init__(self) -> None:
         for name, values in self.streams.items():

@@ -64,6 +64,8 @@ class Extracted:
     streams: Mapping[str, FloatArray] = field(default_factory=dict)
     """Stream name to (num_clips, width) float32."""
     signals: Mapping[str, Signal] = field(default_factory=dict)
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """What of the video could not be used, and how often (`highlightr.media.decode.loss_notes`)."""
 
 
 class Extraction(ABC):

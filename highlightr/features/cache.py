@@ -138,6 +138,7 @@ def _pack(about: Mapping[str, Any], made: Extracted) -> bytes:
     arrays: dict[str, npt.NDArray[Any]] = {f"stream/{name}": values for name, values in made.streams.items()}
     for name, signal in made.signals.items():
         arrays |= {f"times/{name}": signal.times_seconds, f"values/{name}": signal.values}
+    arrays |= {f"loss/{kind}": np.array([count]) for kind, count in made.losses.items()}
     packed: bytes = save(
         {name: np.ascontiguousarray(values) for name, values in arrays.items()}, {"about": json.dumps(dict(about))}
     )
@@ -152,12 +153,12 @@ def _unpack(payload: bytes) -> Extracted:
         arrays = load(payload)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    kinds: dict[str, dict[str, Any]] = {"stream": {}, "times": {}, "values": {}}
+    kinds: dict[str, dict[str, Any]] = {"stream": {}, "times": {}, "values": {}, "loss": {}}
     for key, values in arrays.items():
         kind, _, name = key.partition("/")
         kinds[kind][name] = values
     signals = {name: Signal(times, kinds["values"][name]) for name, times in kinds["times"].items()}
-    return Extracted(kinds["stream"], signals)
+    return Extracted(kinds["stream"], signals, {kind: int(count.item()) for kind, count in kinds["loss"].items()})
 
 
 def _read_about(path: Path) -> Mapping[str, Any]:

@@ -128,8 +128,9 @@ def _decoded(
             report.reached(seconds)
             glimpses.reached(seconds)
 
-        parts = workers.run(decode(source, requests, skip_calm=skip_calm), seen)
-    features = joined(grid, parts)
+        losses: dict[str, int] = {}
+        parts = workers.run(decode(source, requests, skip_calm=skip_calm, lost=losses.__setitem__), seen)
+    features = joined(grid, [*parts, Extracted(losses=losses)])
     report.done()
     return features
 
@@ -137,7 +138,9 @@ def _decoded(
 def _part(features: Features, extractor: Extractor) -> Extracted:
     streams = {name: features.streams[name] for name in extractor.streams if name in features.streams}
     signals = {name: features.signals[name] for name in extractor.signals if name in features.signals}
-    return Extracted(streams, signals)
+    heard = extractor.modality == "audio"
+    losses = {kind: count for kind, count in features.losses.items() if (kind == "audio") == heard}
+    return Extracted(streams, signals, losses)
 
 
 class _Report:
@@ -172,10 +175,12 @@ def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
     """What several extractions made, as one."""
     streams: dict[str, FloatArray] = {}
     signals: dict[str, Signal] = {}
+    losses: dict[str, int] = {}
     for made in parts:
         streams.update(made.streams)
         signals.update(made.signals)
-    return Features(grid, streams, signals)
+        losses |= {kind: max(count, losses.get(kind, 0)) for kind, count in made.losses.items()}
+    return Features(grid, streams, signals, losses)
 
 
 def _seconds(request: SampleRequest, item: Item) -> float:

@@ -7,7 +7,7 @@ Frames are picked by timestamp, never by counting. Memory does not grow with the
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_LOSSES = {
+    "undated": "Pictures without a timestamp are left out: {}",
+    "video": "Packets or frames of the picture that are damaged, and not scored: {}",
+    "audio": "Packets of the sound that are damaged, and not scored: {}",
+}
+"""What a decode pass could not use."""
+
 
 def decode(
     source: Source,
@@ -34,13 +41,14 @@ def decode(
     threads: int = 0,
     every_frame: bool = False,
     skip_calm: bool = False,
+    lost: Callable[[str, int], None] | None = None,
 ) -> Iterator[tuple[str, Item]]:
     """Read a file once and hand every request its items.
 
     Every `FrameRequest` gets exactly ``ceil(duration * frames_per_second)`` frames and every `AudioRequest` exactly
     ``ceil(duration * sample_rate)`` samples, the sum of all tracks that are heard. A video without (readable) sound
     gives an `AudioRequest` nothing.
-    Damaged stretches are passed over with a warning; the last good frame stays on screen.
+    Damaged stretches are passed over; the last good frame stays on screen.
 
     Args:
         requests: name to request; the name comes back with each item.
@@ -50,6 +58,8 @@ def decode(
             where the file is intact.
         skip_calm: leave out the end of groups of pictures in which hardly anything changes, often all but the keyframe;
             the last picture before it stands for it (H.264 and HEVC).
+        lost: told at the end what could not be used, a name that `loss_notes` knows, and how many; otherwise the log
+            has it.
 
     Raises:
         MediaError: the file cannot be opened any more, or has changed since it was probed.
@@ -74,13 +84,26 @@ def decode(
             at_the_end.callback(sound.stop)
         by_stream = {index: consumer for consumer in consumers for index in consumer.indices}
         streams = [_stream(container, source, index) for index in by_stream]
+        undated = 0
         for packet in _packets(container, source, streams) if streams else ():
+            is_dated = packet.pts is not None or packet.dts is not None or not packet.size
+            undated += packet.stream.index == source.video.index and not is_dated
             yield from by_stream[packet.stream.index].push(packet)
+        losses = {"undated": undated}
         for consumer in consumers:
             yield from consumer.finish()
-            if consumer.damaged:
-                words = "%s: damaged %s packets or frames left out: %d"
-                _logger.warning(words, source.path, consumer.kind, consumer.damaged)
+            # What has no timestamp counts as damaged there.
+            losses[consumer.kind] = consumer.damaged - (undated if consumer.kind == GopDecoder.kind else 0)
+        for kind, count in losses.items():
+            if count > 0 and lost is not None:
+                lost(kind, count)
+            elif count > 0:
+                _logger.warning("%s: %s", source.path, _LOSSES[kind].format(count))
+
+
+def loss_notes(losses: Mapping[str, int]) -> tuple[str, ...]:
+    """A sentence for each kind of what was `lost`."""
+    return tuple(f"{words.format(losses[kind])}." for kind, words in _LOSSES.items() if kind in losses)
 
 
 def _stream(container: InputContainer, source: Source, index: int) -> Any:

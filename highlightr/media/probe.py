@@ -122,7 +122,8 @@ def _picture_start(frame: av.VideoFrame, start: Fraction, duration_seconds: floa
 
 def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
     rotation, mirrored = orientation(frame)
-    rate = stream.average_rate
+    # DV states its clock as the first of them.
+    rates = (Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
     return VideoStream(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -131,7 +132,7 @@ def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
         rotation_degrees=rotation,
         mirrored=mirrored,
         sample_aspect_ratio=believable_aspect(stream.sample_aspect_ratio),
-        frames_per_second=Fraction(rate) if rate and 0 < rate <= FASTEST_RATE else None,
+        frames_per_second=next((rate for rate in rates if 0 < rate <= FASTEST_RATE), None),
         interlaced=frame.interlaced_frame,
     )
 

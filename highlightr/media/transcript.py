@@ -7,7 +7,6 @@ order; or none. A file that the caller names must be readable; one that is merel
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Sequence
@@ -24,8 +23,6 @@ from highlightr.media.subtitles import Cue, read_subtitles
 from highlightr.media.suffixes import VIDEO_SUFFIXES
 from highlightr.media.utterances import cues, utterances
 from highlightr.media.whisper_json import read_whisper_json
-
-_logger = logging.getLogger(__name__)
 
 SIDECAR_SUFFIXES = (".srt", ".vtt")
 
@@ -63,7 +60,8 @@ def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcrip
             return read_transcript(path, source.duration_seconds), tuple(notes)
         except MediaError as error:
             notes.append(f"Subtitles beside the video are not used: {error}.")
-    return _from_tracks(source), tuple(notes)
+    transcript, told = _from_tracks(source)
+    return transcript, (*notes, *told)
 
 
 def read_transcript(path: Path, duration_seconds: float) -> Transcript:
@@ -144,26 +142,28 @@ def _is_english(code: str) -> bool:
     return re.split("[-_]", code.lower())[0] in _ENGLISH
 
 
-def _from_tracks(source: Source) -> Transcript | None:
+def _from_tracks(source: Source) -> tuple[Transcript | None, list[str]]:
     """From the text track that most likely holds all that is said; one that cannot be used gives way to the next."""
+    notes: list[str] = []
     with reading(source.path) as container:
         if not container.streams.subtitles:
-            return None
+            return None, notes
         tracks = read_contents(container, source.video.index, is_marked=source.video.interlaced).subtitles
     try:
         read = read_tracks(source, tracks)
     except CutError as error:
-        _logger.warning("%s: its subtitles are not used: %s", source.path, error)
-        return None
+        return None, [f"Subtitles inside the video are not used: {error}."]
     for track in _by_use(tracks):
         subtitles = read[track.index]
         said = () if subtitles is None else utterances(subtitles.cues, source.duration_seconds)
-        if said and _num_letters(said) <= _most_letters(source.duration_seconds):
+        if (letters := _num_letters(said)) > _most_letters(source.duration_seconds):
+            notes.append(f"Subtitle stream {track.index} is not used: {letters} letters, denser than speech.")
+        elif said:
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None
             told = f" ({code})" if code else ""
-            return Transcript(said, f"subtitle stream {track.index}{told}", code, is_track=True)
-    return None
+            return Transcript(said, f"subtitle stream {track.index}{told}", code, is_track=True), notes
+    return None, notes
 
 
 def _by_use(tracks: Sequence[Track]) -> list[Track]:

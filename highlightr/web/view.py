@@ -79,7 +79,7 @@ def analysis_values(analysis: Analysis) -> dict[str, Any]:
         "curve": line_path(scores.values, grid, most=MOST_POINTS),
         "parts": [asdict(part) for part in part_lines(scores, MOST_POINTS)],
         "match": None if match is None else [match.verdict, *verdict_words(match)],
-        "notes": list(scores.notes),
+        "notes": [*scores.notes, *analysis.notes],
         "reasons": _reasons(scores),
         "suggestions": suggestions(analysis.features),
         "lanes": _lanes(analysis),

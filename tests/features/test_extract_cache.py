@@ -121,6 +121,29 @@ def test_a_damaged_entry_is_rebuilt(video: Path, cache: FeatureCache, passes: li
     assert len(passes) == 2
 
 
+@pytest.mark.parametrize(("names", "told"), [(("motion",), {"video": 3}), (("yamnet",), {"audio": 2})])
+def test_what_could_not_be_used_is_told_by_the_cache_too(
+    names: tuple[str, ...],
+    told: dict[str, int],
+    video: Path,
+    cache: FeatureCache,
+    passes: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = import_module("highlightr.features.extract")
+    decode = module.decode
+
+    def damaged(*arguments: Any, lost: Any, **how: Any) -> Any:
+        yield from decode(*arguments, **how)
+        lost("video", 3)
+        lost("audio", 2)
+
+    monkeypatch.setattr(module, "decode", damaged)
+    assert run(video, cache, opened("motion", "yamnet")).losses == {"video": 3, "audio": 2}
+    assert run(video, cache, opened(*names)).losses == told
+    assert len(passes) == 1
+
+
 def test_without_sound_what_hears_is_neither_run_nor_missed(
     cache: FeatureCache, passes: list[list[str]], tmp_path: Path
 ) -> None:

@@ -114,8 +114,9 @@ def test_other_formats_keep_their_levels(pixels: str, tmp_path: Path) -> None:
     wanted = true_bars(HD) if pixels != "gray" else shown_bars(source, HD)
     assert error_inside(shown_bars(result.path, HD), wanted) <= 2
     said = {
-        "yuv422p10le": ("Its 10 bits per sample are written as 8.",),
-        "yuva444p": ("Its transparency is not kept.",),
+        "yuv422p10le": ("Its 10 bits per sample are written as 8.", "Its 4:2:2 colour is written as 4:2:0."),
+        "yuv444p": ("Its 4:4:4 colour is written as 4:2:0.",),
+        "yuva444p": ("Its 4:4:4 colour is written as 4:2:0.", "Its transparency is not kept."),
     }
     assert result.notes == said.get(pixels, ())
 

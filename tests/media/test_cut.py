@@ -39,6 +39,7 @@ from tests.mediamaker import (
     made,
     read_number,
     variable_times,
+    without_some_timestamps,
 )
 
 FRAME = 1 / 25
@@ -602,3 +603,11 @@ def test_memory_is_bounded_where_the_sound_ends_early(tmp_path: Path, monkeypatc
     assert probe(result.path).duration_seconds == pytest.approx(30.0, abs=0.1)
     assert read_number(pixels(result.stills[0])) == 25, "the loop is two seconds long"
     assert int(kept.read_text()) < 700_000
+
+
+@pytest.mark.parametrize("frames", ["0", "2"])
+def test_pictures_without_a_timestamp_are_never_left_out_of_a_copy(frames: str, tmp_path: Path) -> None:
+    source = probe(without_some_timestamps(tmp_path, "-bf", frames))
+    with pytest.raises(CutError, match=r"pictures without timestamps lie between \d\.\d and \d\.\d s"):
+        cut_summary(source, [Segment(1.0, 2.0, 1.0)], tmp_path / "out.mp4", cut="copy")
+    assert not (tmp_path / "out.mp4").exists()

@@ -25,6 +25,7 @@ from highlightr.media import (
     decode,
     probe,
 )
+from highlightr.media.decode import loss_notes
 from tests.mediamaker import (
     CLOSED_GOP,
     OPEN_GOP,
@@ -35,6 +36,7 @@ from tests.mediamaker import (
     made,
     read_number,
     variable_times,
+    without_some_timestamps,
 )
 
 RATES = [1.0, 2.0, 3.7, 25.0, 60.0]
@@ -331,7 +333,32 @@ def test_damage_in_the_middle_is_passed_over_with_a_warning(tmp_path: Path, capl
     assert numbers[:5] == [2, 7, 12, 17, 22]
     assert numbers[15:] == [77, 82, 87, 92, 97]
     assert set(numbers[5:15]) <= {24, 23, 22}, "the last good frame stays on screen"
-    assert "damaged video packets" in caplog.text
+    assert "of the picture that are damaged" in caplog.text
+
+
+def _losses(path: Path, *requests: Any) -> dict[str, int]:
+    lost: dict[str, int] = {}
+    named = {str(number): request for number, request in enumerate(requests)}
+    list(decode(probe(path), named, lost=lost.__setitem__))
+    return lost
+
+
+def test_what_could_not_be_used_is_told(tmp_path: Path) -> None:
+    path = _damage(tmp_path / "damaged.mp4", 25, 75)
+    assert _losses(made("first.mp4"), FrameRequest(5.0), AudioRequest(16_000)) == {}
+    lost = _losses(path, FrameRequest(5.0), AudioRequest(16_000))
+    assert set(lost) == {"video"} and 40 <= lost["video"] <= 60
+    assert _losses(path, AudioRequest(16_000)) == {}, "nobody looked"
+    (note,) = loss_notes(lost)
+    assert note == f"Packets or frames of the picture that are damaged, and not scored: {lost['video']}."
+
+
+def test_pictures_without_a_timestamp_are_told_and_not_taken_for_damaged(tmp_path: Path) -> None:
+    path = without_some_timestamps(tmp_path, "-bf", "0")
+    with av.open(str(path)) as container:
+        undated = sum(packet.size > 0 and packet.pts is None for packet in container.demux(video=0))
+    assert undated > 5
+    assert _losses(path, FrameRequest(5.0)) == {"undated": undated}
 
 
 def test_nothing_decodable_is_an_error(tmp_path: Path) -> None:

@@ -249,6 +249,33 @@ def test_a_cover_comes_along(suffix: str, tmp_path: Path) -> None:
         assert told(result) == []
 
 
+@pytest.mark.parametrize(("codec", "is_kept"), [("gif", False), ("tiff", False), ("mjpeg", True)])
+def test_covers_that_are_left_out_are_named(codec: str, is_kept: bool, tmp_path: Path) -> None:
+    path, cover = tmp_path / "covered.mkv", tmp_path / f"cover.{'jpg' if codec == 'mjpeg' else codec}"
+    run_ffmpeg(["-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", "-c:v", codec, f"file:{cover}"])
+    attached = ["-attach", f"file:{cover}", "-metadata:s:t", f"mimetype=image/{codec.replace('mjpeg', 'jpeg')}"]
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", "-c", "copy", *attached, f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / "out.mp4")
+    assert any(f"a cover picture ({codec}" in note for note in result.notes) is not is_kept
+
+
+@pytest.mark.parametrize(("rate", "notes"), [(96_000, 1), (88_200, 1), (48_000, 0), (8_000, 0)])
+def test_sound_of_a_higher_rate_than_is_written_is_told(rate: int, notes: int, tmp_path: Path) -> None:
+    path = tmp_path / "rate.mkv"
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", "-c:v", "copy", "-c:a", "flac", "-ar", str(rate), f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / "out.mp4")
+    assert result.notes == (f"Audio track 1: {rate} Hz, written as 48000.",) * notes
+
+
+def test_the_timecode_of_a_file_that_states_no_rate_comes_along(tmp_path: Path) -> None:
+    path = tmp_path / "tape.dv"
+    how = ["-s", "720x576", "-r", "25", "-c:v", "dvvideo", "-pix_fmt", "yuv420p", "-ar", "48000", "-ac", "2"]
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", *how, "-timecode", "01:02:03:04", f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(1, 2, 1.0)], tmp_path / "out.mov")
+    with reading(result.path) as container:
+        assert read_contents(container, 0).timecode == "01:02:04:04"
+
+
 def test_subtitles_that_cannot_be_read_cost_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(arguments: list[str], **_: Any) -> None:
         raise CutError("ffmpeg failed")

@@ -267,6 +267,16 @@ def test_a_file_that_is_still_being_copied(suffix: str, streams: str, tmp_path: 
     assert not any("promises" in note for note in _cut(probe(whole), [(1.0, 2.0)], tmp_path / "other.mp4").notes)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
+def test_a_file_that_begins_late_is_not_taken_for_one_that_was_cut_off(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"late{suffix}"
+    codecs = (
+        ("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus") if suffix == ".webm" else (*X264, "-c:a", "aac")
+    )
+    run_ffmpeg(["-i", f"file:{_base()}", *codecs, "-output_ts_offset", "700", f"file:{path}"])
+    assert _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes == ()
+
+
 def test_captions_that_stay_after_the_last_picture_are_no_file_that_was_cut_off(tmp_path: Path) -> None:
     (tmp_path / "long.srt").write_text("1\n00:00:01,000 --> 00:00:20,000\nThe end.\n")
     path = tmp_path / "long.mkv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -244,4 +245,6 @@ def test_what_nobody_can_say_is_refused_beside_the_video_and_passed_over_inside(
     transcript, notes = find_transcript(probe(video))
     assert transcript is None and "denser than speech" in " ".join(notes)
     tracks = with_tracks(tmp_path / "tracks.mkv", (_dense(40_000), "eng", "default"), ("Calm.", "ger", "0"))
-    assert origin(tracks) == "subtitle stream 3 (ger)"
+    transcript, notes = find_transcript(probe(tracks))
+    assert transcript is not None and transcript.origin == "subtitle stream 3 (ger)"
+    assert len(notes) == 1 and re.fullmatch(r"Subtitle stream 2 is not used: \d+ letters, denser.*", notes[0])

@@ -24,6 +24,7 @@ from highlightr.export.feature_files.utterance_files import UTTERANCES, Utteranc
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
 from highlightr.media import probe
+from highlightr.media.decode import loss_notes
 from highlightr.model_loader import open_extractor, takes
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo.speech_models import check_speech_model
@@ -201,7 +202,8 @@ class _Run:
             return VideoResult(source.path, "skipped", grid.num_clips, source.duration_seconds, kept=tuple(about))
         todo += speech.extractors if UTTERANCES not in done else ()
         features = self._run(source, grid, todo) if todo else Features(grid, {})
-        transcript, notes = speech.heard(features) if UTTERANCES not in done else (None, ())
+        transcript, told = speech.heard(features) if UTTERANCES not in done else (None, ())
+        notes = (*loss_notes(features.losses), *told)
         written, absent = {}, []
         for stream, metadata in about.items():
             if stream in done:
@@ -218,7 +220,7 @@ class _Run:
                 absent.append(stream)
         seconds = source.duration_seconds
         kept, lacking = tuple(sorted(done)), tuple(absent)
-        return VideoResult(source.path, "written", grid.num_clips, seconds, written, kept, lacking, notes=tuple(notes))
+        return VideoResult(source.path, "written", grid.num_clips, seconds, written, kept, lacking, notes=notes)
 
     def _metadata(self, source: Source, grid: TimeGrid, speech: SpeechSource) -> dict[str, dict[str, Any]]:
         """Per stream and signal; of what is said only where that is known or may be."""

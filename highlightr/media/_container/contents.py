@@ -7,7 +7,7 @@ and a word for every stream that nothing is done with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import PurePath
@@ -116,6 +116,7 @@ def read_contents(container: InputContainer, video_index: int, *, is_marked: boo
     text = texts.get(video_index)
     picture = picture_format(video, text, is_marked=is_marked)
     tracks = {stream.index: _track(stream, texts.get(stream.index)) for stream in streams}
+    covers = dict(_covers(container))
     return Contents(
         picture=picture,
         hdr=_hdr(container, video) if picture.hdr else HdrMetadata(),
@@ -127,11 +128,11 @@ def read_contents(container: InputContainer, video_index: int, *, is_marked: boo
             for stream in streams
             if stream.type == "subtitle" and tracks[stream.index].codec in _TEXT_CODECS
         ),
-        covers=tuple(_covers(container)),
+        covers=tuple(covers.values()),
         fonts=tuple(_fonts(streams)),
         timecode=read_timecode(container, video),
         side_data={} if text is None else text.side_data,
-        left_out=tuple(_left_out(container, video_index, tracks)),
+        left_out=tuple(_left_out(container, {video_index, *covers}, tracks)),
     )
 
 
@@ -183,7 +184,8 @@ def _hdr(container: InputContainer, video: Any) -> HdrMetadata:
     return HdrMetadata() if frame is None else hdr_metadata(frame)
 
 
-def _covers(container: InputContainer) -> Iterable[Extra]:
+def _covers(container: InputContainer) -> Iterable[tuple[int, Extra]]:
+    """Indices of streams, and the pictures in them."""
     import av
 
     for stream in container.streams.video:
@@ -192,7 +194,8 @@ def _covers(container: InputContainer) -> Iterable[Extra]:
         suffix = {"mjpeg": "jpg", "png": "png"}.get(stream.codec_context.name)
         packet = next((one for one in container.demux(stream) if one.size), None) if suffix else None
         if packet is not None and packet.size <= _LARGEST_EXTRA_BYTES:
-            yield Extra(f"cover.{suffix}", f"image/{'jpeg' if suffix == 'jpg' else suffix}", bytes(packet))
+            mime_type = f"image/{'jpeg' if suffix == 'jpg' else suffix}"
+            yield stream.index, Extra(f"cover.{suffix}", mime_type, bytes(packet))
 
 
 def _fonts(streams: Iterable[Any]) -> Iterable[Extra]:
@@ -206,15 +209,15 @@ def _fonts(streams: Iterable[Any]) -> Iterable[Extra]:
             )
 
 
-def _left_out(container: InputContainer, video_index: int, tracks: Mapping[int, Track]) -> Iterable[str]:
-    """A phrase for each stream that a summary cannot hold."""
+def _left_out(container: InputContainer, kept: Set[int], tracks: Mapping[int, Track]) -> Iterable[str]:
+    """A phrase for each stream that a summary cannot hold; `kept`: the video and the covers that it does."""
     pictures = moving_pictures(container)
     decodable = {track.index for track in audio_tracks(container)}
     for stream in container.streams:
         track = tracks[stream.index]
         about = ", ".join([track.codec, *track.tags.values()])
-        if stream in pictures and stream.index != video_index:
-            yield f"another video track ({about})"
+        if stream.type == "video" and stream.index not in kept:
+            yield f"{'another video track' if stream in pictures else 'a cover picture'} ({about})"
         elif stream.type == "audio" and stream.index not in decodable:
             yield f"an audio track that cannot be decoded ({about})"
         elif stream.type == "subtitle" and track.codec not in _TEXT_CODECS:

@@ -89,6 +89,8 @@ class PictureFormat:
     bits: int = 8
     is_rgb: bool = False
     has_alpha: bool = False
+    sampling: str | None = None
+    """Of the colour, such as ``4:2:2``, where it is finer than 4:2:0 in one direction."""
     full_range: bool | None = None
     matrix: str | None = None
     primaries: str | None = None
@@ -116,6 +118,7 @@ def picture_format(stream: Any, text: StreamText | None, *, is_marked: bool) -> 
         bits=max((part.bits for part in components), default=8),
         is_rgb=pixels is not None and bool(pixels.is_rgb or pixels.has_palette),
         has_alpha=any(part.is_alpha for part in components),
+        sampling=_sampling(pixels),
         full_range={1: False, 2: True}.get(int(context.color_range)),
         matrix=MATRICES.get(int(context.colorspace)),
         primaries=PRIMARIES.get(int(context.color_primaries)),
@@ -125,6 +128,16 @@ def picture_format(stream: Any, text: StreamText | None, *, is_marked: bool) -> 
         marks_fields=is_marked or context.codec.canonical_name not in _UNMARKED,
         dolby_vision=None if text is None else _dolby_vision(text),
     )
+
+
+_SAMPLINGS = {(4, 4): "4:4:4", (2, 4): "4:2:2", (1, 4): "4:1:1", (4, 2): "4:4:0"}
+"""Width and height of the colour of 4 x 4 pixels."""
+
+
+def _sampling(pixels: Any) -> str | None:
+    if pixels is None or len(pixels.components) < 3:  # Grey.
+        return None
+    return _SAMPLINGS.get((pixels.chroma_width(4), pixels.chroma_height(4)))
 
 
 _UNMARKED = frozenset({"rawvideo", "v210", "v410", "mjpeg", "huffyuv", "ffvhuff", "ffv1", "utvideo", "magicyuv"})

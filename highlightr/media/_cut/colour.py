@@ -19,7 +19,6 @@ _BASE_LAYER_PROFILES = frozenset({7, 8})
 REFERENCE_WHITE = 203
 """Candela per square metre of paper in a picture of high dynamic range."""
 
-_DEEP_BITS = 8
 _DYNAMIC_METADATA = (
     "MASTERING_DISPLAY_METADATA",
     "CONTENT_LIGHT_LEVEL",
@@ -70,7 +69,7 @@ def plan_colour(
             f"use --copy, which leaves it as it is"
         )
     if picture.hdr is None:
-        plan = ColourPlan(filters=_standard(picture, height), notes=_fewer_bits(picture))
+        plan = ColourPlan(filters=_standard(picture, height), notes=_less(picture, 8))
     elif choice == "sdr" or (choice is None and not abilities.encodes_hdr):
         plan = _tone_mapped(picture, abilities)
     else:
@@ -98,10 +97,11 @@ def _standard(picture: PictureFormat, height: int) -> tuple[str, ...]:
     return f"scale={given}out_range={levels}:flags=bicubic+accurate_rnd", "format=yuv420p", labels
 
 
-def _fewer_bits(picture: PictureFormat) -> tuple[str, ...]:
-    if picture.bits <= _DEEP_BITS or picture.pixels.startswith("gray"):
-        return ()
-    return (f"its {picture.bits} bits per sample are written as 8",)
+def _less(picture: PictureFormat, bits: int) -> tuple[str, ...]:
+    """What samples lose that are written with so many bits, and colour that is halved in both directions."""
+    fewer = (f"its {picture.bits} bits per sample are written as {bits}",) if picture.bits > bits else ()
+    colour = "RGB picture" if picture.is_rgb else None if picture.sampling is None else f"{picture.sampling} colour"
+    return fewer if colour is None else (*fewer, f"its {colour} is written as 4:2:0")
 
 
 def _labels(picture: PictureFormat, matrix: str, *, full_range: bool) -> str:
@@ -133,6 +133,7 @@ def _kept(picture: PictureFormat, abilities: Abilities, metadata: HdrMetadata) -
         is_hdr=True,
         x265_parameters=tuple(parameters),
         viewing=tone_mapping(replace(picture, matrix=matrix, is_rgb=False)) if abilities.maps_tones else (),
+        notes=_less(picture, 10),
     )
 
 

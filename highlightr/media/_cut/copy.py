@@ -176,6 +176,11 @@ class _Copier:
             if index == video and joins:
                 packet, joins = self._spliced(packet), False
             self._write(packet, index, pts, dts)
+        if any(start <= time < stop for time in self._reader.undated):
+            raise CutError(
+                f"{self._path}: pictures without timestamps lie between {piece.start_seconds:.1f} and "
+                f"{piece.stop_seconds:.1f} s, which cannot be copied; convert the video, or choose other moments"
+            )
 
     def _check_sound(self, packet: av.Packet[Any], shown: Fraction) -> None:
         codec = self._codecs[packet.stream.index]

@@ -20,7 +20,7 @@ from highlightr.media._cut.result import Piece
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek, timed
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek
 
 if TYPE_CHECKING:
     import av
@@ -56,6 +56,8 @@ class PacketReader:
         self._index = None if has_own_index(source.container) else read_frame_index(source.path)
         if self._index is not None and self._index.delay:
             raise CutError(f"{source.path}: does not say when its pictures are shown; leave out --copy, or remux it")
+        self.undated: set[Fraction] = set()
+        """When those pictures are shown behind which others were read that have no timestamp."""
 
     def packets_from(self, seconds: Fraction, indices: Sequence[int]) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
         """Packets of some streams with their times, from a keyframe at or before a time on.
@@ -71,10 +73,18 @@ class PacketReader:
             yield from self._timed(on_one_time_line(self._index, again, read))
 
     def _timed(self, read: Iterable[av.Packet[Any]]) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-        for shown, packet in timed(read, self._zero):
-            if not packet.is_discard:
-                packet.pts = packet.dts if packet.pts is None else packet.pts
+        latest = Fraction(-1)
+        for packet in read:
+            if not packet.size or packet.is_discard:
+                continue
+            packet.pts = packet.dts if packet.pts is None else packet.pts
+            is_picture = packet.stream.index == self.video.index
+            if packet.pts is not None:
+                shown = packet.pts * packet.time_base - self._zero
+                latest = shown if is_picture else latest
                 yield shown, packet
+            elif is_picture:
+                self.undated.add(latest)
 
     def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
         """The groups of the video, from one at or before a time on."""

@@ -20,7 +20,7 @@ from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import Shape, find_shapes
-from highlightr.media._cut.sound import SoundTrack, plan_sound
+from highlightr.media._cut.sound import LARGEST_SAMPLE_RATE, SoundTrack, plan_sound
 from highlightr.media.choices import EncoderChoice, HdrChoice
 from highlightr.media.ffmpeg import has_encoder, has_filter
 from highlightr.media.subtitles import Subtitles
@@ -123,6 +123,8 @@ def _sound_notes(source: Source, *, mix: bool) -> list[str]:
         change = written_channels(track).change
         if change:
             notes.append(f"audio track {number}: {change}")
+        if track.sample_rate > LARGEST_SAMPLE_RATE:
+            notes.append(f"audio track {number}: {track.sample_rate} Hz, written as {LARGEST_SAMPLE_RATE}")
     return notes
 
 

@@ -18,7 +18,7 @@ from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 FADE_SECONDS = Fraction(1, 100)
 """Fade of the sound at both ends of a piece: without it a join may click."""
 
-_LARGEST_SAMPLE_RATE = 48_000
+LARGEST_SAMPLE_RATE = 48_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SoundTrack:
 def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
     """A track for each that is heard, or one for all of them."""
     tracks = [
-        SoundTrack((one,), written_channels(one).layout, min(one.sample_rate, _LARGEST_SAMPLE_RATE))
+        SoundTrack((one,), written_channels(one).layout, min(one.sample_rate, LARGEST_SAMPLE_RATE))
         for one in source.audio_tracks
     ]
     if not mix or len(tracks) < 2:

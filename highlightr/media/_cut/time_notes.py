@@ -84,9 +84,14 @@ def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
     stream: Any = container.streams[source.video.index]
     if not stream.duration:
         captions = container.streams.subtitles  # One may stay longer than there are pictures.
-        return Fraction(0 if captions else container.duration or 0, 1_000_000)
+        return Fraction(0) if captions else _whole_seconds(container)
     stop: Fraction = ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
     return stop - start_seconds(container)
+
+
+def _whole_seconds(container: InputContainer) -> Fraction:
+    """The length of the file by its header; some programs count it from zero, and not from the first timestamp."""
+    return max(Fraction(0), Fraction(container.duration or 0, 1_000_000) - max(Fraction(0), start_seconds(container)))
 
 
 def _read_seconds(container: InputContainer, seconds: Fraction) -> Fraction:
@@ -109,7 +114,7 @@ def _indexed_sound_span(index: FrameIndex) -> tuple[Fraction, Fraction] | None:
 def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fraction] | None:
     """As the headers of the tracks have it; Matroska tells the length of the longest track alone."""
     zero, spans = start_seconds(container), []
-    whole = Fraction(container.duration or 0, 1_000_000)
+    whole = _whole_seconds(container)
     for track in source.audio_tracks:
         stream: Any = container.streams[track.index]
         begin = _first_time(container, stream) - zero
