@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid, VideoStream
 from highlightr.features.backbones import davihd
-from highlightr.features.backbones.transforms import central_square
+from highlightr.features.backbones.pictures import central_square
 from highlightr.features.backbones.windows import window_indices
 from highlightr.features.lite import efficientnet, logmel, motion, speech, yamnet
 from highlightr.media._decode.frame_converter import FrameConverter, ThumbnailMaker, num_frames

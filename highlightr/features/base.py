@@ -11,15 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypedDict, TypeVar, runtime_checkable
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
-from highlightr.media.sampling import AudioBlock, Frame, Item, SampleRequest, Thumbnail
+from highlightr.media.sampling import AudioBlock, Frame, SampleRequest, Thumbnail
 
-_ITEMS: Mapping[type[Item], str] = {AudioBlock: "sound", Frame: "frames", Thumbnail: "thumbnails"}
 ItemT = TypeVar("ItemT", AudioBlock, Frame, Thumbnail)
 
 
@@ -68,12 +67,12 @@ class Extracted:
     """What of the video could not be used, and how often (`highlightr.media.decode.loss_notes`)."""
 
 
-class Extraction(ABC):
+class Extraction(ABC, Generic[ItemT]):
     """The state of one extractor for one video; memory is bounded by a batch, results aside."""
 
     @abstractmethod
-    def push(self, item: Item) -> None:
-        """Take the next item of the extractor's request."""
+    def push(self, item: ItemT) -> None:
+        """Take the next item, of the kind that the extractor's request asks for."""
 
     def so_far(self) -> Extracted:
         """Streams of the clips from the first on that are known already, each as long as it is; none by default."""
@@ -129,7 +128,7 @@ class Extractor(ABC):
         """What it needs from the decode pass."""
 
     @abstractmethod
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[Any]:
         """Open the state for one video; the networks have been loaded."""
 
     def load(self) -> None:
@@ -201,17 +200,6 @@ class TextEncoder(ABC):
 
     def release(self) -> None:  # noqa: B027  few have something to give back
         """Give back the network's memory, if it can be had again in a moment; the next text opens it."""
-
-
-def expect(item: Item, kind: type[ItemT], owner: str) -> ItemT:
-    """The item, which is of the kind that its extractor asked for.
-
-    Raises:
-        TypeError: it is of another.
-    """
-    if not isinstance(item, kind):
-        raise TypeError(f"{owner} takes {_ITEMS[kind]}, got {type(item).__name__}")
-    return item
 
 
 def check_query(text: object) -> None:

@@ -161,10 +161,10 @@ class _Report:
 
 def _share_requests(
     extractors: Iterable[Extractor], grid: TimeGrid
-) -> tuple[dict[str, SampleRequest], dict[str, list[Extraction]]]:
+) -> tuple[dict[str, SampleRequest], dict[str, list[Extraction[Any]]]]:
     """One request per kind of samples, named after the first extractor that wants it, and who listens to it."""
     names: dict[SampleRequest, str] = {}
-    listeners: dict[str, list[Extraction]] = {}
+    listeners: dict[str, list[Extraction[Any]]] = {}
     for extractor in extractors:
         name = names.setdefault(extractor.request, extractor.name)
         listeners.setdefault(name, []).append(extractor.start(grid))

@@ -74,12 +74,12 @@ def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
     Raises:
         ConfigError: a stream whose columns have no names.
     """
-    key = _key(encoder, stream)
+    key = vectors_key(encoder, stream)
     shipped = _shipped(stream, key)
     if shipped is not None:
         return shipped
     shape = (len(label_names(stream)), encoder.width)
-    return kept_vectors(f"{stream}-{encoder.name}-{key[:12]}", shape, lambda: _embed(encoder, stream))
+    return kept_vectors(f"{stream}-{encoder.name}-{key[:12]}", shape, lambda: embed(encoder, stream))
 
 
 def kept_vectors(name: str, shape: tuple[int, int], make: Callable[[], FloatArray]) -> FloatArray:
@@ -97,11 +97,12 @@ def kept_vectors(name: str, shape: tuple[int, int], make: Callable[[], FloatArra
     return vectors
 
 
-def _embed(encoder: TextEncoder, stream: str) -> FloatArray:
+def embed(encoder: TextEncoder, stream: str) -> FloatArray:
+    """(classes, encoder.width) float32 unit vectors, made anew: the middle of each class's wordings."""
     return unit_rows(np.mean([encoder.vectors(texts) for texts in label_texts(stream)], axis=0))
 
 
-def _key(encoder: TextEncoder, stream: str) -> str:
+def vectors_key(encoder: TextEncoder, stream: str) -> str:
     """Changes with the encoder's weights and with any wording."""
     texts = (text for wording in label_texts(stream) for text in wording)
     return hashlib.sha256("\n".join((encoder.sha256, *texts)).encode()).hexdigest()
@@ -116,14 +117,6 @@ def _shipped(stream: str, key: str) -> FloatArray | None:
     except WeightsError as error:
         logger.debug("the vectors that came with the package cannot be read: %s", error)
         return None
-
-
-def write_shipped(encoder: TextEncoder, path: Path) -> None:
-    """Make the file of vectors that comes with the package: half precision, which moves a cosine by 1e-4 at most."""
-    from safetensors.numpy import save
-
-    vectors = {stream: _embed(encoder, stream).astype(np.float16) for stream in LABELLED_STREAMS}
-    path.write_bytes(save(vectors, metadata={stream: _key(encoder, stream) for stream in LABELLED_STREAMS}))
 
 
 def _column(table: str, column: str) -> tuple[str, ...]:

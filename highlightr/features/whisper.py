@@ -19,9 +19,9 @@ import numpy as np
 from highlightr.core.device import core_count
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SileroVad, VoiceActivity
-from highlightr.media.sampling import AudioBlock, AudioRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest
 from highlightr.media.subtitles import Cue
 from highlightr.media.utterances import SHORTEST_SECONDS
 
@@ -87,7 +87,7 @@ class Whisper(Extractor):
         except (RuntimeError, ValueError, OSError, KeyError) as error:
             raise WeightsError(f"{self._folder}: not a model that faster-whisper can open: {_line(error)}") from error
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:
         """Open the state for one video."""
         return _Extraction(self._model, self._voice.start(grid))
 
@@ -119,7 +119,7 @@ class _Pack:
         raise ValueError("a pack holds speech")
 
 
-class _Extraction(Extraction):
+class _Extraction(Extraction[AudioBlock]):
     def __init__(self, model: Any, voice: VoiceActivity) -> None:
         self._model, self._voice = model, voice
         self._blocks: list[FloatArray] = []
@@ -134,9 +134,8 @@ class _Extraction(Extraction):
         self._sure = False
         self._words: list[tuple[float, float, str]] = []
 
-    def push(self, item: Item) -> None:
+    def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        item = expect(item, AudioBlock, "faster-whisper")
         self._blocks.append(item.samples)
         self._voice.push(item)
         if len(self._voice.probabilities) > self._judged:

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from types import TracebackType
+from typing import Any
 
 from highlightr.features.base import Extracted, Extraction
 from highlightr.media.sampling import AudioBlock, Item
@@ -27,7 +28,7 @@ TICK_SECONDS = 0.1
 class RequestWorker:
     """One thread that feeds the extractions of one request."""
 
-    def __init__(self, name: str, extractions: Sequence[Extraction]) -> None:
+    def __init__(self, name: str, extractions: Sequence[Extraction[Any]]) -> None:
         self._extractions = tuple(extractions)
         self._waiting: deque[Item] = deque()
         self._bytes = 0
@@ -120,7 +121,7 @@ class RequestWorker:
 class RequestWorkers:
     """The workers of one decode pass, by request name; leaving the block stops all of them, whatever happened."""
 
-    def __init__(self, listeners: dict[str, list[Extraction]]) -> None:
+    def __init__(self, listeners: dict[str, list[Extraction[Any]]]) -> None:
         self._workers = {name: RequestWorker(name, group) for name, group in listeners.items()}
         self._stopped = False
         self._fed = threading.Event()

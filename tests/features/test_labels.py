@@ -12,6 +12,7 @@ from highlightr.features import labels
 from highlightr.features.base import TextEncoder
 from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names, label_texts
 from highlightr.features.lite.minilm import MiniLM
+from research.label_vectors import write_shipped
 from tests import opened
 
 
@@ -112,7 +113,7 @@ def test_shipped_vectors_need_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_writing_and_reading_the_shipped_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Counting()
-    labels.write_shipped(encoder, tmp_path / "vectors")
+    write_shipped(encoder, tmp_path / "vectors")
     monkeypatch.setattr(labels, "SHIPPED", tmp_path / "vectors")
     calls = encoder.calls
     vectors = label_embeddings(encoder, "imagenet")

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import Backbone, BackboneOptions, require
-from highlightr.features.backbones.pictures import PictureBackbone, frames_per_clip, noise
-from highlightr.features.backbones.transforms import central_square
+from highlightr.features.backbones.pictures import PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import State
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -87,8 +86,6 @@ class ClipText(OpenClipText):
     default_model: ClassVar[str] = OPENAI_MODEL
 
     def __init__(self, **opened_with: Any) -> None:
-        if find_spec("open_clip") is None:
-            open_clip()
         super().__init__(self.name, self.checkpoints[0], self.default_model, **opened_with)
 
     def encode(self, text: str) -> Query:

@@ -19,9 +19,9 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
-from highlightr.features.base import Extracted, Extraction, expect
+from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
-from highlightr.media.sampling import AudioBlock, AudioRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 WIDTH = 2048
 CLASSES = 527
@@ -80,7 +80,7 @@ class Cnn14(Backbone):
         """The whole soundtrack."""
         return AudioRequest(self.sample_rate)
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:
         """Open the state for one video."""
         seconds = self._source.batch(_BATCH_SECONDS, _SECOND_MIB)
         return _Extraction(self, grid, max(1, int(seconds / grid.clip_seconds)))
@@ -105,7 +105,7 @@ class Cnn14At16k(Cnn14):
     highest_hz: ClassVar[int] = 8_000
 
 
-class _Extraction(Extraction):
+class _Extraction(Extraction[AudioBlock]):
     """Cuts the soundtrack at the clips' own borders, in samples counted from time zero."""
 
     def __init__(self, extractor: Cnn14, grid: TimeGrid, batch: int) -> None:
@@ -118,9 +118,8 @@ class _Extraction(Extraction):
         stream = next(iter(extractor.streams))
         self._batches = ClipBatches(grid, extractor.streams, lambda chunks: {stream: extractor.embed(chunks)}, batch)
 
-    def push(self, item: Item) -> None:
+    def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        item = expect(item, AudioBlock, self._extractor.name)
         self._waiting.append(item.samples)
         self._waiting_samples += len(item.samples)
         while self._clip < self._grid.num_clips - 1 and self._position + self._waiting_samples >= self._end():

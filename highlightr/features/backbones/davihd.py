@@ -18,9 +18,9 @@ from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.backbones.kinetics import R3D34Kinetics700
 from highlightr.features.backbones.pictures import Colour
 from highlightr.features.backbones.windows import WindowProtocol
-from highlightr.features.base import Extracted, Extraction, Extractor, expect
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.spectral import FrameCutter
-from highlightr.media.sampling import AudioBlock, AudioRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 if TYPE_CHECKING:
     import torch
@@ -63,13 +63,13 @@ class DAViHDMel(Extractor):
         # Frames are cut before, so each is a spectrogram of one row.
         self._mel = MelSpectrogram(SAMPLE_RATE, FFT_SAMPLES, hop_length=FFT_SAMPLES, n_mels=MELS, center=False)
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:
         """Open the state for one video; the grid is not needed."""
         del grid
         return _MelExtraction(self._mel)
 
 
-class _MelExtraction(Extraction):
+class _MelExtraction(Extraction[AudioBlock]):
     def __init__(self, mel: Any) -> None:
         self._mel = mel
         self._resampler = _Resampler()
@@ -79,9 +79,8 @@ class _MelExtraction(Extraction):
         self._tail = np.zeros(0, np.float32)
         self._rows: list[FloatArray] = []
 
-    def push(self, item: Item) -> None:
+    def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        item = expect(item, AudioBlock, "davihd-mel")
         self._push(self._resampler.push(item.samples))
 
     def finish(self) -> Extracted:

@@ -19,6 +19,7 @@ from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
+from highlightr.features.engines.checkpoint import without
 from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
 
@@ -36,6 +37,8 @@ _MIDDLE = (127.5,) * 3
 
 _RGB, _FLOW, _RAFT = "i3d-rgb", "i3d-flow", "raft-large"
 _FLOW_STREAM = "i3d_flow"
+
+_without_classifier = without("conv3d_0c_1x1.")
 
 
 class _I3D(WindowBackbone):
@@ -144,10 +147,10 @@ def _open_rgb(
     source: NetworkSource, sampling: WindowProtocol, checkpoint: str, port: Literal["hassony2", "piergiaj"]
 ) -> Network:
     def build() -> torch.nn.Module:
-        from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj, without_classifier
+        from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
         from highlightr.features.backbones.wrappers import Normalised
 
-        adapt = from_piergiaj if port == "piergiaj" else without_classifier
+        adapt = from_piergiaj if port == "piergiaj" else _without_classifier
         return Normalised(source.open(checkpoint, lambda: InceptionI3D(3, port), adapt), _MIDDLE, _MIDDLE)
 
     return source.network(checkpoint, (checkpoint,), build, _example(sampling), {1: "frames"})
@@ -155,10 +158,10 @@ def _open_rgb(
 
 def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:
     def build() -> torch.nn.Module:
-        from highlightr.features.backbones.i3d_net import InceptionI3D, without_classifier
+        from highlightr.features.backbones.i3d_net import InceptionI3D
         from highlightr.features.backbones.wrappers import CodedFlow
 
-        return CodedFlow(source.open(_FLOW, lambda: InceptionI3D(2), without_classifier))
+        return CodedFlow(source.open(_FLOW, lambda: InceptionI3D(2), _without_classifier))
 
     flow = _example(sampling)[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
     return source.network("i3d-flow", (_FLOW,), build, flow, {1: "frames"})

@@ -127,11 +127,6 @@ class InceptionI3D(nn.Module):
         return functional.avg_pool1d(steps, 2, stride=1).mean(dim=2)
 
 
-def without_classifier(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """hassony2's tensors that the features need."""
-    return {name: tensor for name, tensor in state.items() if not name.startswith("conv3d_0c_1x1.")}
-
-
 _BRANCHES = {"b0": "branch_0", "b1a": "branch_1.0", "b1b": "branch_1.1", "b2a": "branch_2.0", "b2b": "branch_2.1"}
 _BRANCHES["b3b"] = "branch_3.1"
 

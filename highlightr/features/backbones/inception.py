@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import BackboneOptions
-from highlightr.features.backbones.pictures import Colour, PictureBackbone, frames_per_clip, noise
-from highlightr.features.backbones.transforms import central_square
+from highlightr.features.backbones.pictures import Colour, PictureBackbone, central_square, frames_per_clip, noise
+from highlightr.features.engines.checkpoint import without
 from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class _Inception(PictureBackbone):
             from highlightr.features.backbones.wrappers import Normalised
 
             empty = nets.inception_2015 if kind.of_2015 else nets.inception_imagenet
-            network: Any = source.open(kind.checkpoints[0], empty, nets.without_classifier)
+            network: Any = source.open(kind.checkpoints[0], empty, without("fc.", "AuxLogits."))
             project = source.open(_PCA, lambda: nets.Projection(whiten=kind.of_2015), nets.pca_state)
             # The layout in which a CPU runs small convolutions a third faster.
             rows = torch.nn.Sequential(network.to(memory_format=torch.channels_last), project)

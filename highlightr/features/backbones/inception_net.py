@@ -115,8 +115,3 @@ def pca_state(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     if "eigenvecs" in short:
         made["eigenvectors"] = short["eigenvecs"][:1024]
     return made
-
-
-def without_classifier(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors that the features need."""
-    return {name: tensor for name, tensor in state.items() if not name.startswith(("fc.", "AuxLogits."))}

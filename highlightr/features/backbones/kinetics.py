@@ -16,6 +16,7 @@ from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import Colour, noise
 from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
+from highlightr.features.engines.checkpoint import without
 from highlightr.features.engines.source import NetworkSource
 
 if TYPE_CHECKING:
@@ -118,9 +119,9 @@ class _R3D34(_Kinetics):
 
     @classmethod
     def _build(cls, source: NetworkSource) -> torch.nn.Module:
-        from highlightr.features.backbones.r3d34_net import ResNet3D34, without_classifier
+        from highlightr.features.backbones.r3d34_net import ResNet3D34
 
-        return source.open(cls.checkpoints[0], lambda: ResNet3D34(cls.shortcut), without_classifier)
+        return source.open(cls.checkpoints[0], lambda: ResNet3D34(cls.shortcut), without("fc."))
 
 
 class R3D34(_R3D34):

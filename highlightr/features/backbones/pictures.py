@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,9 +15,9 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
-from highlightr.features.base import Extracted, Extraction, expect
+from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
-from highlightr.media.sampling import Frame, FrameRequest, Item
+from highlightr.media.sampling import Frame, FrameRequest
 
 Pixels = npt.NDArray[np.uint8]
 Colour = tuple[float, float, float]
@@ -36,6 +37,30 @@ def noise(batch: int, *shape: int) -> Pixels:
     return np.random.default_rng(0).integers(0, 256, (batch, *sides, 3), dtype=np.uint8)
 
 
+def squeezed_square(image: Pixels, pixels: int) -> Pixels:
+    """The whole picture scaled (bilinear) to (pixels, pixels, 3), its aspect ignored."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((pixels, pixels), Image.Resampling.BILINEAR))
+
+
+def central_square(image: Pixels, pixels: int) -> Pixels:
+    """The (pixels, pixels, 3) square in the middle; half a pixel is rounded to even, as in torchvision.
+
+    A picture whose shorter side is not at least `pixels` is scaled to it first (bilinear), so that any frame fits.
+    """
+    height, width = image.shape[:2]
+    if min(height, width) < pixels:
+        from PIL import Image
+
+        factor = pixels / min(height, width)
+        size = (max(pixels, round(width * factor)), max(pixels, round(height * factor)))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        height, width = image.shape[:2]
+    top, left = round((height - pixels) / 2), round((width - pixels) / 2)
+    return np.ascontiguousarray(image[top : top + pixels, left : left + pixels])
+
+
 class PictureBackbone(Backbone):
     """A backbone that looks at frames one by one, a whole number of them per clip."""
 
@@ -43,15 +68,15 @@ class PictureBackbone(Backbone):
     batch: ClassVar[Mapping[str, int]]
     """Pictures per forward, for ``cpu`` and ``cuda``."""
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[Frame]:
         """Open the state for one video.
 
         Raises:
             ConfigError: a grid of another clip length than the frames are asked for.
         """
         self._check_clips(grid)
-        batch = self._source.batch(self.batch, _INPUT_MIB)
-        return PictureExtraction(self.name, grid, self.request, self.streams, self._prepare, self._forward, batch)
+        batches = ClipBatches(grid, self.streams, self._forward, self._source.batch(self.batch, _INPUT_MIB))
+        return PictureExtraction(grid, self.request, self._prepare, batches)
 
     @property
     @abstractmethod
@@ -67,34 +92,22 @@ class PictureBackbone(Backbone):
         """Streams of a batch."""
 
 
-class PictureExtraction(Extraction):
-    """Runs a picture network over frames as batches fill.
+@dataclass(eq=False)
+class PictureExtraction(Extraction[Frame]):
+    """Prepares frames, and hands each to its clip's batch."""
 
-    Args:
-        request: the request that the frames come from; its rate dates them.
-        prepare: from a frame (height, width, 3) to the network's square, uint8.
-        forward: from (batch, height, width, 3) uint8 to (batch, width) per stream.
-    """
+    grid: TimeGrid
+    request: FrameRequest
+    """Where the frames come from; its rate dates them."""
+    prepare: Callable[[Pixels], npt.NDArray[np.generic]]
+    """From a frame (height, width, 3) to what the network takes."""
+    batches: ClipBatches
 
-    def __init__(
-        self,
-        owner: str,
-        grid: TimeGrid,
-        request: FrameRequest,
-        widths: Mapping[str, int],
-        prepare: Callable[[Pixels], npt.NDArray[np.generic]],
-        forward: Callable[[npt.NDArray[np.generic]], Mapping[str, FloatArray]],
-        batch: int,
-    ) -> None:
-        self._owner, self._grid, self._request, self._prepare = owner, grid, request, prepare
-        self._batches = ClipBatches(grid, widths, forward, batch)
-
-    def push(self, item: Item) -> None:
+    def push(self, item: Frame) -> None:
         """Take the next frame; the network runs when a batch is full."""
-        item = expect(item, Frame, self._owner)
-        clip = int(self._grid.clip_index((item.index + 0.5) / self._request.frames_per_second))
-        self._batches.add(clip, self._prepare(item.image))
+        clip = int(self.grid.clip_index((item.index + 0.5) / self.request.frames_per_second))
+        self.batches.add(clip, self.prepare(item.image))
 
     def finish(self) -> Extracted:
         """Run what is left; no streams if no frame came."""
-        return Extracted(self._batches.finish())
+        return Extracted(self.batches.finish())

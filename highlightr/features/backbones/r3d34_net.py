@@ -6,7 +6,6 @@ generations exist: shortcut A (2018, Kinetics-400; strided and zero-padded) and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -73,8 +72,3 @@ class ResNet3D34(nn.Module):
         for stage in range(1, len(_BLOCKS) + 1):
             x = getattr(self, f"layer{stage}")(x)
         return x.mean(dim=(2, 3, 4))
-
-
-def without_classifier(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors that the features need."""
-    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}

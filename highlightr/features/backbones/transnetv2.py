@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
-from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.media.sampling import Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +51,7 @@ class TransNetV2(Extractor):
     def _open(self) -> None:
         self._model = _load_model(given_file(self, self._weights, "transnetv2"), self._device)
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[Thumbnail]:
         """Open the state for one video; the grid is not needed, frames keep their own times."""
         del grid
         return _Windows(self)
@@ -66,7 +66,7 @@ class TransNetV2(Extractor):
         return np.asarray(torch.sigmoid(kept).cpu().numpy(), dtype=np.float32)
 
 
-class _Windows(Extraction):
+class _Windows(Extraction[Thumbnail]):
     """Collects frames until a window is full, scores it, and moves on by 50 frames."""
 
     def __init__(self, network: TransNetV2) -> None:
@@ -75,9 +75,8 @@ class _Windows(Extraction):
         self._window: list[npt.NDArray[np.uint8]] = []
         self._scored: list[npt.NDArray[np.float32]] = []
 
-    def push(self, item: Item) -> None:
+    def push(self, item: Thumbnail) -> None:
         """Take the next thumbnail."""
-        item = expect(item, Thumbnail, "transnetv2")
         if not self._times:  # The network needs a margin before the first frame: repeat it, as its authors do.
             self._window = [item.image] * MARGIN_FRAMES
         self._times.append(item.time_seconds)

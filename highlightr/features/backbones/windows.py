@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Unpack
 
@@ -18,17 +18,15 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone, BackboneOptions
-from highlightr.features.backbones.transforms import central_square, squeezed_square
-from highlightr.features.base import Extracted, Extraction, expect
+from highlightr.features.backbones.pictures import central_square, squeezed_square
+from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
-from highlightr.media.sampling import Frame, FrameRequest, Item
+from highlightr.media.sampling import Frame, FrameRequest
 
 _INPUT_MIB = 150
 """Memory of a forward per window, measured and rounded up."""
 
 Pixels = npt.NDArray[np.uint8]
-Forward = Callable[[Pixels], Mapping[str, FloatArray]]
-"""(batch, frames, height, width, 3) uint8 to (batch, width) per stream."""
 
 
 @dataclass(frozen=True)
@@ -120,37 +118,27 @@ class WindowBackbone(Backbone):
         """Frames at the protocol's rate."""
         return self._sampling.request
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[Frame]:
         """Open the state for one video."""
-        batch = self._source.batch(self.batch, _INPUT_MIB)
-        return WindowExtraction(self.name, grid, self._sampling, self.streams, self._forward, batch)
+        batches = ClipBatches(grid, self.streams, self._forward, self._source.batch(self.batch, _INPUT_MIB))
+        return WindowExtraction(grid, self._sampling, batches)
 
     @abstractmethod
     def _forward(self, windows: Pixels) -> Mapping[str, FloatArray]:
-        """Streams of a batch."""
+        """(batch, frames, height, width, 3) uint8 to (batch, width) per stream."""
 
 
-class WindowExtraction(Extraction):
+class WindowExtraction(Extraction[Frame]):
     """Gathers each clip's frames, runs its windows in batches, and averages them."""
 
-    def __init__(
-        self,
-        owner: str,
-        grid: TimeGrid,
-        protocol: WindowProtocol,
-        widths: Mapping[str, int],
-        forward: Forward,
-        batch: int,
-    ) -> None:
-        self._owner, self._grid, self._protocol = owner, grid, protocol
-        self._batches = ClipBatches(grid, widths, forward, batch)
+    def __init__(self, grid: TimeGrid, protocol: WindowProtocol, batches: ClipBatches) -> None:
+        self._grid, self._protocol, self._batches = grid, protocol, batches
         self._frames: list[Pixels] = []
         self._times: list[float] = []
         self._clip = 0
 
-    def push(self, item: Item) -> None:
+    def push(self, item: Frame) -> None:
         """Take the next frame; a clip is cut into windows when the first frame of the next one comes."""
-        item = expect(item, Frame, self._owner)
         clip = int(self._grid.clip_index((item.index + 0.5) / self._protocol.frames_per_second))
         if clip != self._clip:
             self._close()

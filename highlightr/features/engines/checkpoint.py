@@ -7,7 +7,7 @@ parameters, or one line that says what does not fit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,11 @@ def drawing_from(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def without(*modules: str) -> Callable[[State], State]:
+    """What leaves these modules, such as ``fc.``, out of a state dict: features come from before a classifier."""
+    return lambda state: {name: tensor for name, tensor in state.items() if not name.startswith(modules)}
 
 
 def fill(network: torch.nn.Module, checkpoint: str, state: State) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.features.clip_pooling import ClipMeans, streams_of
 from highlightr.features.engines.onnx import Model, default_threads, open_graph
-from highlightr.media.sampling import Frame, FrameRequest, Item
+from highlightr.media.sampling import Frame, FrameRequest
 
 INPUT_PIXELS = 224
 SHORT_SIDE_PIXELS = 256
@@ -52,7 +52,7 @@ class EfficientNetLite0(Extractor):
         """The frame at the middle of each clip."""
         return FrameRequest(1 / self._clip_seconds, SHORT_SIDE_PIXELS)
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[Frame]:
         """Open the state for one video.
 
         Raises:
@@ -62,7 +62,7 @@ class EfficientNetLite0(Extractor):
         return _Extraction(self._graph, grid)
 
 
-class _Extraction(Extraction):
+class _Extraction(Extraction[Frame]):
     def __init__(self, graph: Model, grid: TimeGrid) -> None:
         self._graph, self._grid = graph, grid
         self._last_clip = grid.num_clips - 1
@@ -74,12 +74,11 @@ class _Extraction(Extraction):
         self._rest: list[tuple[int, float]] = []
         """Clips in which the next picture, if it follows a calm stretch, has the weight that is left."""
 
-    def push(self, item: Item) -> None:
+    def push(self, item: Frame) -> None:
         """Take the next frame; the model runs when a batch is full and another picture comes.
 
         A picture that stands for others gives way to the next one little by little.
         """
-        item = expect(item, Frame, "efficientnet_lite0")
         if self._shown is None or item.time_seconds != self._shown.time_seconds:
             self._show(item)
         clip = min(item.index, self._last_clip)

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, ExtractorOptions, expect
+from highlightr.features.base import Extracted, Extraction, Extractor, ExtractorOptions
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
-from highlightr.media.sampling import AudioBlock, AudioRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 SAMPLE_RATE = 16_000
 FFT_SAMPLES = 2048
@@ -65,12 +65,12 @@ class LogMel(Extractor):
         # An instance publishes what it makes.
         vars(self)["signals"] = type(self).signals if keep_signal else {}
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:
         """Open the state for one video."""
         return _Extraction(grid, self._keep_signal)
 
 
-class _Extraction(Extraction):
+class _Extraction(Extraction[AudioBlock]):
     def __init__(self, grid: TimeGrid, keep_signal: bool) -> None:
         self._grid = grid
         self._cutter = FrameCutter(FFT_SAMPLES, HOP_SAMPLES)
@@ -79,9 +79,8 @@ class _Extraction(Extraction):
         self._kept: list[FloatArray] | None = [] if keep_signal else None
         self._measured: list[npt.NDArray[np.float64]] = []
 
-    def push(self, item: Item) -> None:
+    def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        item = expect(item, AudioBlock, "logmel")
         if not self._started:
             self._started = True
             self._push(_half_window())

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima, fill_gaps
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, FrameChange
-from highlightr.media.sampling import Item, Thumbnail, ThumbnailRequest
+from highlightr.media.sampling import Thumbnail, ThumbnailRequest
 
 MOTION_COLUMNS = ("mean", "peak")
 """Columns of `motion`: mean and largest change of the picture inside a clip, cuts left out, in full scales per
@@ -47,21 +47,20 @@ class Motion(Extractor):
     looks_suffice: ClassVar[bool] = True
     request = ThumbnailRequest()
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[Thumbnail]:
         """Open the state for one video."""
         return _Extraction(grid)
 
 
-class _Extraction(Extraction):
+class _Extraction(Extraction[Thumbnail]):
     def __init__(self, grid: TimeGrid) -> None:
         self._grid = grid
         self._change = FrameChange()
         self._looks = ClipMeans(grid, _PATCHES[0] * _PATCHES[1] * 3)
         self._batch: list[Thumbnail] = []
 
-    def push(self, item: Item) -> None:
+    def push(self, item: Thumbnail) -> None:
         """Take the next thumbnail."""
-        item = expect(item, Thumbnail, "motion")
         self._change.push(item)
         self._batch.append(item)
         if len(self._batch) == _BATCH:

@@ -14,9 +14,9 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.features.engines.onnx import Model, open_graph
-from highlightr.media.sampling import AudioBlock, AudioRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 SPEECH = "speech"
 """Name of the signal."""
@@ -62,7 +62,7 @@ class SileroVad(Extractor):
         return VoiceActivity(self._graph)
 
 
-class VoiceActivity(Extraction):
+class VoiceActivity(Extraction[AudioBlock]):
     """The state for one video."""
 
     def __init__(self, graph: Model) -> None:
@@ -74,9 +74,8 @@ class VoiceActivity(Extraction):
         self.probabilities = array("f")
         """Of speech in each frame that was heard so far."""
 
-    def push(self, item: Item) -> None:
+    def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        item = expect(item, AudioBlock, "silero-vad")
         samples = item.samples
         while len(samples):
             taken = min(len(samples), len(self._block) - self._filled)

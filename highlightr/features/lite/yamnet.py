@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, expect, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor, given_file
 from highlightr.features.clip_pooling import ClipMeans, overlaps
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
-from highlightr.media.sampling import AudioBlock, AudioRequest, Item
+from highlightr.media.sampling import AudioBlock, AudioRequest
 
 SAMPLE_RATE = 16_000
 PATCH_SECONDS = 0.96
@@ -54,12 +54,12 @@ class YamNet(Extractor):
         # A patch is too little work for two threads: one leaves the other core to the decoder.
         self._graph = open_graph(given_file(self, self._weights, "yamnet"), threads=1)
 
-    def start(self, grid: TimeGrid) -> Extraction:
+    def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:
         """Open the state for one video."""
         return _Extraction(self._graph, grid)
 
 
-class _Extraction(Extraction):
+class _Extraction(Extraction[AudioBlock]):
     def __init__(self, graph: Model, grid: TimeGrid) -> None:
         self._graph = graph
         self._grid = grid
@@ -73,9 +73,8 @@ class _Extraction(Extraction):
         self._starts: list[float] = []
         """Of the patches, in seconds."""
 
-    def push(self, item: Item) -> None:
+    def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        item = expect(item, AudioBlock, "yamnet")
         self._push(item.samples)
 
     def so_far(self) -> Extracted:

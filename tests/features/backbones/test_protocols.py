@@ -12,7 +12,7 @@ from PIL import Image
 from highlightr.features import create_extractor
 from highlightr.features.backbones import i3d, kinetics
 from highlightr.features.backbones.inception import InceptionImageNet, squeeze
-from highlightr.features.backbones.transforms import central_square
+from highlightr.features.backbones.pictures import central_square
 from highlightr.media import decode, probe
 from highlightr.media.sampling import Frame, FrameRequest
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,16 @@ from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.davihd import R3D34DAViHD
 from highlightr.features.backbones.i3d import PROTOCOL as I3D
 from highlightr.features.backbones.kinetics import I3DR50, R3D34, SlowFast
-from highlightr.features.backbones.pictures import PictureExtraction, frames_per_clip
-from highlightr.features.backbones.transforms import central_square
+from highlightr.features.backbones.pictures import PictureExtraction, central_square, frames_per_clip
 from highlightr.features.backbones.windows import WindowExtraction, WindowProtocol, window_indices
-from highlightr.media.sampling import AudioBlock, Frame, FrameRequest
+from highlightr.features.clip_pooling import ClipBatches
+from highlightr.media.sampling import Frame, FrameRequest
+
+Forward = Callable[[npt.NDArray[Any]], Mapping[str, FloatArray]]
+
+
+def windows_of(grid: TimeGrid, protocol: WindowProtocol, forward: Forward, batch: int = 1) -> WindowExtraction:
+    return WindowExtraction(grid, protocol, ClipBatches(grid, {"seen": 1}, forward, batch))
 
 
 def test_a_clip_shorter_than_the_window_gives_its_own_frames() -> None:
@@ -44,7 +52,7 @@ def test_slowfasts_span_follows_the_rate_of_the_source(rate: float) -> None:
         seen.append(windows[0, :, 0, 0, 0])
         return {"seen": np.zeros((len(windows), 1), np.float32)}
 
-    extraction = WindowExtraction("test", TimeGrid(2.0, 2.0), SlowFast.protocol, {"seen": 1}, forward, 1)
+    extraction = windows_of(TimeGrid(2.0, 2.0), SlowFast.protocol, forward)
     for index in range(120):
         source = min(int((index + 0.5) / 60 * rate), count - 1)
         extraction.push(Frame(index, source / rate, frames[source]))
@@ -77,7 +85,7 @@ def flash(
     protocol: WindowProtocol, grid: TimeGrid, event: float, *, first: float = 0.0, batch: int = 3, whole: bool = False
 ) -> FloatArray:
     """The stream of a black video that is white during the one frame at `event`."""
-    extraction = WindowExtraction("test", grid, replace(protocol, whole_frames=whole), {"seen": 1}, mean_colour, batch)
+    extraction = windows_of(grid, replace(protocol, whole_frames=whole), mean_colour, batch)
     rate = protocol.frames_per_second
     black, white = np.zeros((8, 12, 3), np.uint8), np.full((8, 12, 3), 255, np.uint8)
     for index in range(round(first * rate), int(np.ceil(grid.duration_seconds * rate))):
@@ -123,7 +131,7 @@ def test_whole_frames_are_handed_over_uncropped() -> None:
 
     for whole in (True, False):
         protocol = replace(SPARSE, whole_frames=whole)
-        extraction = WindowExtraction("test", TimeGrid(1.0, 1.0), protocol, {"seen": 1}, forward, 1)
+        extraction = windows_of(TimeGrid(1.0, 1.0), protocol, forward)
         extraction.push(Frame(0, 0.0, np.zeros((8, 12, 3), np.uint8)))
         extraction.finish()
     assert shapes == [(8, 12), (8, 8)]
@@ -143,7 +151,7 @@ def test_frames_behind_the_first_ones_of_a_clip_are_not_scaled(monkeypatch: pyte
         return {"seen": np.zeros((len(windows), 1), np.float32)}
 
     monkeypatch.setattr("highlightr.features.backbones.windows.squeezed_square", squeezed)
-    extraction = WindowExtraction("test", TimeGrid(2.0, 1.0), R3D34DAViHD.protocol, {"seen": 1}, forward, 1)
+    extraction = windows_of(TimeGrid(2.0, 1.0), R3D34DAViHD.protocol, forward)
     for index in range(120):
         number = int((index + 0.5) / 60 * 50)
         extraction.push(Frame(index, number / 50, np.full((2, 2, 3), number, np.uint8)))
@@ -152,11 +160,9 @@ def test_frames_behind_the_first_ones_of_a_clip_are_not_scaled(monkeypatch: pyte
     assert scaled == [*range(16), *range(50, 66)]
 
 
-def test_nothing_pushed_makes_nothing_and_sound_is_refused() -> None:
-    extraction = WindowExtraction("some-net", TimeGrid(1.0, 1.0), SPARSE, {"seen": 1}, mean_colour, 1)
+def test_nothing_pushed_makes_nothing() -> None:
+    extraction = windows_of(TimeGrid(1.0, 1.0), SPARSE, mean_colour)
     assert not extraction.finish().streams
-    with pytest.raises(TypeError, match="some-net takes frames, got AudioBlock"):
-        extraction.push(AudioBlock(0, np.zeros(4, np.float32)))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,7 @@ def test_pictures_land_in_their_clip_for_an_hour(event: int) -> None:
     def forward(pictures: npt.NDArray[np.generic]) -> dict[str, FloatArray]:
         return {"seen": np.asarray(pictures, dtype=np.float32).mean(axis=(1, 2, 3))[:, None]}
 
-    extraction = PictureExtraction("test", grid, request, {"seen": 1}, lambda image: image, forward, batch=7)
+    extraction = PictureExtraction(grid, request, lambda image: image, ClipBatches(grid, {"seen": 1}, forward, 7))
     for index in range(3600):
         extraction.push(Frame(index, float(index), np.full((2, 2, 3), 255 * (index == event), np.uint8)))
     assert np.flatnonzero(extraction.finish().streams["seen"]).tolist() == [event]
