@@ -35,7 +35,7 @@ from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.registry import options_of
 from highlightr.features.utterances import utterance_vectors
 from highlightr.features.whisper import Whisper
-from highlightr.scorers import QueryUse, Scorer, ScorerContext, contract_of, create_scorer
+from highlightr.scorers import QueryUse, Scorer, ScorerContext, create_scorer, scorer_class
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.notes import NOTHING_SAID, QUERY_IGNORED, SPEECH_NOT_ENGLISH, not_english
 from highlightr.scorers.registry import runnable_class
@@ -151,7 +151,7 @@ class Models:
     def _use_of(self, query: str | None) -> QueryUse:
         """What the scorer that serves this query does with it; the scorer is not opened."""
         choice = self.choice_for(query)
-        return contract_of(choice.name, choice.config).query
+        return scorer_class(choice.name).contract_of(choice.config).query
 
     def takes_query(self, query: str | None) -> bool:
         """Whether the scorer that serves this query does anything with it."""
@@ -236,10 +236,10 @@ def load_models(
     for name in preset.extractors if with_extractors else ():
         need(f"preset {preset.name}", *extractor_class(name).packages)
     for choice in choices:
-        runnable_class(choice.name)
+        scorer = runnable_class(choice.name)
         if choice.weights is not None:
             weights_path(choice.weights)
-        contract_of(choice.name, choice.config)
+        scorer.contract_of(choice.config)
     names = preset.extractors if with_extractors else ()
     extractors = tuple(_open_extractor(name, preset, place, precision) for name in names)
     return Models(preset, place, precision, extractors)

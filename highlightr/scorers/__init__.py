@@ -6,6 +6,6 @@ In: `Features` on the grid. Out: `Scores`. Made by name with `create_scorer`; im
 from __future__ import annotations
 
 from highlightr.scorers.base import Contract, QueryUse, Scorer, ScorerContext
-from highlightr.scorers.registry import SCORERS, contract_of, create_scorer, describe
+from highlightr.scorers.registry import SCORERS, create_scorer, describe, scorer_class
 
-__all__ = ["SCORERS", "Contract", "QueryUse", "Scorer", "ScorerContext", "contract_of", "create_scorer", "describe"]
+__all__ = ["SCORERS", "Contract", "QueryUse", "Scorer", "ScorerContext", "create_scorer", "describe", "scorer_class"]

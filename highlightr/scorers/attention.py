@@ -76,5 +76,6 @@ class Attention(nn.Module):
 
 
 def parameter_counts(blocks: Mapping[str, nn.Module]) -> dict[str, int]:
-    """Block name to its number of learnable numbers."""
-    return {name: sum(p.numel() for p in block.parameters()) for name, block in blocks.items()}
+    """Block name to its number of learnable numbers, of the blocks that have some."""
+    counts = {name: sum(p.numel() for p in block.parameters()) for name, block in blocks.items()}
+    return {name: count for name, count in counts.items() if count}

@@ -7,8 +7,6 @@ here, so a contract can be read without loading a model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from types import MappingProxyType
 from typing import Any, Self
 
 from highlightr.core.config import from_plain
@@ -29,24 +27,7 @@ class FromMapping:
 
     def to_mapping(self) -> dict[str, Any]:
         """The configuration as the plain types of a YAML or JSON file; `from_mapping` reads it back."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
-        return {name: _plain(value) for name, value in values.items()}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The read-only mappings inside cannot be pickled, and a network is copied with its configuration.
-        return type(self).from_mapping, (self.to_mapping(),)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def freeze_mappings(config: object, *names: str) -> None:
-    """Replace these fields of a frozen dataclass by read-only mappings."""
-    for name in names:
-        object.__setattr__(config, name, MappingProxyType(dict(getattr(config, name))))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
 def check_heads(heads: int, width: int, what: str) -> None:

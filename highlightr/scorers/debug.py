@@ -47,10 +47,6 @@ class DebugScorer(Scorer):
         context.refuse_weights(cls.name)
         return cls(context.random_seed or 0)
 
-    @classmethod
-    def _contract(cls, config: DebugConfig) -> Contract:  # noqa: ARG003  there is nothing to set
-        return cls.contract
-
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
         """Score every clip; see `Scorer.score`.
 

@@ -7,7 +7,7 @@ features into arrays. torch is imported when a scorer is made, not when this mod
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -52,7 +52,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         self.config: ConfigT = config
         self.contract = self._contract(config)
         self.device, self.precision = check_device(device), check_precision(precision, device)
-        self.network = build_network(self.network_class(), config, self.name, weights, random_seed).to(device)
+        self.network = self._opened(weights, random_seed).eval().to(device)
         self._random = weights is None
 
     @classmethod
@@ -69,13 +69,31 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
         from highlightr.scorers.attention import parameter_counts
 
         with torch.device("meta"):
-            network: Any = cls.network_class()(cls.config_class.from_mapping(config))
+            network: Any = cls.make_network(cls.config_class.from_mapping(config))
         return parameter_counts(network.blocks())
 
     @staticmethod
     @abstractmethod
-    def network_class() -> Callable[[Any], nn.Module]:
-        """What makes the network of a configuration, imported when asked for."""
+    def make_network(config: Any) -> nn.Module:
+        """The network of a configuration, as torch draws it; its module is imported here."""
+
+    def _opened(self, weights: Path | None, random_seed: int | None) -> nn.Module:
+        """The network with weights from a file or drawn from a seed."""
+        import torch
+
+        if (weights is None) == (random_seed is None):
+            given = "neither was" if weights is None else "both were"
+            raise ConfigError(
+                f"{self.name} runs on trained weights or on a random seed, exactly one of them; {given} given"
+            )
+        if weights is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(random_seed)
+                return self.make_network(self.config)
+        with torch.device("meta"):
+            network = self.make_network(self.config)
+        load_weights(network, weights, self.name)
+        return network
 
     @abstractmethod
     def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:
@@ -144,25 +162,6 @@ def reasons_of(parts: Mapping[str, tuple[str, str, FloatArray]]) -> tuple[tuple[
         )
         for clip in range(shares.shape[1])
     )
-
-
-def build_network(
-    network: Callable[[Any], nn.Module], config: object, name: str, weights: Path | None, random_seed: int | None
-) -> nn.Module:
-    """The network in evaluation mode, with weights from a file or drawn from a seed; see `NeuralScorer`."""
-    import torch
-
-    if (weights is None) == (random_seed is None):
-        given = "neither" if weights is None else "both"
-        raise ConfigError(f"{name} runs on trained weights or on a random seed, exactly one of them; {given} was given")
-    if random_seed is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(random_seed)
-            return network(config).eval()
-    with torch.device("meta"):
-        built = network(config)
-    load_weights(built, weights, name)  # type: ignore[arg-type]
-    return built.eval()
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
-from highlightr.scorers.base import Contract, Scorer, ScorerContext
+from highlightr.scorers.base import Scorer, ScorerContext
 
 SCORERS: dict[str, str] = {
     "zeroshot": "highlightr.scorers.zeroshot.scorer:ZeroShotScorer",
@@ -60,15 +60,6 @@ def create_scorer(name: str, config: Mapping[str, Any], context: ScorerContext |
     return runnable_class(name).from_config(config, context or ScorerContext())
 
 
-def contract_of(name: str, config: Mapping[str, Any]) -> Contract:
-    """The contract of a scorer by name; see `Scorer.contract_of`.
-
-    Raises:
-        ConfigError: an unknown name or setting.
-    """
-    return scorer_class(name).contract_of(config)
-
-
 def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """What a scorer needs and how large it is, as plain JSON types; no memory is taken for parameters.
 
@@ -79,5 +70,6 @@ def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown name or setting, or a package that is not installed.
     """
-    contract, parameters = contract_of(name, config), runnable_class(name).parameter_counts(config)
+    found = runnable_class(name)
+    contract, parameters = found.contract_of(config), found.parameter_counts(config)
     return {"scorer": name, **contract.to_mapping(), "parameters": parameters, "total": sum(parameters.values())}

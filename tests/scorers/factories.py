@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from highlightr.core.types import Features, Query, Signal, TimeGrid
-from highlightr.scorers import Scorer, ScorerContext, contract_of, create_scorer
+from highlightr.scorers import Scorer, ScorerContext, create_scorer, scorer_class
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer, linear_tensor_shapes
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
@@ -93,4 +93,4 @@ def scorer(name: str, seed: int = 0) -> Scorer:
 
 
 def query_for(name: str) -> Query | None:
-    return query() if contract_of(name, settings(name)).query == "required" else None
+    return query() if scorer_class(name).contract_of(settings(name)).query == "required" else None

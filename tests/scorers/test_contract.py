@@ -14,11 +14,10 @@ from safetensors.torch import save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import Features, Query, Scores, Shot, Signal, TimeGrid
-from highlightr.scorers import SCORERS, Scorer, ScorerContext, contract_of, create_scorer, describe
+from highlightr.scorers import SCORERS, Scorer, ScorerContext, create_scorer, describe, scorer_class
 from highlightr.scorers.cfsum.scorer import CFSumScorer
 from highlightr.scorers.davihd.scorer import DAViHDScorer, pool_mel, pool_mel_authors
 from highlightr.scorers.notes import QUERY_IGNORED, RANDOM_WEIGHTS
-from highlightr.scorers.registry import scorer_class
 from highlightr.zoo.presets import load_preset
 from tests.scorers import factories
 
@@ -109,7 +108,7 @@ class TestContract:
         assert (RANDOM_WEIGHTS in notes) == (name not in ("zeroshot", "cosine", "cfsum-lite", "cfsum-linear"))
 
     def test_the_contract_is_known_without_making_the_scorer(self, name: str) -> None:
-        assert contract_of(name, factories.settings(name)) == factories.scorer(name).contract
+        assert scorer_class(name).contract_of(factories.settings(name)) == factories.scorer(name).contract
 
     def test_it_describes_itself_in_plain_types(self, name: str) -> None:
         report = describe(name, factories.settings(name))
@@ -147,7 +146,9 @@ def test_presets_name_scorers_that_can_be_made(name: str) -> None:
 
 
 def test_torch_is_not_loaded_to_know_a_scorer() -> None:
-    code = "import sys, highlightr.scorers as s; s.contract_of('davihd', {}); print('torch' in sys.modules)"
+    code = (
+        "import sys, highlightr.scorers as s; s.scorer_class('davihd').contract_of({}); print('torch' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 
@@ -216,7 +217,7 @@ def test_a_query_of_another_encoder_is_refused() -> None:
             "no scorer named 'best'; there are zeroshot, cosine, cfsum, cfsum-lite, cfsum-linear, davihd",
         ),
         ("cfsum", {}, "exactly one of them; neither was given"),
-        ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both was given"),
+        ("cfsum", {"random_seed": 0, "weights": Path("x")}, "exactly one of them; both were given"),
         ("cfsum", {"random_seed": 0, "config": {"depth": 2}}, "no key 'depth'"),
         ("cfsum", {"random_seed": 0, "config": {"width": "wide"}}, "width must be int"),
         ("zeroshot", {}, "needs the label bank"),

@@ -11,7 +11,7 @@ import yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
 from highlightr.evaluation import find_protocol
-from highlightr.scorers import contract_of
+from highlightr.scorers import scorer_class
 from highlightr.training.config import config_names, load_config
 from highlightr.training.learners import LEARNERS
 from highlightr.zoo import load_preset, preset_names
@@ -30,7 +30,8 @@ def test_every_shipped_config_and_ablation_row_fits_its_scorer(name: str) -> Non
         rows += [config.changed(changes, name=row) for row, changes in table.items()]
     for row in rows:
         assert row.scorer.name in LEARNERS
-        contract_of("cfsum" if row.scorer.name == "plain-transformer" else row.scorer.name, row.scorer.config)
+        scorer = "cfsum" if row.scorer.name == "plain-transformer" else row.scorer.name
+        scorer_class(scorer).contract_of(row.scorer.config)
     assert len({row.name for row in rows}) == len(rows)
 
 

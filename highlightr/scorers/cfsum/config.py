@@ -12,7 +12,7 @@ from typing import Literal
 
 from highlightr.core.checks import check_between, check_positive, check_subset
 from highlightr.core.errors import ConfigError
-from highlightr.scorers.configs import FromMapping, check_heads, freeze_mappings
+from highlightr.scorers.configs import FromMapping, check_heads
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,6 @@ class CFSumConfig(FromMapping):
     """Regularised: networks whose scores are averaged."""
 
     def __post_init__(self) -> None:
-        freeze_mappings(self, "video_streams", "audio_streams")
         check_subset("modalities", self.modalities, ("video", "audio", "text"))
         check_positive(self, "text_width", "width", "heads", "clip_seconds", "longest_clips")
         check_heads(self.heads, self.width, "width")

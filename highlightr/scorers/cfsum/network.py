@@ -14,14 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from highlightr.scorers.attention import (
-    Attention,
-    full_mask,
-    padding_mask,
-    parameter_counts,
-    positions_of,
-    zero_padding,
-)
+from highlightr.scorers.attention import Attention, full_mask, padding_mask, positions_of, zero_padding
 from highlightr.scorers.cfsum.config import CFSumConfig
 
 OMEGA = {"video": 2.0, "audio": 1.0}
@@ -257,8 +250,7 @@ class CFSum(CFSumModules):
         found: dict[str, nn.Module] = {"inputs": self.inputs, "autoencoders": self.autoencoders}
         if self.fusion is not None:
             found |= {"fusion_attention": self.fusion.attention, "fusion_feed_forward": self.fusion.feed_forward}
-        found |= {"interactions": self.interactions, "omega": self.omega, "head": self.head}
-        return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
+        return found | {"interactions": self.interactions, "omega": self.omega, "head": self.head}
 
     def _score(
         self,

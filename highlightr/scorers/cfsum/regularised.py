@@ -15,13 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from highlightr.scorers.attention import (
-    Attention,
-    full_mask,
-    parameter_counts,
-    positions_of,
-    zero_padding,
-)
+from highlightr.scorers.attention import Attention, full_mask, positions_of, zero_padding
 from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.cfsum.network import OMEGA, CFSumModules, CFSumOutput, Padding, Rows, interaction_pairs
 
@@ -211,9 +205,7 @@ class CFSumRegularised(CFSumModules):
 
     def blocks(self) -> dict[str, nn.Module]:
         """The blocks that parameters are reported for; together they hold every parameter."""
-        names = ("inputs", "autoencoders", "fusion", "interactions", "refinement", "similarities", "omega", "head")
-        found = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
+        return dict(self.named_children())
 
     def _project(self, name: str, inputs: Mapping[str, Tensor]) -> Tensor:
         """As there; without `place` among `inputs` clips do not know where they lie."""

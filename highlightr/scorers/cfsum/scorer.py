@@ -7,7 +7,7 @@ a sigmoid. Parts are before either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -53,9 +53,14 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         )
 
     @staticmethod
-    def network_class() -> Callable[[CFSumConfig], nn.Module]:
+    def make_network(config: CFSumConfig) -> nn.Module:
         """`CFSum`, or its regularised variant."""
-        return _network
+        from highlightr.scorers.cfsum.network import CFSum
+        from highlightr.scorers.cfsum.regularised import CFSumMembers, CFSumRegularised
+
+        if config.variant == "paper":
+            return CFSum(config)
+        return CFSumRegularised(config) if config.members == 1 else CFSumMembers(config)
 
     def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:
         """See `NeuralScorer.prepare`."""
@@ -113,15 +118,6 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
 def places(grid: TimeGrid) -> FloatArray:
     """(num_clips, 1): the middle of each clip as a share of the video."""
     return np.asarray(grid.centers() / grid.duration_seconds, dtype=np.float32)[:, None]
-
-
-def _network(config: CFSumConfig) -> nn.Module:
-    from highlightr.scorers.cfsum.network import CFSum
-    from highlightr.scorers.cfsum.regularised import CFSumMembers, CFSumRegularised
-
-    if config.variant == "paper":
-        return CFSum(config)
-    return CFSumRegularised(config) if config.members == 1 else CFSumMembers(config)
 
 
 def _words(term: str) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from highlightr.core.checks import check_positive, check_subset
 from highlightr.core.errors import ConfigError
-from highlightr.scorers.configs import FromMapping, check_heads, freeze_mappings
+from highlightr.scorers.configs import FromMapping, check_heads
 
 MelPooling = Literal["grid", "authors-62"]
 
@@ -63,7 +63,6 @@ class DAViHDConfig(FromMapping):
     """Clips scored at once: more than the longest TVSum video has."""
 
     def __post_init__(self) -> None:
-        freeze_mappings(self, "visual_streams", "audio_streams")
         check_subset("pathways", self.pathways, ("visual", "semantic", "dynamics"))
         check_positive(self, "hidden_width", "heads", "dynamics_heads", "dynamics_layers", "kernels", "temperature")
         check_positive(self, "visual_width", "audio_width", "clip_seconds", "longest_clips")

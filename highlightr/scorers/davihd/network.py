@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from highlightr.scorers.attention import padding_mask, parameter_counts, zero_padding
+from highlightr.scorers.attention import padding_mask, zero_padding
 from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.davihd.dynamics import DynamicsEncoder, TimeFocus
 from highlightr.scorers.davihd.initialisation import initialise_as_authors
@@ -163,10 +163,7 @@ class DAViHD(nn.Module):
 
     def blocks(self) -> dict[str, nn.Module]:
         """The blocks that parameters are reported for; together they hold every parameter."""
-        found: dict[str, nn.Module] = {}
-        for name in ("visual_input", "visual_encoder", "audio_to_visual", "visual_to_audio", "head"):
-            if hasattr(self, name):
-                found[name] = getattr(self, name)
+        found = {name: block for name, block in self.named_children() if name != "audio_encoder"}
         if self.has_audio:
             encoder = self.audio_encoder
             parts = {"audio_input": encoder.input, "semantic_encoder": encoder.semantic, "audio_join": encoder.join}
@@ -175,7 +172,7 @@ class DAViHD(nn.Module):
                 parts["dynamics_projection"] = encoder.dynamics.projection
                 parts["dynamics_transformer"] = encoder.dynamics.transformer
             found |= {name: part for name, part in parts.items() if part is not None}
-        return {name: block for name, block in found.items() if parameter_counts({name: block})[name]}
+        return found
 
     def forward(
         self,

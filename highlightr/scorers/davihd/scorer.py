@@ -7,7 +7,7 @@ before the network, as its authors do, but on the exact grid unless their own po
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -73,11 +73,11 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
         )
 
     @staticmethod
-    def network_class() -> Callable[[DAViHDConfig], nn.Module]:
+    def make_network(config: DAViHDConfig) -> nn.Module:
         """`DAViHD`."""
         from highlightr.scorers.davihd.network import DAViHD
 
-        return DAViHD
+        return DAViHD(config)
 
     def prepare(self, features: Features, query: Query | None = None) -> Mapping[str, FloatArray]:  # noqa: ARG002
         """See `NeuralScorer.prepare`; it takes no query."""

@@ -85,10 +85,6 @@ class ZeroShotScorer(Scorer):
         settings = ZeroShotConfig.from_mapping(config)
         return cls(context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet"), settings)
 
-    @classmethod
-    def _contract(cls, config: ZeroShotConfig) -> Contract:  # noqa: ARG003  the same whatever the settings
-        return cls.contract
-
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
         """Score every clip; see `Scorer.score`.
 

@@ -12,7 +12,7 @@ from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
 from highlightr.features.registry import EXTRACTORS, extractor_class
 from highlightr.model_loader import label_bank, open_text_encoder
-from highlightr.scorers import ScorerContext, contract_of, create_scorer
+from highlightr.scorers import ScorerContext, create_scorer, scorer_class
 from highlightr.zoo import load_preset, preset_names, weights_path
 from highlightr.zoo.manifest import entry
 
@@ -42,7 +42,7 @@ def test_a_preset_names_what_its_scorer_needs(name: str) -> None:
         found = extractor_class(each)
         made |= {**found.streams, **found.signals}
     for scorer in preset.scorers.values():
-        contract = contract_of(scorer.name, scorer.config)
+        contract = scorer_class(scorer.name).contract_of(scorer.config)
         needed = {**contract.streams, **contract.signals}
         for stream in contract.required:
             assert made.get(stream) == needed[stream], stream
