@@ -8,7 +8,9 @@ one thread: its products are small here, and more threads wait for them in a loo
 from __future__ import annotations
 
 import atexit
+import codecs
 import gc
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -32,11 +34,26 @@ def main() -> None:
             from highlightr.cli.app import main as run
 
             share_arenas()
+            _print_all_letters()
             run()
     except StoppedBySignal as stopped:
         with suppress(OSError):  # The terminal may be gone.
             print(f"highlightr: ended by {stopped}; nothing half-written was left", file=sys.stderr, flush=True)
         sys.exit(stopped.exit_code)
+
+
+def _print_all_letters() -> None:
+    """Letters that the terminal's encoding lacks are printed as ``\\u201c``, which JSON reads, too."""
+    codecs.register_error("highlightr-escape", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="highlightr-escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
 
 
 @contextmanager

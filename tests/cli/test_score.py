@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from functools import partial
@@ -38,6 +39,20 @@ def test_many_queries_are_answered_from_one_pass(call: Run, video: Path) -> None
     assert [each["query"] for each in found["results"]] == ["a cat", "a dog"]
     assert [len(each["scores"]) for each in found["results"]] == [3, 3]
     assert found["results"][0]["scores"] != found["results"][1]["scores"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_letters_that_the_terminal_lacks_are_escaped_and_the_json_is_whole(
+    encoding: str, call: Run, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "a \u201ccaf\xe9\u201d \u732b \U0001f600 cat"
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr("sys.stdout", stdout)
+    assert call("score", video, "-q", query, "--json", "--quiet", "--no-cache").code == 0
+    stdout.flush()
+    text = stdout.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert json.loads(text)["results"][0]["query"] == query
+    assert "\\ud83d\\ude00" in text
 
 
 def test_a_second_run_decodes_nothing_and_says_the_same(
