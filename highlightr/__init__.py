@@ -4,10 +4,13 @@
     summary = Highlighter.from_preset("lite").summarize("video.mp4", query="a cat")
 
 Names are loaded when they are first used, so that importing the package costs nothing.
+
+Libraries that report how they are used are told not to, before they start: no run speaks to anyone by itself.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Highlighter", "Summary", "__version__", "load_preset"]
 
 __version__ = "0.1.0"
+
+# ONNX Runtime reads its own when it is loaded, by us or by faster-whisper. A value of the user's stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 _HOMES = {
     "Highlighter": "highlightr.pipeline",
