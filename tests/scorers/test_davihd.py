@@ -124,8 +124,6 @@ def test_videos_of_few_clips(clips: int) -> None:
     found = built(**given)
     np.testing.assert_allclose(found.scores[0].detach(), expected(built, given), rtol=1e-8, atol=1e-10)
     assert found.scores.shape == (1, clips)
-    assert found.focus is not None
-    torch.testing.assert_close(found.focus.time.sum(1), torch.ones(1, dtype=torch.float64))
 
 
 def test_a_backbone_of_another_width_is_projected() -> None:
@@ -150,8 +148,6 @@ def test_masked_and_unmasked_batches_agree_whatever_the_padding_holds(config: DA
         assert (together.scores[row, length:] == 0).all()
         for name, share in alone.contributions.items():
             torch.testing.assert_close(together.contributions[name][row, :length], share[0])
-        torch.testing.assert_close(together.focus.time[row, :length], alone.focus.time[0])
-        torch.testing.assert_close(together.focus.velocity[row, :length], alone.focus.velocity[0])
 
 
 def test_contributions_are_the_shapley_values_of_the_two_sides() -> None:

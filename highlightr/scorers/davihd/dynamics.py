@@ -1,12 +1,11 @@
 """The dynamics encoder of DAViHD: frequency-dynamic convolutions over the log-mel spectrogram.
 
-In: log-mel rows, one per clip, (batch, clips, mels). Out: one vector per clip, (batch, clips, width), and where
-in time the convolutions looked. Inside the convolutions the layout is (batch, channels, frames, mels).
+In: log-mel rows, one per clip, (batch, clips, mels). Out: one vector per clip, (batch, clips, width). Inside the
+convolutions the layout is (batch, channels, frames, mels).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -22,16 +21,6 @@ _MELS = 128
 _POOLED_MELS = _MELS // 2 ** len(_POOLING)
 _FEWEST_FRAMES = 4
 """Pooling divides frames by 4, so a shorter input is extended by repeating its last frame."""
-
-
-@dataclass(frozen=True)
-class TimeFocus:
-    """Where in time the first frequency-dynamic convolution took its kernel weights from."""
-
-    time: Tensor
-    """(B, N): attention on what sounds, averaged over channels and bins; sums to 1 over a video's clips."""
-    velocity: Tensor
-    """(B, N): attention on what changes; sums to 1 over a video's clips."""
 
 
 def frame_difference(values: Tensor) -> Tensor:
@@ -75,15 +64,14 @@ class FrequencyAttention(nn.Module):
             nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
 
-    def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From S (B, C, T, F) to kernel weights (B, K, F) that sum to 1 over K, and two focuses (B, T)."""
+    def forward(self, values: Tensor) -> Tensor:
+        """From S (B, C, T, F) to kernel weights (B, K, F) that sum to 1 over K."""
         gate = torch.sigmoid(self.saliency_gate(values))
         velocity = torch.softmax(self.velocity(frame_difference(values)), dim=2)
         time = torch.softmax(self.time(values), dim=2)
         pooled = (gate * velocity).sum(2) + (gate * time).sum(2) + values.mean(2)  # (B, C, F)
         squeezed = torch.relu(self.squeeze_norm(self.squeeze(pooled)))
-        weights = torch.softmax(self.expand(squeezed) / self.temperature, dim=1)
-        return weights, time.mean((1, 3)), velocity.mean((1, 3))
+        return torch.softmax(self.expand(squeezed) / self.temperature, dim=1)
 
 
 class FrequencyDynamicConv(nn.Module):
@@ -101,12 +89,11 @@ class FrequencyDynamicConv(nn.Module):
             nn.init.kaiming_normal_(kernel)
         self.attention = FrequencyAttention(channels_in, kernels, temperature)
 
-    def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From (B, C_in, T, F) to (B, C_out, T, F), and the two focuses (B, T)."""
-        weights, time, velocity = self.attention(values)
+    def forward(self, values: Tensor) -> Tensor:
+        """From (B, C_in, T, F) to (B, C_out, T, F)."""
         out = functional.conv2d(values, self.kernels.flatten(0, 1), padding=1)
         out = out.reshape(len(out), *self.kernels.shape[:2], *out.shape[2:])  # (B, K, C_out, T, F)
-        return torch.einsum("bkctf,bkf->bctf", out, weights), time, velocity
+        return torch.einsum("bkctf,bkf->bctf", out, self.attention(values))
 
 
 class _Layer(nn.Module):
@@ -119,14 +106,10 @@ class _Layer(nn.Module):
         self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.99)
         self.pooling = nn.AvgPool2d(pooling)
 
-    def forward(self, values: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """From (B, C_in, T, F) to the pooled (B, C_out, T', F'), and the focuses of a dynamic convolution."""
-        focus = None
-        if isinstance(self.convolution, FrequencyDynamicConv):
-            values, *focus = self.convolution(values)
-        else:
-            values = self.convolution(values)
-        return self.pooling(torch.relu(self.norm(values))), tuple(focus) if focus else None
+    def forward(self, values: Tensor) -> Tensor:
+        """From (B, C_in, T, F) to the pooled (B, C_out, T', F')."""
+        pooled: Tensor = self.pooling(torch.relu(self.norm(self.convolution(values))))
+        return pooled
 
 
 class DynamicsEncoder(nn.Module):
@@ -147,7 +130,7 @@ class DynamicsEncoder(nn.Module):
         convolutions: list[nn.Module] = [nn.Conv2d(1, channels[0], 3, padding=1)]
         for before, after in pairwise(channels):
             convolutions.append(FrequencyDynamicConv(before, after, config.kernels, config.temperature))
-        self.convolutions = nn.ModuleList(map(_Layer, convolutions, channels, _POOLING))
+        self.convolutions = nn.Sequential(*map(_Layer, convolutions, channels, _POOLING))
         self.projection = nn.Linear(channels[-1] * _POOLED_MELS, width)
         # With late self-attention the fused stream is contextualised instead.
         self.transformer = self._transformer(config) if config.self_attention == "early" else None
@@ -165,52 +148,34 @@ class DynamicsEncoder(nn.Module):
         )
         return nn.TransformerEncoder(layer, config.dynamics_layers, enable_nested_tensor=False)
 
-    def convolve(self, mel: Tensor) -> tuple[Tensor, TimeFocus]:
-        """From (B, N, 128), no padding, to flattened channels and bins (B, N, C · 2), and the time focus."""
+    def convolve(self, mel: Tensor) -> Tensor:
+        """From (B, N, 128), no padding, to flattened channels and bins (B, N, C · 2)."""
         missing = max(0, _FEWEST_FRAMES - mel.shape[1])
         frames = torch.cat((mel, mel[:, -1:].expand(-1, missing, -1)), dim=1)
-        values = frames[:, None]  # (B, 1, T, 128)
-        focuses: list[tuple[Tensor, Tensor]] = []
-        for layer in self.convolutions:
-            values, focus = layer(values)
-            if focus is not None:
-                focuses.append(focus)
+        values = self.convolutions(frames[:, None])  # (B, C, T', 2)
         flat = values.transpose(2, 3).flatten(1, 2)  # (B, C * 2, T')
-        pooled = functional.adaptive_avg_pool1d(flat, mel.shape[1])
-        time, velocity = (_per_clip(part, mel.shape[1]) for part in focuses[0])
-        return pooled.transpose(1, 2), TimeFocus(time, velocity)
+        return functional.adaptive_avg_pool1d(flat, mel.shape[1]).transpose(1, 2)
 
-    def forward(self, mel: Tensor, lengths: Tensor | None) -> tuple[Tensor, TimeFocus]:
-        """From log-mel rows (B, N, 128) to (B, N, width), padded rows zero, and the time focus."""
+    def forward(self, mel: Tensor, lengths: Tensor | None) -> Tensor:
+        """From log-mel rows (B, N, 128) to (B, N, width), padded rows zero."""
         if lengths is None and not self.training:
-            flat, focus = self.convolve(mel)
+            flat = self.convolve(mel)
         else:
-            flat, focus = self._convolve_apart(mel, [mel.shape[1]] * len(mel) if lengths is None else lengths.tolist())
+            flat = self._convolve_apart(mel, [mel.shape[1]] * len(mel) if lengths is None else lengths.tolist())
         padding = padding_mask(lengths, mel.shape[1])
         out: Tensor = self.projection(flat)
         if self.transformer is not None:
             out = self.dropout(out + sinusoids(out.shape[1], out.shape[2], out))
             out = self.transformer(out, src_key_padding_mask=padding)
-        return zero_padding(out, padding), focus
+        return zero_padding(out, padding)
 
-    def _convolve_apart(self, mel: Tensor, lengths: list[int]) -> tuple[Tensor, TimeFocus]:
+    def _convolve_apart(self, mel: Tensor, lengths: list[int]) -> Tensor:
         """Videos of unlike lengths, padded with zeros afterwards."""
         alone = [[member] for member in range(len(lengths))]
         alike = [[m for m, length in enumerate(lengths) if length == each] for each in sorted(set(lengths))]
-        parts: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        parts: dict[int, Tensor] = {}
         for members in alone if self.training else alike:
             length = lengths[members[0]]
-            flat, focus = self.convolve(mel[members, :length])
-            tail = mel.shape[1] - length
-            padded = (functional.pad(values, (0, tail)) for values in (focus.time, focus.velocity))
-            parts |= dict(zip(members, zip(functional.pad(flat, (0, 0, 0, tail)), *padded, strict=True), strict=True))
-        flats, times, velocities = zip(*(parts[member] for member in range(len(lengths))), strict=True)
-        return torch.stack(flats), TimeFocus(torch.stack(times), torch.stack(velocities))
-
-
-def _per_clip(focus: Tensor, clips: int) -> Tensor:
-    """Spread each pooled frame's share (B, T) over its two clips (B, N); the sum stays 1."""
-    spread = focus.repeat_interleave(_POOLING[0][0], dim=1) / _POOLING[0][0]
-    spread = functional.pad(spread, (0, max(0, clips - spread.shape[1])))
-    beyond = spread[:, clips:].sum(1, keepdim=True)  # shares of repeated frames belong to the last clip
-    return torch.cat((spread[:, : clips - 1], spread[:, clips - 1 : clips] + beyond), dim=1)
+            flat = functional.pad(self.convolve(mel[members, :length]), (0, 0, 0, mel.shape[1] - length))
+            parts |= dict(zip(members, flat, strict=True))
+        return torch.stack([parts[member] for member in range(len(lengths))])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from highlightr.scorers.attention import padding_mask, zero_padding
 from highlightr.scorers.davihd.config import DAViHDConfig
-from highlightr.scorers.davihd.dynamics import DynamicsEncoder, TimeFocus
+from highlightr.scorers.davihd.dynamics import DynamicsEncoder
 from highlightr.scorers.davihd.initialisation import initialise_as_authors
 
 
@@ -30,8 +30,6 @@ class DAViHDOutput:
     gate: Tensor | None
     """(B, N): length of the gated semantic vector over its length before, |A_s ⊙ A_d| / |A_s|; `None` where the
     pathways are not multiplied."""
-    focus: TimeFocus | None
-    """Where in time the dynamics pathway looked; `None` without that pathway."""
 
 
 class SelfAttentionEncoder(nn.Module):
@@ -106,22 +104,20 @@ class _AudioEncoder(nn.Module):
 
     def forward(
         self, semantic: Tensor | None, mel: Tensor | None, lengths: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, TimeFocus | None]:
-        """To the audio stream (B, N, width), the gate (B, N) and the time focus."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """To the audio stream (B, N, width) and the gate (B, N)."""
         streams: list[Tensor] = []
-        focus = None
         if self.input is not None and semantic is not None:
             padding = padding_mask(lengths, semantic.shape[1])
             entered = self.input(semantic)
             streams.append(entered if self.late or self.semantic is None else self.semantic(entered, padding))
         if self.dynamics is not None and mel is not None:
-            dynamic, focus = self.dynamics(mel, lengths)
-            streams.append(dynamic)
+            streams.append(self.dynamics(mel, lengths))
         fused, gate = self._fuse(streams)
         padding = padding_mask(lengths, fused.shape[1])
         if self.late and self.semantic is not None:
             fused = self.semantic(fused, padding)
-        return zero_padding(fused, padding), gate, focus
+        return zero_padding(fused, padding), gate
 
     def _fuse(self, streams: list[Tensor]) -> tuple[Tensor, Tensor | None]:
         if len(streams) == 1:
@@ -199,16 +195,16 @@ class DAViHD(nn.Module):
         present = next(part for part in (visual, semantic, mel) if part is not None)
         padding = padding_mask(lengths, present.shape[1])
         sides: list[Tensor] = []
-        gate, focus = None, None
+        gate = None
         if self.has_visual:
             sides.append(self.visual_encoder(self.visual_input(visual), padding))
         if self.has_audio:
-            audio, gate, focus = self.audio_encoder(semantic, mel, lengths)
+            audio, gate = self.audio_encoder(semantic, mel, lengths)
             sides.append(audio)
         parts = self._cross(sides[0], sides[1], padding) if len(sides) == 2 else sides
         scores = self._score(parts, padding)
         contributions = self._contributions(parts, scores, padding) if explain else {}
-        return DAViHDOutput(scores, contributions, gate, focus)
+        return DAViHDOutput(scores, contributions, gate)
 
     def _check(self, **inputs: Tensor | None) -> None:
         missing = [name for name in self.config.pathways if inputs[name] is None]
