@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
-from highlightr.core.tensors import read_metadata, read_tensors, write_tensors
+from highlightr.core.tensors import read_tensors, write_tensors
 from highlightr.core.torch_files import check_checkpoint, check_sizes, read_torch_file
 from highlightr.zoo.archives import as_torch, read_npy_archive
-from highlightr.zoo.checksums import digests
-from highlightr.zoo.manifest import WeightsEntry
-from highlightr.zoo.manifest import entry as manifest_entry
+from highlightr.zoo.checksums import Digests, digests
+from highlightr.zoo.manifest import Format, WeightsEntry
 from highlightr.zoo.torchscript import read_torchscript
 
 PROVENANCE_KEY = "highlightr"
@@ -29,26 +27,14 @@ _STATE_KEYS = ("model_state", "state_dict", "model")
 """Where checkpoints keep the state dict, tried in this order if the manifest does not say."""
 
 
-@dataclass(frozen=True)
-class Converted:
-    """What a conversion made."""
+def convert(source: Path, target: Path, *, overwrite: bool = False) -> Digests:
+    """Write the tensors of `source`, whose kind is recognised, to `target` as safetensors.
 
-    path: Path
-    sha256: str
-    size_bytes: int
-    num_tensors: int
-    num_values: int
-    dropped: tuple[str, ...]
-    """Names beside the tensors that were left out."""
-
-
-def convert(source: Path, target: Path, name: str | None = None, *, overwrite: bool = False) -> Converted:
-    """Write the tensors of `source` to `target` as safetensors.
-
-    With a `name` the file is read as the manifest says for these weights; without, its kind is recognised.
+    Returns:
+        Size and hash of what was written.
 
     Raises:
-        ConfigError: `source` is not a file, or `name` is unknown.
+        ConfigError: `source` is not a file.
         OutputError: `target` exists and `overwrite` is not set, or cannot be written.
         WeightsError: the file holds no tensors, or needs code to be read.
     """
@@ -56,53 +42,37 @@ def convert(source: Path, target: Path, name: str | None = None, *, overwrite: b
         raise ConfigError(f"no checkpoint at {source}")
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another place or --overwrite")
-    reading = manifest_entry(name) if name else _recognised(source)
-    found = digests(source)
-    note = {"name": reading.name, "source_sha256": found.sha256, "source": source.name}
+    reading = _recognised(source)
+    note = {"name": reading.name, "source_sha256": digests(source).sha256, "source": source.name}
     return write_converted(source, target, reading, note)
 
 
-def write_converted(source: Path, target: Path, reading: WeightsEntry, note: Mapping[str, str]) -> Converted:
+def write_converted(source: Path, target: Path, reading: WeightsEntry, note: Mapping[str, str]) -> Digests:
     """Read `source` as `reading` says and write `target` in one step; `note` goes into the file.
 
     Raises:
         OutputError: `target` cannot be written.
         WeightsError: see `convert`.
     """
-    tensors, dropped = _read(source, reading)
+    tensors = _read(source, reading)
     if not tensors:
         raise WeightsError(f"{source.name} holds no tensors")
     write_tensors(target, tensors, {PROVENANCE_KEY: json.dumps(dict(note), sort_keys=True)})
-    made = digests(target)
-    values = sum(tensor.numel() for tensor in tensors.values())
-    return Converted(target, made.sha256, made.size_bytes, len(tensors), values, dropped)
+    return digests(target)
 
 
-def provenance(path: Path) -> Mapping[str, str]:
-    """The note in a converted file; empty for a safetensors file from elsewhere.
-
-    Raises:
-        WeightsError: not a safetensors file.
-    """
-    try:
-        return dict(json.loads(read_metadata(path).get(PROVENANCE_KEY, "{}")))
-    except (ValueError, TypeError) as error:
-        raise WeightsError(f"{path} has a damaged note of its origin: {error}; pull or convert it again") from error
-
-
-def _read(source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[str, ...]]:
-    dropped: tuple[str, ...]
+def _read(source: Path, reading: WeightsEntry) -> dict[str, Any]:
     if reading.format == "safetensors":
-        return read_tensors(source, "torch"), ()
+        return read_tensors(source, "torch")
     if reading.format == "npy-archive":
-        return as_torch(read_npy_archive(source, reading.members)), ()
+        return as_torch(read_npy_archive(source, reading.members))
     if reading.format == "torchscript":
-        tensors, dropped = read_torchscript(source), ()
+        tensors = read_torchscript(source)
     else:
         loaded = read_torch_file(source, _numpy_names() if reading.numpy_objects else ())
-        tensors, dropped = _state(loaded, source, reading)
+        tensors = _tensors(loaded, source, reading)
     check_sizes(source, tensors)
-    return tensors, dropped
+    return tensors
 
 
 def _numpy_names() -> list[Any]:
@@ -119,18 +89,15 @@ def _numpy_names() -> list[Any]:
 _NUMPY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
-def _state(loaded: Any, source: Path, reading: WeightsEntry) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _tensors(loaded: Any, source: Path, reading: WeightsEntry) -> dict[str, Any]:
+    """The tensors by name; what else lies beside them is left out."""
     import torch
 
-    state = _state_dict(loaded, source, reading.state_key)
-    tensors: dict[str, Any] = {}
-    dropped = []
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, torch.Tensor) or value.layout != torch.strided:
-            dropped.append(str(key))
-            continue
-        tensors[key.removeprefix(reading.strip_prefix)] = value
-    return tensors, tuple(dropped)
+    return {
+        key.removeprefix(reading.strip_prefix): value
+        for key, value in _state_dict(loaded, source, reading.state_key).items()
+        if isinstance(key, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
+    }
 
 
 def _state_dict(loaded: Any, source: Path, state_key: str) -> Mapping[Any, Any]:
@@ -150,7 +117,7 @@ def _state_dict(loaded: Any, source: Path, state_key: str) -> Mapping[Any, Any]:
 
 def _recognised(source: Path) -> WeightsEntry:
     """How to read a file that no entry of the manifest describes."""
-    kind = "torch"
+    kind: Format = "torch"
     if zipfile.is_zipfile(source):
         check_checkpoint(source)
         with zipfile.ZipFile(source) as archive:
@@ -158,6 +125,4 @@ def _recognised(source: Path) -> WeightsEntry:
                 kind = "torchscript"
     elif source.suffix == ".safetensors":
         kind = "safetensors"
-    return WeightsEntry(
-        name=source.stem, title="", file=source.name, licence="", citation="", format=kind, state_key=""
-    )
+    return WeightsEntry(name=source.stem, title="", file=source.name, licence="", citation="", format=kind)

@@ -23,8 +23,6 @@ import torch
 from highlightr.core.errors import WeightsError
 from highlightr.zoo.archives import read_npy_archive
 from highlightr.zoo.convert import convert
-from highlightr.zoo.manifest import parse_manifest
-from tests.zoo.server import entry_text
 
 MORE_BYTES = 1 << 30
 
@@ -222,13 +220,6 @@ def test_an_array_that_claims_more_than_is_there(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="is not a plain array"):
         read_npy_archive(packed(tmp_path / "a.tgz", write), ("x.npy",))
-
-
-def test_what_has_no_published_hash_is_fetched_over_https_only() -> None:
-    with pytest.raises(WeightsError, match="has no published sha256, so it must be https"):
-        parse_manifest(entry_text("net", "http://a.example/net.pth"), "mine.toml")
-    parse_manifest(entry_text("net", "http://a.example/net.pth", sha256="0" * 64), "mine.toml")
-    parse_manifest(entry_text("net", "https://a.example/net.pth"), "mine.toml")
 
 
 def test_the_pickles_above_are_pickles() -> None:

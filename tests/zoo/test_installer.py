@@ -15,8 +15,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.tensors import read_metadata
 from highlightr.zoo import installer as intake
-from highlightr.zoo.convert import provenance
+from highlightr.zoo.convert import PROVENANCE_KEY
 from highlightr.zoo.installer import import_file, pull
 from highlightr.zoo.records import pins, pins_file, weights_folder
 from highlightr.zoo.store import list_weights, verify, weights_path
@@ -42,7 +43,7 @@ def test_a_known_file_is_fetched_converted_and_found(site: Site, use_manifest: U
     assert (result.fetched, result.newly_pinned, result.sha256, result.source) == (True, False, sha256(GOOD), url)
     assert weights_path("net") == result.path
     assert load_file(result.path)["layer.weight"].shape == (100, 100)
-    assert provenance(result.path)["source_sha256"] == sha256(GOOD)
+    assert json.loads(read_metadata(result.path)[PROVENANCE_KEY])["source_sha256"] == sha256(GOOD)
     assert leftovers("net") == ["net.safetensors", "receipt.json"]
     assert ("download net", len(GOOD), len(GOOD)) in seen
     assert ("check net", len(GOOD), len(GOOD)) in seen
