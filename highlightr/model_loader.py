@@ -271,7 +271,7 @@ def _sized(preset: Preset) -> Preset:
 
 def _open_extractor(name: str, preset: Preset, device: str, precision: Precision) -> Extractor:
     options = _model_of(preset, name)
-    if precision != "fp32" and takes(extractor_class(name), "precision"):
+    if precision != "fp32" and "precision" in options_of(extractor_class(name)):
         options["precision"] = precision
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
 
@@ -320,11 +320,6 @@ def open_recogniser(model: str, *, device: str = "cpu") -> Whisper:
     weights = Weights(f"faster-whisper {found.name}", found.sha256, "MIT, as its page says", found.source)
     made.origin = ExtractorOrigin(versions, (weights, *records(Whisper.checkpoints)), device=device)
     return made
-
-
-def takes(kind: type[Extractor], option: str) -> bool:
-    """Whether an extractor's class knows this keyword, such as ``precision``."""
-    return option in options_of(kind)
 
 
 def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None, **options: Any) -> TextEncoder:

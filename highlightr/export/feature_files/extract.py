@@ -23,9 +23,10 @@ from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles
 from highlightr.features import Extractor, extract, extractor_class
 from highlightr.features.base import Compilable
+from highlightr.features.registry import options_of
 from highlightr.media import probe
 from highlightr.media.decode import loss_notes
-from highlightr.model_loader import open_extractor, takes
+from highlightr.model_loader import open_extractor
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo.speech_models import check_speech_model
 
@@ -150,8 +151,8 @@ def _open(names: Sequence[str], options: ExtractOptions) -> tuple[Extractor, ...
     opened = []
     for found in classes:
         # A spectrogram is what a caller asks for who names its extractor.
-        more: dict[str, Any] = {"keep_signal": True} if takes(found, "keep_signal") else {}
-        if options.precision != "fp32" and takes(found, "precision"):
+        more: dict[str, Any] = {"keep_signal": True} if "keep_signal" in options_of(found) else {}
+        if options.precision != "fp32" and "precision" in options_of(found):
             more["precision"] = options.precision
         seconds, seed = options.row_seconds, options.random_seed
         extractor = open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **more)

@@ -7,8 +7,8 @@ parameters, or one line that says what does not fit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import WeightsError
@@ -57,16 +57,6 @@ def without_initialisation() -> AbstractContextManager[Any]:
             return args[0] if func in drawing else func(*args, **(kwargs or {}))
 
     return Mode()
-
-
-@contextmanager
-def drawing_from(seed: int) -> Iterator[None]:
-    """What networks draw while they are built, such as CLIP's class embedding, comes from a seed."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 def without(*modules: str) -> Callable[[State], State]:

@@ -18,8 +18,6 @@ from highlightr.core.hashing import code_digest
 from highlightr.core.sealed import (
     SealedFile,
     clear_sealed,
-    is_sealed,
-    mark_used,
     remove_file,
     sealed_files,
     write_sealed,
@@ -39,14 +37,6 @@ def compiled_file(name: str, weights_sha256: str) -> Path:
     return _folder() / f"{name}-{weights_sha256[:12]}-{code_digest('features')[:12]}{_SUFFIX}"
 
 
-def kept_model(path: Path) -> Path | None:
-    """The file, marked as used, or `None` if it is absent or damaged."""
-    if not is_sealed(path):
-        return None
-    mark_used(path)
-    return path
-
-
 @contextmanager
 def keeping(path: Path, graph: bytes) -> Iterator[Path | None]:
     """A file of this thread's own with the model in it, kept at the end unless an error came; `None` where nothing can
@@ -63,8 +53,11 @@ def keeping(path: Path, graph: bytes) -> Iterator[Path | None]:
             logger.info("%s cannot be kept for next time: %s", path.name, error)
             partial = None
         yield partial
-        if partial is not None:
-            _keep(partial, path)
+        try:
+            if partial is not None:
+                move(partial, path)
+        except OutputError as error:
+            logger.info("%s cannot be kept for next time: %s", path.name, error)
 
 
 def compiled_files() -> list[SealedFile]:
@@ -79,13 +72,6 @@ def clear_compiled() -> tuple[int, int]:
 
 def _folder() -> Path:
     return home_folder() / "compiled"
-
-
-def _keep(partial: Path, path: Path) -> None:
-    try:
-        move(partial, path)
-    except OutputError as error:
-        logger.info("%s cannot be kept for next time: %s", path.name, error)
 
 
 def _make_room() -> None:

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.sealed import is_sealed, mark_used
 from highlightr.core.types import FloatArray
-from highlightr.features.engines.compiled import compiled_file, keeping, kept_model
+from highlightr.features.engines.compiled import compiled_file, keeping
 from highlightr.features.engines.onnx import PRECISIONS, Array, Engine, Graph, Run, default_threads, open_engine
 
 if TYPE_CHECKING:
@@ -122,11 +123,11 @@ class Network:
 
     def _kept(self, engine: Engine) -> Run | None:
         file = self.compiled_file
-        kept = None if file is None else kept_model(file)
-        if kept is None:
+        if file is None or not is_sealed(file):
             return None
+        mark_used(file)
         try:
-            return self._open(engine, kept, self.source.precision)
+            return self._open(engine, file, self.source.precision)
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001  engines raise classes of their own

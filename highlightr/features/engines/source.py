@@ -20,7 +20,7 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.tensors import read_tensor, read_tensors
 from highlightr.features.base import TextEncoder
-from highlightr.features.engines.checkpoint import State, drawing_from, fill, randomise, without_initialisation
+from highlightr.features.engines.checkpoint import State, fill, randomise, without_initialisation
 from highlightr.features.engines.network import Backend, Network
 from highlightr.features.engines.onnx import Array
 
@@ -166,7 +166,11 @@ class NetworkSource:
         Raises:
             WeightsError: the file was not given, cannot be read, or does not fit the network.
         """
-        with without_initialisation(), drawing_from(self.seed or 0):
+        import torch
+
+        # What networks draw while they are built, such as CLIP's class embedding, comes from the seed too.
+        with without_initialisation(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed or 0)
             network = build()
         if self.seed is not None:
             randomise(network, self.seed)
