@@ -34,7 +34,8 @@ TOKENS = 12
 
 def made_features(preset: str, clips: int) -> tuple[Features, Query | None]:
     rng = np.random.default_rng(0)
-    report = describe(load_preset(preset).scorer.name, load_preset(preset).scorer.config)
+    chosen = next(iter(load_preset(preset).scorers.values()))
+    report = describe(chosen.name, chosen.config)
     grid = TimeGrid(clips * report["clip_seconds"], report["clip_seconds"])
     streams = {n: rng.standard_normal((clips, w), dtype=np.float32) for n, w in report["streams"].items()}
     times = np.arange(int(grid.duration_seconds * 62.5)) / 62.5
@@ -46,7 +47,7 @@ def made_features(preset: str, clips: int) -> tuple[Features, Query | None]:
 
 
 def scorer_case(preset: str, clips: int, device: str) -> tuple[Callable[[], object], int]:
-    chosen = load_preset(preset).scorer
+    chosen = next(iter(load_preset(preset).scorers.values()))
     scorer = create_scorer(chosen.name, chosen.config, ScorerContext(random_seed=0, device=device))
     features, query = made_features(preset, clips)
     check_against_the_network_alone(scorer, preset, device)
@@ -75,7 +76,7 @@ def floor_case(preset: str, clips: int, device: str) -> tuple[Callable[[], objec
     from torch import nn
 
     width, heads = WIDTHS[preset]
-    chosen = load_preset(preset).scorer
+    chosen = next(iter(load_preset(preset).scorers.values()))
     report = describe(chosen.name, chosen.config)
     layer = nn.TransformerEncoderLayer(width, heads, 4 * width, batch_first=True)
     layers = report["total"] // sum(p.numel() for p in layer.parameters())

@@ -22,7 +22,7 @@ from highlightr.datasets.jsonl import (
     youtube_highlights,
 )
 from highlightr.datasets.mrhisum import MRHISUM, mrhisum
-from highlightr.datasets.plain import PlainDataset, PlainItem, plain
+from highlightr.datasets.plain import plain
 from highlightr.datasets.releases import RELEASES, settled
 
 __all__ = [
@@ -32,17 +32,10 @@ __all__ = [
     "Example",
     "Item",
     "Layout",
-    "PlainDataset",
-    "PlainItem",
     "Problem",
     "charades",
-    "extracted",
-    "mrhisum",
     "open_dataset",
     "plain",
-    "qvhighlights",
-    "tvsum",
-    "youtube_highlights",
 ]
 
 DATASETS: dict[str, tuple[Callable[[Path, Layout], Dataset], Layout]] = {

@@ -152,26 +152,13 @@ class TrainConfig:
         """Whether there is a validation part."""
         return self.data.validation is not None or self.data.validation_share > 0
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Plain types; `TrainConfig.read` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any], origin: str) -> TrainConfig:
-        """Make a config from plain types; `origin` names it in errors.
-
-        Raises:
-            ConfigError: an unknown or missing key, or a value that cannot be right.
-        """
-        return from_plain(cls, values, origin)
-
     def changed(self, changes: Mapping[str, Any], name: str | None = None) -> TrainConfig:
         """The same run with some dotted keys set to other values.
 
         Raises:
             ConfigError: a key that does not exist in its section, or a value that cannot be right.
         """
-        plain = self.as_mapping()
+        plain = asdict(self)
         for key, value in changes.items():
             *path, last = key.split(".")
             section = plain
@@ -180,7 +167,7 @@ class TrainConfig:
             if not isinstance(section, dict):
                 raise ConfigError(f"{self.name}: {key!r} is not a key that can be changed")
             section[last] = value
-        made = TrainConfig.read(plain, self.name)
+        made = from_plain(TrainConfig, plain, self.name)
         return made if name is None else replace(made, name=name)
 
 
@@ -197,10 +184,10 @@ def load_config(name: str | Path) -> TrainConfig:
         ConfigError: no such config or file, not YAML, or not a training config.
     """
     if str(name).endswith((".yaml", ".yml")):
-        return TrainConfig.read(read_yaml(Path(name)), str(name))
+        return from_plain(TrainConfig, read_yaml(Path(name)), str(name))
     if str(name) not in config_names():
         raise ConfigError(
             f"no training config named {str(name)!r}; there are {', '.join(config_names())}, or give a .yaml file"
         )
     text = (model_files() / _FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    return TrainConfig.read(parse_yaml(text, f"{name}.yaml"), f"{name}.yaml")
+    return from_plain(TrainConfig, parse_yaml(text, f"{name}.yaml"), f"{name}.yaml")

@@ -24,7 +24,7 @@ from highlightr.core.files import check_folder_output, whole_folder, write_whole
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.tensors import write_arrays
 from highlightr.core.types import FloatArray
-from highlightr.evaluation import Row, evaluate_cases, find_protocol
+from highlightr.evaluation import Case, Row, evaluate_cases, find_protocol
 from highlightr.evaluation.ranking import average_precision
 from highlightr.training.own_data import (
     LEAST_VIDEOS,
@@ -227,7 +227,7 @@ def _rows(items: Sequence[LabelledItem], scored: dict[str, list[FloatArray]]) ->
     rows: list[Row] = []
     baselines: tuple[Row, ...] = ()
     for name, scores in scored.items():
-        cases = [each.case(values) for each, values in zip(items, scores, strict=True)]
+        cases = [Case.of(each.item, values) for each, values in zip(items, scores, strict=True)]
         first, *others = evaluate_cases(protocol, cases).rows
         rows.append(replace(first, name=name))
         baselines = tuple(others)

@@ -18,7 +18,6 @@ from highlightr.core.types import Features, FloatArray, Query, Shot
 from highlightr.datasets import plain
 from highlightr.datasets.base import Item
 from highlightr.datasets.plain import PlainItem
-from highlightr.evaluation import Case
 from highlightr.features.cache import FeatureCache
 from highlightr.model_loader import Models, load_models
 from highlightr.pipeline import Analysis, Highlighter
@@ -48,10 +47,6 @@ class LabelledItem:
     def positive(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """(num_clips,) the clips that the labels name."""
         return self.item.ratings[:, 0] > 0
-
-    def case(self, scores: FloatArray) -> Case:
-        """The item with scores that are to be judged."""
-        return Case.of(self.item, scores)
 
 
 def analysed(

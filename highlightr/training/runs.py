@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -88,7 +88,7 @@ def train(
     if not allow_missing:
         for _, parts in divisions:
             parts.check_test(Path(data))
-    plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": chosen.as_mapping()}
+    plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": asdict(chosen)}
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
         write_whole(folder / ASKED, json.dumps(plan, indent=1))
@@ -167,7 +167,7 @@ class _Run:
     def go(self) -> RunResult:
         """Train, judge, and write everything down."""
         self.folder.mkdir(exist_ok=True)
-        write_whole(self.folder / CONFIG, yaml.safe_dump(self.config.as_mapping(), sort_keys=False))
+        write_whole(self.folder / CONFIG, yaml.safe_dump(asdict(self.config), sort_keys=False))
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         learner = create_learner(self.config.scorer.name, self.config.scorer.config, self.config.seed)
         parts = (self.parts.train, self.parts.validation, self.parts.test)

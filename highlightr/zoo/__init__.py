@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from highlightr.core.resources import model_files
-from highlightr.zoo.manifest import WeightsEntry, load_manifest
+from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.presets import DEFAULT_PRESET, Preset, ScorerChoice, ScorerUse, load_preset, preset_names
-from highlightr.zoo.store import Verified, WeightsState, list_weights, verify, weights_path
+from highlightr.zoo.store import weights_path
 
 __all__ = [
     "DEFAULT_PRESET",
     "Preset",
     "ScorerChoice",
     "ScorerUse",
-    "Verified",
-    "WeightsEntry",
-    "WeightsState",
-    "list_weights",
     "load_manifest",
     "load_preset",
-    "model_files",
     "preset_names",
-    "verify",
     "weights_path",
 ]

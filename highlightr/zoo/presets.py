@@ -91,17 +91,6 @@ class Preset:
         """Names of the active scorers, the query's first."""
         return tuple(dict.fromkeys((self.use.query, self.use.no_query)))
 
-    @property
-    def scorer(self) -> ScorerChoice:
-        """The scorer of a preset that has one active scorer.
-
-        Raises:
-            ConfigError: it has one for queries and another without.
-        """
-        if len(self.in_use) > 1:
-            raise ConfigError(f"preset {self.name} uses several scorers ({', '.join(self.in_use)}); choose one by name")
-        return self.scorers[self.use.query]
-
     def scorer_name(self, query: str | None) -> str:
         """Name of the scorer that runs with this query, or without one if it is `None`."""
         return self.use.no_query if query is None else self.use.query

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_one_epoch_as_released_with_holes_and_without(
     data = tmp_path / "data"
     data.mkdir()
     config = make(data)
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config.as_mapping()))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(asdict(config)))
     command = ("train", "--config", tmp_path / "config.yaml", "--data", data, "--device", "cpu", "--out")
 
     learned, judged = first_items(config, data)

@@ -73,7 +73,10 @@ def settings(name: str) -> dict[str, object]:
         return {"image_width": TEXT_WIDTH}
     if name == "cfsum-linear":
         return {"streams": {"efficientnet_lite0": 1280, "yamnet": 521}, "required": ["efficientnet_lite0"]}
-    return dict(load_preset(f"{name}-debug").scorer.config) if name in ("cfsum", "davihd") else {}
+    if name not in ("cfsum", "davihd"):
+        return {}
+    (chosen,) = load_preset(f"{name}-debug").scorers.values()
+    return dict(chosen.config)
 
 
 def scorer(name: str, seed: int = 0) -> Scorer:

@@ -132,7 +132,8 @@ def test_the_registry_and_the_tests_know_the_same_scorers() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_name_scorers_that_can_be_made(name: str) -> None:
     preset = load_preset(name)
-    report = describe(preset.scorer.name, preset.scorer.config)
+    (scorer,) = preset.scorers.values()
+    report = describe(scorer.name, scorer.config)
     streams, signals, clip_seconds, total = PRESETS[name]
     assert report["streams"] == streams
     assert report["signals"] == signals
@@ -141,7 +142,7 @@ def test_presets_name_scorers_that_can_be_made(name: str) -> None:
     assert report["longest_clips"] >= 75
     assert "motion" in preset.extractors
     assert (preset.text is not None) == (report["text_width"] is not None)
-    assert (preset.scorer.weights is None) == (preset.scorer.random_seed is not None) == name.endswith("debug")
+    assert (scorer.weights is None) == (scorer.random_seed is not None) == name.endswith("debug")
     assert ("davihd-mel" in preset.extractors) == bool(signals)
 
 

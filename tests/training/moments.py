@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from highlightr.core.config import from_plain
 from highlightr.core.types import Query
 from highlightr.features.base import TextEncoder
 from highlightr.training.batches import Queries
@@ -88,4 +89,4 @@ def config(**changes: object) -> TrainConfig:
         "gradient_clip": 1.0,
         "average": 0.9,
     }
-    return TrainConfig.read(plain, "test").changed(changes)
+    return from_plain(TrainConfig, plain, "test").changed(changes)

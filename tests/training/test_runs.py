@@ -12,6 +12,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import evaluate_files
@@ -72,7 +73,9 @@ def test_it_learns_and_writes_everything_down(data: Path, tmp_path: Path) -> Non
     random = next(row for row in result.baselines if row.name == "random")
     assert run.metrics["map"] > random.metrics["map"] + 20
     assert {each.name for each in run.folder.iterdir()} == RUN_FILES
-    assert TrainConfig.read(yaml.safe_load((run.folder / "config.yaml").read_text()), "it") == moments.config(epochs=12)
+    assert from_plain(TrainConfig, yaml.safe_load((run.folder / "config.yaml").read_text()), "it") == moments.config(
+        epochs=12
+    )
     assert {"torch", "lightning", "highlightr"} <= set(json.loads((run.folder / "versions.json").read_text()))
     assert run.sizes == {"train": 18, "validation": 6, "test": 8, "problems": 0}
     assert told[-1] == ("train small seed 0", 12, 12)
