@@ -52,7 +52,7 @@ from highlightr.media import probe
 from highlightr.model_loader import load_models, open_text_encoder
 from highlightr.scorers import Scorer
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.speech.answer import spoken_answer
 from highlightr.scorers.speech.fusion import fuse
@@ -198,8 +198,8 @@ class Studio:
         if name == "shipped":
             return shipped
         assert isinstance(shipped, CFSumLiteScorer)
-        weights = LinearWeights.from_tensors(self._refitted(int(name.split()[1])), shipped.config, name)
-        return CFSumLiteScorer(self._banks["imagenet"], self._banks["yamnet"], weights, shipped.config)
+        tensors = self._refitted(int(name.split()[1]))
+        return CFSumLiteScorer(self._banks["imagenet"], self._banks["yamnet"], tensors, shipped.config, name)
 
     @cached_property
     def _banks(self) -> Mapping[str, LabelBank]:

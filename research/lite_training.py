@@ -28,7 +28,7 @@ from highlightr.features import TextEncoder
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from research.lite.clips import Take, analyse, open_extractors, read_analysis, read_takes, write_analysis
@@ -61,9 +61,7 @@ def really_stitched(
     for fold, held_out in enumerate(folds_of(len(found.takes), folds, seed)[:chosen]):
         rest = sorted(set(range(len(found.takes))) - set(held_out))
         tensors = fitted(found, rest, config, FitSettings(), seed)
-        scorer = CFSumLiteScorer(
-            found.imagenet, found.audioset, LinearWeights.from_tensors(tensors, config, "fit"), config
-        )
+        scorer = CFSumLiteScorer(found.imagenet, found.audioset, tensors, config, "the fit")
         methods: dict[str, Method] = {
             "zeroshot": by_zeroshot(ZeroShotScorer(found.imagenet, found.audioset)),
             "cfsum-lite": by_linear(scorer),
@@ -97,7 +95,7 @@ def _analysed(group: Sequence[int], takes: Sequence[Take], data: Path, kept: Pat
 def with_sound(found: Material, events: Material, config: CFSumLiteConfig, seed: int) -> dict[str, Judged]:
     """Clips with sound, none of which is trained on: does the query scorer hear, and does it do without?"""
     tensors = fitted(found, range(len(found.takes)), config, FitSettings(), seed)
-    scorer = CFSumLiteScorer(found.imagenet, found.audioset, LinearWeights.from_tensors(tensors, config, "fit"), config)
+    scorer = CFSumLiteScorer(found.imagenet, found.audioset, tensors, config, "the fit")
     zeroshot = ZeroShotScorer(found.imagenet, found.audioset)
     chosen = range(len(events.takes))
     deals = [np.random.default_rng([seed, number]) for number in range(EVENT_DEALS)]

@@ -26,7 +26,7 @@ from highlightr.model_loader import label_bank, open_text_encoder
 from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own_data import LabelledItem, folds_of, split, videos_of
 from highlightr.zoo import Preset, weights_path
@@ -109,8 +109,7 @@ class QueryFit(LinearFit):
         looks = np.stack([unit_rows(each.features.streams[stream])[each.positive].mean(axis=0) for each in items])
         said = np.stack([each.query.vector for each in items if each.query is not None]) - own["text_mean"]
         own["clip_map"] = moved_map(own["clip_map"], looks - own["clip_mean"], said @ own["text_map"], penalty)
-        weights = LinearWeights.from_tensors(own, self._config, "the fit")
-        scorer = CFSumLiteScorer(*self._banks, weights, self._config)
+        scorer = CFSumLiteScorer(*self._banks, own, self._config, "the fit")
         return Fitted("cfsum-lite", self._choice.config, own, scorer)
 
 

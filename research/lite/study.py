@@ -15,7 +15,7 @@ import numpy as np
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Query
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, scene_excess
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, scene_excess
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from research.lite.clips import Take
@@ -156,7 +156,7 @@ def _linear(
 ) -> CFSumLiteScorer:
     """The scorer of a fit; without names, the classes speak for no query."""
     banks = (material.imagenet, material.audioset) if named else map(_nameless, (material.imagenet, material.audioset))
-    return CFSumLiteScorer(*banks, LinearWeights.from_tensors(tensors, config, "the fit"), config)
+    return CFSumLiteScorer(*banks, tensors, config, "the fit")
 
 
 def _methods(

@@ -9,7 +9,7 @@ import pytest
 
 from highlightr.core.types import Features, Query, Shot, TimeGrid
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, linear_shapes
 from highlightr.scorers.label_bank import LabelBank
 from research.lite.clips import Take
 from research.lite.fitting import (
@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_tensors_and_they_fit() -> None:
     first, second = (fit_tensors(found.takes, found.queries, CONFIG, QUICK, 3) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
     assert {name: value.shape for name, value in first.items()} == dict(linear_shapes(CONFIG))
-    LinearWeights.from_tensors(first, CONFIG, "the fit")
+    CFSumLiteScorer(found.imagenet, found.audioset, first, CONFIG, "the fit")
 
 
 def test_the_study_finds_what_can_be_learned_and_what_it_is_made_of() -> None:
@@ -159,7 +159,7 @@ def test_the_study_finds_what_can_be_learned_and_what_it_is_made_of() -> None:
 def test_a_scorer_of_the_fit_answers_a_joined_video() -> None:
     found = material(24)
     tensors = fit_tensors(found.takes, found.queries, CONFIG, QUICK, 0)
-    scorer = CFSumLiteScorer(found.imagenet, found.audioset, LinearWeights.from_tensors(tensors, CONFIG, "fit"), CONFIG)
+    scorer = CFSumLiteScorer(found.imagenet, found.audioset, tensors, CONFIG, "the fit")
     video = join(found.takes, [Part(i, 0, found.takes[i].features.grid.num_clips) for i in range(5)])
     values = scorer.log_evidence(video.features, [found.queries[2]], video.shots)[0]
     assert video.owner[values.argmax()] == 2

@@ -8,7 +8,7 @@ from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import Scorer, ScorerContext, create_scorer, scorer_class
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer, linear_tensor_shapes
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights, linear_shapes
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer, linear_shapes
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.zoo.presets import load_preset
 
@@ -85,8 +85,8 @@ def scorer(name: str, seed: int = 0) -> Scorer:
         context = ScorerContext(label_bank=banks.__getitem__, logit_scale=lambda: 100.0)
         return create_scorer(name, settings(name), context)
     if name == "cfsum-lite":
-        weights = LinearWeights.from_tensors(linear_tensors(seed), CFSumLiteConfig(), "the test")
-        return CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)
+        tensors = linear_tensors(seed)
+        return CFSumLiteScorer(banks["imagenet"], banks["yamnet"], tensors, CFSumLiteConfig(), "the test")
     if name == "cfsum-linear":
         config = CFSumLinearConfig.from_mapping(settings(name))
         rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from highlightr.features.labels import label_names
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.cfsum import lite as cfsum_lite
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, LinearWeights
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.cfsum.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
 from highlightr.scorers.label_bank import LabelBank, strongest_labels
 from highlightr.scorers.notes import NOT_ENGLISH
@@ -29,8 +29,8 @@ BANKS = {"imagenet": factories.bank(1000, 1), "yamnet": factories.bank(521, 2)}
 
 def made(config: CFSumLiteConfig | None = None, **tensors: np.ndarray) -> CFSumLiteScorer:
     chosen = config or CFSumLiteConfig()
-    weights = LinearWeights.from_tensors(factories.linear_tensors(0) | tensors, chosen, "the test")
-    return CFSumLiteScorer(BANKS["imagenet"], BANKS["yamnet"], weights, chosen)
+    drawn = factories.linear_tensors(0) | tensors
+    return CFSumLiteScorer(BANKS["imagenet"], BANKS["yamnet"], drawn, chosen, "the test")
 
 
 def halves(grid: TimeGrid) -> list[Shot]:
@@ -139,7 +139,7 @@ class TestFormula:
             soft = np.log(np.mean(np.exp(config.common_temperature * logs[:, 1:]), 1)) / config.common_temperature
             return np.asarray(config.sharpness * (logs[:, 0] - config.common_share * soft))
 
-        chances = made()._weights.borders.chances(
+        chances = made()._scene_borders.chances(
             border_facts(features.streams["imagenet"], features.grid, halves(features.grid))
         )
         pooled = features.streams["efficientnet_lite0"].astype(float)
@@ -255,8 +255,8 @@ class TestFormula:
 
     def test_a_silent_soundtrack_counts_like_none(self) -> None:
         banks = {**BANKS, "yamnet": LabelBank(label_names("yamnet"), BANKS["yamnet"].vectors)}
-        weights = LinearWeights.from_tensors(factories.linear_tensors(0), CFSumLiteConfig(), "the test")
-        scorer = CFSumLiteScorer(banks["imagenet"], banks["yamnet"], weights)
+        tensors = factories.linear_tensors(0)
+        scorer = CFSumLiteScorer(banks["imagenet"], banks["yamnet"], tensors, CFSumLiteConfig(), "the test")
         silence = np.zeros((6, 521), np.float32)
         for name, score in (("Silence", 0.98), ("Inside, small room", 0.6)):
             silence[:, label_names("yamnet").index(name)] = score

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -45,52 +44,18 @@ counted as one scene, it was believed to show half of what it does not. The larg
 `match_scenes` was measured on: beyond, a query for one scene of a film would seem absent."""
 
 
-@dataclass(frozen=True)
-class LinearWeights:
-    """Everything that was fitted."""
-
-    clip_mean: FloatArray
-    """(pooled_width,) of unit picture features."""
-    clip_map: FloatArray
-    """(pooled_width, text_width): ridge regression from pictures to sentences, in the weighed text space."""
-    text_mean: FloatArray
-    """(text_width,)."""
-    text_map: FloatArray
-    """(text_width, text_width): evens out the directions in which all sentences vary."""
-    common: FloatArray
-    """(common_sentences, text_width) unit vectors of ordinary sentences."""
-    ordinary_pooled: FloatArray
-    """(ordinary_clips, pooled_width) picture features of ordinary footage."""
-    ordinary_classes: FloatArray
-    """(ordinary_clips, 1000) its picture class scores."""
-    borders: SceneBorders
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, FloatArray], config: CFSumLiteConfig, origin: str) -> LinearWeights:
-        """Build from the tensors of a file.
-
-        Raises:
-            WeightsError: tensors that do not fit the configuration, or a value that is not finite.
-        """
-        shapes = linear_shapes(config)
-        check_tensors("cfsum-lite", origin, shapes, tensors)
-        values = {name: np.asarray(value, dtype=np.float32) for name, value in tensors.items()}
-        borders = {name.removeprefix(_BORDERS): values.pop(name) for name in shapes if name.startswith(_BORDERS)}
-        return cls(**values, borders=SceneBorders(**borders))
-
-
 def linear_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
-    """Name and shape of each tensor of the weights file."""
+    """Name and shape of each tensor of the weights file: everything that was fitted."""
     text = config.text_width
     borders = SceneBorders.shapes(config.border_units)
     return {
-        "clip_mean": (config.pooled_width,),
-        "clip_map": (config.pooled_width, text),
+        "clip_mean": (config.pooled_width,),  # Of unit picture features.
+        "clip_map": (config.pooled_width, text),  # Ridge regression, pictures to sentences in the weighed text space.
         "text_mean": (text,),
-        "text_map": (text, text),
-        "common": (config.common_sentences, text),
-        "ordinary_pooled": (config.ordinary_clips, config.pooled_width),
-        "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),
+        "text_map": (text, text),  # Evens out the directions in which all sentences vary.
+        "common": (config.common_sentences, text),  # Unit vectors of ordinary sentences.
+        "ordinary_pooled": (config.ordinary_clips, config.pooled_width),  # Picture features of ordinary footage.
+        "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),  # Its picture class scores.
         **{f"{_BORDERS}{name}": shape for name, shape in borders.items()},
     }
 
@@ -126,12 +91,16 @@ class CFSumLiteScorer(Scorer):
         self,
         imagenet: LabelBank,
         audioset: LabelBank,
-        weights: LinearWeights,
-        config: CFSumLiteConfig | None = None,
+        tensors: Mapping[str, FloatArray],
+        config: CFSumLiteConfig,
+        origin: str,
     ) -> None:
-        self.config = config or CFSumLiteConfig()
-        self.contract = self._contract(self.config)
-        self._weights = weights
+        shapes = linear_shapes(config)
+        check_tensors(self.name, origin, shapes, tensors)
+        self.config, self.contract = config, self._contract(config)
+        self._weights = {name: np.asarray(value, dtype=np.float32) for name, value in tensors.items()}
+        borders = {name.removeprefix(_BORDERS): self._weights[name] for name in shapes if name.startswith(_BORDERS)}
+        self._scene_borders = SceneBorders(**borders)
         self._matches = {"visual": LabelMatch(imagenet, MatchConfig()), "audio": LabelMatch(audioset, MatchConfig())}
 
     @classmethod
@@ -140,8 +109,7 @@ class CFSumLiteScorer(Scorer):
         settings = CFSumLiteConfig.from_mapping(config)
         path = context.trained_weights(cls.name)
         imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
-        weights = LinearWeights.from_tensors(read_tensors(path), settings, str(path))
-        return cls(imagenet, audioset, weights, settings)
+        return cls(imagenet, audioset, read_tensors(path), settings, str(path))
 
     @staticmethod
     def _contract(config: CFSumLiteConfig) -> Contract:
@@ -202,7 +170,7 @@ class CFSumLiteScorer(Scorer):
 
     def borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
         """(num_clips - 1,) the chance that a scene begins after each clip but the last."""
-        return self._weights.borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
+        return self._scene_borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
 
     def _match(self, best: float, chances: FloatArray) -> Match:
         """The verdict on a query whose best clip has this log evidence, in a video with these borders."""
@@ -221,7 +189,7 @@ class CFSumLiteScorer(Scorer):
     def _usual(self, queries: Sequence[Query]) -> FloatArray:
         """(queries,) log evidence that the best of ordinary footage has for each query."""
         own, vectors = self._weights, np.stack([query.vector for query in queries])
-        rows = self._log_evidence("visual", own.ordinary_classes, own.ordinary_pooled, vectors)
+        rows = self._log_evidence("visual", own["ordinary_classes"], own["ordinary_pooled"], vectors)
         levels = np.quantile(rows - self._ordinary_common, self.config.ordinary_share, axis=0)
         return np.asarray(self.config.sharpness * levels, dtype=np.float32)
 
@@ -229,7 +197,9 @@ class CFSumLiteScorer(Scorer):
     def _ordinary_common(self) -> FloatArray:
         """(ordinary_clips, 1): what ordinary sentences get from ordinary footage; no query and no video change it."""
         own = self._weights
-        return self._common(self._log_evidence("visual", own.ordinary_classes, own.ordinary_pooled, own.common))
+        return self._common(
+            self._log_evidence("visual", own["ordinary_classes"], own["ordinary_pooled"], own["common"])
+        )
 
     def _pooled(
         self,
@@ -253,7 +223,7 @@ class CFSumLiteScorer(Scorer):
         self, classes: FloatArray, pooled: FloatArray | None, queries: Sequence[Query], kind: str
     ) -> FloatArray:
         """(queries, num_clips) log evidence of one sense before it is averaged within scenes."""
-        texts = np.concatenate([np.stack([query.vector for query in queries]), self._weights.common])
+        texts = np.concatenate([np.stack([query.vector for query in queries]), self._weights["common"]])
         spans = [slice(at, at + _CHUNK_CLIPS) for at in range(0, len(classes), _CHUNK_CLIPS)]
         rows = [
             self._log_evidence(kind, classes[span], None if pooled is None else pooled[span], texts) for span in spans
@@ -270,8 +240,8 @@ class CFSumLiteScorer(Scorer):
         if pooled is None:
             return np.asarray(found, dtype=np.float32)
         own = self._weights
-        seen = unit_rows((unit_rows(pooled) - own.clip_mean) @ own.clip_map)
-        said = unit_rows((texts - own.text_mean) @ own.text_map)
+        seen = unit_rows((unit_rows(pooled) - own["clip_mean"]) @ own["clip_map"])
+        said = unit_rows((texts - own["text_mean"]) @ own["text_map"])
         return np.asarray(found + self.config.gain * (seen @ said.T), dtype=np.float32)
 
     def _common(self, rows: FloatArray) -> FloatArray:
