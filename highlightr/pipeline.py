@@ -155,7 +155,7 @@ class Highlighter:
 
     def choose(self, analysis: Analysis, options: SelectionOptions) -> tuple[Segment, ...]:
         """What a summary with these options would keep; errors as for `select_segments`."""
-        from highlightr.selection.quotes import with_quotes
+        from highlightr.selection.reasons import with_quotes
         from highlightr.selection.segments import select_segments
 
         query, source = analysis.query, analysis.source
@@ -174,7 +174,7 @@ class Highlighter:
         from highlightr.export.outputs import plan_outputs, with_captions
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
-        from highlightr.selection.quotes import with_quotes
+        from highlightr.selection.reasons import with_quotes
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         outputs = plan_outputs(analysis.source, wanted)

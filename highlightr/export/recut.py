@@ -31,7 +31,7 @@ from highlightr.features.base import Weights
 from highlightr.media import probe
 from highlightr.media.cut import cut_summary
 from highlightr.options import SummarizeOptions
-from highlightr.selection.quotes import with_quotes
+from highlightr.selection.reasons import with_quotes
 from highlightr.selection.spans import Span, clip_overlaps
 from highlightr.transcripts import SpeechSource, find_speech, listen
 

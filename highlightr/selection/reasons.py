@@ -1,4 +1,4 @@
-"""Why a segment was chosen, in words a viewer understands, and its title.
+"""Why a segment was chosen, in words a viewer understands, its title, and what is said in it.
 
 In: the reasons of every clip and a span. Out: at most `MOST_REASONS` reasons for the span, each with the stretch in
 which it was found, strongest first; and a few words made of them. Spans are half-open, in seconds.
@@ -7,11 +7,12 @@ which it was found, strongest first; and a few words made of them. Spans are hal
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import Reason, Scores
+from highlightr.core.types import Reason, Scores, Segment, Transcript
 from highlightr.selection.spans import Span, clip_overlaps
 
 MOST_REASONS = 4
@@ -22,6 +23,9 @@ LEAST_WEIGHT = 0.02
 
 TITLE_WEIGHT = 0.1
 """A second label is part of a title from this weight on."""
+
+LEAST_SHARE = 0.5
+"""Of an utterance that lies in the segment, for it to be quoted."""
 
 NAMED_KINDS = ("visual", "audio", "text", "speech")
 """Kinds whose labels name something; movement and novelty are a title only where nothing else is known."""
@@ -108,3 +112,20 @@ def title_of(reasons: Sequence[Reason]) -> str:
 def _uncapitalised(label: str) -> str:
     """A class name such as ``Bark`` inside a title; an abbreviation or a proper name of several words stays."""
     return label[:1].lower() + label[1:] if label[1:].islower() else label
+
+
+def with_quotes(segments: Sequence[Segment], transcript: Transcript | None) -> tuple[Segment, ...]:
+    """Quote what is said in each segment, for the most part; without a transcript nothing changes."""
+    if transcript is None:
+        return tuple(segments)
+    return tuple(replace(segment, quotes=_quotes(segment, transcript)) for segment in segments)
+
+
+def _quotes(segment: Segment, transcript: Transcript) -> tuple[str, ...]:
+    start, stop = segment.start_seconds, segment.stop_seconds
+    return tuple(
+        each.text
+        for each in transcript.during(start, stop)
+        if min(each.stop_seconds, stop) - max(each.start_seconds, start)
+        >= LEAST_SHARE * (each.stop_seconds - each.start_seconds)
+    )

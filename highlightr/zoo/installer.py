@@ -101,7 +101,10 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) ->
         # Only under the lock: another process may have fetched it while this one waited.
         if there := _there(item, hook):
             return there
-        _check_reachable(item)
+        if not item.urls:
+            raise WeightsError(f"the weights {item.name} have no address that a program may fetch; {by_hand(item)}")
+        if is_offline():
+            raise WeightsError(f"HIGHLIGHTR_OFFLINE forbids to fetch the weights {item.name}; {by_hand(item)}")
         _check_space(item)
         reasons = []
         for url in item.urls:
@@ -120,13 +123,6 @@ def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
         (receipt.source, receipt.source_sha256) if receipt and not item.embedded else ("installation", item.sha256)
     )
     return Pulled(item.name, found.path, *made_of, fetched=False, newly_pinned=False)
-
-
-def _check_reachable(item: WeightsEntry) -> None:
-    if not item.urls:
-        raise WeightsError(f"the weights {item.name} have no address that a program may fetch; {by_hand(item)}")
-    if is_offline():
-        raise WeightsError(f"HIGHLIGHTR_OFFLINE forbids to fetch the weights {item.name}; {by_hand(item)}")
 
 
 def _check_space(item: WeightsEntry) -> None:
@@ -175,7 +171,8 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
         pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))
     stored = (item.file, found.sha256, found.size_bytes, origin_of_source, target.name, made.sha256, made.size_bytes)
     write_install_record(InstallRecord(item.name, *stored))
-    _sweep(item)
+    for left in weights_folder(item.name).glob(".*"):
+        left.unlink(missing_ok=True)  # What broken-off pulls left; the lock is held, so it is not in use.
     return Pulled(item.name, target, origin_of_source, found.sha256, fetched=True, newly_pinned=new)
 
 
@@ -185,9 +182,3 @@ def _refuse(item: WeightsEntry, found: Digests, pinned: Pin | None) -> None:
         why += f" ({pins_file()}; delete its line only if you know that the publisher changed the file)"
     if why:
         raise WeightsError(f"not the file that is meant: {why}")
-
-
-def _sweep(item: WeightsEntry) -> None:
-    """Remove what broken-off pulls left; the lock is held, so it is not in use."""
-    for left in weights_folder(item.name).glob(".*"):
-        left.unlink(missing_ok=True)
