@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, Job, JobResult, RunningJob
-from highlightr.cli.say import say_folded
+from highlightr.cli.say import say_folded, terminal_width
 from highlightr.cli.terminal import STAGE_WORDS
 from highlightr.core.clock import clock, length_clock
 from highlightr.core.text import shown
@@ -69,7 +69,7 @@ class _LineLog:
 
 def progress_table(progress: BatchProgress) -> Group:
     """The counts, and a row per running video."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = Table(box=None, show_header=False, pad_edge=False, width=terminal_width())
     table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for _ in range(3):
         table.add_column(justify="right", no_wrap=True)
@@ -108,13 +108,14 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
     console = Console()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("video", overflow="fold")
-    for heading in ("state", "kept", "seconds"):
+    asked = any(outcome.match is not None for outcome in result.outcomes)
+    for heading in ("state", *(["match"] if asked else []), "summary", "seconds"):
         table.add_column(heading, no_wrap=True)
     wide = console.width >= WIDE
     if wide:
         table.add_column("remarks", overflow="fold")
     for outcome in result.outcomes:
-        table.add_row(*map(Text, _row(outcome)), *([Text(_remarks(outcome))] if wide else []))
+        table.add_row(*map(Text, _row(outcome, asked)), *([Text(_remarks(outcome))] if wide else []))
     console.print(table)
     for outcome in () if wide else result.outcomes:
         if remarks := _remarks(outcome):
@@ -127,17 +128,20 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
         console.print(Text(shown(str(path))), soft_wrap=True)
 
 
-def _row(outcome: JobResult) -> tuple[str, ...]:
+def _row(outcome: JobResult, asked: bool) -> tuple[str, ...]:
     kept = (
         f"{length_clock(outcome.summary_seconds)} of {length_clock(outcome.video_seconds)}"
         if outcome.state in ("done", "kept")
         else "-"
     )
-    return (_name(outcome.job), outcome.state.replace("_", " "), kept, f"{outcome.seconds:.1f}")
+    match = [outcome.match.verdict if outcome.match else "-"] if asked else []
+    return (_name(outcome.job), outcome.state.replace("_", " "), *match, kept, f"{outcome.seconds:.1f}")
 
 
 def _remarks(outcome: JobResult) -> str:
-    return shown(outcome.error or " ".join(outcome.notes))
+    """The error, without the path that most begin with, or the notes."""
+    error = (outcome.error or "").removeprefix(f"{outcome.job.video}: ")
+    return shown(error or " ".join(outcome.notes))
 
 
 def _name(job: Job) -> str:

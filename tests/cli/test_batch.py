@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from highlightr.batch import BatchProgress, Job, JobResult
-from highlightr.cli.batch_progress import batch_progress_hook, progress_table
+from highlightr.batch import BatchProgress, BatchResult, Job, JobResult
+from highlightr.cli.batch_progress import batch_progress_hook, progress_table, show_result
+from highlightr.core.types import Match
 from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
 from tests.mediamaker import made
@@ -111,6 +112,17 @@ def test_what_cannot_run_here_is_refused_before_the_folder_is_made(
     assert outcome.code == 2
     assert words in outcome.err
     assert not (folder / "out").exists()
+
+
+def test_the_table_tells_what_was_found_and_no_path_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [Job(f"/videos/{name}", "a cat", name, title=name, video_folder=name) for name in ("a.mp4", "b.mp4")]
+    found = JobResult(jobs[0], "done", match=Match("weak", 0.5))
+    failed = JobResult(jobs[1], "failed", error="/videos/b.mp4: the file is empty")
+    show_result(BatchResult((found, failed), Path("results.jsonl"), Path("index.html"), 1.0), quiet=False)
+    head, first, second, why, *_ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["video", "state", "match", "summary", "seconds"]
+    assert (first.split()[:3], second.split()[:3]) == (["a.mp4", "done", "weak"], ["b.mp4", "failed", "-"])
+    assert why == "b.mp4: the file is empty"
 
 
 def board() -> BatchProgress:

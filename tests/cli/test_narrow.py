@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from highlightr.cli.app import COMMANDS
 from highlightr.cli.evaluate import show_notes, show_rows
 from highlightr.cli.say import folded, say_folded
 from highlightr.core.text import columns_of, in_columns
-from highlightr.core.types import Scores, TimeGrid
+from highlightr.core.types import Match, Scores, TimeGrid
 from highlightr.datasets.catalogue import CATALOGUE
 from highlightr.evaluation import Row
 from highlightr.export.feature_files.extract import VideoResult
@@ -105,7 +106,7 @@ def results() -> tuple[JobResult, ...]:
     made = []
     for number, name in enumerate(NAMES):
         job = Job(f"/videos/{name}", SENTENCE, f"folder {number}", title=name, video_folder=f"folder {number}")
-        done = JobResult(job, "done", 12345.6, 36000.0, 7200.0, 5, notes=(SENTENCE,))
+        done = JobResult(job, "done", 12345.6, 36000.0, 7200.0, 5, Match("strong", 0.9), notes=(SENTENCE,))
         made += [
             done,
             replace(done, state="failed", error=f"/videos/{name}: {SENTENCE}"),
@@ -155,7 +156,7 @@ def test_a_table(
     assert places == []
 
 
-def test_the_live_table_of_a_batch() -> None:
+def test_the_live_table_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     progress = BatchProgress(12345, watching=True)
     for outcome in results():
         progress.start(outcome.job, "cuda:0", 1)
@@ -164,8 +165,11 @@ def test_the_live_table_of_a_batch() -> None:
         progress.start(replace(outcome.job, folder=str(number)), "cuda:0", 1)
         progress.advance(replace(outcome.job, folder=str(number)), "thumbnails", 1.0, 2.0)
     text = io.StringIO()
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
     Console(file=text, width=COLUMNS).print(batch_progress.progress_table(progress))
     assert too_wide(text.getvalue()) == []
+    rows = text.getvalue().splitlines()[-batch_progress.MAX_ROWS :]
+    assert all(re.search(r" Writing the pictures 50 %  cuda:0  \d:\d\d\.\d$", row) for row in rows)
 
 
 def test_scores_that_do_not_fit_beside_each_other_lie_below_each_other(
