@@ -120,7 +120,7 @@ class Results:
         return IndexEntry(
             name=shown(str(line.get("title") or line["folder"])),
             query=line.get("query"),
-            error=None if line.get("error") is None else shown(str(line["error"])),
+            error=None if line.get("error") is None else shown(_error(line)),
             no_match=line["state"] == "no_match",
             video_seconds=float(line.get("video_seconds", 0.0)),
             summary_seconds=float(line.get("summary_seconds", 0.0)),
@@ -141,6 +141,11 @@ class Results:
         if mark not in self._records and (record := self._output_dir.record(line["id"])) is not None:
             self._records[mark] = record
         return self._records.get(mark)
+
+
+def _error(line: Mapping[str, Any]) -> str:
+    """Without the video's path, which most begin with, and which the name says."""
+    return str(line["error"]).removeprefix(f"{line.get('video')}: ")
 
 
 def _source_folder(line: Mapping[str, Any]) -> str:

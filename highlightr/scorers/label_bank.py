@@ -6,6 +6,7 @@ clip, and the labels that made it. Convention: label vectors and the query come 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,13 +32,16 @@ _LEAST_EVIDENCE = 1e-6
 Reasons = tuple[tuple[Reason, ...], ...]
 """Per clip, strongest first."""
 
+_SYNONYMS = re.compile(r",(?![^(]*\))")
+"""What parts them; ``Roaring cats (lions, tigers)`` is one name."""
+
 _KEPT_LABELS = 3
 """Labels kept per clip as reasons; more would not be shown."""
 
 
 def first_name(name: str) -> str:
     """The first of a class's synonyms, which is what a viewer reads: ``German shepherd``."""
-    return name.split(",")[0].strip() or name
+    return _SYNONYMS.split(name)[0].strip() or name
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from highlightr.core.types import Features, FloatArray
 from highlightr.features.labels import label_names
+from highlightr.scorers.label_bank import first_name
 from highlightr.scorers.sounds import heard
 
 MOST = 8
@@ -34,4 +35,4 @@ def _named(stream: str, values: FloatArray) -> list[str]:
     best, strength = values.argmax(axis=1), values.max(axis=1)
     clear = strength >= CLEAR[stream]
     totals = np.bincount(best[clear], strength[clear], minlength=len(names))
-    return [names[index].split(",")[0] for index in np.argsort(-totals, kind="stable")[:MOST] if totals[index] > 0]
+    return [first_name(names[index]) for index in np.argsort(-totals, kind="stable")[:MOST] if totals[index] > 0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from highlightr.core.types import Features, TimeGrid
-from highlightr.features.labels import label_names
+from highlightr.features.labels import LABELLED_STREAMS, label_names
+from highlightr.scorers.label_bank import first_name
 from highlightr.web.suggestions import suggestions
 
 
@@ -30,6 +31,13 @@ def test_what_fills_most_comes_first_things_and_sounds_by_turns() -> None:
         )
     )
     assert found == ["Egyptian cat", "Dog", "espresso", "Speech"]
+
+
+def test_a_name_is_cut_at_no_comma_in_brackets() -> None:
+    """As in reasons and titles."""
+    assert suggestions(features(yamnet=[("Roaring cats (lions, tigers)", 0.9)])) == ["Roaring cats (lions, tigers)"]
+    names = [first_name(name) for stream in LABELLED_STREAMS for name in label_names(stream)]
+    assert [name for name in names if name.count("(") != name.count(")") or not name] == []
 
 
 def test_without_classes_there_is_none() -> None:

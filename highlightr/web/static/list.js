@@ -14,7 +14,7 @@ const ORDERS = {
 };
 
 function megabytes(bytes) {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(bytes / 1e6, 0.1).toFixed(1)} MB`;
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${bytes ? Math.max(bytes / 1e6, 0.1).toFixed(1) : 0} MB`;
 }
 
 function card(video) {
