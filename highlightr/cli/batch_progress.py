@@ -103,7 +103,7 @@ def show_result(result: BatchResult, *, quiet: bool) -> None:
     if quiet:
         errors = Console(stderr=True)
         for outcome in result.failed:
-            errors.print(Text(f"{_name(outcome.job)}: {shown(outcome.error or '')}"), soft_wrap=True)
+            errors.print(Text(f"{_name(outcome.job)}: {_remarks(outcome)}"), soft_wrap=True)
         return
     console = Console()
     table = Table(box=None, header_style="bold", pad_edge=False)

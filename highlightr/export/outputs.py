@@ -104,6 +104,18 @@ def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
         check_no_input(path, outputs.inputs, "a transcript of the source")
 
 
+def check_again(outputs: Outputs, *, overwrite: bool) -> None:
+    """Make sure, after the work, that nobody has put anything in the places meanwhile.
+
+    Raises:
+        OutputError: that, unless it may be replaced.
+    """
+    appeared = [path for path in outputs.files if not overwrite and (path.exists() or path.is_symlink())]
+    if appeared:
+        raise OutputError(f"{appeared[0]}: has appeared meanwhile; choose another output or --overwrite")
+    _check_captions(outputs)
+
+
 @contextmanager
 def staged(outputs: Outputs) -> Iterator[tuple[Outputs, list[Callable[[], None]]]]:
     """Paths to write to, and a list for what is done before all files move to their final names.

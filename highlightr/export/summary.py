@@ -13,7 +13,7 @@ from highlightr.core.progress import Stages
 from highlightr.core.types import Summary, Transcript
 from highlightr.export.captions import burned_notes, texts_of, write_captions
 from highlightr.export.leftovers import find_leftovers
-from highlightr.export.outputs import Outputs, staged
+from highlightr.export.outputs import Outputs, check_again, staged
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
@@ -42,7 +42,7 @@ def deliver(
 
     Raises:
         CutError: ffmpeg failed; no file was written.
-        OutputError: a place could not be written; no file was written.
+        OutputError: a place could not be written, or is not free any more; no file was written.
     """
     source, segments = summary.source, summary.segments
     how = cut_options(wanted, summary.transcript)
@@ -79,6 +79,7 @@ def deliver(
                 summary = _with_files(summary, places, folders)
                 write_report(places.report, summary, cut.stills)
                 write_receipt(places.receipt, summary.receipt)
+            check_again(outputs, overwrite=wanted.overwrite)
     return replace(summary, timings_seconds=stages.timings_seconds)
 
 

@@ -11,6 +11,7 @@ import pytest
 from highlightr import Highlighter
 from highlightr.core.errors import ConfigError, MediaError, OutputError
 from highlightr.core.types import Summary
+from highlightr.export import summary
 from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import Outputs
 from highlightr.export.recut import cut_again
@@ -189,6 +190,24 @@ def test_captions_that_no_summary_wrote_so_stay(folder: Path) -> None:
     with pytest.raises(OutputError, match=r"s\.vtt: not as a summary wrote it"):
         summarized(folder, "0-1", transcript=True)
     assert (folder / "s.vtt").read_text().endswith("corrected by hand")
+
+
+@pytest.mark.parametrize("name", ["t.mp4", "t.json", "t.html", "t.csv", "t.vtt"])
+def test_what_appears_meanwhile_stays(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = summary.write_report
+
+    def slowly(*arguments: Any) -> None:
+        (folder / name).write_text("of the user")
+        write(*arguments)
+
+    monkeypatch.setattr(summary, "write_report", slowly)
+    with pytest.raises(OutputError, match=f"{name}: has appeared meanwhile"):
+        summarized(folder, "0-1", output=folder / "t.mp4", **ALL, overwrite=False)
+    assert (folder / name).read_text() == "of the user"
+    assert names(folder) | {name} == {name}
+    if name == "t.vtt":  # Nobody asked for it by name.
+        with pytest.raises(OutputError, match=f"{name}: not as a summary wrote it"):
+            summarized(folder, "0-1", output=folder / "t.mp4", **ALL)
 
 
 def test_captions_of_a_summary_whose_name_ends_like_a_language_are_not_of_its_source(folder: Path) -> None:
