@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -67,9 +67,15 @@ class Decoding:
         self.requests: Mapping[str, SampleRequest] = {}
 
     def __call__(
-        self, source: Source, requests: Mapping[str, SampleRequest], *, skip_calm: bool = False
+        self,
+        source: Source,
+        requests: Mapping[str, SampleRequest],
+        *,
+        skip_calm: bool = False,
+        lost: Callable[[str, int], None],
     ) -> Iterator[tuple[str, Item]]:
         assert not skip_calm
+        lost("video", 2)
         self.requests = dict(requests)
         for name, request in requests.items():
             if self.with_sound or not isinstance(request, AudioRequest):
@@ -100,6 +106,7 @@ def test_one_pass_makes_every_stream(decoding: Decoding) -> None:
         "novelty": 1,
     }
     assert list(features.signals) == ["frame_change"]
+    assert features.losses == {"video": 2}
 
 
 def test_equal_requests_are_shared_and_others_are_not(decoding: Decoding) -> None:
