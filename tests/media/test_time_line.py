@@ -267,6 +267,20 @@ def test_a_file_that_is_still_being_copied(suffix: str, streams: str, tmp_path: 
     assert not any("promises" in note for note in _cut(probe(whole), [(1.0, 2.0)], tmp_path / "other.mp4").notes)
 
 
+@pytest.mark.parametrize(("suffix", "is_told"), [(".avi", True), (".flv", True), (".mxf", True), (".ts", False)])
+def test_a_file_that_is_read_as_a_whole_and_was_cut_off(suffix: str, is_told: bool, tmp_path: Path) -> None:
+    whole, path = tmp_path / f"whole{suffix}", tmp_path / f"half{suffix}"
+    codecs = (*MPEG2, "-c:a", "pcm_s16le", "-ar", "48000") if suffix == ".mxf" else (*X264, "-c:a", "libmp3lame")
+    run_ffmpeg(["-i", f"file:{_base()}", *codecs, "-ar", "44100" if suffix == ".flv" else "48000", f"file:{whole}"])
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    (*told,) = _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes
+    assert len(told) == is_told
+    assert all(
+        re.fullmatch(r"The file ends at [678]\.\d s, and its header promises 12\.[45] s: .*", each) for each in told
+    )
+    assert _cut(probe(whole), [(1.0, 2.0)], tmp_path / "other.mp4").notes == ()
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
 def test_a_file_that_begins_late_is_not_taken_for_one_that_was_cut_off(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"late{suffix}"

@@ -24,7 +24,7 @@ from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_format
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.media.suffixes import check_suffix
+from highlightr.media.suffixes import MUXERS, check_suffix
 
 if TYPE_CHECKING:
     import av
@@ -126,9 +126,8 @@ def _failed(source: Source, output: Path, error: Exception) -> CutError:
         return CutError(f"{output.name}: cannot be written ({words}); free some space or choose another place")
     codecs = list(dict.fromkeys([source.video.codec, *(track.codec for track in source.audio_tracks)]))
     streams = f"{' and '.join(codecs)} stream{'s' if len(codecs) > 1 else ''}"
-    return CutError(
-        f"{source.path}: its {streams} cannot be copied into {output.suffix} ({words}); use .mkv or leave out --copy"
-    )
+    remedy = "leave out --copy" if check_suffix(output) == MUXERS[".mkv"] else "use .mkv or leave out --copy"
+    return CutError(f"{source.path}: its {streams} cannot be copied into {output.suffix} ({words}); {remedy}")
 
 
 def _runs(pieces: Sequence[Piece]) -> list[Piece]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _WORTH_SAYING_SECONDS = 1
 """Picture and sound often begin and end some blocks apart."""
 
+_TOLD_LENGTHS = ("flv", "mxf")
+"""Containers without an index to trust whose header tells how long they are."""
+
 _MOST_JUMPS = 3
 """That are told one by one."""
 
@@ -61,9 +64,10 @@ def _edges(container: InputContainer, source: Source, index: FrameIndex | None) 
         yield f"The picture begins at {float(first):.1f} s; what is heard before it is left out."
     span = _sound_span(container, source) if index is None else _indexed_sound_span(index)
     begin, end = span or (Fraction(0), Fraction(0))
-    promised = Fraction(0) if index is not None else max(end, _promised_seconds(container, source))
+    promised = max(end if index is None else Fraction(0), _promised_seconds(container, source))
     if promised - Fraction(source.duration_seconds) > _WORTH_SAYING_SECONDS:
-        read = _read_seconds(container, Fraction(source.duration_seconds))
+        seconds = Fraction(source.duration_seconds)
+        read = _read_seconds(container, seconds) if index is None else max(end, seconds)
         end = min(end, read)
         if promised - read > _WORTH_SAYING_SECONDS:
             yield (
@@ -80,8 +84,16 @@ def _edges(container: InputContainer, source: Source, index: FrameIndex | None) 
 
 
 def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
-    """The length of the pictures by the track's header, or of the file where that does not tell, as in Matroska."""
+    """The length of the pictures by the track's header, or of the file where that does not tell, as in Matroska.
+
+    Zero where no header has it: of other containers FFmpeg measures or guesses it.
+    """
     stream: Any = container.streams[source.video.index]
+    rate = source.video.frames_per_second
+    if source.container == "avi":  # It counts pictures; their length in time is measured.
+        return stream.frames / rate if rate else Fraction(0)
+    if not has_own_index(source.container) and source.container not in _TOLD_LENGTHS:
+        return Fraction(0)
     if not stream.duration:
         captions = container.streams.subtitles  # One may stay longer than there are pictures.
         return Fraction(0) if captions else _whole_seconds(container)
