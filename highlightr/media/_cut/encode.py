@@ -16,7 +16,7 @@ from highlightr.core.types import Source
 from highlightr.media._cut.codecs import container, copied_picture, picture_codec, sound_codec
 from highlightr.media._cut.encoders import output_of, uploading
 from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
-from highlightr.media._cut.inputs import batches, concat_input, take_input
+from highlightr.media._cut.inputs import batches, concat_input, sound_inputs, take_input
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.picture import middles, picture_graph
 from highlightr.media._cut.plan import Take
@@ -58,7 +58,7 @@ def encode_pieces(
     made: list[bytes] | None = None if stills is None else []
     with extras_folder(output) as folder:
         is_whole = len(runs) == 1 and not counts_frames(source, plan, pieces, output)
-        count = len(takes) if is_whole else 1
+        count = 1 + max(sound_inputs(source, plan, takes)[1]) if is_whole else 1
         extras = make_extras(source, plan, pieces, output, folder, count)
         for number, batch in enumerate(runs):
             part = output if is_whole else folder / f"part{number:05d}.mov"
@@ -101,11 +101,12 @@ def _encode_arguments(
     for take in takes:
         arguments += ["-reinit_filter", "0"] if take in plan.shapes else []
         arguments += take_input(source, take)
-    arguments += extras.inputs if extras is not None else ()
+    sounds, inputs = sound_inputs(source, plan, takes)
+    arguments += [*sounds, *(extras.inputs if extras is not None else ())]
     graph = picture_graph(source, plan, takes, stills, burn) + uploading(plan.encoder)
     arguments += ["-filter_complex", graph, "-map", output_of(plan.encoder)]
     # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
-    arguments += [*sound_arguments(plan.sound, takes), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
+    arguments += [*sound_arguments(plan.sound, takes, inputs), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began
     seconds = takes[-1].output_stop - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]

@@ -30,7 +30,7 @@ _KEYFRAMES_BACK = (1, 2, 4, 8)
 """How many keyframes before a frame reading begins, tried in turn."""
 
 _SOUND_LEAD_SECONDS = Fraction(1, 2)
-"""Reading begins before sound of this much before the frame: decoders need a few packets to begin, too."""
+"""Reading begins before sound of this much before the frame: its decoders need a few packets to begin, too."""
 
 
 class FrameTimes(ABC):
@@ -125,8 +125,13 @@ class _SoughtTimes(FrameTimes):
         for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
             aim = shown - back
             if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
-                yield Reach(self._zero, self._zero + aim)
+                yield Reach(self._zero, self._zero + aim, sound_seconds=self._sound_aim(aim))
         yield Reach(self._zero)
+
+    def _sound_aim(self, aim: Fraction) -> Fraction | None:
+        """Where to seek for the sound, if that is not before the picture at which reading begins."""
+        begin = next((shown for shown, _ in self._read(aim)), aim)
+        return None if begin <= aim - _SOUND_LEAD_SECONDS else self._zero + max(Fraction(0), aim - _SOUND_LEAD_SECONDS)
 
 
 class _IndexedTimes(FrameTimes):

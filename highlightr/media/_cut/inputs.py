@@ -31,17 +31,31 @@ def batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator
         yield takes[first : first + size]
 
 
-def take_input(source: Source, take: Take) -> list[str]:
-    """The file, the time that is sought in it or the bytes that are read of it."""
+def sound_inputs(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> tuple[list[str], list[int]]:
+    """Inputs of sound alone, which follow those of the takes, and the number of the one that has each take's sound."""
+    arguments: list[str] = []
+    numbers, following = list(range(len(takes))), len(takes)
+    for number, take in enumerate(takes) if plan.sound else ():
+        if take.reach.sound_seconds is not None:
+            arguments += take_input(source, take, sound=True)
+            numbers[number], following = following, following + 1
+    return arguments, numbers
+
+
+def take_input(source: Source, take: Take, *, sound: bool = False) -> list[str]:
+    """The file, the time that is sought in it (for its `sound` an earlier one) or the bytes that are read of it."""
     reach = take.reach
+    sought = reach.seek_seconds if reach.sound_seconds is None or not sound else reach.sound_seconds
     # A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it.
     decoding = ["-format_whitelist", DEMUXERS, "-threads", str(max(1, core_count() // 4))]
+    # What an MP4 file's edit list skips at its beginning would be skipped after a seek; times tell what is not wanted.
+    decoding += ["-flags2:a", "+skip_manual"]
     if reach.part is not None:
         fenced = [*decoding, "-protocol_whitelist", RANGE_PROTOCOLS, "-f", reach.part.format]
         return [*fenced, "-i", range_url(source.path, reach.part.span)]
     arguments = [*decoding, "-protocol_whitelist", "file"]
-    if reach.seek_seconds is not None:
-        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.seek_seconds)]
+    if sought is not None:
+        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(sought)]
     return [*arguments, "-i", file_url(source.path)]
 
 

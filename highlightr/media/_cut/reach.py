@@ -42,6 +42,8 @@ class Reach:
     """The timestamp that is sought; `None`: reading starts at the beginning."""
     part: Part | None = None
     """`None`: the whole file."""
+    sound_seconds: Fraction | None = None
+    """The timestamp that is sought for the sound alone; `None`: it is read with the pictures."""
 
 
 @contextmanager

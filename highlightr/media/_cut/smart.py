@@ -147,8 +147,8 @@ class SmartWriter:
         parts = []
         for number, run in enumerate(batches(self.source, self.plan, self.cut.takes)):
             began, part = run[0].offset, folder / f"sound{number:05d}.mov"
-            arguments = ["-copyts", *(word for take in run for word in take_input(self.source, take))]
-            arguments += sound_arguments(self.plan.sound, run)
+            arguments = ["-copyts", *(word for take in run for word in take_input(self.source, take, sound=True))]
+            arguments += sound_arguments(self.plan.sound, run, range(len(run)))
             run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
             parts.append((part, run[-1].output_stop - began))
         return concat_input(folder, parts)

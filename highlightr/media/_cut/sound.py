@@ -48,29 +48,32 @@ def plan_sound(source: Source, *, mix: bool) -> tuple[SoundTrack, ...]:
     return (SoundTrack(source.audio_tracks, widest.layout, max(track.sample_rate for track in tracks)),)
 
 
-def sound_arguments(tracks: Sequence[SoundTrack], takes: Sequence[Take]) -> list[str]:
-    """A filter graph of all pieces of a run, one after the other, and what comes out of it; nothing without tracks."""
+def sound_arguments(tracks: Sequence[SoundTrack], takes: Sequence[Take], inputs: Sequence[int]) -> list[str]:
+    """A filter graph of all pieces of a run, one after the other, and what comes out of it; nothing without tracks.
+
+    `inputs`: the number of the input that has each piece's sound.
+    """
     if not tracks:
         return []
-    graph = ";".join(_track_graph(track, f"a{number}", takes) for number, track in enumerate(tracks))
+    graph = ";".join(_track_graph(track, f"a{number}", takes, inputs) for number, track in enumerate(tracks))
     return ["-filter_complex", graph, *(word for number in range(len(tracks)) for word in ("-map", f"[a{number}]"))]
 
 
-def _track_graph(track: SoundTrack, name: str, takes: Sequence[Take]) -> str:
+def _track_graph(track: SoundTrack, name: str, takes: Sequence[Take], inputs: Sequence[int]) -> str:
     parts = []
     for which, audio in enumerate(track.inputs):
         label = f"{name}i{which}"
         parts += [
-            _piece(track, audio, take, number, f"{label}p", take.offset - takes[0].offset)
-            for number, take in enumerate(takes)
+            _piece(track, audio, take, number, f"{label}p{place}", take.offset - takes[0].offset)
+            for place, (take, number) in enumerate(zip(takes, inputs, strict=True))
         ]
         pieces = "".join(f"[{label}p{k}]" for k in range(len(takes)))
         parts.append(f"{pieces}concat=n={len(takes)}:v=0:a=1[{label if len(track.inputs) > 1 else name}]")
     if len(track.inputs) > 1:
-        inputs = "".join(f"[{name}i{which}]" for which in range(len(track.inputs)))
+        summands = "".join(f"[{name}i{which}]" for which in range(len(track.inputs)))
         # A sum as loud as its parts; only its peaks are held back.
         summed = f"amix=inputs={len(track.inputs)}:normalize=0,alimiter=limit=1:level=0:latency=1"
-        parts.append(f"{inputs}{summed}[{name}]")
+        parts.append(f"{summands}{summed}[{name}]")
     return ";".join(parts)
 
 
@@ -92,8 +95,8 @@ def _piece(track: SoundTrack, audio: AudioStream, take: Take, number: int, label
         # The rate first, on its own: `first_pts` counts samples of what comes in.
         f"aresample={rate},aresample={rate}:async=1:min_hard_comp=0.01:first_pts={round(first * rate)},"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
-        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{label}{number}];"
+        f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{label}];"
         # Silence follows, for a span whose sound is short or missing (apad fails where there is none at all).
-        f"anullsrc=r={rate}:cl={layout},aformat=sample_fmts=fltp,atrim=end_sample={count}[n{label}{number}];"
-        f"[s{label}{number}][n{label}{number}]concat=n=2:v=0:a=1,atrim=end_sample={count}{faded}[{label}{number}]"
+        f"anullsrc=r={rate}:cl={layout},aformat=sample_fmts=fltp,atrim=end_sample={count}[n{label}];"
+        f"[s{label}][n{label}]concat=n=2:v=0:a=1,atrim=end_sample={count}{faded}[{label}]"
     )

@@ -1,0 +1,90 @@
+"""The sound of a piece is there from its first moment on, wherever reading begins: decoders of sound need a lead.
+
+A tone goes through all of each file, so that every silence is a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from highlightr.core.types import Segment
+from highlightr.media import AudioBlock, AudioRequest, decode, probe
+from highlightr.media.choices import CutChoice
+from highlightr.media.cut import CutResult, cut_summary
+from highlightr.media.ffmpeg import run_ffmpeg
+
+RATE = 16_000
+BLOCK = 64
+HALF = 1 / 16
+"""Of the tone, which ffmpeg makes as loud as 1 / 8."""
+FADED_SECONDS = 0.012
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=9", "-pix_fmt", "yuv420p")
+TONE = ("-f", "lavfi", "-i", "sine=440:r=48000:d=9")
+X264 = ("-c:v", "libx264", "-preset", "veryfast", "-x264-params", "keyint=50:min-keyint=50:scenecut=0")
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-g", "50")
+AT_KEYFRAMES = ((2.0, 2.6), (4.0, 4.6), (4.04, 4.6), (6.0, 6.6), (7.96, 8.6))
+
+
+def _tone(path: Path, *how: str) -> Path:
+    run_ffmpeg([*PICTURE[:4], *TONE, *PICTURE[4:], *how, f"file:{path}"])
+    return path
+
+
+def _cut(path: Path, spans: Sequence[tuple[float, float]], cut: CutChoice) -> CutResult:
+    segments = [Segment(start, stop, 1.0) for start, stop in spans]
+    return cut_summary(probe(path), segments, path.with_name(f"{cut}.mkv"), cut=cut)
+
+
+def _silences(result: CutResult) -> list[float]:
+    """Where in the output nothing is heard for 4 ms, but for the fades at both ends of each piece."""
+    blocks = [item for _, item in decode(probe(result.path), {"sound": AudioRequest(RATE)})]
+    samples = np.concatenate([block.samples for block in blocks if isinstance(block, AudioBlock)])
+    loud = np.abs(samples[: len(samples) // BLOCK * BLOCK]).reshape(-1, BLOCK).max(axis=1)
+    times = np.arange(len(loud)) * BLOCK / RATE
+    inside = np.zeros(len(loud), bool)
+    for piece in result.pieces:
+        start = piece.output_start_seconds
+        inside |= (times > start + FADED_SECONDS) & (times < start + piece.seconds - FADED_SECONDS - BLOCK / RATE)
+    quiet = inside & (loud < HALF)
+    return [round(float(time), 3) for time in times[quiet]]
+
+
+@pytest.mark.parametrize("cut", ["exact", "smart"])
+@pytest.mark.parametrize("frames", ["0", "3"])
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [
+        ("a.mp4", ("-c:a", "aac")),
+        ("a.mov", ("-c:a", "aac", "-ar", "8000")),
+        ("b.mp4", ("-c:a", "libmp3lame")),
+        ("a.mkv", ("-c:a", "libopus")),
+        ("b.mkv", ("-c:a", "libvorbis")),
+        ("a.ts", ("-c:a", "mp2")),
+    ],
+)
+def test_pieces_that_begin_with_a_keyframe(
+    name: str, sound: tuple[str, ...], frames: str, cut: CutChoice, tmp_path: Path
+) -> None:
+    path = _tone(tmp_path / name, *X264, "-bf", frames, *sound)
+    assert _silences(_cut(path, AT_KEYFRAMES, cut)) == []
+
+
+def test_pieces_of_webm(tmp_path: Path) -> None:
+    assert _silences(_cut(_tone(tmp_path / "a.webm", *VP8, "-c:a", "libvorbis"), AT_KEYFRAMES, "exact")) == []
+
+
+@pytest.mark.parametrize("cut", ["exact", "smart"])
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "aac"), (".mp4", "ac3")])
+def test_a_file_whose_beginning_was_cut_off_without_encoding(
+    suffix: str, codec: str, cut: CutChoice, tmp_path: Path
+) -> None:
+    """Its edit list skips the sound from a keyframe on, which must not be skipped again wherever reading begins."""
+    path = tmp_path / f"trimmed{suffix}"
+    whole = _tone(tmp_path / f"whole{suffix}", *X264, "-c:a", codec)
+    shifted = ["-itsoffset", "-3.6", "-i", f"file:{whole}", "-avoid_negative_ts", "disabled"]
+    run_ffmpeg([*shifted, "-c", "copy", f"file:{path}"])
+    assert _silences(_cut(path, ((0.0, 0.3), (0.5, 1.0), (2.2, 3.0), (2.8, 3.2), (4.6, 5.0)), cut)) == []
