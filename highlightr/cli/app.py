@@ -94,6 +94,7 @@ app = typer.Typer(
     help="Turns a raw video into the part worth watching, and says why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings=HELP_OPTIONS,
 )
 

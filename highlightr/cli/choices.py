@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from highlightr.cli.completion import complete_device, complete_precision, complete_preset, complete_scorer
 from highlightr.core.errors import ConfigError
@@ -61,9 +62,25 @@ VideoArgument = Annotated[
 """As many as a shell made of ``*.mp4``; `one_video` has the one."""
 
 
+class WordyGroup(TyperGroup):
+    """A group whose help says all of what its subcommands say of themselves."""
+
+    def format_commands(self, _: Any, formatter: Any) -> None:
+        """Write the list of subcommands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in self.commands.items()])
+
+
 def group(summary: str) -> typer.Typer:
     """A command that has subcommands."""
-    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False, context_settings=HELP_OPTIONS)
+    return typer.Typer(
+        cls=WordyGroup,
+        help=summary,
+        no_args_is_help=True,
+        add_completion=False,
+        context_settings=HELP_OPTIONS,
+        rich_markup_mode=None,
+    )
 
 
 def one_video(places: Sequence[str], command: str) -> Path:

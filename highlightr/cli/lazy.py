@@ -5,19 +5,15 @@ In: a table of names, modules and help lines. Out: a Typer group that lists them
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from highlightr.cli.choices import HELP_OPTIONS
-
-_NARROW = 100
-"""Columns below which a table of options leaves a fifth of a line to their help, and cuts long names off."""
+from highlightr.cli.choices import HELP_OPTIONS, WordyGroup
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,28 @@ class Home:
         """Import the module and build the command."""
         found = getattr(import_module(self.module), self.attribute)
         if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, rich_markup_mode=_help_style())
+            single = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, rich_markup_mode=None)
             single.command(self.name)(found)
             found = single
         command = typer.main.get_command(found)
         command.name = self.name
+        for each in (command, *getattr(command, "commands", {}).values()):
+            _name_values(each.params)
         return command
+
+
+_VALUES = {"str": "TEXT", "int": "N", "float": "NUMBER", "Path": "PATH"}
+"""What a value is called in the help; Typer's own words for it are types of Python."""
+
+
+def _name_values(parameters: Sequence[Any]) -> None:
+    for each in parameters:
+        if hasattr(each, "bare_type"):  # Earlier versions of Typer have words of their own.
+            kind = each.bare_type().removeprefix("list[").removesuffix("]")
+            word = _VALUES.get(kind, kind)
+            if each.param_type_name == "argument":
+                each.metavar, word = each.metavar or each.name.upper(), ""
+            each.display_type = lambda _, word=word: word
 
 
 class _Later(TyperCommand):
@@ -57,15 +69,10 @@ class _Later(TyperCommand):
         return self._home.load().make_context(info_name, args, parent=parent, **extra)
 
 
-def _help_style() -> Literal["rich"] | None:
-    """A table in a wide terminal, plain text in a narrow one."""
-    return "rich" if shutil.get_terminal_size().columns >= _NARROW else None
-
-
 def group_of(homes: Sequence[Home]) -> type[TyperGroup]:
     """The class of a group that has these subcommands, in this order."""
 
-    class LazyGroup(TyperGroup):
+    class LazyGroup(WordyGroup):
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
             self.commands.update((home.name, _Later(home)) for home in homes)

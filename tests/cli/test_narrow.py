@@ -214,4 +214,14 @@ def test_help_names_every_option_whole_and_is_no_column_of_single_words(
     assert "`h264_videotoolbox`" in shown
     assert not too_wide(shown)
     assert len(shown.splitlines()) < 150
-    assert "╭" in run(capsys, monkeypatch, "summarize", "--help", columns=120).out
+    assert "--query TEXT" in shown
+    assert "--max-clips N" in shown
+
+
+@pytest.mark.parametrize("command", [(), *((home.name,) for home in COMMANDS), ("models", "pull")], ids=" ".join)
+def test_help_has_no_types_of_python(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run(capsys, monkeypatch, *command, "--help", columns=120).out
+    assert not re.search(r"<\w|list\[|\bstr\b|\bfloat\b|\bbool\b", shown)
+    assert [line for line in shown.splitlines()[1:] if line.endswith("...")] == []
