@@ -146,7 +146,9 @@ class Models:
         if query is not None:
             check_query(query)
         if query is None and self._use_of(query) == "required":
-            raise ConfigError(f"{self._named(query)} needs a query: --query 'what to look for'")
+            several = len(self.preset.scorers) > 1
+            scorer = f"scorer {self.preset.scorer_name(query)} of " if several else ""
+            raise ConfigError(f"{scorer}preset {self.preset.name} needs a query: --query 'what to look for'")
 
     def _use_of(self, query: str | None) -> QueryUse:
         """What the scorer that serves this query does with it; the scorer is not opened."""
@@ -156,12 +158,6 @@ class Models:
     def takes_query(self, query: str | None) -> bool:
         """Whether the scorer that serves this query does anything with it."""
         return self._use_of(query) != "ignored"
-
-    def _named(self, query: str | None) -> str:
-        """The preset, and the scorer where there is a choice of several."""
-        preset = f"preset {self.preset.name}"
-        chosen = f"scorer {self.preset.scorer_name(query)} of {preset}"
-        return chosen if len(self.preset.scorers) > 1 else preset
 
     def encode(self, query: str | None) -> Query | None:
         """Embed a query; `None` without one, or where the scorer takes none."""
@@ -233,14 +229,14 @@ def load_models(
     check_precision(precision, place)
     preset = _sized(preset)
     choices = [preset.scorers[name] for name in preset.in_use]
-    for name in preset.extractors if with_extractors else ():
+    names = preset.extractors if with_extractors else ()
+    for name in names:
         need(f"preset {preset.name}", *extractor_class(name).packages)
     for choice in choices:
         scorer = runnable_class(choice.name)
         if choice.weights is not None:
             weights_path(choice.weights)
         scorer.contract_of(choice.config)
-    names = preset.extractors if with_extractors else ()
     extractors = tuple(_open_extractor(name, preset, place, precision) for name in names)
     return Models(preset, place, precision, extractors)
 

@@ -3,8 +3,6 @@
 `evaluate_files` judges predictions in a file, `evaluate_cases` those in memory.
 """
 
-from __future__ import annotations
-
 from highlightr.evaluation.base import Case, Protocol, Report, Row
 from highlightr.evaluation.moments import moment_case
 from highlightr.evaluation.protocols import PROTOCOLS, evaluate_cases, evaluate_files, find_protocol

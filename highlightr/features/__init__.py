@@ -3,8 +3,6 @@
 Nothing here imports torch; a model is compiled once with it, then runs in onnxruntime or OpenVINO.
 """
 
-from __future__ import annotations
-
 from highlightr.features.base import Extracted, Extraction, Extractor, TextEncoder, Weights
 from highlightr.features.extract import extract
 from highlightr.features.registry import (

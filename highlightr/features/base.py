@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 
@@ -145,6 +145,9 @@ class Extractor(ABC):
     def _open(self) -> None:  # noqa: B027  most override it
         """Open the networks; one that computes without a model has none."""
 
+    def compile(self) -> None:  # noqa: B027  few run in torch
+        """Have torch compile the networks that it runs, in place, at their first call."""
+
     def _check_clips(self, grid: TimeGrid) -> None:
         """Refuse a grid of another clip length than it was opened for, and its frames are asked for.
 
@@ -155,14 +158,6 @@ class Extractor(ABC):
             raise ConfigError(
                 f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
             )
-
-
-@runtime_checkable
-class Compilable(Protocol):
-    """An extractor whose networks torch can compile."""
-
-    def compile(self) -> None:
-        """Compile them, in place, at their first call."""
 
 
 class TextEncoder(ABC):

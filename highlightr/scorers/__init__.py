@@ -3,8 +3,6 @@
 In: `Features` on the grid. Out: `Scores`. Made by name with `create_scorer`; importing this package imports no torch.
 """
 
-from __future__ import annotations
-
 from highlightr.scorers.base import Contract, QueryUse, Scorer, ScorerContext
 from highlightr.scorers.registry import SCORERS, create_scorer, describe, scorer_class
 

@@ -22,7 +22,6 @@ from highlightr.export.feature_files.metadata import describe_video, stream_meta
 from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles
 from highlightr.features import Extractor, extract, extractor_class
-from highlightr.features.base import Compilable
 from highlightr.features.registry import options_of
 from highlightr.media import probe
 from highlightr.media.decode import loss_notes
@@ -157,7 +156,7 @@ def _open(names: Sequence[str], options: ExtractOptions) -> tuple[Extractor, ...
         seconds, seed = options.row_seconds, options.random_seed
         extractor = open_extractor(found.name, clip_seconds=seconds, device=device, random_seed=seed, **more)
         extractor.load()
-        if options.compile and isinstance(extractor, Compilable):
+        if options.compile:
             extractor.compile()
         opened.append(extractor)
     return tuple(opened)
