@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
-from highlightr.core.device import Precision, autocast, check_device, check_precision
+from highlightr.core.device import autocast, check_device, check_precision
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
@@ -32,7 +32,7 @@ ConfigT = TypeVar("ConfigT", bound=FromMapping)
 class NeuralScorer(Scorer, Generic[ConfigT]):
     """A network and its contract.
 
-    Exactly one of `weights` (a safetensors file) and `random_seed` is given.
+    Exactly one of the context's `weights` (a safetensors file) and `random_seed` is given.
 
     Raises:
         ConfigError: both or neither of them, or a device or precision that cannot be had.
@@ -41,25 +41,18 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
 
     packages: ClassVar[tuple[str, ...]] = ("torch",)
 
-    def __init__(
-        self,
-        config: ConfigT,
-        weights: Path | None = None,
-        random_seed: int | None = None,
-        device: str = "cpu",
-        precision: Precision = "fp32",
-    ) -> None:
+    def __init__(self, config: ConfigT, context: ScorerContext) -> None:
         self.config: ConfigT = config
         self.contract = self._contract(config)
-        self.device, self.precision = check_device(device), check_precision(precision, device)
-        self.network = self._opened(weights, random_seed).eval().to(device)
-        self._random = weights is None
+        self.device, self.precision = check_device(context.device), check_precision(context.precision, context.device)
+        self.network = self._opened(context.weights, context.random_seed).eval().to(self.device)
+        self._random = context.weights is None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> Self:
         """See `Scorer.from_config`."""
         settings: Any = cls.config_class.from_mapping(config)
-        return cls(settings, context.weights, context.random_seed, context.device, context.precision)
+        return cls(settings, context)
 
     @classmethod
     def parameter_counts(cls, config: Mapping[str, Any]) -> dict[str, int]:

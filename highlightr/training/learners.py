@@ -53,15 +53,11 @@ class Batch:
         """(B, N), True where a clip counts."""
         return torch.arange(self.labels.shape[1], device=self.labels.device)[None] < self.clip_lengths[:, None]
 
-    def to(self, device: Any, **options: Any) -> Batch:
+    def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-
-        def move(values: Tensor) -> Tensor:
-            return values.to(device, **options)
-
-        moved = {name: move(values) for name, values in self.inputs.items()}
-        tokens = None if self.token_lengths is None else move(self.token_lengths)
-        return Batch(moved, move(self.clip_lengths), tokens, move(self.labels))
+        moved = {name: values.to(device) for name, values in self.inputs.items()}
+        tokens = None if self.token_lengths is None else self.token_lengths.to(device)
+        return Batch(moved, self.clip_lengths.to(device), tokens, self.labels.to(device))
 
 
 class Learner(ABC):

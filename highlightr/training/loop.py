@@ -93,10 +93,6 @@ class _Loop(LightningModule):
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.learning_rate, steps + 1, pct_start=up)
         return [optimiser], [{"scheduler": cycle, "interval": "step"}]
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Lightning does not know `Batch`."""
-        return batch.to(device)
-
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The weighted loss of one batch."""
         if batch_index == 0:
@@ -211,10 +207,6 @@ def fit(
             raise WeightsError(f"{state} is not a state that this program wrote; remove it to start again") from error
     # Read back from the folder: where several processes trained, this one has seen neither weights nor curves.
     load_weights(learner.network.cpu().eval(), folder / LAST, config.scorer.name)
-    history = _read_table(folder / METRICS)
+    with (folder / METRICS).open(newline="", encoding="utf-8") as file:
+        history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return FitResult(best_epoch(history, config), tuple(history))
-
-
-def _read_table(path: Path) -> list[dict[str, float]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]

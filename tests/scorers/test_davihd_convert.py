@@ -11,6 +11,7 @@ import torch
 
 from highlightr.core.errors import OutputError, WeightsError
 from highlightr.core.tensors import write_tensors
+from highlightr.scorers import ScorerContext
 from highlightr.scorers.attention import sinusoids
 from highlightr.scorers.davihd.convert import (
     authors_name,
@@ -200,5 +201,5 @@ def test_a_checkpoint_file_converts_and_runs(tmp_path: Path) -> None:
     torch.save({**state, POSITIONS: positions(), "fusion_mlp.8.bias": torch.tensor([0.7])}, source)
     config = convert_davihd(source, target)
     assert config.mel_pooling == "authors-62"
-    scorer = DAViHDScorer(config, target)
+    scorer = DAViHDScorer(config, ScorerContext(target))
     assert scorer.network.head[8].bias.item() == pytest.approx(0.7)
