@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray
-from highlightr.features.backbones.base import Backbone, BackboneOptions, require
+from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import State
 from highlightr.features.engines.source import NetworkSource
@@ -46,9 +46,6 @@ class Clip(PictureBackbone):
     before its middle, which is what ffmpeg's ``fps=1/2`` picks in HERO and Lighthouse; clips of more than 2 s have one
     for every 2 s, averaged.
 
-    `model` is any name of open_clip whose image tower takes a square; then `weights` maps `clip-vit-b32-openai` to a
-    file of that model's tensors, whatever its tag.
-
     Source: A. Radford et al., ICML 2021; HERO_Video_Feature_Extractor, Lighthouse.
     """
 
@@ -57,21 +54,13 @@ class Clip(PictureBackbone):
     streams: ClassVar[Mapping[str, int]] = {"clip": 512}
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
     packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "open_clip")
-    default_model: ClassVar[str] = OPENAI_MODEL
-
-    def __init__(self, *, model: str | None = None, **common: Unpack[BackboneOptions]) -> None:
-        self._model = model or self.default_model
-        self._pixels = VIT_B_32_PIXELS
-        if self._model != self.default_model:
-            # Another model has another width, so the instance publishes its own.
-            config = model_config(self._model)
-            self._pixels = config["vision_cfg"]["image_size"]
-            vars(self)["streams"] = {"clip": config["embed_dim"]}
-        super().__init__(**common)
+    model: str = OPENAI_MODEL
+    """As open_clip calls it."""
+    _pixels: int = VIT_B_32_PIXELS
 
     def _open(self) -> None:
         source = self._source
-        checkpoint, model = self.checkpoints[0], self._model
+        checkpoint, model = self.checkpoints[0], self.model
 
         def build() -> torch.nn.Module:
             from highlightr.features.backbones.wrappers import Normalised
@@ -80,7 +69,7 @@ class Clip(PictureBackbone):
             mean, deviation = ([255 * value for value in each] for each in self._colours(visual))
             return Normalised(visual, mean, deviation)
 
-        name, example = f"clip-{self._model.lower()}", noise(2, self._pixels)
+        name, example = f"clip-{self.model.lower()}", noise(2, self._pixels)
         self._network = source.network(name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     @property
@@ -108,7 +97,7 @@ class ClipLaion(Clip):
 
     name: ClassVar[str] = "clip-laion"
     checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
-    default_model: ClassVar[str] = LAION_MODEL
+    model = LAION_MODEL
 
 
 def model_config(model: str) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class HubModel:
     repository: str
     """On the hub."""
     width: int
+    pixels: int
+    """Side of the square that it takes."""
     mean: tuple[float, float, float]
     """Of colours in [0, 1], as `deviation`."""
     deviation: tuple[float, float, float]
@@ -72,7 +74,8 @@ def hub_model(model: str) -> HubModel:
     found = settings(name, tag or tags[0])
     repository = found["hf_hub"].strip("/")
     mean, deviation = tuple(found["mean"]), tuple(found["std"])
-    return HubModel(name, repository, config["embed_dim"], mean, deviation, found["resize_mode"] == "squash")
+    width, pixels = config["embed_dim"], config["vision_cfg"]["image_size"]
+    return HubModel(name, repository, width, pixels, mean, deviation, found["resize_mode"] == "squash")
 
 
 class HubClip(ClipClasses):
@@ -83,14 +86,14 @@ class HubClip(ClipClasses):
 
     name: ClassVar[str] = "open-clip"
     checkpoints: ClassVar[tuple[str, ...]] = ()
-    default_model: ClassVar[str] = ""
 
-    def __init__(self, *, model: str | None = "", **common: Unpack[BackboneOptions]) -> None:
-        self._asked = model or ""
-        self._hub = hub_model(self._asked)
+    def __init__(self, *, model: str = "", **common: Unpack[BackboneOptions]) -> None:
+        self._asked, self._hub = model, hub_model(model)
+        # An instance publishes what its model has.
+        self.model, self._pixels = self._hub.name, self._hub.pixels
         vars(self)["checkpoints"] = (self._hub.checkpoint,)
-        super().__init__(model=self._hub.name, **common)
         vars(self)["streams"] = {"clip": self._hub.width, "imagenet": 1000}
+        super().__init__(**common)
 
     @classmethod
     def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:

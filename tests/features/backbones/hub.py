@@ -13,7 +13,7 @@ from highlightr.features.backbones import clip_classes, hub_clip
 from highlightr.features.backbones.hub_clip import HubModel
 from highlightr.features.labels import label_names
 
-SMALL = HubModel("ViT-S-32", "someone/small", 384, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), squeezed=True)
+SMALL = HubModel("ViT-S-32", "someone/small", 384, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), squeezed=True)
 
 
 def use_small_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_models_are_looked_up_in_open_clips_tables() -> None:
     siglip = hub_model("ViT-B-16-SigLIP2")
-    assert (siglip.repository, siglip.width, siglip.squeezed) == ("timm/ViT-B-16-SigLIP2", 768, True)
+    assert (siglip.repository, siglip.width, siglip.pixels, siglip.squeezed) == (
+        "timm/ViT-B-16-SigLIP2",
+        768,
+        224,
+        True,
+    )
     large = hub_model("ViT-L-14/laion2b_s32b_b82k")
     assert (large.repository, large.width, large.squeezed) == ("laion/CLIP-ViT-L-14-laion2B-s32B-b82K", 768, False)
     assert large.checkpoint == "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K"

@@ -211,23 +211,15 @@ def test_half_precision_and_openais_three_numbers_load(tmp_path: Path, networks:
     assert len(encoder.sha256) == 64
 
 
-def test_another_model_publishes_its_own_width() -> None:
-    extractor = create_extractor("clip", clip_seconds=1.0, random_seed=0, model="RN50")
-    assert extractor.streams == {"clip": 1024}
-    assert row(extractor, picture(224, 300))["clip"].shape == (1024,)
-    with pytest.raises(ConfigError, match="open_clip has no model 'ViT-B-33'"):
-        create_extractor("clip", random_seed=0, model="ViT-B-33")
-
-
 def test_an_empty_query_is_refused() -> None:
     with pytest.raises(ConfigError, match="the query is empty"):
         create_text_encoder("clip", random_seed=0).encode("  ")
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path, networks: dict[str, Any]) -> None:
-    paths = weights(tmp_path, "clip", networks["clip"])
+    paths = weights(tmp_path, "clip", networks["clip"].transformer)
     with pytest.raises(WeightsError, match="the weights clip-vit-b32-openai do not fit the network"):
-        create_extractor("clip", weights=paths, model="RN50")
+        create_extractor("clip", weights=paths)
 
 
 @pytest.mark.slow

@@ -250,7 +250,7 @@ def test_a_precision_that_an_engine_does_not_have_is_refused(home: Path) -> None
 
 def test_the_table_names_networks_that_there_are() -> None:
     named = {name for name, place in EXTRACTORS.items() if ".backbones." in place}
-    models = {f"clip-{extractor_class(name).default_model.lower()}" for name in ("clip", "clip-laion")}  # type: ignore[attr-defined]
+    models = {f"clip-{extractor_class(name).model.lower()}" for name in ("clip", "clip-laion")}  # type: ignore[attr-defined]
     parts = {"raft-frames", "raft-pairs"}
     assert set(FASTEST_ON_CPU) - {"means"} <= named | models | parts
 
