@@ -87,11 +87,7 @@ def full_ratings(record: Record) -> Array:
 
 
 def query_of(record: Record) -> str:
-    """The field ``query``.
-
-    Raises:
-        ConfigError: it is not a text.
-    """
+    """The field ``query``; a `ConfigError` where it is not a text."""
     query = record.get("query")
     if not isinstance(query, str) or not query.strip():
         raise ConfigError(f"{record.where}: 'query' must be a text, got {query!r}")
@@ -129,11 +125,7 @@ def tvsum_item(
     where: str,
     clip_seconds: float = UMT_CLIP_SECONDS,
 ) -> Item:
-    """One video of TVSum; its title is the query.
-
-    Raises:
-        ConfigError: ratings outside 1 … 5.
-    """
+    """One video of TVSum, its title the query; a `ConfigError` for ratings outside 1 … 5."""
     if ratings.min() < _LOWEST_RATING or ratings.max() > _HIGHEST_RATING:
         raise ConfigError(f"{where}: TVSum's ratings lie in 1 … 5, got {ratings.min():g} … {ratings.max():g}")
     grid = TimeGrid(len(ratings) * clip_seconds, clip_seconds)
@@ -149,11 +141,7 @@ def youtube_labels(match: npt.ArrayLike) -> Array:
 
 
 def youtube_item(vid: str, domain: str, match: npt.NDArray[np.float64], where: str) -> Item:
-    """One video of YouTube Highlights; its domain is the query.
-
-    Raises:
-        ConfigError: match labels other than 1, 0 and -1.
-    """
+    """One video of YouTube Highlights, its domain the query; a `ConfigError` for labels other than 1, 0 and -1."""
     if not np.isin(match, (-1, 0, 1)).all():
         raise ConfigError(f"{where}: match labels are 1, 0 or -1")
     grid = TimeGrid(len(match) * UMT_CLIP_SECONDS, UMT_CLIP_SECONDS)

@@ -44,11 +44,7 @@ class Record:
         return f"{self.path}, line {self.line}"
 
     def get(self, name: str) -> Any:
-        """The value of a field.
-
-        Raises:
-            ConfigError: the field is absent or null.
-        """
+        """The value of a field; a `ConfigError` where it is absent or null."""
         value = self.fields.get(name)
         if value is None:
             raise ConfigError(f"{self.where}: no {name!r}; it has {sorted(self.fields)}")
@@ -82,11 +78,7 @@ _SHAPES = {1: "a list of numbers", 2: "a list of lists of numbers, all of one le
 
 
 def numbers(value: object, what: str, ndim: int) -> npt.NDArray[np.float64]:
-    """Check a list or array of finite numbers, (n,) or (n, m), not empty.
-
-    Raises:
-        ConfigError: anything else; `what` starts the message.
-    """
+    """A list or array of finite numbers, (n,) or (n, m), not empty; else a `ConfigError`, which `what` starts."""
     try:
         array = np.array(value)
     except ValueError as error:  # ragged
@@ -99,11 +91,7 @@ def numbers(value: object, what: str, ndim: int) -> npt.NDArray[np.float64]:
 
 
 def read_json_value(path: Path, largest_bytes: int) -> Any:
-    """Plain types from a file that is one JSON value.
-
-    Raises:
-        ConfigError: as for `read_limited`, or not JSON.
-    """
+    """Plain types from a file of one JSON value; a `ConfigError` as for `read_limited`, or for what is not JSON."""
     try:
         return json.loads(read_limited(path, largest_bytes))
     except (ValueError, RecursionError) as error:

@@ -28,11 +28,7 @@ PROTOCOLS: dict[str, type[Protocol]] = {
 
 
 def find_protocol(name: str) -> Protocol:
-    """A protocol by name.
-
-    Raises:
-        ConfigError: an unknown name; the message lists the known ones.
-    """
+    """A protocol by name; a `ConfigError` lists the known ones."""
     if name not in PROTOCOLS:
         raise ConfigError(f"unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]()

@@ -149,11 +149,7 @@ class Extractor(ABC):
         """Have torch compile the networks that it runs, in place, at their first call."""
 
     def _check_clips(self, grid: TimeGrid) -> None:
-        """Refuse a grid of another clip length than it was opened for, and its frames are asked for.
-
-        Raises:
-            ConfigError: it is.
-        """
+        """Refuse a grid of another clip length than its frames are asked for, with a `ConfigError`."""
         if grid.clip_seconds != self._clip_seconds:
             raise ConfigError(
                 f"{self.name} was opened for clips of {self._clip_seconds} s, the grid has {grid.clip_seconds} s"
@@ -198,11 +194,7 @@ class TextEncoder(ABC):
 
 
 def check_query(text: object) -> None:
-    """Refuse a query that is no text, or says nothing.
-
-    Raises:
-        ConfigError: that.
-    """
+    """Refuse a query that is no text, or says nothing, with a `ConfigError`."""
     if not isinstance(text, str):
         raise ConfigError(f"a query is text, got {text!r}; for several: Highlighter.analyse_queries")
     if not text.strip():
@@ -212,11 +204,7 @@ def check_query(text: object) -> None:
 
 
 def given_file(owner: Extractor | TextEncoder, weights: Mapping[str, Path] | None, checkpoint: str) -> Path:
-    """The file of one checkpoint, out of those that an extractor or encoder was opened with.
-
-    Raises:
-        WeightsError: it was opened without it.
-    """
+    """The file of a checkpoint that an extractor or encoder was opened with; a `WeightsError` where it was not."""
     if weights is None or checkpoint not in weights:
         raise WeightsError(f"{owner.name} was opened without the weights {checkpoint}")
     return weights[checkpoint]

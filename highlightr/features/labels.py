@@ -69,11 +69,7 @@ def label_texts(stream: str) -> tuple[tuple[str, ...], ...]:
 
 
 def label_embeddings(encoder: TextEncoder, stream: str) -> FloatArray:
-    """(classes, encoder.width) float32 unit vectors of a class stream's names, in column order.
-
-    Raises:
-        ConfigError: a stream whose columns have no names.
-    """
+    """(classes, encoder.width) float32 unit vectors of a class stream's columns; errors as for `label_names`."""
     key = vectors_key(encoder, stream)
     shipped = _shipped(stream, key)
     if shipped is not None:

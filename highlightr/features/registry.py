@@ -52,11 +52,7 @@ TEXT_ENCODERS: dict[str, str] = {
 
 
 def extractor_class(name: str) -> type[Extractor]:
-    """The class of an extractor, for what it publishes: streams, weights, modality.
-
-    Raises:
-        ConfigError: an unknown name; the message lists the known ones.
-    """
+    """The class of an extractor, for its streams, weights and modality; a `ConfigError` lists the known names."""
     found: type[Extractor] = _load(EXTRACTORS, name, "extractor")
     return found
 
@@ -87,11 +83,7 @@ def create_extractor(
 
 
 def text_encoder_class(name: str) -> type[TextEncoder]:
-    """The class of a text encoder.
-
-    Raises:
-        ConfigError: an unknown name; the message lists the known ones.
-    """
+    """The class of a text encoder; a `ConfigError` lists the known names."""
     found: type[TextEncoder] = _load(TEXT_ENCODERS, name, "text encoder")
     return found
 

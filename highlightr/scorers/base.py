@@ -60,31 +60,19 @@ class ScorerContext:
     """How sharply the query's encoder itself compares texts with pictures; `None` for one that knows no pictures."""
 
     def trained_weights(self, scorer: str) -> Path:
-        """The weights file of a scorer that has to have one.
-
-        Raises:
-            ConfigError: there is none.
-        """
+        """The weights file of a scorer that has to have one; a `ConfigError` where there is none."""
         if self.weights is None:
             raise ConfigError(f"{scorer} runs on trained weights, and none were given")
         return self.weights
 
     def bank(self, scorer: str, stream: str) -> LabelBank:
-        """The label bank of a stream of class scores.
-
-        Raises:
-            ConfigError: there are none, because nothing embeds the names.
-        """
+        """The label bank of a stream of class scores; a `ConfigError` where nothing embeds the names."""
         if self.label_bank is None:
             raise ConfigError(f"{scorer} needs the label bank {stream!r}: name a text encoder in the preset")
         return self.label_bank(stream)
 
     def refuse_weights(self, scorer: str) -> None:
-        """Stop a scorer that has nothing trained from being given a weights file.
-
-        Raises:
-            ConfigError: there is one.
-        """
+        """Refuse a weights file for a scorer that has nothing trained, with a `ConfigError`."""
         if self.weights is not None:
             raise ConfigError(f"{scorer} runs without weights, got {self.weights}")
 
@@ -113,11 +101,7 @@ class Scorer(ABC):
 
     @classmethod
     def contract_of(cls, config: Mapping[str, Any]) -> Contract:
-        """The contract that a scorer of these settings would have, without opening it.
-
-        Raises:
-            ConfigError: as `from_config` for the settings.
-        """
+        """The contract that a scorer of these settings would have, without opening it; errors as for `from_config`."""
         return cls._contract(cls.config_class.from_mapping(config))
 
     @classmethod
@@ -149,11 +133,7 @@ class Scorer(ABC):
         """
 
     def needed(self, query: Query | None) -> Query:
-        """The query, of a scorer that cannot do without.
-
-        Raises:
-            ConfigError: there is none.
-        """
+        """The query, of a scorer that cannot do without; a `ConfigError` where there is none."""
         if query is None:
             raise ConfigError(f"{self.name} scores clips by how they answer a query, and none was given: use --query")
         return query

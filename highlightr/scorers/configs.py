@@ -18,11 +18,7 @@ class FromMapping:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Return the configuration that a preset's mapping describes.
-
-        Raises:
-            ConfigError: an unknown key, or a value that the configuration refuses.
-        """
+        """The configuration that a preset's mapping describes; a `ConfigError` for what it does not know or refuses."""
         return from_plain(cls, values, cls.__name__)
 
     def to_mapping(self) -> dict[str, Any]:

@@ -48,11 +48,7 @@ class DebugScorer(Scorer):
         return cls(context.random_seed or 0)
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
-        """Score every clip; see `Scorer.score`.
-
-        Raises:
-            ConfigError: features without any stream.
-        """
+        """Score every clip; see `Scorer.score`."""
         if not features.streams:
             raise NothingToScoreError("the debug scorer needs at least one stream, and this video gave none")
         text = "" if query is None else query.text

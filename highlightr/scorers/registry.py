@@ -27,11 +27,7 @@ SCORERS: dict[str, str] = {
 
 
 def scorer_class(name: str) -> type[Scorer]:
-    """The class of a scorer.
-
-    Raises:
-        ConfigError: an unknown name; the message lists the known ones.
-    """
+    """The class of a scorer; a `ConfigError` lists the known names."""
     if name not in SCORERS:
         raise ConfigError(f"no scorer named {name!r}; there are {', '.join(SCORERS)}")
     module, _, attribute = SCORERS[name].partition(":")
@@ -40,11 +36,7 @@ def scorer_class(name: str) -> type[Scorer]:
 
 
 def runnable_class(name: str) -> type[Scorer]:
-    """The class of a scorer whose packages are here.
-
-    Raises:
-        ConfigError: an unknown name, or a package that is not installed.
-    """
+    """The class of a scorer whose packages are here; a `ConfigError` for an unknown name or a missing package."""
     found = scorer_class(name)
     need(f"scorer {name}", *found.packages)
     return found

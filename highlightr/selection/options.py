@@ -118,11 +118,7 @@ class SelectionOptions:
         return replace(self, exclude=(*self.exclude, (0.0, seconds)))
 
     def check_length(self, video_seconds: float) -> None:
-        """Make sure that `range` and `exclude` leave something of a video of this length.
-
-        Raises:
-            ConfigError: they do not.
-        """
+        """Refuse a `range` and `exclude` that leave nothing of a video of this length, with a `ConfigError`."""
         # What is left begins where the video does, where a range does, or where an excluded span ends.
         begins = [0.0, *(start for start, _ in self.range), *(stop for _, stop in self.exclude)]
         wanted = self.range or ((0.0, video_seconds),)

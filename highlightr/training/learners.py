@@ -162,11 +162,7 @@ LEARNERS: dict[str, Callable[[Mapping[str, Any], int], Learner]] = {
 
 
 def create_learner(name: str, config: Mapping[str, Any], seed: int) -> Learner:
-    """A learner with weights drawn from a seed.
-
-    Raises:
-        ConfigError: an unknown name or setting.
-    """
+    """A learner with weights drawn from a seed; a `ConfigError` for an unknown name or setting."""
     if name not in LEARNERS:
         raise ConfigError(f"nothing to train is named {name!r}; there are {', '.join(LEARNERS)}")
     return LEARNERS[name](config, seed)

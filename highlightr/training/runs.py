@@ -109,11 +109,7 @@ def train(
 
 
 def fresh_folder(out: Path, name: str) -> Path:
-    """A new folder ``NAME-YYYYMMDD-HHMMSS`` in `out`; a number follows where that one exists.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
+    """A new folder ``NAME-YYYYMMDD-HHMMSS`` in `out`, numbered where that exists; an `OutputError` if it cannot be."""
     stem = f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     for count in range(1000):
         folder = Path(out) / (stem if not count else f"{stem}-{count}")

@@ -42,11 +42,7 @@ def hub_entry(name: str) -> WeightsEntry:
 
 
 def hub_file(name: str) -> Path:
-    """The file, fetched if it is not here.
-
-    Raises:
-        WeightsError: it is not here and cannot be fetched.
-    """
+    """The file, fetched if it is not here; a `WeightsError` where it cannot be."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

@@ -113,11 +113,7 @@ def parse_manifest(text: str, origin: str) -> Mapping[str, WeightsEntry]:
 
 @lru_cache(maxsize=1)
 def load_manifest() -> Mapping[str, WeightsEntry]:
-    """The manifest that comes with highlightr.
-
-    Raises:
-        WeightsError: it is missing or damaged.
-    """
+    """The manifest that comes with highlightr; a `WeightsError` where it is missing or damaged."""
     path = model_files() / MANIFEST_FILE
     try:
         text = path.read_text(encoding="utf-8")
@@ -127,11 +123,7 @@ def load_manifest() -> Mapping[str, WeightsEntry]:
 
 
 def entry(name: str) -> WeightsEntry:
-    """The entry of that name.
-
-    Raises:
-        ConfigError: no such weights.
-    """
+    """The entry of that name; a `ConfigError` lists the known ones."""
     manifest = load_manifest()
     found = manifest.get(_key(name))
     if found is None:

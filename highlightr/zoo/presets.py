@@ -107,11 +107,7 @@ class Preset:
 
 
 def with_model(preset: Preset, model: str) -> Preset:
-    """The same preset on another model of pictures and words.
-
-    Raises:
-        ConfigError: a preset that runs none.
-    """
+    """The same preset on another model of pictures and words; a `ConfigError` for a preset that runs none."""
     if not CLIP_EXTRACTORS & set(preset.extractors):
         raise ConfigError(f"preset {preset.name} runs no model of pictures and words: --model goes with --preset clip")
     extractors = tuple(HUB_MODEL if name in CLIP_EXTRACTORS else name for name in preset.extractors)

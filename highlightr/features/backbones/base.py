@@ -46,11 +46,7 @@ class Backbone(Extractor):
 
 
 def require(module: str, owner: str, distribution: str) -> Any:
-    """Import a package of the extra ``backbones``.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
+    """Import a package of the extra ``backbones``; a `ConfigError` where it is not installed."""
     try:
         with warnings.catch_warnings():
             # What these packages call is about to be deprecated; the reader of our output can do nothing about it.

@@ -147,9 +147,5 @@ def _tensors(state: State) -> State:
 
 
 def open_clip() -> Any:
-    """The package.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
+    """The package; a `ConfigError` where it is not installed."""
     return require("open_clip", "clip", "open_clip_torch")

@@ -97,11 +97,7 @@ class OpticalFlow:
 
 
 def open_raft(source: NetworkSource, checkpoint: str) -> Any:
-    """torchvision's RAFT-large, filled.
-
-    Raises:
-        WeightsError: as for `NetworkSource.open`.
-    """
+    """torchvision's RAFT-large, filled; errors as for `NetworkSource.open`."""
     from torchvision.models.optical_flow import raft_large
 
     network: Any = source.open(checkpoint, lambda: raft_large(weights=None, progress=False))

@@ -67,11 +67,7 @@ def open_session(graph: Graph, threads: int | None = None, *, unpacked: bool = T
 
 
 def open_graph(path: Path, threads: int | None = None, *, unpacked: bool = True) -> Model:
-    """A graph that comes with highlightr, in onnxruntime on the CPU; arguments as for `open_session`.
-
-    Raises:
-        WeightsError: onnxruntime cannot read it.
-    """
+    """A graph of highlightr's own on the CPU, opened as by `open_session`; a `WeightsError` if it cannot be read."""
     try:
         session = open_session(path, threads, unpacked=unpacked)
     except Exception as error:  # onnxruntime raises classes of its own

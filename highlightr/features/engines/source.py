@@ -134,11 +134,7 @@ class NetworkSource:
         return network
 
     def number(self, checkpoint: str, tensor: str, random: float) -> float:
-        """One number of a file, which is read without torch; `random` with a seed.
-
-        Raises:
-            WeightsError: it is not there.
-        """
+        """One number of a file, read without torch; `random` with a seed; a `WeightsError` where it is not there."""
         return random if self._weights is None else float(read_tensor(self.path(checkpoint), tensor))
 
     def backend(self, name: str) -> Backend:
@@ -219,11 +215,7 @@ class NetworkSource:
         return kind(device=self.device, weights=self._weights, random_seed=self.seed)
 
     def path(self, checkpoint: str) -> Path:
-        """Where the file of a checkpoint is.
-
-        Raises:
-            WeightsError: it was not given.
-        """
+        """Where the file of a checkpoint is; a `WeightsError` where it was not given."""
         if self._weights is None or checkpoint not in self._weights:
             raise WeightsError(f"{self._owner} was opened without the weights {checkpoint}")
         return self._weights[checkpoint]
