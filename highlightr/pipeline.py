@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.checks import given_path
+from highlightr.core.checks import given_list, given_options, given_path
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
@@ -153,11 +153,12 @@ class Highlighter:
         scores = models.score(analysis.features, query, models.encode(query), analysis.shots, said)
         return replace(analysis, query=query, scorer=self.preset.scorer_name(query), scores=scores)
 
-    def choose(self, analysis: Analysis, options: SelectionOptions) -> tuple[Segment, ...]:
+    def choose(self, analysis: Analysis, options: SelectionOptions | None = None) -> tuple[Segment, ...]:
         """What a summary with these options would keep; errors as for `select_segments`."""
         from highlightr.selection.reasons import with_quotes
         from highlightr.selection.segments import select_segments
 
+        options = given_options(options, SelectionOptions)
         query, source = analysis.query, analysis.source
         answering = query is not None and self._models.takes_query(query)
         selection = options.from_time(source.picture_start_seconds)
@@ -170,16 +171,25 @@ class Highlighter:
     def deliver(
         self, analysis: Analysis, segments: Sequence[Segment], *, notes: Sequence[str] = (), **options: Any
     ) -> Summary:
-        """Write a summary of segments chosen by the caller, in their order; options and errors as for `summarize`."""
+        """Write a summary of segments chosen by the caller, in their order, clamped to the video.
+
+        Options and errors as for `summarize`.
+        """
         from highlightr.export.outputs import plan_outputs, with_captions
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.reasons import with_quotes
 
+        chosen = given_list("segments", segments, Segment)
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         outputs = plan_outputs(analysis.source, wanted)
         outputs = with_captions(outputs, analysis.source, wanted, analysis.transcript is not None)
-        summary = self._summary(analysis, with_quotes(segments, analysis.transcript), notes)
+        end = analysis.source.duration_seconds
+        chosen = tuple(
+            replace(each, start_seconds=max(0.0, each.start_seconds), stop_seconds=min(each.stop_seconds, end))
+            for each in chosen
+        )
+        summary = self._summary(analysis, with_quotes(chosen, analysis.transcript), notes)
         return deliver(summary, outputs, wanted, self._provenance(analysis), Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:

@@ -14,10 +14,14 @@ import pytest
 from highlightr import Highlighter, load_preset
 from highlightr.batch import BatchOptions, Job, plan_jobs, run_batch
 from highlightr.core.errors import ConfigError
+from highlightr.core.types import Segment
 from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files
+from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import cut_again
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
+from tests.batch.conftest import DEBUG_PRESET
+from tests.mediamaker import make_video
 
 CLASSES = (BatchOptions, ExtractOptions, SelectionOptions, SummarizeOptions)
 
@@ -94,6 +98,20 @@ def test_methods() -> None:
         made.analyse_queries("v.mp4", odd)
     with pytest.raises(ConfigError, match="transcript must be a path, got odd"):
         made.analyse("v.mp4", transcript=odd)
+
+
+def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    highlighter = Highlighter.from_preset(tmp_path / "debug.yaml", cache=False)
+    analysis = highlighter.analyse(make_video(tmp_path / "v.mp4", seconds=3.0, size=(160, 120)))
+    odd: Any = Odd()
+    with pytest.raises(ConfigError, match=r"segments must be a list of Segment, got \[odd\]"):
+        highlighter.deliver(analysis, [odd])
+    with pytest.raises(ConfigError, match="options must be SelectionOptions, got odd"):
+        highlighter.choose(analysis, odd)
+    highlighter.deliver(analysis, [Segment(-1.0, 1.0, 0.5), Segment(2.0, 1000.0, 0.5)], output=tmp_path / "s.mp4")
+    spans = [(each.start_seconds, each.stop_seconds) for each in read_receipt(tmp_path / "s.json").segments]
+    assert spans == [(0.0, 1.0), (2.0, pytest.approx(3.0, abs=0.05))]
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
