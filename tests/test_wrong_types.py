@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,9 @@ def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_re
 def test_numbers_of_numpy_are_numbers() -> None:
     wanted = SummarizeOptions.from_keywords(duration_seconds=np.float32(5), max_clips=np.int64(2))
     assert wanted == SummarizeOptions.from_keywords(duration_seconds=5.0, max_clips=2)
+    travelling = BatchOptions(summarize={"duration": np.float32(5), "range": "1-2", "copy": True})
+    assert json.loads(json.dumps(asdict(travelling)))["summarize"] == {
+        "duration_seconds": 5.0,
+        "range": [[1.0, 2.0]],
+        "cut": "copy",
+    }

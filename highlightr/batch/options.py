@@ -80,6 +80,7 @@ class BatchOptions:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")
         SummarizeOptions.from_keywords(**self.summarize)
+        object.__setattr__(self, "summarize", merged_options({}, self.summarize))  # Plain, for the way to a worker.
 
     def for_job(self, job: Job) -> dict[str, Any]:
         """Keywords of `Highlighter.summarize` for one video.
