@@ -46,9 +46,12 @@ class _LiveTable:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._shown = 0.0
+        self._lines = _LineLog(live.console)
 
     def __call__(self, progress: BatchProgress) -> None:
         now = time.monotonic()
+        if progress.watching:  # It has no end at which a table would tell.
+            self._lines(progress)
         if now >= self._shown + REFRESH_SECONDS:
             self._shown = now
             self._live.update(progress_table(progress), refresh=True)
@@ -63,7 +66,8 @@ class _LineLog:
         if progress.finished > self._finished:
             self._finished = progress.finished
             assert progress.last is not None
-            words = f"{progress.last.state}: {_name(progress.last.job)} ({status_line(progress)})"
+            last, why = progress.last, f": {_remarks(progress.last)}" if progress.last.error else ""
+            words = f"{last.state.replace('_', ' ')}: {_name(last.job)}{why} ({status_line(progress)})"
             self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 

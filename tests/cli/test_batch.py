@@ -142,6 +142,19 @@ def test_the_live_table_shows_counts_and_what_runs() -> None:
         assert words in text.getvalue()
 
 
+def test_a_watch_tells_why_a_video_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal, too: it has no end at which the table would."""
+    progress, job = BatchProgress(1, watching=True), Job("/videos/a.mp4", None, "a", title="a.mp4")
+    text = io.StringIO()
+    with batch_progress_hook(Console(file=text, width=100, force_terminal=True), quiet=False) as watch:
+        assert watch is not None
+        progress.finish(JobResult(job, "failed", error="/videos/a.mp4: the file is empty"))
+        watch(progress)
+        watch(progress)
+    assert text.getvalue().count("failed: a.mp4: the file is empty (1 of 1, 1 failed, waiting for new files)") == 1
+    assert capsys.readouterr().out == ""
+
+
 def test_a_line_per_finished_video_where_there_is_no_terminal() -> None:
     text = io.StringIO()
     with batch_progress_hook(Console(file=text, width=100), quiet=False) as watch:
