@@ -14,6 +14,7 @@ from highlightr.cli.preset_lines import preset_lines
 from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.cli.terminal import progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
+from highlightr.core.files import check_no_input
 from highlightr.scorers import describe as describe_scorer
 from highlightr.zoo import installer, load_preset, store
 from highlightr.zoo.convert import convert as rewrite
@@ -98,6 +99,7 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the target.")] = False,
 ) -> None:
     """Rewrite a checkpoint as safetensors; one that needs code to be read is refused."""
+    check_no_input(target, (source,), "the checkpoint itself")
     if layout == "davihd":
         from highlightr.scorers.davihd.convert import convert_davihd
 

@@ -201,3 +201,14 @@ def test_debug_shows_where_an_error_comes_from(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "argv", ["highlightr", "summarize", str(tmp_path / "nowhere.mp4"), "--debug"])
     with handlers_restored(), pytest.raises(MediaError, match="nowhere"):
         main()
+
+
+def test_a_checkpoint_is_not_converted_into_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "mine.safetensors"
+    checkpoint.write_bytes(b"of the user")
+    (tmp_path / "link.safetensors").symlink_to(checkpoint)
+    outcome = run(capsys, monkeypatch, "models", "convert", checkpoint, tmp_path / "link.safetensors", "--overwrite")
+    _refused(outcome, tmp_path, "this is the checkpoint itself")
+    assert checkpoint.read_bytes() == b"of the user"
