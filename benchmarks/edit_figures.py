@@ -6,9 +6,10 @@ queries over those that are falsely said to be absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,11 +17,14 @@ from benchmarks.edit_videos import Asked, Span
 from highlightr.core.types import Features, Match, Segment, Shot, Transcript
 from highlightr.selection import SelectionOptions
 
+Fact = TypeVar("Fact")
+
 NEIGHBOUR_SECONDS = 0.5
 """A moment may hold so much of another part."""
 
 CHANCES = (0.0, 0.2, 0.34, 0.45, 0.6, 0.7, 0.8, 1.0)
-"""Edges of the spans of chances that are counted."""
+SCORES = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+"""Edges of the spans of chances, and of segments' scores, that are counted."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Figures:
     there: list[tuple[bool, float]] = field(default_factory=list)
     """Noted, and the match's probability, of true queries."""
     absent: list[tuple[bool, float]] = field(default_factory=list)
+    shown: list[tuple[bool, bool, float]] = field(default_factory=list)
+    """Of each segment, whether it is mostly what was asked for, whether its video shows that at all, and its score."""
     inside: list[bool] = field(default_factory=list)
     found: list[bool] = field(default_factory=list)
     led: list[bool] = field(default_factory=list)
@@ -125,6 +131,8 @@ def judge(videos: Sequence[Watched], answer: Answer) -> Figures:
         for asked in queries:
             segments, match = answer(video, asked)
             noted = match is not None and match.verdict == "none", match.probability if match else 1.0
+            if asked is not None:
+                _add_scores(figures, video, asked, segments)
             if asked is not None and not asked.parts:
                 figures.absent.append(noted)
                 continue
@@ -146,6 +154,13 @@ def _add_shape(figures: Figures, video: Watched, segments: Sequence[Segment]) ->
         if near:
             figures.led.append(near[0].start_seconds <= start - 0.3)
             figures.ended.append(near[-1].stop_seconds >= stop + 0.3)
+
+
+def _add_scores(figures: Figures, video: Watched, asked: Asked, segments: Sequence[Segment]) -> None:
+    wanted = [video.spans[part] for part in asked.parts]
+    for segment in segments:
+        is_right = covered([segment], wanted) > segment.seconds / 2
+        figures.shown.append((is_right, bool(wanted), segment.score))
 
 
 def _add_share(figures: Figures, video: Watched, asked: Asked, segments: Sequence[Segment]) -> None:
@@ -174,11 +189,27 @@ def curve(figures: Figures) -> list[dict[str, float]]:
 def calibration(figures: Figures) -> list[dict[str, float]]:
     """How many queries got a chance in each span, and how many of them are in their video."""
     asked = [(chance, True) for _, chance in figures.there] + [(chance, False) for _, chance in figures.absent]
-    counted = []
-    for low, high in pairwise(CHANCES):
-        true = [is_there for chance, is_there in asked if low <= chance < high or chance == high == 1]
-        counted.append({"from": low, "to": high, "queries": len(true), "there": sum(true)})
-    return counted
+    return [
+        {"from": low, "to": high, "queries": len(found), "there": sum(found)}
+        for low, high, found in _in_spans(CHANCES, asked)
+    ]
+
+
+def score_calibration(figures: Figures) -> list[dict[str, float]]:
+    """How many segments got a score in each span, and how many are right; likewise where the video shows an answer."""
+    shown = [(score, (is_right, is_there)) for is_right, is_there, score in figures.shown]
+    rows = []
+    for low, high, found in _in_spans(SCORES, shown):
+        answered = [is_right for is_right, is_there in found if is_there]
+        counts = {"segments": len(found), "right": sum(answered), "answered": len(answered)}
+        rows.append({"from": low, "to": high, **counts})
+    return rows
+
+
+def _in_spans(edges: Sequence[float], found: Sequence[tuple[float, Fact]]) -> Iterator[tuple[float, float, list[Fact]]]:
+    """Both edges of each span, and what is known of the values in it; the last one holds its upper edge."""
+    for low, high in pairwise(edges):
+        yield low, high, [fact for value, fact in found if low <= value < high or value == high == edges[-1]]
 
 
 def print_table(rows: Mapping[str, Mapping[str, float]]) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.command import run_command
-from benchmarks.edit_figures import Watched, calibration, curve, judge, print_table
+from benchmarks.edit_figures import Watched, calibration, curve, judge, print_table, score_calibration
 from benchmarks.edit_videos import (
     Asked,
     EditPlan,
@@ -408,7 +408,7 @@ def main() -> None:
     studio = Studio(options.data, options.features, options.seed)
     answers = Answers(cache(studio.scorer), studio.encode)
     rows: dict[str, dict[str, float]] = {}
-    curves, chances = {}, {}
+    curves, chances, scores = {}, {}, {}
     for name in options.sets:
         videos = list(SETS[name](studio, options.half, np.random.default_rng(options.seed)))
         if options.speech:
@@ -418,7 +418,7 @@ def main() -> None:
         for method, answer in methods.items():
             figures = judge(videos, answer)
             rows[f"{name}, {method}"] = figures.row()
-        curves[name], chances[name] = curve(figures), calibration(figures)
+        curves[name], chances[name], scores[name] = curve(figures), calibration(figures), score_calibration(figures)
         print(f"{name}: {len(videos)} videos, {len(figures.there)} true queries, {len(figures.absent)} absent")
     if options.beside:
         earlier = json.loads(options.beside.read_text(encoding="utf-8"))["rows"]
@@ -426,7 +426,7 @@ def main() -> None:
     print_table(rows)
     if options.json:
         asked = {"half": options.half, "seed": options.seed, "speech": options.speech}
-        facts = {**asked, "rows": rows, "curves": curves, "chances": chances}
+        facts = {**asked, "rows": rows, "curves": curves, "chances": chances, "scores": scores}
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

@@ -196,6 +196,16 @@ def chances_rows(figures: Mapping[str, Any]) -> Rows:
     return rows
 
 
+def scores_rows(figures: Mapping[str, Any]) -> Rows:
+    """A row per span of segments' scores, over all sets."""
+    rows = []
+    for spans in zip(*figures["scores"].values(), strict=True):
+        segments, right, answered = (sum(span[name] for span in spans) for name in ("segments", "right", "answered"))
+        shares = (f"{100 * right / of:.0f}" if of else "" for of in (answered, segments))
+        rows.append([f"{spans[0]['from']:.2f} to {spans[0]['to']:.2f}", str(segments), *shares])
+    return rows
+
+
 EDIT_QUALITY = ("--data", "DATA", "--features", "FEATURES", "--half", "report")
 PICTURE_SETS = ("--sets", "mixed", "events2", "captioned", "short")
 
@@ -262,6 +272,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         ((*EDIT_QUALITY, *PICTURE_SETS),),
         ("chance", "queries", "of them in the video, %"),
         chances_rows,
+    ),
+    "scores": Measurement(
+        "benchmarks.edit_quality",
+        ((*EDIT_QUALITY, *PICTURE_SETS),),
+        ("score", "segments", "right where the video shows an answer, %", "right of all, %"),
+        scores_rows,
     ),
     "said": Measurement(
         "benchmarks.edit_quality",

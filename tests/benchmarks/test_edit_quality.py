@@ -8,7 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.edit_figures import Figures, Watched, calibration, covered, curve, edges_inside, is_clean, judge
+from benchmarks.edit_figures import (
+    Figures,
+    Watched,
+    calibration,
+    covered,
+    curve,
+    edges_inside,
+    is_clean,
+    judge,
+    score_calibration,
+)
 from benchmarks.edit_quality import Studio, kept_name
 from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, loudest, place_events
 from benchmarks.stitching import Picture
@@ -42,6 +52,20 @@ def test_chances_are_counted_with_what_was_true() -> None:
     assert counted[0.6, 0.7] == (2, 1)
     assert counted[0.0, 0.2] == (2, 1)
     assert sum(queries for queries, _ in counted.values()) == 6
+
+
+def test_scores_of_segments_are_counted_with_what_they_hold() -> None:
+    segments = [Segment(11.0, 14.0, 1.0), Segment(18.0, 24.0, 0.85), Segment(15.0, 20.2, 0.1)]
+    asked = (Asked("a dog", (1,)), Asked("a whale", ()))
+    found = judge([video(*asked)], lambda *_: (segments, Match("weak", 0.5)))
+    counted = {
+        (span["from"], span["to"]): (span["segments"], span["right"], span["answered"])
+        for span in score_calibration(found)
+    }
+    assert counted[0.95, 1.0] == (2, 1, 1)
+    assert counted[0.8, 0.9] == (2, 0, 1)  # Two of its six seconds lie in the part.
+    assert counted[0.0, 0.2] == (2, 1, 1)
+    assert sum(total for total, _, _ in counted.values()) == 6
 
 
 def test_absent_and_true_queries_are_counted_apart() -> None:
