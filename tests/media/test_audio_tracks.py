@@ -131,6 +131,8 @@ def test_sound_that_breaks_off_in_the_program_ends_there(
         ("7.1(wide)", 8, "7.1", "7.1(wide) sound, written as 7.1"),
         ("quad", 4, "stereo", "quad sound (4 channels), mixed to stereo"),
         ("2 channels (FR+FL)", 2, "stereo", ""),
+        ("8 channels (FL+FR+FC+LFE+SL+SR+BL+BR)", 8, "7.1", ""),
+        ("5 channels (FC+FL+FR+SL+SR)", 5, "5.0", ""),
         ("2 channels", 2, "stereo", ""),
         ("4 channels", 4, "mono", "4 channels without positions, mixed to mono"),
         ("3 channels (BC+FC+FL)", 3, "stereo", "channels BC+FC+FL, mixed to stereo"),

@@ -281,6 +281,25 @@ def test_a_file_that_is_read_as_a_whole_and_was_cut_off(suffix: str, is_told: bo
     assert _cut(probe(whole), [(1.0, 2.0)], tmp_path / "other.mp4").notes == ()
 
 
+def test_sound_that_goes_on_before_another_recording_begins_is_told(tmp_path: Path) -> None:
+    long, short = tmp_path / "long.ts", _part(tmp_path / "short.ts", 6, 12, *X264, "-c:a", "aac")
+    sound = ["-t", "9", "-i", f"file:{_base()}", "-map", "0:v", "-map", "1:a"]
+    run_ffmpeg(["-t", "6", "-i", f"file:{_base()}", *sound, *X264, "-c:a", "aac", f"file:{long}"])
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(long.read_bytes() + short)
+    notes = _cut(probe(joined), [(1.0, 2.0), (8.0, 9.0)], tmp_path / "cut.mp4").notes
+    told = [note for note in notes if note.startswith("The sound goes on for")]
+    assert len(told) == 1 and re.search(r"for [23]\.\d s after the picture .* another recording at 6\.\d s; that", told[0])
+
+
+def test_sound_is_not_said_to_begin_with_a_picture_that_begins_later(tmp_path: Path) -> None:
+    path = tmp_path / "late.mkv"
+    inputs = ["-itsoffset", "3", "-i", f"file:{_base()}", "-i", f"file:{_base()}", "-map", "0:v", "-map", "1:a"]
+    run_ffmpeg([*inputs, *X264, "-c:a", "aac", f"file:{path}"])
+    (note,) = _cut(probe(path), [(4.0, 5.0)], tmp_path / "cut.mp4").notes
+    assert note.startswith("The picture begins at 3.0 s")
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
 def test_a_file_that_begins_late_is_not_taken_for_one_that_was_cut_off(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"late{suffix}"

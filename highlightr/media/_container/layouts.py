@@ -24,6 +24,11 @@ _ORDERS = {
     frozenset({"FL", "FR"}): "stereo",
     frozenset({"FL", "FR", "FC", "LFE", "BL", "BR"}): "5.1",
     frozenset({"FL", "FR", "FC", "LFE", "SL", "SR"}): "5.1(side)",
+    frozenset({"FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"}): "7.1",
+    frozenset({"FL", "FR", "FC"}): "3.0",
+    frozenset({"FL", "FR", "FC", "BC"}): "4.0",
+    frozenset({"FL", "FR", "FC", "BL", "BR"}): "5.0",
+    frozenset({"FL", "FR", "FC", "SL", "SR"}): "5.0(side)",
 }
 _NAMES = re.compile(r"\d+ channels? \((.+)\)")
 _LEFT, _RIGHT = re.compile(r"[A-Z]*L[CF]?"), re.compile(r"[A-Z]*R[CF]?")

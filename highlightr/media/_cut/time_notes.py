@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.types import Source
-from highlightr.media._container.opening import packets, start_seconds
+from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
@@ -33,7 +33,8 @@ _MOST_JUMPS = 3
 def time_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
     """What is unusual; nothing for most files."""
     index = None if has_own_index(source.container) else read_frame_index(source.path)
-    return (*(() if index is None else _jumps(index)), *_edges(container, source, index))
+    jumps = () if index is None else (*_jumps(index), *(_left_sound(index) if source.audio_tracks else ()))
+    return (*jumps, *_edges(container, source, index))
 
 
 def _jumps(index: FrameIndex) -> Iterator[str]:
@@ -54,6 +55,19 @@ def _jump(before: Recording, after: Recording) -> str:
         f"Timestamps restart at {float(after.start):.1f} s: what follows, a second recording, is summarised as the "
         f"continuation of the first."
     )
+
+
+def _left_sound(index: FrameIndex) -> Iterator[str]:
+    """Of recordings that another one follows; `_edges` tells of the last one."""
+    ends = {one.stop_byte: one.stop for one in index.recordings}
+    for time, position in index.sound_positions:
+        recording = index.recording_from(position)
+        ends[recording.stop_byte] = max(ends[recording.stop_byte], time)
+    for one in index.recordings[:-1][:_MOST_JUMPS]:
+        later = float(ends[one.stop_byte] - one.stop)
+        if later > _WORTH_SAYING_SECONDS:
+            place = f"the picture that is followed by another recording at {float(one.stop):.1f} s"
+            yield f"The sound goes on for {later:.1f} s after {place}; that part is left out."
 
 
 def _edges(container: InputContainer, source: Source, index: FrameIndex | None) -> Iterator[str]:
@@ -129,13 +143,13 @@ def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fr
     whole = _whole_seconds(container)
     for track in source.audio_tracks:
         stream: Any = container.streams[track.index]
-        begin = _first_time(container, stream) - zero
+        begin = _first_time(source, stream) - zero
         spans.append((begin, begin + stream.duration * Fraction(stream.time_base) if stream.duration else whole))
     return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
 
 
-def _first_time(container: InputContainer, stream: Any) -> Fraction:
-    """Of a stream's packets: headers may not tell."""
-    container.seek(container.start_time or 0)
-    stamps = (packet.pts for packet in packets(container, stream) if packet.pts is not None)
-    return next(stamps, 0) * Fraction(stream.time_base)
+def _first_time(source: Source, stream: Any) -> Fraction:
+    """Of a stream's packets, from the file's beginning: headers may not tell, and who seeks goes to a picture."""
+    with reading(source.path) as again:
+        stamps = (packet.pts for packet in packets(again, again.streams[stream.index]) if packet.pts is not None)
+        return Fraction(next(stamps, 0) * stream.time_base)
