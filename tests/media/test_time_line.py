@@ -289,7 +289,9 @@ def test_sound_that_goes_on_before_another_recording_begins_is_told(tmp_path: Pa
     joined.write_bytes(long.read_bytes() + short)
     notes = _cut(probe(joined), [(1.0, 2.0), (8.0, 9.0)], tmp_path / "cut.mp4").notes
     told = [note for note in notes if note.startswith("The sound goes on for")]
-    assert len(told) == 1 and re.search(r"for [23]\.\d s after the picture .* another recording at 6\.\d s; that", told[0])
+    assert len(told) == 1 and re.search(
+        r"for [23]\.\d s after the picture .* another recording at 6\.\d s; that", told[0]
+    )
 
 
 def test_sound_is_not_said_to_begin_with_a_picture_that_begins_later(tmp_path: Path) -> None:

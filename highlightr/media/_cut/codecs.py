@@ -55,7 +55,7 @@ def _h264(rate: Fraction) -> list[str]:
 
 def _hevc(colour: ColourPlan, rate: Fraction) -> list[str]:
     parameters = ":".join(["log-level=error", f"fps={rate.numerator}/{rate.denominator}", *colour.x265_parameters])
-    codec = ["-c:v:0", "libx265", "-forced-idr", "1", "-preset", PRESET, "-crf", HEVC_CRF]
+    codec = ["-c:v:0", "libx265", "-forced-idr", "1", "-a53cc", "1", "-preset", PRESET, "-crf", HEVC_CRF]
     return [*codec, "-pix_fmt:v:0", "yuv420p10le", "-x265-params", parameters]
 
 

@@ -15,6 +15,8 @@ from highlightr.media._decode.nal import NalReader
 
 _SPS, _PPS = 7, 8
 _PICTURES = frozenset({1, 5})
+_CAPTIONS = b"\x06\x04"
+"""What a unit begins with that holds closed captions: a message (SEI) of the kind that ITU-T T.35 registers."""
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}
 _MOST_SPS = 32
 _LEVEL_1B = 9
@@ -80,9 +82,9 @@ class H264Splice(Splice):
         return unit_of(sequence.bits[: sequence.fields[_REORDER].place] + ue(order) + ue(held))
 
     def encoded(self, packet: Any) -> bytes:
-        """A packet of the encoder: the picture alone, for its messages would be taken for ones about the source's."""
+        """A packet of the encoder: the picture and its captions; other messages would be taken for the source's."""
         units = NalReader.of(packet.stream.codec_context).units(packet)
-        return annex_b(unit for unit in units if self.nal.kind(unit) in _PICTURES)
+        return annex_b(unit for unit in units if self.nal.kind(unit) in _PICTURES or unit[:2] == _CAPTIONS)
 
 
 def _pyramid(reorder: int, references: int) -> str:

@@ -19,6 +19,8 @@ _SLICES = range(32)
 _RANDOM_ACCESS = range(16, 24)
 _LEADING = range(6, 10)
 """RADL and RASL pictures."""
+_CAPTIONS = 39, 4
+"""Kinds of unit and of its first message: a prefix SEI message that ITU-T T.35 registers, closed captions."""
 _MAIN = 1
 _BLOCKS = (8, 16, 32)
 _MOST_SETS = 16
@@ -57,7 +59,7 @@ class HevcSplice(Splice):
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones."""
         frames = f"bframes={3 if reorder else 0}:b-pyramid={int(reorder > 1)}:open-gop=0"
         parameters = f"log-level=error:info=0:wpp=0:{frames}:min-cu-size={_block(self.pictures.shape)}"
-        coded = ["-c:v:0", "libx265", "-preset", PRESET, "-crf", SPLICE_CRF, "-forced-idr", "1"]
+        coded = ["-c:v:0", "libx265", "-preset", PRESET, "-crf", SPLICE_CRF, "-forced-idr", "1", "-a53cc", "1"]
         pixels = ["-profile:v:0", "main", "-pix_fmt:v:0", self.pictures.pixels]
         return [*coded, *pixels, "-x265-params", parameters]
 
@@ -67,9 +69,11 @@ class HevcSplice(Splice):
         return annex_b([*(each.unit for each in self.sets), *own])
 
     def encoded(self, packet: Any) -> bytes:
-        """A packet of the encoder: the picture alone, of the encoder's new parameter sets."""
+        """A packet of the encoder: the picture, of the encoder's new parameter sets, and its captions."""
         units = NalReader.of(packet.stream.codec_context).units(packet)
-        return annex_b(self._of_its_set(unit) for unit in units if self.nal.kind(unit) in _SLICES)
+        kinds = ((unit, self.nal.kind(unit)) for unit in units)
+        kept = ((unit, kind) for unit, kind in kinds if kind in _SLICES or (kind, unit[2]) == _CAPTIONS)
+        return annex_b(self._of_its_set(unit) if kind in _SLICES else unit for unit, kind in kept)
 
     def _renumbered(self, own: ParameterSet) -> bytes:
         """A parameter set of the encoder."""
