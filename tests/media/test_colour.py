@@ -121,6 +121,18 @@ def test_other_formats_keep_their_levels(pixels: str, tmp_path: Path) -> None:
     assert result.notes == said.get(pixels, ())
 
 
+@pytest.mark.parametrize(("matrix", "pixels", "is_kept"), [("ycgco", "yuv420p", True), ("ycgco", "yuv444p", False)])
+def test_colours_that_cannot_be_converted(matrix: str, pixels: str, is_kept: bool, tmp_path: Path) -> None:
+    labelled = f"format={pixels},setparams=colorspace={matrix}"
+    source = bars(tmp_path / "in.mkv", pixels, SD, "-c:v", "libx264", filters=labelled)
+    segments = [Segment(0.5, 1.5, 1.0)]
+    if is_kept:
+        assert labels(cut_summary(probe(source), segments, tmp_path / "out.mkv").path)[2] == 8
+    else:
+        with pytest.raises(CutError, match=rf"its colours \({matrix}\) are of a kind that ffmpeg does not convert"):
+            cut_summary(probe(source), segments, tmp_path / "out.mkv")
+
+
 def test_the_siting_of_colour_is_kept(tmp_path: Path) -> None:
     arguments = ("-c:v", "libx264", "-chroma_sample_location", "topleft")
     source = bars(tmp_path / "in.mp4", "yuv420p", SD, *arguments)

@@ -283,8 +283,10 @@ def test_pixel_shape_is_kept(copy: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("size", "cut"), [((161, 121), (160, 120)), ((160, 121), (160, 120)), ((1, 1), (2, 2))])
 def test_odd_sizes_become_even(size: tuple[int, int], cut: tuple[int, int], tmp_path: Path) -> None:
     source = probe(made("odd.mkv", size=size, codec="ffv1", options=(), pix_fmt="yuv444p", seconds=1.0))
-    video = probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4").path).video
+    result = cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4")
+    video = probe(result.path).video
     assert (video.width, video.height) == cut
+    assert f"Its picture of {size[0]} x {size[1]} is written as {cut[0]} x {cut[1]}." in result.notes
 
 
 def test_ten_bits_become_eight(tmp_path: Path) -> None:

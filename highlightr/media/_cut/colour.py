@@ -19,6 +19,12 @@ _BASE_LAYER_PROFILES = frozenset({7, 8})
 REFERENCE_WHITE = 203
 """Candela per square metre of paper in a picture of high dynamic range."""
 
+_UNCONVERTED = frozenset({"ycgco", "bt2020c", "smpte2085", "chroma-derived-nc", "chroma-derived-c", "ictcp"})
+"""Matrices that ffmpeg's scaler does not know."""
+
+_PLAIN_PIXELS = ("yuv420p", "yuvj420p")
+"""Of what is written, too: nothing is converted."""
+
 _DYNAMIC_METADATA = (
     "MASTERING_DISPLAY_METADATA",
     "CONTENT_LIGHT_LEVEL",
@@ -68,6 +74,8 @@ def plan_colour(
             f"its Dolby Vision picture (profile {picture.dolby_vision}) has colours that only Dolby's decoders know; "
             f"use --copy, which leaves it as it is"
         )
+    if picture.matrix in _UNCONVERTED and not (picture.hdr is None and picture.pixels in _PLAIN_PIXELS):
+        raise CutError(f"its colours ({picture.matrix}) are of a kind that ffmpeg does not convert; use --copy")
     if picture.hdr is None:
         plan = ColourPlan(filters=_standard(picture, height), notes=_less(picture, 8))
     elif choice == "sdr" or (choice is None and not abilities.encodes_hdr):
@@ -89,7 +97,7 @@ def _standard(picture: PictureFormat, height: int) -> tuple[str, ...]:
         return converted, "format=yuv420p", _labels(picture, matrix, full_range=False)
     full_range = bool(picture.full_range) or picture.pixels.startswith("yuvj")
     labels = _labels(picture, picture.matrix or assumed_matrix(height), full_range=full_range)
-    if picture.pixels in ("yuv420p", "yuvj420p"):
+    if picture.pixels in _PLAIN_PIXELS:
         return (labels,)
     levels = "pc" if full_range else "tv"
     # Grey has no range of its own here: swscale takes it for a full one.

@@ -19,7 +19,7 @@ from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.shapes import Shape, find_shapes
+from highlightr.media._cut.shapes import Shape, even, find_shapes
 from highlightr.media._cut.sound import LARGEST_SAMPLE_RATE, SoundTrack, plan_sound
 from highlightr.media.choices import EncoderChoice, HdrChoice
 from highlightr.media.ffmpeg import has_encoder, has_filter
@@ -74,7 +74,7 @@ def plan_output(
         raise CutError(f"{source.path}: {error}") from error
     shapes = find_shapes(container, source, takes)
     subtitles, unread = _subtitles(source, contents)
-    notes = [*colour.notes, *_shape_notes(source, shapes.values())]
+    notes = [*colour.notes, *_size_notes(source.video), *_shape_notes(source, shapes.values())]
     notes += [*_sound_notes(source, mix=mix), *_left_out(contents, unread)]
     sound = plan_sound(source, mix=mix)
     return OutputPlan(contents, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
@@ -98,6 +98,14 @@ def plan_copied(source: Source, contents: Contents) -> OutputPlan:
     subtitles, unread = _subtitles(source, contents)
     notes = tuple(map(_sentence, _left_out(contents, unread)))
     return OutputPlan(contents, sound=tracks, subtitles=subtitles, notes=notes)
+
+
+def _size_notes(video: VideoStream) -> list[str]:
+    size = video.width, video.height
+    written = even(*size)
+    return (
+        [] if written == size else [f"its picture of {size[0]} x {size[1]} is written as {written[0]} x {written[1]}"]
+    )
 
 
 def _shape_notes(source: Source, shapes: Iterable[Sequence[Shape]]) -> list[str]:

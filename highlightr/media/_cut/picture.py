@@ -13,7 +13,7 @@ from highlightr.core.types import Source
 from highlightr.media._cut.fades import fade_filters
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.shapes import canvas
+from highlightr.media._cut.shapes import canvas, even
 from highlightr.media._cut.stills import STILLS, Stills
 from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, ticks
 
@@ -64,10 +64,9 @@ def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, s
 
 
 def _even(source: Source) -> str:
-    """yuv420p needs even sizes: a line is cropped, or a single one doubled."""
-    width, height = source.video.width, source.video.height
-    if width % 2 == 0 and height % 2 == 0:
+    size = source.video.width, source.video.height
+    if even(*size) == size:
         return ""
-    if min(width, height) < 2:
+    if min(size) < 2:
         return ",scale=ceil(iw/2)*2:ceil(ih/2)*2:flags=neighbor"
     return ",crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0:exact=1"

@@ -93,6 +93,12 @@ def canvas(video: VideoStream, shapes: Sequence[Shape], shift: Fraction) -> str:
     return f"{forward},{scaled},pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar={ratio}"
 
 
+def even(width: int, height: int) -> tuple[int, int]:
+    """The size that is written, whose colour is halved: a line or column is cropped, or a single one doubled."""
+    added = min(width, height) < 2
+    return width + width % 2 if added else width // 2 * 2, height + height % 2 if added else height // 2 * 2
+
+
 def _fitted(shape: Shape, width: int, height: int, aspect: Fraction, *, turned: bool) -> tuple[int, int]:
     """Size in stored pixels of the canvas, even because colour is halved."""
     own = Fraction(shape.width, shape.height) * shape.aspect
