@@ -247,11 +247,7 @@ def _model_of(preset: Preset, name: str) -> dict[str, Any]:
 
 
 def _sized(preset: Preset) -> Preset:
-    """With scorers as wide as the model that was asked for.
-
-    Raises:
-        ConfigError: a model that open_clip does not have, or open_clip is not installed.
-    """
+    """The preset with scorers as wide as the model that was asked for; errors as for `hub_model`."""
     if preset.model is None:
         return preset
     need(f"model {preset.model}", *extractor_class(HUB_MODEL).packages)

@@ -86,11 +86,7 @@ class NumpySource:
         return seconds
 
     def read(self) -> FloatArray:
-        """(rows, width) float32.
-
-        Raises:
-            ConfigError: as `shape`; damaged data; numbers that are not finite.
-        """
+        """(rows, width) float32; errors as for `shape`, and for damaged data or numbers that are not finite."""
         self.shape()
         return _finite(_load(self.path, MEMBERS), str(self.path))
 

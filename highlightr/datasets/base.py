@@ -186,22 +186,14 @@ class Dataset:
         return tuple(each for each in self.problems if each.missing)
 
     def split_by_video(self, share: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """The rest, and about `share` of the *videos* with all their queries; no video is in both.
-
-        Raises:
-            ConfigError: a share that leaves one side without a video.
-        """
+        """The rest, and about `share` of the *videos* with all their queries; a `ConfigError` if one side is empty."""
         rest, held = self._without(self._shuffled(seed)[: round(share * len(self._named))])
         if not len(rest) or not len(held):
             raise ConfigError(f"a share of {share:g} of {len(self._named)} videos leaves one side empty")
         return rest, held
 
     def folds(self, count: int, seed: int = 0) -> list[tuple[Dataset, Dataset]]:
-        """`count` pairs (rest, fold); every video is in exactly one fold.
-
-        Raises:
-            ConfigError: fewer than two folds, or more folds than videos.
-        """
+        """`count` pairs (rest, fold), every video in one fold; a `ConfigError` for under 2 or more than videos."""
         if not 2 <= count <= len(self._named):
             raise ConfigError(f"{len(self._named)} videos can be dealt to 2 … {len(self._named)} folds, not {count}")
         order = self._shuffled(seed)

@@ -44,11 +44,7 @@ def open_hdf5(path: Path) -> Any:
 
 
 def member(group: Any, name: str) -> Any | None:
-    """A group or dataset by name, `None` if there is none.
-
-    Raises:
-        ConfigError: it is a link to another file, or keeps its data in one.
-    """
+    """A group or dataset by name, `None` if there is none; a `ConfigError` where it lies in another file."""
     import h5py
 
     if "/" in name or name in ("", "."):
@@ -84,11 +80,7 @@ def dataset_shape(found: Any, what: str, ndim: int) -> tuple[int, ...]:
 
 
 def read_array(found: Any, what: str, ndim: int) -> npt.NDArray[np.float64]:
-    """A dataset of finite numbers.
-
-    Raises:
-        ConfigError: as `dataset_shape`; damaged data; numbers that are not finite.
-    """
+    """A dataset of finite numbers; errors as for `dataset_shape`, and for damaged data or other numbers."""
     dataset_shape(found, what, ndim)
     try:
         array = np.asarray(found[...], dtype=np.float64)

@@ -117,11 +117,7 @@ def _inside(folder: Path, name: str, where: str, videos: bool) -> Path:
 
 
 def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[_Row]:
-    """Checked rows; the others are put on record.
-
-    Raises:
-        ConfigError: a file that is no CSV, or has not the columns.
-    """
+    """Checked rows, the others put on record; a `ConfigError` for a file that is no CSV or lacks columns."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = table_reader(file, strict=True)

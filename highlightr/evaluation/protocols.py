@@ -35,11 +35,7 @@ def find_protocol(name: str) -> Protocol:
 
 
 def evaluate_cases(protocol: Protocol, cases: Sequence[Case], seeds: int = RANDOM_SEEDS) -> Report:
-    """Judge cases and add the rows that put the figures in proportion.
-
-    Raises:
-        ConfigError: no cases, or fewer than one seed.
-    """
+    """Judge cases and add the rows that put figures in proportion; a `ConfigError` without cases or seeds."""
     if not cases or seeds < 1:
         raise ConfigError(f"an evaluation needs cases and seeds, got {len(cases)} cases and {seeds} seeds")
     rows = (Row("predictions", protocol.measure(cases)), *baseline_rows(protocol, cases, seeds))

@@ -179,11 +179,7 @@ class TextEncoder(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> Query:
-        """Embed one query.
-
-        Raises:
-            ConfigError: an empty query.
-        """
+        """Embed one query; a `ConfigError` for an empty one."""
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
         """(len(texts), width) float32 unit vectors; encoders that can take many texts at once override this."""

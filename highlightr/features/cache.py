@@ -118,11 +118,7 @@ class FeatureCache:
 
 
 def limit_from_environment() -> int:
-    """Bytes that `LIMIT_VARIABLE` allows, or the default.
-
-    Raises:
-        ConfigError: a value that is not a size.
-    """
+    """Bytes that `LIMIT_VARIABLE` allows, or the default; a `ConfigError` for what is not a size."""
     text = os.environ.get(LIMIT_VARIABLE, "").strip().upper()
     if not text:
         return DEFAULT_LIMIT_BYTES

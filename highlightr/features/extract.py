@@ -58,6 +58,7 @@ def extract(
         WeightsError: as for `Extractor.load`.
     """
     _check_names(extractors)
+    progress = progress or (lambda *_: None)
     wanted = [each for each in extractors if source.audio is not None or each.modality != "audio"]
     seeing = [each for each in wanted if each.modality != "audio"]
     skip_calm = skip_calm and all(each.looks_suffice for each in seeing)
@@ -72,7 +73,7 @@ def extract(
         parts[each.name] = part = _part(decoded, each)
         cache.put(keys[each.name], part)
     if decoded is None:
-        _Report(progress, grid.duration_seconds).done()
+        progress(grid.duration_seconds, grid.duration_seconds)
     return joined(grid, [part for part in parts.values() if part is not None])
 
 
@@ -111,27 +112,30 @@ def _decoded(
     source: Source,
     grid: TimeGrid,
     extractors: Sequence[Extractor],
-    progress: Advance | None,
+    progress: Advance,
     glimpse: Show | None,
     skip_calm: bool,
 ) -> Features:
     """One decode pass."""
+    told, total = 0.0, grid.duration_seconds
     with ThreadPoolExecutor(max(1, len(extractors))) as beside:
         list(beside.map(lambda each: each.load(), extractors))
     requests, listeners = _share_requests(extractors, grid)
-    report = _Report(progress, grid.duration_seconds)
     with source.unchanged(), RequestWorkers(listeners) as workers:
         glimpses = Glimpses(grid, workers.so_far, glimpse)
 
         def seen(name: str, item: Item) -> None:
+            nonlocal told
             seconds = _seconds(requests[name], item)
-            report.reached(seconds)
+            if seconds >= told + _REPORT_SECONDS:
+                told = min(seconds, total)
+                progress(told, total)
             glimpses.reached(seconds)
 
         losses: dict[str, int] = {}
         parts = workers.run(decode(source, requests, skip_calm=skip_calm, lost=losses.__setitem__), seen)
     features = joined(grid, [*parts, Extracted(losses=losses)])
-    report.done()
+    progress(total, total)
     return features
 
 
@@ -141,22 +145,6 @@ def _part(features: Features, extractor: Extractor) -> Extracted:
     heard = extractor.modality == "audio"
     losses = {kind: count for kind, count in features.losses.items() if (kind == "audio") == heard}
     return Extracted(streams, signals, losses)
-
-
-class _Report:
-    def __init__(self, progress: Advance | None, total_seconds: float) -> None:
-        self._progress = progress
-        self._total = total_seconds
-        self._told = 0.0
-
-    def reached(self, seconds: float) -> None:
-        if self._progress is not None and seconds >= self._told + _REPORT_SECONDS:
-            self._told = min(seconds, self._total)
-            self._progress(self._told, self._total)
-
-    def done(self) -> None:
-        if self._progress is not None:
-            self._progress(self._total, self._total)
 
 
 def _share_requests(

@@ -36,11 +36,7 @@ SHIPPED = Path(__file__).with_name("label_vectors.safetensors")
 
 @cache
 def label_names(stream: str) -> tuple[str, ...]:
-    """Names of a class stream's columns; synonyms of one class are separated by commas.
-
-    Raises:
-        ConfigError: a stream whose columns have no names.
-    """
+    """Names of a class stream's columns, synonyms parted by commas; a `ConfigError` where they have none."""
     if stream == "imagenet":  # The 1000 classes of ILSVRC 2012 in their usual order, by their WordNet lemmas.
         return _column("imagenet.csv", "lemma")
     if stream == "yamnet":  # The 521 classes of AudioSet that YAMNet scores.

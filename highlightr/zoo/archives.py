@@ -76,11 +76,7 @@ def _checked(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
 
 
 def read_npy_archive(path: Path, members: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Arrays of the `.npy` members, named without the suffix.
-
-    Raises:
-        WeightsError: see `read_members`; also a member that is not a plain array.
-    """
+    """Arrays of the `.npy` members, named without the suffix; errors as for `read_members`, and for other contents."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, content in read_members(path, members).items():
         try:

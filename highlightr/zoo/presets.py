@@ -96,11 +96,7 @@ class Preset:
         return self.use.no_query if query is None else self.use.query
 
     def with_scorer(self, name: str) -> Preset:
-        """The same preset with one of its scorers active, with a query and without.
-
-        Raises:
-            ConfigError: a name that the preset does not list.
-        """
+        """The same preset with one of its scorers active for all; a `ConfigError` for one that it does not list."""
         if name not in tuple(self.scorers):  # A caller may give what cannot be a key.
             raise ConfigError(f"preset {self.name} has no scorer named {name!r}; it has {', '.join(self.scorers)}")
         return replace(self, use=ScorerUse(name, name))

@@ -101,11 +101,7 @@ class ClipLaion(Clip):
 
 
 def model_config(model: str) -> dict[str, Any]:
-    """open_clip's description of a model.
-
-    Raises:
-        ConfigError: an unknown model, or one whose input is not one square.
-    """
+    """open_clip's description of a model; a `ConfigError` if it is unknown or its input is not one square."""
     package = open_clip()
     config = package.get_model_config(model)
     if config is None:

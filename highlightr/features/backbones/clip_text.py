@@ -89,11 +89,7 @@ class ClipText(OpenClipText):
         super().__init__(self.name, self.checkpoints[0], self.default_model, **opened_with)
 
     def encode(self, text: str) -> Query:
-        """Embed one query.
-
-        Raises:
-            ConfigError: an empty query.
-        """
+        """Embed one query; a `ConfigError` for an empty one."""
         check_query(text)
         tokens, vectors = self._run(_tokenizer()([text]))
         return Query(text=text, tokens=tokens[0], vector=vectors[0])

@@ -69,11 +69,7 @@ class PictureBackbone(Backbone):
     """Pictures per forward, for ``cpu`` and ``cuda``."""
 
     def start(self, grid: TimeGrid) -> Extraction[Frame]:
-        """Open the state for one video.
-
-        Raises:
-            ConfigError: a grid of another clip length than the frames are asked for.
-        """
+        """Open the state for one video; a `ConfigError` for a grid of other clips than frames are asked for."""
         self._check_clips(grid)
         batches = ClipBatches(grid, self.streams, self._forward, self._source.batch(self.batch, _INPUT_MIB))
         return PictureExtraction(grid, self.request, self._prepare, batches)

@@ -91,11 +91,7 @@ def convert_davihd(source: Path, target: Path, *, overwrite: bool = False) -> DA
 
 
 def davihd_config_of(state: Mapping[str, Tensor]) -> DAViHDConfig:
-    """The configuration of a checkpoint in the authors' layout: TVSum's or Mr.HiSum's.
-
-    Raises:
-        WeightsError: a visual width that neither of the two published models has.
-    """
+    """The configuration of an authors' checkpoint: TVSum's or Mr.HiSum's; a `WeightsError` for other widths."""
     name = "visual_encoder.norm1.weight"
     width = state[name].numel() if name in state else None
     if width == 512:
