@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.datasets.base import Item
+from highlightr.datasets.json_lines import Record, read_judged
 
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float]
@@ -125,13 +126,20 @@ class Protocol(ABC):
     predictions_format: ClassVar[str]
     """What a line of the prediction file holds; shown in help and errors."""
 
-    @abstractmethod
-    def read(self, predictions: Path, annotations: Path) -> Sequence[Case]:
-        """Join two files into cases, in the order of the annotations.
+    key: ClassVar[str] = "vid"
+    """Field that joins predictions and annotations."""
+
+    def read(self, predictions: Path, annotations: Path) -> list[Case]:
+        """Join two files of JSON Lines into cases, in the order of the annotations.
 
         Raises:
             ConfigError: a file that is absent or malformed, named with its line; items present in only one of them.
         """
+        return [self.case(*pair) for pair in read_judged(predictions, annotations, self.key)]
+
+    @abstractmethod
+    def case(self, annotation: Record, prediction: Record) -> Case:
+        """One item, as the data set's release has it, and its prediction; errors as for `read`."""
 
     @abstractmethod
     def measure(self, cases: Sequence[Case]) -> Metrics:

@@ -8,7 +8,6 @@ percent, are means over queries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.items import Window, moment_labels, read_windows
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged
+from highlightr.datasets.json_lines import SCORES_FIELD, Record
 from highlightr.evaluation.base import Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
 
@@ -26,18 +25,6 @@ def moment_case(key: str, video: str, scores: npt.ArrayLike, grid: TimeGrid, win
     """A case of this protocol from arrays: (num_clips,) scores on the grid, and the windows of the query."""
     labels = moment_labels(grid, windows).astype(np.float64)
     return Case(key, video, np.asarray(scores, dtype=np.float64), labels[:, None])
-
-
-def _read_case(record: Record, prediction: Record) -> Case:
-    duration = record.number("duration", positive=True)
-    grid = TimeGrid(duration, prediction.number("clip_seconds", positive=True))
-    scores = prediction.vector(SCORES_FIELD)
-    if len(scores) != grid.num_clips:
-        raise ConfigError(
-            f"{prediction.where}: {len(scores)} scores, but {duration:g} s hold {grid.num_clips} clips of "
-            f"{grid.clip_seconds:g} s"
-        )
-    return moment_case(record.key("qid"), record.key("vid"), scores, grid, read_windows(record))
 
 
 class Moments(Protocol):
@@ -52,9 +39,19 @@ class Moments(Protocol):
     source: ClassVar[str] = "highlightr: a clip is positive if its center lies in the window"
     predictions_format: ClassVar[str] = '{"qid": 4, "clip_seconds": 1.0, "pred_saliency_scores": [one number per clip]}'
 
-    def read(self, predictions: Path, annotations: Path) -> list[Case]:
-        """See `Protocol.read`; annotations hold qid, vid, duration and window or relevant_windows."""
-        return [_read_case(*pair) for pair in read_judged(predictions, annotations, "qid")]
+    key: ClassVar[str] = "qid"
+
+    def case(self, annotation: Record, prediction: Record) -> Case:
+        """See `Protocol.case`; annotations hold qid, vid, duration and window or relevant_windows."""
+        duration = annotation.number("duration", positive=True)
+        grid = TimeGrid(duration, prediction.number("clip_seconds", positive=True))
+        scores = prediction.vector(SCORES_FIELD)
+        if len(scores) != grid.num_clips:
+            raise ConfigError(
+                f"{prediction.where}: {len(scores)} scores, but {duration:g} s hold {grid.num_clips} clips of "
+                f"{grid.clip_seconds:g} s"
+            )
+        return moment_case(annotation.key("qid"), annotation.key("vid"), scores, grid, read_windows(annotation))
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``hit@1`` and ``map``."""

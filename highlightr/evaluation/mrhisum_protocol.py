@@ -14,7 +14,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.hdf5 import HDF5_SUFFIXES, member, open_hdf5
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged, read_predictions
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_predictions
 from highlightr.datasets.mrhisum import Truth, read_truth, truth_from_group
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.mrhisum import (
@@ -25,15 +25,6 @@ from highlightr.evaluation.mrhisum import (
     summary_f1,
 )
 from highlightr.evaluation.ranking import kendall, spearman
-
-
-def _from_record(record: Record) -> Truth:
-    def get(name: str, ndim: int) -> Array | None:
-        if record.fields.get(name) is None:
-            return None
-        return record.vector(name) if ndim == 1 else record.matrix(name)
-
-    return read_truth(get, record.where)
 
 
 def _case(prediction: Record, truth: Truth) -> Case:
@@ -54,9 +45,18 @@ class MrHiSumTripleSumm(Protocol):
     def read(self, predictions: Path, annotations: Path) -> list[Case]:
         """See `Protocol.read`. An HDF5 file holds every split, so there only the predicted videos are judged."""
         if annotations.suffix.lower() in HDF5_SUFFIXES:
-            return _read_hdf5(read_predictions(predictions, "vid"), annotations)
-        pairs = read_judged(predictions, annotations, "vid")
-        return [_case(prediction, _from_record(record)) for record, prediction in pairs]
+            return _read_hdf5(read_predictions(predictions, self.key), annotations)
+        return super().read(predictions, annotations)
+
+    def case(self, annotation: Record, prediction: Record) -> Case:
+        """See `Protocol.case`; annotations are lines with the fields of the HDF5 release."""
+
+        def get(name: str, ndim: int) -> Array | None:
+            if annotation.fields.get(name) is None:
+                return None
+            return annotation.vector(name) if ndim == 1 else annotation.matrix(name)
+
+        return _case(prediction, read_truth(get, annotation.where))
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``map@50`` and ``map@15`` in percent, ``spearman`` and ``kendall`` of the frame scores as they are."""

@@ -7,13 +7,12 @@ the published evaluator.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from highlightr.datasets.items import full_ratings
-from highlightr.datasets.json_lines import SCORES_FIELD, read_judged
+from highlightr.datasets.json_lines import SCORES_FIELD, Record
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
 from highlightr.evaluation.ranking import hit_at_1, interpolated_average_precision
 
@@ -60,12 +59,12 @@ class QVHighlights(Protocol):
     source: ClassVar[str] = "Moment-DETR (Lei et al., NeurIPS 2021), standalone_eval"
     predictions_format: ClassVar[str] = '{"qid": 2579, "pred_saliency_scores": [one number per 2 s clip]}'
 
-    def read(self, predictions: Path, annotations: Path) -> list[Case]:
-        """See `Protocol.read`; annotations are the released ``highlight_*_release.jsonl``."""
-        return [
-            Case(record.key("qid"), record.key("vid"), prediction.vector(SCORES_FIELD), full_ratings(record))
-            for record, prediction in read_judged(predictions, annotations, "qid")
-        ]
+    key: ClassVar[str] = "qid"
+
+    def case(self, annotation: Record, prediction: Record) -> Case:
+        """See `Protocol.case`; annotations are the released ``highlight_*_release.jsonl``."""
+        key, video = annotation.key("qid"), annotation.key("vid")
+        return Case(key, video, prediction.vector(SCORES_FIELD), full_ratings(annotation))
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``very_good_map``, ``very_good_hit@1`` and so on, in percent, rounded to two decimals as published."""

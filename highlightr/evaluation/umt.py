@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets.items import youtube_labels
-from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged
+from highlightr.datasets.json_lines import SCORES_FIELD, Record
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, group_means
 from highlightr.evaluation.ranking import ranked, trapezoid_average_precision
 
@@ -73,18 +72,10 @@ class _ByDomain(Protocol):
 
     predictions_format: ClassVar[str] = '{"vid": "akI8YFjEmUw", "pred_saliency_scores": [one number per clip]}'
 
-    def read(self, predictions: Path, annotations: Path) -> list[Case]:
-        """See `Protocol.read`; annotations are JSON lines as released by Lighthouse."""
-        return [
-            Case(
-                record.key("vid"),
-                record.key("vid"),
-                prediction.vector(SCORES_FIELD),
-                self.ratings(record),
-                str(record.fields.get("domain", "")),
-            )
-            for record, prediction in read_judged(predictions, annotations, "vid")
-        ]
+    def case(self, annotation: Record, prediction: Record) -> Case:
+        """See `Protocol.case`; annotations are JSON lines as released by Lighthouse."""
+        vid, domain = annotation.key("vid"), str(annotation.fields.get("domain", ""))
+        return Case(vid, vid, prediction.vector(SCORES_FIELD), self.ratings(annotation), domain)
 
     @abstractmethod
     def ratings(self, record: Record) -> Array:
