@@ -178,14 +178,12 @@ def plain(folder: Path, *, videos: bool = True) -> PlainDataset:
         reason = problems[0].reason if problems else "it is empty"
         raise ConfigError(f"{tables[0]}: no row can be used ({len(problems)} problems; the first: {reason})")
     hold = _held if tables[0].name == SCORES else tuple
-    items = tuple(_plain_item(folder, path, query, hold(sorted(given))) for (path, query), given in spans.items())
+    items = []
+    for (path, query), given in spans.items():
+        name = path.relative_to(folder).as_posix()
+        items.append(PlainItem(name if query is None else f"{name}#{query}", path, query, hold(sorted(given))))
     unnamed = _unnamed(folder, {path for path, _ in spans}) if videos else []
-    return PlainDataset(items, (*problems, *unnamed))
-
-
-def _plain_item(folder: Path, path: Path, query: str | None, spans: tuple[Span, ...]) -> PlainItem:
-    name = path.relative_to(folder).as_posix()
-    return PlainItem(name if query is None else f"{name}#{query}", path, query, spans)
+    return PlainDataset(tuple(items), (*problems, *unnamed))
 
 
 def _unnamed(folder: Path, named: set[Path]) -> list[Problem]:

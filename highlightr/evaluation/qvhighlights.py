@@ -20,13 +20,6 @@ LEVELS = {"fair": 2, "good": 3, "very_good": 4}
 """Name of a level to the lowest rating that counts as positive."""
 
 
-def _fit(scores: Array, num_clips: int) -> Array:
-    """Scores cut, or filled with zeros, to the number of clips, as published."""
-    fitted = np.zeros(num_clips)
-    fitted[: len(scores)] = scores[:num_clips]
-    return fitted
-
-
 def highlight_map(scores: Array, ratings: Array, lowest_positive: float) -> float:
     """Mean over workers of the interpolated AP of finding the clips that the worker rated high enough.
 
@@ -40,7 +33,8 @@ def highlight_map(scores: Array, ratings: Array, lowest_positive: float) -> floa
 
     Source: Moment-DETR (Lei et al., NeurIPS 2021), standalone_eval ``compute_hl_ap``.
     """
-    fitted = _fit(scores, len(ratings))
+    fitted = np.zeros(len(ratings))
+    fitted[: len(scores)] = scores[: len(ratings)]
     return float(np.mean([interpolated_average_precision(worker >= lowest_positive, fitted) for worker in ratings.T]))
 
 

@@ -136,7 +136,8 @@ def _kind(
     learned = {fit.name: _held_out_scores(fit, items, folds, progress) for fit in fits}
     shipped = {name: [each.rows[name] for each in items] for name in items[0].rows}
     default = base.scorer_name("" if kind == "query" else None)
-    best = max(learned, key=lambda name: _mean_precision(items, learned[name]), default=None)
+    precisions = {name: np.mean(list(_precisions(items, scores).values())) for name, scores in learned.items()}
+    best = max(precisions, key=precisions.__getitem__, default=None)
     chosen = cross_selected_scores(items, learned, folds) if learned else []
     better = best is not None and _is_better(items, chosen, shipped[default])
     if best is not None:
@@ -201,10 +202,6 @@ def _precisions(items: Sequence[LabelledItem], scores: Sequence[FloatArray]) -> 
     for each, values in zip(items, scores, strict=True):
         found.setdefault(each.item.group, []).append(average_precision(each.positive, values))
     return {video: float(np.mean(values)) for video, values in found.items()}
-
-
-def _mean_precision(items: Sequence[LabelledItem], scores: Sequence[FloatArray]) -> float:
-    return float(np.mean(list(_precisions(items, scores).values())))
 
 
 def _is_better(items: Sequence[LabelledItem], own: Sequence[FloatArray], shipped: Sequence[FloatArray]) -> bool:

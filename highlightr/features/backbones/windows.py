@@ -60,11 +60,6 @@ class WindowProtocol:
         """The frames it needs."""
         return FrameRequest(self.frames_per_second, self.short_side)
 
-    @property
-    def each_once(self) -> bool:
-        """Whether a frame that is shown for longer counts once."""
-        return self.first_only or self.span_rate is not None
-
     def prepared(self, image: Pixels) -> Pixels:
         """What is kept of a frame (height, width, 3)."""
         if self.whole_frames:
@@ -143,7 +138,8 @@ class WindowExtraction(Extraction[Frame]):
         if clip != self._clip:
             self._close()
             self._clip = clip
-        if self._protocol.each_once and self._times and item.time_seconds == self._times[-1]:
+        each_once = self._protocol.first_only or self._protocol.span_rate is not None
+        if each_once and self._times and item.time_seconds == self._times[-1]:
             return  # The frame before, once more.
         if self._protocol.first_only and len(self._frames) == self._protocol.span:
             return

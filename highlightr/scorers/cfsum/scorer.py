@@ -95,7 +95,7 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         return rows
 
     def _result(self, features: Features, query: Query | None, rows: Mapping[str, FloatArray]) -> Scores:
-        values = self._unit(rows["scores"])
+        values = np.clip(rows["scores"], 0, 1) if self.config.output == "labels" else sigmoid(rows["scores"])
         parts = {name: part for name, part in rows.items() if name != "scores" and not name.startswith(_ATTENTION)}
         named = {
             term: (_KIND[term.split("-")[0]], _words(term), part) for term, part in parts.items() if term != "bias"
@@ -108,11 +108,6 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
         mute = audio and self.config.streams("video") and not set(audio) & set(features.streams)
         notes = (*self._notes(query), NO_SOUND) if mute else self._notes(query)
         return Scores(features.grid, values, parts, reasons, notes)
-
-    def _unit(self, scores: FloatArray) -> FloatArray:
-        if self.config.output == "labels":
-            return np.clip(scores, 0, 1)
-        return sigmoid(scores)
 
 
 def places(grid: TimeGrid) -> FloatArray:
