@@ -13,7 +13,7 @@ from highlightr.core.stop import stop_deferred
 from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import check_formats, timeline_paths
-from highlightr.export.written import holds, read_written
+from highlightr.export.written import holds, is_receipt, is_report, read_written
 from highlightr.media import check_suffix
 from highlightr.media.cut import check_encoder
 from highlightr.media.transcript import sidecars
@@ -44,7 +44,8 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     """Name the outputs and make sure that they, and the folders of clips and thumbnails, can be written.
 
     Raises:
-        OutputError: one of them exists and `overwrite` was not asked for, is the source itself, or cannot be written.
+        OutputError: one of them exists and `overwrite` was not asked for, is the source itself, or cannot be written;
+            or a file that no summary has is where the receipt or the report goes.
         CutError: a named encoder that is not here or does not work.
         ConfigError: a suffix that the cutter does not write, or timelines whose library is not installed.
     """
@@ -102,6 +103,10 @@ def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
     for path in outputs.files:
         check_output(path, source.path, overwrite=overwrite)
         check_no_input(path, outputs.inputs, "a transcript of the source")
+    for path, is_own in ((outputs.receipt, is_receipt), (outputs.report, is_report)):
+        # Only the video was named; after `.summary` there is nothing else.
+        if path.exists() and not outputs.video.stem.endswith(".summary") and not is_own(path):
+            raise OutputError(f"{path}: not of a summary; move it, or choose another output")
 
 
 def check_again(outputs: Outputs, *, overwrite: bool) -> None:

@@ -17,6 +17,12 @@ from highlightr.core.files import printable, read_limited
 from highlightr.core.hashing import file_sha256
 from highlightr.export.receipt_reader import LARGEST_BYTES
 
+REPORT_MARK = " \u00b7 highlightr</title>".encode()
+"""At the end of a report's title."""
+
+_TITLE_BYTES = 8192
+"""Within which a report has its title."""
+
 
 class WrittenFile(msgspec.Struct, frozen=True):
     """A file as a receipt lists it."""
@@ -33,6 +39,11 @@ class Written(msgspec.Struct):
     schema_version: Literal[2]
     outputs: dict[str, str] = {}
     files: list[WrittenFile] = []
+
+
+class _AnyReceipt(msgspec.Struct):
+    schema_version: int | str
+    outputs: dict[str, str]
 
 
 def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
@@ -52,6 +63,23 @@ def read_written(receipt: Path) -> Written | None:
         return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
     except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def is_receipt(path: Path) -> bool:
+    """Whether it is a receipt of any version."""
+    try:
+        return bool(msgspec.json.decode(read_limited(path, LARGEST_BYTES), type=_AnyReceipt))
+    except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def is_report(path: Path) -> bool:
+    """Whether it is a page that highlightr made, as its title says."""
+    try:
+        with path.open("rb") as file:
+            return REPORT_MARK in file.read(_TITLE_BYTES)
+    except OSError:
+        return False
 
 
 def holds(path: Path, digest: str) -> bool:

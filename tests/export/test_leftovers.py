@@ -139,10 +139,18 @@ def test_a_link_and_what_it_leads_to_stay(folder: Path) -> None:
     "junk",
     ["", "[]", "{}", "null", '{"files": 3}', "\0", '{"outputs": {"clips": null}}', '{"outputs": {"video": "caf\xe9"}}'],
 )
-def test_any_file_may_be_where_the_receipt_goes(junk: str, folder: Path) -> None:
-    (folder / "s.json").write_text(junk, encoding="latin-1")
-    summarized(folder, "0-1", clips=True)
-    assert json.loads((folder / "s.json").read_text())["schema_version"] == 2
+@pytest.mark.parametrize("name", ["s.json", "s.html"])
+def test_any_file_may_be_where_the_receipt_or_the_report_goes_and_stays(name: str, junk: str, folder: Path) -> None:
+    before = summarized(folder, "0-1", clips=True)
+    (folder / name).write_text(junk, encoding="latin-1")
+    with pytest.raises(OutputError, match=f"{name}: not of a summary; move it, or choose another output"):
+        summarized(folder, "3-4", clips=True)
+    assert (folder / name).read_text(encoding="latin-1") == junk
+    (folder / name).unlink()
+    after = summarized(folder, "3-4", clips=True)
+    assert after.segments != before.segments
+    (folder / "s.json").write_text('{"schema_version": "1.0", "outputs": {}, "timings_seconds": {}}')
+    assert summarized(folder, "3-4", clips=True).segments == after.segments
 
 
 def test_the_transcript_is_never_replaced(folder: Path) -> None:
