@@ -90,6 +90,8 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
 def _check_captions(outputs: Outputs) -> None:
     """Nobody asked for them by name, so the only ones that give way are highlightr's own."""
     former = read_written(outputs.receipt)
+    if former is None and _has_own_name(outputs):  # The receipt is lost, and nothing says that they were changed.
+        return
     listed = {} if former is None else {each.output: each.sha256 for each in former.files}
     for name, path in outputs.captions.items():
         if path.exists() and not holds(path, listed.get(name, "")):
@@ -104,8 +106,7 @@ def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
         check_output(path, source.path, overwrite=overwrite)
         check_no_input(path, outputs.inputs, "a transcript of the source")
     for path, is_own in ((outputs.receipt, is_receipt), (outputs.report, is_report)):
-        # Only the video was named; after `.summary` there is nothing else.
-        if path.exists() and not outputs.video.stem.endswith(".summary") and not is_own(path):
+        if path.exists() and not _has_own_name(outputs) and not is_own(path):  # Only the video was named.
             raise OutputError(f"{path}: not of a summary; move it, or choose another output")
 
 
@@ -119,6 +120,11 @@ def check_again(outputs: Outputs, *, overwrite: bool) -> None:
     if appeared:
         raise OutputError(f"{appeared[0]}: has appeared meanwhile; choose another output or --overwrite")
     _check_captions(outputs)
+
+
+def _has_own_name(outputs: Outputs) -> bool:
+    """Whether nobody but highlightr calls files so."""
+    return outputs.video.stem.endswith(".summary")
 
 
 @contextmanager

@@ -200,6 +200,15 @@ def test_captions_that_no_summary_wrote_so_stay(folder: Path) -> None:
     assert (folder / "s.vtt").read_text().endswith("corrected by hand")
 
 
+def test_a_lost_receipt_stops_nothing_where_the_names_are_our_own(folder: Path) -> None:
+    for name in ("v.summary", "best"):
+        summarized(folder, "0-1", transcript=True, output=folder / f"{name}.mp4")
+        (folder / f"{name}.json").unlink()
+    assert summarized(folder, "3-4", transcript=True, output=folder / "v.summary.mp4").outputs["srt"].exists()
+    with pytest.raises(OutputError, match=r"best\.srt: not as a summary wrote it"):
+        summarized(folder, "3-4", transcript=True, output=folder / "best.mp4")
+
+
 @pytest.mark.parametrize("name", ["t.mp4", "t.json", "t.html", "t.csv", "t.vtt"])
 def test_what_appears_meanwhile_stays(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = summary.write_report
