@@ -44,8 +44,6 @@ class Pulled:
 
     name: str
     path: Path
-    source: str
-    """URL or file it was made from; `installation` for embedded weights."""
     sha256: str
     """Of the source as published."""
     fetched: bool
@@ -119,10 +117,8 @@ def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
     found, receipt = inspect(item, lambda path: digests(path, progress=hook).sha256), read_install_record(item.name)
     if found.path is None or found.state != "ok":
         return None
-    made_of = (
-        (receipt.source, receipt.source_sha256) if receipt and not item.embedded else ("installation", item.sha256)
-    )
-    return Pulled(item.name, found.path, *made_of, fetched=False, newly_pinned=False)
+    sha256 = receipt.source_sha256 if receipt and not item.embedded else item.sha256
+    return Pulled(item.name, found.path, sha256, fetched=False, newly_pinned=False)
 
 
 def _check_space(item: WeightsEntry) -> None:
@@ -173,7 +169,7 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     write_install_record(InstallRecord(item.name, *stored))
     for left in weights_folder(item.name).glob(".*"):
         left.unlink(missing_ok=True)  # What broken-off pulls left; the lock is held, so it is not in use.
-    return Pulled(item.name, target, origin_of_source, found.sha256, fetched=True, newly_pinned=new)
+    return Pulled(item.name, target, found.sha256, fetched=True, newly_pinned=new)
 
 
 def _refuse(item: WeightsEntry, found: Digests, pinned: Pin | None) -> None:
