@@ -145,17 +145,19 @@ class Scorer(ABC):
             ConfigError: clips of another length, a stream or signal that is absent or has another width, or a query of
                 another width.
         """
-        contract, given = self.contract, {**features.streams, **features.signals}
+        contract = self.contract
+        widths = {name: rows.shape[1] for name, rows in features.streams.items()}
+        widths |= {name: signal.values.shape[1] for name, signal in features.signals.items()}
         seconds = contract.clip_seconds
         if seconds is not None and abs(features.grid.clip_seconds - seconds) > _CLIP_TOLERANCE_SECONDS:
             raise ConfigError(f"{self.name} scores clips of {seconds} s, got clips of {features.grid.clip_seconds} s")
         for name in contract.required:
-            if name not in given:
-                names = ", ".join(sorted(given)) or "nothing"
+            if name not in widths:
+                names = ", ".join(sorted(widths)) or "nothing"
                 raise NothingToScoreError(f"{self.name} cannot do without {name!r}, and this video gave {names}")
-        for name, width in contract.streams.items():
-            if name in features.streams and features.streams[name].shape[1] != width:
-                raise ConfigError(f"{self.name} takes {name!r} {width} wide, got {features.streams[name].shape[1]}")
+        for name, width in {**contract.streams, **contract.signals}.items():
+            if widths.get(name, width) != width:
+                raise ConfigError(f"{self.name} takes {name!r} {width} wide, got {widths[name]}")
         width = contract.text_width or 0
         if width and query is not None and query.tokens.shape[1] != width:
             raise ConfigError(f"{self.name} takes query tokens {width} wide, got {query.tokens.shape[1]}")

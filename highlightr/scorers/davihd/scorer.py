@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Signal, TimeGrid
 from highlightr.scorers.base import Contract
 from highlightr.scorers.davihd.config import DAViHDConfig
@@ -88,15 +87,9 @@ class DAViHDScorer(NeuralScorer[DAViHDConfig]):
         if "semantic" in self.config.pathways:
             found["semantic"] = self._concatenate(features, self.config.audio_streams)
         if "dynamics" in self.config.pathways:
-            found["mel"] = self._pool(features.signals["davihd_mel"], features.grid)
+            pool = pool_mel_authors if self.config.mel_pooling == "authors-62" else pool_mel
+            found["mel"] = pool(features.signals["davihd_mel"], features.grid)
         return found
-
-    def _pool(self, signal: Signal, grid: TimeGrid) -> FloatArray:
-        width = self.contract.signals["davihd_mel"]
-        if signal.values.shape[1] != width:
-            raise ConfigError(f"davihd takes 'davihd_mel' {width} wide, got {signal.values.shape[1]}")
-        pool = pool_mel_authors if self.config.mel_pooling == "authors-62" else pool_mel
-        return pool(signal, grid)
 
     def _forward(self, window: Mapping[str, Tensor], query: Query | None) -> Mapping[str, Tensor]:  # noqa: ARG002
         found = self.network(**window, explain=True)
