@@ -64,6 +64,7 @@ def _silences(result: CutResult) -> list[float]:
         ("a.mkv", ("-c:a", "libopus")),
         ("b.mkv", ("-c:a", "libvorbis")),
         ("a.ts", ("-c:a", "mp2")),
+        ("a.flv", ("-c:a", "aac", "-ar", "44100")),
     ],
 )
 def test_pieces_that_begin_with_a_keyframe(
@@ -73,8 +74,15 @@ def test_pieces_that_begin_with_a_keyframe(
     assert _silences(_cut(path, AT_KEYFRAMES, cut)) == []
 
 
-def test_pieces_of_webm(tmp_path: Path) -> None:
-    assert _silences(_cut(_tone(tmp_path / "a.webm", *VP8, "-c:a", "libvorbis"), AT_KEYFRAMES, "exact")) == []
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("a.webm", (*VP8, "-c:a", "libvorbis")),
+        ("a.nut", (*X264, "-bf", "0", "-c:a", "aac")),
+    ],
+)
+def test_pieces_of_other_containers(name: str, how: tuple[str, ...], tmp_path: Path) -> None:
+    assert _silences(_cut(_tone(tmp_path / name, *how), AT_KEYFRAMES, "exact")) == []
 
 
 @pytest.mark.parametrize("cut", ["exact", "smart"])

@@ -59,6 +59,16 @@ class FrameTimes(ABC):
         seek(self._container, aim)
         return timed(packets(self._container, self._stream), self._zero)
 
+    def _from_aim(self, aim: Fraction, sound: Fraction | None) -> Reach:
+        """What is sought, and for the sound, from time zero."""
+        return Reach(self._zero, self._zero + aim, sound_seconds=None if sound is None else self._zero + sound)
+
+    def _sound_aim(self, aim: Fraction, earliest: Fraction) -> Fraction | None:
+        """Where to seek for the sound, unless the picture at which reading begins is early enough."""
+        begin = next((shown for shown, _ in self._read(aim)), aim)
+        wanted = aim - _SOUND_LEAD_SECONDS
+        return None if begin <= wanted else max(earliest, wanted)
+
     def _comes_out_right(
         self, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
     ) -> bool:
@@ -125,13 +135,8 @@ class _SoughtTimes(FrameTimes):
         for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
             aim = shown - back
             if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
-                yield Reach(self._zero, self._zero + aim, sound_seconds=self._sound_aim(aim))
+                yield self._from_aim(aim, self._sound_aim(aim, Fraction(0)))
         yield Reach(self._zero)
-
-    def _sound_aim(self, aim: Fraction) -> Fraction | None:
-        """Where to seek for the sound, if that is not before the picture at which reading begins."""
-        begin = next((shown for shown, _ in self._read(aim)), aim)
-        return None if begin <= aim - _SOUND_LEAD_SECONDS else self._zero + max(Fraction(0), aim - _SOUND_LEAD_SECONDS)
 
 
 class _IndexedTimes(FrameTimes):
@@ -156,7 +161,9 @@ class _IndexedTimes(FrameTimes):
         for aim in (shown + AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
             # Before its second keyframe a file is read from its beginning: some seek to that one instead.
             if len(keys) > 1 and aim >= keys[1] and self._comes_out_right(self._read(aim), shown):
-                yield Reach(self._zero, self._zero + aim)
+                sound = self._sound_aim(aim, keys[1])
+                is_true = sound is not None and self._comes_out_right(self._read(sound), shown)
+                yield self._from_aim(aim, sound if is_true else None)
         yield Reach(self._zero)
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
