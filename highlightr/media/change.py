@@ -79,8 +79,8 @@ class FrameChange:
     def __init__(self) -> None:
         self._recent: deque[Look] = deque()
         self._candidates: deque[_Candidate] = deque()
-        self._after_unseen = False
-        """Whether pictures were left out before the next one, which look like the last one."""
+        self._after_unseen = self._after_shot = False
+        """Whether pictures were left out before the next one, which look like the last one; and it begins a shot."""
         self._blends = Blends()
         # Not lists: of ten hours those would take a hundred MiB.
         self._times, self._rows = array("d"), array("f")
@@ -94,12 +94,13 @@ class FrameChange:
             self._set(candidate.row, "lasting", _unlike(candidate.before, look, candidate))
         picture, colours, structure = difference(self._recent[-1], look) if self._recent else (0.0, 0.0, 0.0)
         if self._after_unseen:
+            self._blends.forget()
+        if self._after_unseen and not self._after_shot:
             # Of what moved meanwhile, only the amount is known: no boundary is to be found at an unseen time.
             colours = structure = 0.0
             self._recent.clear()
             self._candidates.clear()
-            self._blends.forget()
-        self._after_unseen = thumbnail.unseen_seconds > 0
+        self._after_unseen, self._after_shot = thumbnail.unseen_seconds > 0, thumbnail.ends_shot
         self._rows.extend((picture, colours, structure, 0.0, 0.0, thumbnail.unseen_seconds))
         if change_strength(picture, colours, structure) >= LEAST_STRENGTH:
             self._consider(_Candidate(look.row, look.time_seconds, self._recent[-1], picture, structure), look)

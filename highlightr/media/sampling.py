@@ -57,6 +57,8 @@ class Frame:
     """(height, width, 3) uint8 RGB, upright, square pixels."""
     unseen_seconds: float = 0.0
     """From its time on, how long it stands for pictures that were not decoded, because they look like it."""
+    ends_shot: bool = False
+    """Whether another shot follows those."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Thumbnail:
     """(request.height, request.width, 3) uint8 RGB; rotation and aspect ignored."""
     unseen_seconds: float = 0.0
     """From its time on, how long it stands for pictures that were not decoded, because they look like it."""
+    ends_shot: bool = False
+    """Whether another shot follows those."""
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,17 @@ def test_a_picture_that_stands_for_others_gives_way_to_the_next_one(extractor: E
         np.testing.assert_allclose(made[clip], wanted, atol=2e-3)
 
 
+def test_a_picture_before_a_cut_gives_way_to_nothing(extractor: EfficientNetLite0) -> None:
+    looks = [data.chelsea(), data.rocket()]
+    alone = [streams(extractor, [look])["imagenet"][0] for look in looks]
+    extraction = extractor.start(TimeGrid(4.0, 1.0))
+    for index, (time, look, unseen) in enumerate([(0.0, 0, 2.0), (0.0, 0, 2.0), (2.0, 1, 0.0), (2.0, 1, 0.0)]):
+        extraction.push(Frame(index, time, looks[look], unseen, ends_shot=look == 0))
+    made = extraction.finish().streams["imagenet"]
+    for row, look in zip(made, (0, 0, 1, 1), strict=True):
+        np.testing.assert_allclose(row, alone[look], atol=2e-3)
+
+
 def test_a_picture_that_stays_on_screen_is_looked_at_once(extractor: EfficientNetLite0) -> None:
     extraction = extractor.start(TimeGrid(5.0, 1.0))
     for index in range(5):

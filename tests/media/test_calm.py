@@ -130,6 +130,43 @@ def test_of_a_long_group_the_end_is_left_out(tmp_path: Path) -> None:
     assert len(auto["looks"]) == len(exact["looks"])
 
 
+CUTTING: Mapping[str, tuple[str, ...]] = {
+    "x264": ("-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-bf", "3"),
+    "x265": (
+        *("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1"),
+        *("-x265-params", "keyint=50:min-keyint=5:scenecut=40:open-gop=0:log-level=none"),
+    ),
+}
+"""Encoders that begin a group where they see a cut."""
+
+
+@pytest.mark.parametrize("encoder", CUTTING)
+@pytest.mark.parametrize("cut", [5.4, 5.8])
+def test_a_calm_shot_is_left_out_up_to_the_cut_that_its_encoder_saw(tmp_path: Path, encoder: str, cut: float) -> None:
+    video = _joined(tmp_path, (STILL, cut), (OTHER, 10.0 - cut), encoding=CUTTING[encoder])
+    shots, unseen = _shots(video, skip_calm=True)
+    assert shots == _shots(video, skip_calm=False)[0]
+    assert [round(shot.start_seconds, 3) for shot in shots] == [0.0, cut]
+    assert any(abs(stop - cut) < 1e-3 for _, stop in unseen)
+
+
+def test_a_picture_before_a_cut_has_no_part_in_the_shot_after_it(tmp_path: Path) -> None:
+    video = _joined(tmp_path, (STILL, 5.8), (OTHER, 4.2), encoding=CUTTING["x264"])
+    exact, auto = (_items(video, skip_calm=skip)["looks"] for skip in (False, True))
+    ending = [item for item in auto if isinstance(item, Frame) and item.ends_shot]
+    assert [item.time_seconds for item in ending] == [4.0, 4.0, 4.0, 4.0]  # Looks at 4.25, 4.75, 5.25 and 5.75.
+    first = next(item for item in auto if isinstance(item, Frame) and item.time_seconds >= 5.8)
+    assert np.array_equal(first.image, exact[first.index].image)  # type: ignore[union-attr]
+
+
+def test_a_flash_is_no_cut_though_its_encoder_saw_one(tmp_path: Path) -> None:
+    white = "color=white:size=128x96:rate=25"
+    video = _joined(tmp_path, (STILL, 5.4), (white, 0.08), (STILL, 4.52), encoding=CUTTING["x264"])
+    shots, unseen = _shots(video, skip_calm=True)
+    assert shots == _shots(video, skip_calm=False)[0] and len(shots) == 1
+    assert unseen
+
+
 def test_hevc_is_taken_alike(tmp_path: Path) -> None:
     encoding = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1")
     encoding += ("-x265-params", "keyint=25:min-keyint=25:scenecut=0:open-gop=0:log-level=none")

@@ -83,7 +83,7 @@ class _Extraction(Extraction[Frame]):
             self._show(item)
         clip = min(item.index, self._last_clip)
         later = 0.0
-        if item.unseen_seconds:
+        if item.unseen_seconds and not item.ends_shot:
             looked_at = (item.index + 0.5) * self._grid.clip_seconds
             later = min(max((looked_at - item.time_seconds) / item.unseen_seconds, 0.0), 1.0)
             self._rest.append((clip, later))

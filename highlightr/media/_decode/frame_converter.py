@@ -157,7 +157,7 @@ class FramePicker:
         image = None
         while self._index < self._count and (seconds is None or self.samples.at(self._index) + SLACK_SECONDS < seconds):
             image = self._converter.convert(frame) if image is None else image
-            yield Frame(self._index, float(since), image, unseen_seconds(frame, self._calm))
+            yield Frame(self._index, float(since), image, *unseen_after(frame, self._calm))
             self._index += 1
 
     def needs_any(self, until: Fraction) -> bool:
@@ -165,10 +165,10 @@ class FramePicker:
         return self._index < min(self._count, self.samples.first_from(until))
 
 
-def unseen_seconds(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> float:
-    """How long a frame stands for others that were left out."""
+def unseen_after(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> tuple[float, bool]:
+    """How long a frame stands for others that were left out, and whether another shot follows them."""
     group = None if frame.pts is None else calm.get(frame.pts)
-    return 0.0 if group is None else float(group.seconds)
+    return (0.0, False) if group is None else (float(group.seconds), group.ends_shot)
 
 
 class ThumbnailMaker:
@@ -183,7 +183,7 @@ class ThumbnailMaker:
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
         """Take the next frame."""
-        yield Thumbnail(float(seconds), self.shrunk(frame), unseen_seconds(frame, self._calm))
+        yield Thumbnail(float(seconds), self.shrunk(frame), *unseen_after(frame, self._calm))
 
     def shrunk(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB."""
