@@ -51,6 +51,18 @@ def loudness(samples: npt.NDArray[np.float32], frequency: float, rate: int = RAT
     return float(2 * np.abs((samples * np.exp(-2j * np.pi * frequency * times)).mean()))
 
 
+def test_a_track_whose_decoder_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = probe(with_tone(tmp_path / "odd.mov", f"1000:{LAYOUTS['swapped']}"))
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("highlightr.media._decode.sound.ffmpeg_path", lambda: str(program))
+    losses: dict[str, int] = {}
+    items = list(decode(source, {"sound": AudioRequest(RATE)}, lost=losses.__setitem__))
+    assert losses == {"audio": 1}
+    assert not items
+
+
 @pytest.mark.parametrize("suffix", [".mov", ".nut", ".mkv"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_no_channel_layout_ends_the_process(layout: str, suffix: str, tmp_path: Path) -> None:

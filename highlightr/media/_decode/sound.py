@@ -77,7 +77,8 @@ class Sound:
             yield from self._heard(index, track.finish())
         for name, total in (self._sums or {}).items():
             yield from ((name, block) for block in total.finish())
-        if any(pipe.has_failed() for pipe in self._pipes.values()):
+        if failed := sum(pipe.has_failed() for pipe in self._pipes.values()):
+            self.damaged += failed
             _logger.warning("%s: a track with unusual channels cannot be decoded to its end", self._source.path)
 
     def stop(self) -> None:
