@@ -19,7 +19,7 @@ _SLICES = range(32)
 _RANDOM_ACCESS = range(16, 24)
 _LEADING = range(6, 10)
 """RADL and RASL pictures."""
-_CAPTIONS = 39, 4
+_CAPTIONS = 39, b"\x04"
 """Kinds of unit and of its first message: a prefix SEI message that ITU-T T.35 registers, closed captions."""
 _MAIN = 1
 _BLOCKS = (8, 16, 32)
@@ -72,7 +72,7 @@ class HevcSplice(Splice):
         """A packet of the encoder: the picture, of the encoder's new parameter sets, and its captions."""
         units = NalReader.of(packet.stream.codec_context).units(packet)
         kinds = ((unit, self.nal.kind(unit)) for unit in units)
-        kept = ((unit, kind) for unit, kind in kinds if kind in _SLICES or (kind, unit[2]) == _CAPTIONS)
+        kept = ((unit, kind) for unit, kind in kinds if kind in _SLICES or (kind, unit[2:3]) == _CAPTIONS)
         return annex_b(self._of_its_set(unit) if kind in _SLICES else unit for unit, kind in kept)
 
     def _renumbered(self, own: ParameterSet) -> bytes:
