@@ -26,7 +26,7 @@ def selection_notes(options: SelectionOptions, query: str | None, match: Match |
         notes.append(f"strict has no effect: {why}.")
     if options.strict and match is not None and match.verdict == "none":
         raise NoMatchError(
-            f"nothing in this video seems to be {query!r} (probability {match.probability:.0%}); nothing was written. "
-            "Ask for something else, or leave out --strict to get the best guess"
+            f"nothing in this video seems to be {query!r} (probability {100 * match.probability:.0f} %); nothing was "
+            "written. Ask for something else, or leave out --strict to get the best guess"
         )
     return tuple(notes)

@@ -12,7 +12,7 @@ from highlightr.selection.options import SelectionOptions
 
 def test_strict_refuses_what_is_not_there() -> None:
     strict = SelectionOptions(strict=True)
-    with pytest.raises(NoMatchError, match=r"seems to be 'a zebra' \(probability 4%\)") as raised:
+    with pytest.raises(NoMatchError, match=r"seems to be 'a zebra' \(probability 4 %\)") as raised:
         selection_notes(strict, "a zebra", Match("none", 0.04))
     assert raised.value.exit_code == NO_MATCH == 3
     assert selection_notes(strict, "a zebra", Match("weak", 0.4)) == ()
