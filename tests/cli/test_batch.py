@@ -46,7 +46,9 @@ def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(
         "index.html",
     ):
         assert words in outcome.out
-    assert "failed: broken.mp4 (3 of 3, 1 failed" in outcome.err
+    failure = next(line for line in outcome.err.splitlines() if line.startswith("failed: broken.mp4: "))
+    assert "not a video that can be read" in failure
+    assert "(3 of 3, 1 failed" in failure
     again = run(capsys, monkeypatch, *USUAL, "--json", "--", "-one.mp4", "100% [two].mp4", "out")
     assert (again.code, again.err) == (0, "")
     told = json.loads(again.out)
