@@ -127,10 +127,8 @@ class Highlighter:
         rest is decoded.
         """
         how = SelectionOptions(detector=detector, analysis=analysis)
-        video, transcript = (
-            given_path("video", video),
-            None if transcript is None else given_path("transcript", transcript),
-        )
+        video = given_path("video", video)
+        transcript = None if transcript is None else given_path("transcript", transcript)
         if isinstance(queries, str) or not isinstance(queries, Sequence):  # A text is a sequence of letters.
             raise ConfigError(f"queries are a list of texts, got {queries!r}; for one: Highlighter.analyse")
         if transcribe is not None:

@@ -47,6 +47,11 @@ class Job:
         return hashlib.sha256(self.folder.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
+def without_path(error: str, video: str | None) -> str:
+    """An error without its video's path, which most begin with, where the name stands beside it."""
+    return error.removeprefix(f"{video}: ")
+
+
 @dataclass(frozen=True)
 class JobResult:
     """What became of one job."""

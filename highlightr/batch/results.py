@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from highlightr.batch.jobs import JobResult
+from highlightr.batch.jobs import JobResult, without_path
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.config import from_plain
@@ -120,7 +120,7 @@ class Results:
         return IndexEntry(
             name=shown(str(line.get("title") or line["folder"])),
             query=line.get("query"),
-            error=None if line.get("error") is None else shown(_error(line)),
+            error=None if line.get("error") is None else shown(without_path(str(line["error"]), line.get("video"))),
             no_match=line["state"] == "no_match",
             video_seconds=float(line.get("video_seconds", 0.0)),
             summary_seconds=float(line.get("summary_seconds", 0.0)),
@@ -141,11 +141,6 @@ class Results:
         if mark not in self._records and (record := self._output_dir.record(line["id"])) is not None:
             self._records[mark] = record
         return self._records.get(mark)
-
-
-def _error(line: Mapping[str, Any]) -> str:
-    """Without the video's path, which most begin with, and which the name says."""
-    return str(line["error"]).removeprefix(f"{line.get('video')}: ")
 
 
 def _source_folder(line: Mapping[str, Any]) -> str:

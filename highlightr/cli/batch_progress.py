@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, Job, JobResult, RunningJob
+from highlightr.batch.jobs import without_path
 from highlightr.cli.say import say_folded, terminal_width
 from highlightr.cli.terminal import STAGE_WORDS
 from highlightr.core.clock import clock, length_clock
@@ -143,9 +144,8 @@ def _row(outcome: JobResult, asked: bool) -> tuple[str, ...]:
 
 
 def _remarks(outcome: JobResult) -> str:
-    """The error, without the path that most begin with, or the notes."""
-    error = (outcome.error or "").removeprefix(f"{outcome.job.video}: ")
-    return shown(error or " ".join(outcome.notes))
+    """The error, or the notes."""
+    return shown(without_path(outcome.error or "", outcome.job.video) or " ".join(outcome.notes))
 
 
 def _name(job: Job) -> str:

@@ -111,7 +111,7 @@ def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
 
 
 def check_again(outputs: Outputs, *, overwrite: bool) -> None:
-    """Make sure, after the work, that nobody has put anything in the places meanwhile.
+    """Make sure, after the work, that no file has appeared in the places meanwhile.
 
     Raises:
         OutputError: that, unless it may be replaced.
@@ -123,7 +123,7 @@ def check_again(outputs: Outputs, *, overwrite: bool) -> None:
 
 
 def _has_own_name(outputs: Outputs) -> bool:
-    """Whether nobody but highlightr calls files so."""
+    """Whether the name ends in `.summary`, as those that highlightr gives by itself."""
     return outputs.video.stem.endswith(".summary")
 
 

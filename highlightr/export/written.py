@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, read_limited
 from highlightr.core.hashing import file_sha256
 from highlightr.export.receipt_reader import LARGEST_BYTES
+
+Kind = TypeVar("Kind")
 
 REPORT_MARK = " \u00b7 highlightr</title>".encode()
 """At the end of a report's title."""
@@ -57,20 +59,22 @@ def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
 
 def read_written(receipt: Path) -> Written | None:
     """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
-    if not os.path.isfile(receipt):  # noqa: PTH113  (a pipe never ends; of a locked folder pathlib raises)
-        return None
-    try:
-        return msgspec.json.decode(read_limited(receipt, LARGEST_BYTES), type=Written)
-    except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    return _read(receipt, Written)
 
 
 def is_receipt(path: Path) -> bool:
     """Whether it is a receipt of any version."""
+    return _read(path, _AnyReceipt) is not None
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind | None:
+    """What a file holds; `None` if it is none, or cannot be understood."""
+    if not os.path.isfile(path):  # noqa: PTH113  (a pipe never ends; of a locked folder pathlib raises)
+        return None
     try:
-        return bool(msgspec.json.decode(read_limited(path, LARGEST_BYTES), type=_AnyReceipt))
+        return msgspec.json.decode(read_limited(path, LARGEST_BYTES), type=kind)
     except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
+        return None
 
 
 def is_report(path: Path) -> bool:
