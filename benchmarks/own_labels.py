@@ -104,7 +104,7 @@ def full(learned: Dataset, held: Dataset, queries: Queries, seed: int) -> float:
         fit(learner, config, SampleStore(learned, learner, queries), None, Path(folder), "cpu", None)
         load_weights(learner.network, Path(folder) / BEST, config.scorer.name)
     learner.network.eval()
-    cases = predict(learner, learner.network, SampleStore(held, learner, queries))
+    cases = predict(learner, SampleStore(held, learner, queries))
     found = [average_precision(case.ratings[:, 0] > 0, case.scores) for case in cases if (case.ratings > 0).any()]
     return 100 * float(np.mean(found))
 

@@ -24,6 +24,7 @@ from highlightr.scorers.sliding_window import apply_windows
 from highlightr.scorers.weights import misfit
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 ConfigT = TypeVar("ConfigT", bound=FromMapping)
@@ -44,9 +45,15 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
     def __init__(self, config: ConfigT, context: ScorerContext) -> None:
         self.config: ConfigT = config
         self.contract = self._contract(config)
-        self.device, self.precision = check_device(context.device), check_precision(context.precision, context.device)
-        self.network = self._opened(context.weights, context.random_seed).eval().to(self.device)
+        self.precision = check_precision(context.precision, context.device)
+        device = check_device(context.device)
+        self.network = self._opened(context.weights, context.random_seed).eval().to(device)
         self._random = context.weights is None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is; training moves it."""
+        return next(self.network.parameters()).device
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: ScorerContext) -> Self:
@@ -112,7 +119,7 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
 
         def window(start: int, stop: int) -> Mapping[str, FloatArray]:
             tensors = {name: self._tensor(values[start:stop])[None] for name, values in inputs.items()}
-            with torch.inference_mode(), autocast(self.device, self.precision):
+            with torch.inference_mode(), autocast(self.device.type, self.precision):
                 found = self._forward(tensors, query)
             return {name: values[0].detach().float().cpu().numpy() for name, values in found.items()}
 

@@ -19,6 +19,8 @@ from highlightr.core.resources import model_files
 from highlightr.datasets import DATASETS
 from highlightr.datasets.releases import Release
 
+LARGEST_SEED = 1e9
+
 
 @dataclass(frozen=True)
 class DataChoice:
@@ -46,6 +48,7 @@ class DataChoice:
         if self.name not in DATASETS:
             raise ConfigError(f"data.name is {self.name!r}; known: {', '.join(DATASETS)}")
         check_between(self, 0, 0.9, "test_share", "validation_share", where="data.")
+        check_between(self, 0, LARGEST_SEED, "split_seed", where="data.")
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class TrainConfig:
         check_between(self, 0, 1e9, "gradient_clip")
         check_between(self, 0, 0.99999, "average")
         check_between(self, 0, 1e6, "patience")
+        check_between(self, 0, LARGEST_SEED, "seed")
         check_subset("the terms of objective", self.objective, TERMS)
         if self.patience and not self.validates:
             raise ConfigError("patience needs a validation part: set data.validation or data.validation_share")

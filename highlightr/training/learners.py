@@ -63,17 +63,19 @@ class Batch:
 class Learner(ABC):
     """A scorer in training. `scorer.network` is what is trained, so the scorer can score at any time."""
 
+    scorer_name: ClassVar[str]
     scorer: NeuralScorer[Any]
-    network: nn.Module
 
     def __init__(self, config: Mapping[str, Any], seed: int) -> None:
         made = create_scorer(self.scorer_name, config, ScorerContext(random_seed=seed))
         if not isinstance(made, NeuralScorer):
             raise ConfigError(f"{self.scorer_name} has nothing to train")
         self.scorer = made
-        self.network = made.network
 
-    scorer_name: ClassVar[str]
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        return self.scorer.network
 
     @property
     def takes_query(self) -> bool:
@@ -111,8 +113,8 @@ class Learner(ABC):
         return Batch(inputs, lengths, token_lengths, _padded([each.labels for each in samples]))
 
     @abstractmethod
-    def run(self, network: nn.Module, batch: Batch) -> Outcome:
-        """One pass."""
+    def run(self, batch: Batch) -> Outcome:
+        """One pass of the network."""
 
 
 def _padded(values: Sequence[FloatArray]) -> Tensor:
@@ -124,9 +126,9 @@ class CFSumLearner(Learner):
 
     scorer_name: ClassVar[str] = "cfsum"
 
-    def run(self, network: nn.Module, batch: Batch) -> Outcome:
+    def run(self, batch: Batch) -> Outcome:
         """See `Learner.run`."""
-        found = network(batch.inputs, batch.clip_lengths, batch.token_lengths)
+        found = self.network(batch.inputs, batch.clip_lengths, batch.token_lengths)
         kind: Literal["labels", "logits"] = self.scorer.config.output
         return Outcome(found.scores, kind, found.vectors)
 
@@ -136,9 +138,9 @@ class DAViHDLearner(Learner):
 
     scorer_name: ClassVar[str] = "davihd"
 
-    def run(self, network: nn.Module, batch: Batch) -> Outcome:
+    def run(self, batch: Batch) -> Outcome:
         """See `Learner.run`."""
-        found = network(**batch.inputs, lengths=batch.clip_lengths)
+        found = self.network(**batch.inputs, lengths=batch.clip_lengths)
         return Outcome(found.scores, "probabilities")
 
 
@@ -149,8 +151,7 @@ class PlainLearner(CFSumLearner):
         super().__init__(config, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = PlainTransformer(self.scorer.config)
-        self.scorer.network = self.network
+            self.scorer.network = PlainTransformer(self.scorer.config)
 
 
 LEARNERS: dict[str, Callable[[Mapping[str, Any], int], Learner]] = {

@@ -7,10 +7,10 @@ own state for resuming, all in the run's folder. No line here depends on which n
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
 from highlightr.core.tensors import write_tensors
+from highlightr.core.torch_files import read_torch_file
 from highlightr.evaluation import find_protocol
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import EpochOrder, SampleStore, epoch_loader
@@ -99,7 +100,7 @@ class _Loop(LightningModule):
             # Dropout draws from torch's own generator: seeded here, an epoch does not depend on those before it. The
             # hook for an epoch's start would not do: Lightning leaves it out in the first epoch after a resume.
             torch.manual_seed(self.config.seed * _SEED_STEP + self.current_epoch + self.global_rank * _RANK_STEP)
-        outcome = self.learner.run(self.network, batch)
+        outcome = self.learner.run(batch)
         loss, terms = weighted_loss(self.config.objective, outcome, batch.labels, batch.mask)
         count = torch.ones((), device=loss.device)
         for name, value in {"loss": loss, **terms, "batches": count}.items():
@@ -114,7 +115,7 @@ class _Loop(LightningModule):
         """Judge the weights, or their moving average, which Lightning puts in their place meanwhile, and keep them."""
         self._measured = {}
         if self.validation_store is not None:
-            cases = predict(self.learner, self.network, self.validation_store)
+            cases = predict(self.learner, self.validation_store)
             self._measured = find_protocol(self.config.protocol).measure(cases)
             if self.config.monitor not in self._measured:
                 known = ", ".join(self._measured)
@@ -125,14 +126,19 @@ class _Loop(LightningModule):
                 write_tensors(self.folder / name, self.network.state_dict())
 
     def on_train_epoch_end(self) -> None:
-        """Extend the curves, and tell the early stopping what was measured."""
+        """Extend the curves, and stop where they say so."""
         sums = {name: float(value) for name, value in self._sums.items()}
         self._sums = {}
         losses = {name: value / sums["batches"] for name, value in sums.items() if name != "batches"}
+        if not math.isfinite(losses["loss"]):
+            raise ConfigError(
+                f"{self.config.name}: the loss is {losses['loss']} in epoch {self.current_epoch}: "
+                "set a smaller optimiser.learning_rate, or gradient_clip"
+            )
         row = {"epoch": float(self.current_epoch), **losses, **self._measured}
         self.history.append(row)
-        if self.config.patience:
-            self.log(self.config.monitor, row[self.config.monitor], logger=False)
+        over = is_over(self.history, self.config)
+        self.trainer.should_stop = self.trainer.strategy.reduce_boolean_decision(over, all=False)
         if self.trainer.is_global_zero:
             self._log_row(row)
             write_whole(self.folder / CURVES, curves_svg(self.history, self.config.name))
@@ -163,6 +169,27 @@ def best_epoch(history: Sequence[dict[str, float]], config: TrainConfig) -> int:
     return values.index(max(values))
 
 
+def is_over(history: Sequence[dict[str, float]], config: TrainConfig) -> bool:
+    """Whether a run with these curves is at its last epoch, or has been for `patience` epochs no better."""
+    if not history or len(history) >= config.epochs:
+        return len(history) >= config.epochs
+    return config.patience > 0 and len(history) > best_epoch(history, config) + config.patience
+
+
+def saved_history(state: Path) -> list[dict[str, float]]:
+    """The curves of a run that was broken off, from its state; none without one.
+
+    Raises:
+        WeightsError: another program's file, or a damaged one.
+    """
+    if not state.is_file():
+        return []
+    try:
+        return [{name: float(value) for name, value in row.items()} for row in read_torch_file(state)["history"]]
+    except (WeightsError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{state} is not a state that this program wrote; remove it to start again") from error
+
+
 def fit(
     learner: Learner,
     config: TrainConfig,
@@ -179,7 +206,7 @@ def fit(
         config: the run; `config.seed` seeds everything that is drawn after the first weights.
         validation: examples to stop by; `None`: every epoch is run and the last is kept.
         folder: exists; gets the best and last weights, the curves as CSV and picture, and the state for resuming.
-        device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.
+        device: `cuda` (every GPU there is), `cpu`, or `auto`: GPUs if there are any.
         progress: called with stage `train`, in epochs.
 
     Raises:
@@ -197,14 +224,12 @@ def fit(
         for store in (train, validation):
             if store is not None:
                 store.embed_queries()  # the other processes get the vectors, not the encoder
-    loop = _Loop(learner, config, (train, validation), folder)
-    state = folder / STATE
-    with quiet():
-        trainer = make_trainer(config, folder, place, count, progress)
-        try:
-            trainer.fit(loop, ckpt_path=str(state) if state.is_file() else None, weights_only=True)
-        except UnpicklingError as error:
-            raise WeightsError(f"{state} is not a state that this program wrote; remove it to start again") from error
+    done = saved_history(folder / STATE)
+    if not is_over(done, config):
+        with quiet():
+            loop = _Loop(learner, config, (train, validation), folder)
+            trainer = make_trainer(config, folder, place, count, progress)
+            trainer.fit(loop, ckpt_path=str(folder / STATE) if done else None, weights_only=True)
     # Read back from the folder: where several processes trained, this one has seen neither weights nor curves.
     load_weights(learner.network.cpu().eval(), folder / LAST, config.scorer.name)
     with (folder / METRICS).open(newline="", encoding="utf-8") as file:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from highlightr.core.device import autocast
 from highlightr.core.errors import ConfigError
 
 CONTRAST_SCALE = 15.0
@@ -95,7 +96,7 @@ def contrastive(outcome: Outcome, labels: Tensor, mask: Tensor) -> Tensor:
     kept = labels.masked_fill(~mask, 0.0)
     answered = kept.sum(1) > 0
     if int(answered.sum()) < 2:
-        return outcome.scores.new_zeros(())
+        return outcome.scores.sum() * 0  # Unlike a plain 0, it has a gradient when it is all of the loss.
     losses = []
     for clips, queries in outcome.vectors.values():
         moments = torch.einsum("bn,bnd->bd", kept[answered], clips[answered].float())
@@ -117,6 +118,8 @@ def weighted_loss(
     weights: Mapping[str, float], outcome: Outcome, labels: Tensor, mask: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The weighted sum of the named terms, and each term alone."""
-    terms = {name: _TERMS[name](outcome, labels, mask) for name in weights}
+    # In single precision whatever the network ran in; CUDA's autocast refuses the cross-entropy of probabilities.
+    with autocast(labels.device.type, "fp32"):
+        terms = {name: _TERMS[name](outcome, labels, mask) for name in weights}
     total = torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
     return total, terms

@@ -18,6 +18,8 @@ from typing import Any
 import yaml
 
 from highlightr import __version__
+from highlightr.core.config import from_plain, read_json_or_none
+from highlightr.core.device import check_precision
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
@@ -32,6 +34,7 @@ from highlightr.training.loop import BEST, fit
 from highlightr.training.predict import predict
 from highlightr.training.results import RunResult, TrainResult
 from highlightr.training.splits import Parts, divided, unscored_cases
+from highlightr.training.trainer import devices
 
 CONFIG, RESULT, PREDICTIONS, REPORT, ASKED = (
     "config.yaml",
@@ -65,7 +68,7 @@ def train(
         seeds: runs with seeds `config.seed`, + 1, …
         folds: 0: the config's own test part. From 2 on: that many folds by video, each the test part once.
         only_folds: numbers from 0 on of the folds to run; all if empty. Runs can so be shared between machines.
-        device: `auto` or `cuda` (every GPU there is, else the CPU), or `cpu`.
+        device: `cuda` (every GPU there is), `cpu`, or `auto`: GPUs if there are any.
         precision: `fp32`, `bf16` or `fp16` instead of the config's.
         resume: a results folder of an earlier call; finished runs are kept, the others go on where they stopped.
         allow_missing: judge the test items that are there where others are not; the figures then carry the count.
@@ -73,7 +76,8 @@ def train(
         progress: called with stage `NAME seed S`, in epochs.
 
     Raises:
-        ConfigError: a config, data or a combination that cannot be trained on; a test part with holes.
+        ConfigError: a config, data or a combination that cannot be trained on; a test part with holes; a device or
+            precision that cannot be had.
         OutputError: the results cannot be written.
         WeightsError: the text encoder's weights are missing.
     """
@@ -84,6 +88,8 @@ def train(
     if not set(only_folds) <= set(range(folds)):
         known = f"there are folds 0 to {folds - 1} of {folds}" if folds else "there are no folds: set folds too"
         raise ConfigError(f"{known}; got {list(only_folds)}")
+    place, _ = devices(device)
+    check_precision(chosen.precision, place)
     divisions = list(divided(chosen.data, Path(data), folds))
     if not allow_missing:
         for _, parts in divisions:
@@ -98,7 +104,7 @@ def train(
         if only_folds and fold not in only_folds:
             continue
         for seed in range(chosen.seed, chosen.seed + seeds):
-            run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, device, progress)
+            run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, place, progress)
             results.append(run.done() or run.go())
         cases += unscored_cases(parts)
     protocol = find_protocol(chosen.protocol)
@@ -152,13 +158,12 @@ class _Run:
         return self.out / f"{fold}seed-{self.config.seed}"
 
     def done(self) -> RunResult | None:
-        """The result of a run that was finished before."""
+        """The result of a run that was finished before; `None` where there is none, or none that can be read."""
+        path, places = self.folder / RESULT, {"folder": self.folder, "weights": self.folder / BEST}
         try:
-            plain = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
-        except OSError:
+            return from_plain(RunResult, (read_json_or_none(path, dict[str, Any]) or {}) | places, str(path))
+        except ConfigError:
             return None
-        plain |= {"folder": self.folder, "weights": self.folder / BEST, "notes": tuple(plain["notes"])}
-        return RunResult(**plain)
 
     def go(self) -> RunResult:
         """Train, judge, and write everything down."""
@@ -204,7 +209,8 @@ class _Run:
         if test is None:
             return None
         load_weights(learner.network, self.folder / BEST, self.config.scorer.name)
-        cases = predict(learner, learner.network, test)
+        learner.network.to(self.device)
+        cases = predict(learner, test)
         lines = [_prediction(case, item.grid.clip_seconds) for case, item in zip(cases, test.items, strict=True)]
         write_whole(self.folder / PREDICTIONS, "".join(lines))
         return evaluate_cases(find_protocol(self.config.protocol), cases, seeds=1)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from highlightr.core.device import check_device, resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.progress import ProgressHook
 from highlightr.training.config import TrainConfig
@@ -22,7 +23,7 @@ from highlightr.training.config import TrainConfig
 try:
     from lightning import LightningModule as LightningModule  # for the loop, which is imported after this check
     from lightning import Trainer
-    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
+    from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
     from lightning.pytorch.loggers import CSVLogger
 except ModuleNotFoundError as error:
     raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
@@ -31,10 +32,10 @@ _PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def devices(device: str) -> tuple[str, int]:
-    """Lightning's name of the accelerator, and how many of them train together."""
-    if device == "cpu" or not torch.cuda.is_available():
+    """``cpu`` or ``cuda``, and how many of them train together; a `ConfigError` for a device that cannot be had."""
+    if resolve_device(device) == "cpu":
         return "cpu", 1
-    return "gpu", torch.cuda.device_count()
+    return check_device("cuda"), torch.cuda.device_count()
 
 
 def make_trainer(config: TrainConfig, folder: Path, place: str, count: int, progress: ProgressHook | None) -> Trainer:
@@ -45,8 +46,6 @@ def make_trainer(config: TrainConfig, folder: Path, place: str, count: int, prog
     callbacks: list[Callback] = [saver] if progress is None else [saver, _EpochProgress(progress)]
     if config.average:
         callbacks.append(WeightAveraging(use_buffers=False, avg_fn=_moving_average(config.average)))
-    if config.patience:
-        callbacks.append(EarlyStopping(config.monitor, mode="max", patience=config.patience, check_finite=False))
     return Trainer(
         accelerator=place,
         devices=count,

@@ -13,7 +13,7 @@ import yaml
 from safetensors.torch import load_file
 
 from highlightr.core.config import from_plain
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import evaluate_files
 from highlightr.scorers import ScorerContext, create_scorer
@@ -116,7 +116,7 @@ def test_the_scorer_of_the_saved_weights_scores_as_training_did(data: Path, tmp_
 def test_longer_videos_than_fit_are_scored_in_windows(data: Path) -> None:
     learner = create_learner("cfsum", {**moments.SCORER, **moments.REGULARISED, "longest_clips": 8}, 0)
     store = SampleStore(open_dataset("charades", data), learner, moments.queries())
-    cases = predict(learner, learner.network, store)
+    cases = predict(learner, store)
     example, query = store.example(3)
     np.testing.assert_allclose(cases[3].scores, learner.scorer.score(example.features(), query, ()).values)
 
@@ -258,9 +258,9 @@ def test_dropout_is_on_while_training_and_off_while_judging(
     modes: list[tuple[bool, bool]] = []
     run = CFSumLearner.run
 
-    def watched(self: CFSumLearner, network: torch.nn.Module, batch: Batch) -> Outcome:
-        modes.append((torch.is_grad_enabled(), network.training))
-        return run(self, network, batch)
+    def watched(self: CFSumLearner, batch: Batch) -> Outcome:
+        modes.append((torch.is_grad_enabled(), self.network.training))
+        return run(self, batch)
 
     monkeypatch.setattr(CFSumLearner, "run", watched)
     for decay in (0.0, 0.9):
@@ -335,13 +335,3 @@ def test_a_query_is_embedded_once(data: Path) -> None:
     for example in open_dataset("charades", data):
         shared.of(example)
     assert encoder.calls == moments.TOPICS
-
-
-def test_a_checkpoint_that_holds_code_is_not_run(data: Path, tmp_path: Path) -> None:
-    chosen = moments.config(epochs=1)
-    result = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries())
-    run = result.runs[0].folder
-    (run / "result.json").unlink()
-    torch.save({"state_dict": Path}, run / "last.ckpt")
-    with pytest.raises(WeightsError, match=r"last\.ckpt"):
-        train(chosen, data, tmp_path, device="cpu", resume=result.folder, queries=moments.queries())
