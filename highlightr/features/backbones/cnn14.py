@@ -57,14 +57,18 @@ class Cnn14(Backbone):
         source = self._source
         kind = type(self)
 
-        def network() -> Any:
+        def empty() -> Any:
             models = panns_models(kind.name)
             return models.Cnn14(kind.sample_rate, kind.window, kind.hop, 64, 50, kind.highest_hz, CLASSES)
 
         def build() -> Any:
-            from highlightr.features.backbones.wrappers import Embedding
+            from highlightr.features.backbones.wrappers import Embedding, InSinglePrecision
 
-            return Embedding(source.open(kind.checkpoints[0], network))
+            network: Any = source.open(kind.checkpoints[0], empty)
+            # The power of a loud tone is beyond the largest number of fp16; its logarithm would be infinite.
+            network.spectrogram_extractor = InSinglePrecision(network.spectrogram_extractor)
+            network.logmel_extractor = InSinglePrecision(network.logmel_extractor)
+            return Embedding(network)
 
         example = np.random.default_rng(0).normal(0.0, 0.1, (2, self.sample_rate)).astype(np.float32)
         batch = max(1, int(_BATCH_SECONDS["cpu"] / self._clip_seconds))

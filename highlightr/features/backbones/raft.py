@@ -85,7 +85,8 @@ class PairFlow(nn.Module):
     def _levels(self, one: torch.Tensor, other: torch.Tensor) -> list[_Level]:
         """Correlations of every position of one with all of the other, and with means of ever more of them."""
         _, channels, rows, columns = one.shape
-        products = torch.matmul(one.flatten(2).transpose(1, 2), other.flatten(2)) / channels**0.5
+        # Divided first: products of 256 channels may be beyond the largest number of fp16.
+        products = torch.matmul(one.flatten(2).transpose(1, 2) / channels**0.5, other.flatten(2))
         # In single precision, as places are: in a short type they would be off by tenths of a position.
         correlations, levels = products.view(-1, 1, rows, columns).float(), []
         for level in range(_LEVELS):

@@ -59,6 +59,16 @@ class CodedFlow(_Wrapper):
         return (steps * (2 / 255) - 1).transpose(1, 2)
 
 
+class InSinglePrecision(_Wrapper):
+    """A part whose numbers reach further than a short type does, whatever the rest runs in."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """As the part does."""
+        with torch.autocast(values.device.type, enabled=False):
+            made: torch.Tensor = self.network(values.float())
+        return made
+
+
 class Embedding(_Wrapper):
     """The layer of PANNs' networks before the classifier."""
 

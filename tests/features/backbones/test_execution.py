@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.models.optical_flow import raft_large
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
+from highlightr.features.backbones.raft import PairFlow
 from highlightr.features.engines.source import NetworkSource
 
 from .tiny import OPTIONS, rows, small
@@ -42,6 +44,33 @@ def test_half_precision_stays_near_and_is_really_used(name: str) -> None:
     assert_near(short, exact, 0.85)
     assert any(not np.array_equal(short[stream], exact[stream]) for stream in exact)
     assert all(values.dtype == np.float32 for values in short.values())
+
+
+@pytest.mark.parametrize("name", ["cnn14", "cnn14-16k"])
+def test_a_loud_tone_has_the_same_spectrum_in_every_precision(name: str) -> None:
+    extractor: Any = small(name, 1.0)
+    extractor.load()
+    network = extractor._network.module.network
+    tone = torch.sin(torch.arange(extractor.sample_rate) * (2 * np.pi * 1000 / extractor.sample_rate))[None]
+
+    def spectrum() -> torch.Tensor:
+        made: torch.Tensor = network.logmel_extractor(network.spectrogram_extractor(tone))
+        return made
+
+    with torch.inference_mode():
+        exact = spectrum()
+        with torch.autocast("cpu", torch.float16):
+            assert torch.equal(spectrum(), exact)
+    assert exact.isfinite().all()
+
+
+def test_strong_features_correlate_in_every_precision() -> None:
+    """256 products of 20 and 20 are beyond the largest number of fp16, and a sixteenth of their sum is not."""
+    module = PairFlow(raft_large(weights=None), 1)
+    strong = torch.full((1, 256, 16, 16), 20.0)
+    with torch.inference_mode(), torch.autocast("cpu", torch.float16):
+        levels = module._levels(strong, strong)
+    assert all(torch.equal(level.correlations, torch.full_like(level.correlations, 6400.0)) for level in levels)
 
 
 @pytest.mark.parametrize(("precision", "words"), [("int8", "fp32, bf16 or fp16"), ("fp16", "needs a CUDA device")])
