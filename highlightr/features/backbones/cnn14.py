@@ -62,12 +62,12 @@ class Cnn14(Backbone):
             return models.Cnn14(kind.sample_rate, kind.window, kind.hop, 64, 50, kind.highest_hz, CLASSES)
 
         def build() -> Any:
-            from highlightr.features.backbones.wrappers import Embedding, InSinglePrecision
+            from highlightr.features.backbones.wrappers import Embedding, run_in_single_precision
 
             network: Any = source.open(kind.checkpoints[0], empty)
             # The power of a loud tone is beyond the largest number of fp16; its logarithm would be infinite.
-            network.spectrogram_extractor = InSinglePrecision(network.spectrogram_extractor)
-            network.logmel_extractor = InSinglePrecision(network.logmel_extractor)
+            run_in_single_precision(network.spectrogram_extractor)
+            run_in_single_precision(network.logmel_extractor)
             return Embedding(network)
 
         example = np.random.default_rng(0).normal(0.0, 0.1, (2, self.sample_rate)).astype(np.float32)

@@ -59,14 +59,17 @@ class CodedFlow(_Wrapper):
         return (steps * (2 / 255) - 1).transpose(1, 2)
 
 
-class InSinglePrecision(_Wrapper):
-    """A part whose numbers reach further than a short type does, whatever the rest runs in."""
+def run_in_single_precision(part: nn.Module) -> None:
+    """For a part of a network whose numbers reach further than a short type does, whatever the rest runs in."""
+    forward = part.forward
 
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """As the part does."""
+    def exact(values: torch.Tensor) -> torch.Tensor:
         with torch.autocast(values.device.type, enabled=False):
-            made: torch.Tensor = self.network(values.float())
+            made: torch.Tensor = forward(values.float())
         return made
+
+    # Not a module around it, so that the names of its tensors stay.
+    part.forward = exact
 
 
 class Embedding(_Wrapper):
