@@ -23,7 +23,7 @@ from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.cache import FeatureCache
 from highlightr.features.glimpses import Glimpses, Show
 from highlightr.features.workers import RequestWorkers
-from highlightr.media.decode import decode
+from highlightr.media.decode import LOSSES_OF_SOUND, decode
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, Item, SampleRequest
 
 _REPORT_SECONDS = 0.5
@@ -143,7 +143,7 @@ def _part(features: Features, extractor: Extractor) -> Extracted:
     streams = {name: features.streams[name] for name in extractor.streams if name in features.streams}
     signals = {name: features.signals[name] for name in extractor.signals if name in features.signals}
     heard = extractor.modality == "audio"
-    losses = {kind: count for kind, count in features.losses.items() if (kind == "audio") == heard}
+    losses = {kind: count for kind, count in features.losses.items() if (kind in LOSSES_OF_SOUND) == heard}
     return Extracted(streams, signals, losses)
 
 

@@ -30,8 +30,12 @@ _LOSSES = {
     "undated": "Pictures without a timestamp are left out: {}",
     "video": "Packets or frames of the picture that are damaged, and not scored: {}",
     "audio": "Packets of the sound that are damaged, and not scored: {}",
+    "late": "Frames of the sound that lie too far behind another track in the file, and are not scored: {}",
 }
 """What a decode pass could not use."""
+
+LOSSES_OF_SOUND = ("audio", "late")
+"""Kinds of losses that an `AudioRequest` meets."""
 
 
 def decode(
@@ -92,8 +96,9 @@ def decode(
         losses = {"undated": undated}
         for consumer in consumers:
             yield from consumer.finish()
-            # What has no timestamp counts as damaged there.
-            losses[consumer.kind] = consumer.damaged - (undated if consumer.kind == GopDecoder.kind else 0)
+            losses |= consumer.losses
+        if "video" in losses:
+            losses["video"] -= undated  # What has no timestamp counts as damaged there.
         for kind, count in losses.items():
             if count > 0 and lost is not None:
                 lost(kind, count)

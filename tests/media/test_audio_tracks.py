@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioStream, Source
+from highlightr.core.errors import ConfigError, CutError
+from highlightr.core.types import AudioStream, Segment, Source
 from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._container.layouts import mono_filter, written_channels
+from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made
 
@@ -25,15 +28,15 @@ LAYOUTS = {
 }
 
 
-def with_tone(path: Path, *tones: str, seconds: float = 4.0) -> Path:
+def with_tone(path: Path, *tones: str, seconds: float = 4.0, codec: str = "pcm_s16le") -> Path:
     """The plain video with a track per ``frequency:filter``."""
-    inputs = ["-i", f"file:{made('plain.mp4')}"]
+    inputs = ["-stream_loop", str(math.ceil(seconds / 4) - 1), "-i", f"file:{made('plain.mp4')}"]
     maps = ["-map", "0:v"]
     for number, tone in enumerate(tones):
         frequency, _, filters = tone.partition(":")
         inputs += ["-f", "lavfi", "-i", f"sine=f={frequency}:r=48000:d={seconds},volume=4"]
         maps += ["-map", f"{number + 1}:a", f"-filter:a:{number}", filters or "anull"]
-    run_ffmpeg([*inputs, *maps, "-c:v", "copy", "-c:a", "pcm_s16le", "-y", f"file:{path}"])
+    run_ffmpeg([*inputs, *maps, "-c:v", "copy", "-c:a", codec, "-y", f"file:{path}"])
     return path
 
 
@@ -103,6 +106,40 @@ def test_a_track_that_ends_early_or_lies_apart_is_silent_there(tmp_path: Path) -
     assert loudness(samples[:RATE], 700) == pytest.approx(0.5, abs=0.1)
     assert loudness(samples[RATE + 500 :], 700) < 0.01
     assert loudness(samples[RATE:], 300) == pytest.approx(0.5, abs=0.1)
+
+
+def track_after_track(path: Path, first_held: int) -> Path:
+    """The same streams, those from `first_held` on after all others in the file."""
+    apart = path.with_name(f"apart{first_held}{path.suffix}")
+    with av.open(path) as read, av.open(apart, "w") as written:
+        outlets = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
+        packets = [packet for packet in read.demux() if packet.size]
+        for packet in sorted(packets, key=lambda each: max(0, each.stream.index - first_held + 1)):
+            packet.stream = outlets[packet.stream.index]
+            written.mux(packet)
+    return apart
+
+
+@pytest.mark.parametrize(("first_held", "late"), [(1, 400), (2, 400), (3, 0)])
+def test_sound_that_lies_too_far_behind_another_track_is_told(
+    first_held: int, late: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("highlightr.media._decode.sound._LARGEST_LAG_SECONDS", 1.0)
+    path = with_tone(tmp_path / "two.mkv", "300", "700", seconds=24, codec="aac")
+    losses: dict[str, int] = {}
+    blocks = decode(probe(track_after_track(path, first_held)), {"sound": AudioRequest(RATE)}, lost=losses.__setitem__)
+    samples = np.concatenate([item.samples for _, item in blocks])  # type: ignore[union-attr]
+    assert loudness(samples[:RATE], 300) > 0.3
+    assert (loudness(samples[:RATE], 700) < 0.01) is bool(late)
+    assert loudness(samples[-RATE // 2 :], 700) > 0.3
+    assert losses.get("late", 0) == pytest.approx(late, rel=0.5)
+
+
+@pytest.mark.parametrize(("first_held", "num_left"), [(1, 0), (2, 1)])
+def test_copying_sound_that_lies_far_behind_is_refused_in_words(first_held: int, num_left: int, tmp_path: Path) -> None:
+    apart = track_after_track(with_tone(tmp_path / "two.mkv", "300", "700", seconds=24, codec="aac"), first_held)
+    with pytest.raises(CutError, match=f"cannot be copied, it has {num_left} audio streams instead of 2; leave out"):
+        cut_summary(probe(apart), [Segment(0.0, 1.0, 1.0)], tmp_path / "cut.mp4", cut="copy")
 
 
 @pytest.mark.parametrize("number", [0, 2, -1])

@@ -62,7 +62,7 @@ def copy_pieces(
         last = _copy_packets(source, pieces, packets_file, output, progress)
         extras = make_extras(source, plan, pieces, output, folder, 1)
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
-        mapped = ["-map", "0:v", *(["-map", "0:a", "-c:a", "copy"] if source.audio_tracks else [])]
+        mapped = ["-map", "0:v", *(["-map", "0:a?", "-c:a", "copy"] if source.audio_tracks else [])]
         mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
         mapped += last_durations(last, sum(piece.seconds for piece in pieces))
         run_ffmpeg([*reading, *mapped, *extras.outputs, *container(output)])
@@ -102,6 +102,8 @@ def _copy_packets(
                     copier.copy(run, decoded_at)
                     if progress is not None:
                         progress(run.output_start_seconds + run.seconds, total)
+                if not copier.has_picture:
+                    raise CutError(f"{source.path}: no picture of the moments can be copied; leave out --copy")
                 return copier.last_shown
         except (av.FFmpegError, ValueError) as error:
             raise _failed(source, output, error) from error
@@ -156,6 +158,11 @@ class _Copier:
         self._path = source.path
         self.last_shown = Fraction(0)
         """When the last picture so far is shown in the output."""
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether one was copied."""
+        return self._indices[0] in self._latest
 
     def copy(self, piece: Piece, decoded_at: Sequence[int]) -> None:
         """Write the packets of a piece, dated as in the output; its pictures are decoded at the times given."""

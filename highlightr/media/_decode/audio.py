@@ -45,6 +45,10 @@ class MonoTrack:
         self._waiting_samples = 0
         self._position = 0
         self._started = False
+        self._filled = 0
+        """Up to where it was filled."""
+        self.too_late = 0
+        """Frames of which no more than the end was taken, because they came after their place was filled."""
         self._outlets = {
             name: _Outlet(request.sample_rate, sample_rate, duration_seconds) for name, request in requests.items()
         }
@@ -63,11 +67,13 @@ class MonoTrack:
         """Silence until a time; what comes later and belongs before it is left out."""
         yield from self._append(self._mixer.finish())
         yield from self._silence_until(round(seconds * self._rate))
+        self._filled = self._position
 
     def push(self, frame: av.AudioFrame) -> Iterator[tuple[str, AudioBlock]]:
         """Take the next decoded frame."""
         position, left_out = self._position_of(frame), 0
         if position is not None and self._late(position):
+            self.too_late += position < self._filled
             yield from self._append(self._mixer.finish())
             yield from self._silence_until(position)
             left_out = max(0, -self._late(position))

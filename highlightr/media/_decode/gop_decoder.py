@@ -46,8 +46,6 @@ class GopDecoder:
         skip_calm: leave out the end of calm groups of pictures, too.
     """
 
-    kind = "video"
-
     def __init__(
         self,
         container: InputContainer,
@@ -86,9 +84,9 @@ class GopDecoder:
         self._num_workers = self._num_running = 0
 
     @property
-    def damaged(self) -> int:
+    def losses(self) -> Mapping[str, int]:
         """Packets and frames that were left out so far."""
-        return self._shared.damaged
+        return {"video": self._shared.damaged}
 
     def push(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
         """Take the next packet, at last the empty one that ends the stream; items that are ready come out."""

@@ -42,8 +42,6 @@ Blocks = Iterator[tuple[str, AudioBlock]]
 class Sound:
     """The tracks of one pass; `start` is the container's first timestamp, which is time zero."""
 
-    kind = "audio"
-
     def __init__(self, source: Source, requests: Mapping[str, AudioRequest], start: Fraction) -> None:
         self._source = source
         self._tracks = {
@@ -54,8 +52,12 @@ class Sound:
         self._pipes = {
             one.index: PipedSound(source, one) for one in source.audio_tracks if one.layout and not is_plain(one.layout)
         }
-        self.damaged = 0
-        """Packets that were left out so far."""
+        self._damaged = 0
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """At the end: packets that were left out, and frames of tracks that lie too far behind the others."""
+        return {"audio": self._damaged, "late": sum(track.too_late for track in self._tracks.values())}
 
     @property
     def indices(self) -> list[int]:
@@ -78,7 +80,7 @@ class Sound:
         for name, total in (self._sums or {}).items():
             yield from ((name, block) for block in total.finish())
         if failed := sum(pipe.has_failed() for pipe in self._pipes.values()):
-            self.damaged += failed
+            self._damaged += failed
             _logger.warning("%s: a track with unusual channels cannot be decoded to its end", self._source.path)
 
     def stop(self) -> None:
@@ -116,7 +118,7 @@ class Sound:
         try:
             return list(packet.decode())
         except av.FFmpegError:
-            self.damaged += 1
+            self._damaged += 1
             return []
 
 
