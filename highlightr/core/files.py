@@ -193,7 +193,7 @@ def read_limited(path: Path, most_bytes: int, refuse: type[HighlightrError] = Co
     return content
 
 
-def write_whole(path: Path, *contents: str | bytes) -> None:
+def write_whole(path: Path, *contents: str | bytes | memoryview) -> None:
     """Write bytes, or text as UTF-8, one after the other; a reader sees the old file or the new one, never a part.
 
     The folder is made if need be.

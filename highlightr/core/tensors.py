@@ -77,7 +77,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
     make_folder(path.absolute().parent)
     try:
         with whole_file(path, overwrite=True) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode
             save_file(own, partial, metadata=None if metadata is None else dict(metadata))
+            partial.chmod(mode)  # It is written for this user alone.
     except (OSError, SafetensorError) as error:
         raise OutputError(
             f"{path}: cannot be written ({' '.join(str(error).split())}); choose another place"

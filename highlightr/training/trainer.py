@@ -5,6 +5,7 @@ In: a `TrainConfig` and a folder. Out: a trainer for the loop.
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from highlightr.core.device import check_device, resolve_device
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
 from highlightr.training.config import TrainConfig
 
@@ -25,6 +27,7 @@ try:
     from lightning import Trainer
     from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
     from lightning.pytorch.loggers import CSVLogger
+    from lightning.pytorch.plugins import TorchCheckpointIO
 except ModuleNotFoundError as error:
     raise ConfigError("training needs Lightning: pip install 'highlightr[train]'") from error
 
@@ -58,12 +61,27 @@ def make_trainer(config: TrainConfig, folder: Path, place: str, count: int, prog
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
         callbacks=callbacks,
+        plugins=[StateFiles()],
         # Into the folder itself: results have a fresh folder already.
         logger=CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+class StateFiles(TorchCheckpointIO):
+    """Write the state for resuming whole or not at all, beside where it goes.
+
+    Lightning's own way is through the folder of temporary files and, where that is another file system, bytewise over
+    the state before.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
+        """See the base class; an `OutputError` where the place cannot be written."""
+        written = io.BytesIO()
+        torch.save(checkpoint, written)
+        write_whole(Path(path), written.getbuffer())
 
 
 def _moving_average(most: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

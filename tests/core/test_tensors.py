@@ -23,6 +23,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_tensor(path, "b").tolist() == [0, 1, 2]
 
 
+def test_weights_are_for_whom_other_files_are(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "w.safetensors", {"a": torch.zeros(1)})
+    (tmp_path / "other").touch()
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 @pytest.mark.parametrize("content", [None, b"", b"x" * 100, b"\xff" * 16, (2**40).to_bytes(8, "little") + b"{}"])
 def test_what_is_no_such_file_is_one_line(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"

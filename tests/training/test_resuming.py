@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.training.loop import is_over
 from highlightr.training.runs import train
+from highlightr.training.trainer import StateFiles
 from tests.training import moments
 
 CONSTANT = {"optimiser.schedule": "constant"}
@@ -73,6 +74,21 @@ def test_another_state_is_refused_and_removing_it_starts_again(
     (run / "last.ckpt").unlink()
     _run(data, tmp_path, {"epochs": 1}, folder)
     assert {name: (run / name).read_bytes() for name in WRITTEN} == before
+
+
+def test_a_disk_without_room_leaves_the_state_before(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "last.ckpt"
+    StateFiles().save_checkpoint({"weight": torch.zeros(3)}, path)
+    before, (soft, hard) = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
+    try:
+        with pytest.raises(OutputError, match=r"last\.ckpt: cannot be written"):
+            StateFiles().save_checkpoint({"weight": torch.zeros(3000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_loss_that_is_no_number_ends_the_run_in_words(data: Path, tmp_path: Path) -> None:
