@@ -121,7 +121,8 @@ class Hdf5Source:
 
     def read(self) -> FloatArray:
         """As `NumpySource.read`."""
-        return read_array(self._found(), f"{self.path}: {self.video}", 2).astype(np.float32)
+        where = f"{self.path}: {self.video}"
+        return _finite(read_array(self._found(), where, 2), where)
 
 
 Source = NumpySource | Hdf5Source
@@ -192,7 +193,7 @@ def _load(path: Path, members: Sequence[str]) -> npt.NDArray[Any]:
         with _opened(path, members) as stream:
             assert stream is not None  # the header was read from it
             return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, TypeError) as error:
         raise ConfigError(f"{path}: damaged ({error})") from error
 
 
@@ -201,8 +202,9 @@ def _header(stream: IO[bytes], path: Path, ndim: int) -> tuple[int, ...]:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
-    except (ValueError, EOFError) as error:
-        raise ConfigError(f"{path}: not a numpy array ({error})") from error
+    except Exception as error:
+        # To NumPy a header is Python source, and hostile bytes may make reading it fail in any way.
+        raise ConfigError(f"{path}: not a numpy array ({' '.join(str(error).split())[:200]})") from error
     elements = math.prod(shape)
     if len(shape) != ndim or dtype.kind not in "iuf" or not 0 < elements <= LARGEST_ELEMENTS:
         raise ConfigError(
@@ -212,7 +214,8 @@ def _header(stream: IO[bytes], path: Path, ndim: int) -> tuple[int, ...]:
 
 
 def _finite(values: npt.NDArray[Any], where: str) -> FloatArray:
-    rows = np.ascontiguousarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(values, dtype=np.float32)
     if not np.isfinite(rows).all():
-        raise ConfigError(f"{where}: holds numbers that are not finite")
+        raise ConfigError(f"{where}: holds numbers that are not finite, or too large for 32 bits")
     return rows

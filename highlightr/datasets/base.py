@@ -162,7 +162,8 @@ class Dataset:
         entry = self.entries[index]
         streams = {name: _on_grid(source, entry) for name, source in entry.sources.items()}
         tokens = None if entry.tokens is None else entry.tokens.read()
-        signals = {name: _signal(source) for name, source in entry.signals.items()}
+        stop_seconds = entry.num_clips * entry.item.grid.clip_seconds
+        signals = {name: _signal(source, stop_seconds) for name, source in entry.signals.items()}
         return Example(entry.item, streams, entry.item.labels[: entry.num_clips], tokens, signals)
 
     @property
@@ -229,8 +230,10 @@ def _on_grid(source: Source, entry: LocatedItem) -> FloatArray:
     return values[: entry.num_clips]
 
 
-def _signal(source: Source) -> Signal:
+def _signal(source: Source, stop_seconds: float) -> Signal:
+    """Its rows before the end of the example: on a grid, later ones would count for the last clip."""
     times = source.times()
     if times is None:
         raise ConfigError(f"{source.path}: a signal needs 'times_seconds' beside its values")
-    return Signal(times, source.read())
+    count = int(np.searchsorted(times, stop_seconds))
+    return Signal(times[:count], source.read()[:count])

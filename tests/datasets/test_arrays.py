@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets import Layout, charades
-from highlightr.datasets.arrays import LARGEST_ELEMENTS, NumpySource, safe_name
+from highlightr.datasets.arrays import LARGEST_ELEMENTS, Hdf5Source, NumpySource, safe_name
+from highlightr.scorers.davihd.scorer import pool_mel
 from tests.training.files import charades_folder, lines, rows, save
 
 
@@ -46,6 +49,18 @@ def test_signals_keep_their_own_times(tmp_path: Path) -> None:
     assert features.signals["logmel"].values.shape == (300, 16)
 
 
+def test_a_signal_ends_with_the_example(tmp_path: Path) -> None:
+    """On the grid the rows after it would be averaged into the last clip."""
+    root = charades_folder(tmp_path)
+    times = np.arange(60) / 10
+    save(root / "features/AMT7R.npz", rows(3, 9))
+    save(root / "mel/AMT7R.npz", np.floor(times)[:, None].repeat(128, axis=1), "values", times_seconds=times)
+    layout = Layout("moments.jsonl", {"clip": "features/{video}.npz"}, signals={"davihd_mel": "mel/{video}.npz"})
+    features = charades(root, layout)[0].features()
+    assert features.signals["davihd_mel"].times_seconds[-1] == 2.9
+    assert pool_mel(features.signals["davihd_mel"], features.grid)[:, 0].tolist() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "a\\b", "..", "", "a\0b", "x" * 300])
 def test_names_that_lead_out_are_problems(tmp_path: Path, name: str) -> None:
     assert not safe_name(name)
@@ -69,6 +84,34 @@ def test_a_header_that_promises_too_much_is_refused_before_reading(tmp_path: Pat
         np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(ConfigError, match="must hold 1 to"):
         NumpySource(path).shape()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 9000,
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 6)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"9" * 5000 + b", 6)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2 if True else 3, 6)}",
+        b'"""',
+    ],
+)
+def test_a_header_of_hostile_bytes_is_one_line(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header + bytes(24))
+    with pytest.raises(ConfigError, match=r"^.*a\.npy: .*$"):
+        NumpySource(path).read()
+
+
+def test_numbers_beyond_single_precision_are_refused_wherever_they_lie(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    large = np.full((2, 3), 1e300)
+    save(tmp_path / "a.npy", large)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["video"] = large
+    for source in (NumpySource(tmp_path / "a.npy"), Hdf5Source(tmp_path / "a.h5", "video")):
+        with warnings.catch_warnings(action="error"), pytest.raises(ConfigError, match="too large for 32 bits"):
+            source.read()
 
 
 def test_truncated_and_odd_files_are_named(tmp_path: Path) -> None:
