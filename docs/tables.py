@@ -14,7 +14,7 @@ from typing import Any
 from docs.measured import measured_blocks
 from docs.snippets import ROOT
 from highlightr.cli.app import COMMANDS
-from highlightr.cli.preset_lines import preset_lines
+from highlightr.cli.presets import preset_lines
 from highlightr.datasets.catalogue import CATALOGUE
 from highlightr.export.receipt import receipt_schema
 from highlightr.zoo import DEFAULT_PRESET, load_preset, preset_names

@@ -20,72 +20,25 @@ from highlightr.cli.say import say
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
 from highlightr.core.text import shown
 
-COMMANDS = (
-    Home(
-        "summarize",
-        "highlightr.cli.summarize",
-        "Cut the part of a video that is worth watching, and say why it was chosen.",
-        "summarize",
-    ),
-    Home(
-        "batch",
-        "highlightr.cli.batch",
-        "Summarise many videos; goes on past failures, and where it was stopped.",
-        "batch",
-    ),
-    Home(
-        "score", "highlightr.cli.score", "Score every clip of a video, for one query, for many, or for none.", "score"
-    ),
-    Home("export", "highlightr.cli.export", "Write a timeline of a summary for an editing program.", "export"),
-    Home("cut", "highlightr.cli.cut", "Cut again from an edited receipt or timeline.", "cut"),
-    Home(
-        "web",
-        "highlightr.cli.web",
-        "Open the studio: a folder's videos in the browser.",
-        "web",
-    ),
-    Home(
-        "presets",
-        "highlightr.cli.presets",
-        "List the presets: what each is good for, what it needs and what of that is here, how it was measured.",
-        "presets",
-    ),
-    Home(
-        "doctor",
-        "highlightr.cli.doctor",
-        "Say what is installed, which weights are here, and which ffmpeg and device will be used.",
-        "doctor",
-    ),
-    Home(
-        "extract",
-        "highlightr.cli.extract",
-        "Write feature files that existing training code reads, with metadata beside each; skips what is done.",
-        "extract",
-    ),
-    Home(
-        "evaluate",
-        "highlightr.cli.evaluate",
-        "Measure scores by the field's protocols, beside random scores, a position prior and the oracle.",
-        "evaluate",
-    ),
-    Home(
-        "train",
-        "highlightr.cli.train",
-        "Train a scorer; every run leaves its config, curves, metrics, best and last weights.",
-        "train",
-    ),
-    Home("ablate", "highlightr.cli.train", "Run the ablation tables of a config.", "ablate"),
-    Home(
-        "datasets",
-        "highlightr.cli.datasets",
-        "List and describe the public data sets; check what a folder of one lacks.",
-        "app",
-    ),
-    Home("cache", "highlightr.cli.cache", "Show or clear the features that are kept of videos seen before.", "app"),
-    Home(
-        "models", "highlightr.cli.models", "List, fetch, check and convert weights; describe a preset's scorer.", "app"
-    ),
-)
+_HELP = {
+    "summarize": "Cut the part of a video that is worth watching, and say why it was chosen.",
+    "batch": "Summarise many videos; goes on past failures, and where it was stopped.",
+    "score": "Score every clip of a video, for one query, for many, or for none.",
+    "export": "Write a timeline of a summary for an editing program.",
+    "cut": "Cut again from an edited receipt or timeline.",
+    "web": "Open the studio: a folder's videos in the browser.",
+    "presets": "List the presets: what each is good for, what it needs and what of that is here, how it was measured.",
+    "doctor": "Say what is installed, which weights are here, and which ffmpeg and device will be used.",
+    "extract": "Write feature files that existing training code reads, with metadata beside each; skips what is done.",
+    "evaluate": "Measure scores by the field's protocols, beside random scores, a position prior and the oracle.",
+    "train": "Train a scorer; every run leaves its config, curves, metrics, best and last weights.",
+    "ablate": "Run the ablation tables of a config.",
+    "datasets": "List and describe the public data sets; check what a folder of one lacks.",
+    "cache": "Show or clear the features that are kept of videos seen before.",
+    "models": "List, fetch, check and convert weights; describe a preset's scorer.",
+}
+
+COMMANDS = tuple(Home(name, text, "train" if name == "ablate" else name) for name, text in _HELP.items())
 """Every subcommand; a test compares the help lines with the commands' own."""
 
 app = typer.Typer(

@@ -1,6 +1,6 @@
 """Subcommands that are imported when they are called, so that `highlightr --help` loads none of them.
 
-In: a table of names, modules and help lines. Out: a Typer group that lists them at once and imports one on use.
+In: a table of names, help lines and modules. Out: a Typer group that lists them at once and imports one on use.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ class Home:
 
     name: str
     """As it is typed."""
-    module: str
-    """The module that is imported on use."""
     help: str
     """What `highlightr --help` says of it: the first line of its own help."""
-    attribute: str
-    """The function, or the `Typer` of a command that has subcommands, in that module."""
+    module: str
+    """The module of this package that is imported on use. It has a function of the command's name, or `app`, the
+    `Typer` of a command that has subcommands."""
 
     def load(self) -> Any:
         """Import the module and build the command."""
-        found = getattr(import_module(self.module), self.attribute)
-        if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, rich_markup_mode=None)
-            single.command(self.name)(found)
-            found = single
+        module = import_module(f"highlightr.cli.{self.module}")
+        found = getattr(module, "app", None)
+        if found is None:
+            found = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, rich_markup_mode=None)
+            found.command(self.name)(getattr(module, self.name))
         command = typer.main.get_command(found)
         command.name = self.name
         for each in (command, *getattr(command, "commands", {}).values()):

@@ -10,7 +10,7 @@ import typer
 
 from highlightr.cli.choices import JsonChoice, group
 from highlightr.cli.completion import complete_preset, complete_weights, words
-from highlightr.cli.preset_lines import preset_lines
+from highlightr.cli.presets import preset_lines
 from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.cli.terminal import progress_hook
 from highlightr.core.errors import FAILURE, ConfigError

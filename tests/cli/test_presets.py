@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.cli.preset_lines import RANDOM, preset_lines
+from highlightr.cli.presets import RANDOM, preset_lines
 from highlightr.zoo import load_preset, preset_names
 from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.store import WeightsState
