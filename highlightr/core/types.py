@@ -361,8 +361,8 @@ class Segment:
 
     start_seconds: float
     stop_seconds: float
-    score: float
-    """Mean saliency of the clips it covers, weighted by overlap, in [0, 1]."""
+    score: float = 0.0
+    """Mean saliency of the clips it covers, weighted by overlap, in [0, 1]; 0 where nothing was scored."""
     reasons: tuple[Reason, ...] = ()
     """Why it was chosen, strongest first."""
     rank: int = 1

@@ -17,7 +17,8 @@ import msgspec
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
-from highlightr.core.types import Match, Reason
+from highlightr.core.types import Match, Segment, Shot
+from highlightr.features.base import Weights
 
 LARGEST_BYTES = 256 << 20
 """Ten hours of video have 5 MiB."""
@@ -66,41 +67,10 @@ class ReceiptSource:
 
 
 @dataclass(frozen=True)
-class ReceiptSpan:
-    """A shot, or a piece as it was cut."""
-
-    start_seconds: float
-    stop_seconds: float
-
-
-@dataclass(frozen=True)
-class ReceiptSegment:
-    """What was kept."""
-
-    start_seconds: float
-    stop_seconds: float
-    score: float = 0.0
-    rank: int = 1
-    title: str = ""
-    reasons: tuple[Reason, ...] = ()
-    quotes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ReceiptWeights:
-    """A model that took part."""
-
-    name: str
-    sha256: str
-    licence: str
-    source: str
-
-
-@dataclass(frozen=True)
 class ReceiptCut:
     """How the summary was cut."""
 
-    pieces: tuple[ReceiptSpan, ...] = ()
+    pieces: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,12 +84,12 @@ class Receipt:
     query: str | None
     clip_seconds: float
     scores: tuple[float, ...]
-    segments: tuple[ReceiptSegment, ...]
+    segments: tuple[Segment, ...]
     match: Match | None = None
     parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    shots: tuple[ReceiptSpan, ...] = ()
+    shots: tuple[Shot, ...] = ()
     marks: tuple[str, ...] = ()
-    weights: tuple[ReceiptWeights, ...] = ()
+    weights: tuple[Weights, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -19,20 +19,20 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_no_input, is_same_file, printable
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
-from highlightr.core.types import Reason, Scores, Segment, Shot, Source, Summary, TimeGrid
+from highlightr.core.types import Reason, Scores, Segment, Source, Summary, TimeGrid
 from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance
-from highlightr.export.receipt_reader import Receipt, ReceiptSegment
+from highlightr.export.receipt_reader import Receipt
 from highlightr.export.segment_files import segment_folders
 from highlightr.export.summary import cut_options, deliver
-from highlightr.export.timelines.read import EditSpan, find_video, read_edit
-from highlightr.features.base import Weights
+from highlightr.export.timelines.read import find_video, read_edit
 from highlightr.media import probe
 from highlightr.media.cut import cut_summary
 from highlightr.options import SummarizeOptions
 from highlightr.selection.reasons import with_quotes
-from highlightr.selection.spans import Span, clip_overlaps
+from highlightr.selection.segments import mean_score, ranked
+from highlightr.selection.spans import Span
 from highlightr.transcripts import SpeechSource, find_speech, listen
 
 NO_RECEIPT_NOTE = "No receipt of this name lies beside the timeline, so no receipt and no report were written."
@@ -87,11 +87,13 @@ def cut_again(
     summary = replace(_summary(edit.receipt, source, spans, scores), notes=(*edit.notes, *told), transcript=transcript)
     if transcript is not None:
         summary = replace(summary, segments=with_quotes(summary.segments, transcript))
-    made = deliver(summary, outputs, wanted, _provenance(edit.receipt), stages)
+    receipt = edit.receipt
+    provenance = Provenance(receipt.scorer, receipt.settings, receipt.marks, receipt.weights)
+    made = deliver(summary, outputs, wanted, provenance, stages)
     return Recut(made.seconds, made.segments, made.outputs, tuple(made.notes), made.receipt)
 
 
-def _clamped(span: EditSpan, number: int, source: Source, file: Path) -> EditSpan:
+def _clamped(span: Segment, number: int, source: Source, file: Path) -> Segment:
     """The span, clamped to the video if it ends within a frame of its end."""
     frame = 0.1 if source.video.frames_per_second is None else float(1 / source.video.frames_per_second)
     end = source.duration_seconds
@@ -116,21 +118,15 @@ def _scores(receipt: Receipt, source: Source) -> Scores | None:
         raise ConfigError(f"the receipt's scores cannot be used: {error}") from error
 
 
-def _summary(receipt: Receipt, source: Source, spans: Sequence[EditSpan], scores: Scores) -> Summary:
+def _summary(receipt: Receipt, source: Source, spans: Sequence[Segment], scores: Scores) -> Summary:
     segments = [_segment(span, receipt.segments, scores) for span in spans]
-    best_first = sorted(range(len(segments)), key=lambda index: (-segments[index].score, segments[index].start_seconds))
-    ranks = {index: rank for rank, index in enumerate(best_first, start=1)}
-    numbered = tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
-    shots = tuple(Shot(shot.start_seconds, shot.stop_seconds) for shot in receipt.shots)
-    return Summary(source, numbered, scores, shots, receipt.preset, receipt.query)
+    return Summary(source, ranked(segments), scores, receipt.shots, receipt.preset, receipt.query)
 
 
-def _segment(span: EditSpan, known: Sequence[ReceiptSegment], scores: Scores) -> Segment:
+def _segment(span: Segment, known: Sequence[Segment], scores: Scores) -> Segment:
     """The span with the score it has now, and what the receipt says of the segment that it overlaps most."""
     start, stop = span.start_seconds, span.stop_seconds
-    first, overlaps = clip_overlaps(scores.grid, Span(start, stop))
-    mean = float(np.dot(scores.values[first : first + len(overlaps)], overlaps) / overlaps.sum())
-    segment = Segment(start, stop, min(max(mean, 0.0), 1.0), title=span.title)
+    segment = Segment(start, stop, mean_score(scores, Span(start, stop)), title=span.title)
     nearest = max(known, key=lambda each: min(stop, each.stop_seconds) - max(start, each.start_seconds))
     if min(stop, nearest.stop_seconds) <= max(start, nearest.start_seconds):
         return segment
@@ -147,14 +143,9 @@ def _reason(reason: Reason, segment: Segment) -> Reason | None:
     return Reason(reason.kind, reason.label, weight, start, stop) if start < stop else None
 
 
-def _provenance(receipt: Receipt) -> Provenance:
-    weights = tuple(Weights(each.name, each.sha256, each.licence, each.source) for each in receipt.weights)
-    return Provenance(receipt.scorer, receipt.settings, receipt.marks, weights)
-
-
 def _cut_alone(
     source: Source,
-    spans: Sequence[EditSpan],
+    spans: Sequence[Segment],
     wanted: SummarizeOptions,
     stages: Stages,
     notes: tuple[str, ...],
@@ -166,10 +157,7 @@ def _cut_alone(
         transcript, told = listen(source, speech, 1.0, advance)
     notes += told
     choices, planned = cut_options(wanted, transcript), plan_outputs(source, wanted)
-    segments = tuple(
-        Segment(span.start_seconds, span.stop_seconds, 0.0, rank=number, title=span.title)
-        for number, span in enumerate(spans, start=1)
-    )
+    segments = tuple(replace(span, rank=number) for number, span in enumerate(spans, start=1))
     with segment_folders(source, segments, wanted, planned.video.suffix, choices, stages) as folders:
         leftovers = find_leftovers(replace(planned, timelines={}, inputs=(*planned.inputs, file)), folders)
         with stages("cut") as advance:

@@ -60,8 +60,8 @@ def select_segments(
     options = options or SelectionOptions()
     pauses_of = _pauses(scores, features, transcript, answering=answering)
     spans = _choose(scores, shots, options, pauses_of, answering=answering)
-    ranked = _ranked(scores, spans)
-    return ranked if options.order == "time" else tuple(sorted(ranked, key=lambda segment: segment.rank))
+    segments = ranked([_segment(scores, span) for span in spans])
+    return segments if options.order == "time" else tuple(sorted(segments, key=lambda segment: segment.rank))
 
 
 def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
@@ -77,7 +77,7 @@ def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
                 f"segment {number} must begin before it ends, within the video (0 to {duration:g} s); "
                 f"got {span.start:g} to {span.stop:g}"
             )
-    return _ranked(scores, spans)
+    return ranked([_segment(scores, span) for span in spans])
 
 
 @dataclass(frozen=True)
@@ -212,17 +212,20 @@ def _with_margin(spans: Sequence[Span], canvas: Canvas, margin: tuple[float, flo
     return longer
 
 
-def _ranked(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
-    """The spans as segments in their order, numbered by score; equal scores in order of time."""
-    segments = [_segment(scores, span) for span in spans]
+def ranked(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The segments in their order, numbered by score; equal scores in order of time."""
     best_first = sorted(range(len(segments)), key=lambda index: (-segments[index].score, segments[index].start_seconds))
     ranks = {index: rank for rank, index in enumerate(best_first, start=1)}
     return tuple(replace(segment, rank=ranks[index]) for index, segment in enumerate(segments))
 
 
-def _segment(scores: Scores, span: Span) -> Segment:
+def mean_score(scores: Scores, span: Span) -> float:
+    """Of the clips that a span covers, weighted by overlap, in [0, 1]."""
     first, overlaps = clip_overlaps(scores.grid, span)
     values = scores.values[first : first + len(overlaps)].astype(np.float64)
-    mean = float(np.dot(values, overlaps) / overlaps.sum())
+    return min(max(float(np.dot(values, overlaps) / overlaps.sum()), 0.0), 1.0)
+
+
+def _segment(scores: Scores, span: Span) -> Segment:
     reasons = segment_reasons(scores, span)
-    return Segment(span.start, span.stop, min(max(mean, 0.0), 1.0), reasons, title=title_of(reasons))
+    return Segment(span.start, span.stop, mean_score(scores, span), reasons, title=title_of(reasons))

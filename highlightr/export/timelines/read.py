@@ -22,7 +22,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
 from highlightr.core.tables import cell_text, table_reader
 from highlightr.core.timecode import parse_timecode
-from highlightr.core.types import Source
+from highlightr.core.types import Segment, Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
 from highlightr.export.timelines.rates import grid_phase, late, nominal_rate
@@ -39,15 +39,6 @@ TRACKS_NOTE = "Only the first track of pictures was cut; the timeline has more."
 
 
 @dataclass(frozen=True)
-class EditSpan:
-    """One span of the source: ``[start_seconds, stop_seconds)``."""
-
-    start_seconds: float
-    stop_seconds: float
-    title: str = ""
-
-
-@dataclass(frozen=True)
 class Edit:
     """What a file asks to be cut."""
 
@@ -55,7 +46,7 @@ class Edit:
     """The source that it names, absolute or as it is written there; `None` where it names none."""
     receipt: Receipt | None
     """What is known of how the segments were found."""
-    spans: Callable[[Source], tuple[EditSpan, ...]]
+    spans: Callable[[Source], tuple[Segment, ...]]
     """The spans; where the file counts frames, this takes the source's rate and timecode."""
     notes: tuple[str, ...] = ()
 
@@ -75,7 +66,7 @@ def read_edit(path: Path) -> Edit:
 
 def _from_receipt(path: Path) -> Edit:
     receipt = read_receipt(path)
-    spans = tuple(EditSpan(each.start_seconds, each.stop_seconds, each.title) for each in receipt.segments)
+    spans = tuple(Segment(each.start_seconds, each.stop_seconds, title=each.title) for each in receipt.segments)
     return Edit(Path(receipt.source.path), receipt, lambda _: spans)
 
 
@@ -95,7 +86,7 @@ def _from_edl(path: Path) -> Edit:
     otio, text, receipt = opentimelineio(), _text(path), _companion(path)
     url = _only([Path(_local(line)) for line in re.findall(r"^\* ?FROM CLIP: *(\S.*?) *$", text, re.MULTILINE)], path)
 
-    def spans(source: Source) -> tuple[EditSpan, ...]:
+    def spans(source: Source) -> tuple[Segment, ...]:
         rate = nominal_rate(source.video.frames_per_second, ())
         timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, _counted(text))
         clips, _ = _clips(otio, timeline, path)
@@ -122,12 +113,12 @@ def _from_csv(path: Path) -> Edit:
     return Edit(_only(videos, path), _companion(path), lambda _: spans)
 
 
-def _row(row: Mapping[str, str | None], where: str) -> EditSpan:
+def _row(row: Mapping[str, str | None], where: str) -> Segment:
     try:
         start, stop = (parse_clock(row[name] or "") for name in ("start_seconds", "stop_seconds"))
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    return EditSpan(start, stop, cell_text((row.get("title") or row.get("query") or "").strip()))
+    return Segment(start, stop, title=cell_text((row.get("title") or row.get("query") or "").strip()))
 
 
 READERS: Mapping[str, Callable[[Path], Edit]] = {
@@ -199,7 +190,7 @@ def _spans_of(
     receipt: Receipt | None,
     first_frame: int | None = None,
     rate: Fraction | None = None,
-) -> tuple[EditSpan, ...]:
+) -> tuple[Segment, ...]:
     """The clips' ranges, from the source's first frame on; without a number for that, the media's ranges tell it."""
     dated = cache(lambda rate: _dating(rate, source, receipt))
     spans = []
@@ -215,7 +206,7 @@ def _spans_of(
         start, stop = map(dated(exact), (begin - first, begin + Fraction(length) - first))
         if start < 0:
             raise ConfigError(f"{path}: {clip.name or 'a clip'} begins before the video does; compare their timecodes")
-        spans.append(EditSpan(float(start), float(stop), clip.name or ""))
+        spans.append(Segment(float(start), float(stop), title=clip.name or ""))
     return tuple(spans)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
-from highlightr.core.types import Reason
-from highlightr.export.receipt_reader import Receipt, ReceiptSegment, ReceiptSource
+from highlightr.core.types import Reason, Segment
+from highlightr.export.receipt_reader import Receipt, ReceiptSource
 from highlightr.export.timelines.rates import grid_note, grid_phase, nominal_rate
 
 _END_SECONDS = Fraction(1, 100)
@@ -159,7 +159,7 @@ def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fracti
 
 
 def _events(
-    segments: Sequence[ReceiptSegment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction, phase: Fraction
+    segments: Sequence[Segment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction, phase: Fraction
 ) -> tuple[Event, ...]:
     events: list[Event] = []
     record_frame, record_seconds = 0, Fraction(0)
