@@ -11,7 +11,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal
 
 from highlightr.core.errors import ConfigError, HighlightrError
 
@@ -35,7 +36,8 @@ class Job:
 
     id: int
     kind: Literal["analyse", "write"]
-    video_id: str
+    video: str
+    "Its identifier."
     title: str
     state: State = "queued"
     stage: str = ""
@@ -54,29 +56,23 @@ class Job:
 
     def plain(self) -> dict[str, Any]:
         """As pages see it."""
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "video": self.video_id,
-            "title": self.title,
-            "state": self.state,
-            "stage": self.stage,
-            "completed": round(self.completed, 2),
-            "total": round(self.total, 2),
-            "error": self.error,
-            "so_far": dict(self.so_far),
-            "result": dict(self.result),
-        }
+        seen = {name: value for name, value in vars(self).items() if name != "cancelling"}
+        return {**seen, "completed": round(self.completed, 2), "total": round(self.total, 2)}
 
 
-class JobHook(Protocol):
+@dataclass(frozen=True)
+class JobHook:
     """What work tells its job: how far it has come, as a `ProgressHook`, and what is known already."""
+
+    change: Callable[..., None]
 
     def __call__(self, stage: str, completed: float, total: float) -> None:
         """As `ProgressHook`; raises `Cancelled`."""
+        self.change(stage=stage, completed=completed, total=total)
 
     def show(self, so_far: Mapping[str, Any]) -> None:
         """What pages can show meanwhile; raises `Cancelled`."""
+        self.change(so_far=so_far)
 
 
 Work = Callable[[JobHook], Mapping[str, Any]]
@@ -95,7 +91,7 @@ class JobQueue:
         self._thread = threading.Thread(target=self._run, name="studio-jobs", daemon=True)
         self._thread.start()
 
-    def add(self, kind: Literal["analyse", "write"], video_id: str, title: str, work: Work) -> Job:
+    def add(self, kind: Literal["analyse", "write"], video: str, title: str, work: Work) -> Job:
         """Queue work; the same analysis is not queued twice.
 
         Raises:
@@ -103,13 +99,13 @@ class JobQueue:
         """
         with self._changed:
             waiting = [job for job, _ in self._jobs if job.open]
-            same = (kind, video_id, title)
+            same = (kind, video, title)
             for job in waiting:
-                if kind == "analyse" and (job.kind, job.video_id, job.title) == same and not job.cancelling:
+                if kind == "analyse" and (job.kind, job.video, job.title) == same and not job.cancelling:
                     return job
             if len(waiting) >= MOST_WAITING or self._closing:
                 raise ConfigError(f"{MOST_WAITING} jobs wait already; let some finish, or cancel them")
-            job = Job(next(self._numbers), kind, video_id, title)
+            job = Job(next(self._numbers), kind, video, title)
             self._jobs.append((job, work))
             finished = [pair for pair in self._jobs if not pair[0].open]
             for pair in finished[: max(len(self._jobs) - MOST_REMEMBERED, 0)]:
@@ -167,7 +163,7 @@ class JobQueue:
 
     def _outcome(self, job: Job, work: Work) -> tuple[State, str, Mapping[str, Any]]:
         try:
-            return "done", "", work(_Hook(self, job))
+            return "done", "", work(JobHook(partial(self._change, job)))
         except Cancelled:
             return "cancelled", "", {}
         except HighlightrError as error:
@@ -178,10 +174,10 @@ class JobQueue:
             return "failed", "not enough memory; close other programs, or take a smaller video", {}
         except Exception:
             # A fault of ours in one job must not end the queue for the others.
-            logger.exception("%s of %s failed", job.kind, job.video_id)
+            logger.exception("%s of %s failed", job.kind, job.video)
             return "failed", "this failed in a way that was not foreseen; the terminal says more", {}
 
-    def change(self, job: Job, **values: Any) -> None:
+    def _change(self, job: Job, **values: Any) -> None:
         """Change what pages see of a running job.
 
         Raises:
@@ -198,15 +194,3 @@ class JobQueue:
         with self._changed:
             job.state, job.error, job.result, job.so_far = state, error, result, {}
             self._notify()
-
-
-@dataclass(frozen=True)
-class _Hook:
-    queue: JobQueue
-    job: Job
-
-    def __call__(self, stage: str, completed: float, total: float) -> None:
-        self.queue.change(self.job, stage=stage, completed=completed, total=total)
-
-    def show(self, so_far: Mapping[str, Any]) -> None:
-        self.queue.change(self.job, so_far=so_far)

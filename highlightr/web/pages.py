@@ -21,12 +21,11 @@ from highlightr.core.files import printable
 from highlightr.export.report import packaged, template
 from highlightr.selection.spans import Span
 from highlightr.web.bodies import Ask, Cancel, Propose, Save, read_body
-from highlightr.web.events import MOST_LISTENERS, event_stream
 from highlightr.web.examples import add_example
 from highlightr.web.jobs import JobHook
 from highlightr.web.library import MOST_VIDEOS, Video
 from highlightr.web.playback import play
-from highlightr.web.shared import Studio
+from highlightr.web.shared import MOST_LISTENERS, Studio, event_stream
 from highlightr.web.state import EditedSegment, StaleStateError, StudioState, clean_query
 from highlightr.web.stills import BusyError
 from highlightr.web.view import analysis_values, list_row, partial_curve, proposal_rows, video_facts

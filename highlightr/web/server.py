@@ -5,6 +5,7 @@ In: a folder and where to listen. Out: nothing; it serves until a signal ends it
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.progress import ProgressHook
@@ -23,7 +25,6 @@ from highlightr.web.analyst import Analyst
 from highlightr.web.app import make_app
 from highlightr.web.guard import Access
 from highlightr.web.library import Library
-from highlightr.web.protocol import PromptProtocol
 from highlightr.web.shared import Studio
 from highlightr.zoo.speech_models import check_speech_model
 
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7861
 MOST_CONNECTIONS = 128
 GOODBYE_SECONDS = 2
+HEAD_SECONDS = 10.0
+"""A connection that is between two requests, or before the first, is looked at after each of these."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (what a caller may ask for, with a warning)
 
 
@@ -127,6 +130,36 @@ def serve(
     if browser:
         webbrowser.open(prepared.url)
     prepared.run()
+
+
+class PromptProtocol(H11Protocol):
+    """HTTP as uvicorn speaks it, closed where the head of a request is not there in time: connections are counted.
+
+    Answers may take as long as they like.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As there; the first head is waited for."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As there."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._look, self.cycle)
+
+    def _look(self, before: RequestResponseCycle | None) -> None:
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering or self.cycle is not before:
+            self._wait()
+        else:
+            self.transport.close()
 
 
 def _names(host: str) -> tuple[str, ...]:

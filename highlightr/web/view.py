@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain, zip_longest
 from typing import Any
 
-from highlightr.core.types import Reason, Scores, Source, Transcript
+import numpy as np
+
+from highlightr.core.types import Features, FloatArray, Reason, Scores, Source, Transcript
 from highlightr.export.curve import columns, line_path, part_lines, shot_path
 from highlightr.export.words import sense, verdict_words
+from highlightr.features.labels import label_names
 from highlightr.pipeline import Analysis
+from highlightr.scorers.label_bank import first_name
+from highlightr.scorers.sounds import heard
 from highlightr.selection.edges import SPEECH, find_pauses
 from highlightr.selection.spans import Span
 from highlightr.web.analyst import Proposal
 from highlightr.web.library import Video
-from highlightr.web.suggestions import suggestions
 
 MOST_POINTS = 3000
 MOST_FIRST_POINTS = 400
@@ -31,6 +36,9 @@ LONGEST_LINE = 400
 """Characters of an utterance."""
 
 REASONS_PER_CLIP = 3
+MOST_SUGGESTIONS = 8
+CLEAR = {"imagenet": 0.25, "yamnet": 0.4}
+"""Class stream to the score from which a clip is said to show or sound like a class."""
 
 
 def list_row(video: Video) -> dict[str, Any]:
@@ -145,3 +153,25 @@ def proposal_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
 def _reason(reason: Reason) -> Mapping[str, Any]:
     name, css = sense(reason.kind)
     return {"sense": name, "css": css, "label": reason.label, "percent": round(100 * min(max(reason.weight, 0), 1))}
+
+
+def suggestions(features: Features) -> list[str]:
+    """What a user could ask for: at most `MOST_SUGGESTIONS` classes that the features name most, things and sounds by
+    turns, what fills most of the video first; empty where no stream has classes.
+    """
+    named = [_named(stream, features.streams[stream]) for stream in CLEAR if stream in features.streams]
+    turns = chain.from_iterable(zip_longest(*named))
+    return list(dict.fromkeys(name for name in turns if name is not None))[:MOST_SUGGESTIONS]
+
+
+def _named(stream: str, values: FloatArray) -> list[str]:
+    names = label_names(stream)
+    if values.shape[1] != len(names):
+        return []
+    if stream == "yamnet":
+        values, _ = heard(values, names)
+    best, strength = values.argmax(axis=1), values.max(axis=1)
+    clear = strength >= CLEAR[stream]
+    totals = np.bincount(best[clear], strength[clear], minlength=len(names))
+    most = np.argsort(-totals, kind="stable")[:MOST_SUGGESTIONS]
+    return [first_name(names[index]) for index in most if totals[index] > 0]

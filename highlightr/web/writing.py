@@ -51,26 +51,8 @@ class WriteRequest:
         SummarizeOptions(cut=self.cut, subtitles=self.subtitles)  # Some do not go together.
 
 
-@dataclass(frozen=True)
-class WriteTargets:
-    """Where everything goes."""
-
-    video: Path
-    clips: Path | None
-    export: tuple[TimelineFormat, ...]
-    captions: bool
-    """Whether what is said is written too, where it is known."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """What is written beside clips, or may be."""
-        suffixes = (".json", ".html", *(CAPTION_SUFFIXES.values() if self.captions else ()))
-        documents = (self.video.with_suffix(suffix) for suffix in suffixes)
-        return tuple(dict.fromkeys((self.video, *documents, *timeline_paths(self.video, self.export).values())))
-
-
-def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTargets:
-    """Name the outputs, and refuse before any work what cannot be written.
+def targets_of(library: Library, video: Video, request: WriteRequest) -> tuple[Path, Path | None]:
+    """Name the summary and the folder of its clips, and refuse before any work what cannot be written.
 
     Raises:
         ConfigError: a folder that is not below the library's; timelines whose library is not installed.
@@ -78,22 +60,24 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> WriteTa
     """
     if request.version not in (None, str(video.modified_ns)):
         raise OutputError(f"{printable(Path(video.name))} was replaced meanwhile; reload this page")
-    export = tuple(dict.fromkeys(request.export))
-    check_formats(export)
+    check_formats(request.export)
     folder = video.path.parent if request.folder is None else library.folder_below(request.folder)
     stem = video.path.stem
     clips = folder / f"{stem}{CLIPS_SUFFIX}" if request.clips else None
-    targets = WriteTargets(folder / f"{stem}.summary.mp4", clips, export, request.subtitles == "soft")
-    for path in (*targets.files, *([clips] if clips else [])):
+    summary = folder / f"{stem}.summary.mp4"
+    suffixes = (".json", ".html", *(CAPTION_SUFFIXES.values() if request.subtitles == "soft" else ()))
+    documents = (summary.with_suffix(suffix) for suffix in suffixes)
+    files = dict.fromkeys((summary, *documents, *timeline_paths(summary, request.export).values()))
+    for path in (*files, *([clips] if clips else [])):
         if path.is_symlink() or not library.inside(path):
             raise ConfigError(
                 f"{printable(Path(path.name))} is a link, or leads out of the folder; choose another place"
             )
-    existing = [printable(Path(path.name)) for path in targets.files if path.exists()]
+    existing = [printable(Path(path.name)) for path in files if path.exists()]
     if existing and not request.overwrite:
         names = f"{', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'}"
         raise OutputError(f"{names} already; tick “Replace files that exist” or choose another folder")
-    return targets
+    return summary, clips
 
 
 def write(
@@ -104,16 +88,16 @@ def write(
     Raises:
         HighlightrError: as for `Highlighter.summarize`; no file is half-written.
     """
-    targets = targets_of(library, video, request)
+    output, clips = targets_of(library, video, request)
     library.check_sidecars(video)
-    make_folder(targets.video.parent)
+    make_folder(output.parent)
     analysis = analyst.analyse(video, request.query, hook)
     duration = analysis.source.duration_seconds
     spans = [Span(each.start_seconds, min(each.stop_seconds, duration)) for each in request.segments]
     options: dict[str, Any] = {
-        "output": targets.video,
-        "clips": targets.clips,
-        "export": targets.export,
+        "output": output,
+        "clips": clips,
+        "export": tuple(dict.fromkeys(request.export)),
         "cut": request.cut,
         "subtitles": request.subtitles,
         "overwrite": request.overwrite,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.web import protocol
+from highlightr.web import server
 from tests.mediamaker import make_video
 from tests.web.conftest import Client, running
 
@@ -76,7 +76,7 @@ def test_closes_while_a_page_listens(studio: Client) -> None:
 def test_a_connection_that_says_nothing_ends_and_one_that_listens_stays(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
     with running(videos, tmp_path) as studio:
         listening = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
         listening.request("GET", "/api/events", headers=studio.own)

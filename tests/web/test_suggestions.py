@@ -7,7 +7,7 @@ import numpy as np
 from highlightr.core.types import Features, TimeGrid
 from highlightr.features.labels import LABELLED_STREAMS, label_names
 from highlightr.scorers.label_bank import first_name
-from highlightr.web.suggestions import suggestions
+from highlightr.web.view import suggestions
 
 
 def features(**clips: list[tuple[str, float]]) -> Features:
