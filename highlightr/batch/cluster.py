@@ -20,16 +20,17 @@ from highlightr.batch.devices import CORES_PER_WORKER
 from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
-from highlightr.batch.progress import JobListener
+from highlightr.batch.progress import ResultRecorder
 from highlightr.batch.time_limit import TimeLimit
 from highlightr.batch.work import JobRunner, ModelsUnusableError
 from highlightr.core import errors
+from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, HighlightrError
 
 TICK_SECONDS = 0.5
 
 
-def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
+def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions, recorder: ResultRecorder) -> None:
     """Do all jobs on a Ray cluster: the one at `options.address`, else the one that Ray finds, else a local one.
 
     Raises:
@@ -45,7 +46,7 @@ def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigError(f"no Ray cluster at {options.address or 'hand'}: {error}") from error
     try:
-        _Cluster(ray, output_dir, options, listener).run(jobs)
+        _Cluster(ray, output_dir, options, recorder).run(jobs)
     finally:
         if ours:
             ray.shutdown()
@@ -54,8 +55,8 @@ def run_on_ray(jobs: Sequence[Job], output_dir: OutputDir, options: BatchOptions
 class _Cluster:
     """One batch on one cluster."""
 
-    def __init__(self, ray: Any, output_dir: OutputDir, options: BatchOptions, listener: JobListener) -> None:
-        self._ray, self._options, self._listener = ray, options, listener
+    def __init__(self, ray: Any, output_dir: OutputDir, options: BatchOptions, recorder: ResultRecorder) -> None:
+        self._ray, self._options, self._recorder = ray, options, recorder
         self._device, resources = _resources(ray, options.device)
         self._settings = json.dumps(asdict(options))
         self._task = ray.remote(_do).options(max_retries=options.retries, **resources)
@@ -76,7 +77,7 @@ class _Cluster:
             ready, _ = self._ray.wait(list(self._running), timeout=TICK_SECONDS)
             for reference in ready:
                 waiting.extend(self._take(reference, self._running.pop(reference)))
-            self._listener.ticked()
+            self._recorder.ticked()
 
     def _submit(self, one: Attempt, token: str) -> None:
         reference = self._task.remote(str(self._output_dir.root), self._settings, self._device, token, asdict(one.job))
@@ -96,15 +97,15 @@ class _Cluster:
             return self._end(one.failed(f"its Ray worker died or took too long: {reason}"))
         if "unusable" in answer:
             raise getattr(errors, answer["error_class"], HighlightrError)(answer["unusable"])
-        outcome = JobResult.from_json(answer)
+        outcome = from_plain(JobResult, answer, "a job's result")
         if outcome.state == "busy":
             return [one.later()]
-        self._listener.finished(replace(outcome, attempts=one.number))
+        self._recorder.finished(replace(outcome, attempts=one.number))
         return []
 
     def _end(self, failed: JobResult) -> list[Attempt]:
         self._output_dir.sweep()
-        self._listener.finished(failed)
+        self._recorder.finished(failed)
         return []
 
 
@@ -129,7 +130,7 @@ def _do(root: str, settings: str, device: str, token: str, job: Mapping[str, Any
         return {"unusable": words, "error_class": "ConfigError"}
     work = _work(root, settings, device)
     try:
-        return work(Job(**job)).as_json()
+        return asdict(work(Job(**job)))
     except ModelsUnusableError as error:
         return {"unusable": str(error.__cause__), "error_class": type(error.__cause__).__name__}
     except Exception:

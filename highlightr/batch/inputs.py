@@ -9,11 +9,12 @@ import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from highlightr.batch.jobs import Job
 from highlightr.batch.names import FolderNames
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
@@ -30,19 +31,6 @@ RESERVED = (STATE_FOLDER, INDEX_NAME, RESULTS_NAME)
 _MAX_NAME_BYTES = 160
 
 
-@dataclass(frozen=True)
-class InputVideo:
-    """One video."""
-
-    video: str
-    """An absolute path, or an address."""
-    name: str
-    """Path below the folder that was named, with ``/``, or its file name."""
-    remote: bool = False
-    folder: str = ""
-    """Of its outputs: path below the output folder, with ``/``."""
-
-
 def find_videos(
     inputs: Iterable[str],
     output: Path,
@@ -52,8 +40,8 @@ def find_videos(
     allow_remote: bool = False,
     known: Mapping[str, str] | None = None,
     absent_ok: bool = False,
-) -> tuple[InputVideo, ...]:
-    """Every video that is meant, each once, in the order given; folders are walked through, sorted by name.
+) -> tuple[Job, ...]:
+    """A job without a query for every video that is meant, each once, in the order given; folders are sorted by name.
 
     Args:
         inputs: files, folders, addresses, and ``@FILE`` for a list.
@@ -73,12 +61,13 @@ def find_videos(
         places += _lines(Path(text[1:])) if listed else [(text, None)]
     for one in lists:
         places += _lines(one)
-    videos: dict[str, InputVideo] = {}
+    videos: dict[str, Job] = {}
     folders = FolderNames(RESERVED, known or {})
     for text, below in places:
         for found in _at(text, below, output.absolute(), pattern, allow_remote, absent_ok):
             if found.video not in videos:
-                videos[found.video] = replace(found, folder=folders.folder_for(found.video, found.name))
+                folder = folders.folder_for(found.video, found.title)
+                videos[found.video] = replace(found, folder=folder, video_folder=folder)
     if not videos and not (absent_ok and places):
         raise ConfigError("no videos were given; name files, folders or a list")
     return tuple(videos.values())
@@ -103,11 +92,11 @@ def _lines(path: Path) -> list[tuple[str, str | None]]:
 
 def _at(
     text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool, absent_ok: bool
-) -> Iterator[InputVideo]:
-    """The videos at one place; `below` is the folder of the list that named it."""
+) -> Iterator[Job]:
+    """The videos at one place, without their folders; `below` is the folder of the list that named it."""
     if is_address(text):
         check_address(text, allowed=allow_remote)
-        yield InputVideo(text, _address_name(text), remote=True)
+        yield Job(text, None, "", remote=True, title=_address_name(text))
         return
     path = Path(text) if below is None else Path(below) / text
     if path.is_dir():
@@ -118,10 +107,11 @@ def _at(
         # A line of a list whose file is missing fails alone: the rest of a long list is still worth doing.
         inner = PurePosixPath(text)
         plain = below is not None and not inner.is_absolute() and ".." not in inner.parts
-        yield InputVideo(os.path.abspath(path), str(inner) if plain else path.name)  # noqa: PTH100  (drops `..` too)
+        name = str(inner) if plain else path.name
+        yield Job(os.path.abspath(path), None, "", title=name)  # noqa: PTH100  (drops `..` too)
 
 
-def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[InputVideo]:
+def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[Job]:
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
     found, clips = list[Path](), dict[str, set[str]]()
@@ -141,7 +131,7 @@ def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) ->
     # By content: a folder of clips may have been moved, and a video have the name of a clip that lies elsewhere.
     videos = [path for path in found if not any(holds(path, digest) for digest in clips.get(path.name, ()))]
     for path in videos:
-        yield InputVideo(str(path), path.relative_to(folder).as_posix())
+        yield Job(str(path), None, "", title=path.relative_to(folder).as_posix())
     if not videos and not absent_ok:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")

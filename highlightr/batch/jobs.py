@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from highlightr.core.config import from_plain
 from highlightr.core.types import Match
 
 JobState = Literal["done", "kept", "no_match", "failed", "busy"]
@@ -78,19 +77,6 @@ class JobResult:
     key: str | None = None
     """Stands for the video's content, the query, preset, options and version; `None` if it failed."""
     attempts: int = 1
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON types; `from_json` is the way back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> JobResult:
-        """The result that `as_json` described.
-
-        Raises:
-            ConfigError: it did not come from there.
-        """
-        return from_plain(cls, value, "a job's result")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The local engine: worker processes of this machine, each with one job at a time and its models loaded once.
 
-In: jobs. Out: their outcomes, told to a listener. The parent never decodes. A worker that crashes, hangs or exceeds its
+In: jobs. Out: their outcomes, told to a recorder. The parent never decodes. A worker that crashes, hangs or exceeds its
 time loses its own video only: it is replaced, and after a crash the video is tried again in a fresh process.
 """
 
@@ -18,9 +18,11 @@ from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.process import Inbox, Message, WorkerProcess
-from highlightr.batch.progress import JobFeed, JobListener
+from highlightr.batch.progress import ResultRecorder
 from highlightr.batch.time_limit import TimeLimit
+from highlightr.batch.watch import FolderWatch
 from highlightr.core import errors
+from highlightr.core.config import from_plain
 from highlightr.core.errors import HighlightrError
 
 TICK_SECONDS = 0.25
@@ -32,8 +34,8 @@ def run_locally(
     jobs: Sequence[Job],
     output_dir: OutputDir,
     options: BatchOptions,
-    listener: JobListener,
-    feed: JobFeed | None = None,
+    recorder: ResultRecorder,
+    feed: FolderWatch | None = None,
 ) -> None:
     """Do all jobs; errors of one of them are its outcome. With a feed, go on with what it brings until stopped.
 
@@ -44,7 +46,7 @@ def run_locally(
     placements = place_workers(options.device, options.workers)
     if feed is None:
         placements = placements[: max(1, len(jobs))]
-    pool = _WorkerPool(jobs, placements, output_dir, options, listener, feed)
+    pool = _WorkerPool(jobs, placements, output_dir, options, recorder, feed)
     try:
         pool.run()
     finally:
@@ -71,10 +73,10 @@ class _WorkerPool:
         placements: Sequence[Placement],
         output_dir: OutputDir,
         options: BatchOptions,
-        listener: JobListener,
-        feed: JobFeed | None,
+        recorder: ResultRecorder,
+        feed: FolderWatch | None,
     ) -> None:
-        self._output_dir, self._options, self._listener, self._feed = output_dir, options, listener, feed
+        self._output_dir, self._options, self._recorder, self._feed = output_dir, options, recorder, feed
         self._waiting = deque(map(Attempt, jobs))
         self._slots = [_WorkerSlot(placement, TimeLimit.of(options)) for placement in placements]
         self._inbox: Inbox = queue.Queue()
@@ -83,14 +85,16 @@ class _WorkerPool:
     def run(self) -> None:
         while self._feed or self._waiting or any(slot.doing for slot in self._slots):
             if self._feed is not None:
-                self._waiting.extend(map(Attempt, self._feed.take()))
+                jobs = self._feed.take()
+                self._recorder.told_of(jobs)
+                self._waiting.extend(map(Attempt, jobs))
             for slot in self._slots:
                 self._fill(slot)
             with suppress(queue.Empty):
                 self._take(*self._inbox.get(timeout=TICK_SECONDS))
             for slot in self._slots:
                 self._check_time(slot)
-            self._listener.ticked()
+            self._recorder.ticked()
 
     def stop(self) -> None:
         """End every worker, and remove what those in the middle of a job left."""
@@ -112,7 +116,7 @@ class _WorkerPool:
         slot.doing, slot.ended_for = ready, ""
         slot.time_limit.start()
         slot.worker.give(ready.job)
-        self._listener.started(ready.job, slot.placement.name, slot.worker.pid)
+        self._recorder.started(ready.job, slot.placement.name, slot.worker.pid)
 
     def _take(self, worker: WorkerProcess, message: Message | None) -> None:
         slot = next((slot for slot in self._slots if slot.worker is worker), None)
@@ -124,9 +128,9 @@ class _WorkerPool:
         slot.spoke, self._startup_failures = True, 0
         slot.time_limit.progressed()
         if message["kind"] == "progress" and slot.doing:
-            self._listener.progressed(slot.doing.job, message["stage"], message["completed"], message["total"])
+            self._recorder.progressed(slot.doing.job, message["stage"], message["completed"], message["total"])
         elif message["kind"] == "outcome" and slot.doing:
-            self._answered(slot, JobResult.from_json(message["outcome"]))
+            self._answered(slot, from_plain(JobResult, message["outcome"], "a job's result"))
         elif message["kind"] == "crash":
             slot.ended_for = message["error"]
         elif message["kind"] == "unusable":
@@ -136,11 +140,11 @@ class _WorkerPool:
         done, slot.doing = slot.doing, None
         assert done is not None
         if outcome.state == "busy":
-            self._listener.requeued(done.job)
+            self._recorder.requeued(done.job)
             self._waiting.append(done.later())
             return
         seconds = round(outcome.seconds + done.seconds, 3)
-        self._listener.finished(replace(outcome, attempts=done.number, seconds=seconds))
+        self._recorder.finished(replace(outcome, attempts=done.number, seconds=seconds))
 
     def _ended(self, slot: _WorkerSlot, worker: WorkerProcess) -> None:
         """A worker has ended, by itself or because we ended it."""
@@ -157,11 +161,11 @@ class _WorkerPool:
     def _lost(self, lost: Attempt, why: str, seconds: float) -> None:
         """A job lost its worker: it is tried again in another, or has failed."""
         if lost.number <= self._options.retries:
-            self._listener.requeued(lost.job)
+            self._recorder.requeued(lost.job)
             self._waiting.append(lost.again(seconds))
             return
         self._output_dir.sweep()
-        self._listener.finished(lost.given_up(why, seconds))
+        self._recorder.finished(lost.given_up(why, seconds))
 
     def _check_time(self, slot: _WorkerSlot) -> None:
         """End a worker that hangs or has had its time; such a video is not tried again."""
@@ -171,4 +175,4 @@ class _WorkerPool:
         slot.worker.end()
         slot.worker, slot.doing = None, None
         self._output_dir.sweep()
-        self._listener.finished(late.failed(reason, time.monotonic() - slot.time_limit.began))
+        self._recorder.finished(late.failed(reason, time.monotonic() - slot.time_limit.began))

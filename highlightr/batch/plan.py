@@ -7,12 +7,11 @@ the same call finds the same folders again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from highlightr.batch.inputs import InputVideo, find_videos
+from highlightr.batch.inputs import find_videos
 from highlightr.batch.jobs import Job
 from highlightr.batch.names import slug
 from highlightr.batch.output_dir import OutputDir
@@ -21,14 +20,6 @@ from highlightr.core.checks import given_list, given_path
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
 from highlightr.features.base import check_query
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """What is asked of one video."""
-
-    query: str | None
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan_jobs(
@@ -72,52 +63,44 @@ def plan_jobs(
         texts, output, lists=lists, pattern=pattern, allow_remote=allow_remote, known=known, absent_ok=absent_ok
     )
     asked = _assign(rows, found, queries, absent_ok=absent_ok)
-    return tuple(job for one in found for job in _jobs(one, asked.get(one.video, [_Wish(query)])))
+    return tuple(job for one in found for job in _in_folders(asked.get(one.video, [replace(one, query=query)])))
 
 
-def _jobs(video: InputVideo, wishes: Sequence[_Wish]) -> Iterator[Job]:
+def _in_folders(jobs: Sequence[Job]) -> Iterator[Job]:
     """A video's jobs: one has the video's own folder, several have one each inside it."""
     slugs: list[str] = []
-    for number, wish in enumerate(wishes):
-        folder = video.folder
-        if len(wishes) > 1:
-            words = wish.query or "no query"
-            if any(other.query == wish.query for other in wishes[:number]):  # Its options tell it apart.
-                words += "".join(f" {name} {value}" for name, value in wish.options.items())
-            slugs.append(slug(words, slugs))
-            folder = f"{folder}/{slugs[-1]}"
-        yield Job(
-            video.video,
-            wish.query,
-            folder,
-            video.remote,
-            title=video.name,
-            video_folder=video.folder,
-            options=wish.options,
-        )
+    for number, job in enumerate(jobs):
+        if len(jobs) == 1:
+            yield job
+            return
+        words = job.query or "no query"
+        if any(other.query == job.query for other in jobs[:number]):  # Its options tell it apart.
+            words += "".join(f" {name} {value}" for name, value in job.options.items())
+        slugs.append(slug(words, slugs))
+        yield replace(job, folder=f"{job.folder}/{slugs[-1]}")
 
 
 def _assign(
-    rows: Iterable[QueryRow], found: Sequence[InputVideo], queries: Path | None, *, absent_ok: bool
-) -> dict[str, list[_Wish]]:
-    """Video to what is asked of it, each once."""
-    by_name: dict[str, list[str]] = {}
+    rows: Iterable[QueryRow], found: Sequence[Job], queries: Path | None, *, absent_ok: bool
+) -> dict[str, list[Job]]:
+    """Video to the jobs that are asked of it, each once, still in the video's folder."""
+    by_name: dict[str, list[Job]] = {}
     for one in found:
-        for name in {one.name, Path(one.video).name}:
-            by_name.setdefault(name, []).append(one.video)
-    known = {one.video for one in found}
-    asked: dict[str, list[_Wish]] = {}
+        for name in {one.title, Path(one.video).name}:
+            by_name.setdefault(name, []).append(one)
+    known = {one.video: one for one in found}
+    asked: dict[str, list[Job]] = {}
     for row in rows:
         assert queries is not None
         path = os.path.abspath(queries.absolute().parent / row.video)  # noqa: PTH100  (drops `..` too)
-        exact = [video for video in {row.video, path} if video in known]
+        exact = [known[video] for video in {row.video, path} if video in known]
         matches = exact or by_name.get(row.video, [])
         if not matches and absent_ok:
             continue
         if len(matches) != 1:
             what = "several videos have this name; give the path" if matches else "no input is this video"
             raise ConfigError(f"{row.where}: {row.video}: {what}")
-        wishes, wish = asked.setdefault(matches[0], []), _Wish(row.query, row.options)
-        if wish not in wishes:
-            wishes.append(wish)
+        jobs, job = asked.setdefault(matches[0].video, []), replace(matches[0], query=row.query, options=row.options)
+        if job not in jobs:
+            jobs.append(job)
     return asked

@@ -1,42 +1,24 @@
 """Where a batch stands: what is done, kept, failed and running, how fast it goes and how long it will take.
 
-In: what an engine tells. Out: a `BatchProgress`, given to a hook. Times are wall seconds unless a name says otherwise.
+In: what an engine tells a `ResultRecorder`. Out: a `BatchProgress`, given to a hook, and the results, written down as
+they come. Times are wall seconds unless a name says otherwise.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from highlightr.batch.jobs import Job, JobResult
+from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.results import Results
+from highlightr.core.errors import OutputError
+from highlightr.core.stop import raise_if_stopped
 
-
-class JobListener(Protocol):
-    """What an engine tells."""
-
-    def started(self, job: Job, where: str, pid: int) -> None:
-        """A worker took a job."""
-
-    def progressed(self, job: Job, stage: str, completed: float, total: float) -> None:
-        """A stage has done `completed` of `total`."""
-
-    def requeued(self, job: Job) -> None:
-        """A job that was started waits again."""
-
-    def finished(self, outcome: JobResult) -> None:
-        """A job is done, was kept or has failed."""
-
-    def ticked(self) -> None:
-        """Some time has passed."""
-
-
-class JobFeed(Protocol):
-    """What brings further jobs while others run."""
-
-    def take(self) -> Sequence[Job]:
-        """Those that are ready and were not brought yet; asked a few times a second."""
+PUBLISH_SECONDS = 30.0
+"""How often the index page is renewed while videos are worked on."""
 
 
 @dataclass
@@ -112,3 +94,71 @@ class BatchProgress:
 
 BatchProgressHook = Callable[[BatchProgress], None]
 """Called whenever something happened, and a few times a second."""
+
+
+class ResultRecorder:
+    """Writes down what an engine tells, and passes it to the progress hook."""
+
+    def __init__(self, output_dir: OutputDir, progress: BatchProgress, hook: BatchProgressHook | None) -> None:
+        self._output_dir, self.progress, self._hook = output_dir, progress, hook
+        self.results = Results(output_dir)
+        self.outcomes: dict[str, JobResult] = {}
+        self._jobs: list[Job] = []
+        """Whose folders are not remembered yet."""
+        self._published, self._unpublished = time.monotonic(), False
+
+    def told_of(self, jobs: Sequence[Job]) -> None:
+        """These jobs will be done. A watch remembers their folders before they are worked on.
+
+        Until they are, the next plan could give a video that appears meanwhile the folder of one of them.
+        """
+        self._jobs += jobs
+        if self.progress.watching and jobs:
+            self.progress.total += len(jobs)
+            self._remember()
+
+    def _remember(self) -> None:
+        with suppress(OutputError):  # A disk that is full now may have room when the next one is finished.
+            self._output_dir.remember_folders(self._jobs)
+            self._jobs.clear()
+
+    def started(self, job: Job, where: str, pid: int) -> None:
+        """A worker took a job."""
+        self.progress.start(job, where, pid)
+        self.ticked()
+
+    def progressed(self, job: Job, stage: str, completed: float, total: float) -> None:
+        """A stage has done `completed` of `total`."""
+        self.progress.advance(job, stage, completed, total)
+        self.ticked()
+
+    def requeued(self, job: Job) -> None:
+        """A job that was started waits again."""
+        self.progress.running.pop(job.id, None)
+        self.ticked()
+
+    def finished(self, outcome: JobResult) -> None:
+        """A job is done, was kept or has failed."""
+        self.outcomes[outcome.job.id] = outcome
+        if self._jobs:
+            self._remember()
+        self.results.add(outcome)
+        self.progress.finish(outcome)
+        self._unpublished = True
+        self.ticked()
+
+    def ticked(self) -> None:
+        """Some time has passed."""
+        raise_if_stopped()
+        if self.progress.watching and self._unpublished:
+            self._publish()
+        if self._hook is not None:
+            self._hook(self.progress)
+
+    def _publish(self) -> None:
+        """Renew the index page when nothing runs, or now and then: with thousands of videos it takes a second."""
+        now = time.monotonic()
+        if not self.progress.running or now > self._published + PUBLISH_SECONDS:
+            with suppress(OutputError):  # The next one may find room.
+                self.results.close()
+            self._published, self._unpublished = now, False

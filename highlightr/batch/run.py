@@ -6,9 +6,7 @@ In: jobs, an output folder, options. Out: a `BatchResult`, and in the folder a s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -17,17 +15,12 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.local import run_locally
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, OutputDir
-from highlightr.batch.progress import BatchProgress, BatchProgressHook, JobFeed, JobListener
-from highlightr.batch.results import Results
+from highlightr.batch.progress import BatchProgress, BatchProgressHook, ResultRecorder
 from highlightr.batch.watch import FolderWatch
 from highlightr.core.checks import given_list, given_options, given_path
 from highlightr.core.device import resolve_device
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
-from highlightr.core.stop import raise_if_stopped
-
-PUBLISH_SECONDS = 30.0
-"""How often the index page is renewed while videos are worked on."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ def run_batch(
     """
     todo, wanted = _distinct(given_list("jobs", jobs, Job)), given_options(options, BatchOptions)
     engine, output_dir = _ready(todo, output, wanted)
-    recorder = _ResultRecorder(output_dir, BatchProgress(len(todo)), progress)
+    recorder = ResultRecorder(output_dir, BatchProgress(len(todo)), progress)
     recorder.told_of(todo)
     try:
         engine(todo, output_dir, wanted, recorder)
@@ -109,31 +102,12 @@ def watch_batch(
         raise ConfigError(f"new files are watched for by the engine local, not {wanted.engine}; leave out --engine")
     first = plan()
     _, output_dir = _ready(first, output, wanted)
-    recorder = _ResultRecorder(output_dir, BatchProgress(0, watching=True), progress)
-    feed = _RecordedFeed(FolderWatch(plan, wanted.for_job), recorder)
+    recorder = ResultRecorder(output_dir, BatchProgress(0, watching=True), progress)
     try:
-        run_locally((), output_dir, wanted, recorder, feed)
+        run_locally((), output_dir, wanted, recorder, FolderWatch(plan, wanted.for_job))
     finally:
         recorder.results.close()
     raise AssertionError("a watch ends by a signal")
-
-
-class _RecordedFeed:
-    """A feed whose jobs are counted, and whose folders are remembered before they are worked on.
-
-    Until they are, the next plan could give a video that appears meanwhile the folder of one of them.
-    """
-
-    def __init__(self, feed: JobFeed, recorder: _ResultRecorder) -> None:
-        self._feed, self._recorder = feed, recorder
-
-    def take(self) -> Sequence[Job]:
-        """What the feed brings."""
-        jobs = self._feed.take()
-        if jobs:
-            self._recorder.told_of(jobs)
-            self._recorder.remember()
-        return jobs
 
 
 def _ready(todo: Sequence[Job], output: str | Path, options: BatchOptions) -> tuple[_Engine, OutputDir]:
@@ -147,7 +121,7 @@ def _ready(todo: Sequence[Job], output: str | Path, options: BatchOptions) -> tu
     return engine, output_dir
 
 
-_Engine = Callable[[Sequence[Job], OutputDir, BatchOptions, JobListener], None]
+_Engine = Callable[[Sequence[Job], OutputDir, BatchOptions, ResultRecorder], None]
 
 
 def _engine(options: BatchOptions) -> _Engine:
@@ -170,63 +144,3 @@ def _distinct(todo: tuple[Job, ...]) -> tuple[Job, ...]:
         twice = next(folder for folder in folders if folders.count(folder) > 1)
         raise ConfigError(f"two jobs would write to {twice}; give each a folder of its own")
     return todo
-
-
-class _ResultRecorder:
-    """Writes down what an engine tells, and passes it to the progress hook."""
-
-    def __init__(self, output_dir: OutputDir, progress: BatchProgress, hook: BatchProgressHook | None) -> None:
-        self._output_dir, self.progress, self._hook = output_dir, progress, hook
-        self.results = Results(output_dir)
-        self.outcomes: dict[str, JobResult] = {}
-        self._jobs: list[Job] = []
-        """Whose folders are not remembered yet."""
-        self._published, self._unpublished = time.monotonic(), False
-
-    def told_of(self, jobs: Sequence[Job]) -> None:
-        """These jobs will be done."""
-        self._jobs += jobs
-        if self.progress.watching:
-            self.progress.total += len(jobs)
-
-    def remember(self) -> None:
-        """Keep which folder each video has."""
-        with suppress(OutputError):  # A disk that is full now may have room when the next one is finished.
-            self._output_dir.remember_folders(self._jobs)
-            self._jobs.clear()
-
-    def started(self, job: Job, where: str, pid: int) -> None:
-        self.progress.start(job, where, pid)
-        self.ticked()
-
-    def progressed(self, job: Job, stage: str, completed: float, total: float) -> None:
-        self.progress.advance(job, stage, completed, total)
-        self.ticked()
-
-    def requeued(self, job: Job) -> None:
-        self.progress.running.pop(job.id, None)
-        self.ticked()
-
-    def finished(self, outcome: JobResult) -> None:
-        self.outcomes[outcome.job.id] = outcome
-        if self._jobs:
-            self.remember()
-        self.results.add(outcome)
-        self.progress.finish(outcome)
-        self._unpublished = True
-        self.ticked()
-
-    def ticked(self) -> None:
-        raise_if_stopped()
-        if self.progress.watching and self._unpublished:
-            self._publish()
-        if self._hook is not None:
-            self._hook(self.progress)
-
-    def _publish(self) -> None:
-        """Renew the index page when nothing runs, or now and then: with thousands of videos it takes a second."""
-        now = time.monotonic()
-        if not self.progress.running or now > self._published + PUBLISH_SECONDS:
-            with suppress(OutputError):  # The next one may find room.
-                self.results.close()
-            self._published, self._unpublished = now, False

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -118,4 +119,4 @@ def _serve(settings: Mapping[str, Any], lines: Lines, send: _MessageWriter) -> N
             send(kind="crash", error=" ".join(f"{type(error).__name__}: {error}".split()))
             return
         time_limit.cancel()
-        send(kind="outcome", outcome=outcome.as_json())
+        send(kind="outcome", outcome=asdict(outcome))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.batch.inputs import InputVideo, find_videos
+from highlightr.batch import Job
+from highlightr.batch.inputs import find_videos
 from highlightr.core.errors import ConfigError
 
 
@@ -22,11 +23,11 @@ def tree(root: Path, *names: str) -> Path:
     return root
 
 
-def names(found: tuple[InputVideo, ...]) -> list[str]:
-    return [one.name for one in found]
+def names(found: tuple[Job, ...]) -> list[str]:
+    return [one.title for one in found]
 
 
-def folders(found: tuple[InputVideo, ...]) -> list[str]:
+def folders(found: tuple[Job, ...]) -> list[str]:
     return [one.folder for one in found]
 
 
@@ -34,7 +35,7 @@ def test_a_folder_is_walked_through_and_keeps_its_folders(tmp_path: Path) -> Non
     folder = tree(tmp_path / "in", "b.mp4", "a.MKV", "deep/er/c.webm", "notes.txt", ".hidden.mp4", ".git/d.mp4")
     found = find_videos([str(folder)], tmp_path / "out")
     assert names(found) == ["a.MKV", "b.mp4", "deep/er/c.webm"]
-    assert [one.video for one in found] == [str(folder / one.name) for one in found]
+    assert [one.video for one in found] == [str(folder / one.title) for one in found]
 
 
 def test_the_output_folder_inside_is_left_out(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_lists_are_relative_to_themselves_and_keep_folders(tmp_path: Path) -> No
     ):
         assert names(found) == ["deep/v.mp4", "w.mp4", "missing/x.mp4"]
     (odd,) = find_videos([str(tmp_path / "@odd.mp4")], tmp_path / "out")
-    assert odd.name == "@odd.mp4"
+    assert odd.title == "@odd.mp4"
 
 
 @pytest.mark.parametrize("inputs", [["gone.mp4"], ["@gone.txt"], []], ids=["video", "list", "nothing"])
@@ -142,7 +143,7 @@ def test_addresses_need_permission_and_get_safe_names(tmp_path: Path) -> None:
     assert "secret" not in str(refused.value)
     assert "token" not in str(refused.value)
     (found,) = find_videos([address], tmp_path, allow_remote=True)
-    assert found == InputVideo(address, "hidden clip.mp4", remote=True, folder="hidden clip")
+    assert found == Job(address, None, "hidden clip", True, "hidden clip.mp4", "hidden clip")
 
 
 @pytest.mark.parametrize(
