@@ -25,8 +25,8 @@ from highlightr.media._cut import codecs as _codecs
 from highlightr.media._cut import encode as _encode
 from highlightr.media._cut import inputs as _inputs
 from highlightr.media._cut.output_plan import plan_output
+from highlightr.media._cut.picture import Stills
 from highlightr.media._cut.plan import plan_encode
-from highlightr.media._cut.stills import Stills
 from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
@@ -170,8 +170,8 @@ def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
     with av.open(str(source.path)) as container:
         keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
         cut = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
-        plan = plan_output(container, source, Contents(PictureFormat()), cut.takes, None, mix=False)
-        _encode.encode_pieces(source, plan, cut.takes, cut.pieces, tmp_path / "cut.mp4", None)
+        plan = plan_output(container, source, Contents(PictureFormat()), cut, None, mix=False)
+        _encode.encode_pieces(plan, cut.takes, tmp_path / "cut.mp4", None)
         aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
         for key, aim in zip(keys, aims[: len(keys)], strict=True):  # Those of the sound follow.
             container.seek(round(aim * av.time_base))

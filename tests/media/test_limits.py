@@ -169,6 +169,6 @@ def test_a_copy_onto_a_full_disk_says_so(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full to write to")
     (tmp_path / "full.mkv").symlink_to("/dev/full")
-    plan = OutputPlan(Contents(PictureFormat()))
+    plan = OutputPlan(probe(made("plain.mp4")), Contents(PictureFormat()), (Piece(0.0, 4.0, 0.0, 4.0, 0.0),))
     with pytest.raises(CutError, match=r"No space left on device"):
-        copy_pieces(probe(made("plain.mp4")), plan, [Piece(0.0, 4.0, 0.0, 4.0, 0.0)], tmp_path / "full.mkv", None)
+        copy_pieces(plan, tmp_path / "full.mkv", None)

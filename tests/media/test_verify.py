@@ -124,12 +124,12 @@ def _lying(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
     """The first runs of ffmpeg read something else than was planned."""
     real, calls = exact_cut.encode_pieces, list[int]()
 
-    def encode(source: Any, plan: Any, takes: Sequence[Any], *rest: Any) -> Any:
+    def encode(plan: Any, takes: Sequence[Any], *rest: Any) -> Any:
         calls.append(len(takes))
         if len(calls) <= times:
             takes = [replace(take, reach=replace(take.reach, clock=take.reach.clock + 2)) for take in takes]
             plan = replace(plan, shapes={})
-        return real(source, plan, takes, *rest)
+        return real(plan, takes, *rest)
 
     monkeypatch.setattr(exact_cut, "encode_pieces", encode)
     return calls

@@ -144,14 +144,12 @@ def test_samples_at_an_address_are_not_fetched(light: Highlighter, tmp_path: Pat
 def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]]:
     """Everything that opens a file again after it was probed."""
     take = Take(Reach(Fraction(0)), Fraction(0), Fraction(1), Fraction(0), (Fraction(0),))
-    plan = OutputPlan(Contents(PictureFormat()))
+    plan = OutputPlan(source, Contents(PictureFormat()), (Piece(0, 1, 0, 1, 0),))
     return [
         lambda: list(decode(source, {"frames": FrameRequest(2.0), "all": ThumbnailRequest()})),
         lambda: grab_thumbnails(source, [0.5]),
         lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, cut="copy" if copy else "exact"),
-        lambda: _encode.encode_pieces(
-            source, plan, [take], [Piece(0, 1, 0, 1, 0)], output, None
-        ),  # Straight to ffmpeg.
+        lambda: _encode.encode_pieces(plan, [take], output, None),  # Straight to ffmpeg.
     ]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.colour import ColourPlan
-from highlightr.media._cut.encoders import Encoder, encoder_arguments
+from highlightr.media._cut.encoders import encoder_arguments
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.sound import SoundTrack
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.suffixes import MUXERS, check_suffix
@@ -25,16 +26,14 @@ HEVC_CRF = "22"
 _USUAL_RATE = Fraction(25)
 
 
-def picture_codec(
-    source: Source, colour: ColourPlan, encoder: Encoder, output: Path, last_shown: Fraction, seconds: Fraction
-) -> list[str]:
+def picture_codec(plan: OutputPlan, output: Path, last_shown: Fraction, seconds: Fraction) -> list[str]:
     """The encoder of the picture; its frames keep their dates.
 
     The last frame appears at `last_shown` and lasts until `seconds`, the length of the output.
     """
-    rate = source.video.frames_per_second or _USUAL_RATE
+    colour, rate = plan.colour, plan.source.video.frames_per_second or _USUAL_RATE
     software = _hevc(colour, rate) if colour.is_hdr else _h264(rate)
-    arguments = software if encoder.is_software else encoder_arguments(encoder)
+    arguments = software if plan.encoder.is_software else encoder_arguments(plan.encoder)
     arguments += _hevc_tag(output) if colour.is_hdr else []
     if colour.chroma_location is not None:
         arguments += ["-chroma_sample_location", colour.chroma_location]

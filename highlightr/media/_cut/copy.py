@@ -45,26 +45,21 @@ _INTERLEAVING_SECONDS = 5
 """Reading goes on this much after a piece, for sound that lies after its picture in the file."""
 
 
-def copy_pieces(
-    source: Source,
-    plan: OutputPlan,
-    pieces: Sequence[Piece],
-    output: Path,
-    progress: Advance | None,
-) -> None:
+def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> None:
     """Copy the packets of every piece, then add tags, chapters and subtitles.
 
     Raises:
         CutError: the container cannot hold this codec, or writing failed.
     """
+    source = plan.source
     with extras_folder(output) as folder:
         packets_file = folder / f"packets{output.suffix}"
-        last = _copy_packets(source, pieces, packets_file, output, progress)
-        extras = make_extras(source, plan, pieces, output, folder, 1)
+        last = _copy_packets(plan, packets_file, output, progress)
+        extras = make_extras(plan, output, folder, 1)
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
         mapped = ["-map", "0:v", *(["-map", "0:a?", "-c:a", "copy"] if source.audio_tracks else [])]
         mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
-        mapped += last_durations(last, sum(piece.seconds for piece in pieces))
+        mapped += last_durations(last, sum(piece.seconds for piece in plan.pieces))
         run_ffmpeg([*reading, *mapped, *extras.outputs, *container(output)])
 
 
@@ -81,17 +76,11 @@ def last_durations(last: Fraction, stop: float) -> list[str]:
     return ["-time_base:v:0", "1:90000", "-bsf:v:0", f"setts=pts=PTS:dts=DTS:duration='{duration}'"]
 
 
-def _copy_packets(
-    source: Source,
-    pieces: Sequence[Piece],
-    packets_file: Path,
-    output: Path,
-    progress: Advance | None,
-) -> Fraction:
+def _copy_packets(plan: OutputPlan, packets_file: Path, output: Path, progress: Advance | None) -> Fraction:
     """Pictures and sound alone. When the last picture is shown."""
     import av
 
-    muxer = check_suffix(output)
+    source, pieces, muxer = plan.source, plan.pieces, check_suffix(output)
     total = sum(piece.seconds for piece in pieces)
     with reading(source.path) as container:
         try:

@@ -13,11 +13,10 @@ from highlightr.media._container.opening import reading
 from highlightr.media._cut.copy import SLACK, copy_pieces
 from highlightr.media._cut.copy_plan import plan_copy
 from highlightr.media._cut.frame_times import frame_times
-from highlightr.media._cut.job import CutJob
+from highlightr.media._cut.job import CutJob, with_texts
 from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan, plan_copied
 from highlightr.media._cut.result import CutResult, Piece
-from highlightr.media._cut.texts import with_texts
 from highlightr.media.verify import Planned, check_video
 
 _NOTICED_SECONDS = 0.05
@@ -32,12 +31,12 @@ def write_copied(job: CutJob) -> CutResult:
     source, output = job.source, job.output
     pieces = tuple(_counted_copies(source, plan_copy(source, job.spans)))
     with reading(source.path) as container:
-        plan = with_texts(plan_copied(source, read_contents(container, source.video.index)), job.texts)
-    copy_pieces(source, plan, pieces, output, job.progress)
-    fault = check_video(output, _expected_copy(plan, pieces)).fault
+        plan = with_texts(plan_copied(source, read_contents(container, source.video.index), pieces), job.texts)
+    copy_pieces(plan, output, job.progress)
+    fault = check_video(output, _expected_copy(plan)).fault
     if fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
-    notes = (*_moved(pieces), *plan.notes, *not_kept(source, plan, pieces, output))
+    notes = (*_moved(pieces), *plan.notes, *not_kept(plan, output))
     return CutResult(output, pieces, notes=notes)
 
 
@@ -50,8 +49,9 @@ def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
             yield replace(piece, copied_pictures=sum(start <= time < stop for time in times.around(start, stop)))
 
 
-def _expected_copy(plan: OutputPlan, pieces: Sequence[Piece]) -> Planned:
+def _expected_copy(plan: OutputPlan) -> Planned:
     """What a copy should hold."""
+    pieces = plan.pieces
     num_pictures = sum(piece.copied_pictures for piece in pieces)
     starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
     seconds = sum(piece.seconds for piece in pieces)

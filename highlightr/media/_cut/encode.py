@@ -12,18 +12,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from highlightr.core.progress import Advance
-from highlightr.core.types import Source
 from highlightr.media._cut.codecs import container, copied_picture, picture_codec, sound_codec
 from highlightr.media._cut.encoders import output_of, uploading
 from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, make_extras
 from highlightr.media._cut.inputs import batches, concat_input, sound_inputs, take_input
+from highlightr.media._cut.job import burning
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.picture import middles, picture_graph
+from highlightr.media._cut.picture import Stills, middles, picture_graph
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound import sound_arguments
-from highlightr.media._cut.stills import Stills
-from highlightr.media._cut.texts import burning
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.ffmpeg import run_ffmpeg
 
@@ -36,10 +33,8 @@ know that there is none."""
 
 
 def encode_pieces(
-    source: Source,
     plan: OutputPlan,
     takes: Sequence[Take],
-    pieces: Sequence[Piece],
     output: Path,
     progress: Advance | None,
     stills: Stills | None = None,
@@ -53,28 +48,28 @@ def encode_pieces(
         CutError: ffmpeg failed.
     """
     total = float(sum(take.seconds for take in takes))
-    runs = list(batches(source, plan, takes))
+    runs = list(batches(plan, takes))
     parts: list[tuple[Path, Fraction]] = []
     made: list[bytes] | None = None if stills is None else []
     with extras_folder(output) as folder:
-        is_whole = len(runs) == 1 and not counts_frames(source, plan, pieces, output)
-        count = 1 + max(sound_inputs(source, plan, takes)[1]) if is_whole else 1
-        extras = make_extras(source, plan, pieces, output, folder, count)
+        is_whole = len(runs) == 1 and not counts_frames(plan, output)
+        count = 1 + max(sound_inputs(plan, takes)[1]) if is_whole else 1
+        extras = make_extras(plan, output, folder, count)
         for number, batch in enumerate(runs):
             part = output if is_whole else folder / f"part{number:05d}.mov"
             raw = folder / "stills.rgb"
             pictures = [] if stills is None else stills.output(raw)
             report = None if progress is None else _in_seconds(progress, batch, total)
             began, ended = batch[0].offset, batch[-1].output_stop
-            burn = burning(plan, pieces, (float(began), float(ended)), folder / f"burn{number}.ass")
-            arguments = _encode_arguments(source, plan, batch, part, stills, extras if is_whole else None, burn)
+            burn = burning(plan, (float(began), float(ended)), folder / f"burn{number}.ass")
+            arguments = _encode_arguments(plan, batch, part, stills, extras if is_whole else None, burn)
             run_ffmpeg([*arguments, *pictures], progress=report)
             parts.append((part, ended - began))
             if stills is not None and made is not None:
                 some = stills.take(raw, middles(batch))
                 made = None if some is None else made + some
         if not is_whole:
-            _join(source, plan, parts, output, extras, folder)
+            _join(plan, parts, output, extras, folder)
     return made
 
 
@@ -86,7 +81,6 @@ def _in_seconds(progress: Advance, batch: Sequence[Take], total: float) -> Calla
 
 
 def _encode_arguments(
-    source: Source,
     plan: OutputPlan,
     takes: Sequence[Take],
     part: Path,
@@ -100,17 +94,17 @@ def _encode_arguments(
     began = takes[0].offset
     for take in takes:
         arguments += ["-reinit_filter", "0"] if take in plan.shapes else []
-        arguments += take_input(source, take)
-    sounds, inputs = sound_inputs(source, plan, takes)
+        arguments += take_input(plan.source, take)
+    sounds, inputs = sound_inputs(plan, takes)
     arguments += [*sounds, *(extras.inputs if extras is not None else ())]
-    graph = picture_graph(source, plan, takes, stills, burn) + uploading(plan.encoder)
+    graph = picture_graph(plan, takes, stills, burn) + uploading(plan.encoder)
     arguments += ["-filter_complex", graph, "-map", output_of(plan.encoder)]
     # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
     arguments += [*sound_arguments(plan.sound, takes, inputs), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began
     seconds = takes[-1].output_stop - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
-    arguments += picture_codec(source, plan.colour, plan.encoder, part, shown, seconds)
+    arguments += picture_codec(plan, part, shown, seconds)
     # The length that an MP4 file states is that of its decode times: with B-frames it is wrong if steps are uneven.
     arguments += ["-bf:v:0", "0"] if _stands_still(takes) else []
     if extras is None:
@@ -131,11 +125,9 @@ def _keyframes(takes: Sequence[Take]) -> list[Fraction]:
     return [time - takes[0].offset - GUARD_SECONDS for time in sorted(ends)]
 
 
-def _join(
-    source: Source, plan: OutputPlan, parts: Sequence[tuple[Path, Fraction]], output: Path, extras: Extras, folder: Path
-) -> None:
+def _join(plan: OutputPlan, parts: Sequence[tuple[Path, Fraction]], output: Path, extras: Extras, folder: Path) -> None:
     """Join encoded parts: the video is copied, the sound encoded once."""
     mapped = ["-map", "0:v", *(["-map", "0:a"] if plan.sound else [])]
-    codecs = [*copied_picture(source, output, is_hevc=plan.colour.is_hdr), *sound_codec(plan.sound)]
+    codecs = [*copied_picture(plan.source, output, is_hevc=plan.colour.is_hdr), *sound_codec(plan.sound)]
     reading = [*concat_input(folder, parts), *extras.inputs]
     run_ffmpeg([*reading, *mapped, *codecs, *extras.outputs, *container(output)], folder=folder)

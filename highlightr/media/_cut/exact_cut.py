@@ -15,14 +15,12 @@ from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.encoders import SOFTWARE, find_encoder
-from highlightr.media._cut.fades import with_fades
-from highlightr.media._cut.job import CutJob
+from highlightr.media._cut.job import CutJob, with_texts
 from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import OutputPlan, plan_output, with_encoder
+from highlightr.media._cut.picture import Stills, with_fades
 from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.result import CutResult
-from highlightr.media._cut.stills import Stills
-from highlightr.media._cut.texts import with_texts
 from highlightr.media._cut.time_notes import time_notes
 from highlightr.media._decode.frame_converter import size_of_width
 from highlightr.media.verify import Planned, Verdict, check_video
@@ -55,9 +53,9 @@ def _encoded(job: CutJob) -> CutResult:
         cut, plan, notes = planned_cut(job, careful=careful)
         if before is not None and before[0] == cut:
             break
-        plan = with_encoder(plan, job.encoder, source.video)
+        plan = with_encoder(plan, job.encoder)
         size = None if job.still_width is None else Stills(*size_of_width(source.video, job.still_width))
-        stills = encode_pieces(source, plan, cut.takes, cut.pieces, output, job.progress, size)
+        stills = encode_pieces(plan, cut.takes, output, job.progress, size)
         verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):
             break
@@ -67,7 +65,7 @@ def _encoded(job: CutJob) -> CutResult:
             f"{source.path}: what was cut is not what was planned: {verdict.fault}; remux or convert the video"
         )
     missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
-    notes = (*notes, *missing, *plan.notes, *not_kept(source, plan, cut.pieces, output))
+    notes = (*notes, *missing, *plan.notes, *not_kept(plan, output))
     # One for each piece, without bytes for one that is empty; none at all if some could not be had.
     shown = () if stills is None else tuple(b"" if at is None else stills[at] for at in cut.main_takes)
     pieces = (replace(piece, encoded_pictures=count) for piece, count in zip(cut.pieces, cut.num_frames, strict=True))
@@ -82,7 +80,7 @@ def planned_cut(job: CutJob, *, careful: bool = False) -> tuple[CutPlan, OutputP
         cut = plan_encode(container, source, job.spans, careful=careful)
         if job.fade:
             cut = replace(cut, takes=with_fades(cut.takes))
-        plan = plan_output(container, source, contents, cut.takes, job.hdr, mix=job.mix_audio)
+        plan = plan_output(container, source, contents, cut, job.hdr, mix=job.mix_audio)
         return cut, with_texts(plan, job.texts), time_notes(container, source)
 
 

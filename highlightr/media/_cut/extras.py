@@ -1,6 +1,6 @@
 """What goes into the output beside pictures and sound: tags, chapters, titles, subtitles, cover pictures, fonts.
 
-In: the plan of an output and the pieces as cut. Out: small files in a folder of their own, and the arguments by which
+In: the plan of an output. Out: small files in a folder of their own, and the arguments by which
 ffmpeg takes them in. The same arguments serve a file that is encoded and one that is joined of parts.
 """
 
@@ -15,11 +15,9 @@ from tempfile import TemporaryDirectory
 
 from highlightr.core.errors import CutError
 from highlightr.core.timecode import parse_timecode, write_timecode
-from highlightr.core.types import Source
 from highlightr.media._container.contents import Extra, Track
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
 from highlightr.media.suffixes import MUXERS, check_suffix
 
@@ -58,9 +56,7 @@ def extras_folder(output: Path) -> Iterator[Path]:
         raise CutError(f"{output.parent}: cannot be written ({error.strerror}); free some space") from error
 
 
-def make_extras(
-    source: Source, plan: OutputPlan, pieces: Sequence[Piece], output: Path, folder: Path, first_input: int
-) -> Extras:
+def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) -> Extras:
     """Write the files and say how they are taken in.
 
     Args:
@@ -73,13 +69,13 @@ def make_extras(
     """
     muxer = check_suffix(output)
     metadata = folder / "tags.txt"
-    chapters = cut_chapters(plan.contents.chapters, pieces)
+    chapters = cut_chapters(plan.contents.chapters, plan.pieces)
     metadata.write_bytes(metadata_text(plan.contents.tags, chapters).encode())
     inputs = [*_FENCE, "-f", "ffmetadata", "-i", file_url(metadata)]
     outputs = ["-map_metadata", str(first_input), "-map_metadata:s", "-1", "-map_chapters", str(first_input)]
-    outputs += [*_picture_tags(source, plan, pieces, muxer), *_sound_tags(plan, muxer)]
+    outputs += [*_picture_tags(plan, muxer), *_sound_tags(plan, muxer)]
     following = first_input + 1
-    cut = [(track, subtitles.cut([piece.span for piece in pieces])) for track, subtitles in plan.subtitles]
+    cut = [(track, subtitles.cut([piece.span for piece in plan.pieces])) for track, subtitles in plan.subtitles]
     for number, (track, subtitles) in enumerate((track, left) for track, left in cut if left.cues):
         path = folder / f"cut{number}.ass"
         subtitles.save(path)
@@ -101,12 +97,12 @@ def subtitle_codec(track: Track, muxer: str) -> str:
     return "ass" if track.codec in _ASS else "subrip"
 
 
-def timecode(source: Source, plan: OutputPlan, pieces: Sequence[Piece]) -> str | None:
+def timecode(plan: OutputPlan) -> str | None:
     """Of the output's first frame; `None` if the source has none that can be counted on."""
-    told, rate = plan.contents.timecode, source.video.frames_per_second
-    if told is None or rate is None or not pieces:
+    told, rate = plan.contents.timecode, plan.source.video.frames_per_second
+    if told is None or rate is None or not plan.pieces:
         return None
-    return advance(told, Fraction(pieces[0].start_seconds), rate)
+    return advance(told, Fraction(plan.pieces[0].start_seconds), rate)
 
 
 def advance(timecode: str, seconds: Fraction, frames_per_second: Fraction) -> str | None:
@@ -119,14 +115,14 @@ def advance(timecode: str, seconds: Fraction, frames_per_second: Fraction) -> st
     return write_timecode(later, frames_per_second, drop=drop, mark=timecode[8])
 
 
-def counts_frames(source: Source, plan: OutputPlan, pieces: Sequence[Piece], output: Path) -> bool:
+def counts_frames(plan: OutputPlan, output: Path) -> bool:
     """Whether the output is to hold a timecode in a track of its own, which asks for a frame rate."""
-    return check_suffix(output) != MUXERS[".mkv"] and timecode(source, plan, pieces) is not None
+    return check_suffix(output) != MUXERS[".mkv"] and timecode(plan) is not None
 
 
-def _picture_tags(source: Source, plan: OutputPlan, pieces: Sequence[Piece], muxer: str) -> list[str]:
-    track = plan.track(source.video.index)
-    counted = timecode(source, plan, pieces)
+def _picture_tags(plan: OutputPlan, muxer: str) -> list[str]:
+    track = plan.track(plan.source.video.index)
+    counted = timecode(plan)
     arguments = _said(track, "v:0", muxer)
     # What players need to know of 360 degree video is no standard part of MP4 yet.
     arguments += ["-strict", "unofficial"]

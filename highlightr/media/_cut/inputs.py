@@ -23,21 +23,22 @@ _FRAMES_HELD = 16
 _MOST_INPUTS = 16
 
 
-def batches(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
+def batches(plan: OutputPlan, takes: Sequence[Take]) -> Iterator[Sequence[Take]]:
     """The takes of one run after the other."""
-    frame_bytes = source.video.width * source.video.height * 3 // 2 * (1 if plan.contents.picture.bits <= 8 else 2)
+    video = plan.source.video
+    frame_bytes = video.width * video.height * 3 // 2 * (1 if plan.contents.picture.bits <= 8 else 2)
     size = max(1, min(_MOST_INPUTS, _MEMORY_BYTES // (frame_bytes * _FRAMES_HELD)))
     for first in range(0, len(takes), size):
         yield takes[first : first + size]
 
 
-def sound_inputs(source: Source, plan: OutputPlan, takes: Sequence[Take]) -> tuple[list[str], list[int]]:
+def sound_inputs(plan: OutputPlan, takes: Sequence[Take]) -> tuple[list[str], list[int]]:
     """Inputs of sound alone, which follow those of the takes, and the number of the one that has each take's sound."""
     arguments: list[str] = []
     numbers, following = list(range(len(takes))), len(takes)
     for number, take in enumerate(takes) if plan.sound else ():
         if take.reach.sound_seconds is not None:
-            arguments += take_input(source, take, sound=True)
+            arguments += take_input(plan.source, take, sound=True)
             numbers[number], following = following, following + 1
     return arguments, numbers
 

@@ -1,16 +1,73 @@
-"""What is to be cut, and what the caller chose of it."""
+"""What is to be cut, and what the caller chose of it: with what is said as a track, as part of the picture, or not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.types import Source
+from highlightr.media._container.contents import Track
 from highlightr.media._cut.encoders import SOFTWARE
-from highlightr.media._cut.texts import Texts
-from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice, check_cut_choice
+from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice, SubtitleChoice, check_cut_choice
+from highlightr.media.ffmpeg import has_filter
+from highlightr.media.subtitles import Subtitles
+
+_ALPHA3 = (
+    "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est fa:fas fi:fin fr:fra he:heb hi:hin "
+    "hr:hrv hu:hun id:ind it:ita ja:jpn ko:kor lt:lit lv:lav ms:msa nl:nld no:nor pl:pol pt:por ro:ron ru:rus sk:slk "
+    "sl:slv sr:srp sv:swe ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd vi:vie zh:zho"
+)
+_CODES = dict(pair.split(":") for pair in _ALPHA3.split())
+"""Codes of two letters to the codes of three that containers hold."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is done with subtitles."""
+
+    how: SubtitleChoice = "soft"
+    said: Subtitles | None = None
+    """What is said, on the time line of the source; `None` where nothing is known but the file's own tracks."""
+    language: str | None = None
+
+
+def with_texts(plan: OutputPlan, texts: Texts) -> OutputPlan:
+    """The plan with its subtitles.
+
+    Raises:
+        CutError: this ffmpeg cannot draw.
+    """
+    if texts.how == "none":
+        return replace(plan, subtitles=())
+    if texts.said is None:
+        return plan
+    if texts.how == "burn":
+        if not has_filter("subtitles"):
+            raise CutError("this ffmpeg cannot draw subtitles (no libass): choose --subtitles soft, or another ffmpeg")
+        return replace(plan, subtitles=(), burned=texts.said)
+    code = (texts.language or "").lower().replace("_", "-").split("-")[0]
+    language = _CODES.get(code, code if len(code) == 3 else "")
+    track = Track(-1, "subrip", tags={"language": language} if language else {})
+    return replace(plan, subtitles=(*plan.subtitles, (track, texts.said)))
+
+
+def burning(plan: OutputPlan, span: tuple[float, float], path: Path) -> str:
+    """Write what is drawn during a span of the output, and return the filter that draws it, with a leading comma."""
+    if plan.burned is None:
+        return ""
+    plan.burned.cut([piece.span for piece in plan.pieces]).cut([(*span, 0.0)]).save(path)
+    return f",subtitles=filename={_escaped(str(path))}"
+
+
+def _escaped(text: str) -> str:
+    """A value of a filter in a graph: escaped as an option first, then as a part of the graph."""
+    for special in ("\\':", "\\'[],;"):
+        text = "".join(f"\\{letter}" if letter in special else letter for letter in text)
+    return text
 
 
 @dataclass(frozen=True)

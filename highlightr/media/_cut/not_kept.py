@@ -9,34 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from highlightr.core.types import Source
 from highlightr.media._container.contents import Contents, Track, read_contents
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.extras import subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters
 
 _SIDE_DATA = {"Spherical Mapping": "its 360 degree projection", "Stereo 3D": "its stereo format"}
 
 
-def not_kept(source: Source, plan: OutputPlan, pieces: Sequence[Piece], output: Path) -> tuple[str, ...]:
+def not_kept(plan: OutputPlan, output: Path) -> tuple[str, ...]:
     """One sentence that names what is missing in the output, or none."""
     with reading(output) as container:
         held = read_contents(container, best_video(container, output).index)
         tracks = [stream.index for stream in container.streams.audio]
-    missing = list(_missing(source, plan, pieces, held, tracks))
+    missing = list(_missing(plan, held, tracks))
     return (f"Not kept in {output.suffix}: {'; '.join(missing)}.",) if missing else ()
 
 
-def _missing(
-    source: Source, plan: OutputPlan, pieces: Sequence[Piece], held: Contents, tracks: Sequence[int]
-) -> Iterator[str]:
+def _missing(plan: OutputPlan, held: Contents, tracks: Sequence[int]) -> Iterator[str]:
     wanted = plan.contents
     tags = [name for name in wanted.tags if name not in held.tags]
     if tags:
         yield f"the tags {', '.join(tags)}"
-    if len(held.chapters) < len(cut_chapters(wanted.chapters, pieces)):
+    if len(held.chapters) < len(cut_chapters(wanted.chapters, plan.pieces)):
         yield "its chapters"
     if wanted.timecode is not None and held.timecode is None:
         yield "its timecode"
@@ -47,7 +43,7 @@ def _missing(
         if kind in wanted.side_data and kind not in held.side_data:
             yield words
     is_mixed = any(len(sound.inputs) > 1 for sound in plan.sound)
-    for number, (before, after) in enumerate(zip(source.audio_tracks, tracks, strict=False), start=1):
+    for number, (before, after) in enumerate(zip(plan.source.audio_tracks, tracks, strict=False), start=1):
         if not is_mixed:
             yield from _untold(plan.track(before.index), held.tracks[after], f"audio track {number}")
     for number, ((subtitle, _), kept) in enumerate(zip(plan.subtitles, held.subtitles, strict=False), start=1):

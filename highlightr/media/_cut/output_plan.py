@@ -18,7 +18,8 @@ from highlightr.media._container.layouts import written_channels
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder
-from highlightr.media._cut.plan import Take
+from highlightr.media._cut.plan import CutPlan, Take
+from highlightr.media._cut.result import Piece
 from highlightr.media._cut.shapes import Shape, even, find_shapes
 from highlightr.media._cut.sound import LARGEST_SAMPLE_RATE, SoundTrack, plan_sound
 from highlightr.media.choices import EncoderChoice, HdrChoice
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 class OutputPlan:
     """How pictures and sound are converted, and what comes along."""
 
+    source: Source
     contents: Contents
+    pieces: tuple[Piece, ...]
+    """As cut."""
     colour: ColourPlan = field(default_factory=ColourPlan)
     sound: tuple[SoundTrack, ...] = ()
     shapes: Mapping[Take, tuple[Shape, ...]] = field(default_factory=dict)
@@ -55,7 +59,7 @@ def plan_output(
     container: InputContainer,
     source: Source,
     contents: Contents,
-    takes: Sequence[Take],
+    cut: CutPlan,
     hdr: HdrChoice | None,
     *,
     mix: bool,
@@ -72,32 +76,32 @@ def plan_output(
         colour = plan_colour(contents.picture, source.video.height, hdr, abilities, contents.hdr)
     except CutError as error:
         raise CutError(f"{source.path}: {error}") from error
-    shapes = find_shapes(container, source, takes)
+    shapes = find_shapes(container, source, cut.takes)
     subtitles, unread = _subtitles(source, contents)
     notes = [*colour.notes, *_size_notes(source.video), *_shape_notes(source, shapes.values())]
     notes += [*_sound_notes(source, mix=mix), *_left_out(contents, unread)]
     sound = plan_sound(source, mix=mix)
-    return OutputPlan(contents, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
+    return OutputPlan(source, contents, cut.pieces, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
 
 
-def with_encoder(plan: OutputPlan, choice: EncoderChoice, video: VideoStream) -> OutputPlan:
+def with_encoder(plan: OutputPlan, choice: EncoderChoice) -> OutputPlan:
     """The plan with what encodes its pictures, and notes about that.
 
     Raises:
         CutError: the named encoder is not here, or does not work.
     """
-    encoder, notes = find_encoder(choice, video.width, video.height, hdr=plan.colour.is_hdr)
+    encoder, notes = find_encoder(choice, plan.source.video.width, plan.source.video.height, hdr=plan.colour.is_hdr)
     states_light = any(each.startswith(("master-display", "max-cll")) for each in plan.colour.x265_parameters)
     lost = (f"{encoder.name} does not write the mastering display.",) if states_light and encoder.options else ()
     return replace(plan, encoder=encoder, notes=(*plan.notes, *notes, *lost))
 
 
-def plan_copied(source: Source, contents: Contents) -> OutputPlan:
+def plan_copied(source: Source, contents: Contents, pieces: tuple[Piece, ...]) -> OutputPlan:
     """What comes along where packets are copied."""
     tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
     subtitles, unread = _subtitles(source, contents)
     notes = tuple(map(_sentence, _left_out(contents, unread)))
-    return OutputPlan(contents, sound=tracks, subtitles=subtitles, notes=notes)
+    return OutputPlan(source, contents, pieces, sound=tracks, subtitles=subtitles, notes=notes)
 
 
 def _size_notes(video: VideoStream) -> list[str]:

@@ -1,5 +1,8 @@
 """The filters of the picture: each piece's frames are kept by time, dated on the output's own time line, and merged.
 
+Pieces fade through black inside themselves, so that no frame's time changes; stills come out of the same run, because
+the frames are decoded there anyway.
+
 In: pieces as planned. Out: the text of a filter graph for one ffmpeg run. Frames are merged by date, because the concat
 filter would guess where a piece ends from its mean frame rate, which is wrong for variable rates.
 """
@@ -7,15 +10,25 @@ filter would guess where a piece ends from its mean frame rate, which is wrong f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
-from highlightr.core.types import Source
-from highlightr.media._cut.fades import fade_filters
+import numpy as np
+
+from highlightr.core.types import VideoStream
+from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.shapes import canvas, even
-from highlightr.media._cut.stills import STILLS, Stills
-from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, ticks
+from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, decimal, ticks
+from highlightr.media._decode.frame_converter import to_jpeg
+
+STILLS = "stills"
+"""The filters' output."""
+
+LONGEST_FADE_SECONDS = Fraction(1, 4)
+"""Of one side; a short piece fades over a third of its length at most."""
 
 
 def middles(takes: Sequence[Take]) -> list[int]:
@@ -23,9 +36,7 @@ def middles(takes: Sequence[Take]) -> list[int]:
     return [ticks(take.middle - takes[0].offset - GUARD_SECONDS) for take in takes]
 
 
-def picture_graph(
-    source: Source, plan: OutputPlan, takes: Sequence[Take], stills: Stills | None, burn: str = ""
-) -> str:
+def picture_graph(plan: OutputPlan, takes: Sequence[Take], stills: Stills | None, burn: str = "") -> str:
     """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
 
     Args:
@@ -33,7 +44,7 @@ def picture_graph(
         burn: the filter that draws subtitles, with a leading comma.
     """
     began = takes[0].offset
-    filters = [_picture_filter(source, plan, take, number, take.offset - began) for number, take in enumerate(takes)]
+    filters = [_picture_filter(plan, take, number, take.offset - began) for number, take in enumerate(takes)]
     inputs = "".join(f"[v{k}]" for k in range(len(takes)))
     together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
     together += burn
@@ -44,29 +55,90 @@ def picture_graph(
     )
 
 
-def _picture_filter(source: Source, plan: OutputPlan, take: Take, number: int, start: Fraction) -> str:
+def _picture_filter(plan: OutputPlan, take: Take, number: int, start: Fraction) -> str:
     """Date the frames on the run's time line, from `start` on; the first is on screen from the piece's very start."""
-    lead, offset = ticks(take.raw_start), ticks(start)
+    video, lead, offset = plan.source.video, ticks(take.raw_start), ticks(start)
     appeared = take.frames[0] if take.frames else take.start
     first = ticks(take.reach.clock + appeared - GUARD_SECONDS)
     end = ticks(take.reach.clock + take.stop - GUARD_SECONDS)
     whole = f"{plan.colour.deinterlace}," if plan.colour.deinterlace else ""
     shapes = plan.shapes.get(take, ())
-    framed = f",{canvas(source.video, shapes, start - take.start)}" if shapes else ""
-    converted = "".join([framed, _even(source), *(f",{each}" for each in plan.colour.filters)])
+    framed = f",{canvas(video, shapes, start - take.start)}" if shapes else ""
+    converted = "".join([framed, _even(video), *(f",{each}" for each in plan.colour.filters)])
     kept = f"{whole}settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
     relative = f"if(eq(N,0),0,PTS-{lead})" if take.frames and appeared <= take.start else f"PTS-{lead}"
     dated = f"setpts='{relative}+{offset}'"
     if take.smallest_step is not None:
         dated += f",setpts='if(eq(N,0),PTS,max(PTS,PREV_OUTPTS+{ticks(take.smallest_step / 2)}))'"
-    return f"{take.input(number, source.video.index)}{kept},{dated}{converted}{fade_filters(take, start)}[v{number}]"
+    return f"{take.input(number, video.index)}{kept},{dated}{converted}{fade_filters(take, start)}[v{number}]"
 
 
-def _even(source: Source) -> str:
-    size = source.video.width, source.video.height
+def _even(video: VideoStream) -> str:
+    size = video.width, video.height
     if even(*size) == size:
         return ""
     if min(size) < 2:
         return ",scale=ceil(iw/2)*2:ceil(ih/2)*2:flags=neighbor"
     return ",crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0:exact=1"
+
+
+@dataclass(frozen=True)
+class Stills:
+    """What stills look like; in pixels."""
+
+    width: int
+    height: int
+
+    def filters(self, moments: Sequence[int], viewing: Sequence[str] = ()) -> str:
+        """Of the frames that come in, the first one at or after each moment goes out, scaled.
+
+        The very first frame always does: ffmpeg fails where an output stays empty, and the cut with it.
+
+        Args:
+            moments: in ticks, in order; between any two of them there is a frame.
+            viewing: filters that make a frame fit for any screen.
+        """
+        reached, before = ("+".join(f"gte({pts},{moment})" for moment in moments) for pts in ("pts", "prev_pts"))
+        picked = f"select='eq(n,0)+gt({reached},{before})'"
+        scaled = f"scale={self.width}:{self.height}:flags=bicubic,format=rgb24"
+        return ",".join([picked, *viewing, scaled])
+
+    def output(self, path: Path) -> list[str]:
+        """Arguments for one more file of the same run."""
+        return ["-map", f"[{STILLS}]", "-c:v", "rawvideo", "-fps_mode", "passthrough", "-f", "rawvideo", file_url(path)]
+
+    def take(self, path: Path, moments: Sequence[int]) -> list[bytes] | None:
+        """Read the file and remove it: a still for each moment, or `None` where they are not as many."""
+        try:
+            content = path.read_bytes()
+            path.unlink()
+        except OSError:
+            return None
+        extra = int(moments[0] > 0)
+        if len(content) != (extra + len(moments)) * self.height * self.width * 3:
+            return None
+        pictures = np.frombuffer(content, np.uint8).reshape(-1, self.height, self.width, 3)
+        return [to_jpeg(picture) for picture in pictures[extra:]]
+
+
+def with_fades(takes: Sequence[Take]) -> tuple[Take, ...]:
+    """Takes that fade at every join of two pieces; the first piece begins and the last one ends as they are."""
+    pieces = [take.piece for take in takes]
+    faded = []
+    for take, before, after in zip(takes, [pieces[0], *pieces], [*pieces[1:], pieces[-1]], strict=False):
+        longest = min(LONGEST_FADE_SECONDS, take.seconds / 3)
+        begin, end = (longest if other != take.piece else Fraction(0) for other in (before, after))
+        faded.append(replace(take, fade_in_seconds=begin, fade_out_seconds=end))
+    return tuple(faded)
+
+
+def fade_filters(take: Take, start: Fraction) -> str:
+    """The filters of the picture, for a take that is shown from `start` of the run's output on; empty without any."""
+    filters = ""
+    if take.fade_in_seconds:
+        filters += f",fade=t=in:st={decimal(start)}:d={decimal(take.fade_in_seconds)}"
+    if take.fade_out_seconds:
+        begin = start + take.seconds - take.fade_out_seconds
+        filters += f",fade=t=out:st={decimal(begin)}:d={decimal(take.fade_out_seconds)}"
+    return filters

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
-from highlightr.core.types import Source
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, copied_picture, sound_codec
 from highlightr.media._cut.colour import ColourPlan
@@ -45,7 +44,6 @@ _SAME_SECONDS = Fraction(2, 1000)
 class SmartWriter:
     """Encodes what has to be, puts all pictures one after the other, and adds the sound and what comes along."""
 
-    source: Source
     plan: OutputPlan
     cut: CutPlan
     stretches: Sequence[Stretch]
@@ -58,16 +56,16 @@ class SmartWriter:
             NotSmartError: the source, or what the encoder makes of it, is not as planned.
             CutError: ffmpeg failed, or there is no room.
         """
-        source, plan, seconds = self.source, self.plan, float(self.cut.seconds)
+        plan, seconds = self.plan, float(self.cut.seconds)
         with extras_folder(output) as folder:
             encoded = self._encode(folder, progress)
             pictures = folder / "pictures.mp4"
             replace(self, stretches=list(_ordered(self.stretches, encoded)))._write_pictures(encoded, pictures)
             sounds = self._sounds(folder)
-            extras = make_extras(source, plan, self.cut.pieces, output, folder, 1 + bool(sounds))
+            extras = make_extras(plan, output, folder, 1 + bool(sounds))
             arguments = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds, *extras.inputs]
             mapped = ["-map", "0:v", *(["-map", "1:a"] if sounds else [])]
-            mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
+            mapped += copied_picture(plan.source, output, is_hevc=plan.source.video.codec == "hevc")
             mapped += last_durations(max(self.cut.shown), seconds)
             codecs = [*sound_codec(plan.sound), *extras.outputs]
             run_ffmpeg([*arguments, *mapped, *codecs, *container(output)], folder=folder)
@@ -86,10 +84,10 @@ class SmartWriter:
         labelled = replace(self.plan, colour=ColourPlan(filters=tuple(self.splice.pictures.filters())))
         parts: list[Path] = []
         done = 0
-        for run in batches(self.source, self.plan, takes):
+        for run in batches(self.plan, takes):
             # The lengths of MP4, counted in decode times, would hide the last picture where some are out of order.
             parts.append(folder / f"part{len(parts):05d}.mkv")
-            arguments = [*_encode_arguments(self.source, labelled, run, coded), *container(parts[-1])]
+            arguments = [*_encode_arguments(labelled, run, coded), *container(parts[-1])]
             run_ffmpeg(arguments, progress=progress and partial(_tell, progress, seconds, total, done))
             done += sum(len(take.frames) for take in run)
         return parts
@@ -103,10 +101,10 @@ class SmartWriter:
         # The lengths of MP4 are counted in decode times: the first waits as long as the last one was.
         decoded = decode_times(shown, shown[-1] - decoded[-1])
         ends = dict(pairwise([*sorted(shown), round(self.cut.seconds / _TIME_BASE)]))
-        with reading(self.source.path) as container:
+        with reading(self.plan.source.path) as container:
             try:
                 with av.open(file_url(path), "w", format="mp4", options={"strict": "unofficial"}) as writing:
-                    stream: Any = container.streams[self.source.video.index]
+                    stream: Any = container.streams[self.plan.source.video.index]
                     outlet: Any = writing.add_stream_from_template(stream, opaque=True)
                     outlet.codec_context.extradata = self.splice.description(_description(parts), self._reorder)
                     outlet.time_base = _TIME_BASE
@@ -131,7 +129,7 @@ class SmartWriter:
 
     def _copied(self, container: InputContainer, stretch: Stretch) -> Iterator[tuple[bytes, bool]]:
         wanted = [stretch.take.frames[place] for place in stretch.order]
-        read = copyable(container, self.source, stretch.take, self.splice)
+        read = copyable(container, self.plan.source, stretch.take, self.splice)
         for number, time in enumerate(wanted):
             shown, packet = next(read, (None, None))
             if packet is None or shown != time:
@@ -145,9 +143,9 @@ class SmartWriter:
         if not self.plan.sound:
             return []
         parts = []
-        for number, run in enumerate(batches(self.source, self.plan, self.cut.takes)):
+        for number, run in enumerate(batches(self.plan, self.cut.takes)):
             began, part = run[0].offset, folder / f"sound{number:05d}.mov"
-            arguments = ["-copyts", *(word for take in run for word in take_input(self.source, take, sound=True))]
+            arguments = ["-copyts", *(word for take in run for word in take_input(self.plan.source, take, sound=True))]
             arguments += sound_arguments(self.plan.sound, run, range(len(run)))
             run_ffmpeg([*arguments, "-map_chapters", "-1", "-c:a", "pcm_s16le", *container(part)])
             parts.append((part, run[-1].output_stop - began))
@@ -159,14 +157,14 @@ def _tell(progress: Advance, seconds: float, total: int, done: int, frame: int) 
     progress(seconds * min((done + frame) / total, 1.0), seconds)
 
 
-def _encode_arguments(source: Source, plan: OutputPlan, run: Sequence[Take], coded: list[str]) -> list[str]:
+def _encode_arguments(plan: OutputPlan, run: Sequence[Take], coded: list[str]) -> list[str]:
     """Of one run, up to the file that it writes."""
     began = run[0].offset
     arguments = ["-copyts"]
     for take in run:
         # A rotation stays what the container says of all pictures.
-        arguments += ["-noautorotate", *take_input(source, take)]
-    arguments += ["-filter_complex", picture_graph(source, plan, run, None), "-map", "[v]"]
+        arguments += ["-noautorotate", *take_input(plan.source, take)]
+    arguments += ["-filter_complex", picture_graph(plan, run, None), "-map", "[v]"]
     keyframes = [take.shown[0] - began - GUARD_SECONDS for take in run]
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, keyframes)), *coded]
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-map_chapters", "-1"]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from highlightr.core.types import Source
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.exact_cut import expected, planned_cut
 from highlightr.media._cut.h264 import H264Splice
@@ -41,22 +40,22 @@ def write_smart(job: CutJob) -> CutResult:
     cut, plan, notes = planned_cut(job)
     if job.fade or plan.burned is not None:
         raise NotSmartError("its pictures are to fade, or to be drawn on")
-    _check(source, cut, plan)
+    _check(cut, plan)
     with reading(source.path) as container:
         splice = _SPLICES[source.video.codec](container.streams[source.video.index])
         stretches = plan_stretches(container, source, cut, splice)
     if not any(stretch.is_copied for stretch in stretches):
         raise NotSmartError("no chosen span holds a keyframe with enough pictures behind it")
-    SmartWriter(source, plan, cut, stretches, splice).write(output, job.progress)
+    SmartWriter(plan, cut, stretches, splice).write(output, job.progress)
     starts = [float(stretch.take.offset) for stretch in stretches]
     verdict = check_video(output, replace(expected(cut, plan), starts=starts))
     if not verdict.is_as_planned:
         raise NotSmartError(verdict.fault or f"{len(verdict.missing)} pictures are missing in what was written")
     pieces = tuple(_counted(cut.pieces, stretches))
-    return CutResult(output, pieces, notes=(*notes, *plan.notes, *not_kept(source, plan, pieces, output)))
+    return CutResult(output, pieces, notes=(*notes, *plan.notes, *not_kept(plan, output)))
 
 
-def _check(source: Source, cut: CutPlan, plan: OutputPlan) -> None:
+def _check(cut: CutPlan, plan: OutputPlan) -> None:
     """Refuse what filters would change, and what is not proven.
 
     Raises:
@@ -69,7 +68,7 @@ def _check(source: Source, cut: CutPlan, plan: OutputPlan) -> None:
         raise NotSmartError("its pictures have high dynamic range")
     if plan.shapes:
         raise NotSmartError("its pictures change their size or colours")
-    if source.video.dated_when_decoded:
+    if plan.source.video.dated_when_decoded:
         raise NotSmartError("it does not say when its pictures are shown")
     if len(cut.takes) > len(cut.pieces):
         raise NotSmartError("its clock jumps within a chosen span")
