@@ -207,7 +207,7 @@ class Highlighter:
         from highlightr.export.outputs import plan_outputs, with_captions
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
-        from highlightr.selection.match import selection_notes
+        from highlightr.selection.options import selection_notes
 
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         video, stages = given_path("video", video), Stages(self._progress)

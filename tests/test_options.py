@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from highlightr.cli.option_flags import option_help
 from highlightr.core.errors import ConfigError
-from highlightr.core.field_help import option_help
 from highlightr.options import SummarizeOptions, parse_margin, parse_spans
 from highlightr.selection.options import SelectionOptions
 

@@ -1,15 +1,20 @@
 """Flags of a command made from the fields of an options class, so that names, ranges and help are worded once.
 
-In: a command with a parameter `options`, and dataclasses. Out: the same command for Typer, with a flag per
-field; what was given on the command line reaches it as a mapping. What was not given is absent: a preset may decide it.
+In: a command with a parameter `options`, and dataclasses with a docstring under each field. Out: the same command for
+Typer, with a flag per field; what was given on the command line reaches it as a mapping. What was not given is absent:
+a preset may decide it.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
+import logging
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import Field, fields
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -17,7 +22,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import typer
 
 from highlightr.cli.completion import Complete, listed_words_of, words
-from highlightr.core.field_help import option_help
+
+logger = logging.getLogger(__name__)
 
 FLAGS = {
     "output": ("--output", "-o"),
@@ -127,3 +133,24 @@ def _completion(hint: Any) -> Complete | None:
 def _type(accepted: Any) -> type:
     """What Typer reads the text as; words and compound values are checked by the options class."""
     return accepted if accepted in (bool, int, float, Path) else str
+
+
+@cache
+def option_help(kind: type) -> dict[str, str]:
+    """What each field of an options class means: the first sentence under it in the source, and what `None` means."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+    except (OSError, TypeError):
+        logger.debug("the source of %s is not here; its options have no help", kind.__name__)
+        return {}
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+    found = {}
+    for before, after in itertools.pairwise(body):
+        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            found[ast.unparse(before.target)] = _first_sentence(str(after.value.value))
+    return found
+
+
+def _first_sentence(text: str) -> str:
+    first, *others = " ".join(text.replace("``", "`").split()).rstrip(".").split(". ")
+    return ". ".join([first, *(each for each in others if each.startswith("`None`: "))]) + "."

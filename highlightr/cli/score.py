@@ -24,11 +24,11 @@ from highlightr.cli.choices import (
     one_video,
 )
 from highlightr.cli.completion import words
+from highlightr.cli.option_flags import option_help
 from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import span_clock
 from highlightr.core.device import check_precision
-from highlightr.core.field_help import option_help
 from highlightr.core.text import columns_of, json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 from highlightr.pipeline import Highlighter

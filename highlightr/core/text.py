@@ -1,10 +1,12 @@
-"""Text from names and metadata that anyone may have written, so that it can be shown on a terminal and in a log."""
+"""Text that anyone may have written: fit to be shown on a terminal and in a log, and which language it is in."""
 
 from __future__ import annotations
 
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -62,3 +64,22 @@ def _columns(letter: str) -> int:
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def language_of(text: str) -> tuple[str, float]:
+    """The likeliest language of a text in lower case, such as ``en``, and its chance in [0, 1]."""
+    name, chance = _detector().classify(text)
+    return str(name), float(chance)
+
+
+def language_chances(text: str) -> Mapping[str, float]:
+    """The chance of every language that the model knows, for a text in lower case; they sum to 1."""
+    return {str(name): float(chance) for name, chance in _detector().rank(text)}
+
+
+@cache
+def _detector() -> Any:
+    """py3langid's model of 140 languages, opened on first use."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

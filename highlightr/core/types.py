@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -397,7 +397,7 @@ class Summary:
     """``video``, ``receipt``, ``report``, ``clips``: what was written and where; empty if nothing was."""
     timings_seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time per stage."""
-    receipt: Mapping[str, object] = field(default_factory=dict)
+    receipt: Mapping[str, Any] = field(default_factory=dict)
     """The receipt as it was (or would be) written: plain JSON types."""
     written_seconds: float | None = None
     """Length of the video that was written: copied segments are longer than chosen. `None` before it is."""

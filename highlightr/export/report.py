@@ -49,9 +49,7 @@ def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ())
 
 def render_report(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> str:
     """The report's HTML for a given folder; the same summary gives the same bytes."""
-    return template("report.html.j2").render(
-        **_page(summary, thumbnails, folder), poster=_picture(_best_picture(summary, thumbnails))
-    )
+    return template("report.html.j2").render(_page(summary, thumbnails, folder))
 
 
 @cache
@@ -92,6 +90,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "style_hash": policy_hash(style),
         "script_hash": policy_hash(script),
         "data": Markup(_embedded(_data(summary, videos))),  # noqa: S704  # Escaped by `_embedded`.
+        "poster": _picture(_best_picture(summary, thumbnails)),
         "name": printable(Path(source.path.name)),
         "query": summary.query,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
@@ -108,12 +107,12 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "shot_path": shot_path(summary.shots, duration),
         "ticks": time_ticks(duration),
         "transcript": None if summary.transcript is None else _transcript(summary.transcript, summary.segments),
-        "marks": _texts(summary.receipt.get("marks")),
+        "marks": summary.receipt.get("marks", ()),
         "notes": summary.notes,
         "facts": _facts(summary),
         "timings": _timings(summary.timings_seconds),
-        "versions": _pairs(summary.receipt.get("versions")),
-        "options": _options(summary.receipt.get("options")),
+        "versions": list(summary.receipt.get("versions", {}).items()),
+        "options": _options(summary.receipt.get("options", {})),
         "version": __version__,
     }
 
@@ -206,16 +205,13 @@ def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
 
 def _pieces(summary: Summary) -> list[list[float]]:
     """The spans of the source that the summary really holds, in its order; empty where the receipt does not tell."""
-    cut = summary.receipt.get("cut")
-    pieces = cut.get("pieces", ()) if isinstance(cut, Mapping) else ()
+    pieces = summary.receipt.get("cut", {}).get("pieces", ())
     return [[piece["start_seconds"], piece["stop_seconds"]] for piece in pieces]
 
 
-def _options(value: object) -> list[tuple[str, str]]:
+def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the caller asked for, other than where files go."""
-    if not isinstance(value, Mapping):
-        return []
-    kept = {str(name): item for name, item in value.items() if name not in PLACES and item is not None}
+    kept = {name: value for name, value in options.items() if name not in PLACES and value is not None}
     return option_words(kept, SummarizeOptions().as_flat())
 
 
@@ -246,14 +242,3 @@ def _transcript(transcript: Transcript, segments: Sequence[Segment]) -> dict[str
     lines = [{"start": each.start_seconds, "text": each.text, "kept": each in kept} for each in said[:MOST_LINES]]
     omitted = len(said) - len(lines)
     return {"origin": transcript.origin, "language": transcript.language, "lines": lines, "omitted": omitted}
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list | tuple) else []
-
-
-def _pairs(value: object) -> list[tuple[str, str]]:
-    """Name and value, those without a value left out."""
-    if not isinstance(value, Mapping):
-        return []
-    return [(str(name), str(item)) for name, item in value.items() if item is not None]

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from highlightr.core.errors import MediaError
-from highlightr.core.language import language_chances
+from highlightr.core.text import language_chances
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """What a file in UTF-16 begins with."""

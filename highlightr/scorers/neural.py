@@ -18,10 +18,9 @@ from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Reason, Scores, Shot
 from highlightr.scorers.base import Scorer, ScorerContext
-from highlightr.scorers.configs import FromMapping
+from highlightr.scorers.configs import FromMapping, misfit
 from highlightr.scorers.notes import QUERY_IGNORED, RANDOM_WEIGHTS
 from highlightr.scorers.sliding_window import apply_windows
-from highlightr.scorers.weights import misfit
 
 if TYPE_CHECKING:
     import torch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from highlightr.core.language import language_of
+from highlightr.core.text import language_of
 from highlightr.core.types import Query
 
 _ENDS = 2

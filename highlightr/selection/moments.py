@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from highlightr.selection.options import SelectionOptions
-from highlightr.selection.repeats import Looks
+from highlightr.selection.relevance import Looks
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
 
 HALF_PROMINENCE = 0.5

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from highlightr.core.checks import check_fields
 from highlightr.core.clock import length_words
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, NoMatchError
+
+if TYPE_CHECKING:
+    from highlightr.core.types import Match
 
 Mode = Literal["moments", "knapsack"]
 Detector = Literal["cheap", "transnetv2"]
@@ -27,6 +30,11 @@ SHORTEST_SUMMARY_SECONDS = 6.0
 
 SHORTEST_MOMENT_SECONDS = (2.0, 5.0)
 """Bounds of the default `min_seconds`: less than 2 s cannot be followed, and more than 5 s leaves out short answers."""
+
+KNAPSACK_NOTE = (
+    "Knapsack maximises a sum over shots, so many middling shots can outweigh the one that was asked for; "
+    "leave out --mode to get the best moments."
+)
 
 Spans = tuple[tuple[float, float], ...]
 
@@ -161,3 +169,23 @@ def _positive(value: float) -> bool:
 
 def _not_negative(value: float) -> bool:
     return math.isfinite(value) and value >= 0
+
+
+def selection_notes(options: SelectionOptions, query: str | None, match: Match | None) -> tuple[str, ...]:
+    """Sentences about these options for this query.
+
+    Raises:
+        NoMatchError: with `strict`, most likely nothing in the video answers the query.
+    """
+    notes = []
+    if query is not None and options.mode == "knapsack":
+        notes.append(KNAPSACK_NOTE)
+    if options.strict and match is None:
+        why = "there is no query" if query is None else "this scorer cannot tell whether the query is in the video"
+        notes.append(f"strict has no effect: {why}.")
+    if options.strict and match is not None and match.verdict == "none":
+        raise NoMatchError(
+            f"nothing in this video seems to be {query!r} (probability {100 * match.probability:.0f} %); nothing was "
+            "written. Ask for something else, or leave out --strict to get the best guess"
+        )
+    return tuple(notes)

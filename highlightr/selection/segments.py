@@ -27,8 +27,7 @@ from highlightr.selection.edges import (
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
-from highlightr.selection.relevance import allowed_pieces, relevant_pieces
-from highlightr.selection.repeats import Looks
+from highlightr.selection.relevance import Looks, allowed_pieces, relevant_pieces
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps, cut_into_pieces
 
 

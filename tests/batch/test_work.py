@@ -112,7 +112,7 @@ def test_what_strict_does_not_find_is_no_failure(
     def absent(*_: object) -> tuple[str, ...]:
         raise NoMatchError("nothing in this video seems to be 'a zebra'")
 
-    monkeypatch.setattr("highlightr.selection.match.selection_notes", absent)
+    monkeypatch.setattr("highlightr.selection.options.selection_notes", absent)
     (job,) = plan_jobs([videos / "a.mp4"], output_dir.root)
     result = JobRunner(output_dir, BatchOptions(**options))(job)
     assert (result.state, result.error) == ("no_match", None)

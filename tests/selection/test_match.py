@@ -6,8 +6,7 @@ import pytest
 
 from highlightr.core.errors import NO_MATCH, NoMatchError
 from highlightr.core.types import Match
-from highlightr.selection.match import KNAPSACK_NOTE, selection_notes
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import KNAPSACK_NOTE, SelectionOptions, selection_notes
 
 
 def test_strict_refuses_what_is_not_there() -> None:

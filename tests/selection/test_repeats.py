@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.types import Scores, TimeGrid
-from highlightr.selection.repeats import Looks
+from highlightr.selection.relevance import Looks
 from highlightr.selection.spans import Span
 
 GRID = TimeGrid(8.0, 1.0)

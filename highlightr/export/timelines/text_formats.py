@@ -1,4 +1,4 @@
-"""Timelines in seconds: LosslessCut's projects, CSV, chapters, WebVTT, and FFmpeg's list.
+"""Timelines as plain text: LosslessCut's projects, CSV, chapters, WebVTT, FFmpeg's list, and CMX 3600's edit decisions.
 
 In: a `Timeline`. Out: text. The first two and FFmpeg's list speak of the source; chapters and WebVTT of the summary,
 whose time begins at zero.
@@ -12,8 +12,17 @@ import json
 from fractions import Fraction
 
 from highlightr.core.clock import clock
+from highlightr.core.errors import ConfigError
 from highlightr.core.tables import path_cell, text_cell
-from highlightr.export.timelines.timeline import Timeline
+from highlightr.core.timecode import write_timecode
+from highlightr.export.timelines.rates import check_timecode_rate
+from highlightr.export.timelines.timeline import Event, Timeline
+
+MOST_EVENTS = 999
+"""Of an EDL, whose numbers have three digits."""
+
+RECORD_HOUR = 1
+"""Of an EDL: a programme begins at one o'clock, by custom."""
 
 CSV_COLUMNS = ("file", "start_seconds", "stop_seconds", "rank", "score", "title")
 
@@ -83,3 +92,40 @@ def _vtt_time(seconds: Fraction) -> str:
     thousandths = round(seconds * 1000)
     minutes, rest = divmod(thousandths, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def write_edl(timeline: Timeline) -> str:
+    """The list of CMX 3600, counted as the source's timecode is: what every editing program reads, pictures only.
+
+    Written here and not by OpenTimelineIO's adapter, which counts every 29.97 timeline with drop frames, whatever the
+    source's own timecode does, and does not say so (no ``FCM`` line). The adapter reads it back.
+
+    Raises:
+        ConfigError: a frame rate that has no timecode, or more events than the format can number.
+    """
+    rate = timeline.medium.rate
+    check_timecode_rate(rate, "an EDL")
+    if len(timeline.events) > MOST_EVENTS:
+        raise ConfigError(f"an EDL numbers {MOST_EVENTS} events at most, and this has {len(timeline.events)}; use otio")
+    counting = "DROP FRAME" if timeline.medium.drop_frame else "NON-DROP FRAME"
+    lines = [f"TITLE: {timeline.name}", f"FCM: {counting}", ""]
+    for number, event in enumerate(timeline.events, start=1):
+        lines += [*_event(number, event, timeline), ""]
+    return "\n".join(lines)
+
+
+def _event(number: int, event: Event, timeline: Timeline) -> list[str]:
+    medium = timeline.medium
+    begin = round(medium.rate) * 3600 * RECORD_HOUR
+    if medium.drop_frame:  # An hour has 54 times as many skipped numbers as a minute that is not a tenth one.
+        begin -= 54 * 2 * (round(medium.rate) // 30)
+    source, record = medium.first_frame + event.start_frame, begin + event.record_frame
+    frames = (source, source + event.num_frames, record, record + event.num_frames)
+    times = " ".join(write_timecode(frame, medium.rate, drop=medium.drop_frame) for frame in frames)
+    return [
+        f"{number:03d}  AX       V     C        {times}",
+        f"* FROM CLIP NAME:  {event.title}",
+        f"* FROM CLIP: {medium.url}",
+        f"* SOURCE FILE: {medium.name}",
+        f"* COMMENT: {event.note}",
+    ]

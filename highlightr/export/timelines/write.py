@@ -13,10 +13,16 @@ from urllib.parse import quote
 
 from highlightr.core.files import printable
 from highlightr.export.receipt_reader import Receipt
-from highlightr.export.timelines.edl import write_edl
 from highlightr.export.timelines.fcpxml import write_fcpxml
 from highlightr.export.timelines.otio_formats import opentimelineio, write_otio, write_premiere
-from highlightr.export.timelines.text_formats import write_chapters, write_csv, write_ffconcat, write_llc, write_vtt
+from highlightr.export.timelines.text_formats import (
+    write_chapters,
+    write_csv,
+    write_edl,
+    write_ffconcat,
+    write_llc,
+    write_vtt,
+)
 from highlightr.export.timelines.timeline import Timeline, one_line, timeline_from_receipt
 
 LEAST_CHAPTERS, LEAST_CHAPTER_SECONDS = 3, 10

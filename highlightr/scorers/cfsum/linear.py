@@ -17,9 +17,8 @@ from highlightr.core.numeric import unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
-from highlightr.scorers.configs import FromMapping
+from highlightr.scorers.configs import FromMapping, check_tensors
 from highlightr.scorers.neural import reasons_of
-from highlightr.scorers.weights import check_tensors
 
 _SEEN = ("visual", "looks like what was marked")
 _HEARD = ("audio", "sounds like what was marked")

@@ -22,10 +22,10 @@ from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Sh
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
+from highlightr.scorers.configs import check_tensors
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, not_english
 from highlightr.scorers.sounds import heard
-from highlightr.scorers.weights import check_tensors
 
 _PICTURE_CLASSES = 1000
 _BORDERS = "borders."

@@ -17,8 +17,8 @@ from highlightr.core.errors import OutputError, WeightsError
 from highlightr.core.tensors import write_tensors
 from highlightr.core.torch_files import check_sizes, read_torch_file
 from highlightr.scorers.attention import sinusoids
+from highlightr.scorers.configs import misfit
 from highlightr.scorers.davihd.config import DAViHDConfig
-from highlightr.scorers.weights import misfit
 
 _POSITIONS = "dynamic_audio_encoder.positional_encoding.pe"
 
