@@ -23,7 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets.hdf5 import HDF5_SUFFIXES, LARGEST_ELEMENTS, dataset_shape, member, open_hdf5, read_array
+from highlightr.datasets.hdf5 import (
+    HDF5_SUFFIXES,
+    LARGEST_ELEMENTS,
+    dataset_shape,
+    first_member,
+    member,
+    open_hdf5,
+    read_array,
+)
 
 MEMBERS = ("features", "image_embeddings", "last_hidden_state", "token", "values")
 """Where the array lies in an archive or group, in the order of looking: QVHighlights and Mr.HiSum; CLIP embeddings
@@ -79,11 +87,8 @@ class NumpySource:
         with _opened(self.path, TIMES) as stream:
             if stream is None:
                 return None
-            length = _header(stream, self.path, ndim=1)[0]
-        seconds = _load(self.path, TIMES).astype(np.float64)
-        if length != rows or not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
-            raise ConfigError(f"{self.path}: its times must be one per row, finite and rising")
-        return seconds
+            _header(stream, self.path, ndim=1)
+        return _rising(_load(self.path, TIMES), rows, str(self.path))
 
     def read(self) -> FloatArray:
         """(rows, width) float32; errors as for `shape`, and for damaged data or numbers that are not finite."""
@@ -98,31 +103,41 @@ class Hdf5Source:
     path: Path
     video: str
 
-    def _found(self) -> Any:
-        found = member(_shared_file(self.path, os.getpid()), self.video)
+    @property
+    def _where(self) -> str:
+        return f"{self.path}: {self.video}"
+
+    @property
+    def _group(self) -> Any:
+        """Of the video, or its data set, or `None`."""
+        return member(_shared_file(self.path, os.getpid()), self.video)
+
+    def _values(self) -> Any:
+        found = self._group
         if hasattr(found, "keys"):
-            found = next((item for item in (member(found, name) for name in MEMBERS) if item is not None), None)
+            found = first_member(found, MEMBERS)
         if found is None:
             raise ConfigError(f"{self.path}: no features for {self.video!r}")
         return found
 
     def absent(self) -> bool:
         """Whether the video's group holds nothing, as `highlightr extract` leaves it where the video lacks this."""
-        found: Any = member(_shared_file(self.path, os.getpid()), self.video)
-        return hasattr(found, "keys") and not len(found)
+        group = self._group
+        return hasattr(group, "keys") and not len(group)
 
     def shape(self) -> tuple[int, ...]:
         """As `NumpySource.shape`."""
-        return dataset_shape(self._found(), f"{self.path}: {self.video}", 2)
+        return dataset_shape(self._values(), self._where, 2)
 
-    def times(self) -> None:
-        """There are none: the rows are the clips."""
-        return
+    def times(self) -> TimeArray | None:
+        """As `NumpySource.times`."""
+        group = self._group
+        found = first_member(group, TIMES) if hasattr(group, "keys") else None
+        return None if found is None else _rising(read_array(found, self._where, 1), self.shape()[0], self._where)
 
     def read(self) -> FloatArray:
         """As `NumpySource.read`."""
-        where = f"{self.path}: {self.video}"
-        return _finite(read_array(self._found(), where, 2), where)
+        return _finite(read_array(self._values(), self._where, 2), self._where)
 
 
 Source = NumpySource | Hdf5Source
@@ -211,6 +226,13 @@ def _header(stream: IO[bytes], path: Path, ndim: int) -> tuple[int, ...]:
             f"{path}: must hold 1 to {LARGEST_ELEMENTS} numbers with {ndim} axes, got shape {shape} of {dtype}"
         )
     return tuple(int(length) for length in shape)
+
+
+def _rising(values: npt.NDArray[Any], rows: int, where: str) -> TimeArray:
+    seconds = values.astype(np.float64)
+    if len(seconds) != rows or not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
+        raise ConfigError(f"{where}: its times must be one per row, finite and rising")
+    return seconds
 
 
 def _finite(values: npt.NDArray[Any], where: str) -> FloatArray:

@@ -15,7 +15,7 @@ from typing import Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
-from highlightr.datasets.arrays import Source, locate
+from highlightr.datasets.arrays import Hdf5Source, Source, locate
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.json_lines import read_json_value
@@ -24,7 +24,8 @@ from highlightr.datasets.plain import PlainItem, plain
 PLAIN = Layout(annotations=".", streams={"clip": "features/clip_features/{video}.npz"})
 """One stream, as the command above writes it."""
 
-_LARGEST_METADATA_BYTES = 2**20
+_LARGEST_METADATA_BYTES = 64 * 2**20
+"""An HDF5 file's has about 1,000 bytes for each video."""
 
 
 def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
@@ -105,6 +106,7 @@ def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
         raise ConfigError(f"{path}: no such file; set data.layout.clip_seconds for other features")
     found = read_json_value(path, _LARGEST_METADATA_BYTES)
     try:
+        found = found[source.video] if isinstance(source, Hdf5Source) else found
         return TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: must hold duration_seconds and clip_seconds; extract it again") from error

@@ -6,6 +6,7 @@ than it holds, so links out of the file are refused and sizes are checked before
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ def member(group: Any, name: str) -> Any | None:
     if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
         raise ConfigError(f"{where} keeps its data in another file; give a file that holds its own data")
     return found
+
+
+def first_member(group: Any, names: Iterable[str]) -> Any | None:
+    """The first of these names that a group has, as `member`."""
+    return next((found for found in (member(group, name) for name in names) if found is not None), None)
 
 
 def dataset_shape(found: Any, what: str, ndim: int) -> tuple[int, ...]:

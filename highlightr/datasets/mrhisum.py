@@ -19,7 +19,7 @@ from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import MEMBERS
 from highlightr.datasets.base import Dataset, Item, Layout
 from highlightr.datasets.building import DatasetBuilder
-from highlightr.datasets.hdf5 import member, open_hdf5, read_array
+from highlightr.datasets.hdf5 import first_member, member, open_hdf5, read_array
 from highlightr.datasets.json_lines import read_json_value
 
 SPLITS = ("train", "val", "test")
@@ -88,7 +88,7 @@ def truth_from_group(group: Any) -> Truth:
     where = f"{group.file.filename}: {group.name}"
 
     def get(name: str, ndim: int) -> Array | None:
-        found = next((item for item in (member(group, alias) for alias in _NAMES[name]) if item is not None), None)
+        found = first_member(group, _NAMES[name])
         return None if found is None else read_array(found, f"{where}/{name}", ndim)
 
     return read_truth(get, where)

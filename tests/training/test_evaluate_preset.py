@@ -110,7 +110,7 @@ def test_videos_with_moments_are_scored_as_for_a_summary(own: Path) -> None:
     assert report.metrics == evaluate_cases(find_protocol("moments"), cases).metrics
 
 
-@pytest.mark.parametrize("file_format", ["npz", "npy"])
+@pytest.mark.parametrize("file_format", ["npz", "npy", "h5"])
 def test_what_extract_wrote_gives_the_same_without_the_videos(own: Path, tmp_path: Path, file_format: str) -> None:
     preset = load_preset("lite")
     options = ExtractOptions(clip_seconds=preset.clip_seconds, device="cpu", format=file_format)
