@@ -162,7 +162,8 @@ def _from_tracks(source: Source) -> tuple[Transcript | None, list[str]]:
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None
             told = f" ({code})" if code else ""
-            return Transcript(said, f"subtitle stream {track.index}{told}", code, is_track=True), notes
+            shown = () if subtitles is None else cues(subtitles.cues, source.duration_seconds)
+            return Transcript(said, f"subtitle stream {track.index}{told}", code, shown, is_track=True), notes
     return None, notes
 
 

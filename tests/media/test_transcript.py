@@ -117,6 +117,18 @@ def test_the_track_that_holds_all_that_is_said(tmp_path: Path) -> None:
     assert origin(with_tracks(tmp_path / "v.mkv", *tracks)) == "subtitle stream 4 (eng)"
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "subrip"), (".mp4", "mov_text")])
+def test_a_sentence_in_two_cues_is_shown_in_two(suffix: str, codec: str, video: Path, tmp_path: Path) -> None:
+    """Inside the video as beside it."""
+    video.with_suffix(".srt").write_text(srt("It is said", "in two parts."), encoding="utf-8")
+    path, beside = tmp_path / f"inside{suffix}", video.with_suffix(".srt")
+    run_ffmpeg(["-i", f"file:{video}", "-i", f"file:{beside}", "-c", "copy", "-c:s", codec, f"file:{path}"])
+    for transcript in (find_transcript(probe(path))[0], find_transcript(probe(video))[0]):
+        assert transcript is not None
+        assert transcript.utterances == (Utterance(0.0, 1.9, "It is said in two parts."),)
+        assert transcript.cues == (Utterance(0.0, 0.9, "It is said"), Utterance(1.0, 1.9, "in two parts."))
+
+
 def whisper(**extra: Any) -> dict[str, Any]:
     words = [("Hello", 0.5, 0.8), (" there.", 0.9, 1.2), (" Room", 1.5, 1.7), (" 42", None, None), (" now.", 2.0, 2.4)]
     named = [{"word": word, "start": start, "end": stop, "probability": 0.9} for word, start, stop in words]
