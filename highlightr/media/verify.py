@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from highlightr.core.clock import parse_clock
 from highlightr.core.errors import HighlightrError
 from highlightr.media._container.opening import moving_pictures, packets, reading, start_seconds
 from highlightr.media._decode.nal import NalReader
@@ -153,16 +154,11 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
             first, last = seen.sounds.get(packet.stream.index, (begin, end))
             seen.sounds[packet.stream.index] = (min(first, begin), max(last, end))
     trial.finish()
-    # Players believe the header: that of the track (MP4), or that of the file (Matroska).
+    # Players believe the header, that of the track: Matroska has it as a tag, and no length of its last packet.
     if video.duration:
         seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
-    elif container.duration:
-        # The encoder's lead before the first sample counts, too.
-        whole = container.duration / 1_000_000 + min([0.0, *(begin for begin, _ in seen.sounds.values())])
-        heard = max((end for _, end in seen.sounds.values()), default=0.0)
-        # The file lasts as long as what ends last in it: sound comes in frames, which may reach beyond the picture.
-        if whole < seen.end or heard < whole - _SAME_SECONDS:
-            seen.end = whole
+    elif "DURATION" in video.metadata:
+        seen.end = parse_clock(video.metadata["DURATION"]) - zero
     return seen
 
 

@@ -70,6 +70,20 @@ def test_sound_and_picture_of_a_slide_show_end_together(tmp_path: Path) -> None:
     assert _lengths(result.path) == pytest.approx((12.0, 12.0), abs=0.03)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(
+    ("spans", "numbers"), [([(9.0, 11.0)], [4]), ([(11.9, 12.1), (0.0, 3.0)], [4, 5, 6, 7, 0, 1, 2, 3, 4])]
+)
+def test_a_picture_that_stands_still_to_the_end_of_the_sound(
+    spans: list[tuple[float, float]], numbers: list[int], suffix: str, tmp_path: Path
+) -> None:
+    """The last packet of a Matroska file has no length, and sound ends as late as the file."""
+    source = made("screen.mp4", times=SCREEN, seconds=28.0, sound_seconds=28.0, size=(160, 120))
+    result = _cut(source, spans, tmp_path / f"cut{suffix}")
+    assert [number for number, _ in _frames(result.path)] == numbers
+    assert _lengths(result.path) == pytest.approx((result.seconds, result.seconds), abs=0.03)
+
+
 @pytest.mark.parametrize("delay", [1, 3, 50])
 def test_delays_of_a_gif(delay: int, tmp_path: Path) -> None:
     """In hundredths of a second."""

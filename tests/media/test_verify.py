@@ -54,6 +54,12 @@ def test_what_differs_is_named(change: dict[str, Any], words: str) -> None:
     assert re.search(words, fault), fault
 
 
+def test_a_picture_that_ends_before_the_sound_in_matroska() -> None:
+    written = made("short.mkv", seconds=3.0, sound_seconds=4.0)
+    fault = check_video(written, replace(PLAN, shown=SHOWN[:75])).fault
+    assert re.search(r"its picture lasts 3\.0\d\d s instead of 4\.000 s", fault), fault
+
+
 def test_pictures_that_are_missing_in_a_copy() -> None:
     copied = replace(PLAN, shown=None, num_pictures=100)
     assert check_video(_written(), copied).is_as_planned
