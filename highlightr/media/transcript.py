@@ -155,15 +155,16 @@ def _from_tracks(source: Source) -> tuple[Transcript | None, list[str]]:
         return None, [f"Subtitles inside the video are not used: {error}."]
     for track in _by_use(tracks):
         subtitles = read[track.index]
-        said = () if subtitles is None else utterances(subtitles.cues, source.duration_seconds)
+        shown = () if subtitles is None else subtitles.cues
+        said = utterances(shown, source.duration_seconds)
         if (letters := _num_letters(said)) > _most_letters(source.duration_seconds):
             notes.append(f"Subtitle stream {track.index} is not used: {letters} letters, denser than speech.")
         elif said:
             language = track.tags.get("language", "")
             code = language if _LANGUAGE.fullmatch(language) else None
             told = f" ({code})" if code else ""
-            shown = () if subtitles is None else cues(subtitles.cues, source.duration_seconds)
-            return Transcript(said, f"subtitle stream {track.index}{told}", code, shown, is_track=True), notes
+            parts = cues(shown, source.duration_seconds)
+            return Transcript(said, f"subtitle stream {track.index}{told}", code, parts, is_track=True), notes
     return None, notes
 
 

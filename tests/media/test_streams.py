@@ -206,6 +206,28 @@ def test_a_mix_lasts_as_long_as_the_picture(tmp_path: Path) -> None:
     assert samples / 48_000 == pytest.approx(2.5, abs=0.03)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize(("tones", "silent"), [(("300", "700:atrim=end=1"), 2), (("300:atrim=end=1", "700"), 1)])
+def test_a_track_that_ends_before_a_copied_piece(
+    tones: tuple[str, str], silent: int, suffix: str, tmp_path: Path
+) -> None:
+    """Packets cannot be made of silence; the others keep their titles, and a file without a track is whole."""
+    plain, path = with_tone(tmp_path / "plain.mkv", *tones), tmp_path / "titled.mkv"
+    titles = [word for number in (1, 2) for word in (f"-metadata:s:a:{number - 1}", f"title=Track {number}")]
+    keys = ["-c:v", "libx264", "-g", "25", "-c:a", "aac"]
+    run_ffmpeg(["-i", f"file:{plain}", "-map", "0", *keys, *titles, f"file:{path}"])
+    note = f"Audio track {silent} has no sound in the chosen moments and is left out."
+    result = cut_summary(probe(path), [Segment(2.0, 4.0, 1.0)], tmp_path / f"out{suffix}", cut="copy")
+    with reading(result.path) as container:
+        contents = read_contents(container, container.streams.video[0].index)
+        audio = [contents.tracks[stream.index] for stream in container.streams.audio]
+    assert [track.tags.get("title") for track in audio] == [f"Track {3 - silent}"]
+    assert loudness(heard(probe(result.path)), 700 if silent == 1 else 300) > 0.25
+    assert note in result.notes
+    (clip,) = cut_clips(probe(path, silent), [Segment(2.0, 4.0, 1.0)], tmp_path / "clips", suffix=suffix, cut="copy")
+    assert probe(clip.path).audio_tracks == ()
+
+
 @pytest.mark.parametrize("copy", [False, True])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unusual_channels_are_written(layout: str, copy: bool, tmp_path: Path) -> None:
@@ -295,6 +317,34 @@ def test_styled_subtitles(suffix: str, codec: str, tmp_path: Path) -> None:
     result = cut_summary(probe(path), [Segment(1.0, 3.0, 1.0)], tmp_path / f"out{suffix}")
     assert held(result.path, tmp_path).contents.subtitles[0].codec == codec
     assert result.notes == (() if suffix == ".mkv" else ("Not kept in .mp4: the styles of its subtitles.",))
+
+
+def with_two_texts(folder: Path, codecs: tuple[str, str]) -> Path:
+    """Eight seconds with a text track that is shown until 5 s, and one with another title that is shown at 6 s."""
+    (folder / "first.srt").write_text(SUBTITLES, encoding="utf-8")
+    (folder / "second.srt").write_text("1\n00:00:06,000 --> 00:00:07,000\nLate\n\n", encoding="utf-8")
+    path, inputs = folder / "two.mkv", ["-i", f"file:{made('long.mp4', seconds=8.0, **CLOSED_GOP)}"]
+    inputs += ["-i", f"file:{folder}/first.srt", "-i", f"file:{folder}/second.srt"]
+    tracks = ["-map", "0", "-map", "1", "-map", "2", "-c", "copy", "-c:s:0", codecs[0], "-c:s:1", codecs[1]]
+    run_ffmpeg([*inputs, *tracks, "-metadata:s:s:0", "title=First", f"file:{path}"])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codecs", "start", "suffix", "lost"),
+    [
+        (("ass", "subrip"), 6.2, ".mp4", ()),
+        (("ass", "subrip"), 6.2, ".mkv", ()),
+        (("subrip", "ass"), 4.5, ".mkv", ()),
+        (("subrip", "ass"), 2.5, ".mp4", ()),
+        (("subrip", "ass"), 4.5, ".mp4", ("Not kept in .mp4: the styles of its subtitles.",)),
+    ],
+)
+def test_what_is_lost_is_told_of_tracks_that_are_written(
+    codecs: tuple[str, str], start: float, suffix: str, lost: tuple[str, ...], tmp_path: Path
+) -> None:
+    source, segment = probe(with_two_texts(tmp_path, codecs)), Segment(start, start + 1.8, 1.0)
+    assert cut_summary(source, [segment], tmp_path / f"out{suffix}").notes == lost
 
 
 def test_subtitles_of_which_nothing_is_shown_make_no_track(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Pictures that are shown before the first keyframe of a piece belong to the group
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -45,8 +45,11 @@ _INTERLEAVING_SECONDS = 5
 """Reading goes on this much after a piece, for sound that lies after its picture in the file."""
 
 
-def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> None:
+def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> OutputPlan:
     """Copy the packets of every piece, then add tags, chapters and subtitles.
+
+    Returns:
+        The plan without audio tracks of which nothing lies in the pieces.
 
     Raises:
         CutError: the container cannot hold this codec, or writing failed.
@@ -54,13 +57,26 @@ def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> Non
     source = plan.source
     with extras_folder(output) as folder:
         packets_file = folder / f"packets{output.suffix}"
-        last = _copy_packets(plan, packets_file, output, progress)
+        last, met, silent = _copy_packets(plan, packets_file, output, progress)
+        places = [place for place, sound in enumerate(plan.sound) if sound.inputs[0].index in met]
+        if check_suffix(output) != MUXERS[".mkv"]:
+            places = list(range(len(places)))  # A track without packets is not there at all.
+        plan = _without(plan, silent)
         extras = make_extras(plan, output, folder, 1)
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
-        mapped = ["-map", "0:v", *(["-map", "0:a?", "-c:a", "copy"] if source.audio_tracks else [])]
+        mapped = ["-map", "0:v", *(word for place in places for word in ("-map", f"0:a:{place}")), "-c:a", "copy"]
         mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
         mapped += last_durations(last, sum(piece.seconds for piece in plan.pieces))
         run_ffmpeg([*reading, *mapped, *extras.outputs, *container(output)])
+    return plan
+
+
+def _without(plan: OutputPlan, silent: Set[int]) -> OutputPlan:
+    """The plan without audio tracks, and a note for each."""
+    numbers = [number for number, sound in enumerate(plan.sound, start=1) if sound.inputs[0].index in silent]
+    notes = (f"Audio track {number} has no sound in the chosen moments and is left out." for number in numbers)
+    kept = tuple(sound for sound in plan.sound if sound.inputs[0].index not in silent)
+    return replace(plan, sound=kept, notes=(*plan.notes, *notes))
 
 
 def last_durations(last: Fraction, stop: float) -> list[str]:
@@ -76,8 +92,14 @@ def last_durations(last: Fraction, stop: float) -> list[str]:
     return ["-time_base:v:0", "1:90000", "-bsf:v:0", f"setts=pts=PTS:dts=DTS:duration='{duration}'"]
 
 
-def _copy_packets(plan: OutputPlan, packets_file: Path, output: Path, progress: Advance | None) -> Fraction:
-    """Pictures and sound alone. When the last picture is shown."""
+def _copy_packets(
+    plan: OutputPlan, packets_file: Path, output: Path, progress: Advance | None
+) -> tuple[Fraction, Set[int], Set[int]]:
+    """Pictures and sound alone.
+
+    Returns:
+        When the last picture is shown, the streams of which something was copied, and those that have nothing there.
+    """
     import av
 
     source, pieces, muxer = plan.source, plan.pieces, check_suffix(output)
@@ -91,9 +113,9 @@ def _copy_packets(plan: OutputPlan, packets_file: Path, output: Path, progress: 
                     copier.copy(run, decoded_at)
                     if progress is not None:
                         progress(run.output_start_seconds + run.seconds, total)
-                if not copier.has_picture:
+                if source.video.index not in copier.met:
                     raise CutError(f"{source.path}: no picture of the moments can be copied; leave out --copy")
-                return copier.last_shown
+                return copier.last_shown, copier.met, copier.silent(runs)
         except (av.FFmpegError, ValueError) as error:
             raise _failed(source, output, error) from error
 
@@ -149,9 +171,16 @@ class _Copier:
         """When the last picture so far is shown in the output."""
 
     @property
-    def has_picture(self) -> bool:
-        """Whether one was copied."""
-        return self._indices[0] in self._latest
+    def met(self) -> Set[int]:
+        """Indices of the source's streams of which something was written."""
+        return self._latest.keys()
+
+    def silent(self, runs: Sequence[Piece]) -> set[int]:
+        """Those of which nothing is heard in the pieces, however far from the pictures it may lie in the file."""
+        missing = [index for index in self._indices if index not in self._latest]
+        spans = [_bounds(run) for run in runs]
+        found = self._reader.packets_from(Fraction(0), missing) if missing else ()
+        return set(missing) - {packet.stream.index for time, packet in found if any(a <= time < b for a, b in spans)}
 
     def copy(self, piece: Piece, decoded_at: Sequence[int]) -> None:
         """Write the packets of a piece, dated as in the output; its pictures are decoded at the times given."""

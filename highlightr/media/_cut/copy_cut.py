@@ -32,7 +32,7 @@ def write_copied(job: CutJob) -> CutResult:
     pieces = tuple(_counted_copies(source, plan_copy(source, job.spans)))
     with reading(source.path) as container:
         plan = with_texts(plan_copied(source, read_contents(container, source.video.index), pieces), job.texts)
-    copy_pieces(plan, output, job.progress)
+    plan = copy_pieces(plan, output, job.progress)
     fault = check_video(output, _expected_copy(plan)).fault
     if fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")

@@ -19,6 +19,7 @@ from highlightr.media._container.contents import Extra, Track
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.tags import cut_chapters, metadata_text
+from highlightr.media.subtitles import Subtitles
 from highlightr.media.suffixes import MUXERS, check_suffix
 
 _DISPOSITIONS = frozenset(
@@ -75,8 +76,7 @@ def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) 
     outputs = ["-map_metadata", str(first_input), "-map_metadata:s", "-1", "-map_chapters", str(first_input)]
     outputs += [*_picture_tags(plan, muxer), *_sound_tags(plan, muxer)]
     following = first_input + 1
-    cut = [(track, subtitles.cut([piece.span for piece in plan.pieces])) for track, subtitles in plan.subtitles]
-    for number, (track, subtitles) in enumerate((track, left) for track, left in cut if left.cues):
+    for number, (track, subtitles) in enumerate(cut_subtitles(plan)):
         path = folder / f"cut{number}.ass"
         subtitles.save(path)
         inputs += [*_FENCE, "-f", "ass", "-i", file_url(path)]
@@ -88,6 +88,12 @@ def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) 
         return Extras(tuple(inputs), (*outputs, *attached))
     covers, taken = _covers(plan.contents.covers, folder, following)
     return Extras((*inputs, *covers), (*outputs, *taken))
+
+
+def cut_subtitles(plan: OutputPlan) -> list[tuple[Track, Subtitles]]:
+    """The text tracks that the pieces show something of, on the output's time line."""
+    cut = [(track, subtitles.cut([piece.span for piece in plan.pieces])) for track, subtitles in plan.subtitles]
+    return [(track, left) for track, left in cut if left.cues]
 
 
 def subtitle_codec(track: Track, muxer: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from highlightr.media._container.contents import Contents, Track, read_contents
 from highlightr.media._container.opening import best_video, reading
-from highlightr.media._cut.extras import subtitle_codec
+from highlightr.media._cut.extras import cut_subtitles, subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.tags import cut_chapters
 
@@ -36,17 +36,16 @@ def _missing(plan: OutputPlan, held: Contents, tracks: Sequence[int]) -> Iterato
         yield "its chapters"
     if wanted.timecode is not None and held.timecode is None:
         yield "its timecode"
-    styled = [track for track, _ in plan.subtitles if subtitle_codec(track, "matroska") == "ass"]
-    if styled and held.subtitles and held.subtitles[0].codec != "ass":
+    shown = [(track, after) for (track, _), after in zip(cut_subtitles(plan), held.subtitles, strict=False)]
+    if any(subtitle_codec(track, "matroska") == "ass" and after.codec != "ass" for track, after in shown):
         yield "the styles of its subtitles"
     for kind, words in _SIDE_DATA.items():
         if kind in wanted.side_data and kind not in held.side_data:
             yield words
-    is_mixed = any(len(sound.inputs) > 1 for sound in plan.sound)
-    for number, (before, after) in enumerate(zip(plan.source.audio_tracks, tracks, strict=False), start=1):
-        if not is_mixed:
-            yield from _untold(plan.track(before.index), held.tracks[after], f"audio track {number}")
-    for number, ((subtitle, _), kept) in enumerate(zip(plan.subtitles, held.subtitles, strict=False), start=1):
+    for number, (sound, index) in enumerate(zip(plan.sound, tracks, strict=False), start=1):
+        if len(sound.inputs) == 1:
+            yield from _untold(plan.track(sound.inputs[0].index), held.tracks[index], f"audio track {number}")
+    for number, (subtitle, kept) in enumerate(shown, start=1):
         yield from _untold(subtitle, kept, f"subtitle track {number}")
 
 
