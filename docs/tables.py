@@ -38,7 +38,7 @@ def presets_short() -> str:
     for name in preset_names():
         lines = preset_lines(load_preset(name))
         default = ", the default" if name == DEFAULT_PRESET else ""
-        good_for = " ".join(filter(None, (lines.first and _short(lines.first), lines.good_for)))
+        good_for = " ".join(filter(None, (_short(lines[""]) if "" in lines else None, lines["good for"])))
         rows.append((f"[`{name}`](models/cards/{name}.md){default}", good_for))
     return table(("preset", "good for"), rows)
 

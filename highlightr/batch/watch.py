@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from highlightr.batch.jobs import Job
 from highlightr.core.errors import HighlightrError
@@ -24,20 +24,11 @@ REST_SECONDS = 5.0
 """A file that has not changed for so long is finished."""
 
 
-@dataclass(frozen=True)
-class _Look:
+class _Look(NamedTuple):
     """What a file was like when it was looked at."""
 
     size_bytes: int
     changed_ns: int
-
-
-@dataclass(frozen=True)
-class _Resting:
-    """Since when a file has been so, by the clock of the watch."""
-
-    look: _Look
-    since: float
 
 
 class FolderWatch:
@@ -52,7 +43,8 @@ class FolderWatch:
         """With `check`, which refuses a job whose options do not go together with those of the batch."""
         self._plan, self._check, self._clock = plan, check, clock
         self._next_scan = clock()
-        self._files: dict[str, _Resting] = {}
+        self._files: dict[str, tuple[_Look, float]] = {}
+        """And since when each has been so, by the clock."""
         self._brought: dict[str, tuple[Job, _Look | None]] = {}
         self._warning = ""
 
@@ -73,20 +65,20 @@ class FolderWatch:
         self._files = {job.video: self._look_at(job.video, now) for job in jobs if not job.remote}
         return [job for job in jobs if self._is_new(job, now)]
 
-    def _look_at(self, video: str, now: float) -> _Resting:
+    def _look_at(self, video: str, now: float) -> tuple[_Look, float]:
         try:
             about = Path(video).stat()
         except OSError:  # It is not there yet, or no more.
-            return _Resting(_Look(0, 0), now)
+            return _Look(0, 0), now
         look, before = _Look(about.st_size, about.st_mtime_ns), self._files.get(video)
-        return before if before is not None and before.look == look else _Resting(look, now)
+        return before if before is not None and before[0] == look else (look, now)
 
     def _is_new(self, job: Job, now: float) -> bool:
         """Whether to bring a job; it counts as brought then. An empty file is one that is yet to be written."""
-        resting = None if job.remote else self._files[job.video]
-        if resting is not None and (resting.look.size_bytes == 0 or now < resting.since + REST_SECONDS):
+        look, since = (None, now) if job.remote else self._files[job.video]
+        if look is not None and (look.size_bytes == 0 or now < since + REST_SECONDS):
             return False
-        state = (job, None if resting is None else resting.look)
+        state = (job, look)
         if self._brought.get(job.id) == state:
             return False
         self._brought[job.id] = state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,25 +24,18 @@ from highlightr.zoo.store import WeightsState, list_weights
 RANDOM = "Runs on random weights: its scores mean nothing."
 
 
-@dataclass(frozen=True)
-class PresetLines:
-    """What there is to say of a preset."""
+def preset_lines(preset: Preset, states: Mapping[str, WeightsState] | None = None) -> dict[str, str]:
+    """Heading to sentence, in order; what must not be missed comes first, without a heading.
 
-    first: str | None
-    """What must not be missed; `None` where there is nothing of the kind."""
-    good_for: str
-    needs: str
-    measured: str
-
-    def items(self) -> tuple[tuple[str, str], ...]:
-        """Heading and sentence, in order; the first has no heading."""
-        first = () if self.first is None else (("", self.first),)
-        return (*first, ("good for", self.good_for), ("needs", self.needs), ("measured", self.measured))
-
-
-def preset_lines(preset: Preset, states: Mapping[str, WeightsState] | None = None) -> PresetLines:
-    """Say it of a preset; without `states`, which tell what is here, the lines are the same on every machine."""
-    return PresetLines(_first(preset), preset.summary, _needs(preset, states), preset.measured or "not measured")
+    Without `states`, which tell what is here, the lines are the same on every machine.
+    """
+    first = _first(preset)
+    return {
+        **({} if first is None else {"": first}),
+        "good for": preset.summary,
+        "needs": _needs(preset, states),
+        "measured": preset.measured or "not measured",
+    }
 
 
 def weights_of(preset: Preset) -> tuple[str, ...]:

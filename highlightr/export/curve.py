@@ -7,7 +7,6 @@ y axis points down. Long videos are drawn with the largest score of each column,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,25 +29,6 @@ _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 18
 _MOST_TICKS = 8
 
 
-@dataclass(frozen=True)
-class Tick:
-    """A label on the time axis."""
-
-    percent: float
-    label: str
-
-
-@dataclass(frozen=True)
-class PartLine:
-    """A part of the score over time."""
-
-    name: str
-    """What people call it."""
-    css: str
-    """Its colour, as the style sheets name it."""
-    path: str
-
-
 def columns(values: FloatArray, most: int = MOST_COLUMNS) -> list[float]:
     """The values, or the largest of each of `most` equal runs of them, rounded to 4 digits."""
     count = min(len(values), most)
@@ -69,11 +49,15 @@ def line_path(values: FloatArray, grid: TimeGrid, scale: float = 1.0, most: int 
     )
 
 
-def part_lines(scores: Scores, most: int = MOST_COLUMNS) -> list[PartLine]:
-    """A line per part, all on one scale: parts are contributions, comparable with each other."""
+def part_lines(scores: Scores, most: int = MOST_COLUMNS) -> list[dict[str, str]]:
+    """A line per part, all on one scale: parts are contributions, comparable with each other.
+
+    Each has the `name` that people call it, its colour as the style sheets name it, `css`, and its `path`.
+    """
     parts = sorted(scores.parts.items())
     top = max([LEAST_SCALE, *(float(values.max()) for _, values in parts)])
-    return [PartLine(*sense(name), line_path(values.clip(0), scores.grid, top, most)) for name, values in parts]
+    lines = ((*sense(name), line_path(values.clip(0), scores.grid, top, most)) for name, values in parts)
+    return [{"name": name, "css": css, "path": path} for name, css, path in lines]
 
 
 def shot_path(shots: Sequence[Shot], duration_seconds: float) -> str:
@@ -83,9 +67,9 @@ def shot_path(shots: Sequence[Shot], duration_seconds: float) -> str:
     return "".join(f"M{shot.start_seconds / duration_seconds * WIDTH:.1f} 0V{HEIGHT}" for shot in shots[1:])
 
 
-def time_ticks(duration_seconds: float) -> list[Tick]:
-    """At most eight round times from zero on."""
+def time_ticks(duration_seconds: float) -> list[tuple[float, str]]:
+    """At most eight round times from zero on: where in percent of the video, and the label."""
     fitting = [step for step in _STEPS_SECONDS if duration_seconds / step <= _MOST_TICKS]
     step = fitting[0] if fitting else duration_seconds / _MOST_TICKS
     times = np.arange(0, duration_seconds * 0.97, step).tolist()
-    return [Tick(round(100 * time / duration_seconds, 3), clock(time, 1 if step < 1 else 0)) for time in times]
+    return [(round(100 * time / duration_seconds, 3), clock(time, 1 if step < 1 else 0)) for time in times]

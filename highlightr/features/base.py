@@ -83,28 +83,39 @@ class Extraction(ABC, Generic[ItemT]):
         """Return everything once the last item was pushed."""
 
 
-class Extractor(ABC):
-    """A backbone and the streams it makes."""
+class Model(ABC):
+    """What presets name: an extractor or a text encoder."""
 
     name: ClassVar[str]
-    """Name in presets and in the registry."""
+    """In presets and in the registry."""
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    """Entries of the weights manifest that are opened with it, the network's first; empty for one that computes without
+    a model."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages of an extra that it cannot run without."""
+    _weights: Mapping[str, Path] | None
+
+    @classmethod
+    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003  few choose by options
+        """The `checkpoints` of an instance that is opened with these keywords."""
+        return cls.checkpoints
+
+    def _file(self, checkpoint: str) -> Path:
+        """That of a checkpoint that it was opened with; a `WeightsError` where it was not."""
+        return given_file(self.name, self._weights, checkpoint)
+
+
+class Extractor(Model):
+    """A backbone and the streams it makes."""
+
     modality: ClassVar[str]
     """``visual`` or ``audio``."""
     streams: ClassVar[Mapping[str, int]]
     """Stream name to width."""
     signals: ClassVar[Mapping[str, int]] = {}
     """Signal name to width."""
-    checkpoints: ClassVar[tuple[str, ...]] = ()
-    """Entries of the weights manifest that are opened with it; empty for one that computes without a model."""
-    packages: ClassVar[tuple[str, ...]] = ()
-    """Packages of an extra that it cannot run without."""
     looks_suffice: ClassVar[bool] = False
     """Whether a look every few seconds is enough for it where the picture hardly changes: it reads no movement."""
-
-    @classmethod
-    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003  few choose by options
-        """The `checkpoints` of an instance that is opened with these keywords."""
-        return cls.checkpoints
 
     origin: ExtractorOrigin = ExtractorOrigin()
     """Of an instance."""
@@ -142,10 +153,10 @@ class Extractor(ABC):
             self._open()
             self._loaded = True
 
-    def _open(self) -> None:  # noqa: B027  most override it
+    def _open(self) -> None:
         """Open the networks; one that computes without a model has none."""
 
-    def compile(self) -> None:  # noqa: B027  few run in torch
+    def compile(self) -> None:
         """Have torch compile the networks that it runs, in place, at their first call."""
 
     def _check_clips(self, grid: TimeGrid) -> None:
@@ -156,26 +167,16 @@ class Extractor(ABC):
             )
 
 
-class TextEncoder(ABC):
+class TextEncoder(Model):
     """A model that embeds queries."""
 
-    name: ClassVar[str]
     width: ClassVar[int]
     longest_tokens: ClassVar[int]
     """Longer queries are cut to this many tokens."""
-    checkpoints: ClassVar[tuple[str, ...]]
-    """Entries of the weights manifest that are opened with it, the network's first."""
-    packages: ClassVar[tuple[str, ...]] = ()
-    """Packages of an extra that it cannot run without."""
     logit_scale: float | None = None
     """What the model multiplies cosines with when it compares texts with pictures; `None` if it knows no pictures."""
     sha256: str
     """Of the network's file; vectors that are kept for later runs carry it in their name."""
-
-    @classmethod
-    def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003  few choose by options
-        """The `checkpoints` of an instance that is opened with these keywords."""
-        return cls.checkpoints
 
     @abstractmethod
     def encode(self, text: str) -> Query:
@@ -185,7 +186,7 @@ class TextEncoder(ABC):
         """(len(texts), width) float32 unit vectors; encoders that can take many texts at once override this."""
         return np.stack([self.encode(text).vector for text in texts])
 
-    def release(self) -> None:  # noqa: B027  few have something to give back
+    def release(self) -> None:
         """Give back the network's memory, if it can be had again in a moment; the next text opens it."""
 
 
@@ -199,8 +200,8 @@ def check_query(text: object) -> None:
         raise ConfigError(f"the query {text.strip()!r} holds no word: say what to look for, or leave the query out")
 
 
-def given_file(owner: Extractor | TextEncoder, weights: Mapping[str, Path] | None, checkpoint: str) -> Path:
-    """The file of a checkpoint that an extractor or encoder was opened with; a `WeightsError` where it was not."""
+def given_file(owner: str, weights: Mapping[str, Path] | None, checkpoint: str) -> Path:
+    """The file of a checkpoint that an owner was opened with; a `WeightsError` where it was not."""
     if weights is None or checkpoint not in weights:
-        raise WeightsError(f"{owner.name} was opened without the weights {checkpoint}")
+        raise WeightsError(f"{owner} was opened without the weights {checkpoint}")
     return weights[checkpoint]

@@ -43,7 +43,7 @@ def check_tensors(
     Raises:
         WeightsError: names or shapes that do not fit, or a value that is not finite.
     """
-    problem = misfit(expected, {key: value.shape for key, value in tensors.items()})
+    problem = misfit(expected, tensors)
     broken = sorted(key for key, value in tensors.items() if not np.isfinite(value).all())
     if problem is None and broken:
         problem = f"{broken[0]!r} holds a value that is not finite"
@@ -51,15 +51,15 @@ def check_tensors(
         raise WeightsError(f"{origin} does not fit {name}: {problem}; fetch or train it again")
 
 
-def misfit(expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]) -> str | None:
-    """The first difference between two sets of named shapes, in words; `None` if there is none."""
-    missing = sorted(set(expected) - set(found))
-    unknown = sorted(set(found) - set(expected))
+def misfit(expected: Mapping[str, Sequence[int]], tensors: Mapping[str, Any]) -> str | None:
+    """The first difference of named tensors from the shapes that they should have, in words; `None` without one."""
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    missing, unknown = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing:
         return f"{len(missing)} tensors are missing, first {missing[0]!r}"
     if unknown:
         return f"{len(unknown)} tensors are unknown, first {unknown[0]!r}"
-    wrong = next((key for key in sorted(expected) if tuple(expected[key]) != tuple(found[key])), None)
+    wrong = next((key for key in sorted(expected) if tuple(expected[key]) != found[key]), None)
     if wrong is None:
         return None
-    return f"{wrong!r} is {tuple(found[wrong])} where the configuration makes {tuple(expected[wrong])}"
+    return f"{wrong!r} is {found[wrong]} where the configuration makes {tuple(expected[wrong])}"

@@ -173,7 +173,7 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
 
     state = read_tensors(path, "torch")
     expected = {key: value.shape for key, value in network.state_dict().items()}
-    problem = misfit(expected, {key: value.shape for key, value in state.items()})
+    problem = misfit(expected, state)
     if problem:
         raise WeightsError(f"{path} does not fit {name}: {problem}; check the preset's scorer.config")
     floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
+from highlightr.core.types import Scores
 from highlightr.selection.options import SelectionOptions
-from highlightr.selection.relevance import Looks
+from highlightr.selection.relevance import same_look
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
 
 HALF_PROMINENCE = 0.5
@@ -23,20 +24,20 @@ FRAGMENT_SECONDS = 1.0
 
 
 def select_moments(
-    pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, looks: Looks, *, fill: bool
+    pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, scores: Scores, *, fill: bool
 ) -> list[Span]:
     """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
 
     Args:
         eligible: (P,) pieces that may be chosen; a moment holds no others.
-        looks: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
+        scores: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
         fill: lengthen the chosen moments by what is left of the budget.
 
     Returns:
         Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
         shot would fit: a clean ending is worth more than the last second.
     """
-    moments = _Moments(pieces, options, budget, eligible, looks)
+    moments = _Moments(pieces, options, budget, eligible, scores)
     moments.choose()
     if fill:
         moments.allow_repeats()
@@ -48,9 +49,11 @@ def select_moments(
 class _Moments:
     """The state of one selection: what was chosen, what is still free, what is left of the budget."""
 
-    def __init__(self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, looks: Looks) -> None:
-        self._pieces = pieces
-        self._looks = looks
+    def __init__(
+        self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, scores: Scores
+    ) -> None:
+        self._pieces, self._scores = pieces, scores
+        self._may_repeat = False
         self._repeats: list[Span] = []
         self._options = options
         self._margin = sum(options.margin)
@@ -88,17 +91,17 @@ class _Moments:
 
     def allow_repeats(self) -> None:
         """Free what was left out because it looks the same; from now on nothing is."""
-        self._looks = Looks(self._looks.grid, None)
+        self._may_repeat = True
         for room in self._repeats:
             self._free |= self._within(room)
 
     def _is_repeat(self, span: Span) -> bool:
         """Whether a chosen moment of another scene, which this one does not touch, looks the same."""
         near, home = self._options.merge_gap_seconds, self._pieces.unit_at(span.start)
-        return any(
+        return not self._may_repeat and any(
             max(span.start - other.stop, other.start - span.stop) > near
             and self._pieces.unit_at(other.start) != home
-            and self._looks.same(span, other)
+            and same_look(self._scores, span, other)
             for other in self.chosen
         )
 

@@ -6,13 +6,12 @@ log-odds, on which calibrated evidence adds up; scenes are judged whole, because
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, Scores, TimeGrid
+from highlightr.core.types import FloatArray, Scores
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import Mask, Pieces, Span, clip_overlaps
 
@@ -70,28 +69,15 @@ def _log_odds(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-@dataclass(frozen=True)
-class Looks:
-    """What the clips of a video look like; near-identical shots are shown once."""
+def same_look(scores: Scores, span: Span, other: Span) -> bool:
+    """Whether two spans are near-identical, which are shown once; never, where no looks are known."""
+    return scores.looks is not None and float(_look(scores, span) @ _look(scores, other)) >= SAME_LOOK
 
-    grid: TimeGrid
-    values: FloatArray | None
-    """(num_clips, width); `None`: not known, and nothing is a repeat."""
 
-    @classmethod
-    def of(cls, scores: Scores) -> Looks:
-        """As the scorer tells it."""
-        return cls(scores.grid, scores.looks)
-
-    def same(self, span: Span, other: Span) -> bool:
-        """Whether two spans are near-identical."""
-        if self.values is None:
-            return False
-        return float(self._mean(self.values, span) @ self._mean(self.values, other)) >= SAME_LOOK
-
-    def _mean(self, values: FloatArray, span: Span) -> FloatArray:
-        """(width,) unit length, or zeros: of the clips that a span covers, by how much it covers them."""
-        first, overlaps = clip_overlaps(self.grid, span)
-        rows = values[first : first + len(overlaps)].astype(np.float64)
-        mean = overlaps @ (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
+def _look(scores: Scores, span: Span) -> FloatArray:
+    """(width,) unit length, or zeros: of the clips that a span covers, by how much it covers them."""
+    assert scores.looks is not None
+    first, overlaps = clip_overlaps(scores.grid, span)
+    rows = scores.looks[first : first + len(overlaps)].astype(np.float64)
+    mean = overlaps @ (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))

@@ -27,7 +27,7 @@ from highlightr.selection.edges import (
 from highlightr.selection.moments import select_moments
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
-from highlightr.selection.relevance import Looks, allowed_pieces, relevant_pieces
+from highlightr.selection.relevance import allowed_pieces, relevant_pieces
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps, cut_into_pieces
 
 
@@ -140,7 +140,7 @@ def _choose(
         return chosen
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
-    spans = select_moments(pieces, options, budget, eligible, Looks.of(scores), fill=filling)
+    spans = select_moments(pieces, options, budget, eligible, scores, fill=filling)
     spans = _in_pauses(spans, pauses_of, Canvas(pieces, allowed), options, budget)
     return _with_margin(spans, Canvas(pieces, allowed), options.margin)
 

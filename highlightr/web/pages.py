@@ -132,25 +132,21 @@ class Pages:
         """What was found for a query, or the job that finds it."""
         video, studio = await self._video(request), self._studio
         query = clean_query((await read_body(request, Ask)).query)
-        known = studio.analyst.known(video, query)
-        if known is not None:
-            return JSONResponse(await run_in_threadpool(analysis_values, known))
-
-        studio.library.check_sidecars(video)
 
         def work(hook: JobHook) -> dict[str, Any]:
             studio.analyst.analyse(video, query, hook, lambda scores: hook.show(partial_curve(scores)))
             return {"query": query}
 
-        job = studio.jobs.add("analyse", video.id, "Highlights" if query is None else query, work)
-        waited = 0.0 if studio.analyst.ready(video) else PATIENCE_SECONDS
-        while job.open and waited < PATIENCE_SECONDS:
-            await asyncio.sleep(0.01)
-            waited += 0.01
-        known = studio.analyst.known(video, query)
-        if known is not None:
-            return JSONResponse(await run_in_threadpool(analysis_values, known))
-        return JSONResponse({"job": job.plain()}, 202)
+        if (known := studio.analyst.known(video, query)) is None:
+            studio.library.check_sidecars(video)
+            job = studio.jobs.add("analyse", video.id, "Highlights" if query is None else query, work)
+            waited = 0.0 if studio.analyst.ready(video) else PATIENCE_SECONDS
+            while job.open and waited < PATIENCE_SECONDS:
+                await asyncio.sleep(0.01)
+                waited += 0.01
+            if (known := studio.analyst.known(video, query)) is None:
+                return JSONResponse({"job": job.plain()}, 202)
+        return JSONResponse(await run_in_threadpool(analysis_values, known))
 
     async def propose(self, request: Request) -> Response:
         """What to keep for some queries that were analysed."""

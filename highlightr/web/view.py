@@ -6,7 +6,6 @@ Times are seconds, spans half-open. Curves are SVG paths in the box that `highli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -85,7 +84,7 @@ def analysis_values(analysis: Analysis) -> dict[str, Any]:
         "covered": grid.num_clips * grid.clip_seconds,
         "scores": columns(scores.values, MOST_POINTS),
         "curve": line_path(scores.values, grid, most=MOST_POINTS),
-        "parts": [asdict(part) for part in part_lines(scores, MOST_POINTS)],
+        "parts": part_lines(scores, MOST_POINTS),
         "match": None if match is None else [match.verdict, *verdict_words(match)],
         "notes": [*scores.notes, *analysis.notes],
         "reasons": _reasons(scores),

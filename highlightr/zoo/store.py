@@ -97,11 +97,10 @@ def inspect(item: WeightsEntry, sha256_of: Callable[[Path], str]) -> Verified:
     Raises:
         WeightsError: a damaged pins file.
     """
-    path, receipt = place(item), read_install_record(item.name)
-    if path is None or not path.is_file() or (receipt is None and not item.embedded):
+    path, receipt = _there(item)
+    if path is None:
         return Verified(item.name, "missing", None, f"the weights {item.name} are missing; {_remedy(item)}")
-    why = _stale(item, receipt) if receipt and not item.embedded else ""
-    wanted = receipt.sha256 if receipt and not item.embedded else item.sha256
+    why, wanted = (_stale(item, receipt), receipt.sha256) if receipt else ("", item.sha256)
     if not why and (found := sha256_of(path)) != wanted:
         why = f"its sha256 is {found} instead of {wanted}"
     if not why:
@@ -140,17 +139,23 @@ def by_hand(item: WeightsEntry) -> str:
     return f"fetch {item.file} by hand from {item.where} and run `highlightr models import FILE --as {item.name}`"
 
 
+def _there(item: WeightsEntry) -> tuple[Path | None, InstallRecord | None]:
+    """The usable file, if it is there, and what is known of its installation; nothing of embedded ones."""
+    path, receipt = place(item), None if item.embedded else read_install_record(item.name)
+    is_there = path is not None and path.is_file() and (item.embedded or receipt is not None)
+    return path if is_there else None, receipt
+
+
 def _state(item: WeightsEntry, pinned: Pin | None) -> WeightsState:
-    path, receipt = place(item), read_install_record(item.name)
-    there = path is not None and path.is_file() and (item.embedded or receipt is not None)
+    path, _ = _there(item)
     absent: Literal["missing", "by hand", "to train"] = "missing" if item.urls or item.embedded else "by hand"
     if item.train:
         absent = "to train"
     return WeightsState(
         entry=item,
-        state=("embedded" if item.embedded else "present") if there else absent,
-        path=path if there else None,
-        size_bytes=path.stat().st_size if path and there else item.size_bytes,
+        state=("embedded" if item.embedded else "present") if path else absent,
+        path=path,
+        size_bytes=path.stat().st_size if path else item.size_bytes,
         sha256=item.sha256 or (pinned.sha256 if pinned else ""),
         pinned=pinned is not None and not item.sha256,
     )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.media.sampling import Thumbnail, ThumbnailRequest
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TransNetV2(Extractor):
     request = ThumbnailRequest(width=48, height=27)  # As it was trained.
 
     def _open(self) -> None:
-        self._model = _load_model(given_file(self, self._weights, "transnetv2"), self._device)
+        self._model = _load_model(self._file("transnetv2"), self._device)
 
     def start(self, grid: TimeGrid) -> Extraction[Thumbnail]:
         """Open the state for one video; the grid is not needed, frames keep their own times."""

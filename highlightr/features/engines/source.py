@@ -19,7 +19,7 @@ from highlightr.core.device import Precision, autocast, check_device, check_prec
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.tensors import read_tensor, read_tensors
-from highlightr.features.base import TextEncoder
+from highlightr.features.base import TextEncoder, given_file
 from highlightr.features.engines.checkpoint import State, fill, randomise, without_initialisation
 from highlightr.features.engines.network import Backend, Network
 from highlightr.features.engines.onnx import Array
@@ -216,6 +216,4 @@ class NetworkSource:
 
     def path(self, checkpoint: str) -> Path:
         """Where the file of a checkpoint is; a `WeightsError` where it was not given."""
-        if self._weights is None or checkpoint not in self._weights:
-            raise WeightsError(f"{self._owner} was opened without the weights {checkpoint}")
-        return self._weights[checkpoint]
+        return given_file(self._owner, self._weights, checkpoint)

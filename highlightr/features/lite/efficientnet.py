@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, streams_of
 from highlightr.features.engines.onnx import Model, default_threads, open_graph
 from highlightr.media.sampling import Frame, FrameRequest
@@ -44,7 +44,7 @@ class EfficientNetLite0(Extractor):
 
     def _open(self) -> None:
         # Every further thread costs more processor time per frame; the other half of the cores is the decoder's.
-        file = given_file(self, self._weights, "efficientnet_lite0")
+        file = self._file("efficientnet_lite0")
         self._graph = open_graph(file, threads=max(1, default_threads() // 2))
 
     @property

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from highlightr.core.hashing import file_sha256
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.base import TextEncoder, check_query, given_file
+from highlightr.features.base import TextEncoder, check_query
 from highlightr.features.engines.onnx import Model, open_graph
 
 TOKENIZER = "minilm-tokenizer"
@@ -55,23 +55,23 @@ class MiniLM(TextEncoder):
         """Find the files; they are opened with the first text, because label vectors are often kept already."""
         del device
         self._weights = weights
-        self.sha256 = file_sha256(given_file(self, weights, "minilm"))
+        self.sha256 = file_sha256(self._file("minilm"))
 
     @cached_property
     def _graph(self) -> Model:
         """For queries, which are few: opened in half the time and a third of the memory of `_fast_graph`."""
-        return open_graph(given_file(self, self._weights, "minilm"), unpacked=False)
+        return open_graph(self._file("minilm"), unpacked=False)
 
     @cached_property
     def _fast_graph(self) -> Model:
         """For many texts: the 8-bit weights are unpacked once and not for every batch."""
-        return open_graph(given_file(self, self._weights, "minilm"))
+        return open_graph(self._file("minilm"))
 
     @cached_property
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(given_file(self, self._weights, TOKENIZER)))
+        tokenizer = Tokenizer.from_file(str(self._file(TOKENIZER)))
         tokenizer.enable_truncation(max_length=self.longest_tokens)
         tokenizer.no_padding()  # The file asks for it.
         return tokenizer

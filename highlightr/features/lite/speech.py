@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
@@ -54,7 +54,7 @@ class SileroVad(Extractor):
 
     def _open(self) -> None:
         # One thread leaves the other core to the decoder.
-        self._graph = open_graph(given_file(self, self._weights, "silero-vad"), threads=1)
+        self._graph = open_graph(self._file("silero-vad"), threads=1)
 
     def start(self, grid: TimeGrid) -> VoiceActivity:
         """Open the state for one video; frames keep their own times."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from highlightr.core.types import FloatArray, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, given_file
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, overlaps
 from highlightr.features.engines.onnx import Model, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
@@ -52,7 +52,7 @@ class YamNet(Extractor):
 
     def _open(self) -> None:
         # A patch is too little work for two threads: one leaves the other core to the decoder.
-        self._graph = open_graph(given_file(self, self._weights, "yamnet"), threads=1)
+        self._graph = open_graph(self._file("yamnet"), threads=1)
 
     def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:
         """Open the state for one video."""
