@@ -25,9 +25,8 @@ from highlightr.core.types import Transcript, Utterance
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech import answer as answering
-from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer
-from highlightr.scorers.speech.words import words_of
+from highlightr.scorers.speech.words import aim_at_pictures, words_of
 
 TOPICS = Path(__file__).with_name("spoken_topics.toml")
 

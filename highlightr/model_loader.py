@@ -39,10 +39,9 @@ from highlightr.scorers import QueryUse, Scorer, ScorerContext, create_scorer, s
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.notes import NOTHING_SAID, QUERY_IGNORED, SPEECH_NOT_ENGLISH, not_english
 from highlightr.scorers.registry import runnable_class
-from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer, understood
 from highlightr.scorers.speech.fusion import fuse
-from highlightr.scorers.speech.words import quoted, words_of
+from highlightr.scorers.speech.words import aim_at_pictures, quoted, words_of
 from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.hub import hub_entry, is_on_hub

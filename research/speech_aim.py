@@ -21,7 +21,7 @@ from benchmarks.edit_quality import FOLDS, HALVES
 from benchmarks.spoken import topics
 from benchmarks.stitching import read_captions
 from highlightr.model_loader import open_text_encoder
-from highlightr.scorers.speech.aim import WEIGHTS
+from highlightr.scorers.speech.words import AIM_WEIGHTS
 from research.lite.judging import folds_of
 
 QUERIES = Path(__file__).with_name("speech_queries.txt")
@@ -66,7 +66,7 @@ def main() -> None:
     """Fit, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, default=AIM_WEIGHTS)
     options = parser.parse_args()
     encoder = open_text_encoder("minilm")
     weights = fitted([encoder.vectors(kind) for kind in texts(options.data, "tuning")])

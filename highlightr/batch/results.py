@@ -12,18 +12,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from highlightr.batch.jobs import JobResult, without_path
+from highlightr.batch.index import card, render_index
+from highlightr.batch.jobs import JobResult
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
-from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import file_lock, write_whole
-from highlightr.core.text import shown
-from highlightr.core.types import Match
-from highlightr.export.index import IndexEntry, write_index
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +63,9 @@ class Results:
                 lines = self._read()
                 ordered = sorted(lines.values(), key=lambda line: str(line["folder"]))
                 write_whole(self._path, "".join(_text(line) for line in ordered))
-                entries = self._entries(ordered)
-                write_index(self._output_dir.root / INDEX_NAME, entries)
-                self._output_dir.drop_posters({entry.poster for entry in entries})
+                cards = list(self._cards(ordered))
+                write_whole(self._output_dir.root / INDEX_NAME, render_index(cards))
+                self._output_dir.drop_posters({each["poster"] for each in cards})
         except OSError as error:
             where = error.filename or self._path
             raise OutputError(
@@ -108,46 +104,17 @@ class Results:
                 raise OutputError(f"another run has held {lock} for {LOCK_SECONDS:g} s; stop it")
             yield
 
-    def _entries(self, lines: Iterable[Mapping[str, Any]]) -> list[IndexEntry]:
-        entries = []
+    def _cards(self, lines: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         for line in lines:
             with suppress(ConfigError, TypeError, ValueError, AttributeError, OverflowError):
-                entries.append(self._entry(line))
-        return entries
-
-    def _entry(self, line: Mapping[str, Any]) -> IndexEntry:
-        record, match = self._record(line) if line["state"] == "done" else None, line.get("match")
-        return IndexEntry(
-            name=shown(str(line.get("title") or line["folder"])),
-            query=line.get("query"),
-            error=None if line.get("error") is None else shown(without_path(str(line["error"]), line.get("video"))),
-            no_match=line["state"] == "no_match",
-            video_seconds=float(line.get("video_seconds", 0.0)),
-            summary_seconds=float(line.get("summary_seconds", 0.0)),
-            segments=int(line.get("segments", 0)),
-            match=None if match is None else from_plain(Match, match, "a line's match"),
-            best_title=str(line.get("best_title", "")),
-            outputs={str(name): str(path) for name, path in line.get("outputs", {}).items()},
-            notes=[shown(str(note)) for note in line.get("notes", ())],
-            curve=() if record is None else record.curve,
-            bands=() if record is None else record.bands,
-            poster="" if record is None else self._output_dir.poster(record),
-            options=line.get("options") or {},
-            source_folder=_source_folder(line),
-        )
+                record = self._record(line) if line["state"] == "done" else None
+                yield card(line, record, "" if record is None else self._output_dir.poster(record))
 
     def _record(self, line: Mapping[str, Any]) -> JobRecord | None:
         mark = (line["id"], line.get("key"))
         if mark not in self._records and (record := self._output_dir.record(line["id"])) is not None:
             self._records[mark] = record
         return self._records.get(mark)
-
-
-def _source_folder(line: Mapping[str, Any]) -> str:
-    """The folder that was named, which the title begins below; empty where there is no telling."""
-    video, title = str(line.get("video", "")), str(line.get("title", ""))
-    whole = title and "\ufffd" not in video and Path(video).is_absolute() and video.endswith(f"/{title}")
-    return (video.removesuffix(f"/{title}") or "/") if whole else ""
 
 
 def result_line(outcome: JobResult) -> dict[str, Any]:

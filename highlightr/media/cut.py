@@ -18,10 +18,9 @@ from highlightr.core.progress import Advance
 from highlightr.core.types import Segment, Source
 from highlightr.media._cut.copy_cut import write_copied
 from highlightr.media._cut.encoders import find_encoder
-from highlightr.media._cut.exact_cut import write_encoded
+from highlightr.media._cut.exact_cut import write_encoded, write_smart
 from highlightr.media._cut.job import CutJob, Texts
 from highlightr.media._cut.result import CutResult, Piece
-from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
 from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice
 from highlightr.media.suffixes import check_suffix

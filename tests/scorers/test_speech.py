@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid, Transcript, Utterance
 from highlightr.model_loader import open_text_encoder
-from highlightr.scorers.speech.aim import aim_at_pictures
 from highlightr.scorers.speech.answer import SAID, Answer, Speech, SpeechQuery, spoken_answer, understood
 from highlightr.scorers.speech.fusion import UTTERANCE_BORDER, fuse, quote_of, utterance_of_clips
-from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
+from highlightr.scorers.speech.words import aim_at_pictures, alike, find_phrase, quoted, words_of
 
 SENTENCES = (
     "The tax office called me.",

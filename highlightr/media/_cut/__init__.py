@@ -1,1 +1,1 @@
-"""Cutting: `exact_cut`, `smart_cut` and `copy_cut` each plan pieces, write them in their way, and verify the file."""
+"""Cutting: `exact_cut` and `copy_cut` plan pieces, write them each in its way, and verify the file."""

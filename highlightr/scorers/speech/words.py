@@ -1,6 +1,7 @@
-"""Words, as they are compared: without case, accents or punctuation; and a query that must be said word for word.
+"""Words, as they are compared: without case, accents or punctuation; and what a query asks of what is said.
 
-In: texts. Out: their words; the phrase of a query in quotation marks; where a phrase is said.
+In: texts. Out: their words; the phrase of a query that must be said word for word; where a phrase is said; and whether
+a query asks for what is said, or for what is seen and heard.
 """
 
 from __future__ import annotations
@@ -9,6 +10,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from highlightr.core.tensors import read_tensors
+from highlightr.core.types import FloatArray
 
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
 """Thai, Lao, Japanese and Chinese are written without spaces: each of their letters counts as a word."""
@@ -22,6 +30,9 @@ _QUOTES = ('""', "''", "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "\u00ab\u
 
 _ENDINGS = frozenset({"s", "es", "ed", "d", "ing", "er", "ers", "ly"})
 """What may follow the shorter of two words that count as one."""
+
+AIM_WEIGHTS = Path(__file__).with_name("aim.safetensors")
+"""Written by `python -m research.speech_aim`."""
 
 _SHORTEST_STEM = 3
 _TYPO = 0.8
@@ -71,3 +82,19 @@ def alike(word: str, others: Sequence[str], *, spelling: bool) -> list[str]:
 def _same_stem(word: str, other: str) -> bool:
     short, long = sorted((word, other), key=len)
     return len(short) >= _SHORTEST_STEM and long.startswith(short) and long[len(short) :] in _ENDINGS
+
+
+def aim_at_pictures(vector: FloatArray) -> float:
+    """Log odds that a query, a vector in MiniLM's space, asks for what can be seen or heard.
+
+    They move each sense's match where there is a transcript: pictures resemble most sentences a little, "quitting your
+    job" too, and a talk holds something near to most captions. Small, because their weights were held small.
+    """
+    weights, offset = _weights()
+    return float(vector @ weights) + offset
+
+
+@cache
+def _weights() -> tuple[FloatArray, float]:
+    tensors = read_tensors(AIM_WEIGHTS)
+    return np.asarray(tensors["weights"], dtype=np.float32), float(tensors["offset"][0])

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-import pytest
-
-from highlightr.core.errors import OutputError
-from highlightr.core.types import Match
-from highlightr.export.index import IndexEntry, render_index, write_index
+from highlightr.batch import Job, JobResult
+from highlightr.batch.index import card, render_index
+from highlightr.batch.output_dir import JobRecord
 from tests.export.test_report import PAYLOAD, Page
 
 OUTPUTS = {name: f"a b/{PAYLOAD}/summary.{suffix}" for name, suffix in (("video", "mp4"), ("report", "html"))}
 
 
-def entry(**changes: object) -> IndexEntry:
-    usual = {"name": "a.mp4", "video_seconds": 60.0, "summary_seconds": 9.0, "segments": 1, "outputs": OUTPUTS}
-    return IndexEntry(**{**usual, "curve": (0, 50, 100), "bands": ((0.5, 0.25),), **changes})  # type: ignore[arg-type]
+def entry(
+    poster: str = "",
+    curve: tuple[int, ...] = (0, 50, 100),
+    bands: tuple[tuple[float, float], ...] = ((0.5, 0.25),),
+    **changes: object,
+) -> dict[str, Any]:
+    usual = {"folder": "a", "title": "a.mp4", "state": "done", "segments": 1, "outputs": OUTPUTS}
+    line = {**usual, "video_seconds": 60.0, "summary_seconds": 9.0, **changes}
+    return card(line, JobRecord("k", JobResult(Job("a.mp4", None, "a"), "done"), {}, curve, bands), poster)
 
 
 def test_a_card_shows_picture_curve_and_links() -> None:
@@ -33,7 +37,7 @@ def test_a_card_shows_picture_curve_and_links() -> None:
 
 
 def test_failures_are_listed_with_their_reason() -> None:
-    text = render_index([entry(), IndexEntry("b.mp4", error="it is broken")])
+    text = render_index([entry(), card({"title": "b.mp4", "state": "failed", "error": "it is broken"})])
     assert "1 failed" in text
     assert "it is broken" in text
     assert "0:09 kept of 1:00" in text
@@ -43,7 +47,9 @@ def test_failures_are_listed_with_their_reason() -> None:
 
 
 def test_a_card_says_whether_the_query_was_found_and_what_is_best() -> None:
-    text = render_index([entry(query="a cat", match=Match("weak", 0.4), best_title="Tabby, meow"), entry()])
+    text = render_index(
+        [entry(query="a cat", match={"verdict": "weak", "probability": 0.4}, best_title="Tabby, meow"), entry()]
+    )
     page = Page(text)
     assert [p.get("title") for p in page.all("p") if str(p.get("class")).startswith("match")] == [
         "The video may show what was asked for. Probability 40 %."
@@ -54,7 +60,14 @@ def test_a_card_says_whether_the_query_was_found_and_what_is_best() -> None:
 
 
 def test_what_was_not_found_is_listed_apart() -> None:
-    absent = IndexEntry("b.mp4", query="a zebra", no_match=True, notes=["nothing in this video seems to be a zebra"])
+    absent = card(
+        {
+            "title": "b.mp4",
+            "query": "a zebra",
+            "state": "no_match",
+            "notes": ["nothing in this video seems to be a zebra"],
+        }
+    )
     text = render_index([entry(), absent])
     assert "1 without a match" in text
     assert "nothing in this video seems to be a zebra" in text
@@ -63,8 +76,8 @@ def test_what_was_not_found_is_listed_apart() -> None:
 
 
 def test_nothing_in_names_or_queries_becomes_markup() -> None:
-    hostile = entry(name=PAYLOAD, query=PAYLOAD, notes=[PAYLOAD])
-    text = render_index([hostile, IndexEntry(PAYLOAD, query=PAYLOAD, error=PAYLOAD)])
+    hostile = entry(title=PAYLOAD, query=PAYLOAD, notes=[PAYLOAD])
+    text = render_index([hostile, card({"title": PAYLOAD, "query": PAYLOAD, "state": "failed", "error": PAYLOAD})])
     page = Page(text)
     assert page.all("script") == [{}], "the page's own"
     assert page.all("img") == []
@@ -83,13 +96,6 @@ def test_nothing_comes_from_outside() -> None:
     assert "://" not in text
 
 
-def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
-    write_index(tmp_path / "index.html", [entry()])
-    assert (tmp_path / "index.html").read_text() == render_index([entry()])
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_index(tmp_path / "index.html" / "index.html", [])
-
-
 def test_a_page_of_nothing_is_a_page() -> None:
     assert "0 summaries" in render_index([])
     assert "1,000 summaries" in render_index([entry()] * 1000)
@@ -98,7 +104,9 @@ def test_a_page_of_nothing_is_a_page() -> None:
 
 def test_the_studio_is_told_of_the_folders_with_most_videos() -> None:
     folders = ["/a", "/b c", "/b c", "/it's", "/it's", "/it's", "/d", "/bad\x1b[2J", ""]
-    page = Page(render_index([entry(source_folder=folder) for folder in folders]))
+    page = Page(
+        render_index([entry(video=f"{folder}/a.mp4" if folder else "https://b.org/a.mp4") for folder in folders])
+    )
     assert page.texts["code"] == [f"highlightr web {path}" for path in ("'/it'\"'\"'s'", "'/b c'", "/a")]
     assert "and 1 more folder" in page.texts["p"]
     assert "studio" not in render_index([entry()]).partition("<body>")[2].partition("<script>")[0]
