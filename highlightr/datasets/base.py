@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.checks import check_positive
 from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import Features, FloatArray, Query, Signal, TimeGrid
@@ -54,6 +55,9 @@ class Layout:
     split_file: str | None = None
     clip_seconds: float | None = None
     """Length of a clip, one row each. Plain format, `None`: the metadata beside the features says; TVSum, `None`: 2."""
+
+    def __post_init__(self) -> None:
+        check_positive(self, "clip_seconds")
 
 
 @dataclass(frozen=True)

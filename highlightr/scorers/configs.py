@@ -15,6 +15,11 @@ from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray
 
+LARGEST_WIDTH = 65_536
+"""Of a layer; a preset that anyone may have written is refused before memory is taken for it."""
+
+MOST_LAYERS = 100
+
 
 class FromMapping:
     """Build a frozen dataclass from the plain types of a YAML file, refusing what it does not know."""
@@ -63,3 +68,12 @@ def misfit(expected: Mapping[str, Sequence[int]], tensors: Mapping[str, Any]) ->
     if wrong is None:
         return None
     return f"{wrong!r} is {found[wrong]} where the configuration makes {tuple(expected[wrong])}"
+
+
+def check_streams(what: str, streams: Mapping[str, int]) -> None:
+    """Refuse streams, name to width, that together are no input of a network, with a `ConfigError`."""
+    if not streams or min(streams.values()) < 1 or sum(streams.values()) > LARGEST_WIDTH:
+        raise ConfigError(
+            f"{what} is used, so its streams must be named, each at least 1 and all at most {LARGEST_WIDTH} wide, "
+            f"got {dict(streams)}"
+        )

@@ -6,6 +6,7 @@ names the key. Torch-free, so that a config can be read and checked without load
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -148,6 +149,8 @@ class TrainConfig:
         check_between(self, 0, 1e6, "patience")
         check_between(self, 0, LARGEST_SEED, "seed")
         check_subset("the terms of objective", self.objective, TERMS)
+        if not all(0 <= weight < math.inf for weight in self.objective.values()):
+            raise ConfigError(f"the weights of objective must be finite and at least 0, got {dict(self.objective)}")
         if self.patience and not self.validates:
             raise ConfigError("patience needs a validation part: set data.validation or data.validation_share")
 

@@ -7,7 +7,7 @@ network is one more class here. Inputs are made by the scorer itself, the same f
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +21,7 @@ from highlightr.core.types import FloatArray, Query
 from highlightr.datasets import Example
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.neural import NeuralScorer
+from highlightr.scorers.registry import scorer_class
 from highlightr.training.objectives import Outcome
 from highlightr.training.plain_transformer import PlainTransformer
 
@@ -154,7 +155,7 @@ class PlainLearner(CFSumLearner):
             self.scorer.network = PlainTransformer(self.scorer.config)
 
 
-LEARNERS: dict[str, Callable[[Mapping[str, Any], int], Learner]] = {
+LEARNERS: dict[str, type[Learner]] = {
     "cfsum": CFSumLearner,
     "davihd": DAViHDLearner,
     "plain-transformer": PlainLearner,
@@ -162,8 +163,17 @@ LEARNERS: dict[str, Callable[[Mapping[str, Any], int], Learner]] = {
 """Name in a training config to what is trained."""
 
 
+def check_learner(name: str, config: Mapping[str, Any]) -> None:
+    """Refuse what `create_learner` would, without taking memory for a network."""
+    scorer_class(_learner_class(name).scorer_name).contract_of(config)
+
+
 def create_learner(name: str, config: Mapping[str, Any], seed: int) -> Learner:
     """A learner with weights drawn from a seed; a `ConfigError` for an unknown name or setting."""
+    return _learner_class(name)(config, seed)
+
+
+def _learner_class(name: str) -> type[Learner]:
     if name not in LEARNERS:
         raise ConfigError(f"nothing to train is named {name!r}; there are {', '.join(LEARNERS)}")
-    return LEARNERS[name](config, seed)
+    return LEARNERS[name]

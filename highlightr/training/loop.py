@@ -117,9 +117,6 @@ class _Loop(LightningModule):
         if self.validation_store is not None:
             cases = predict(self.learner, self.validation_store)
             self._measured = find_protocol(self.config.protocol).measure(cases)
-            if self.config.monitor not in self._measured:
-                known = ", ".join(self._measured)
-                raise ConfigError(f"{self.config.name}: monitor is {self.config.monitor!r}; there are {known}")
         if self.trainer.is_global_zero:
             rows = [*self.history, self._measured]
             for name in (LAST, BEST) if best_epoch(rows, self.config) == len(self.history) else (LAST,):

@@ -29,7 +29,7 @@ from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, SampleStore
 from highlightr.training.config import TrainConfig, load_config
-from highlightr.training.learners import Learner, create_learner
+from highlightr.training.learners import Learner, check_learner, create_learner
 from highlightr.training.loop import BEST, fit
 from highlightr.training.predict import predict
 from highlightr.training.results import RunResult, TrainResult
@@ -90,10 +90,14 @@ def train(
         raise ConfigError(f"{known}; got {list(only_folds)}")
     place, _ = devices(device)
     check_precision(chosen.precision, place)
+    check_learner(chosen.scorer.name, chosen.scorer.config)
+    protocol = find_protocol(chosen.protocol)
     divisions = list(divided(chosen.data, Path(data), folds))
-    if not allow_missing:
-        for _, parts in divisions:
+    for _, parts in divisions:
+        if not allow_missing:
             parts.check_test(Path(data))
+        if parts.validation is not None:
+            _check_monitor(chosen, protocol.measure(unscored_cases(parts.validation)))
     plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": asdict(chosen)}
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
@@ -106,12 +110,16 @@ def train(
         for seed in range(chosen.seed, chosen.seed + seeds):
             run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, place, progress)
             results.append(run.done() or run.go())
-        cases += unscored_cases(parts)
-    protocol = find_protocol(chosen.protocol)
+        cases += unscored_cases(parts.test)
     baselines = baseline_rows(protocol, cases, seeds=5) if cases else ()
     result = TrainResult(chosen.name, folder, chosen.protocol, tuple(results), baselines)
     write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
     return result
+
+
+def _check_monitor(config: TrainConfig, metrics: Mapping[str, float]) -> None:
+    if config.monitor not in metrics:
+        raise ConfigError(f"{config.name}: monitor is {config.monitor!r}; there are {', '.join(metrics)}")
 
 
 def fresh_folder(out: Path, name: str) -> Path:

@@ -7,14 +7,15 @@ own define; or the folds of a cross-validation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
-from highlightr.datasets import DATASETS, Dataset, Problem, open_dataset
+from highlightr.datasets import DATASETS, Dataset, Layout, Problem, open_dataset
 from highlightr.datasets.releases import unlabelled_test
 from highlightr.evaluation import Case
 from highlightr.training.config import DataChoice
@@ -120,6 +121,10 @@ NO_TEST_LABELS = (
 def _parts(
     whole: Dataset, train: Dataset, validation: Dataset | None, test: Dataset | None, notes: tuple[str, ...] = ()
 ) -> Parts:
+    for name, part in (("validation", validation), ("test", test)):
+        shared = set() if part is None else _annotated(part) & _annotated(train)
+        if shared:
+            raise ConfigError(f"{len(shared)} items of the {name} part are in the training part, too: set data.{name}")
     unread = tuple(each for each in whole.missing if each.about is None)
     known = tuple(each for each in train.missing if each.about is not None)
     missing = {"train": known + unread}
@@ -128,6 +133,10 @@ def _parts(
     more = f"… and {len(aside) - _NAMED} more remarks of that kind." if len(aside) > _NAMED else None
     told = (*notes, *list(aside)[:_NAMED], *([more] if more else []))
     return Parts(train, validation, test, len(whole.problems), missing, told)
+
+
+def _annotated(part: Dataset) -> set[tuple[str, str, str | None]]:
+    return {(item.key, item.video, item.query) for item in part.items}
 
 
 def _validation(choice: DataChoice, root: Path, rest: Dataset) -> tuple[Dataset, Dataset | None]:
@@ -139,11 +148,7 @@ def _validation(choice: DataChoice, root: Path, rest: Dataset) -> tuple[Dataset,
 
 
 def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> Dataset:
-    default = DATASETS[choice.name][1]
-    try:
-        layout = replace(default, **changes)
-    except TypeError as error:
-        raise ConfigError(f"data.layout: {error}") from error
+    layout = from_plain(Layout, asdict(DATASETS[choice.name][1]) | dict(changes), "data.layout")
     found = open_dataset(choice.name, root, layout, choice.release)
     if choice.group is None:
         return found
@@ -154,8 +159,6 @@ def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> Dataset
     return grouped
 
 
-def unscored_cases(parts: Parts) -> list[Case]:
-    """The test part's cases with zeros for scores, for rows that need no features."""
-    if parts.test is None:
-        return []
-    return [Case.of(item, np.zeros(len(item.ratings))) for item in parts.test.items]
+def unscored_cases(part: Dataset | None) -> list[Case]:
+    """A part's cases with zeros for scores, for what needs no features."""
+    return [] if part is None else [Case.of(item, np.zeros(len(item.ratings))) for item in part.items]

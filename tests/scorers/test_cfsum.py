@@ -159,7 +159,7 @@ def test_clips_are_needed() -> None:
         ({"modalities": ("video", "smell")}, "one or more of video, audio, text"),
         ({"modalities": ("video", "video")}, "each once"),
         ({"width": 15}, "multiple of its 2 attention heads, got 15"),
-        ({"audio_streams": {}}, "audio_streams must name a stream"),
+        ({"audio_streams": {}}, "modality 'audio' is used, so its streams must be named"),
         ({"longest_clips": 0}, "longest_clips must be a positive number"),
     ],
 )

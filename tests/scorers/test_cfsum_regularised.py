@@ -170,10 +170,10 @@ def test_the_scorer_gives_probabilities_of_the_logits_and_names_every_part() -> 
     [
         ({"variant": "paper", "output": "labels"}, "need variant: regularised"),
         ({"output": "labels"}, "gives logits"),
-        ({"input_dropout": 1.0}, "input_dropout must be below 1"),
-        ({"smoothing_seconds": -1.0}, "smoothing_seconds must be at least 0"),
-        ({"similarity_width": float("nan")}, "similarity_width must be at least 0"),
-        ({"members": 0}, "members must be a positive number"),
+        ({"input_dropout": 1.0}, "input_dropout must lie between 0 and 0.99"),
+        ({"smoothing_seconds": -1.0}, "smoothing_seconds must lie between 0 and"),
+        ({"similarity_width": float("nan")}, "similarity_width must lie between 0 and"),
+        ({"members": 0}, "members must lie between 1 and 100"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object], message: str) -> None:

@@ -209,7 +209,7 @@ def test_a_pathway_without_input_is_named() -> None:
     [
         ({"pathways": ()}, "one or more of visual, semantic, dynamics"),
         ({"audio_width": 18}, "audio_width must be even and a multiple of its 4"),
-        ({"dynamics_channels": (1, 2)}, "six positive numbers"),
+        ({"dynamics_channels": (1, 2)}, "six numbers from 1 to 4096"),
         ({"mel_pooling": "authors-62", "clip_seconds": 2.0}, "authors-62 is for clips of 1 s"),
         ({"visual_streams": {}}, "pathway 'visual' is used"),
     ],

@@ -306,7 +306,21 @@ def test_the_plain_transformer_is_a_row_like_any_other(data: Path, tmp_path: Pat
     [
         ({"monitor": "accuracy"}, "monitor is 'accuracy'; there are .*hit@1, map"),
         ({"data.group": "BK"}, "'BK' has no item"),
-        ({"data.layout": {"stream": {}}}, "data.layout: "),
+        ({"data.layout": {"stream": {}}}, "data.layout has no key 'stream'; it knows annotations, streams"),
+        (
+            {"data.layout": {"streams": {"clip": 3}}},
+            r"data.layout: streams.*expected `str`",
+        ),
+        ({"data.layout": {"tokens": ["a"]}}, "data.layout: tokens must be str . null, got"),
+        ({"data.layout": {"clip_seconds": -1}}, "data.layout: clip_seconds must be a positive number"),
+        ({"data.test": {"annotations": True}}, "data.layout: annotations must be str, got True"),
+        ({"data.test": {}}, "24 items of the test part are in the training part, too"),
+        ({"data.validation": {}}, "24 items of the validation part are in the training part, too"),
+        ({"protocol": "nothing"}, "unknown protocol 'nothing'"),
+        ({"objective": {"bce": -1.0}}, "must be finite and at least 0"),
+        ({"scorer.config": {**moments.SCORER, "dropout": 2.0}}, "dropout must lie between 0 and 0.99"),
+        ({"scorer.config": {**moments.SCORER, "width": 10**30}}, "width must lie between 1 and 65536"),
+        ({"scorer.config": {**moments.SCORER, "video_streams": {"clip": 10**6}}}, "all at most 65536 wide"),
         ({"scorer.config": moments.SCORER}, "bce needs logits"),
         ({"scorer.config": {**moments.SCORER, "output": "logits"}}, "contrastive needs a linear path"),
         (

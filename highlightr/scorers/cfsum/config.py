@@ -12,7 +12,7 @@ from typing import Literal
 
 from highlightr.core.checks import check_between, check_positive, check_subset
 from highlightr.core.errors import ConfigError
-from highlightr.scorers.configs import FromMapping, check_heads
+from highlightr.scorers.configs import LARGEST_WIDTH, MOST_LAYERS, FromMapping, check_heads, check_streams
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,22 @@ class CFSumConfig(FromMapping):
 
     def __post_init__(self) -> None:
         check_subset("modalities", self.modalities, ("video", "audio", "text"))
-        check_positive(self, "text_width", "width", "heads", "clip_seconds", "longest_clips")
+        check_positive(self, "clip_seconds", "longest_clips")
+        check_between(self, 1, LARGEST_WIDTH, "text_width", "width", "heads")
+        check_between(self, 0, 0.99, "dropout", "input_dropout")
         check_heads(self.heads, self.width, "width")
         self._check_variant()
         if not set(self.modalities) & {"video", "audio"}:
             raise ConfigError("CFSum scores clips, so modalities must name video or audio beside text")
         for modality in ("video", "audio"):
-            if modality in self.modalities and not self.widths[modality] > 0:
-                raise ConfigError(f"modality {modality!r} is used, so {modality}_streams must name a stream")
+            if modality in self.modalities:
+                check_streams(f"modality {modality!r}", self.streams(modality))
 
     def _check_variant(self) -> None:
-        check_positive(self, "members")
         names = ("refinement_layers", "similarity_width", "input_dropout", "smoothing_seconds")
-        check_between(self, 0, math.inf, *names)
-        if self.input_dropout >= 1:
-            raise ConfigError(f"input_dropout must be below 1, got {self.input_dropout!r}")
+        check_between(self, 1, MOST_LAYERS, "members")
+        check_between(self, 0, MOST_LAYERS, "refinement_layers")
+        check_between(self, 0, LARGEST_WIDTH, "similarity_width", "smoothing_seconds")
         if self.variant == "paper" and (self.members > 1 or any(getattr(self, name) for name in names)):
             raise ConfigError(f"{', '.join(names)} and members need variant: regularised")
         if self.variant == "regularised" and self.output == "labels":

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from highlightr.core.checks import check_positive, check_subset
+from highlightr.core.checks import check_between, check_positive, check_subset
 from highlightr.core.errors import ConfigError
-from highlightr.scorers.configs import FromMapping, check_heads
+from highlightr.scorers.configs import LARGEST_WIDTH, MOST_LAYERS, FromMapping, check_heads, check_streams
 
 MelPooling = Literal["grid", "authors-62"]
 
 _MEL_WIDTH = 128
+
+MOST_CHANNELS = 4096
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,22 @@ class DAViHDConfig(FromMapping):
 
     def __post_init__(self) -> None:
         check_subset("pathways", self.pathways, ("visual", "semantic", "dynamics"))
-        check_positive(self, "hidden_width", "heads", "dynamics_heads", "dynamics_layers", "kernels", "temperature")
-        check_positive(self, "visual_width", "audio_width", "clip_seconds", "longest_clips")
+        check_positive(self, "temperature", "clip_seconds", "longest_clips")
+        check_between(self, 1, LARGEST_WIDTH, "visual_width", "audio_width", "hidden_width", "heads", "dynamics_heads")
+        check_between(self, 1, MOST_LAYERS, "dynamics_layers", "kernels")
+        check_between(self, 0, 0.99, "dropout")
         check_heads(self.heads, self.visual_width, "visual_width")
         check_heads(self.heads, self.audio_width, "audio_width")
         check_heads(self.dynamics_heads, self.audio_width, "audio_width")
-        if len(self.dynamics_channels) != 6 or min(self.dynamics_channels) < 1:
-            raise ConfigError(f"dynamics_channels must be six positive numbers, got {self.dynamics_channels}")
+        if len(self.dynamics_channels) != 6 or not all(1 <= each <= MOST_CHANNELS for each in self.dynamics_channels):
+            raise ConfigError(
+                f"dynamics_channels must be six numbers from 1 to {MOST_CHANNELS}, got {self.dynamics_channels}"
+            )
         if self.mel_pooling == "authors-62" and self.clip_seconds != 1.0:
             raise ConfigError(f"mel_pooling authors-62 is for clips of 1 s, got clip_seconds {self.clip_seconds}")
         for pathway, streams in (("visual", self.visual_streams), ("semantic", self.audio_streams)):
-            if pathway in self.pathways and not sum(streams.values()) > 0:
-                raise ConfigError(f"pathway {pathway!r} is used, so its streams must be named")
+            if pathway in self.pathways:
+                check_streams(f"pathway {pathway!r}", streams)
 
     @property
     def streams(self) -> Mapping[str, int]:
