@@ -39,6 +39,8 @@ def _missing(plan: OutputPlan, held: Contents, tracks: Sequence[int]) -> Iterato
     shown = [(track, after) for (track, _), after in zip(cut_subtitles(plan), held.subtitles, strict=False)]
     if any(subtitle_codec(track, "matroska") == "ass" and after.codec != "ass" for track, after in shown):
         yield "the styles of its subtitles"
+    if len(held.covers) < len(wanted.covers):
+        yield "its cover picture"
     for kind, words in _SIDE_DATA.items():
         if kind in wanted.side_data and kind not in held.side_data:
             yield words
