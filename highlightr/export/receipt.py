@@ -114,6 +114,7 @@ def _source(source: Source) -> dict[str, Any]:
         "path": printable(source.path),
         "duration_seconds": _seconds(source.duration_seconds),
         "start_seconds": _seconds(source.start_seconds),
+        "picture_start_seconds": _seconds(source.picture_start_seconds),
         "container": source.container,
         "size_bytes": source.size_bytes,
         "hash_kind": kind,

@@ -64,6 +64,7 @@ class ReceiptSource:
     audio: ReceiptAudio | None
     audio_tracks: tuple[ReceiptAudio, ...] = ()
     timecode: str | None = None
+    picture_start_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

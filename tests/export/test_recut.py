@@ -85,9 +85,13 @@ def test_frames_that_lie_on_no_grid_come_out_as_they_were(suffix: str, tmp_path:
     assert [[piece[edge] for edge in edges] for piece in after] == [[piece[edge] for edge in edges] for piece in before]
 
 
+@pytest.mark.parametrize("late", [Fraction(7, 10), Fraction(13, 10), Fraction(5)])
 @pytest.mark.parametrize("suffix", [".otio", ".edl"])
-def test_pictures_that_all_come_late_come_out_as_they_were_without_a_receipt(suffix: str, tmp_path: Path) -> None:
-    late = Fraction(7, 10)  # Of a frame.
+def test_pictures_that_all_come_late_come_out_as_they_were_without_a_receipt(
+    suffix: str, late: Fraction, tmp_path: Path
+) -> None:
+    """Late by this many frames: pictures that follow the sound of AAC by 21 ms are, from 48 per second on, by more than
+    one."""
     times = [(number + late) / 25 for number in range(200)]
     video = make_video(tmp_path / "late.mkv", times=times, size=(160, 120))
     (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)

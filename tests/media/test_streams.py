@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from highlightr.media.cut import CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
 from tests.media.test_audio_tracks import LAYOUTS, heard, loudness, with_tone
-from tests.mediamaker import CLOSED_GOP, made
+from tests.mediamaker import CLOSED_GOP, made, make_video
 
 SPHERICAL = (
     '<?xml version="1.0"?><rdf:SphericalVideo xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
@@ -297,6 +298,17 @@ def test_the_timecode_of_a_file_that_states_no_rate_comes_along(tmp_path: Path) 
     result = cut_summary(probe(path), [Segment(1, 2, 1.0)], tmp_path / "out.mov")
     with reading(result.path) as container:
         assert read_contents(container, 0).timecode == "01:02:04:04"
+
+
+@pytest.mark.parametrize("late", [Fraction(0), Fraction(13, 10), Fraction(12)])
+def test_the_timecode_counts_from_the_first_picture_on(late: Fraction, tmp_path: Path) -> None:
+    """Which comes so many frames later than the sound."""
+    plain = make_video(tmp_path / "plain.mkv", times=[(number + late) / 25 for number in range(100)])
+    told = ["-c", "copy", "-metadata", "timecode=01:00:00:00", f"file:{tmp_path}/in.mkv"]
+    run_ffmpeg(["-i", f"file:{plain}", *told])
+    start = float((25 + late) / 25)
+    result = cut_summary(probe(tmp_path / "in.mkv"), [Segment(start, start + 1, 1.0)], tmp_path / "out.mp4")
+    assert held(result.path, tmp_path).contents.timecode == "01:00:01:00"
 
 
 def test_subtitles_that_cannot_be_read_cost_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

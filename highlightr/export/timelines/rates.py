@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor
 
 from highlightr.core.errors import ConfigError
 
@@ -42,12 +41,20 @@ def check_timecode_rate(rate: Fraction, form: str) -> None:
 def nominal_rate(stated: Fraction | None, times: Sequence[Fraction]) -> Fraction:
     """The rate on whose grid the cuts lie best; of equally good ones the nearest to what is stated."""
     if stated is None or stated <= 0:
-        return min(TRADE_RATES, key=lambda rate: (_worst(times, rate) > MOST_OFF, abs(rate - USUAL_RATE)))
+        return _usual_rate(times, Fraction(0))
     candidates = [rate for rate in TRADE_RATES if abs(rate - stated) <= NEAR * stated]
     fitting, exact = [rate for rate in candidates if _worst(times, rate) <= MOST_OFF], stated.limit_denominator(1001)
-    if not fitting and (_worst(times, exact) <= MOST_OFF or not candidates):
+    if not fitting and _worst(times, exact) <= MOST_OFF:
         return exact
+    if not candidates:  # Pictures come as they like, most often on the grid of a faster clock.
+        return _usual_rate(times, stated)
     return min(fitting or candidates, key=lambda rate: abs(rate - stated))
+
+
+def _usual_rate(times: Sequence[Fraction], least: Fraction) -> Fraction:
+    """A rate of the trade, no lower than one, on whose grid the cuts lie; otherwise a usual one."""
+    rates = [rate for rate in TRADE_RATES if rate >= least] or [max(TRADE_RATES)]
+    return min(rates, key=lambda rate: (_worst(times, rate) > MOST_OFF, abs(rate - USUAL_RATE)))
 
 
 def grid_note(times: Sequence[Fraction], rate: Fraction) -> list[str]:
@@ -58,23 +65,6 @@ def grid_note(times: Sequence[Fraction], rate: Fraction) -> list[str]:
         f"The source's frames do not lie on a grid of {float(rate):.6g} per second (variable frame rate): "
         "the timeline has the nearest frames."
     ]
-
-
-def grid_phase(times: Sequence[Fraction], rate: Fraction) -> Fraction:
-    """How much later than the grid from time zero all frames come; 0 where they lie on no grid; unit as for `late`."""
-    if not times or _worst(times, rate) > MOST_OFF:
-        return Fraction(0)
-    return late(times[-1], rate)
-
-
-def late(time: Fraction, rate: Fraction) -> Fraction:
-    """How much later than the grid from time zero a frame comes, in frames, from -1/10 (rounding) to 9/10.
-
-    In transport streams and Matroska the first picture often comes some milliseconds after the first sound. It is
-    frame 0 all the same: nothing is on screen before.
-    """
-    frames = time * rate
-    return frames - floor(frames + MOST_OFF)
 
 
 def _worst(times: Sequence[Fraction], rate: Fraction) -> Fraction:

@@ -25,7 +25,7 @@ from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Segment, Source
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
-from highlightr.export.timelines.rates import grid_phase, late, nominal_rate
+from highlightr.export.timelines.rates import check_timecode_rate, nominal_rate
 from highlightr.export.timelines.timeline import boundaries
 
 LARGEST_BYTES = 64 << 20
@@ -87,7 +87,8 @@ def _from_edl(path: Path) -> Edit:
     url = _only([Path(_local(line)) for line in re.findall(r"^\* ?FROM CLIP: *(\S.*?) *$", text, re.MULTILINE)], path)
 
     def spans(source: Source) -> tuple[Segment, ...]:
-        rate = nominal_rate(source.video.frames_per_second, ())
+        rate = nominal_rate(source.video.frames_per_second, () if receipt is None else boundaries(receipt))
+        check_timecode_rate(rate, "an EDL")
         timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, _counted(text))
         clips, _ = _clips(otio, timeline, path)
         counted = None if source.timecode is None else parse_timecode(source.timecode, rate)
@@ -213,10 +214,10 @@ def _spans_of(
 def _dating(rate: Fraction, source: Source, receipt: Receipt | None) -> Callable[[Fraction], Fraction]:
     """What tells when a frame begins; a boundary of the receipt there is taken whole, with what is lost in frames."""
     known = [] if receipt is None else boundaries(receipt)
-    phase = grid_phase(known, rate) if known else late(Fraction(source.picture_start_seconds), rate)
-    exact = {Fraction(round(time * rate - phase)): time for time in known}
-    # Time zero lies in frame 0, also where that is shown a little later.
-    return lambda frame: exact.get(frame, (frame + phase) / rate if frame > 0 else frame)
+    zero = Fraction(source.picture_start_seconds)
+    exact = {Fraction(round((time - zero) * rate)): time for time in known}
+    # Time zero lies in frame 0, also where that is shown later.
+    return lambda frame: exact.get(frame, frame / rate + zero if frame > 0 else frame)
 
 
 def _local(url: str) -> str:

@@ -1,7 +1,7 @@
 """A timeline as plain data, from which every format is written.
 
 In: a receipt and where its source lies. Out: a `Timeline`: the medium, and events in the order in which they play.
-Frames are whole numbers from the source's first frame at time zero, spans half-open, rates exact fractions.
+Frames are whole numbers from the source's first picture on, spans half-open, rates exact fractions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Reason, Segment
 from highlightr.export.receipt_reader import Receipt, ReceiptSource
-from highlightr.export.timelines.rates import grid_note, grid_phase, nominal_rate
+from highlightr.export.timelines.rates import grid_note, nominal_rate
 
 _END_SECONDS = Fraction(1, 100)
 
@@ -113,7 +113,7 @@ def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, nam
     notes = [] if stated is not None else [f"The file does not tell its frame rate; {float(rate):g} is assumed."]
     notes += grid_note(times, rate)
     medium = _medium(receipt.source, path, url, link, rate)
-    events = _events(receipt.segments, spans, rate, grid_phase(times, rate))
+    events = _events(receipt.segments, spans, rate, _exact(receipt.source.picture_start_seconds))
     return Timeline(name, medium, events, tuple(notes), receipt.query)
 
 
@@ -147,7 +147,7 @@ def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fracti
         url=url,
         link=link,
         rate=rate,
-        num_frames=round(_exact(source.duration_seconds) * rate),
+        num_frames=round((_exact(source.duration_seconds) - _exact(source.picture_start_seconds)) * rate),
         start_seconds=_exact(source.start_seconds),
         first_frame=first,
         drop_frame=drop,
@@ -159,13 +159,13 @@ def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fracti
 
 
 def _events(
-    segments: Sequence[Segment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction, phase: Fraction
+    segments: Sequence[Segment], spans: Sequence[tuple[Fraction, Fraction]], rate: Fraction, zero: Fraction
 ) -> tuple[Event, ...]:
     events: list[Event] = []
     record_frame, record_seconds = 0, Fraction(0)
     for segment, (start, stop) in zip(segments, spans, strict=True):
-        first = max(0, round(start * rate - phase))
-        last = max(round(stop * rate - phase), first + 1)
+        first = max(0, round((start - zero) * rate))
+        last = max(round((stop - zero) * rate), first + 1)
         title = one_line(segment.title) or f"Segment {len(events) + 1}"
         about = (title, segment.rank, segment.score, one_line(_why(segment.reasons)))
         events.append(Event(first, last, record_frame, start, stop, record_seconds, *about))

@@ -108,7 +108,8 @@ def timecode(plan: OutputPlan) -> str | None:
     told, rate = plan.contents.timecode, plan.source.video.frames_per_second
     if told is None or rate is None or not plan.pieces:
         return None
-    return advance(told, Fraction(plan.pieces[0].start_seconds), rate)
+    shown = plan.pieces[0].start_seconds - plan.source.picture_start_seconds
+    return advance(told, Fraction(max(0.0, shown)), rate)
 
 
 def advance(timecode: str, seconds: Fraction, frames_per_second: Fraction) -> str | None:

@@ -247,9 +247,10 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
             assert render_timeline(odd, tmp_path / "v.mp4", tmp_path / "t", name)[0]
 
 
-def test_frames_that_all_come_a_little_late_are_on_their_grid(tmp_path: Path) -> None:
-    for late in (Fraction(45, 100), Fraction(533, 1000), Fraction(85, 100), Fraction(-5, 100)):
+def test_frames_are_counted_from_the_first_picture_on(tmp_path: Path) -> None:
+    for late in (Fraction(45, 100), Fraction(533, 1000), Fraction(128, 100), Fraction(12), Fraction(-5, 100)):
         plain = plain_receipt(Fraction(25), SPANS, None)
+        plain["source"]["picture_start_seconds"] = max(0.0, round(float(late / 25), 6))
         for piece in plain["cut"]["pieces"]:
             for name in ("start_seconds", "stop_seconds"):
                 piece[name] = round(piece[name] + float(late / 25), 6)
@@ -267,6 +268,25 @@ def test_an_average_becomes_the_rate_that_is_meant(stated: str, rate: Fraction) 
     times = [Fraction(frame) / rate for frame in (10, 100, 2000)]
     assert nominal_rate(Fraction(stated), [Fraction(round(time * 10**6), 10**6) for time in times]) == rate
     assert grid_note(times, Fraction(rate)) == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "times", "rate"),
+    [
+        ("600000/79079", [n * 1001 / 30000 for n in (31, 90, 151)], 30 * NTSC),
+        ("26.7566", [round(n * 600 * 1001 / 30000) / 600 for n in (20, 223, 717)], 30 * NTSC),
+        ("52.3", [n / 60 for n in (7, 501, 502)], Fraction(60)),
+        ("7.3", [0.8917, 2.9443, 5.2131, 7.7777], Fraction(30)),
+        ("44", [0.8917, 2.9443, 5.2131, 7.7777], 48 * NTSC),
+        ("151.7", [0.8917, 2.9443, 5.2131, 7.7777], Fraction(120)),
+        (None, [n * 1001 / 24000 for n in (5, 500, 1003)], 24 * NTSC),
+    ],
+)
+def test_a_rate_that_varies_becomes_one_that_programs_have(
+    stated: str | None, times: list[float], rate: Fraction
+) -> None:
+    told = None if stated is None else Fraction(stated)
+    assert nominal_rate(told, [Fraction(str(round(time, 6))) for time in times]) == rate
 
 
 def test_variable_frame_rate_goes_to_the_nearest_frame_and_says_so(tmp_path: Path) -> None:
