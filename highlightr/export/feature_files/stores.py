@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import shutil
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,59 +29,28 @@ ATTRIBUTE = "highlightr"
 PENDING = ".pending"
 
 
-class FeatureStore(ABC):
-    """Keeps streams below one folder."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-
-    @abstractmethod
-    def place(self, stream: str, video: str, *, signal: bool) -> Path:
-        """The file that will hold it."""
-
-    @abstractmethod
-    def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
-        """Whether it is there, whole, and made as wanted; also true where it is on record as absent."""
-
-    @abstractmethod
-    def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
-        """Keep it; without arrays, put on record that the video lacks it.
-
-        Raises:
-            OutputError: the place cannot be written.
-        """
-
-    def close(self) -> None:
-        """Finish what is pending.
-
-        Raises:
-            OutputError: the place cannot be written.
-        """
-        return
-
-
 def open_store(out: Path, kind: str) -> FeatureStore:
     """The store of a format.
 
     Raises:
-        ConfigError: an unknown format, or h5py is not installed.
+        ConfigError: h5py is not installed.
     """
-    if kind == "h5":
-        return _Hdf5(out)
-    data_path(out, kind, "stream", "video")
-    return _Files(out, kind)
+    return _Hdf5(out) if kind == "h5" else FeatureStore(out, kind)
 
 
-class _Files(FeatureStore):
+class FeatureStore:
+    """Keeps streams below one folder, a file each."""
+
     def __init__(self, out: Path, kind: str) -> None:
-        super().__init__(out)
-        self._kind = kind
+        self._out, self._kind = out, kind
 
-    def place(self, stream: str, video: str, *, signal: bool) -> Path:
-        return data_path(self._out, self._kind, stream, video, signal=signal)
+    def _place(self, about: Mapping[str, Any], video: str) -> Path:
+        """The file that will hold it."""
+        return data_path(self._out, self._kind, about["stream"], video, signal=about["kind"] == "signal")
 
     def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
-        path = self.place(wanted["stream"], video, signal=wanted["kind"] == "signal")
+        """Whether it is there, whole, and made as wanted; also true where it is on record as absent."""
+        path = self._place(wanted, video)
         found = read_json(metadata_path(path))
         if not same(wanted, found):
             return False
@@ -95,7 +63,12 @@ class _Files(FeatureStore):
             return False
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
-        path = self.place(metadata["stream"], video, signal=metadata["kind"] == "signal")
+        """Keep it; without arrays, put on record that the video lacks it.
+
+        Raises:
+            OutputError: the place cannot be written.
+        """
+        path = self._place(metadata, video)
         about = {**metadata, "format": path.suffix[1:]}
         if arrays:
             content = array_bytes(path, arrays)
@@ -107,28 +80,30 @@ class _Files(FeatureStore):
         write_whole(metadata_path(path), _json(about))
         return path
 
+    def close(self) -> None:
+        """Finish what is pending.
+
+        Raises:
+            OutputError: the place cannot be written.
+        """
+
 
 class _Hdf5(FeatureStore):
     """One file per stream, a group per video. One run at a time may write into a folder."""
 
     def __init__(self, out: Path) -> None:
-        super().__init__(out)
+        super().__init__(out, "h5")
         need("format h5", "h5py", extra="backbones")
         import h5py
 
         self._h5py: Any = h5py
-        self._pending = _Files(out / PENDING, "npz")
-
-    def place(self, stream: str, video: str, *, signal: bool) -> Path:
-        del video, signal
-        return self._out / f"{stream}.h5"
+        self._pending = FeatureStore(out / PENDING, "npz")
 
     def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
         if self._pending.holds(wanted, video):
             return True
-        path = self.place(wanted["stream"], video, signal=False)
         try:
-            with self._h5py.File(path, "r") as file:
+            with self._h5py.File(self._place(wanted, video), "r") as file:
                 found = json.loads(file[video].attrs[ATTRIBUTE])
                 arrays = {name: list(item.shape) for name, item in file[video].items()}
         except (OSError, KeyError, ValueError, TypeError):
@@ -137,7 +112,7 @@ class _Hdf5(FeatureStore):
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
         self._pending.put(metadata, video, arrays)
-        return self.place(metadata["stream"], video, signal=False)
+        return self._place(metadata, video)
 
     def close(self) -> None:
         notes: dict[str, list[Path]] = {}
