@@ -6,7 +6,6 @@ that come from there hold a keyframe after which the wanted frame is right, and 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,8 +32,8 @@ _SOUND_LEAD_SECONDS = Fraction(1, 2)
 """Reading begins before sound of this much before the frame: its decoders need a few packets to begin, too."""
 
 
-class FrameTimes(ABC):
-    """When frames of an open file are shown, and how to reach them."""
+class FrameTimes:
+    """When frames of an open file are shown, and how to reach them, where its container seeks to keyframes."""
 
     def __init__(self, container: InputContainer, source: Source) -> None:
         self._container, self._source = container, source
@@ -42,17 +41,47 @@ class FrameTimes(ABC):
         self._zero = start_seconds(container)
         self._nal = NalReader.of(self._stream.codec_context)
 
-    @abstractmethod
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
-        """Frames on screen during ``[start, stop)``, in order, and the first one at or after `stop` if there is one."""
+        """Frames on screen during ``[start, stop)``, in order, and the first one at or after `stop` if there is one.
 
-    @abstractmethod
+        Read from a second before the piece on, or from as far back as needed.
+        """
+        times: list[Fraction] = []
+        for back in STEPS_BACK_SECONDS:
+            times = self._shown_from(start - back, stop)
+            if start <= back or (times and times[0] <= start):
+                break
+        return on_screen(times, start, stop)
+
+    def _shown_from(self, seconds: Fraction, stop: Fraction) -> list[Fraction]:
+        """When frames are shown, in order: from a keyframe near a time on, up to the first one at or after `stop`."""
+        times: list[Fraction] = []
+        after: Fraction | None = None
+        for shown, packet in self._read(seconds):
+            if packet.is_discard:
+                continue
+            decoded = shown if packet.dts is None else packet.dts * packet.time_base - self._zero
+            if after is not None and min(shown, decoded) >= after:
+                break
+            times.append(shown)
+            if shown >= stop:
+                after = shown if after is None else min(after, shown)
+        return sorted(times)
+
     def recordings(self, start: Fraction, stop: Fraction) -> list[tuple[Fraction, Fraction]]:
-        """The spans between jumps of the file's clock that a piece touches."""
+        """The spans between jumps of the file's clock that a piece touches; one, where it does not jump."""
+        return [(min(start, Fraction(0)), stop)]
 
-    @abstractmethod
     def reach(self, shown: Fraction) -> Iterator[Reach]:
-        """Ways to read so that the frame shown at this time comes out right, the fastest first; the last is safe."""
+        """Ways to read so that the frame shown at this time comes out right, the fastest first; the last is safe.
+
+        The keyframe that the container's index names, or one before.
+        """
+        for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
+            aim = shown - back
+            if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
+                yield self._from_aim(aim, self._sound_aim(aim, Fraction(0)))
+        yield Reach(self._zero)
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
         """Packets from a keyframe at or before a time on, and when each is shown."""
@@ -95,48 +124,8 @@ class FrameTimes(ABC):
 def frame_times(container: InputContainer, source: Source) -> FrameTimes:
     """Those of an open file: read around each piece where the container has an index, otherwise from all packets."""
     if has_own_index(source.container):
-        return _SoughtTimes(container, source)
+        return FrameTimes(container, source)
     return (_ByteTimes if source.container in BY_BYTES else _IndexedTimes)(container, source)
-
-
-class _SoughtTimes(FrameTimes):
-    """Of a container that seeks to keyframes."""
-
-    def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
-        """Read from a second before the piece on, or from as far back as needed."""
-        times: list[Fraction] = []
-        for back in STEPS_BACK_SECONDS:
-            times = self._shown_from(start - back, stop)
-            if start <= back or (times and times[0] <= start):
-                break
-        return on_screen(times, start, stop)
-
-    def _shown_from(self, seconds: Fraction, stop: Fraction) -> list[Fraction]:
-        """When frames are shown, in order: from a keyframe near a time on, up to the first one at or after `stop`."""
-        times: list[Fraction] = []
-        after: Fraction | None = None
-        for shown, packet in self._read(seconds):
-            if packet.is_discard:
-                continue
-            decoded = shown if packet.dts is None else packet.dts * packet.time_base - self._zero
-            if after is not None and min(shown, decoded) >= after:
-                break
-            times.append(shown)
-            if shown >= stop:
-                after = shown if after is None else min(after, shown)
-        return sorted(times)
-
-    def recordings(self, start: Fraction, stop: Fraction) -> list[tuple[Fraction, Fraction]]:
-        """One: its clock does not jump."""
-        return [(min(start, Fraction(0)), stop)]
-
-    def reach(self, shown: Fraction) -> Iterator[Reach]:
-        """The keyframe that the index names, or one before."""
-        for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
-            aim = shown - back
-            if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
-                yield self._from_aim(aim, self._sound_aim(aim, Fraction(0)))
-        yield Reach(self._zero)
 
 
 class _IndexedTimes(FrameTimes):
