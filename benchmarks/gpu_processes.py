@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.gpu_rows import Row
-from highlightr.batch.devices import place_workers
+from highlightr.batch.process import place_workers
 from highlightr.media import probe
 
 LARGEST_SHARE = 0.5

@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from highlightr.batch.devices import CORES_PER_WORKER
 from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.process import CORES_PER_WORKER
 from highlightr.batch.progress import ResultRecorder
 from highlightr.batch.time_limit import TimeLimit
 from highlightr.batch.work import JobRunner, ModelsUnusableError

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from highlightr.batch.devices import Placement, place_workers
 from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
-from highlightr.batch.process import Inbox, Message, WorkerProcess
+from highlightr.batch.process import Inbox, Message, Placement, WorkerProcess, place_workers
 from highlightr.batch.progress import ResultRecorder
 from highlightr.batch.time_limit import TimeLimit
 from highlightr.batch.watch import FolderWatch

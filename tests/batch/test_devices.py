@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from highlightr.batch import devices
-from highlightr.batch.devices import Placement, place_workers
+from highlightr.batch import process
+from highlightr.batch.process import Placement, place_workers
 from highlightr.core import device
 from highlightr.core.errors import ConfigError
 
@@ -13,9 +13,9 @@ from highlightr.core.errors import ConfigError
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> int:
     """A machine with so many GPUs and eight cores."""
-    for module in (device, devices):
+    for module in (device, process):
         monkeypatch.setattr(module, "cuda_device_count", lambda: request.param)
-    monkeypatch.setattr(devices, "core_count", lambda: 8)
+    monkeypatch.setattr(process, "core_count", lambda: 8)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return int(request.param)

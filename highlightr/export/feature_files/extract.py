@@ -17,8 +17,7 @@ from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.files import make_folder
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, Source, TimeGrid
-from highlightr.export.feature_files.layouts import FORMATS, Arrays
-from highlightr.export.feature_files.metadata import describe_video, stream_metadata
+from highlightr.export.feature_files.layouts import FORMATS, Arrays, describe_video, stream_metadata
 from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles
 from highlightr.features import Extractor, extract, extractor_class

@@ -1,19 +1,33 @@
-"""Where features lie on disk, and how an array becomes a file.
+"""Where features lie on disk, how an array becomes a file, and what is written beside it: how it was made.
 
 Four layouts: ``npz`` (Moment-DETR and QVHighlights: a folder per feature, ``VIDEO.npz`` with ``features``), ``npy``
 (UMT: ``video/VIDEO_rgb.npy``, ``video/VIDEO_opt.npy``, ``audio/VIDEO.npy``), ``h5`` (Mr.HiSum: a file per feature, a
 group per video with ``features``) and ``safetensors``. Signals keep their times: ``values`` and ``times_seconds``.
 What is said has ``stops_seconds`` and ``texts`` too (see `utterance_files`).
+
+Metadata are plain JSON types. `same` compares what decides the numbers (video, extractor, options, weights, clip
+length), so that a file can be trusted and skipped; versions are on record but do not make a file stale.
 """
 
 from __future__ import annotations
 
+import inspect
 import io
+import json
+import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from highlightr.core.files import read_at_most
+from highlightr.core.hashing import content_hash
+from highlightr.core.types import Source, TimeGrid
+from highlightr.features.base import Extractor
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -24,6 +38,25 @@ _NPZ_FOLDERS = {"cnn14": "pann_features"}
 
 _UMT = {"i3d_rgb": "video/{video}_rgb", "i3d_flow": "video/{video}_opt", "cnn14": "audio/{video}"}
 """UMT's names; its visual feature is the two files side by side, RGB first."""
+
+SCHEMA_VERSION = 1
+
+RANDOM_NOTE = "random weights: the numbers mean nothing"
+
+_LIBRARIES = (
+    "numpy",
+    "av",
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "pytorchvideo",
+    "panns-inference",
+    "onnxruntime",
+    "openvino",
+)
+_DECIDING = ("schema", "video", "extractor", "stream", "kind", "options", "clip_seconds", "weights", "random_seed")
+
+_LARGEST_JSON_BYTES = 2**20
 
 
 def data_path(out: Path, kind: str, stream: str, video: str, *, signal: bool = False) -> Path:
@@ -60,3 +93,75 @@ def array_bytes(path: Path, arrays: Arrays) -> bytes:
     else:
         np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def describe_video(source: Source) -> dict[str, Any]:
+    """Which video this is, whatever folder it lies in.
+
+    Raises:
+        MediaError: the file cannot be read.
+    """
+    kind, digest = content_hash(source.path, source.identity)
+    return {
+        "name": source.path.name.encode("utf-8", "replace").decode("utf-8"),
+        "size_bytes": source.size_bytes,
+        "duration_seconds": source.duration_seconds,
+        "hash_kind": kind,
+        "hash": digest,
+    }
+
+
+def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extractor, stream: str) -> dict[str, Any]:
+    """Everything about one stream or signal of one video but the file it lies in."""
+    made_by = extractor.origin
+    made: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "video": dict(video),
+        "extractor": extractor.name,
+        "stream": stream,
+        "kind": "stream" if stream in extractor.streams else "signal",
+        "width": {**extractor.streams, **extractor.signals}[stream],
+        "modality": extractor.modality,
+        "clip_seconds": grid.clip_seconds,
+        "num_clips": grid.num_clips,
+        "duration_seconds": grid.duration_seconds,
+        "options": {name: value for name, value in made_by.options.items() if name != "keep_signal"},
+        "sampling": repr(extractor.request),
+        "protocol": inspect.getdoc(type(extractor)) or "",
+        "weights": [asdict(record) for record in made_by.weights],
+        "random_seed": made_by.random_seed,
+        "device": made_by.device,
+        "versions": versions(),
+    }
+    if made_by.random_seed is not None:
+        made["note"] = RANDOM_NOTE
+    return made
+
+
+def same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Whether a file with this metadata holds what is wanted."""
+    written = json.loads(json.dumps({key: wanted.get(key) for key in _DECIDING}))
+    return all(written[key] == found.get(key) for key in _DECIDING)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Metadata from a file; empty if there is none or it is damaged, which only means that work is done again."""
+    try:
+        content = read_at_most(path, _LARGEST_JSON_BYTES)
+        loaded = None if content is None else json.loads(content)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def versions() -> dict[str, str]:
+    """Of what the numbers are made with."""
+    from highlightr import __version__
+
+    found = {"highlightr": __version__, "python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

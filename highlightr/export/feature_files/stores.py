@@ -20,8 +20,8 @@ import numpy as np
 from highlightr.core.errors import OutputError
 from highlightr.core.extras import need
 from highlightr.core.files import whole_file, write_whole
-from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path
-from highlightr.export.feature_files.metadata import read_json, same
+from highlightr.core.hashing import file_sha256
+from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_json, same
 
 ATTRIBUTE = "highlightr"
 """Attribute of a group in HDF5 with the metadata as JSON."""
@@ -57,8 +57,7 @@ class FeatureStore:
         if found.get("absent"):
             return True
         try:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == found.get("sha256")
+            return file_sha256(path) == found.get("sha256")
         except OSError:
             return False
 

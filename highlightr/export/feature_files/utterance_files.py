@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from highlightr.core.types import Transcript
-from highlightr.export.feature_files.layouts import Arrays
-from highlightr.export.feature_files.metadata import SCHEMA_VERSION, versions
+from highlightr.export.feature_files.layouts import SCHEMA_VERSION, Arrays, versions
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.utterances import utterance_vectors
 from highlightr.model_loader import open_text_encoder, records
