@@ -4,10 +4,10 @@
     python -m benchmarks.gpu_check --device cpu --seconds 2 --height 144      # a rehearsal on a machine without one
 
 Decoders (NVDEC where it is there), presets from file to scores beside the plain way, one worker and two on the device,
-and every backbone in fp32, bf16 and fp16 beside its own outputs on the CPU. Weights are random where they are not here;
-of the weights in the wheel only YAMNet's are needed, and no ffmpeg program: without VIDEO one is made. A part that
-fails is a row that says so. When the budget is over, what is left is listed as not run. Exit 1 if anything failed,
-differs or was not run.
+two epochs of every network that is trained, and every backbone in fp32, bf16 and fp16 beside its own outputs on the
+CPU. Weights are random where they are not here; of the weights in the wheel only YAMNet's are needed, and no ffmpeg
+program: without VIDEO one is made. A part that fails is a row that says so. When the budget is over, what is left is
+listed as not run. Exit 1 if anything failed, differs or was not run.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks.command import run_command
 from benchmarks.gpu_parts import DECODERS, NAMES
 from benchmarks.gpu_processes import Check, part_rows, worker_rows
 from benchmarks.gpu_rows import FAULTS, Row, rows_table
+from benchmarks.gpu_training import TRAINED
 from benchmarks.made_video import make_video
 from benchmarks.running import write_json
 from highlightr.core.device import resolve_device
@@ -64,6 +65,7 @@ def _all_rows(check: Check, options: argparse.Namespace) -> list[Row]:
         part_rows(check, "decode", DECODERS),
         *(part_rows(check, "throughput", [preset]) for preset in options.presets),
         worker_rows(check, options.presets[0]),
+        part_rows(check, "training", list(TRAINED)),
         part_rows(check, "backbones", options.backbones, share=1.0),
     ]
     rows = []

@@ -19,6 +19,7 @@ from benchmarks.decoding import WAYS, NotHere, expected_picks, picks
 from benchmarks.extractors import BACKBONES, SLOW, recorded_items
 from benchmarks.gpu_rows import Row, gpu_memory, reset_peak, words
 from benchmarks.gpu_throughput import throughput, worker
+from benchmarks.gpu_training import training
 from benchmarks.running import machine, timed
 from highlightr.core.errors import HighlightrError
 from highlightr.core.types import FloatArray, Source, TimeGrid
@@ -148,6 +149,7 @@ PARTS: Mapping[str, Callable[[Source, argparse.Namespace], Iterator[Row | str]]]
     "decode": decoding,
     "throughput": throughput,
     "worker": worker,
+    "training": training,
     "backbones": backbones,
 }
 

@@ -15,6 +15,7 @@ from benchmarks import gpu_check, gpu_processes
 from benchmarks.gpu_parts import NAMES, least_cosine
 from benchmarks.gpu_processes import NO_TIME, Check, part_rows, worker_rows
 from benchmarks.gpu_rows import Row, rows_table
+from benchmarks.gpu_training import TRAINED
 from benchmarks.made_video import make_video
 from highlightr.media import probe
 
@@ -99,9 +100,14 @@ def _states(options: list[str], tmp_path: Path) -> dict[str, dict[str, str]]:
 @pytest.mark.timeout(600)
 def test_a_rehearsal_reaches_every_part(tmp_path: Path) -> None:
     states = _states([*TINY, "--presets", "davihd-debug", "--backbones", "cnn14", "davihd-mel"], tmp_path)
-    assert set(states) == {"machine", "decode", "throughput", "workers", "backbones"}
+    assert set(states) == {"machine", "decode", "throughput", "workers", "training", "backbones"}
     assert states["throughput"] == {"davihd-debug": "ok"}
     assert set(states["workers"].values()) == {"ok"}
+    assert states["training"] == {
+        f"{name}, {short}": "not here" if short == "fp16" else "ok"
+        for name in TRAINED
+        for short in ("fp32", "bf16", "fp16")
+    }
     assert states["backbones"] == {
         **{f"cnn14, {short}": "ok" for short in ("fp32", "bf16")},
         "cnn14, fp16": "not here",
