@@ -202,7 +202,8 @@ def _segment_table(segments: Sequence[Segment]) -> Table:
 
 def _why(segment: Segment) -> str:
     """The strongest reasons, each with its share."""
-    return ", ".join(f"{reason.label} {100 * reason.weight:.0f} %" for reason in segment.reasons[:3])
+    told = ", ".join(f"{reason.label} {100 * reason.weight:.0f} %" for reason in segment.reasons[:3])
+    return told or ("" if segment.title else "by score alone")
 
 
 def show_log(*, quiet: bool, debug: bool) -> None:

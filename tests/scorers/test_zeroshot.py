@@ -185,9 +185,41 @@ def test_without_a_query_an_event_in_quiet_stands_out(stream: str) -> None:
     assert found.values.max() > np.median(found.values) + 0.15 * PART_WEIGHTS[part]
 
 
+def noise(clips: int = 60) -> dict[str, FloatArray]:
+    """A camera that stands still, and its hiss: in one clip it could be told for a bark."""
+    rng = np.random.default_rng(7)
+    streams = quiet(clips)
+    streams["yamnet"] = np.tile(np.array([[0.05, 0.05, 0.02, 0.01]], dtype=np.float32), (clips, 1))
+    streams["yamnet"][30, 1] = 0.11
+    streams["audio_dynamics"] += rng.standard_normal((clips, 4)).astype(np.float32)
+    return streams
+
+
+@pytest.mark.parametrize("stream", ["motion", "novelty"])
+def test_what_moves_stands_out_beside_a_recorders_noise(stream: str) -> None:
+    streams = noise()
+    streams[stream][41:44] = 0.03
+    found = scorer().score(features(**streams), None, [Shot(0, 60)])
+    assert 40 <= int(found.values.argmax()) <= 44
+    assert {reason.kind for reason in found.reasons[42]} == {stream}
+
+
+def test_gusts_are_no_sudden_sound() -> None:
+    streams = noise()
+    streams["audio_dynamics"][10:14] += 12
+    streams["audio_dynamics"][50:52] += 12
+    streams["yamnet"][51, 1] = 0.9
+    found = scorer().score(features(**streams), None, [Shot(0, 60)])
+    assert 49 <= int(found.values.argmax()) <= 52
+    assert [reason.label for reason in found.reasons[50]] == ["sudden sound"], "the bark is clearest in the next clip"
+    assert found.values[11] == pytest.approx(np.median(found.values), abs=0.01)
+    assert not any(reason.kind == "dynamics" for reasons in found.reasons[:49] for reason in reasons)
+
+
 def test_without_a_query_nothing_happening_is_constant() -> None:
     found = scorer().score(features(**quiet()), None, [Shot(0, 60)])
     assert np.ptp(found.values) < 1e-6
+    assert not any(found.reasons), "what is as usual is no reason"
 
 
 def test_faint_noise_is_not_blown_up() -> None:

@@ -37,12 +37,17 @@ applause, laughter, screams) are the strongest sign that something just happened
 crashes, fireworks), then calls and performances. Speech and music are left out: most videos have them throughout."""
 
 
-_LABELLED = {"motion": "movement", "novelty": "something new"}
+_LABELLED = {"dynamics": "sudden sound", "motion": "movement", "novelty": "something new"}
 """What a viewer reads when a part without class names stands out."""
+
+_OF_SOUND = ("sounds", "dynamics")
 
 _FLOORS = {"audio_dynamics": 3.0, "motion": 0.1, "novelty": 0.05}
 """Smallest spread that counts as variation, in each stream's unit: 3 dB is a change one notices; a tenth of full scale
 per second and a twentieth of full scale are what noise and compression alone can make."""
+
+USUAL = 0.5
+"""Level of what stands out as much as half of the video does."""
 
 _LEAST_REASON = 0.05
 
@@ -57,27 +62,43 @@ def salience(features: Features, sound_names: tuple[str, ...]) -> tuple[dict[str
     Raises:
         ConfigError: none of the streams is there.
     """
-    levels, sounds = _levels(features, sound_names)
-    if not levels:
+    streams = features.streams
+    saying = heard(streams["yamnet"], sound_names)[1] if "yamnet" in streams else np.ones(1, dtype=np.float32)
+    levels, sounds = _levels(streams, sound_names, saying)
+    # A soundtrack that says nothing all along is none: it would leave next to nothing to what the picture shows.
+    clearest = float(saying.max())
+    weights = {name: PART_WEIGHTS[name] * (clearest if name in _OF_SOUND else 1.0) for name in levels}
+    total = sum(weights.values())
+    if not total:
         raise NothingToScoreError("the zeroshot scorer found nothing to score without a query: give it sound or motion")
-    total = sum(PART_WEIGHTS[name] for name in levels)
-    parts = {name: np.asarray(PART_WEIGHTS[name] / total * level, dtype=np.float32) for name, level in levels.items()}
-    return parts, tuple(_clip_reasons(clip, parts, sounds) for clip in range(features.grid.num_clips))
+    shares = {name: weight / total for name, weight in weights.items() if weight}
+    parts = {name: np.asarray(share * levels[name], dtype=np.float32) for name, share in shares.items()}
+    rises = {name: np.maximum(parts[name] - USUAL * shares[name], 0) for name in parts if name in _LABELLED}
+    told = (_clip_reasons(clip, parts, rises, sounds) for clip in range(features.grid.num_clips))
+    return parts, tuple(told)
 
 
-def _levels(features: Features, names: tuple[str, ...]) -> tuple[dict[str, FloatArray], Evidence | None]:
-    streams, levels, sounds = features.streams, {}, None
-    # A soundtrack that says nothing all along is none: a silent one would halve what the picture counts.
-    says = "yamnet" not in streams or bool(heard(streams["yamnet"], names)[1].any())
-    if "yamnet" in streams and says:
+def _levels(
+    streams: Mapping[str, FloatArray], names: tuple[str, ...], saying: FloatArray
+) -> tuple[dict[str, FloatArray], Evidence | None]:
+    levels, sounds = {}, None
+    if "yamnet" in streams:
         sounds = salient_sounds(streams["yamnet"], names)
         levels["sounds"] = sounds.values
-    if "audio_dynamics" in streams and says:
-        levels["dynamics"] = _mean_standing_out(streams["audio_dynamics"], _FLOORS["audio_dynamics"])
+    if "audio_dynamics" in streams:
+        rises = _mean_standing_out(streams["audio_dynamics"], _FLOORS["audio_dynamics"])
+        # Gusts of wind and the recorder's own noise rise, too. What rises may be clearest in the clip beside.
+        levels["dynamics"] = rises - (1 - _with_neighbours(saying)) * np.maximum(rises - USUAL, 0)
     for name in ("motion", "novelty"):
         if name in streams:
             levels[name] = _mean_standing_out(streams[name], _FLOORS[name])
     return levels, sounds
+
+
+def _with_neighbours(values: FloatArray) -> FloatArray:
+    """The largest of each value and those beside it."""
+    around = np.pad(values, 1, mode="edge")
+    return np.asarray(np.maximum.reduce([around[:-2], values, around[2:]]), dtype=np.float32)
 
 
 def _mean_standing_out(values: FloatArray, floor: float) -> FloatArray:
@@ -93,7 +114,7 @@ def standing_out(values: FloatArray, floor: float) -> FloatArray:
         floor: smallest spread, in the same unit, that counts as variation.
 
     Returns:
-        (num_clips,) float32 in [0, 1]: 0.5 at the median, 1 at the 95th percentile and above.
+        (num_clips,) float32 in [0, 1]: `USUAL` at the median, 1 at the 95th percentile and above.
     """
     median, high = np.percentile(values, [50, 95])
     return np.asarray(np.clip(0.5 + 0.5 * (values - median) / max(high - median, floor), 0, 1), dtype=np.float32)
@@ -114,17 +135,13 @@ def salient_sounds(class_scores: FloatArray, names: tuple[str, ...]) -> Evidence
     return Evidence(clearest, found.names, found.labels, np.take_along_axis(weighed, found.labels, axis=1))
 
 
-def _clip_reasons(clip: int, parts: Mapping[str, FloatArray], sounds: Evidence | None) -> tuple[Reason, ...]:
-    """What stands out, strongest first; weight is the share of the score that it made."""
+def _clip_reasons(
+    clip: int, parts: Mapping[str, FloatArray], rises: Mapping[str, FloatArray], sounds: Evidence | None
+) -> tuple[Reason, ...]:
+    """What stands out, strongest first; weight is the share of the score that it made by rising above the usual."""
     total = max(sum(float(part[clip]) for part in parts.values()), 1e-6)
-    found = [
-        Reason(name, _LABELLED[name], float(part[clip]) / total)
-        for name, part in parts.items()
-        if name in _LABELLED and part[clip] > 0
-    ]
-    if "dynamics" in parts:
-        found.append(Reason("dynamics", "sudden sound", float(parts["dynamics"][clip]) / total))
-    if sounds is not None:
+    found = [Reason(name, _LABELLED[name], float(rise[clip]) / total) for name, rise in rises.items()]
+    if sounds is not None and "sounds" in parts:
         share = parts["sounds"][clip] / max(float(sounds.weights[clip].sum()), 1e-6) / total
         pairs = zip(sounds.labels[clip], sounds.weights[clip], strict=True)
         found += [Reason("audio", first_name(sounds.names[label]), float(share * weight)) for label, weight in pairs]
