@@ -6,12 +6,13 @@ the example alone, never on what was drawn before, so that a run that was killed
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from highlightr.core.errors import ConfigError
@@ -79,6 +80,12 @@ class SampleStore:
         """What goes to another process: where the data lies, not the data."""
         return vars(self) | {"_kept": {}, "_bytes": 0}
 
+    @property
+    def fits_memory(self) -> bool:
+        """Whether all samples will be kept, as far as lengths and widths tell."""
+        clips = sum(len(item.labels) for item in self.items)
+        return clips * sum(self._dataset.widths.values()) * np.dtype(np.float32).itemsize <= MEMORY_BYTES
+
     def embed_queries(self) -> None:
         """Embed every query now, so that it can be done once for several processes."""
         for index in range(len(self) if self._learner.takes_query else 0):
@@ -95,7 +102,8 @@ class SampleStore:
             return self._kept[index]
         sample = self._learner.sample(*self.example(index))
         size = sum(values.nbytes for values in sample.inputs.values())
-        if self._bytes + size <= MEMORY_BYTES:
+        # What a worker keeps is gone with it after the epoch.
+        if self._bytes + size <= MEMORY_BYTES and get_worker_info() is None:
             self._kept[index] = sample
             self._bytes += size
         return sample
@@ -163,16 +171,26 @@ def augmented_sample(sample: Sample, settings: Augment, longest: int, rng: np.ra
     return replace(sample, inputs=inputs, tokens=tokens, labels=sample.labels[rows])
 
 
-def epoch_loader(store: SampleStore, learner: Learner, settings: Augment, order: EpochOrder) -> DataLoader[Any]:
-    """The batches of one epoch, augmented."""
+def epoch_loader(
+    store: SampleStore, learner: Learner, settings: Augment, order: EpochOrder, workers: int = 0
+) -> DataLoader[Any]:
+    """The batches of one epoch, augmented; the same whether this process makes them or workers do."""
     samples = _EpochSamples(store, settings, learner.longest_clips, order.seed, order.epoch)
-    return DataLoader(samples, batch_sampler=order, collate_fn=learner.collate)
+    return DataLoader(
+        samples, batch_sampler=order, collate_fn=learner.collate, num_workers=workers, worker_init_fn=_end_with_parent
+    )
+
+
+def _end_with_parent(worker: int) -> None:  # noqa: ARG001
+    """A worker has no run to clean up after: its parent is told of signals, and ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def in_order(store: SampleStore, learner: Learner, batch_size: int) -> Iterator[tuple[list[int], Batch]]:
     """Batches of the whole samples, like lengths together, for evaluation; longer ones than fit are left out."""
-    lengths = {i: len(store.sample(i).labels) for i in range(len(store))}
-    order = sorted((i for i, length in lengths.items() if length <= learner.longest_clips), key=lengths.__getitem__)
+    lengths = [len(item.labels) for item in store.items]
+    order = sorted((i for i in range(len(store)) if lengths[i] <= learner.longest_clips), key=lengths.__getitem__)
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
         yield indices, learner.collate([store.sample(i) for i in indices])

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from highlightr.core.device import core_count
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
@@ -40,6 +41,9 @@ _SEED_STEP = 100_003
 """More than any run has epochs: no two seeds share the draws of an epoch."""
 
 _RANK_STEP = 1_000_000_007
+
+_MOST_WORKERS = 4
+"""Processes that read examples beside a GPU."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,10 @@ class _Loop(LightningModule):
         order = EpochOrder(
             lengths, config.batch_size, config.seed, self.current_epoch, *where, drop_last=config.drop_last
         )
-        return epoch_loader(store, self.learner, self.config.augment, order)
+        # Reading takes longer than a GPU's step; a CPU has no cores to spare for it.
+        read_beside = trainer.strategy.root_device.type == "cuda" and not store.fits_memory
+        workers = min(_MOST_WORKERS, core_count() // trainer.world_size) if read_beside else 0
+        return epoch_loader(store, self.learner, self.config.augment, order, workers)
 
     def configure_optimizers(self) -> Any:
         """Adam or AdamW, and the schedule; see `Optimiser`."""

@@ -88,6 +88,25 @@ def test_samples_beyond_the_memory_are_read_again(store: SampleStore, monkeypatc
     np.testing.assert_array_equal(store.sample(20).inputs["video"], samples[20].inputs["video"])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_workers_make_the_same_batches_and_keep_nothing(
+    store: SampleStore, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.fits_memory
+    monkeypatch.setattr(batches_module, "MEMORY_BYTES", len(store) * 12 * moments.WIDTH * 4 - 1)
+    assert not store.fits_memory
+
+    def batches(workers: int) -> list[torch.Tensor]:
+        order = EpochOrder([12] * len(store), 8, 0, 2)
+        loader = epoch_loader(store, learner, Augment(crop=0.5, noise=0.2), order, workers)
+        return [batch.inputs["video"] for batch in loader]
+
+    beside = batches(2)
+    assert not store._kept
+    assert all(torch.equal(one, other) for one, other in zip(beside, batches(0), strict=True))
+    assert store._kept
+
+
 def test_samples_are_what_the_scorer_makes_of_a_video(store: SampleStore, learner: Learner) -> None:
     example, query = store.example(5)
     assert query is not None
