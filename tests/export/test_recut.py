@@ -17,6 +17,7 @@ from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import NO_RECEIPT_NOTE, OTHER_VIDEO_NOTE, cut_again
 from highlightr.export.timelines.read import SPEED_NOTE, TRACKS_NOTE, TRANSITION_NOTE
 from highlightr.export.timelines.write import FORMATS, render_timeline
+from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.options import SummarizeOptions, TimelineFormat
 from highlightr.pipeline import Highlighter
 from tests.batch.conftest import DEBUG_PRESET
@@ -83,6 +84,23 @@ def test_frames_that_lie_on_no_grid_come_out_as_they_were(suffix: str, tmp_path:
     before, after = (json.loads((tmp_path / name).read_text())["cut"]["pieces"] for name in ("t.json", "again.json"))
     edges = ("start_seconds", "stop_seconds")
     assert [[piece[edge] for edge in edges] for piece in after] == [[piece[edge] for edge in edges] for piece in before]
+
+
+@pytest.mark.parametrize(
+    ("rate", "timecode"), [(Fraction(25), "23:59:57:00"), (NTSC, "23:59:57;00"), (Fraction(25), "12:59:57:00")]
+)
+def test_a_timecode_that_begins_again_at_midnight(rate: Fraction, timecode: str, tmp_path: Path) -> None:
+    make_video(tmp_path / "plain.mov", times=frame_times(8.0, rate), size=(160, 120))
+    video, spans = tmp_path / "tape.mov", tmp_path / "s.csv"
+    told = ["-c", "copy", "-metadata:s:v:0", f"timecode={timecode}", f"file:{video}"]
+    run_ffmpeg(["-i", f"file:{tmp_path}/plain.mov", *told])
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    Highlighter.from_preset(tmp_path / "debug.yaml", cache=False).summarize(video, output=tmp_path / "s.mp4")
+    spans.write_text("start_seconds,stop_seconds\n0.4,1.2\n2.2,4.4\n5.2,6.4\n")
+    cut_again(spans, video, SummarizeOptions(output=tmp_path / "t.mp4", export=("edl",)))
+    (tmp_path / "t.json").unlink()
+    cut_again(tmp_path / "t.edl", None, SummarizeOptions(output=tmp_path / "again.mp4"))
+    assert _numbers(tmp_path / "again.mp4") == _numbers(tmp_path / "t.mp4")
 
 
 @pytest.mark.parametrize("late", [Fraction(7, 10), Fraction(13, 10), Fraction(5)])

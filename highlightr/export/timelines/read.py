@@ -33,6 +33,9 @@ LARGEST_BYTES = 64 << 20
 FASTEST_RATE = 100_000
 """Units per second of a clip's times."""
 
+_LONGEST_HOURS = 12
+"""Of a source; what a list has longer after its first timecode lies before it."""
+
 TRANSITION_NOTE = "Transitions of the timeline became plain cuts."
 SPEED_NOTE = "Changes of speed in the timeline were left out; the pictures run as in the source."
 TRACKS_NOTE = "Only the first track of pictures was cut; the timeline has more."
@@ -89,9 +92,11 @@ def _from_edl(path: Path) -> Edit:
     def spans(source: Source) -> tuple[Segment, ...]:
         rate = nominal_rate(source.video.frames_per_second, () if receipt is None else boundaries(receipt))
         check_timecode_rate(rate, "an EDL")
-        timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, _counted(text))
+        told = source.timecode
+        counted = None if told is None else parse_timecode(told, rate)
+        listed = _counted(text) if told is None or counted is None else _past_midnight(_counted(text), int(told[:2]))
+        timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, listed)
         clips, _ = _clips(otio, timeline, path)
-        counted = None if source.timecode is None else parse_timecode(source.timecode, rate)
         return _spans_of(clips, path, source, receipt, (counted or (0, False))[0], rate)
 
     notes = (SPEED_NOTE,) if re.search(r"^M2\s", text, re.MULTILINE) else ()
@@ -103,6 +108,19 @@ def _counted(text: str) -> str:
     if not re.search(r"^FCM: *DROP", text, re.MULTILINE):
         return text
     return re.sub(r"(?<=\d\d:\d\d:\d\d):(?=\d\d\b)", ";", text)
+
+
+def _past_midnight(text: str, first_hour: int) -> str:
+    """The list with hours from 24 on where the source's timecode, which begins in `first_hour`, begins again."""
+
+    def later(match: re.Match[str]) -> str:
+        hour = int(match[0])
+        return f"{hour + 24}" if hour < first_hour and (hour - first_hour) % 24 < _LONGEST_HOURS else match[0]
+
+    def counted_on(event: re.Match[str]) -> str:
+        return re.sub(r"\b\d\d(?=:\d\d:\d\d[:;.]\d\d)", later, event[0])
+
+    return re.sub(r"^\d+ .*$", counted_on, text, flags=re.MULTILINE)
 
 
 def _from_csv(path: Path) -> Edit:
