@@ -89,7 +89,8 @@ def _captions(
     """Write what is said; where it will lie, and notes."""
     if summary.transcript is not None and places.captions:
         write_captions(summary.transcript, cut.pieces, places.captions)
-        return dict(outputs.captions), ()
+        told = ("The .vtt file is the timeline: what is said lies in the .srt file alone.",)
+        return dict(outputs.captions), () if "vtt" in outputs.captions else told
     if wanted.subtitles != "burn":
         return {}, ()
     if summary.transcript is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from highlightr.media import probe
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
+from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import Cue, read_subtitles
 from highlightr.media.thumbnails import grab_thumbnails
 from highlightr.options import SummarizeOptions
@@ -171,6 +173,30 @@ def test_cutting_again_keeps_what_is_said(highlighter: Highlighter, talk: Path) 
     again = cut_again(video.with_suffix(".json"), None, SummarizeOptions(output=talk.with_name("again.mp4")))
     assert again.receipt["transcript"]["origin"] == "talk.en.srt"
     assert read_subtitles(again.outputs["srt"]).cues == read_subtitles(video.with_suffix(".srt")).cues
+
+
+def test_a_timeline_of_the_same_name_goes_first(highlighter: Highlighter, talk: Path) -> None:
+    video = summarized(highlighter, talk, "s.mp4", export=("vtt",))
+    notes = json.loads(video.with_suffix(".json").read_text())["notes"]
+    assert "The .vtt file is the timeline: what is said lies in the .srt file alone." in notes
+    assert "a pity" in video.with_suffix(".srt").read_text()
+    assert "a pity" not in video.with_suffix(".vtt").read_text()
+
+
+@pytest.mark.parametrize(("languages", "lost"), [(("eng", "fra"), "subrip, fra"), (("eng", "eng"), ""), (("eng",), "")])
+def test_tracks_of_other_languages_are_not_burned(
+    languages: tuple[str, ...], lost: str, highlighter: Highlighter, talk: Path
+) -> None:
+    """Nor kept, so that no player shows two texts."""
+    inside = talk.with_name("inside.mkv")
+    inputs = [word for _ in languages for word in ("-i", f"file:{talk.with_suffix('.en.srt')}")]
+    maps = [word for number in range(1, len(languages) + 1) for word in ("-map", f"{number}")]
+    told = [word for number, each in enumerate(languages) for word in (f"-metadata:s:s:{number}", f"language={each}")]
+    run_ffmpeg(["-i", f"file:{talk}", *inputs, "-map", "0", *maps, "-c", "copy", *told, f"file:{inside}"])
+    made = highlighter.summarize(inside, output=talk.with_name("s.mp4"), ratio=0.9, subtitles="burn")
+    assert made.receipt["transcript"]["language"] == "eng"
+    note = f"Left out beside burned subtitles: {lost}."
+    assert [each for each in made.notes if "burned" in each] == ([note] if lost else [])
 
 
 def test_without_anything_said_nothing_is_different(highlighter: Highlighter, tmp_path: Path) -> None:

@@ -45,14 +45,21 @@ def with_texts(plan: OutputPlan, texts: Texts) -> OutputPlan:
         return replace(plan, subtitles=())
     if texts.said is None:
         return plan
+    code = (texts.language or "").lower().replace("_", "-").split("-")[0]
+    language = _CODES.get(code, code if len(code) == 3 else "")
     if texts.how == "burn":
         if not has_filter("subtitles"):
             raise CutError("this ffmpeg cannot draw subtitles (no libass): choose --subtitles soft, or another ffmpeg")
-        return replace(plan, subtitles=(), burned=texts.said)
-    code = (texts.language or "").lower().replace("_", "-").split("-")[0]
-    language = _CODES.get(code, code if len(code) == 3 else "")
+        return replace(plan, subtitles=(), burned=texts.said, notes=(*plan.notes, *_not_burned(plan, language)))
     track = Track(-1, "subrip", tags={"language": language} if language else {})
     return replace(plan, subtitles=(*plan.subtitles, (track, texts.said)))
+
+
+def _not_burned(plan: OutputPlan, language: str) -> tuple[str, ...]:
+    """A note about tracks in other languages than that which is drawn."""
+    others = [track for track, _ in plan.subtitles if track.tags.get("language", language) != language]
+    names = "; ".join(", ".join([track.codec, *track.tags.values()]) for track in others)
+    return (f"Left out beside burned subtitles: {names}.",) if others else ()
 
 
 def burning(plan: OutputPlan, span: tuple[float, float], path: Path) -> str:
