@@ -211,7 +211,7 @@ def fit(
         validation: examples to stop by; `None`: every epoch is run and the last is kept.
         folder: exists; gets the best and last weights, the curves as CSV and picture, and the state for resuming.
         device: `cuda` (every GPU there is), `cpu`, or `auto`: GPUs if there are any.
-        progress: called with stage `train`, in epochs.
+        progress: called with stage `train`, in epochs, unless several GPUs train together.
 
     Raises:
         ConfigError: a term or metric that this network or protocol does not have.

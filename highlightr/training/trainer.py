@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,12 @@ def make_trainer(config: TrainConfig, folder: Path, place: str, count: int, prog
     saver = ModelCheckpoint(
         folder, "last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    callbacks: list[Callback] = [saver] if progress is None else [saver, _EpochProgress(progress)]
+    callbacks: list[Callback] = [saver]
+    if progress is not None and count == 1:  # A caller's terminal is not in the processes of several.
+        callbacks.append(_EpochProgress(progress))
     if config.average:
-        callbacks.append(WeightAveraging(use_buffers=False, avg_fn=_moving_average(config.average)))
+        # Not a function made here: it goes to other processes.
+        callbacks.append(WeightAveraging(use_buffers=False, avg_fn=partial(_moving_average, config.average)))
     return Trainer(
         accelerator=place,
         devices=count,
@@ -84,13 +88,9 @@ class StateFiles(TorchCheckpointIO):
         write_whole(Path(path), written.getbuffer())
 
 
-def _moving_average(most: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def _moving_average(most: float, average: Tensor, now: Tensor, steps: Tensor) -> Tensor:
     """An average that forgets fast at first: after n steps its decay is (2 + n) / (11 + n), at most `most`."""
-
-    def mean(average: Tensor, now: Tensor, steps: Tensor) -> Tensor:
-        return average.lerp(now, 1 - ((2 + steps) / (11 + steps)).clamp(max=most).to(now.dtype))
-
-    return mean
+    return average.lerp(now, 1 - ((2 + steps) / (11 + steps)).clamp(max=most).to(now.dtype))
 
 
 class _EpochProgress(Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ from highlightr.datasets import open_dataset
 from highlightr.training import objectives, trainer
 from highlightr.training.batches import SampleStore
 from highlightr.training.learners import Learner, Sample, create_learner
+from highlightr.training.loop import _Loop
 from highlightr.training.objectives import Outcome, weighted_loss
 from highlightr.training.predict import predict
 from highlightr.training.runs import train
@@ -155,6 +157,17 @@ def test_another_device_or_precision_than_asked_for_is_never_taken(
     with pytest.raises(ConfigError, match=message):
         train(moments.config(), tmp_path, tmp_path / "out", **settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_goes_to_the_processes_of_several_gpus_can_go(tmp_path: Path) -> None:
+    config, learner = moments.config(patience=2), create_learner("cfsum", moments.SCORER, 0)
+    store = SampleStore(open_dataset("charades", moments.moments_folder(tmp_path)), learner, moments.queries())
+    made = trainer.make_trainer(config, tmp_path, "cpu", 2, lambda *_: None)
+    callbacks = pickle.loads(pickle.dumps(made.callbacks))  # type: ignore[attr-defined]
+    assert {type(each) for each in callbacks} == {type(each) for each in made.callbacks}  # type: ignore[attr-defined]
+    loop = pickle.loads(pickle.dumps(_Loop(learner, config, (store, None), tmp_path)))
+    assert len(loop.train_store) == len(store)
+    assert loop.learner.network is loop.network
 
 
 def test_every_gpu_trains(monkeypatch: pytest.MonkeyPatch) -> None:

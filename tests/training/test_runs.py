@@ -273,7 +273,8 @@ def test_two_processes_train_one_network(data: Path, tmp_path: Path, monkeypatch
     """On the CPU, as several GPUs would: half of the batches each, one set of files, figures in this process."""
     monkeypatch.setattr(loop_module, "devices", lambda device: ("cpu", 2))
     chosen = moments.config(epochs=6, batch_size=4)
-    result = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries())
+    told = lambda *_: None  # noqa: E731
+    result = train(chosen, data, tmp_path / "out", device="cpu", queries=moments.queries(), progress=told)
     (run,) = result.runs
     assert [each.name for each in (tmp_path / "out").iterdir()] == [result.folder.name]
     assert {each.name for each in run.folder.iterdir()} == RUN_FILES
