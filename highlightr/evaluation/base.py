@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -84,7 +84,15 @@ class Row:
     name: str
     metrics: Metrics
     deviations: Metrics = field(default_factory=dict)
-    """Standard deviation over seeds (ddof 1), for rows that were repeated."""
+    """Standard deviation over runs (ddof 1), for rows that were repeated."""
+
+    @classmethod
+    def mean_of(cls, name: str, runs: Sequence[Mapping[str, float]]) -> Row:
+        """Mean and deviation of the metrics that every run has: a fold may hold no video of a domain."""
+        values = {key: [run[key] for run in runs] for key in runs[0] if all(key in run for run in runs)}
+        means = {key: float(np.mean(each)) for key, each in values.items()}
+        spread = {key: float(np.std(each, ddof=1)) for key, each in values.items()} if len(runs) > 1 else {}
+        return cls(name, means, spread)
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,12 @@ class Report:
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON types: what ``highlightr evaluate --json`` prints."""
-        rows = [{"name": row.name, "metrics": row.metrics, "deviations": row.deviations} for row in self.rows]
         return {
             "protocol": self.protocol,
             "source": self.source,
             "num_cases": self.num_cases,
             "metrics": self.metrics,
-            "rows": rows,
+            "rows": [asdict(row) for row in self.rows],
             "notes": list(self.notes),
         }
 

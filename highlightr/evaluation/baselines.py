@@ -66,11 +66,8 @@ def _prior(case: Case, sums: Array, counts: Array, fold: int) -> Array:
 def baseline_rows(protocol: Protocol, cases: Sequence[Case], seeds: int) -> tuple[Row, ...]:
     """Random (mean and deviation over seeds 0 … seeds - 1), position prior and oracle."""
     runs = [protocol.measure(random_scores(cases, seed)) for seed in range(seeds)]
-    names = runs[0]
-    means = {name: float(np.mean([run[name] for run in runs])) for name in names}
-    spread = {name: float(np.std([run[name] for run in runs], ddof=1)) for name in names} if seeds > 1 else {}
     return (
-        Row("random", means, spread),
+        Row.mean_of("random", runs),
         Row("position prior", protocol.measure(position_prior(cases))),
         Row("oracle", protocol.measure(oracle(cases))),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from highlightr.evaluation import Row
 from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config
-from highlightr.training.runs import fresh_folder, train
-from highlightr.training.splits import divided
+from highlightr.training.learners import check_learner
+from highlightr.training.runs import checked_parts, fresh_folder, train
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,10 @@ def ablate(
         OutputError: the results cannot be written.
     """
     chosen = config if isinstance(config, TrainConfig) else load_config(config)
-    rows = _rows(chosen, tables)  # every row is checked before the first is run
-    if not allow_missing:
-        for _, parts in divided(chosen.data, Path(data), folds):
-            parts.check_test(Path(data))
+    rows = _rows(chosen, tables)
+    for each in chain.from_iterable(rows.values()):  # Every row is checked before the first is run.
+        check_learner(each.scorer.name, each.scorer.config)
+    checked_parts(chosen, data, folds, allow_missing)
     folder = fresh_folder(out, f"{chosen.name}-ablation")
     queries = Queries(open_text_encoder(chosen.text) if chosen.text else None)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from highlightr.training.config import TERMS
+
 _WIDTH, _HEIGHT, _LEFT, _TOP = 420, 240, 60, 40
 _COLOURS = ("#1b6ca8", "#d1495b", "#2e933c", "#8d5a97", "#b7791f", "#4a5568")
-_LOSSES = ("loss", "mse", "bce", "listwise", "contrastive")
+_LOSSES = ("loss", *TERMS)
 
 
 def curves_svg(history: Sequence[Mapping[str, float]], title: str) -> str:

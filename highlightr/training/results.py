@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from highlightr.evaluation import Row
 
 
@@ -71,15 +69,8 @@ class TrainResult:
 
     @property
     def row(self) -> Row:
-        """Mean over the runs and, of several, the standard deviation (ddof 1), of the metrics that every run has.
-
-        A domain's figure is missing where a fold holds no video of the domain.
-        """
-        names = [name for name in self.runs[0].metrics if all(name in run.metrics for run in self.runs)]
-        values = {name: [run.metrics[name] for run in self.runs] for name in names}
-        means = {name: float(np.mean(each)) for name, each in values.items()}
-        spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(self.runs) > 1 else {}
-        return Row(f"{self.name}{self._counted}", means, spread)
+        """Over all runs; see `Row.mean_of`."""
+        return Row.mean_of(f"{self.name}{self._counted}", [run.metrics for run in self.runs])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types: what ``highlightr train --json`` prints and `report.json` holds."""

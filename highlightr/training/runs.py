@@ -90,14 +90,7 @@ def train(
         raise ConfigError(f"{known}; got {list(only_folds)}")
     place, _ = devices(device)
     check_precision(chosen.precision, place)
-    check_learner(chosen.scorer.name, chosen.scorer.config)
-    protocol = find_protocol(chosen.protocol)
-    divisions = list(divided(chosen.data, Path(data), folds))
-    for _, parts in divisions:
-        if not allow_missing:
-            parts.check_test(Path(data))
-        if parts.validation is not None:
-            _check_monitor(chosen, protocol.measure(unscored_cases(parts.validation)))
+    divisions = checked_parts(chosen, data, folds, allow_missing)
     plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": asdict(chosen)}
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
@@ -111,15 +104,28 @@ def train(
             run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, place, progress)
             results.append(run.done() or run.go())
         cases += unscored_cases(parts.test)
-    baselines = baseline_rows(protocol, cases, seeds=5) if cases else ()
+    baselines = baseline_rows(find_protocol(chosen.protocol), cases, seeds=5) if cases else ()
     result = TrainResult(chosen.name, folder, chosen.protocol, tuple(results), baselines)
     write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
     return result
 
 
-def _check_monitor(config: TrainConfig, metrics: Mapping[str, float]) -> None:
-    if config.monitor not in metrics:
-        raise ConfigError(f"{config.name}: monitor is {config.monitor!r}; there are {', '.join(metrics)}")
+def checked_parts(config: TrainConfig, data: Path, folds: int, allow_missing: bool) -> list[tuple[int | None, Parts]]:
+    """The parts of every fold, as `divided`, once all is refused that can be before anything is trained.
+
+    Raises:
+        ConfigError: settings of the scorer, a protocol or a monitor that cannot be; parts that cannot be opened;
+            without `allow_missing`, a test part with holes.
+    """
+    check_learner(config.scorer.name, config.scorer.config)
+    protocol, divisions = find_protocol(config.protocol), list(divided(config.data, Path(data), folds))
+    for _, parts in divisions:
+        if not allow_missing:
+            parts.check_test(Path(data))
+        metrics = protocol.measure(unscored_cases(parts.validation)) if parts.validation else {}
+        if metrics and config.monitor not in metrics:
+            raise ConfigError(f"{config.name}: monitor is {config.monitor!r}; there are {', '.join(metrics)}")
+    return divisions
 
 
 def fresh_folder(out: Path, name: str) -> Path:

@@ -56,6 +56,11 @@ def test_mistakes_are_named_before_anything_is_run(data: Path, tmp_path: Path) -
         ablate(moments.config(), data, tmp_path / "out")
     with pytest.raises(ConfigError, match="no key 'fusion'"):
         ablate(moments.config(ablations={"a": {"b": {"scorer.fusion": False}}}), data, tmp_path / "out")
+    for changes, message in ({"scorer.config.width": 15}, "multiple of its 2"), ({"scorer.name": "x"}, "named 'x'"):
+        with pytest.raises(ConfigError, match=message):
+            ablate(moments.config(ablations={"a": {"b": changes}}), data, tmp_path / "out")
+    with pytest.raises(ConfigError, match="monitor is 'x'"):
+        ablate(moments.config(ablations=TABLES, monitor="x"), data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
