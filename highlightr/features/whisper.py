@@ -135,7 +135,6 @@ class _Extraction(Extraction[AudioBlock]):
         self._words: list[tuple[float, float, str]] = []
 
     def push(self, item: AudioBlock) -> None:
-        """Take the next block of sound."""
         self._blocks.append(item.samples)
         self._voice.push(item)
         if len(self._voice.probabilities) > self._judged:

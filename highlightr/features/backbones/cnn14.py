@@ -123,7 +123,6 @@ class _Extraction(Extraction[AudioBlock]):
         self._batches = ClipBatches(grid, extractor.streams, lambda chunks: {stream: extractor.embed(chunks)}, batch)
 
     def push(self, item: AudioBlock) -> None:
-        """Take the next block of sound."""
         self._waiting.append(item.samples)
         self._waiting_samples += len(item.samples)
         while self._clip < self._grid.num_clips - 1 and self._position + self._waiting_samples >= self._end():

@@ -80,7 +80,6 @@ class _MelExtraction(Extraction[AudioBlock]):
         self._rows: list[FloatArray] = []
 
     def push(self, item: AudioBlock) -> None:
-        """Take the next block of sound."""
         self._push(self._resampler.push(item.samples))
 
     def finish(self) -> Extracted:

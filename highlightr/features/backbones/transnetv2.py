@@ -76,7 +76,6 @@ class _Windows(Extraction[Thumbnail]):
         self._scored: list[npt.NDArray[np.float32]] = []
 
     def push(self, item: Thumbnail) -> None:
-        """Take the next thumbnail."""
         if not self._times:  # The network needs a margin before the first frame: repeat it, as its authors do.
             self._window = [item.image] * MARGIN_FRAMES
         self._times.append(item.time_seconds)

@@ -80,7 +80,6 @@ class _Extraction(Extraction[AudioBlock]):
         self._measured: list[npt.NDArray[np.float64]] = []
 
     def push(self, item: AudioBlock) -> None:
-        """Take the next block of sound."""
         if not self._started:
             self._started = True
             self._push(_half_window())

@@ -60,7 +60,6 @@ class _Extraction(Extraction[Thumbnail]):
         self._batch: list[Thumbnail] = []
 
     def push(self, item: Thumbnail) -> None:
-        """Take the next thumbnail."""
         self._change.push(item)
         self._batch.append(item)
         if len(self._batch) == _BATCH:

@@ -74,7 +74,6 @@ class _Extraction(Extraction[AudioBlock]):
         """Of the patches, in seconds."""
 
     def push(self, item: AudioBlock) -> None:
-        """Take the next block of sound."""
         self._push(item.samples)
 
     def so_far(self) -> Extracted:
