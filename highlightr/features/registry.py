@@ -15,7 +15,7 @@ from highlightr.features.base import Extractor, ExtractorOrigin, TextEncoder
 
 EXTRACTORS: dict[str, str] = {
     "clip": "highlightr.features.backbones.clip:Clip",
-    "clip-classes": "highlightr.features.backbones.clip_classes:ClipClasses",
+    "clip-classes": "highlightr.features.backbones.clip_text:ClipClasses",
     "clip-laion": "highlightr.features.backbones.clip:ClipLaion",
     "cnn14": "highlightr.features.backbones.cnn14:Cnn14",
     "cnn14-16k": "highlightr.features.backbones.cnn14:Cnn14At16k",

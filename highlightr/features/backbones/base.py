@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Unpack
 
+import numpy.typing as npt
+
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray
 from highlightr.features.base import Extractor, ExtractorOptions
+from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
 
 
@@ -33,12 +38,19 @@ class Backbone(Extractor):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
+    batch: ClassVar[Mapping[str, int]]
+    """Pictures or windows per forward, for ``cpu`` and ``cuda``."""
+    _network: Network
 
     def __init__(
         self, *, random_seed: int | None = None, precision: Precision = "fp32", **common: Unpack[ExtractorOptions]
     ) -> None:
         super().__init__(**common)
         self._source = NetworkSource(self.name, self._device, self._weights, random_seed, precision)
+
+    def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
+        """Streams of a batch, (batch, width) each: what the network makes, unless there is more to it."""
+        return {next(iter(self.streams)): self._network(inputs)}
 
     def compile(self) -> None:
         """Have torch compile the networks: the first batches take a minute longer, later ones are faster on a GPU."""

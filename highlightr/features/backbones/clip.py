@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import State
@@ -84,9 +83,6 @@ class Clip(PictureBackbone):
 
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return central_square(image, self._pixels)
-
-    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        return {"clip": self._network(pictures)}
 
 
 class ClipLaion(Clip):

@@ -1,11 +1,13 @@
-"""CLIP's texts, through open_clip: queries in the space of its pictures (`clip`).
+"""CLIP's texts, through open_clip: queries in the space of its pictures (`clip`), and pictures told by texts.
 
 In: a text in English. Out: a `Query` with a row per token, start and end included, and the projected text as a unit
-vector.
+vector. Also frames in, and beside `clip` posteriors in the order of ImageNet's classes out, `imagenet`, so that what
+reads a classifier's posteriors reads CLIP's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from highlightr.core.hashing import file_sha256
 from highlightr.core.numeric import unit_rows
@@ -25,11 +28,13 @@ from highlightr.features.backbones.clip import (
     OPENAI,
     OPENAI_MODEL,
     Clip,
+    ClipLaion,
     open_clip,
     open_towers,
 )
 from highlightr.features.base import TextEncoder, check_query
 from highlightr.features.engines.source import NetworkSource
+from highlightr.features.labels import kept_vectors, label_names
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +45,9 @@ PROMPTS = ("{}", "a photo of {}.", "a video of {}.")
 """What a query of at most `_FEW_WORDS` words is put into; longer ones are sentences already."""
 
 _FEW_WORDS = 3
+
+PROMPT = "a photo of a {}."
+"""What the name of a class stands in."""
 
 
 class OpenClipText(TextEncoder):
@@ -156,3 +164,35 @@ def prompted(text: str) -> list[str]:
 def _tokenizer() -> Any:
     # The vocabulary comes with open_clip; both models share it.
     return open_clip().get_tokenizer(LAION_MODEL)
+
+
+class ClipClasses(ClipLaion):
+    """ViT-B/32 on LAION-2B, and its zero-shot posteriors: softmax over classes of scale times cosine.
+
+    Source: A. Radford et al., ICML 2021, section 3.1.4, with one prompt and the first synonym of each class.
+    """
+
+    name: ClassVar[str] = "clip-classes"
+    streams: ClassVar[Mapping[str, int]] = {"clip": 512, "imagenet": 1000}
+
+    def _open(self) -> None:
+        super()._open()
+        self._scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=FIRST_SCALE))
+        self._classes = class_vectors(self._text_encoder())
+
+    def _text_encoder(self) -> TextEncoder:
+        return self._source.text_encoder(ClipTextLaion)
+
+    def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
+        rows = super()._forward(inputs)["clip"]
+        logits = self._scale * (unit_rows(rows) @ self._classes.T)
+        likely: Any = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return {"clip": rows, "imagenet": likely / likely.sum(axis=1, keepdims=True)}
+
+
+def class_vectors(encoder: TextEncoder) -> FloatArray:
+    """(1000, width) float32 unit vectors of the prompts; made once per encoder and kept in `home_folder()`."""
+    prompts = [PROMPT.format(name.partition(",")[0]) for name in label_names("imagenet")]
+    key = hashlib.sha256("\n".join((encoder.sha256, *prompts)).encode()).hexdigest()
+    name, shape = f"prompts-{encoder.name}-{key[:12]}", (len(prompts), encoder.width)
+    return kept_vectors(name, shape, lambda: encoder.vectors(prompts))

@@ -20,8 +20,7 @@ from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.clip import model_config, open_clip
-from highlightr.features.backbones.clip_classes import ClipClasses
-from highlightr.features.backbones.clip_text import BATCH_TEXTS, OpenClipText, prompted
+from highlightr.features.backbones.clip_text import BATCH_TEXTS, ClipClasses, OpenClipText, prompted
 from highlightr.features.base import TextEncoder, check_query
 from highlightr.media.sampling import FrameRequest
 

@@ -74,12 +74,12 @@ class _I3D(WindowBackbone):
             self._flow = OpticalFlow(source, _RAFT, self._flow_updates)
             self._flow_network = _open_flow(source, sampling)
 
-    def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
+    def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
         made: dict[str, FloatArray] = {}
         if self._rgb_stream is not None and self._rgb is not None:
-            made[self._rgb_stream] = self._rgb(_central(windows, self._sampling.crop, axis=2))
+            made[self._rgb_stream] = self._rgb(_central(inputs, self._sampling.crop, axis=2))
         if self._flow is not None and self._flow_network is not None:
-            flow = np.stack([self._flow(window) for window in windows])
+            flow = np.stack([self._flow(window) for window in inputs])
             made[_FLOW_STREAM] = self._flow_network(_central(flow, self._sampling.crop))
         return made
 

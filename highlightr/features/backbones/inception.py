@@ -66,9 +66,6 @@ class _Inception(PictureBackbone):
         example = np.stack([self._prepare(each) for each in noise(2, INPUT_PIXELS)])
         self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
-    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        return {self.name: self._network(pictures)}
-
 
 class InceptionYT8M(_Inception):
     """The YouTube-8M protocol: visual features of Mr.HiSum.
@@ -95,8 +92,8 @@ class InceptionYT8M(_Inception):
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
 
-    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        rows = super()._forward(pictures)[self.name]
+    def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
+        rows = super()._forward(inputs)[self.name]
         return {self.name: dequantise(quantise(rows)) if self._quantised else rows}
 
 

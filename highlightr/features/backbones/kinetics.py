@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from highlightr.core.types import FloatArray
 from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import Colour, noise
 from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
@@ -30,9 +26,6 @@ class _Kinetics(WindowBackbone):
     mean: ClassVar[Colour]
     """Of a channel, for values in [0, 255]."""
     deviation: ClassVar[Colour]
-
-    def _forward(self, windows: npt.NDArray[np.uint8]) -> Mapping[str, FloatArray]:
-        return {next(iter(self.streams)): self._network(windows)}
 
     def _open(self) -> None:
         source = self._source

@@ -6,14 +6,14 @@ In: frames, a whole number per clip. Out: (num_clips, width) per stream.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.core.types import TimeGrid
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
@@ -65,8 +65,6 @@ class PictureBackbone(Backbone):
     """A backbone that looks at frames one by one, a whole number of them per clip."""
 
     modality: ClassVar[str] = "visual"
-    batch: ClassVar[Mapping[str, int]]
-    """Pictures per forward, for ``cpu`` and ``cuda``."""
 
     def start(self, grid: TimeGrid) -> Extraction[Frame]:
         """Open the state for one video; a `ConfigError` for a grid of other clips than frames are asked for."""
@@ -82,10 +80,6 @@ class PictureBackbone(Backbone):
     @abstractmethod
     def _prepare(self, image: Pixels) -> npt.NDArray[np.generic]:
         """A frame as the network takes it."""
-
-    @abstractmethod
-    def _forward(self, pictures: npt.NDArray[np.generic]) -> Mapping[str, FloatArray]:
-        """Streams of a batch."""
 
 
 @dataclass(eq=False)

@@ -8,15 +8,14 @@ clip are covered by as few evenly spaced windows as hold them all. Memory is one
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, TimeGrid
+from highlightr.core.types import TimeGrid
 from highlightr.features.backbones.base import Backbone, BackboneOptions
 from highlightr.features.backbones.pictures import central_square, squeezed_square
 from highlightr.features.base import Extracted, Extraction
@@ -101,8 +100,6 @@ class WindowBackbone(Backbone):
 
     modality: ClassVar[str] = "visual"
     protocol: ClassVar[WindowProtocol]
-    batch: ClassVar[Mapping[str, int]]
-    """Windows per forward, for ``cpu`` and ``cuda``."""
 
     def __init__(self, *, sampling: WindowProtocol | None = None, **common: Unpack[BackboneOptions]) -> None:
         self._sampling = sampling or self.protocol
@@ -117,10 +114,6 @@ class WindowBackbone(Backbone):
         """Open the state for one video."""
         batches = ClipBatches(grid, self.streams, self._forward, self._source.batch(self.batch, _INPUT_MIB))
         return WindowExtraction(grid, self._sampling, batches)
-
-    @abstractmethod
-    def _forward(self, windows: Pixels) -> Mapping[str, FloatArray]:
-        """(batch, frames, height, width, 3) uint8 to (batch, width) per stream."""
 
 
 class WindowExtraction(Extraction[Frame]):

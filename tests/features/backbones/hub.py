@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from highlightr import model_loader
-from highlightr.features.backbones import clip_classes, hub_clip
+from highlightr.features.backbones import clip_text, hub_clip
 from highlightr.features.backbones.hub_clip import HubModel
 from highlightr.features.labels import label_names
 
@@ -21,7 +21,7 @@ def use_small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_clip, "hub_model", lambda model: SMALL)
     rows = np.random.default_rng(1).standard_normal((1000, SMALL.width)).astype(np.float32)
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    monkeypatch.setattr(clip_classes, "class_vectors", lambda encoder: units)
+    monkeypatch.setattr(clip_text, "class_vectors", lambda encoder: units)
     monkeypatch.setattr(model_loader, "label_embeddings", lambda encoder, stream: units[: len(label_names(stream))])
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor, create_text_encoder
-from highlightr.features.backbones.clip_classes import class_vectors
+from highlightr.features.backbones.clip_text import class_vectors
 from highlightr.features.backbones.inception import dequantise, quantise, squeeze
 from highlightr.features.engines.checkpoint import randomise
 from highlightr.media.sampling import Frame
