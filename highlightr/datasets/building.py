@@ -6,7 +6,8 @@ set of thousands of files opens in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,19 @@ class DatasetBuilder:
         Raises:
             ConfigError: no item can be used; the message carries the first reason.
         """
-        widths: dict[str, int] = {}
-        entries, problems = [], list(self.problems)
+        located, entries, problems = list[tuple[LocatedItem, Widths]](), list[LocatedItem](), list(self.problems)
         for item in self._items.values():
             try:
-                entry = _located_item(self.root, self.layout, item, widths)
+                located.append(_located_item(self.root, self.layout, item))
             except ConfigError as error:
                 problems.append(Problem(item.key, str(error), about=item))
+        widths = _most_common(each for _, each in located)
+        for entry, own in located:
+            item = entry.item
+            odd = next((name for name, width in own.items() if width != widths[name]), None)
+            if odd is not None:
+                reason = f"{odd!r} has width {own[odd]}, other items {widths[odd]}"
+                problems.append(Problem(item.key, reason, about=item))
                 continue
             if len(item.labels) - entry.num_clips > NOTICED_CLIPS:
                 reason = f"cut from {len(item.labels)} to {entry.num_clips} clips: a stream is shorter"
@@ -72,7 +79,20 @@ class DatasetBuilder:
         return Dataset(self.name, entries, problems, widths)
 
 
-def _located_item(root: Path, layout: Layout, item: Item, widths: dict[str, int]) -> LocatedItem:
+Widths = Mapping[str, int]
+"""Name of a stream or signal, or `tokens`, to its width."""
+
+
+def _most_common(found: Iterable[Widths]) -> Widths:
+    """Of each name the width that most items have; of equals the first."""
+    counts: dict[str, Counter[int]] = {}
+    for widths in found:
+        for name, width in widths.items():
+            counts.setdefault(name, Counter())[width] += 1
+    return {name: each.most_common(1)[0][0] for name, each in counts.items()}
+
+
+def _located_item(root: Path, layout: Layout, item: Item) -> tuple[LocatedItem, Widths]:
     names = {"video": item.video, "key": item.key}
     found = {name: locate(root, pattern, names) for name, pattern in layout.streams.items()}
     sources = {name: source for name, source in found.items() if not source.absent()}
@@ -83,14 +103,10 @@ def _located_item(root: Path, layout: Layout, item: Item, widths: dict[str, int]
     checked = shapes | {name: source.shape() for name, source in signals.items()}
     if tokens is not None:
         checked["tokens"] = tokens.shape()
-    for name, (_, width) in checked.items():
-        if width != widths.get(name, width):
-            raise ConfigError(f"{name!r} has width {width}, other items {widths[name]}")
-    widths |= {name: width for name, (_, width) in checked.items()}
     num_clips = min([len(item.labels), *(_clips_covered(source, item.grid) for source in sources.values())])
     if not num_clips:
         raise ConfigError(f"{item.key!r}: no clip has both a label and features")
-    return LocatedItem(item, sources, num_clips, tokens, signals)
+    return LocatedItem(item, sources, num_clips, tokens, signals), {name: width for name, (_, width) in checked.items()}
 
 
 def _clips_covered(source: Source, grid: TimeGrid) -> int:

@@ -50,16 +50,23 @@ def member(group: Any, name: str) -> Any | None:
 
     if "/" in name or name in ("", "."):
         return None  # h5py would walk the path, past the check of the link below
-    link = group.get(name, getlink=True)
+    where = f"{group.file.filename}: {group.name.rstrip('/')}/{name}"
+    link = _got(group, name, where, getlink=True)
     if link is None:
         return None
-    where = f"{group.file.filename}: {group.name.rstrip('/')}/{name}"
     if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
         raise ConfigError(f"{where} is a link; give a file that holds its own data")
-    found = group.get(name)
+    found = _got(group, name, where)
     if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
         raise ConfigError(f"{where} keeps its data in another file; give a file that holds its own data")
     return found
+
+
+def _got(group: Any, name: str, where: str, **how: bool) -> Any:
+    try:
+        return group.get(name, **how)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise ConfigError(f"{where} cannot be read ({error}); the file is damaged") from error
 
 
 def first_member(group: Any, names: Iterable[str]) -> Any | None:
@@ -90,7 +97,7 @@ def read_array(found: Any, what: str, ndim: int) -> npt.NDArray[np.float64]:
     dataset_shape(found, what, ndim)
     try:
         array = np.asarray(found[...], dtype=np.float64)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise ConfigError(f"{what} cannot be read ({error})") from error
     if not np.isfinite(array).all():
         raise ConfigError(f"{what} holds numbers that are not finite")

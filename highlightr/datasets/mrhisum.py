@@ -61,15 +61,15 @@ def read_truth(get: Callable[[str, int], Array | None], where: str) -> Truth:
     )
     if scores is None:
         raise ConfigError(f"{where}: no 'gtscore'")
-    shots = None if points is None else points.astype(np.int64)
-    if shots is not None and not _are_shots(shots, len(scores)):
+    if points is not None and not _are_shots(points, len(scores)):
         raise ConfigError(
             f"{where}: 'change_points' must be (num_shots, 2) spans within {len(scores)} frames, in order"
         )
+    shots = None if points is None else points.astype(np.int64)
     return scores, shots, None if summary is None else summary > 0
 
 
-def _are_shots(shots: npt.NDArray[np.int64], num_frames: int) -> bool:
+def _are_shots(shots: Array, num_frames: int) -> bool:
     if shots.shape[1] != 2:
         return False
     starts, stops = shots.T
@@ -118,8 +118,11 @@ def _item(file: Any, vid: str, path: Path) -> Item:
 
 
 def _has_features(file: Any, vid: str) -> bool:
-    group: Any = member(file, vid)
-    return hasattr(group, "keys") and any(name in group for name in MEMBERS)
+    try:
+        group: Any = member(file, vid)
+        return hasattr(group, "keys") and first_member(group, MEMBERS) is not None
+    except ConfigError:  # Why it cannot be read is told where the item is made.
+        return True
 
 
 def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import struct
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets import Layout, charades
+from highlightr.datasets import Layout, charades, open_dataset
 from highlightr.datasets.arrays import LARGEST_ELEMENTS, Hdf5Source, NumpySource, safe_name
 from highlightr.scorers.davihd.scorer import pool_mel
-from tests.training.files import charades_folder, lines, rows, save
+from tests.training.files import charades_folder, lines, mrhisum_folder, rows, save
 
 
 def test_dated_rows_are_put_on_the_grid_by_time(tmp_path: Path) -> None:
@@ -135,3 +136,46 @@ def test_truncated_and_odd_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "junk.npz").write_bytes(b"junk")
     with pytest.raises(ConfigError, match=r"junk\.npz: cannot be read"):
         NumpySource(tmp_path / "junk.npz").shape()
+
+
+def test_one_odd_width_costs_one_item_wherever_it_comes(tmp_path: Path) -> None:
+    records = [{"qid": i, "vid": f"v{i}", "query": "q", "duration": 4, "window": [1, 2]} for i in range(4)]
+    lines(tmp_path / "moments.jsonl", records)
+    for i in range(4):
+        save(tmp_path / f"features/v{i}.npz", rows(4, 9 if i else 5))
+    dataset = charades(tmp_path)
+    assert [item.key for item in dataset.items] == ["1", "2", "3"]
+    assert [problem.reason for problem in dataset.problems] == ["'clip' has width 5, other items 9"]
+    assert dataset.widths["clip"] == 9
+
+
+def _overwritten(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:3000] + bytes(2000) + content[5000:])
+
+
+def _linked(path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "a") as file:
+        del file["video_0"]
+        file["video_0"] = h5py.SoftLink("/video_0")
+
+
+def _far_shots(path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "a") as file:
+        del file["video_0/change_points"]
+        file["video_0/change_points"] = np.array([[0.0, 1e300]])
+
+
+@pytest.mark.parametrize("damage", [_overwritten, _linked, _far_shots])
+def test_a_damaged_hdf5_file_is_told_in_one_line(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    root = mrhisum_folder(tmp_path)
+    damage(root / "mr_hisum.h5")
+    with warnings.catch_warnings(action="error"):
+        try:
+            found = [problem.reason for problem in open_dataset("mrhisum", root).problems]
+        except ConfigError as error:
+            found = [str(error)]
+    assert any("mr_hisum.h5" in each and "\n" not in each for each in found)
+    assert not any("as it is downloaded" in each for each in found)
