@@ -21,6 +21,7 @@ from highlightr.media._cut.codecs import container, copied_picture
 from highlightr.media._cut.copy_plan import PacketReader
 from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.pcm import Pcm
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.sound_headers import Format, is_other_codec, sound_format
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -165,6 +166,7 @@ class _Copier:
         self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
         self._codecs = {track.index: track.codec for track in source.audio_tracks}
+        self._pcm = {track.index: pcm for track in source.audio_tracks if (pcm := Pcm.of(track)) is not None}
         self._formats: dict[int, Format] = {}
         self._path = source.path
         self.last_shown = Fraction(0)
@@ -187,10 +189,16 @@ class _Copier:
         start, stop = _bounds(piece)
         video = self._indices[0]
         decoded = iter(decoded_at)
-        joins = piece.output_start_seconds > 0
+        output_start = Fraction(piece.output_start_seconds)
+        joins = output_start > 0
+        for pcm in self._pcm.values():
+            pcm.begin(output_start, output_start + Fraction(piece.seconds))
         for time, packet in self._span(self._indices, start - _EARLY_SECONDS, start, stop):
             index = packet.stream.index
-            shown = time - Fraction(piece.start_seconds) + Fraction(piece.output_start_seconds)
+            shown = time - Fraction(piece.start_seconds) + output_start
+            if index in self._pcm:
+                self._write_sound(index, bytes(packet), shown)
+                continue
             pts = round(shown / packet.time_base)
             dts = pts + next(decoded, packet.pts or 0) - (packet.pts or 0) if index == video else pts
             if index == video:
@@ -239,12 +247,25 @@ class _Copier:
         packet.stream = self._outlets[index]
         self._writing.mux(packet)
 
+    def _write_sound(self, index: int, data: bytes, shown: Fraction) -> None:
+        """Write uncompressed sound."""
+        import av
+
+        pcm = self._pcm[index]
+        for position, part in pcm.push(data, shown):
+            packet: av.Packet[Any] = av.Packet(part)
+            packet.time_base = Fraction(1, pcm.rate)
+            packet.duration = round(pcm.seconds(len(part)) * pcm.rate)
+            self._write(packet, index, position, position)
+
     def _span(
         self, indices: Sequence[int], early: Fraction, start: Fraction, stop: Fraction
     ) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
         """Packets that are shown or heard between two times, in file order."""
         for time, packet in self._reader.packets_from(early, indices):
-            if start <= time < stop:
+            pcm = self._pcm.get(packet.stream.index)
+            lasts = Fraction(0) if pcm is None else pcm.seconds(packet.size)
+            if start <= time + lasts and time < stop:
                 yield time, packet
             elif time > stop + _INTERLEAVING_SECONDS and packet.stream.index == self._indices[0]:
                 # Sound alone does not end it: the last picture of a transport stream is read at the file's end.
