@@ -20,10 +20,10 @@ import numpy as np
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.types import Source, VideoStream
+from highlightr.media._container.audio import heard_tracks
 from highlightr.media._container.contents import read_timecode
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
-from highlightr.media._container.tracks import heard_tracks
 from highlightr.media._decode.frame_index import has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
 from highlightr.media._decode.timestamps import FASTEST_RATE, LastFrames

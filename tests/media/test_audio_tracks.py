@@ -14,7 +14,7 @@ import pytest
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import AudioStream, Segment, Source
 from highlightr.media import AudioRequest, decode, probe
-from highlightr.media._container.layouts import mono_filter, written_channels
+from highlightr.media._container.audio import mono_filter, written_channels
 from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made

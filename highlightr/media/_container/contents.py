@@ -13,10 +13,10 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from highlightr.media._container.audio import audio_tracks
 from highlightr.media._container.description import StreamText, describe
 from highlightr.media._container.opening import decoded, moving_pictures, packets, start_seconds
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, hdr_metadata, picture_format
-from highlightr.media._container.tracks import audio_tracks
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Source, VideoStream
+from highlightr.media._container.audio import written_channels
 from highlightr.media._container.contents import Contents, Track
-from highlightr.media._container.layouts import written_channels
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder

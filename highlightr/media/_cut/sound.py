@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from highlightr.core.types import AudioStream, Source
-from highlightr.media._container.layouts import CHANNELS, written_channels
+from highlightr.media._container.audio import CHANNELS, written_channels
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 

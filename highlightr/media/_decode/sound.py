@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import AudioStream, Source
+from highlightr.media._container.audio import mono_filter
 from highlightr.media._container.description import is_plain
-from highlightr.media._container.layouts import mono_filter
 from highlightr.media._container.opening import DEMUXERS, file_url
 from highlightr.media._decode.audio import MonoTrack
 from highlightr.media.ffmpeg import ffmpeg_path

@@ -1,17 +1,27 @@
-"""How the channels of a track become those that are scored or written.
+"""The audio tracks of an open file: which of them are heard, and how their channels are scored or written.
 
-In: FFmpeg's name of a channel layout. Out: filters for ffmpeg, and the layout that comes out of them. Usual layouts
-need no filter; channels in an order of their own, without positions, or of a sound field (ambisonic) are told to ffmpeg
-one by one, because it refuses to guess.
+In: an open container, and what the caller chose. Out: `AudioStream`s; what cannot be decoded, or has a rate that no
+sound has, is left out. Of FFmpeg's name of a channel layout: filters for ffmpeg, and the layout that comes out of them.
+Usual layouts need no filter; channels in an order of their own, without positions, or of a sound field (ambisonic) are
+told to ffmpeg one by one, because it refuses to guess.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from highlightr.core.errors import ConfigError
 from highlightr.core.types import AudioStream
-from highlightr.media._container.description import is_plain
+from highlightr.media._container.description import describe, is_plain, num_channels
+from highlightr.media._container.limits import SAMPLE_RATES
+from highlightr.media.choices import AudioChoice
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 CHANNELS = {"mono": 1, "stereo": 2, "3.0": 3, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
 """Layouts that AAC holds, and how many channels each has."""
@@ -34,6 +44,60 @@ _NAMES = re.compile(r"\d+ channels? \((.+)\)")
 _LEFT, _RIGHT = re.compile(r"[A-Z]*L[CF]?"), re.compile(r"[A-Z]*R[CF]?")
 _MOST_MIXED = 64
 """Channels that ffmpeg's ``pan`` filter takes."""
+
+
+def audio_tracks(container: InputContainer) -> list[AudioStream]:
+    """Every track that can be decoded, in the file's order."""
+    if not container.streams.audio:
+        return []
+    described = describe(container)
+    tracks = []
+    for stream in container.streams.audio:
+        context: Any = stream.codec_context
+        layout = described[stream.index].layout if stream.index in described else ""
+        channels = num_channels(layout)
+        if context is None or context.sample_rate not in SAMPLE_RATES or channels == 0:
+            continue
+        tracks.append(AudioStream(stream.index, context.codec.canonical_name, context.sample_rate, channels, layout))
+    return tracks
+
+
+def heard_tracks(
+    container: InputContainer, choice: AudioChoice, path: Path
+) -> tuple[AudioStream | None, tuple[AudioStream, ...]]:
+    """The track that a player would choose, and all that are heard.
+
+    Raises:
+        ConfigError: the file has no track of that number, or it cannot be decoded.
+    """
+    tracks = audio_tracks(container)
+    if isinstance(choice, int):
+        tracks = [_numbered(container, tracks, choice, path)]
+    return preferred(container, tracks), tuple(tracks)
+
+
+def preferred(container: InputContainer, tracks: Sequence[AudioStream]) -> AudioStream | None:
+    """The one that ffmpeg would choose too: the default track first, then the most channels, then the first."""
+    import av
+
+    default = av.stream.Disposition.default
+    streams = container.streams
+    return max(tracks, key=lambda one: (bool(streams[one.index].disposition & default), one.channels), default=None)
+
+
+def _numbered(container: InputContainer, tracks: Sequence[AudioStream], number: int, path: Path) -> AudioStream:
+    """The track of a number, which counts those that cannot be decoded, too."""
+    total = len(container.streams.audio)
+    if not 1 <= number <= total:
+        if total == 0:
+            raise ConfigError(f"{path}: has no audio track; leave out --audio-track {number}")
+        held = f"{total} audio track{'s' if total > 1 else ''}"
+        raise ConfigError(f"{path}: has {held}, so --audio-track {number} is none of them; give 1 to {total}, or all")
+    index = container.streams.audio[number - 1].index
+    found = next((one for one in tracks if one.index == index), None)
+    if found is None:
+        raise ConfigError(f"{path}: audio track {number} cannot be decoded; choose another, or all")
+    return found
 
 
 @dataclass(frozen=True)
