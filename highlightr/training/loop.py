@@ -59,13 +59,18 @@ class _Loop(LightningModule):
     """One network in training, with the curves so far."""
 
     def __init__(
-        self, learner: Learner, config: TrainConfig, stores: Sequence[SampleStore | None], folder: Path
+        self,
+        learner: Learner,
+        config: TrainConfig,
+        train_store: SampleStore,
+        validation_store: SampleStore | None,
+        folder: Path,
     ) -> None:
         super().__init__()
         self.learner, self.config, self.folder = learner, config, folder
         # Scorers make networks in evaluation mode, and Lightning leaves modes as it finds them.
         self.network = learner.network.train()
-        self.train_store, self.validation_store = stores
+        self.train_store, self.validation_store = train_store, validation_store
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, Tensor] = {}
         self._measured: dict[str, float] = {}
@@ -73,7 +78,6 @@ class _Loop(LightningModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """The batches of the current epoch."""
         store = self.train_store
-        assert store is not None, "only the validation may be absent"
         lengths = [len(item.labels) for item in store.items]
         config, trainer = self.config, self.trainer
         where = (trainer.global_rank, trainer.world_size)
@@ -231,7 +235,7 @@ def fit(
     done = saved_history(folder / STATE)
     if not is_over(done, config):
         with quiet():
-            loop = _Loop(learner, config, (train, validation), folder)
+            loop = _Loop(learner, config, train, validation, folder)
             trainer = make_trainer(config, folder, place, count, progress)
             trainer.fit(loop, ckpt_path=str(folder / STATE) if done else None, weights_only=True)
     # Read back from the folder: where several processes trained, this one has seen neither weights nor curves.

@@ -185,16 +185,15 @@ class _Run:
         write_whole(self.folder / CONFIG, yaml.safe_dump(asdict(self.config), sort_keys=False))
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=1) + "\n")
         learner = create_learner(self.config.scorer.name, self.config.scorer.config, self.config.seed)
-        parts = (self.parts.train, self.parts.validation, self.parts.test)
-        stores = [None if part is None else SampleStore(part, learner, self.queries) for part in parts]
-        assert stores[0] is not None, "there is always something to learn from"
-        fitted = fit(learner, self.config, stores[0], stores[1], self.folder, self.device, self._told())
-        report = self._judge(learner, stores[2])
-        sizes = {"train": len(self.parts.train), "problems": self.parts.problems}
-        sizes |= {
-            name: 0 if store is None else len(store)
-            for name, store in zip(("validation", "test"), stores[1:], strict=True)
-        }
+        parts, train = self.parts, SampleStore(self.parts.train, learner, self.queries)
+        validation, test = (
+            None if part is None else SampleStore(part, learner, self.queries)
+            for part in (parts.validation, parts.test)
+        )
+        fitted = fit(learner, self.config, train, validation, self.folder, self.device, self._told())
+        report = self._judge(learner, test)
+        sizes = {"train": len(train), "problems": parts.problems}
+        sizes |= {"validation": len(validation or ()), "test": len(test or ())}
         result = RunResult(
             folder=self.folder,
             seed=self.config.seed,

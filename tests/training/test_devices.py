@@ -165,7 +165,7 @@ def test_what_goes_to_the_processes_of_several_gpus_can_go(tmp_path: Path) -> No
     made = trainer.make_trainer(config, tmp_path, "cpu", 2, lambda *_: None)
     callbacks = pickle.loads(pickle.dumps(made.callbacks))  # type: ignore[attr-defined]
     assert {type(each) for each in callbacks} == {type(each) for each in made.callbacks}  # type: ignore[attr-defined]
-    loop = pickle.loads(pickle.dumps(_Loop(learner, config, (store, None), tmp_path)))
+    loop = pickle.loads(pickle.dumps(_Loop(learner, config, store, None, tmp_path)))
     assert len(loop.train_store) == len(store)
     assert loop.learner.network is loop.network
 
