@@ -147,7 +147,9 @@ def _resumed(folder: Path, plan: Mapping[str, Any]) -> Path:
     try:
         asked = json.loads((folder / ASKED).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder} holds no training to go on with ({error}); start without resume") from error
+        inside = sorted(str(each.parent) for each in folder.glob(f"*/{ASKED}"))[-3:]
+        remedy = f"give {' or '.join(inside)}" if inside else "start without resume"
+        raise ConfigError(f"{folder} holds no training to go on with ({error}); {remedy}") from error
     if asked != json.loads(json.dumps(plan)):
         raise ConfigError(f"{folder} was started with another config, seeds or folds; start without resume")
     return folder

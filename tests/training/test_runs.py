@@ -193,8 +193,9 @@ def test_finished_runs_are_kept_when_going_on(data: Path, tmp_path: Path) -> Non
     assert again.as_dict() == first.as_dict()
     with pytest.raises(ConfigError, match="another config, seeds or folds"):
         train(chosen, data, tmp_path, seeds=3, resume=first.folder, queries=moments.queries())
-    with pytest.raises(ConfigError, match="holds no training to go on with"):
-        train(chosen, data, tmp_path, resume=tmp_path, queries=moments.queries())
+    for folder, remedy in (tmp_path, "start without resume"), (tmp_path / "out", f"give {first.folder}"):
+        with pytest.raises(ConfigError, match=f"holds no training to go on with .*; {remedy}"):
+            train(chosen, data, tmp_path, resume=folder, queries=moments.queries())
 
 
 def test_seeds_and_folds_give_mean_and_deviation(data: Path, tmp_path: Path) -> None:
