@@ -30,16 +30,19 @@ from safetensors.numpy import load_file, save_file
 from benchmarks.command import run_command
 from benchmarks.edit_figures import Watched, calibration, curve, judge, print_table, score_calibration
 from benchmarks.edit_videos import (
+    SAMPLE_RATE,
     Asked,
     EditPlan,
     Span,
     Stretch,
     draw_plan,
+    hiss,
     loudest,
     place_events,
     read_sound,
     speak,
     write_plan,
+    write_take,
     write_with_sound,
 )
 from benchmarks.spoken import Ears, talk_of, topics
@@ -74,6 +77,10 @@ SILENT = Picture(width=298, height=224, frames_per_second=3)
 SOUNDING = Picture(width=320, height=240, frames_per_second=25)
 
 EVENT_SECONDS = 3.0
+
+TAKES, TAKE_SOUNDS, TAKE_SLOTS, TAKE_SECONDS = 2, 4, 6, 150.0
+TAKE_SOUND_SECONDS = (2.0, 4.0, 8.0)
+"""Takes of each fold, their sounds, the places where these may lie, and lengths."""
 
 OTHER_CAPTIONS = 4
 """That a single clip is asked about."""
@@ -176,17 +183,18 @@ class Studio:
         plan: EditPlan,
         scorer: str,
         sound: FloatArray | None = None,
+        write: Callable[[EditPlan, FloatArray, Path], None] = write_with_sound,
         **truth: tuple[Span, ...],
     ) -> Watched:
         """Join and analyse, or take what an earlier run kept of the same pictures and the same sound.
 
-        With `sound`, that is heard instead of what the clips have.
+        With `sound`, that is heard instead of what the clips have, and `write` makes the file.
         """
         kept = self._features / kept_name(name, plan, sound)
         if not kept.exists():
             with tempfile.TemporaryDirectory() as scratch:
                 joined = Path(scratch) / "joined.mp4"
-                write_plan(plan, joined) if sound is None else write_with_sound(plan, sound, joined)
+                write_plan(plan, joined) if sound is None else write(plan, sound, joined)
                 analysis = self._highlighter.analyse(Path(scratch) / "joined.mp4")
             write_analysis(kept, analysis.features, analysis.shots)
         features, shots = read_analysis(kept)
@@ -363,6 +371,36 @@ def said(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
         yield replace(video, spans=parts, asked=asked, transcript=Transcript(tuple(utterances), "made", "en"))
 
 
+def take(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
+    """One take of two and a half minutes in which four sounds are heard; they are asked for, and others in vain."""
+    sounding = [clip for clip in studio.sounding(half) if probe(clip.path).audio is not None]
+    for fold in HALVES[half]:
+        for number in range(TAKES):
+            (silent,), heard = _pick(studio.captioned(fold), 1, rng), _pick(sounding, TAKE_SOUNDS, rng)
+            track, spans = hiss(TAKE_SECONDS, rng), []
+            for clip, slot in zip(heard, rng.permutation(TAKE_SLOTS), strict=False):
+                sound = loudest(read_sound(clip.path), float(rng.choice(TAKE_SOUND_SECONDS)))
+                at = TAKE_SECONDS / TAKE_SLOTS * (slot + rng.uniform(0.1, 0.6))
+                first = round(at * SAMPLE_RATE)
+                track[first : first + len(sound)] += sound
+                spans.append((at - 1, at + len(sound) / SAMPLE_RATE + 1))
+            kinds = [Stretch(clip, 0, 0).kind for clip in heard]
+            others = [clip for clip in sounding if Stretch(clip, 0, 0).kind not in kinds]
+            asked = [
+                Asked(clip.caption, tuple(part for part, kind in enumerate(kinds) if kind == kinds[own]))
+                for own, clip in enumerate(heard)
+            ]
+            asked += [Asked(clip.caption, ()) for clip in _pick(others, TAKE_SOUNDS, rng)]
+            plan = EditPlan((Stretch(silent, 0.0, TAKE_SECONDS),), tuple(asked), SOUNDING)
+            video = studio.watch(f"take {fold} {number}", plan, f"fold {fold}", track, write_take_of)
+            yield replace(video, spans=tuple(spans))
+
+
+def write_take_of(plan: EditPlan, sound: FloatArray, output: Path) -> None:
+    """Its one stretch without a cut."""
+    write_take(plan.stretches[0].clip, plan.picture, sound, output)
+
+
 def calm(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:
     """Events that are only heard, over calm footage, without a query."""
     for fold in HALVES[half]:
@@ -389,6 +427,7 @@ SETS: Mapping[str, Callable[[Studio, str, np.random.Generator], Iterator[Watched
     "events2": events2,
     "talk": talk,
     "said": said,
+    "take": take,
     "calm": calm,
 }
 

@@ -153,6 +153,18 @@ def write_with_sound(plan: EditPlan, sound: FloatArray, output: Path) -> None:
         run_ffmpeg(["-i", str(pictures), "-i", str(track), *maps, "-y", str(output)])
 
 
+def write_take(clip: Captioned, picture: Picture, sound: FloatArray, output: Path) -> None:
+    """A clip forwards and backwards, again and again, which no cut interrupts, as long as its soundtrack."""
+    with tempfile.TemporaryDirectory() as scratch:
+        track = Path(scratch) / "track.wav"
+        write_sound(sound, track)
+        size = f"fps={picture.frames_per_second},scale={picture.width}:{picture.height},setsar=1"
+        loop = f"[0:v]{size},split[a][b];[b]reverse[r];[a][r]concat=n=2,loop=-1:size=32767[v]"
+        maps = ["-filter_complex", loop, "-map", "[v]", "-map", "1:a", "-t", f"{len(sound) / SAMPLE_RATE}"]
+        coded = ["-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac"]
+        run_ffmpeg(["-i", str(clip.path), "-i", str(track), *maps, *coded, "-y", str(output)])
+
+
 def write_sound(sound: FloatArray, output: Path) -> None:
     """A mono WAV file."""
     with wave.open(str(output), "wb") as file:

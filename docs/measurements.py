@@ -257,7 +257,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "edit-quality": Measurement(
         "benchmarks.edit_quality",
-        ((*EDIT_QUALITY, "--sets", "mixed", "events2", "captioned", "short", "talk", "calm"),),
+        ((*EDIT_QUALITY, "--sets", "mixed", "events2", "captioned", "short", "talk", "take", "calm"),),
         ("set", *WHOLE, *SHAPE),
         edit_quality_rows,
     ),

@@ -1,7 +1,8 @@
 """Which part of a video may be chosen: what the caller allows, with a query what answers it well enough, and once only.
 
 In: scored pieces and options. Out: one yes or no per piece, and whether two spans look the same. Scores are compared as
-log-odds, on which calibrated evidence adds up; scenes are judged whole, because a viewer is shown them whole.
+log-odds, on which calibrated evidence adds up; scenes are judged first, because a viewer is shown them whole, and then
+the moments of a long one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ SAME_LOOK = 0.985
 of 138 stretches that come again in another encoding and phase reach it, none of 2151 pairs of different clips (at
 most 0.78), and 2 of 43 pairs of other stretches of one recording, which a viewer may want both: at 0.98 a wanted
 one is lost in the videos with sound."""
+
+MOMENT_LOG_ODDS = 1.5
+"""Inside a scene that answers, how far below the best of the video a moment of it may lie: in a take of minutes, most
+of it is something else. Likewise."""
+
+STRETCH_SECONDS = 8.0
+"""A scene is judged by its best stretch of this length."""
 
 _LEAST_SCORE = 1e-6
 
@@ -56,12 +64,21 @@ def _inside(times: npt.NDArray[np.float64], spans: tuple[tuple[float, float], ..
 
 
 def relevant_pieces(pieces: Pieces, allowed: Mask) -> Mask:
-    """(P,) the pieces of scenes that answer the query nearly as well as the best allowed one; never none."""
+    """(P,) the pieces that answer the query nearly as well as the best allowed one, in scenes that do; never none."""
     spans = [Span(*edges) for edges in pairwise(pieces.unit_edges.tolist())]
-    odds = _log_odds(np.array([pieces.mean_score(span) for span in spans]))
-    middles = pieces.middles
-    unit_odds = odds[np.searchsorted(pieces.unit_edges, middles, side="right") - 1]
-    return np.asarray(allowed & (unit_odds >= unit_odds[allowed].max() - RELEVANT_LOG_ODDS))
+    odds = _log_odds(np.array([_best_stretch(pieces, span) for span in spans]))
+    unit_odds = odds[np.searchsorted(pieces.unit_edges, pieces.middles, side="right") - 1]
+    answering = allowed & (unit_odds >= unit_odds[allowed].max() - RELEVANT_LOG_ODDS)
+    own_odds = _log_odds(pieces.scores)
+    return np.asarray(answering & (own_odds >= own_odds[answering].max() - MOMENT_LOG_ODDS))
+
+
+def _best_stretch(pieces: Pieces, scene: Span) -> float:
+    """The highest mean score over `STRETCH_SECONDS` of a scene, or over all of one that is shorter."""
+    length = min(STRETCH_SECONDS, scene.seconds)
+    first, after = np.searchsorted(pieces.edges, [scene.start, scene.stop - length], side="right")
+    starts = [scene.start, *pieces.edges[first:after].tolist()]
+    return max(pieces.mean_score(Span(start, start + length)) for start in starts)
 
 
 def _log_odds(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

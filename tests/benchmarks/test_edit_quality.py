@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
@@ -20,9 +21,11 @@ from benchmarks.edit_figures import (
     score_calibration,
 )
 from benchmarks.edit_quality import Studio, kept_name
-from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, loudest, place_events
-from benchmarks.stitching import Picture
+from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, loudest, place_events, write_take
+from benchmarks.stitching import Captioned, Picture
 from highlightr.core.types import Features, Match, Query, Segment, TimeGrid
+from highlightr.media import probe
+from tests.mediamaker import SIZE, made, read_number
 
 ROWS = np.eye(2, 3, dtype=np.float32)
 PARTS = ((0.0, 10.0), (10.0, 20.0), (20.0, 40.0))
@@ -95,6 +98,19 @@ def test_events_lie_in_the_middle_of_their_parts_and_are_equally_loud() -> None:
     track, events = place_events([sound], PARTS, 3, np.random.default_rng(0))
     assert events == [(14.0, 16.0)]
     assert np.abs(track[15 * SAMPLE_RATE]) > 0.05 > np.abs(track[12 * SAMPLE_RATE])
+
+
+def test_a_take_is_as_long_as_its_sound_and_has_no_cut(tmp_path: Path) -> None:
+    path = tmp_path / "take.mp4"
+    clip = Captioned(made("plain.mp4"), "numbers")
+    write_take(clip, Picture(*SIZE, 25), np.zeros(10 * SAMPLE_RATE, dtype=np.float32), path)
+    source = probe(path)
+    assert source.duration_seconds == pytest.approx(10, abs=0.05)
+    assert source.audio is not None
+    with av.open(path) as container:
+        numbers = [read_number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    assert max(numbers) > 50
+    assert max(abs(np.diff(numbers))) == 1
 
 
 def test_what_is_kept_of_a_talk_is_not_taken_for_one_of_other_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -38,30 +39,34 @@ def halves(grid: TimeGrid) -> list[Shot]:
     return [Shot(0.0, middle), Shot(middle, grid.duration_seconds)]
 
 
-def dense_average(values: np.ndarray, chances: np.ndarray, strength: float) -> np.ndarray:
+def dense_average(values: np.ndarray, chances: np.ndarray, strength: float, reach_clips: float) -> np.ndarray:
     """`scene_average` with the matrix of weights written out."""
     costs = np.concatenate([[0.0], np.cumsum(np.minimum(-np.log(1 - chances.astype(float)), 4.0))])
-    weights = np.exp(-strength * np.abs(costs[:, None] - costs[None]))
+    apart = np.abs(np.subtract.outer(np.arange(len(values)), np.arange(len(values))))
+    weights = np.exp(-strength * np.abs(costs[:, None] - costs[None]) - apart / reach_clips)
     return (weights @ values) / weights.sum(axis=1)
 
 
 class TestSceneAverage:
     """Attention that falls at borders."""
 
+    @pytest.mark.parametrize("reach_clips", [1.5, 10.0, math.inf])
     @pytest.mark.parametrize("strength", [0.0, 0.7, 3.0])
-    def test_it_equals_the_matrix_written_out(self, strength: float) -> None:
+    def test_it_equals_the_matrix_written_out(self, strength: float, reach_clips: float) -> None:
         rng = np.random.default_rng(0)
         values, chances = rng.random(40).astype(np.float32), rng.random(39).astype(np.float32) ** 3
         np.testing.assert_allclose(
-            scene_average(values, chances, strength), dense_average(values, chances, strength), rtol=1e-5
+            scene_average(values, chances, strength, reach_clips),
+            dense_average(values, chances, strength, reach_clips),
+            rtol=1e-5,
         )
 
     def test_a_constant_stays_and_rows_are_averaged_alone(self) -> None:
         chances = np.random.default_rng(1).random(29).astype(np.float32)
         rows = np.stack([np.full(30, 0.3, np.float32), np.arange(30, dtype=np.float32)])
-        found = scene_average(rows, chances, 1.0)
+        found = scene_average(rows, chances, 1.0, 5.0)
         np.testing.assert_allclose(found[0], 0.3, rtol=1e-6)
-        assert np.array_equal(found[1], scene_average(rows[1], chances, 1.0))
+        assert np.array_equal(found[1], scene_average(rows[1], chances, 1.0, 5.0))
 
     def test_a_certain_border_parts_two_scenes(self) -> None:
         chances = np.zeros(9, np.float32)
@@ -70,6 +75,14 @@ class TestSceneAverage:
         found = scene_average(values, chances, 3.0)
         assert found[:5].min() > 0.99
         assert found[5:].max() < 0.01
+
+    def test_it_reaches_no_further_than_it_is_told(self) -> None:
+        values = np.zeros(60, np.float32)
+        values[30] = 1.0
+        found = scene_average(values, np.zeros(59, np.float32), 1.0, 4.0)
+        assert int(found.argmax()) == 30
+        assert found[30] > 5 * found[40] > 0
+        np.testing.assert_allclose(found[26] / found[30], math.exp(-1), rtol=0.01)
 
 
 class TestBorders:
@@ -145,8 +158,9 @@ class TestFormula:
         pooled = features.streams["efficientnet_lite0"].astype(float)
         seen = np.exp(evidence("imagenet", features.streams["imagenet"], pooled))
         sounds = np.exp(evidence("yamnet", features.streams["yamnet"], None))
-        total = dense_average((1 - config.audio_share) * seen, chances, config.scene_strength)
-        total += dense_average(config.audio_share * sounds, chances, config.scene_strength)
+        firm = config.scene_strength
+        total = dense_average((1 - config.audio_share) * seen, chances, firm, config.visual_reach_seconds)
+        total += dense_average(config.audio_share * sounds, chances, firm, config.audio_reach_seconds)
         ordinary = evidence("imagenet", tensors["ordinary_classes"], tensors["ordinary_pooled"])
         expected = np.log(total) - np.quantile(ordinary, config.ordinary_share)
         found = made().log_evidence(features, [query], halves(features.grid))[0]

@@ -69,6 +69,29 @@ def test_a_shot_between_two_clips_that_part_scenes_belongs_to_neither() -> None:
     assert both == [(10.3, 23.7), (23.7, 40.0)], "where both are shown, it is not cut out between them"
 
 
+def test_of_a_long_take_only_the_moments_that_answer_are_delivered() -> None:
+    """One scene of two minutes; twice, for four and six seconds, it shows what was asked for."""
+    grid = TimeGrid(120.0, 1.0)
+    values = np.full(120, 0.1, dtype=np.float32)
+    values[30:34], values[80:86] = 0.8, 0.7
+    scores = Scores(grid, values, match=Match("strong", 0.8), borders=np.zeros(119, dtype=np.float32))
+    found = select_segments(scores, [Shot(0.0, 120.0)], SelectionOptions(ratio=0.5), answering=True)
+    assert [(each.start_seconds, each.stop_seconds) for each in found] == [(30.0, 34.0), (80.0, 86.0)]
+
+
+def test_a_long_scene_is_judged_by_its_best_stretch() -> None:
+    """A short scene that answers half as well does not hide the moment of a long one."""
+    grid = TimeGrid(120.0, 1.0)
+    values = np.full(120, 0.02, dtype=np.float32)
+    values[40:50], values[100:] = 0.9, 0.35
+    borders = np.zeros(119, dtype=np.float32)
+    borders[99] = 1
+    scores = Scores(grid, values, match=Match("strong", 0.8), borders=borders)
+    shots = [Shot(0.0, 100.0), Shot(100.0, 120.0)]
+    found = select_segments(scores, shots, SelectionOptions(ratio=0.5), answering=True)
+    assert [(each.start_seconds, each.stop_seconds) for each in found] == [(40.0, 50.0)]
+
+
 def test_filling_spends_the_budget_on_the_best_of_the_rest() -> None:
     found = chosen(answers(0.1, 0.1, 0.9, 0.3, 0.1), ratio=0.3, fill=True)
     assert sum(stop - start for start, stop in found) == pytest.approx(24.0, abs=0.01)

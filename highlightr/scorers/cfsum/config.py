@@ -129,7 +129,11 @@ class CFSumLiteConfig(FromMapping):
     sharpness: float = 1.5
     """Exponent on the evidence before it is averaged over a scene: above 1 its best clips count most."""
     scene_strength: float = 1.5
-    """How firmly attention stops at a scene's border; 0 averages the whole video."""
+    """How firmly attention stops at a scene's border; 0 averages the whole video, as far as it reaches."""
+    visual_reach_seconds: float = 10.0
+    """Inside a scene, how far away what is seen counts e times less: in a long take, the rest of it is no evidence."""
+    audio_reach_seconds: float = 4.0
+    """The same for what is heard: a bark is over sooner than what is seen."""
     audio_share: float = 0.25
     """Weight of what is heard beside what is seen, where there is sound, in [0, 1]."""
     slope: float = 1.0
@@ -149,5 +153,6 @@ class CFSumLiteConfig(FromMapping):
     def __post_init__(self) -> None:
         check_positive(self, "pooled_width", "text_width", "common_sentences", "border_units", "gain", "clip_seconds")
         check_positive(self, "common_temperature", "sharpness", "slope", "match_slope", "ordinary_clips")
+        check_positive(self, "visual_reach_seconds", "audio_reach_seconds")
         check_between(self, 0, 1, "common_share", "audio_share", "none_below", "strong_from", "ordinary_share")
         check_between(self, 0, math.inf, "scene_strength", "match_scenes")

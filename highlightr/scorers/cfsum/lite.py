@@ -75,8 +75,9 @@ class CFSumLiteScorer(Scorer):
 
     log evidence = gain · cos(A clip, B query) + log of the class names' evidence (as in `zeroshot`), less a share of
     what ordinary sentences would get; for sound without the first term. The two senses are weighed and summed (CFSum
-    eq. 7), sound as far as it says something, and averaged within scenes. A sigmoid brings the log of that to [0, 1],
-    measured from what the query gets from ordinary footage: some sentences lie near every picture, some near none.
+    eq. 7), sound as far as it says something, and averaged around each clip within its scene. A sigmoid brings the log
+    of that to [0, 1], measured from what the query gets from ordinary footage: some sentences lie near every picture,
+    some near none.
 
     Source: CFSum (Guo et al. 2025) for the two interactions and their weighted sum; ridge regression for the linear
     path; the share taken off is the query-bank normalisation of Bogolin et al. 2022 (QB-Norm, its inverted softmax)
@@ -216,7 +217,8 @@ class CFSumLiteScorer(Scorer):
             evidence = weights[kind] * np.exp(config.sharpness * self._evidence(scores, pictures, queries, kind))
             if not np.isfinite(evidence).all():
                 raise ConfigError("cfsum-lite gave a value that is not finite; look for one in the features")
-            found[kind] = scene_average(evidence, chances, config.scene_strength)
+            reach = config.visual_reach_seconds if kind == "visual" else config.audio_reach_seconds
+            found[kind] = scene_average(evidence, chances, config.scene_strength, reach / features.grid.clip_seconds)
         return found
 
     def _evidence(

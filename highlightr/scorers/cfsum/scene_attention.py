@@ -6,6 +6,7 @@ values averaged over the clips that most likely share a scene. Only NumPy: this 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -173,21 +174,26 @@ class SceneBorders:
         return sigmoid(logits)
 
 
-def scene_average(values: FloatArray, chances: FloatArray, strength: float) -> FloatArray:
-    """Average over the clips that most likely share a scene.
+def scene_average(
+    values: FloatArray, chances: FloatArray, strength: float, reach_clips: float = math.inf
+) -> FloatArray:
+    """Average over the clips around that most likely share a scene.
 
-    Clip j counts for clip i with the product of (1 - chance)^strength over the borders between them, so weights fall
-    at borders and stay within scenes. They are a product along time, which makes the sums two passes and no matrix.
+    Clip j counts for clip i with the product of (1 - chance)^strength · exp(-1 / reach) over the borders between them,
+    so weights fall at borders and with distance. They are a product along time, which makes the sums two passes and no
+    matrix.
 
     Args:
         values: (..., num_clips).
         chances: (num_clips - 1,) of a border after each clip but the last.
-        strength: from 0 (the mean of the video) up.
+        strength: from 0 (borders do not matter) up.
+        reach_clips: how far away a clip of the same scene counts e times less.
 
     Returns:
         (..., num_clips) float32; a constant stays the same constant.
     """
-    kept = np.exp(-strength * np.minimum(-np.log1p(-np.minimum(chances.astype(np.float64), 1 - 1e-9)), _LARGEST_COST))
+    costs = np.minimum(-np.log1p(-np.minimum(chances.astype(np.float64), 1 - 1e-9)), _LARGEST_COST)
+    kept = np.exp(-strength * costs - 1 / reach_clips)
     rows = np.moveaxis(values.astype(np.float64), -1, 0)
     rows = np.stack([rows, np.ones_like(rows)])
     before, after = np.zeros_like(rows), np.zeros_like(rows)
