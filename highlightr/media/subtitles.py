@@ -7,6 +7,7 @@ stay with formats that have them. Times are in seconds, spans half-open; files h
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ MOST_LINES = 400_000
 
 _LONGEST_LINE = 4_000
 """Characters; the rest of a longer line is cut off, because what reads tags takes the square of its length."""
+
+_ROUNDING = 1e-6
+"""Of hundredths of a second, as floats."""
 
 _SHORTEST_MS = 20
 """A cue of which less than half a frame is left at a cut is left out."""
@@ -83,7 +87,8 @@ class Subtitles:
         document = pysubs2.SSAFile()
         document.info, document.styles = self._document.info.copy(), self._document.styles.copy()
         for start, stop, output_start in _joined(pieces):
-            begin_ms, end_ms, shift_ms = round(start * 1000), round(stop * 1000), round((output_start - start) * 1000)
+            shift_ms = round((output_start - start) * 1000)
+            begin_ms, end_ms = (_before_ms(time) - shift_ms for time in (output_start, output_start + stop - start))
             for event in self._document:
                 if kept := _clipped(event, begin_ms, end_ms, shift_ms):
                     document.append(kept)
@@ -140,6 +145,11 @@ def _joined(pieces: Sequence[tuple[float, float, float]]) -> list[tuple[float, f
         else:
             joined.append((start, stop, output_start))
     return joined
+
+
+def _before_ms(join_seconds: float) -> int:
+    """The hundredth of a second at or before a join of pieces: its picture shows nothing of what was said before it."""
+    return max(0, math.floor(join_seconds * 100 + _ROUNDING) * 10)
 
 
 def _clipped(event: SSAEvent, begin_ms: int, end_ms: int, shift_ms: int) -> SSAEvent | None:

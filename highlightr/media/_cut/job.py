@@ -24,6 +24,9 @@ _ALPHA3 = (
 _CODES = dict(pair.split(":") for pair in _ALPHA3.split())
 """Codes of two letters to the codes of three that containers hold."""
 
+_LEAD_SECONDS = 0.001
+"""By which burned subtitles come early, because libass rounds the times of pictures down."""
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -66,7 +69,9 @@ def burning(plan: OutputPlan, span: tuple[float, float], path: Path) -> str:
     """Write what is drawn during a span of the output, and return the filter that draws it, with a leading comma."""
     if plan.burned is None:
         return ""
-    plan.burned.cut([piece.span for piece in plan.pieces]).cut([(*span, 0.0)]).save(path)
+    began, ended = span[0] + _LEAD_SECONDS, span[1]
+    spans = (piece.span for piece in plan.pieces)
+    plan.burned.cut([(start, stop, at - began) for start, stop, at in spans if at < ended]).save(path)
     return f",subtitles=filename={_escaped(str(path))}"
 
 
