@@ -130,7 +130,7 @@ class CFSumLiteConfig(FromMapping):
     """Exponent on the evidence before it is averaged over a scene: above 1 its best clips count most."""
     scene_strength: float = 1.5
     """How firmly attention stops at a scene's border; 0 averages the whole video, as far as it reaches."""
-    visual_reach_seconds: float = 10.0
+    visual_reach_seconds: float = 20.0
     """Inside a scene, how far away what is seen counts e times less: in a long take, the rest of it is no evidence."""
     audio_reach_seconds: float = 4.0
     """The same for what is heard: a bark is over sooner than what is seen."""
