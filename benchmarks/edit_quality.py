@@ -380,7 +380,7 @@ def take(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
             track, spans = hiss(TAKE_SECONDS, rng), []
             for clip, slot in zip(heard, rng.permutation(TAKE_SLOTS), strict=False):
                 sound = loudest(read_sound(clip.path), float(rng.choice(TAKE_SOUND_SECONDS)))
-                at = TAKE_SECONDS / TAKE_SLOTS * (slot + rng.uniform(0.1, 0.6))
+                at = float(TAKE_SECONDS / TAKE_SLOTS * (slot + rng.uniform(0.1, 0.6)))
                 first = round(at * SAMPLE_RATE)
                 track[first : first + len(sound)] += sound
                 spans.append((at - 1, at + len(sound) / SAMPLE_RATE + 1))
