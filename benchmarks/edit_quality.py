@@ -392,13 +392,8 @@ def take(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watche
             ]
             asked += [Asked(clip.caption, ()) for clip in _pick(others, TAKE_SOUNDS, rng)]
             plan = EditPlan((Stretch(silent, 0.0, TAKE_SECONDS),), tuple(asked), SOUNDING)
-            video = studio.watch(f"take {fold} {number}", plan, f"fold {fold}", track, write_take_of)
+            video = studio.watch(f"take {fold} {number}", plan, f"fold {fold}", track, write_take)
             yield replace(video, spans=tuple(spans))
-
-
-def write_take_of(plan: EditPlan, sound: FloatArray, output: Path) -> None:
-    """Its one stretch without a cut."""
-    write_take(plan.stretches[0].clip, plan.picture, sound, output)
 
 
 def calm(studio: Studio, half: str, rng: np.random.Generator) -> Iterator[Watched]:

@@ -153,8 +153,9 @@ def write_with_sound(plan: EditPlan, sound: FloatArray, output: Path) -> None:
         run_ffmpeg(["-i", str(pictures), "-i", str(track), *maps, "-y", str(output)])
 
 
-def write_take(clip: Captioned, picture: Picture, sound: FloatArray, output: Path) -> None:
-    """A clip forwards and backwards, again and again, which no cut interrupts, as long as its soundtrack."""
+def write_take(plan: EditPlan, sound: FloatArray, output: Path) -> None:
+    """The clip of its one stretch forwards and backwards, which no cut interrupts, as long as its soundtrack."""
+    (stretch,), picture = plan.stretches, plan.picture
     with tempfile.TemporaryDirectory() as scratch:
         track = Path(scratch) / "track.wav"
         write_sound(sound, track)
@@ -162,7 +163,7 @@ def write_take(clip: Captioned, picture: Picture, sound: FloatArray, output: Pat
         loop = f"[0:v]{size},split[a][b];[b]reverse[r];[a][r]concat=n=2,loop=-1:size=32767[v]"
         maps = ["-filter_complex", loop, "-map", "[v]", "-map", "1:a", "-t", f"{len(sound) / SAMPLE_RATE}"]
         coded = ["-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac"]
-        run_ffmpeg(["-i", str(clip.path), "-i", str(track), *maps, *coded, "-y", str(output)])
+        run_ffmpeg(["-i", str(stretch.clip.path), "-i", str(track), *maps, *coded, "-y", str(output)])
 
 
 def write_sound(sound: FloatArray, output: Path) -> None:

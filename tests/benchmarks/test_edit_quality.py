@@ -21,7 +21,7 @@ from benchmarks.edit_figures import (
     score_calibration,
 )
 from benchmarks.edit_quality import Studio, kept_name
-from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, loudest, place_events, write_take
+from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, Stretch, loudest, place_events, write_take
 from benchmarks.stitching import Captioned, Picture
 from highlightr.core.types import Features, Match, Query, Segment, TimeGrid
 from highlightr.media import probe
@@ -103,7 +103,8 @@ def test_events_lie_in_the_middle_of_their_parts_and_are_equally_loud() -> None:
 def test_a_take_is_as_long_as_its_sound_and_has_no_cut(tmp_path: Path) -> None:
     path = tmp_path / "take.mp4"
     clip = Captioned(made("plain.mp4"), "numbers")
-    write_take(clip, Picture(*SIZE, 25), np.zeros(10 * SAMPLE_RATE, dtype=np.float32), path)
+    plan = EditPlan((Stretch(clip, 0.0, 10.0),), (), Picture(*SIZE, 25))
+    write_take(plan, np.zeros(10 * SAMPLE_RATE, dtype=np.float32), path)
     source = probe(path)
     assert source.duration_seconds == pytest.approx(10, abs=0.05)
     assert source.audio is not None

@@ -72,7 +72,7 @@ class TestSceneAverage:
         chances = np.zeros(9, np.float32)
         chances[4] = 1.0
         values = np.repeat([1.0, 0.0], 5).astype(np.float32)
-        found = scene_average(values, chances, 3.0)
+        found = scene_average(values, chances, 3.0, math.inf)
         assert found[:5].min() > 0.99
         assert found[5:].max() < 0.01
 
@@ -119,7 +119,9 @@ class TestBorders:
         grid = TimeGrid(0.5, 1.0)
         facts = border_facts(np.ones((1, 6), np.float32), grid, [Shot(0.0, 0.5)])
         assert facts.shape == (0, BORDER_FACTS)
-        assert scene_average(np.array([0.4], np.float32), np.zeros(0, np.float32), 2.0) == pytest.approx([0.4])
+        assert scene_average(np.array([0.4], np.float32), np.zeros(0, np.float32), 2.0, math.inf) == pytest.approx(
+            [0.4]
+        )
 
     def test_chances_are_the_perceptron_s(self) -> None:
         rng = np.random.default_rng(0)

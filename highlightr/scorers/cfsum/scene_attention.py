@@ -6,7 +6,6 @@ values averaged over the clips that most likely share a scene. Only NumPy: this 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -174,9 +173,7 @@ class SceneBorders:
         return sigmoid(logits)
 
 
-def scene_average(
-    values: FloatArray, chances: FloatArray, strength: float, reach_clips: float = math.inf
-) -> FloatArray:
+def scene_average(values: FloatArray, chances: FloatArray, strength: float, reach_clips: float) -> FloatArray:
     """Average over the clips around that most likely share a scene.
 
     Clip j counts for clip i with the product of (1 - chance)^strength · exp(-1 / reach) over the borders between them,

@@ -117,7 +117,9 @@ def standing_out(values: FloatArray, floor: float) -> FloatArray:
         (num_clips,) float32 in [0, 1]: `USUAL` at the median, 1 at the 95th percentile and above.
     """
     median, high = np.percentile(values, [50, 95])
-    return np.asarray(np.clip(0.5 + 0.5 * (values - median) / max(high - median, floor), 0, 1), dtype=np.float32)
+    return np.asarray(
+        np.clip(USUAL + (1 - USUAL) * (values - median) / max(high - median, floor), 0, 1), dtype=np.float32
+    )
 
 
 def salient_sounds(class_scores: FloatArray, names: tuple[str, ...]) -> Evidence:
