@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import importlib.util
 import logging
@@ -10,8 +11,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 
 from tests.mediamaker import remove_made
@@ -109,3 +112,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(config.stash[_STATUS])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _a_crash_says_where(request: pytest.FixtureRequest) -> None:
+    """Lightning sets every signal back to what Python knows of it, and with that takes `faulthandler` out of force."""
+    if faulthandler.is_enabled():
+        faulthandler.disable()
+        faulthandler.enable(request.config.stash[fault_handler_stderr_fd_key])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Say how a process of xdist ended: a signal is told by its negative number."""
+    if error:
+        print(f"\n[{node.gateway.id}] ended with status {node.gateway._io.popen.wait(10)}", file=sys.stderr)

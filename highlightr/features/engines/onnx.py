@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,16 +78,25 @@ def open_graph(path: Path, threads: int | None = None, *, unpacked: bool = True)
 
 def open_network(graph: Graph, threads: int, streams: int, precision: Precision = "fp32") -> Any:
     """An OpenVINO network; `streams` inputs run at once, each on its share of the `threads`."""
-    import openvino  # type: ignore[import-untyped]
-
     settings = {
         # Where the processor has bfloat16, that is the default; where it has not, single precision runs.
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": str(threads),
         "NUM_STREAMS": str(streams),
     }
-    core = openvino.Core()
+    core = _openvino_core()
     return core.compile_model(core.read_model(graph), "CPU", settings)
+
+
+@cache
+def _openvino_core() -> Any:
+    """The one of this process, which stays: it gives the thread that makes it a stack for signals, and takes it back
+    with itself. Closed by another thread, it would leave the first one with a stack that is not there: the next signal,
+    Ctrl-C say, would crash.
+    """
+    import openvino  # type: ignore[import-untyped]
+
+    return openvino.Core()
 
 
 def open_engine(engine: Engine, graph: Graph, threads: int, calls: int, precision: Precision) -> Run:

@@ -33,6 +33,7 @@ from highlightr.features.engines.compiled import clear_compiled, compiled_files
 from highlightr.features.engines.network import Network
 from highlightr.features.engines.onnx import Run, open_engine
 from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource, fastest_here
+from tests.conftest import REPOSITORY
 from tests.features.backbones.tiny import rows, small
 
 EXAMPLE = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
@@ -240,6 +241,20 @@ def test_bfloat16_is_near_and_used_where_the_processor_has_it(home: Path, engine
     np.testing.assert_array_equal(short(given), again(given))
     if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         assert not np.array_equal(short(given), exact(given))
+
+
+def test_a_signal_after_another_thread_closed_the_network_is_only_a_signal() -> None:
+    """OpenVINO gives the thread that opens the first network a stack for signals."""
+    pytest.importorskip("openvino")
+    program = (
+        "import gc, os, signal, threading; from pathlib import Path\n"
+        "from highlightr.features.engines.onnx import open_network\n"
+        f"box = [open_network(Path({str(REPOSITORY / 'models/weights/yamnet.onnx')!r}), 1, 1)]\n"
+        "closing = threading.Thread(target=lambda: (box.clear(), gc.collect())); closing.start(); closing.join()\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('told')); os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "told\n", "")
 
 
 def test_a_precision_that_an_engine_does_not_have_is_refused(home: Path) -> None:
