@@ -1,4 +1,4 @@
-"""The parts that both networks share: masks from lengths, sinusoidal positions, attention.
+"""The parts that the networks share: masks from lengths, sinusoidal positions, attention, feed-forward.
 
 In and out: tensors, batch first, (batch, rows, width). A padding mask is boolean and True where a row is padding,
 as `torch.nn.MultiheadAttention` reads it. `lengths` is None where every row counts.
@@ -32,21 +32,24 @@ def zero_padding(values: Tensor, padding: Tensor | None) -> Tensor:
     return values if padding is None else values.masked_fill(padding[:, :, None], 0.0)
 
 
-def sinusoids(rows: int, width: int, like: Tensor) -> Tensor:
-    """(rows, width) positions: even columns sin(t / 10000^(c / width)), odd columns the cosine of the same angle.
+def positions_of(rows: Tensor) -> Tensor:
+    """(rows, width) positions of (batch, rows, width).
+
+    Even columns sin(t / 10000^(c / width)), odd columns the cosine of the same angle.
 
     Source: Vaswani et al. 2017, section 3.5. Computed, not stored, so that no length is the longest.
     """
-    exact = torch.promote_types(like.dtype, torch.float32)  # half precision cannot count past 2048
-    time = torch.arange(rows, device=like.device, dtype=exact)[:, None]
-    even = torch.arange(0, width, 2, device=like.device, dtype=exact)
+    _, count, width = rows.shape
+    exact = torch.promote_types(rows.dtype, torch.float32)  # half precision cannot count past 2048
+    time = torch.arange(count, device=rows.device, dtype=exact)[:, None]
+    even = torch.arange(0, width, 2, device=rows.device, dtype=exact)
     angle = time * torch.exp(even * (-math.log(_LONGEST_WAVELENGTH) / width))  # (rows, width / 2)
-    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).to(like.dtype)
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).to(rows.dtype)
 
 
-def positions_of(rows: Tensor) -> Tensor:
-    """(rows, width) positions of (batch, rows, width)."""
-    return sinusoids(rows.shape[1], rows.shape[2], rows)
+def feed_forward(width: int, hidden: int, dropout: float) -> nn.Sequential:
+    """(..., width) to the same shape, through ReLU in `hidden` units."""
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width))
 
 
 class Attention(nn.Module):
@@ -63,14 +66,20 @@ class Attention(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
 
     def forward(
-        self, queries: Tensor, keys: Tensor, positions: tuple[Tensor, Tensor], padding: Tensor | None, explain: bool
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        padding: Tensor | None,
+        explain: bool = False,
+        positions: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend from queries (B, M, D) to keys (B, L, D), whose positions are (M, D) and (L, D).
+        """Attend from queries (B, M, D) to keys (B, L, D), whose positions, (M, D) and (L, D), count their rows.
 
         Returns:
             (B, M, D), and where `explain` the weights (B, M, L), averaged over heads; rows sum to 1.
         """
-        q, k = queries + positions[0], keys + positions[1]
+        places = positions or (positions_of(queries), positions_of(keys))
+        q, k = queries + places[0], keys + places[1]
         out, weights = self.attention(q, k, keys, key_padding_mask=padding, need_weights=explain)
         return out, weights
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
+from highlightr.scorers.attention import full_mask, padding_mask, positions_of, zero_padding
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.network import CFSumOutput
+from highlightr.scorers.cfsum.modules import CFSumOutput
 
 _LAYERS = 2
 _TYPE_STD = 0.02
@@ -47,9 +47,10 @@ class PlainTransformer(nn.Module):
         rows, masks = [], []
         for name in names:
             part = self.inputs[name](inputs[name])
-            rows.append(part + sinusoids(part.shape[1], part.shape[2], part) + self.types[name])
-            mask = padding_mask(token_lengths if name == "text" else clip_lengths, part.shape[1])
-            masks.append(part.new_zeros(part.shape[:2], dtype=torch.bool) if mask is None else mask)
+            rows.append(part + positions_of(part) + self.types[name])
+            masks.append(
+                full_mask(part, padding_mask(token_lengths if name == "text" else clip_lengths, part.shape[1]))
+            )
         encoded = self.encoder(torch.cat(rows, dim=1), src_key_padding_mask=torch.cat(masks, dim=1))
         clips = encoded[:, : rows[0].shape[1]]
         scores = zero_padding(self.head(clips), masks[0]).squeeze(-1)

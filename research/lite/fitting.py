@@ -65,7 +65,7 @@ def fit_linear(pooled: FloatArray, vectors: FloatArray, settings: FitSettings) -
         settings: the penalties.
 
     Returns:
-        `clip_mean`, `clip_map`, `text_mean` and `text_map` of `linear_shapes`.
+        `clip_mean`, `clip_map`, `text_mean` and `text_map` of `CFSumLiteScorer.tensor_shapes`.
     """
     clip_mean, text_mean = pooled.mean(axis=0, dtype=np.float64), vectors.mean(axis=0, dtype=np.float64)
     seen, said = pooled - clip_mean, vectors - text_mean
@@ -97,7 +97,7 @@ def ordinary_footage(takes: Sequence[Take], config: CFSumLiteConfig, rounds: int
     """Means of like takes that stand for ordinary footage: k-means of what they look like.
 
     Returns:
-        `ordinary_pooled` and `ordinary_classes` of `linear_shapes`.
+        `ordinary_pooled` and `ordinary_classes` of `CFSumLiteScorer.tensor_shapes`.
     """
     pooled = np.stack([take.features.streams[config.pooled_stream].mean(axis=0) for take in takes])
     classes = np.stack([take.features.streams["imagenet"].mean(axis=0) for take in takes])

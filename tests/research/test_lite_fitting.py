@@ -9,7 +9,7 @@ import pytest
 
 from highlightr.core.types import Features, Query, Shot, TimeGrid
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, linear_shapes
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.label_bank import LabelBank
 from research.lite.clips import Take
 from research.lite.fitting import (
@@ -140,7 +140,7 @@ def test_the_same_seed_gives_the_same_tensors_and_they_fit() -> None:
     found = material(20)
     first, second = (fit_tensors(found.takes, found.queries, CONFIG, QUICK, 3) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
-    assert {name: value.shape for name, value in first.items()} == dict(linear_shapes(CONFIG))
+    assert {name: value.shape for name, value in first.items()} == dict(CFSumLiteScorer.tensor_shapes(CONFIG))
     CFSumLiteScorer(found.imagenet, found.audioset, first, CONFIG, "the fit")
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import Scorer, ScorerContext, create_scorer, scorer_class
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer, linear_tensor_shapes
-from highlightr.scorers.cfsum.lite import CFSumLiteScorer, linear_shapes
+from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
+from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.label_bank import LabelBank
 from highlightr.zoo.presets import load_preset
 
@@ -62,7 +62,7 @@ def bank(labels: int, seed: int) -> LabelBank:
 def linear_tensors(seed: int) -> dict[str, np.ndarray]:
     """Weights of `cfsum-lite`, drawn."""
     rng = np.random.default_rng(seed)
-    shapes = linear_shapes(CFSumLiteConfig())
+    shapes = CFSumLiteScorer.tensor_shapes(CFSumLiteConfig())
     tensors = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     common = tensors["common"] / np.linalg.norm(tensors["common"], axis=1, keepdims=True)
     return tensors | {"common": common, "borders.scale": np.ones(shapes["borders.scale"], np.float32)}
@@ -90,7 +90,9 @@ def scorer(name: str, seed: int = 0) -> Scorer:
     if name == "cfsum-linear":
         config = CFSumLinearConfig.from_mapping(settings(name))
         rng = np.random.default_rng(seed)
-        drawn = {key: rng.random(shape, dtype=np.float32) for key, shape in linear_tensor_shapes(config).items()}
+        drawn = {
+            key: rng.random(shape, dtype=np.float32) for key, shape in CFSumLinearScorer.tensor_shapes(config).items()
+        }
         return CFSumLinearScorer(drawn, config, "the test")
     return create_scorer(name, settings(name), ScorerContext(random_seed=seed))
 

@@ -11,7 +11,8 @@ import torch
 from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.network import CFSum, interaction_pairs
+from highlightr.scorers.cfsum.modules import interaction_pairs
+from highlightr.scorers.cfsum.network import CFSum
 from tests.scorers import reference
 
 PUBLISHED_TOTAL = 12.9e6

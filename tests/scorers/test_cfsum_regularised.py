@@ -13,9 +13,9 @@ from highlightr.core.types import Features, Query, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.cfsum.config import CFSumConfig
+from highlightr.scorers.cfsum.members import CFSumMembers
 from highlightr.scorers.cfsum.regularised import (
     PLACE_WIDTH,
-    CFSumMembers,
     CFSumRegularised,
     place_waves,
     smoothed,

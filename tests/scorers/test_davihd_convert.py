@@ -12,7 +12,7 @@ import torch
 from highlightr.core.errors import OutputError, WeightsError
 from highlightr.core.tensors import write_tensors
 from highlightr.scorers import ScorerContext
-from highlightr.scorers.attention import sinusoids
+from highlightr.scorers.attention import positions_of
 from highlightr.scorers.davihd.convert import (
     authors_name,
     convert_davihd,
@@ -126,7 +126,7 @@ def test_renaming_is_a_bijection_onto_the_network(visual: int) -> None:
     back = {authors_name(name): tensor for name, tensor in ours.items()}
     assert set(back) == set(theirs) - {POSITIONS}
     assert all(back[name] is theirs[name] for name in back)
-    positions = sinusoids(5000, AUDIO, torch.empty(0))[:, None]
+    positions = positions_of(torch.empty(1, 5000, AUDIO))[:, None]
     torch.testing.assert_close(positions, theirs[POSITIONS], atol=1e-3, rtol=0)
 
 

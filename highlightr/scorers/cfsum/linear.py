@@ -50,14 +50,6 @@ class CFSumLinearConfig(FromMapping):
             raise ConfigError("cfsum-linear needs streams, and its required ones among them")
 
 
-def linear_tensor_shapes(config: CFSumLinearConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of each tensor of the weights file."""
-    shapes: dict[str, tuple[int, ...]] = {"offset": (1,)}
-    for name, width in config.streams.items():
-        shapes |= {f"{name}.mean": (width,), f"{name}.weight": (width,)}
-    return shapes
-
-
 class CFSumLinearScorer(Scorer):
     """Score = offset + sum over streams of (unit features - mean) · weight, brought to [0, 1] by clipping.
 
@@ -66,10 +58,9 @@ class CFSumLinearScorer(Scorer):
 
     name: ClassVar[str] = "cfsum-linear"
     config_class = CFSumLinearConfig
-    tensor_shapes = staticmethod(linear_tensor_shapes)
 
     def __init__(self, tensors: Mapping[str, FloatArray], config: CFSumLinearConfig, origin: str) -> None:
-        check_tensors(self.name, origin, linear_tensor_shapes(config), tensors)
+        check_tensors(self.name, origin, self.tensor_shapes(config), tensors)
         self.config, self._tensors = config, tensors
         self.contract = self._contract(config)
 
@@ -78,6 +69,14 @@ class CFSumLinearScorer(Scorer):
         """See `Scorer.from_config`; it runs on trained weights."""
         path = context.trained_weights(cls.name)
         return cls(read_tensors(path), CFSumLinearConfig.from_mapping(config), str(path))
+
+    @staticmethod
+    def tensor_shapes(config: CFSumLinearConfig) -> dict[str, tuple[int, ...]]:
+        """See `Scorer.tensor_shapes`."""
+        shapes: dict[str, tuple[int, ...]] = {"offset": (1,)}
+        for name, width in config.streams.items():
+            shapes |= {f"{name}.mean": (width,), f"{name}.weight": (width,)}
+        return shapes
 
     @staticmethod
     def _contract(config: CFSumLinearConfig) -> Contract:

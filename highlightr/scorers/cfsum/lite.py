@@ -44,22 +44,6 @@ counted as one scene, it was believed to show half of what it does not. The larg
 `match_scenes` was measured on: beyond, a query for one scene of a film would seem absent."""
 
 
-def linear_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
-    """Name and shape of each tensor of the weights file: everything that was fitted."""
-    text = config.text_width
-    borders = SceneBorders.shapes(config.border_units)
-    return {
-        "clip_mean": (config.pooled_width,),  # Of unit picture features.
-        "clip_map": (config.pooled_width, text),  # Ridge regression, pictures to sentences in the weighed text space.
-        "text_mean": (text,),
-        "text_map": (text, text),  # Evens out the directions in which all sentences vary.
-        "common": (config.common_sentences, text),  # Unit vectors of ordinary sentences.
-        "ordinary_pooled": (config.ordinary_clips, config.pooled_width),  # Picture features of ordinary footage.
-        "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),  # Its picture class scores.
-        **{f"{_BORDERS}{name}": shape for name, shape in borders.items()},
-    }
-
-
 def _together(pooled: Mapping[str, FloatArray]) -> FloatArray:
     return np.maximum(np.sum(list(pooled.values()), axis=0, dtype=np.float32), _LEAST_EVIDENCE)
 
@@ -86,7 +70,6 @@ class CFSumLiteScorer(Scorer):
 
     name: ClassVar[str] = "cfsum-lite"
     config_class = CFSumLiteConfig
-    tensor_shapes = staticmethod(linear_shapes)
 
     def __init__(
         self,
@@ -96,7 +79,7 @@ class CFSumLiteScorer(Scorer):
         config: CFSumLiteConfig,
         origin: str,
     ) -> None:
-        shapes = linear_shapes(config)
+        shapes = self.tensor_shapes(config)
         check_tensors(self.name, origin, shapes, tensors)
         self.config, self.contract = config, self._contract(config)
         self._weights = {name: np.asarray(value, dtype=np.float32) for name, value in tensors.items()}
@@ -111,6 +94,25 @@ class CFSumLiteScorer(Scorer):
         path = context.trained_weights(cls.name)
         imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
         return cls(imagenet, audioset, read_tensors(path), settings, str(path))
+
+    @staticmethod
+    def tensor_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
+        """See `Scorer.tensor_shapes`: everything that was fitted."""
+        text = config.text_width
+        borders = SceneBorders.shapes(config.border_units)
+        return {
+            "clip_mean": (config.pooled_width,),  # Of unit picture features.
+            "clip_map": (
+                config.pooled_width,
+                text,
+            ),  # Ridge regression, pictures to the weighed text space.
+            "text_mean": (text,),
+            "text_map": (text, text),  # Evens out the directions in which all sentences vary.
+            "common": (config.common_sentences, text),  # Unit vectors of ordinary sentences.
+            "ordinary_pooled": (config.ordinary_clips, config.pooled_width),  # Picture features of ordinary footage.
+            "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),  # Its picture class scores.
+            **{f"{_BORDERS}{name}": shape for name, shape in borders.items()},
+        }
 
     @staticmethod
     def _contract(config: CFSumLiteConfig) -> Contract:

@@ -1,47 +1,20 @@
-"""CFSum: coarse fusion of every modality by self-attention, then fine interaction by cross-attention.
+"""CFSum as the paper has it: coarse fusion of every modality by self-attention, then fine interaction.
 
-In: video and audio features (batch, clips, width) and query tokens (batch, tokens, width), any subset that holds a
-clip modality. Out: raw saliency (batch, clips), trained by MSE to labels in [0, 1], and the terms it is the sum of.
-Names follow the paper: f for features, z for fused features, ω for the weights of eq. 7. No files, no pipeline.
+In and out: as `CFSumModules`; the scores are trained by MSE to labels in [0, 1]. No files, no pipeline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from highlightr.scorers.attention import Attention, full_mask, padding_mask, positions_of, zero_padding
+from highlightr.scorers.attention import Attention, feed_forward, zero_padding
 from highlightr.scorers.cfsum.config import CFSumConfig
-
-OMEGA = {"video": 2.0, "audio": 1.0}
-"""Where ω of eq. 7 starts, by the modality whose clips ask: ω_tv = 2.0 and ω_ta = 1.0."""
+from highlightr.scorers.cfsum.modules import CFSumModules, CFSumOutput, Padding, Rows, fuse
 
 _MIDDLE_OF_LABELS = 0.5
-
-Rows = dict[str, Tensor]
-"""Modality to its rows (B, rows, width)."""
-
-Padding = Mapping[str, Tensor | None]
-"""Modality to (B, rows), True where padded; `None`: nothing is."""
-
-
-@dataclass(frozen=True)
-class CFSumOutput:
-    """One pass of `CFSum`; padded clips hold zeros."""
-
-    scores: Tensor
-    """(B, N), unbounded."""
-    terms: Mapping[str, Tensor]
-    """Each term of eq. 7 through the linear head, (B, N), named `asking-asked` such as `video-text`, and `bias`; they
-    sum to `scores`."""
-    attention: Mapping[str, Tensor]
-    """Term to the rows its clips attended to, (B, N, rows), mean over heads; empty unless explained."""
-    vectors: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
-    """Linear paths of the regularised variant: unit vectors of clips (B, N, D) and of queries (B, D), for a loss."""
 
 
 class InputProjection(nn.Module):
@@ -62,10 +35,6 @@ class InputProjection(nn.Module):
         return out
 
 
-def _mlp(width: int, hidden: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width))
-
-
 class ModalAutoencoder(nn.Module):
     """AE: f_att = MHSA(f) + f, then an MLP.
 
@@ -78,12 +47,11 @@ class ModalAutoencoder(nn.Module):
     def __init__(self, config: CFSumConfig) -> None:
         super().__init__()
         self.attention = Attention(config.width, config.heads, config.dropout)
-        self.mlp = _mlp(config.width, config.width // 2, config.dropout)
+        self.mlp = feed_forward(config.width, config.width // 2, config.dropout)
 
     def forward(self, values: Tensor, padding: Tensor | None) -> Tensor:
         """(B, rows, width) to the same shape."""
-        positions = positions_of(values)
-        attended, _ = self.attention(values, values, (positions, positions), padding, False)
+        attended, _ = self.attention(values, values, padding)
         out: Tensor = self.mlp(attended + values)
         return out
 
@@ -91,38 +59,23 @@ class ModalAutoencoder(nn.Module):
 class ModalFusion(nn.Module):
     """MFM: concatenate the modalities' rows, z = MHSA(f_c) + f_c, split, a feed-forward network per modality.
 
-    Positions count within each modality, so that a video clip and the audio of the same clip share one.
-
     Source: CFSum eq. 3-5; the feed-forward networks are 2x wide, which the paper leaves open.
     """
 
     def __init__(self, config: CFSumConfig) -> None:
         super().__init__()
-        self.attention = Attention(config.width, config.heads, config.dropout)
-        self.feed_forward = nn.ModuleDict(
-            {name: _mlp(config.width, 2 * config.width, config.dropout) for name in config.modalities}
-        )
+        width, dropout = config.width, config.dropout
+        self.attention = Attention(width, config.heads, dropout)
+        self.feed_forward = nn.ModuleDict({name: feed_forward(width, 2 * width, dropout) for name in config.modalities})
 
     def forward(self, rows: Rows, padding: Padding) -> Rows:
         """Fuse the modalities that are present."""
-        joined = torch.cat(list(rows.values()), dim=1)
-        positions = torch.cat([positions_of(part) for part in rows.values()])
-        masks = [full_mask(part, padding[name]) for name, part in rows.items()]
-        attended, _ = self.attention(joined, joined, (positions, positions), torch.cat(masks, dim=1), False)
-        split = (attended + joined).split([part.shape[1] for part in rows.values()], dim=1)
-        return {name: self.feed_forward[name](part) for name, part in zip(rows, split, strict=True)}
+        return fuse(rows, padding, self._attend, self.feed_forward)
 
-
-def interaction_pairs(modalities: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """(asking, asked) of each cross-attention.
-
-    With text, clips of each clip modality ask the text. Without, video asks audio and audio asks video: the same
-    two modules and weights with the other clip modality in the text's place. A lone modality has no partner.
-    """
-    clips = [name for name in ("video", "audio") if name in modalities]
-    if "text" in modalities:
-        return tuple((name, "text") for name in clips)
-    return tuple(zip(clips, reversed(clips), strict=True)) if len(clips) == 2 else ()
+    def _attend(self, joined: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
+        attended, _ = self.attention(joined, joined, padding, positions=(positions, positions))
+        out: Tensor = attended + joined
+        return out
 
 
 class FeatureInteraction(nn.Module):
@@ -142,78 +95,8 @@ class FeatureInteraction(nn.Module):
         self, asking: Tensor, asked: Tensor, padding: Tensor | None, explain: bool
     ) -> tuple[Tensor, Tensor | None]:
         """(B, N, width) asks (B, rows, width): z (B, N, width) and, explained, weights (B, N, rows)."""
-        z, weights = self.attention(asking, asked, (positions_of(asking), positions_of(asked)), padding, explain)
+        z, weights = self.attention(asking, asked, padding, explain)
         return z, weights
-
-
-class CFSumModules(nn.Module):
-    """How rows go through CFSum's modules; a variant builds them, and scores the terms."""
-
-    config: CFSumConfig
-    inputs: nn.ModuleDict
-    autoencoders: nn.ModuleDict
-    fusion: Any
-    interactions: nn.ModuleDict
-    omega: nn.ParameterDict
-
-    def forward(
-        self,
-        inputs: Mapping[str, Tensor],
-        clip_lengths: Tensor | None = None,
-        token_lengths: Tensor | None = None,
-        *,
-        explain: bool = False,
-    ) -> CFSumOutput:
-        """Score clips from the configured modalities that `inputs` holds; one that a video lacks is left out.
-
-        Args:
-            inputs: `video` and `audio` (B, N, width of its streams), `text` (B, L, text_width).
-            clip_lengths: (B,) valid clips; `None`: all.
-            token_lengths: (B,) valid tokens; `None`: all.
-            explain: also return the attention of the interaction.
-
-        Raises:
-            ValueError: neither video nor audio is given.
-        """
-        names = [name for name in self.config.widths if name in inputs]
-        if not set(OMEGA) & set(names):
-            raise ValueError(f"CFSum needs video or audio among its inputs, got {sorted(inputs)}")
-        rows = {name: self._project(name, inputs) for name in names}
-        lengths = {"video": clip_lengths, "audio": clip_lengths, "text": token_lengths}
-        padding = {name: padding_mask(lengths[name], part.shape[1]) for name, part in rows.items()}
-        for name in rows if self.autoencoders else ():
-            rows[name] = self.autoencoders[name](rows[name], padding[name])
-        if self.fusion is not None:
-            rows = self.fusion(rows, padding)
-        terms, attention = self._interact(rows, padding, explain)
-        return self._score(inputs, terms, attention, padding)
-
-    def _interact(self, rows: Rows, padding: Padding, explain: bool) -> tuple[Rows, Rows]:
-        """Term name to ω z (B, N, width), and to attention (B, N, rows)."""
-        terms: Rows = {}
-        attention: Rows = {}
-        for name in (name for name in OMEGA if name in rows):
-            asked = next((b for a, b in interaction_pairs(self.config.modalities) if a == name and b in rows), None)
-            term, z = name, rows[name]
-            if asked is not None and f"{name}-{asked}" in self.interactions:
-                term = f"{name}-{asked}"
-                z, weights = self.interactions[term](z, rows[asked], padding[asked], explain)
-                if weights is not None:
-                    attention[term] = weights
-            terms[term] = self.omega[name] * self._refined(name, z, padding[name])
-        return terms, attention
-
-    def _project(self, name: str, inputs: Mapping[str, Tensor]) -> Tensor:
-        """A modality's rows (B, rows, width)."""
-        rows: Tensor = self.inputs[name](inputs[name])
-        return rows
-
-    def _refined(self, name: str, z: Tensor, padding: Tensor | None) -> Tensor:  # noqa: ARG002  a variant has it
-        return z
-
-    def _score(self, inputs: Mapping[str, Tensor], terms: Rows, attention: Rows, padding: Padding) -> CFSumOutput:
-        """From ω z by term to scores; `inputs` as for `forward`."""
-        raise NotImplementedError
 
 
 class CFSum(CFSumModules):
@@ -230,20 +113,12 @@ class CFSum(CFSumModules):
     """
 
     def __init__(self, config: CFSumConfig) -> None:
-        super().__init__()
-        self.config = config
-        widths = config.widths
-        self.inputs = nn.ModuleDict({name: InputProjection(size, config.width) for name, size in widths.items()})
-        names = widths if config.autoencoder else ()
-        self.autoencoders = nn.ModuleDict({name: ModalAutoencoder(config) for name in names})
-        self.fusion = ModalFusion(config) if config.fusion else None
-        pairs = interaction_pairs(config.modalities) if config.interaction else ()
-        self.interactions = nn.ModuleDict({"-".join(pair): FeatureInteraction(config) for pair in pairs})
-        clips = [name for name in OMEGA if name in widths]
-        self.omega = nn.ParameterDict({name: nn.Parameter(torch.tensor(OMEGA[name])) for name in clips})
-        self.head = nn.Linear(config.width, 1)
+        super().__init__(config)
+        self._add_modules(
+            lambda _, width: InputProjection(width, config.width), ModalAutoencoder, ModalFusion, FeatureInteraction
+        )
         # Scores start at the middle of the labels, so that few untrained ones are clipped to [0, 1].
-        nn.init.constant_(self.head.bias, _MIDDLE_OF_LABELS)
+        self._add_head(_MIDDLE_OF_LABELS)
 
     def blocks(self) -> dict[str, nn.Module]:
         """The blocks that parameters are reported for; together they hold every parameter."""
@@ -260,7 +135,7 @@ class CFSum(CFSumModules):
         padding: Padding,
     ) -> CFSumOutput:
         """Eq. 7, then the head; it is linear, so each term's share of the score is the head applied to that term."""
-        mask = next(padding[name] for name in OMEGA if name in padding)
+        mask = self._clip_padding(padding)
         z_out = torch.stack(list(terms.values())).sum(0)
         scores = zero_padding(self.head(z_out), mask).squeeze(-1)
         shares = {name: zero_padding(z @ self.head.weight.T, mask).squeeze(-1) for name, z in terms.items()}

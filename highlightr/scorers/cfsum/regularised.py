@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from highlightr.scorers.attention import Attention, full_mask, positions_of, zero_padding
+from highlightr.scorers.attention import Attention, feed_forward, zero_padding
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.network import OMEGA, CFSumModules, CFSumOutput, Padding, Rows, interaction_pairs
+from highlightr.scorers.cfsum.modules import CFSumModules, CFSumOutput, Padding, Rows, fuse
 
 _PLACE_WAVES = 8
 PLACE_WIDTH = 2 * _PLACE_WAVES
@@ -85,8 +85,7 @@ class _Attend(nn.Module):
         positions: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """(B, M, width) and (B, L, width) to (B, M, width) and, explained, weights (B, M, L)."""
-        places = positions or (positions_of(rows), positions_of(others))
-        attended, weights = self.attention(rows, others, places, padding, explain)
+        attended, weights = self.attention(rows, others, padding, explain, positions)
         return self.norm(rows + self.dropout(attended)), weights
 
 
@@ -95,12 +94,9 @@ class _Feed(nn.Module):
 
     def __init__(self, config: CFSumConfig) -> None:
         super().__init__()
-        width, dropout = config.width, config.dropout
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.norm = nn.LayerNorm(width)
+        self.mlp = feed_forward(config.width, 2 * config.width, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        self.norm = nn.LayerNorm(config.width)
 
     def forward(self, rows: Tensor) -> Tensor:
         """(B, rows, width) to the same shape."""
@@ -137,7 +133,7 @@ class _Layers(nn.Module):
 
 
 class _Fusion(nn.Module):
-    """Attention over all modalities' rows together, then an MLP per modality; positions count within each."""
+    """Attention over all modalities' rows together, then an MLP per modality."""
 
     def __init__(self, config: CFSumConfig) -> None:
         super().__init__()
@@ -146,12 +142,11 @@ class _Fusion(nn.Module):
 
     def forward(self, rows: Rows, padding: Padding) -> Rows:
         """Fuse the modalities that are present."""
-        joined = torch.cat(list(rows.values()), dim=1)
-        places = torch.cat([positions_of(part) for part in rows.values()])
-        masks = [full_mask(part, padding[name]) for name, part in rows.items()]
-        fused, _ = self.attend(joined, joined, torch.cat(masks, dim=1), positions=(places, places))
-        split = fused.split([part.shape[1] for part in rows.values()], dim=1)
-        return {name: self.feed[name](part) for name, part in zip(rows, split, strict=True)}
+        return fuse(rows, padding, self._attend, self.feed)
+
+    def _attend(self, joined: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
+        fused: Tensor = self.attend(joined, joined, padding, positions=(positions, positions))[0]
+        return fused
 
 
 class _Similarity(nn.Module):
@@ -187,21 +182,13 @@ class CFSumRegularised(CFSumModules):
     """
 
     def __init__(self, config: CFSumConfig) -> None:
-        super().__init__()
-        self.config = config
-        widths = config.widths
-        clips = [name for name in OMEGA if name in widths]
-        self.inputs = nn.ModuleDict({name: _Input(size, config, placed=name in clips) for name, size in widths.items()})
-        self.autoencoders = nn.ModuleDict({name: _Layer(config) for name in (widths if config.autoencoder else ())})
-        self.fusion = _Fusion(config) if config.fusion else None
-        pairs = interaction_pairs(config.modalities) if config.interaction else ()
-        self.interactions = nn.ModuleDict({"-".join(pair): _Attend(config) for pair in pairs})
+        super().__init__(config)
+        widths, clips = config.widths, self.clip_modalities
+        self._add_modules(lambda name, width: _Input(width, config, placed=name in clips), _Layer, _Fusion, _Attend)
         self.refinement = nn.ModuleDict({name: _Layers(config) for name in clips})
         linear = clips if "text" in widths and config.similarity_width else []
         self.similarities = nn.ModuleDict({m: _Similarity(widths[m], config.text_width, config) for m in linear})
-        self.omega = nn.ParameterDict({name: nn.Parameter(torch.tensor(OMEGA[name])) for name in clips})
-        self.head = nn.Linear(config.width, 1)
-        nn.init.zeros_(self.head.bias)
+        self._add_head(0.0)
 
     def blocks(self) -> dict[str, nn.Module]:
         """The blocks that parameters are reported for; together they hold every parameter."""
@@ -216,22 +203,17 @@ class CFSumRegularised(CFSumModules):
         refined: Tensor = self.refinement[name](z, padding)
         return refined
 
-    def _compare(self, inputs: Mapping[str, Tensor], padding: Padding) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-        if "text" not in inputs:
-            return {}
-        present = [name for name in self.similarities if name in inputs]
-        return {
-            f"{name}-text similarity": self.similarities[name](inputs[name], inputs["text"], padding["text"])
-            for name in present
-        }
-
     def _score(self, inputs: Mapping[str, Tensor], terms: Rows, attention: Rows, padding: Padding) -> CFSumOutput:
         """The head is linear, so each term's share of the score is the head applied to that term."""
-        mask, similar = next(padding[name] for name in OMEGA if name in padding), self._compare(inputs, padding)
-        linear = {name: logits for name, (logits, _, _) in similar.items()}
-        shares = {name: (z @ self.head.weight.T).squeeze(-1) for name, z in terms.items()} | linear
-        first = next(iter(shares.values()))
-        shares["bias"] = self.head.bias.expand_as(first)
+        mask = self._clip_padding(padding)
+        similar = {
+            f"{name}-text similarity": compare(inputs[name], inputs["text"], padding["text"])
+            for name, compare in self.similarities.items()
+            if {name, "text"} <= inputs.keys()
+        }
+        shares = {name: (z @ self.head.weight.T).squeeze(-1) for name, z in terms.items()}
+        shares |= {name: logits for name, (logits, _, _) in similar.items()}
+        shares["bias"] = self.head.bias.expand_as(next(iter(shares.values())))
         if mask is not None:
             shares = {name: share.masked_fill(mask, 0.0) for name, share in shares.items()}
         deviation = self.config.smoothing_seconds / self.config.clip_seconds
@@ -239,36 +221,3 @@ class CFSumRegularised(CFSumModules):
             shares = {name: smoothed(share, deviation, mask) for name, share in shares.items()}
         vectors = {name: (clip, query) for name, (_, clip, query) in similar.items()}
         return CFSumOutput(torch.stack(list(shares.values())).sum(0), shares, attention, vectors)
-
-
-class CFSumMembers(nn.Module):
-    """Several networks of one configuration, trained from different seeds; scores, terms and attention are averaged."""
-
-    def __init__(self, config: CFSumConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.members = nn.ModuleList(CFSumRegularised(config) for _ in range(config.members))
-
-    def blocks(self) -> dict[str, nn.Module]:
-        """The blocks of every member."""
-        parts = [(i, member.blocks()) for i, member in enumerate(self.members)]  # type: ignore[operator]
-        return {f"member {i} {name}": block for i, blocks in parts for name, block in blocks.items()}
-
-    def forward(
-        self,
-        inputs: Mapping[str, Tensor],
-        clip_lengths: Tensor | None = None,
-        token_lengths: Tensor | None = None,
-        *,
-        explain: bool = False,
-    ) -> CFSumOutput:
-        """The mean of the members' outputs; see `CFSumModules.forward`."""
-        found = [member(inputs, clip_lengths, token_lengths, explain=explain) for member in self.members]
-        first = found[0]
-        terms = {name: _mean([each.terms[name] for each in found]) for name in first.terms}
-        attention = {name: _mean([each.attention[name] for each in found]) for name in first.attention}
-        return CFSumOutput(_mean([each.scores for each in found]), terms, attention)
-
-
-def _mean(values: list[Tensor]) -> Tensor:
-    return torch.stack(values).mean(0)

@@ -16,7 +16,7 @@ from torch import Tensor
 from highlightr.core.errors import OutputError, WeightsError
 from highlightr.core.tensors import write_tensors
 from highlightr.core.torch_files import check_sizes, read_torch_file
-from highlightr.scorers.attention import sinusoids
+from highlightr.scorers.attention import positions_of
 from highlightr.scorers.configs import misfit
 from highlightr.scorers.davihd.config import DAViHDConfig
 
@@ -128,7 +128,7 @@ def davihd_from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _check_positions(table: Tensor) -> None:
-    expected = sinusoids(table.shape[0], table.shape[-1], torch.empty(0))[:, None]
+    expected = positions_of(torch.empty(1, table.shape[0], table.shape[-1]))[:, None]
     if table.shape != expected.shape or not torch.allclose(table.float(), expected, atol=1e-3):
         raise WeightsError(f"{_POSITIONS!r} is not the usual sinusoids, so this checkpoint is of another network")
 

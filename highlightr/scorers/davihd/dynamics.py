@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from highlightr.scorers.attention import padding_mask, sinusoids, zero_padding
+from highlightr.scorers.attention import padding_mask, positions_of, zero_padding
 from highlightr.scorers.davihd.config import DAViHDConfig
 
 _POOLING = ((2, 2), (2, 2), (1, 2), (1, 2), (1, 2), (1, 2))
@@ -165,7 +165,7 @@ class DynamicsEncoder(nn.Module):
         padding = padding_mask(lengths, mel.shape[1])
         out: Tensor = self.projection(flat)
         if self.transformer is not None:
-            out = self.dropout(out + sinusoids(out.shape[1], out.shape[2], out))
+            out = self.dropout(out + positions_of(out))
             out = self.transformer(out, src_key_padding_mask=padding)
         return zero_padding(out, padding)
 

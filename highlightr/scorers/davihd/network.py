@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from highlightr.scorers.attention import padding_mask, zero_padding
+from highlightr.scorers.attention import feed_forward, padding_mask, zero_padding
 from highlightr.scorers.davihd.config import DAViHDConfig
 from highlightr.scorers.davihd.dynamics import DynamicsEncoder
 from highlightr.scorers.davihd.initialisation import initialise_as_authors
@@ -41,9 +41,7 @@ class SelfAttentionEncoder(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
-        )
+        self.feed_forward = feed_forward(width, 4 * width, dropout)
         self.attention_norm = nn.LayerNorm(width)
         self.feed_forward_norm = nn.LayerNorm(width)
 
