@@ -230,6 +230,10 @@ class OutputDir:
                 continue
         return found
 
+    def any_output(self, job: Job) -> bool:
+        """Whether any output of a job is there."""
+        return any(path.exists() for path in self.outputs(job).values())
+
     def sweep(self) -> None:
         """Remove what processes that are dead left of jobs they had begun, of this run's jobs or not."""
         for began in sorted((self._state / "began").iterdir()):

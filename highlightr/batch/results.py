@@ -51,7 +51,7 @@ class Results:
             return
 
     def close(self) -> None:
-        """Leave one line per job, sorted by folder, and the index page.
+        """Leave one line per job, sorted by folder, and the index page; without summaries that a user removed since.
 
         Raises:
             OutputError: one of the files cannot be written.
@@ -60,8 +60,8 @@ class Results:
             if self._unwritten:
                 self._append()
             with self._locked():
-                lines = self._read()
-                ordered = sorted(lines.values(), key=lambda line: str(line["folder"]))
+                lines = [line for line in self._read().values() if not self._removed(line)]
+                ordered = sorted(lines, key=lambda line: str(line["folder"]))
                 write_whole(self._path, "".join(_text(line) for line in ordered))
                 cards = list(self._cards(ordered))
                 write_whole(self._output_dir.root / INDEX_NAME, render_index(cards))
@@ -109,6 +109,11 @@ class Results:
             with suppress(ConfigError, TypeError, ValueError, AttributeError, OverflowError):
                 record = self._record(line) if line["state"] == "done" else None
                 yield card(line, record, "" if record is None else self._output_dir.poster(record))
+
+    def _removed(self, line: Mapping[str, Any]) -> bool:
+        """Whether a summary that was finished is there no more, nor anything that was written with it."""
+        record = self._record(line) if line["state"] == "done" else None
+        return record is not None and not self._output_dir.any_output(record.outcome.job)
 
     def _record(self, line: Mapping[str, Any]) -> JobRecord | None:
         mark = (line["id"], line.get("key"))

@@ -13,7 +13,7 @@ import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,15 @@ from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
 from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.remote import fetched
 from highlightr.core.errors import HighlightrError, NoMatchError
-from highlightr.core.hashing import content_key
+from highlightr.core.hashing import FileIdentity, content_key, file_sha256
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import Source, Summary
+from highlightr.core.types import Summary
 from highlightr.export.curve import columns
 from highlightr.media.transcript import sidecars
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
+from highlightr.zoo import Preset
+from highlightr.zoo.presets import OWN_WEIGHTS
 
 POSTER_WIDTH = 192
 POSTER_QUALITY = 82
@@ -49,7 +51,8 @@ class JobRunner:
     ) -> None:
         self._output_dir, self._options, self._device = output_dir, options, device
         self._progress = progress or silent
-        self._preset = options.load_preset()
+        # Before the models are loaded: weights that are trained anew later are not those of what is made now.
+        self._made_by = _made_by(options.load_preset())
         self._highlighter: Highlighter | None = None
 
     def __call__(self, job: Job) -> JobResult:
@@ -81,8 +84,10 @@ class JobRunner:
         with self._output_dir.at_work_on(job), self._video(job) as video:
             wanted = self._options.for_job(job)
             output = self._output_dir.outputs(job)["video"]
+            subtitles = _subtitles(job)  # As they are now: what is edited from here on may not have been read.
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
-            record = self._recorded(job, summary)
+            key = self._key(job, self._content(job, summary.source.identity, subtitles))
+            record = self._recorded(job, summary, key)
             self._output_dir.finish(job, record)
         return record.outcome
 
@@ -113,17 +118,17 @@ class JobRunner:
         with fetched(job.video, self._output_dir.fetched(job), limit, self._progress, allow_private=private) as path:
             yield path
 
-    def _content(self, job: Job, source: Source | None = None) -> dict[str, object]:
+    def _content(
+        self, job: Job, identity: FileIdentity | None = None, subtitles: Sequence[object] | None = None
+    ) -> dict[str, object]:
         """What stands for the video's content; for an address itself, because to look means to fetch."""
-        identity = None if source is None else source.identity
         if job.remote:
             return {"address": job.video}
-        beside = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sidecars(Path(job.video))]
+        beside = _subtitles(job) if subtitles is None else subtitles
         said = {"subtitles": beside} if beside else {}
         return {**content_key(Path(job.video), identity), **said}
 
     def _key(self, job: Job, content: dict[str, object]) -> str:
-        preset = {name: value for name, value in asdict(self._preset).items() if name not in _WORDS}
         # All of them, so that a default that was spelled out makes no difference.
         chosen = SummarizeOptions.from_keywords(**self._options.for_job(job)).as_flat()
         options = {name: value for name, value in chosen.items() if name not in OWN_OUTPUTS}
@@ -131,7 +136,7 @@ class JobRunner:
             "version": __version__,
             "content": content,
             "query": job.query,
-            "preset": preset,
+            "preset": self._made_by,
             "scorer": self._options.scorer,
             "precision": self._options.precision,
             "options": options,
@@ -139,7 +144,7 @@ class JobRunner:
         text = json.dumps(made_from, sort_keys=True, ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _recorded(self, job: Job, summary: Summary) -> JobRecord:
+    def _recorded(self, job: Job, summary: Summary, key: str) -> JobRecord:
         receipt: Mapping[str, Any] = summary.receipt
         outcome = JobResult(
             job,
@@ -151,17 +156,34 @@ class JobRunner:
             best_title=min(summary.segments, key=lambda segment: segment.rank).title,
             outputs={name: self._output_dir.relative(path) for name, path in summary.outputs.items()},
             notes=_notes(receipt["marks"], summary.notes),
-            key=self._key(job, self._content(job, summary.source)),
+            key=key,
         )
         duration = summary.source.duration_seconds
         curve = tuple(round(100 * value) for value in columns(summary.scores.values, MAX_COLUMNS))
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
         sizes = self._output_dir.sizes(job)
-        return JobRecord(str(outcome.key), outcome, sizes, curve, bands, _poster(summary))
+        return JobRecord(key, outcome, sizes, curve, bands, _poster(summary))
 
 
 _WORDS = ("summary", "cost", "measured")
 """Fields of a preset that are for people."""
+
+
+def _made_by(preset: Preset) -> dict[str, Any]:
+    """What stands for a preset in keys: weights beside it by their content, because training writes them anew."""
+    found = {name: value for name, value in asdict(preset).items() if name not in _WORDS}
+    for name, choice in preset.scorers.items():
+        if choice.weights is not None and choice.weights.endswith(OWN_WEIGHTS):
+            with suppress(OSError):  # Where they are missing, loading them says so, if they are needed.
+                found["scorers"][name]["weights"] = file_sha256(Path(choice.weights))
+    return found
+
+
+def _subtitles(job: Job) -> list[tuple[str, int, int]]:
+    """Name, bytes and time of writing of each subtitle file beside the video."""
+    if job.remote:
+        return []
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sidecars(Path(job.video))]
 
 
 def _notes(marks: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from highlightr.batch import Job, JobResult
-from highlightr.batch.output_dir import OutputDir
+from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.results import Results
 from highlightr.core.errors import OutputError
 from highlightr.core.types import Match
@@ -141,3 +141,21 @@ def test_lines_and_index_say_whether_the_query_was_found(output_dir: OutputDir) 
     page = (output_dir.root / "index.html").read_text()
     assert "Weak match" in page
     assert "1 without a match" in page
+
+
+def test_summaries_that_a_user_removed_are_not_shown_again(output_dir: OutputDir) -> None:
+    names = ("removed.mp4", "without video.mp4", "other.mp4")
+    lines = Results(output_dir)
+    for name in names:
+        done = outcome(name)
+        receipt = output_dir.outputs(done.job)["receipt"]
+        receipt.parent.mkdir()
+        receipt.write_text("{}")
+        output_dir.finish(done.job, JobRecord("k", done, output_dir.sizes(done.job)))
+        lines.add(done)
+    lines.close()
+    assert len(results(output_dir.root)) == len(names)
+    output_dir.outputs(outcome(names[0]).job)["receipt"].unlink()
+    Results(output_dir).close()
+    assert [line["folder"] for line in results(output_dir.root)] == sorted(names[1:])
+    assert "2 summaries" in (output_dir.root / "index.html").read_text()

@@ -16,6 +16,7 @@ from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.work import JobRunner
 from highlightr.core.errors import NoMatchError
 from highlightr.core.types import Segment
+from highlightr.pipeline import Highlighter
 
 JOB = Job("/videos/a.mp4", None, "a.mp4")
 
@@ -65,6 +66,44 @@ def test_the_key_does_not_change_with_what_makes_no_difference(
         key(output_dir, {**options, "workers": 7, "retries": 3, "cache": True, "stall_seconds": 5.0}),
         key(output_dir, {**options, "summarize": {"max_seconds": 20.0, "mode": "moments", "detector": "cheap"}}),
     } == {key(output_dir, options)}
+
+
+def test_the_key_follows_the_content_of_weights_beside_the_preset(
+    output_dir: OutputDir, options: Any, tmp_path: Path
+) -> None:
+    text = Path(options["preset"]).read_text().replace("random_seed: 0", "weights: own.safetensors")
+    folders = [tmp_path / name for name in ("one", "moved")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "preset.yaml").write_text(text)
+        (folder / "own.safetensors").write_bytes(b"first")
+    first, moved = (key(output_dir, {**options, "preset": str(folder)}) for folder in folders)
+    runner = JobRunner(output_dir, BatchOptions(**{**options, "preset": str(folders[0])}))
+    (folders[0] / "own.safetensors").write_bytes(b"again")  # Trained anew, into the same folder.
+    assert moved == first
+    assert key(output_dir, {**options, "preset": str(folders[0])}) != first
+    assert runner._key(JOB, {"hash": "12"}) == first, "this one has loaded what was there before"
+
+
+def test_subtitles_that_change_during_the_work_are_read_by_the_next_run(
+    output_dir: OutputDir, videos: Path, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = videos / "b.srt"
+    beside.write_text("1\n00:00:00,000 --> 00:00:02,000\nThe first words\n")
+    (job,) = plan_jobs([videos / "b.mp4"], output_dir.root)
+    summarize = Highlighter.summarize
+
+    def summarize_and_edit(*arguments: Any, **keywords: Any) -> Any:
+        summary = summarize(*arguments, **keywords)
+        beside.write_text("1\n00:00:00,000 --> 00:00:02,000\nOther words that came later\n")
+        return summary
+
+    monkeypatch.setattr(Highlighter, "summarize", summarize_and_edit)
+    assert JobRunner(output_dir, BatchOptions(**options))(job).state == "done"
+    monkeypatch.undo()
+    assert JobRunner(output_dir, BatchOptions(**options))(job).state == "done"
+    assert "later" in output_dir.outputs(job)["srt"].read_text()
+    assert JobRunner(output_dir, BatchOptions(**options))(job).state == "kept"
 
 
 def test_what_the_index_shows_is_remembered(output_dir: OutputDir, videos: Path, options: Any) -> None:
