@@ -83,15 +83,26 @@ def main() -> None:
         if package not in EXTRA_OF:
             raise
         _fail(missing("this", package), BAD_INPUT)
+    except ImportError as error:
+        _fail(f"a library cannot be loaded: {error}; free memory, or install highlightr again", FAILURE)
     except BrokenPipeError:
         # The reader of our output has gone; closing stdout quietly avoids a second error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILURE)
     except OSError as error:
         # What the system refuses in a place that has no words of its own for it: a full disk, too many open files.
-        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", FAILURE)
+        _fail(f"{error.filename or _nameless()}: {error.strerror or error}", FAILURE)
     except MemoryError:
         _fail("not enough memory; close other programs, or take a smaller video or preset", FAILURE)
+
+
+def _nameless() -> str:
+    """What an error of the system that names no file is about."""
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder"
+    return "the system"
 
 
 _UsageError: Any = typer.BadParameter.__mro__[1]

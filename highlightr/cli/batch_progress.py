@@ -17,7 +17,7 @@ from rich.text import Text
 from highlightr.batch import BatchProgress, BatchProgressHook, BatchResult, Job, JobResult, RunningJob
 from highlightr.batch.jobs import without_path
 from highlightr.cli.say import say_folded, terminal_width
-from highlightr.cli.terminal import STAGE_WORDS
+from highlightr.cli.terminal import STAGE_WORDS, error_console, output_console
 from highlightr.core.clock import clock, length_clock
 from highlightr.core.text import shown
 
@@ -106,11 +106,11 @@ def _running(one: RunningJob) -> tuple[Text, Text, Text, Text]:
 def show_result(result: BatchResult, *, quiet: bool) -> None:
     """Print a row per video and where everything is; with `quiet`, the failed ones alone, on stderr."""
     if quiet:
-        errors = Console(stderr=True)
+        errors = error_console()
         for outcome in result.failed:
             errors.print(Text(f"{_name(outcome.job)}: {_remarks(outcome)}"), soft_wrap=True)
         return
-    console = Console()
+    console = output_console()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("video", overflow="fold")
     asked = any(outcome.match is not None for outcome in result.outcomes)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from highlightr.cli.say import terminal_width
+from highlightr.cli.say import NARROWEST, terminal_width
 from highlightr.core.clock import length_words, span_clock
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.stop import raise_if_stopped
@@ -44,12 +44,20 @@ MOST_BARS = 8
 """Bars on the screen at a time; the oldest give way."""
 
 
+def output_console(*, stderr: bool = False) -> Console:
+    """A console that is wide enough to print on: with ``COLUMNS=0``, as some programs set it, Rich prints nothing."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr)
+    if console.width < NARROWEST:
+        console.width = NARROWEST
+    return console
+
+
 @cache
 def error_console() -> Console:
     """The one console on stderr: bars and log lines that share it do not overwrite each other."""
-    from rich.console import Console
-
-    return Console(stderr=True)
+    return output_console(stderr=True)
 
 
 @contextmanager
@@ -101,11 +109,10 @@ def _line(stage: str, completed: float, total: float) -> None:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table without lines; a long last column folds."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console, cells = Console(), [[shown(cell) for cell in row] for row in rows]
+    console, cells = output_console(), [[shown(cell) for cell in row] for row in rows]
     # A name stays on one line, unless that leaves too little for the rest.
     short = max((columns_of(row[0]) for row in cells), default=0) <= console.width // 2
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -158,13 +165,12 @@ def _groups(widths: Sequence[int], keys: int, width: int) -> list[list[int]]:
 
 def show_summary(summary: Summary) -> None:
     """Print the verdict, what was chosen and why, the notes, and where everything is."""
-    from rich.console import Console
     from rich.text import Text
 
     from highlightr.export.words import PERCENT_NOTE, verdict_words
     from highlightr.scorers.speech.words import quoted
 
-    console = Console()
+    console = output_console()
     if summary.match is not None and summary.query is not None:
         headline, sentence = verdict_words(summary.match)
         style = "bold green" if summary.match.verdict == "strong" else "bold yellow"

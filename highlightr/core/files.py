@@ -35,13 +35,28 @@ def home_folder() -> Path:
     """Where weights, compiled models and caches are kept.
 
     `$HIGHLIGHTR_HOME`, else `$XDG_CACHE_HOME/highlightr`, else `~/.cache/highlightr`.
-    Absolute; it need not exist yet. An empty variable counts as unset.
+    Absolute; it need not exist yet. An empty variable counts as unset. A user without a home, as in a container that
+    runs under a number, has it in the root folder, like Docker's: what cannot be written there is not kept.
+
+    Raises:
+        ConfigError: a variable names the home of a user who is not there.
     """
     if chosen := os.environ.get("HIGHLIGHTR_HOME"):
-        return Path(chosen).expanduser().absolute()
+        return _folder_of("HIGHLIGHTR_HOME", chosen)
     if cache_root := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache_root).expanduser().absolute() / "highlightr"
-    return Path.home() / ".cache" / "highlightr"
+        return _folder_of("XDG_CACHE_HOME", cache_root) / "highlightr"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path("/")
+    return home / ".cache" / "highlightr"
+
+
+def _folder_of(variable: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(f"{variable} is {value!r}: no such user has a home; give a folder's whole path") from error
 
 
 def make_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from highlightr.core.errors import OutputError
 from highlightr.core.files import remove_abandoned, write_whole
 
 logger = logging.getLogger(__name__)
@@ -74,10 +75,17 @@ def sealed_files(folder: Path, suffix: str) -> list[SealedFile]:
 
 
 def clear_sealed(folder: Path, suffix: str) -> tuple[int, int]:
-    """Remove the files that end with a suffix, and what killed processes left; (number of files, bytes) that went."""
+    """Remove the files that end with a suffix, and what killed processes left; (number of files, bytes) that went.
+
+    Raises:
+        OutputError: a file cannot be removed.
+    """
     gone = sealed_files(folder, suffix)
     for each in gone:
-        remove_file(each.path)
+        try:
+            each.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{each.path}: cannot be removed ({error.strerror or error})") from error
     remove_abandoned(folder)
     return len(gone), sum(each.size_bytes for each in gone)
 

@@ -212,3 +212,27 @@ def test_a_checkpoint_is_not_converted_into_itself(
     outcome = run(capsys, monkeypatch, "models", "convert", checkpoint, tmp_path / "link.safetensors", "--overwrite")
     _refused(outcome, tmp_path, "this is the checkpoint itself")
     assert checkpoint.read_bytes() == b"of the user"
+
+
+def test_a_library_that_cannot_be_loaded_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise ImportError("libx.so.0: failed to map segment from shared object")
+
+    monkeypatch.setattr("highlightr.cli.app.app", broken)
+    ended = run(capsys, monkeypatch, "presets")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("highlightr: a library cannot be loaded: libx.so.0: failed to map segment")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_current_folder_that_is_gone_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, video: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    ended = run(capsys, monkeypatch, "batch", video, "out")
+    assert (ended.code, ended.err) == (1, "highlightr: the current folder: No such file or directory\n")

@@ -156,6 +156,18 @@ def test_a_table(
     assert places == []
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "-5", "wide"])
+@pytest.mark.parametrize("table", TABLES)
+def test_a_width_that_is_none_hides_nothing(
+    table: str, columns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    TABLES[table](tmp_path)
+    printed = capsys.readouterr().out
+    assert len(printed.split()) > 10
+    assert max(map(cell_len, printed.splitlines())) > 20
+
+
 def test_the_live_table_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     progress = BatchProgress(12345, watching=True)
     for outcome in results():

@@ -48,6 +48,21 @@ def test_default_lies_under_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert home_folder() == tmp_path / ".cache" / "highlightr"
 
 
+def test_a_user_without_a_home_keeps_nothing_unless_the_root_folder_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CACHE_HOME", "HIGHLIGHTR_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_007)  # No user has this number.
+    assert home_folder() == Path("/.cache/highlightr")
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "HIGHLIGHTR_HOME"])
+def test_a_home_of_nobody_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HIGHLIGHTR_HOME", raising=False)
+    monkeypatch.setenv(variable, "~no-such-user/cache")
+    with pytest.raises(ConfigError, match=f"{variable} is '~no-such-user/cache': no such user"):
+        home_folder()
+
+
 def test_relative_and_tilde_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))

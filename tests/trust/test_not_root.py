@@ -97,6 +97,17 @@ def test_a_cache_that_may_not_be_written_costs_nothing(folder: Path) -> None:
     assert (folder / "good.summary.mp4").is_file()
 
 
+def test_a_cache_that_may_not_be_cleared_is_not_said_to_be(folder: Path) -> None:
+    assert run(folder, "summarize", "good.mp4", "--preset", "debug.yaml").returncode == 0
+    features = folder / "home" / "features"
+    features.chmod(0o555)
+    done = run(folder, "cache", "clear")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be removed (Permission denied)" in last_line(done.stderr)
+    features.chmod(0o755)
+    assert "removed 1 entry" in run(folder, "cache", "clear").stdout
+
+
 def test_a_preset_and_a_list_that_may_not_be_read(folder: Path) -> None:
     (folder / "list.txt").write_text("good.mp4\n")
     (folder / "list.txt").chmod(0o000)
