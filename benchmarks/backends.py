@@ -24,7 +24,8 @@ from benchmarks.forwards import BACKENDS, Trial, by_turns, forget, trials
 from benchmarks.networks import Network, listening, text_network
 from benchmarks.running import machine, write_json
 from highlightr.core.errors import WeightsError
-from highlightr.core.types import Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import TimeGrid
 from highlightr.features import extract
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media import probe

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from av.codec.hwaccel import HWAccel
 
 from benchmarks.running import timed
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media import decode
 from highlightr.media._container.opening import open_container, packets, start_seconds
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FramePicker, num_frames

@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.edit_videos import Asked, Span
-from highlightr.core.types import Features, Match, Segment, Shot, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Features, Match, Segment, Shot
 from highlightr.selection import SelectionOptions
 
 Fact = TypeVar("Fact")

@@ -49,7 +49,8 @@ from benchmarks.spoken import Ears, talk_of, topics
 from benchmarks.stitching import Captioned, Picture, read_captions
 from highlightr import Highlighter
 from highlightr.core.files import whole_file
-from highlightr.core.types import FloatArray, Match, Query, Segment, Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import FloatArray, Match, Query, Segment
 from highlightr.features.labels import label_embeddings, label_names
 from highlightr.media import probe
 from highlightr.model_loader import load_models, open_text_encoder

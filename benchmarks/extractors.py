@@ -24,7 +24,8 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.command import run_command
-from highlightr.core.types import Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import TimeGrid
 from highlightr.features import EXTRACTORS, create_extractor, extract
 from highlightr.features.base import Extraction
 from highlightr.media import decode, probe

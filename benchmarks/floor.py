@@ -41,7 +41,8 @@ from benchmarks.running import (
     write_json,
 )
 from highlightr import Highlighter
-from highlightr.core.types import Segment, Source, Summary
+from highlightr.core.source import Source
+from highlightr.core.types import Segment, Summary
 from highlightr.media import probe
 from highlightr.media._cut.codecs import CRF, PRESET
 from highlightr.media.ffmpeg import run_ffmpeg

@@ -22,7 +22,8 @@ from benchmarks.gpu_throughput import throughput, worker
 from benchmarks.gpu_training import training
 from benchmarks.running import machine, timed
 from highlightr.core.errors import HighlightrError
-from highlightr.core.types import FloatArray, Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor
 from highlightr.features.backbones import i3d
 from highlightr.media import probe

@@ -18,7 +18,8 @@ from benchmarks.plain_way import EVERY_FRAME, compare, laid_open, plain_features
 from benchmarks.running import by_turns, extractors_of, random_where_missing, timed, without_cache
 from highlightr import Highlighter
 from highlightr.core.errors import WeightsError
-from highlightr.core.types import Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import TimeGrid
 from highlightr.model_loader import load_models, open_extractor
 from highlightr.zoo import Preset, load_preset
 

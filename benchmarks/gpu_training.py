@@ -17,7 +17,8 @@ import numpy as np
 from benchmarks.gpu_rows import Row, gpu_memory, reset_peak
 from benchmarks.running import timed
 from highlightr.core.config import from_plain
-from highlightr.core.types import Signal, Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import Signal, TimeGrid
 from highlightr.datasets import Dataset, Example, Item
 
 CLIPS = (5, 12, 16, 16, 9, 30)

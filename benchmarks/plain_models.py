@@ -16,7 +16,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, TimeGrid, VideoStream
+from highlightr.core.source import VideoStream
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones import davihd
 from highlightr.features.backbones.pictures import central_square
 from highlightr.features.backbones.windows import window_indices

@@ -33,7 +33,8 @@ from benchmarks.running import (
     write_json,
 )
 from highlightr import Highlighter
-from highlightr.core.types import FloatArray, Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import extract
 from highlightr.features.base import Extractor
 from highlightr.features.lite.motion import Motion

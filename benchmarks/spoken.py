@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command import run_command
-from highlightr.core.types import Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech import answer as answering

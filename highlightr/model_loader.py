@@ -18,7 +18,8 @@ from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
 from highlightr.core.hashing import file_sha256
-from highlightr.core.types import Features, Query, Scores, Shot, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Features, Query, Scores, Shot
 from highlightr.features import (
     Extractor,
     TextEncoder,

@@ -14,7 +14,9 @@ from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
-from highlightr.core.types import Features, Query, Scores, Segment, Shot, Source, Summary, TimeGrid, Transcript
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Features, Query, Scores, Segment, Shot, Summary, TimeGrid
 from highlightr.features.base import Weights
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract

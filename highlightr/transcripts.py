@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from highlightr.core.progress import Advance
-from highlightr.core.types import Features, Source, TimeGrid, Transcript
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Features, TimeGrid
 from highlightr.features.base import Extractor, Weights
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract

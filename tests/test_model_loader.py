@@ -15,7 +15,7 @@ import pytest
 
 from highlightr import Highlighter, model_loader
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.core.types import Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.features import EXTRACTORS, extractor_class
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.cache import FeatureCache

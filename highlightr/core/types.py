@@ -1,19 +1,14 @@
 """The data that flows from a video to its summary.
 
-Plain frozen dataclasses of numbers and numpy arrays: no models, and no file is looked at but by `Source.unchanged`.
-Every span of time is half-open, ``[start_seconds, stop_seconds)``. Time zero is the container's first timestamp, which
-is also the zero that ffmpeg seeks from, so a time found here can be cut without conversion.
+Plain frozen dataclasses of numbers and numpy arrays: no files, no models. Every span of time is half-open,
+``[start_seconds, stop_seconds)``, in seconds from the source's time zero (`highlightr.core.source`).
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -23,100 +18,14 @@ import numpy.typing as npt
 
 from highlightr.core.checks import check_positive
 from highlightr.core.clock import length_words
-from highlightr.core.errors import HighlightrError
-from highlightr.core.hashing import FileIdentity
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript
 
 FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 
 _ROUNDING_SECONDS = 1e-6
 """A remainder shorter than this is float noise, not one more clip."""
-
-
-@dataclass(frozen=True)
-class VideoStream:
-    """The video stream that is decoded, as a viewer sees it: after rotation, with square pixels unless told."""
-
-    index: int
-    """Index among all streams of the container."""
-    codec: str
-    width: int
-    """Stored width in pixels, before rotation."""
-    height: int
-    """Stored height in pixels, before rotation."""
-    rotation_degrees: int = 0
-    """Clockwise rotation that makes the picture upright: 0, 90, 180 or 270."""
-    sample_aspect_ratio: Fraction = Fraction(1)
-    """Width of a stored pixel over its height."""
-    frames_per_second: Fraction | None = None
-    """Nominal rate; `None` where the container does not tell. Never used to date a frame."""
-    mirrored: bool = False
-    """Whether the picture must be mirrored left to right after that rotation."""
-    interlaced: bool = False
-    """Whether the first picture holds two moments, in alternate lines."""
-    dated_when_decoded: bool = False
-    """Whether the file has no display times, so that a frame's time is that at which it leaves the decoder."""
-
-
-@dataclass(frozen=True)
-class AudioStream:
-    """An audio track."""
-
-    index: int
-    """Index among all streams of the container."""
-    codec: str
-    sample_rate: int
-    """Samples per second, as stored."""
-    channels: int
-    layout: str = ""
-    """FFmpeg's name of what the channels are, such as ``5.1(side)``; empty: what is usual for so many."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One video file and what probing it found."""
-
-    path: Path
-    duration_seconds: float
-    """From time zero to the end of the last video frame."""
-    start_seconds: float
-    """The container's first timestamp; subtracted from every timestamp to reach time zero."""
-    container: str
-    """Name of the demuxer, such as ``mov,mp4,m4a,3gp,3g2,mj2``."""
-    size_bytes: int
-    video: VideoStream
-    audio: AudioStream | None = None
-    """The audio track that a player would choose."""
-    audio_tracks: tuple[AudioStream, ...] = ()
-    """The audio tracks that are heard together, in the file's order; by default `audio` alone."""
-    picture_start_seconds: float = 0.0
-    """When the first video frame that decodes appears; before that there is sound alone."""
-    identity: FileIdentity | None = None
-    """Which file it was when it was probed; `None` where that is not known."""
-    timecode: str | None = None
-    """Of the first picture, such as ``01:00:00;00``; `None` where the file tells none."""
-
-    @contextmanager
-    def unchanged(self) -> Iterator[None]:
-        """Make sure that the file is still the one that was probed, when the block ends or an error leaves it.
-
-        Raises:
-            MediaError: it was written to, replaced or removed meanwhile; takes the place of what that led to.
-        """
-        try:
-            yield
-        except HighlightrError:
-            self._check_identity()
-            raise
-        self._check_identity()
-
-    def _check_identity(self) -> None:
-        if self.identity is not None:
-            self.identity.check(self.path)
-
-    def __post_init__(self) -> None:
-        if self.audio is not None and not self.audio_tracks:
-            object.__setattr__(self, "audio_tracks", (self.audio,))
 
 
 @dataclass(frozen=True)
@@ -206,58 +115,6 @@ class Features:
         shapes = ", ".join(f"{name} {value.shape}" for name, value in self.streams.items())
         signals = ", ".join(f"{name} {value!r}" for name, value in self.signals.items())
         return f"Features({self.grid.num_clips} clips: {shapes}; {signals})"
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """What is said in ``[start_seconds, stop_seconds)``: a sentence, where punctuation tells.
-
-    Raises:
-        ValueError: it does not begin before it ends, or says nothing.
-    """
-
-    start_seconds: float
-    stop_seconds: float
-    text: str
-    """Plain text on one line."""
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.start_seconds < self.stop_seconds < math.inf and self.text.strip()):
-            raise ValueError(f"an utterance needs words and 0 <= start < stop, got {self}")
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """What is said in a video.
-
-    Raises:
-        ValueError: utterances that overlap, or are not in order of time.
-    """
-
-    utterances: tuple[Utterance, ...]
-    """In order of time, not overlapping."""
-    origin: str
-    """Where it is from, such as ``talk.en.srt``, ``subtitle stream 3 (eng)`` or ``faster-whisper tiny.en``."""
-    language: str | None = None
-    """Code of the language, such as ``en``, as the origin tells it; `None` where it does not."""
-    cues: tuple[Utterance, ...] = ()
-    """What is shown at a time, where the origin are subtitles: parts of sentences, in order, not overlapping."""
-    is_track: bool = False
-    """Whether it is a track of the video file itself."""
-
-    def __post_init__(self) -> None:
-        for before, after in itertools.pairwise(self.utterances):
-            if after.start_seconds < before.stop_seconds:
-                raise ValueError(f"utterances must follow each other, got {before} before {after}")
-
-    def during(self, start_seconds: float, stop_seconds: float) -> tuple[Utterance, ...]:
-        """Those of which some is said in ``[start_seconds, stop_seconds)``."""
-        first = bisect_right(self.utterances, start_seconds, key=lambda each: each.stop_seconds)
-        last = bisect_left(self.utterances, stop_seconds, key=lambda each: each.start_seconds)
-        return self.utterances[first:last]
-
-    def __repr__(self) -> str:
-        return f"Transcript({self.origin!r}, {len(self.utterances)} utterances, language {self.language!r})"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from highlightr.core.types import Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.media.cut import Piece, Texts
 from highlightr.media.fonts import undrawn_letters
 from highlightr.media.subtitles import Cue, Subtitles

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from highlightr.core.errors import OutputError
 from highlightr.core.files import check_folder_output, check_no_input, check_output, move, staging_folder
+from highlightr.core.source import Source
 from highlightr.core.stop import stop_deferred
-from highlightr.core.types import Source
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import check_formats, timeline_paths
 from highlightr.export.written import holds, is_receipt, is_report, read_written

@@ -19,8 +19,9 @@ from typing import Any
 from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
+from highlightr.core.source import AudioStream, Source
 from highlightr.core.text import json_shown
-from highlightr.core.types import AudioStream, FloatArray, Reason, Segment, Source, Summary
+from highlightr.core.types import FloatArray, Reason, Segment, Summary
 from highlightr.export.provenance import Provenance
 from highlightr.media.cut import CutResult, Piece
 

@@ -19,7 +19,8 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import check_no_input, is_same_file, printable
 from highlightr.core.hashing import content_hash
 from highlightr.core.progress import ProgressHook, Stages
-from highlightr.core.types import Reason, Scores, Segment, Source, Summary, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import Reason, Scores, Segment, Summary, TimeGrid
 from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance

@@ -21,7 +21,8 @@ from urllib.parse import quote
 from highlightr import __version__
 from highlightr.core.clock import clock, length_clock, length_words, span_clock
 from highlightr.core.files import printable, write_whole
-from highlightr.core.types import Reason, Segment, Summary, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Reason, Segment, Summary
 from highlightr.export.curve import columns, line_path, part_lines, shot_path, time_ticks
 from highlightr.export.words import PERCENT_NOTE, option_words, sense, verdict_words
 from highlightr.options import PLACES, SummarizeOptions

@@ -14,9 +14,11 @@ from typing import Any
 
 from highlightr.core.errors import OutputError
 from highlightr.core.files import check_no_input, check_output, whole_file
+from highlightr.core.source import Source
 from highlightr.core.tables import text_cell
 from highlightr.core.text import json_shown
-from highlightr.core.types import Scores, Source, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Scores
 from highlightr.media.whisper_json import is_whisper_json
 
 SUFFIXES = (".json", ".csv")

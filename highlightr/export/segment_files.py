@@ -17,7 +17,8 @@ from highlightr.core.clock import clock
 from highlightr.core.errors import OutputError
 from highlightr.core.files import check_output, whole_folder
 from highlightr.core.progress import Stages
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media import grab_thumbnails, shown_size
 from highlightr.media.cut import cut_clips
 from highlightr.options import SummarizeOptions

@@ -10,7 +10,8 @@ from typing import Any
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
-from highlightr.core.types import Summary, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Summary
 from highlightr.export.captions import burned_notes, texts_of, write_captions
 from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import Outputs, check_again, staged

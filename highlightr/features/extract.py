@@ -18,7 +18,8 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import code_digest, content_key
 from highlightr.core.progress import Advance
-from highlightr.core.types import Features, FloatArray, Signal, Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import Features, FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.cache import FeatureCache
 from highlightr.features.glimpses import Glimpses, Show

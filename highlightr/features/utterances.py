@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from highlightr.core.types import FloatArray, Signal, Utterance
+from highlightr.core.transcript import Utterance
+from highlightr.core.types import FloatArray, Signal
 from highlightr.features.base import Extracted, TextEncoder
 from highlightr.features.cache import FeatureCache
 

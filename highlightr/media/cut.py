@@ -15,7 +15,8 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import check_output, whole_file, whole_folder
 from highlightr.core.progress import Advance
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media._cut.copy_cut import write_copied
 from highlightr.media._cut.encoders import find_encoder
 from highlightr.media._cut.exact_cut import write_encoded, write_smart

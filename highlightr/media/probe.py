@@ -19,7 +19,7 @@ import numpy as np
 
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
-from highlightr.core.types import Source, VideoStream
+from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import heard_tracks
 from highlightr.media._container.contents import read_timecode
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture

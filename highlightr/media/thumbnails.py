@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
 from highlightr.media._cut.frame_times import FrameTimes, frame_times

@@ -15,7 +15,8 @@ from pathlib import Path
 from highlightr.core.clock import length_words
 from highlightr.core.errors import CutError, MediaError
 from highlightr.core.files import printable
-from highlightr.core.types import Source, Transcript, Utterance
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.media._container.contents import Track, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from highlightr.core.types import Utterance
+from highlightr.core.transcript import Utterance
 from highlightr.media.subtitles import Cue
 
 MOST_SPANS = 500_000

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from highlightr.core.types import Signal, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Signal
 from highlightr.selection.spans import EPSILON_SECONDS, Span
 
 SPEECH = "speech"

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import Reason, Scores, Segment, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Reason, Scores, Segment
 from highlightr.selection.spans import Span, clip_overlaps
 
 MOST_REASONS = 4

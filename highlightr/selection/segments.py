@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from highlightr.core.errors import ConfigError, NoMatchError
-from highlightr.core.types import Features, Scores, Segment, Shot, Signal, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Features, Scores, Segment, Shot, Signal
 from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.selection.budget import select_shots
 from highlightr.selection.edges import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from highlightr.core.errors import HighlightrError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media import grab_thumbnails, probe
 from highlightr.web.library import Video
 

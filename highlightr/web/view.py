@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from highlightr.core.types import Features, FloatArray, Reason, Scores, Source, Transcript
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import Features, FloatArray, Reason, Scores
 from highlightr.export.curve import columns, line_path, part_lines, shot_path
 from highlightr.export.words import sense, verdict_words
 from highlightr.features.labels import label_names

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.spoken import Talk, Topic, Trial, draw_talk, fit, judge, topics
-from highlightr.core.types import Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.scorers.speech.answer import Speech, SpeechQuery
 from highlightr.scorers.speech.words import words_of
 

@@ -7,18 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.types import (
-    AudioStream,
-    Match,
-    Reason,
-    Scores,
-    Segment,
-    Shot,
-    Source,
-    Summary,
-    TimeGrid,
-    VideoStream,
-)
+from highlightr.core.source import AudioStream, Source, VideoStream
+from highlightr.core.types import Match, Reason, Scores, Segment, Shot, Summary, TimeGrid
 
 
 def example(path: Path, *, label: str = "tabby cat", query: str | None = "a cat", note: str | None = None) -> Summary:

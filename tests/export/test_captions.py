@@ -13,7 +13,7 @@ import pytest
 
 from highlightr import Highlighter
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.types import Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.export.captions import LINE_LETTERS, captions
 from highlightr.export.recut import cut_again
 from highlightr.media import probe

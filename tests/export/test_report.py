@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Match, Segment, Shot, Summary, TimeGrid, Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import Match, Segment, Shot, Summary, TimeGrid
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt

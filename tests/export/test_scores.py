@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import OutputError
-from highlightr.core.types import Reason, Scores, Source, TimeGrid, Transcript, Utterance, VideoStream
+from highlightr.core.source import Source, VideoStream
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import Reason, Scores, TimeGrid
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
 
 GRID = TimeGrid(2.5, 1.0)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioStream, Source, TimeGrid, VideoStream
+from highlightr.core.source import AudioStream, Source, VideoStream
+from highlightr.core.types import TimeGrid
 from highlightr.features import extract as extract_function
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.extract import extract

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from highlightr.core.types import Features, Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import Features, TimeGrid
 from highlightr.features import Extractor, extract
 from highlightr.features.cache import FeatureCache
 from highlightr.media import probe

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from highlightr.core.errors import ConfigError, CutError
-from highlightr.core.types import AudioStream, Segment, Source
+from highlightr.core.source import AudioStream, Source
+from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._container.audio import mono_filter, written_channels
 from highlightr.media.cut import cut_summary

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from highlightr.core.types import Source, VideoStream
+from highlightr.core.source import Source, VideoStream
 from highlightr.media._cut import plan
 from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.reach import Reach

@@ -15,7 +15,8 @@ import av
 import numpy as np
 import pytest
 
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.frame_times import frame_times

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import DecodeError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media import FrameRequest, SampleRequest, ThumbnailRequest, decode, probe
 from highlightr.media._decode import gop as group
 from highlightr.media._decode import gop_decoder as groups

@@ -9,7 +9,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import check_output
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media import check_suffix, probe
 from highlightr.media.cut import cut_summary
 from tests.mediamaker import made

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from highlightr.core.types import AudioStream, Segment
+from highlightr.core.source import AudioStream
+from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut.pcm import Pcm
 from highlightr.media.cut import CutResult, cut_summary

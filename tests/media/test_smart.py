@@ -21,7 +21,8 @@ import av
 import pytest
 
 from highlightr.core.errors import ConfigError, CutError
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut.parameter_sets import described_units, escaped, read_sets, ue, unit_of
 from highlightr.media._decode.nal import unescaped

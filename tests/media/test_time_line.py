@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
 from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from highlightr.core.errors import MediaError
-from highlightr.core.types import Utterance
+from highlightr.core.transcript import Utterance
 from highlightr.media import probe
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.transcript import find_transcript, read_transcript

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from highlightr.core.types import Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.media.subtitles import Cue
 from highlightr.media.utterances import LONGEST_SECONDS, plain_text, utterances
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid, Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech.answer import SAID, Answer, Speech, SpeechQuery, spoken_answer, understood
 from highlightr.scorers.speech.fusion import UTTERANCE_BORDER, fuse, quote_of, utterance_of_clips

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid, Transcript, Utterance
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid
 from highlightr.features.lite.speech import SPEECH as WRITTEN
 from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.selection import SelectionOptions, select_segments

@@ -15,7 +15,8 @@ import pytest
 
 import highlightr
 from highlightr.core.errors import HighlightrError, MediaError
-from highlightr.core.types import Segment, Source
+from highlightr.core.source import Source
+from highlightr.core.types import Segment
 from highlightr.media import FrameRequest, ThumbnailRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat

@@ -11,7 +11,8 @@ import av
 import pytest
 
 from highlightr import pipeline
-from highlightr.core.types import Source, Transcript, Utterance
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript, Utterance
 from highlightr.transcripts import SpeechSource
 from highlightr.web import server
 from tests.mediamaker import made, read_number

@@ -16,7 +16,8 @@ from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.files import make_folder
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.types import Features, Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import Features, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays, describe_video, stream_metadata
 from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles

@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from highlightr.core.files import read_at_most
 from highlightr.core.hashing import content_hash
-from highlightr.core.types import Source, TimeGrid
+from highlightr.core.source import Source
+from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extractor
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from highlightr.core.types import Transcript
+from highlightr.core.transcript import Transcript
 from highlightr.export.feature_files.layouts import SCHEMA_VERSION, Arrays, versions
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.utterances import utterance_vectors

@@ -20,9 +20,10 @@ from urllib.parse import unquote, urlsplit
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import read_limited
+from highlightr.core.source import Source
 from highlightr.core.tables import cell_text, table_reader
 from highlightr.core.timecode import parse_timecode
-from highlightr.core.types import Segment, Source
+from highlightr.core.types import Segment
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
 from highlightr.export.timelines.rates import check_timecode_rate, nominal_rate

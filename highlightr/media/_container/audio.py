@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import AudioStream
+from highlightr.core.source import AudioStream
 from highlightr.media._container.description import describe, is_plain, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
 from highlightr.media.choices import AudioChoice

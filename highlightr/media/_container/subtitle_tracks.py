@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from highlightr.core.errors import CutError, MediaError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.contents import Track
 from highlightr.media._container.opening import DEMUXERS, file_url
 from highlightr.media.ffmpeg import run_ffmpeg

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.colour import ColourPlan
 from highlightr.media._cut.encoders import encoder_arguments

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, copied_picture
 from highlightr.media._cut.copy_plan import PacketReader

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.copy import SLACK, copy_pieces

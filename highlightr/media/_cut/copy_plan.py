@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.result import Piece
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line

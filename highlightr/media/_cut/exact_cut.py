@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.encode import encode_pieces

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, start_seconds
 from highlightr.media._cut.reach import Part, Reach, reached
 from highlightr.media._cut.ticks import AIM_SECONDS

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from highlightr.core.device import core_count
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.contents import Track
 from highlightr.media._cut.encoders import SOFTWARE
 from highlightr.media._cut.output_plan import OutputPlan

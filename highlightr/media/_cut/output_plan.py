@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Source, VideoStream
+from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import written_channels
 from highlightr.media._container.contents import Contents, Track
 from highlightr.media._container.subtitle_tracks import read_tracks

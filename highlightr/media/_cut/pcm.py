@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from highlightr.core.types import AudioStream
+from highlightr.core.source import AudioStream
 
 _CODEC = re.compile(r"pcm_(?:[sf](8|16|24|32|64)(?:le|be)?|(?:u8|alaw|mulaw))")
 """FFmpeg's names, and the bits of a sample; eight where they are not told."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from highlightr.core.types import VideoStream
+from highlightr.core.source import VideoStream
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.reach import Reach
 from highlightr.media._cut.result import Piece

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import open_range, packets, reading, start_seconds
 from highlightr.media._decode.timestamps import seek, timed
 

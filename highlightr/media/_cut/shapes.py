@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.types import Source, VideoStream
+from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.limits import believable_aspect
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.reach import packets_until, reached

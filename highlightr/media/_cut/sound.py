@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from highlightr.core.types import AudioStream, Source
+from highlightr.core.source import AudioStream, Source
 from highlightr.media._container.audio import CHANNELS, written_channels
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal

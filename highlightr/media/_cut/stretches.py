@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
 from highlightr.media._cut.plan import CutPlan, Take
 from highlightr.media._cut.reach import packets_until, reached

@@ -27,7 +27,7 @@ from highlightr.media.sampling import Thumbnail, ThumbnailRequest
 if TYPE_CHECKING:
     import av
 
-    from highlightr.core.types import Source
+    from highlightr.core.source import Source
 
 CALM_STRENGTH, CALM_EARLY_STRENGTH = 0.25, 0.15
 """Keyframes that differ less (see `change_strength`) show the same shot; the second where a group is shorter than

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.allocator import return_freed_memory
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import end_of, open_container
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import Source, VideoStream
+from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import DecodeError
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import start_seconds
 from highlightr.media._decode.calm import CalmFilter, CalmGroup

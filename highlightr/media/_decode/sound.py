@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import AudioStream, Source
+from highlightr.core.source import AudioStream, Source
 from highlightr.media._container.audio import mono_filter
 from highlightr.media._container.description import is_plain
 from highlightr.media._container.opening import DEMUXERS, file_url

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.types import Source
+from highlightr.core.source import Source
 from highlightr.media._container.opening import end_of
 from highlightr.media._decode.calm import CalmGroup
 from highlightr.media._decode.frame_converter import FramePicker, SampleTimes, ThumbnailMaker

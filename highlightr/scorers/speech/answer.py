@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.numeric import sigmoid, unit_rows
-from highlightr.core.types import FloatArray, Match, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import FloatArray, Match
 from highlightr.scorers.notes import of_another_language
 from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
 

@@ -15,7 +15,8 @@ from textwrap import shorten
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid, Transcript
+from highlightr.core.transcript import Transcript
+from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid
 from highlightr.scorers.smoothing import shot_index
 from highlightr.scorers.speech.answer import Answer
 

@@ -11,7 +11,9 @@ import pytest
 
 import highlightr.export.feature_files.extract as files_module
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import Features, Source, Transcript, Utterance
+from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import Features
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
 from highlightr.export.feature_files.layouts import FORMATS
 from highlightr.model_loader import open_text_encoder

@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.types import AudioStream, Segment
+from highlightr.core.source import AudioStream
+from highlightr.core.types import Segment
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt
 from highlightr.media.cut import CutResult, Piece
