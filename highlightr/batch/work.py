@@ -28,7 +28,7 @@ from highlightr.core.hashing import FileIdentity, content_key, file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Summary
 from highlightr.export.curve import columns
-from highlightr.media.transcript import sidecars
+from highlightr.media.transcript import FileVersion, sidecar_versions
 from highlightr.options import SummarizeOptions
 from highlightr.pipeline import Highlighter
 from highlightr.zoo import Preset
@@ -84,7 +84,8 @@ class JobRunner:
         with self._output_dir.at_work_on(job), self._video(job) as video:
             wanted = self._options.for_job(job)
             output = self._output_dir.outputs(job)["video"]
-            subtitles = _subtitles(job)  # As they are now: what is edited from here on may not have been read.
+            # As they are now: what is edited from here on may not have been read.
+            subtitles = sidecar_versions(Path(job.video))
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
             key = self._key(job, self._content(job, summary.source.identity, subtitles))
             record = self._recorded(job, summary, key)
@@ -119,12 +120,12 @@ class JobRunner:
             yield path
 
     def _content(
-        self, job: Job, identity: FileIdentity | None = None, subtitles: Sequence[object] | None = None
+        self, job: Job, identity: FileIdentity | None = None, subtitles: Sequence[FileVersion] | None = None
     ) -> dict[str, object]:
         """What stands for the video's content; for an address itself, because to look means to fetch."""
         if job.remote:
             return {"address": job.video}
-        beside = _subtitles(job) if subtitles is None else subtitles
+        beside = sidecar_versions(Path(job.video)) if subtitles is None else subtitles
         said = {"subtitles": beside} if beside else {}
         return {**content_key(Path(job.video), identity), **said}
 
@@ -177,13 +178,6 @@ def _made_by(preset: Preset) -> dict[str, Any]:
             with suppress(OSError):  # Where they are missing, loading them says so, if they are needed.
                 found["scorers"][name]["weights"] = file_sha256(Path(choice.weights))
     return found
-
-
-def _subtitles(job: Job) -> list[tuple[str, int, int]]:
-    """Name, bytes and time of writing of each subtitle file beside the video."""
-    if job.remote:
-        return []
-    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sidecars(Path(job.video))]
 
 
 def _notes(marks: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from highlightr.core.clock import length_words
@@ -137,6 +138,20 @@ def sidecars(video: Path) -> list[Path]:
         elif _is_language(code[1:]) and not any(f"{path.stem}{suffix}" in names for suffix in VIDEO_SUFFIXES):
             found.append((2 if _is_english(code[1:]) else 3, name, path))
     return [path for _, _, path in sorted(found)]
+
+
+FileVersion = tuple[str, int, int]
+"""Name, bytes and time of writing (nanoseconds since 1970)."""
+
+
+def sidecar_versions(video: Path) -> tuple[FileVersion, ...]:
+    """What tells whether the subtitle files beside a video are still those that were read."""
+    found = []
+    for path in sidecars(video):
+        with suppress(OSError):  # It was removed meanwhile.
+            status = path.stat()
+            found.append((path.name, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def _is_english(code: str) -> bool:

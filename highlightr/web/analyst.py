@@ -16,6 +16,7 @@ from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Scores, Segment, Summary
+from highlightr.media.transcript import FileVersion, sidecar_versions
 from highlightr.pipeline import Analysis, Highlighter
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.segments import segments_of
@@ -45,6 +46,15 @@ class Proposal:
     query: str | None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What was found in one video."""
+
+    subtitles: Sequence[FileVersion]
+    """Beside the video when it was read; others say something else."""
+    queries: OrderedDict[str | None, Analysis] = field(default_factory=OrderedDict)
+
+
 @dataclass
 class Analyst:
     """Answers queries about videos."""
@@ -54,7 +64,7 @@ class Analyst:
     transcribe: str | None = None
     """Recognises what is said where it is not written; as in `SummarizeOptions`."""
     _highlighter: Highlighter | None = None
-    _kept: OrderedDict[FileIdentity, OrderedDict[str | None, Analysis]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[FileIdentity, _Found] = field(default_factory=OrderedDict)
     _hook: ProgressHook = silent
     _using: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,6 +93,7 @@ class Analyst:
                 found, other = known.get(query), next(iter(known.values()), None)
             if found is not None:
                 return found
+            subtitles = sidecar_versions(video.path)
             found = self._with_highlighter(
                 hook,
                 lambda highlighter: (
@@ -92,7 +103,7 @@ class Analyst:
                 ),
             )
             with self._lock:
-                self._keep(found, query)
+                self._keep(found, query, subtitles)
             return found
 
     def propose(
@@ -153,15 +164,20 @@ class Analyst:
 
     def _known(self, video: Video) -> OrderedDict[str | None, Analysis]:
         try:
-            return self._kept.get(FileIdentity.of(video.path), OrderedDict())
+            found = self._kept.get(FileIdentity.of(video.path))
         except OSError:
             return OrderedDict()
+        same = found is not None and found.subtitles == sidecar_versions(video.path)
+        return found.queries if found is not None and same else OrderedDict()
 
-    def _keep(self, found: Analysis, query: str | None) -> None:
-        if found.source.identity is None:
+    def _keep(self, found: Analysis, query: str | None, subtitles: Sequence[FileVersion]) -> None:
+        identity = found.source.identity
+        if identity is None:
             return
-        queries = self._kept.setdefault(found.source.identity, OrderedDict())
-        self._kept.move_to_end(found.source.identity)
+        if identity not in self._kept or self._kept[identity].subtitles != subtitles:
+            self._kept[identity] = _Found(subtitles)
+        self._kept.move_to_end(identity)
+        queries = self._kept[identity].queries
         queries[query] = found
         while len(queries) > MOST_QUERIES:
             queries.popitem(last=False)

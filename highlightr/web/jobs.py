@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -85,7 +86,8 @@ class JobQueue:
         self.version = 0
         """Grows whenever a page would see something new."""
         self._jobs: list[tuple[Job, Work]] = []
-        self._numbers = itertools.count(1)
+        # A page that outlives a restart must not take a new job for one that it knew.
+        self._numbers = itertools.count(time.time_ns() // 1_000)
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="studio-jobs", daemon=True)

@@ -106,7 +106,7 @@ class Library:
         summaries = {path: self._source_of(path, found) for path in found}
         with self._lock:
             self._known = {video.id: video for video in found.values()}
-        made_of = {source: path for path, source in summaries.items() if source is not None}
+        made_of = {source: found[path] for path, source in summaries.items() if source is not None}
         return [
             self._with_outputs(video, names[path], made_of.get(path))
             for path, video in found.items()
@@ -201,9 +201,9 @@ class Library:
             return None
         return next((each for suffix in VIDEO_SUFFIXES if (each := path.with_name(match[1] + suffix)) in found), None)
 
-    def _with_outputs(self, video: Video, siblings: set[str], summary: Path | None) -> Video:
+    def _with_outputs(self, video: Video, siblings: set[str], summary: Video | None) -> Video:
         stem = video.path.stem
         made = tuple(dict.fromkeys(word for end, word in _OUTPUTS.items() if stem + end in siblings))
         edited = ("edit",) if video.state_path.name in siblings else ()
-        summary_id = None if summary is None else self._video(summary, summary.stat()).id
+        summary_id = None if summary is None else summary.id
         return replace(video, made=(*made, *edited), summary_id=summary_id)

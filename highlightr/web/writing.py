@@ -88,6 +88,7 @@ def write(
     Raises:
         HighlightrError: as for `Highlighter.summarize`; no file is half-written.
     """
+    video = library.find(video.id)  # As it is now: it may have waited behind other work.
     output, clips = targets_of(library, video, request)
     library.check_sidecars(video)
     make_folder(output.parent)

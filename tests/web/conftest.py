@@ -103,14 +103,14 @@ def fill(folder: Path) -> Path:
 
 
 @contextmanager
-def running(folder: Path, preset_folder: Path, **options: Any) -> Iterator[Client]:
+def running(folder: Path, preset_folder: Path, port: int = 0, **options: Any) -> Iterator[Client]:
     """A studio of a folder, without models."""
     preset = light_preset(preset_folder)
 
     def open_highlighter(hook: ProgressHook) -> Highlighter:
         return Highlighter.from_preset(preset, cache=False, progress=hook)
 
-    prepared = prepare(folder, open_highlighter, Address(port=0), **options)
+    prepared = prepare(folder, open_highlighter, Address(port=port), **options)
     thread = threading.Thread(target=prepared.run, daemon=True)
     thread.start()
     while not prepared.server.started:

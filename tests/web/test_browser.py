@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from math import ceil
@@ -14,6 +15,7 @@ import pytest
 
 from highlightr.media.sampling import Item
 from tests import light
+from tests.mediamaker import made
 from tests.web.browser import Page, chromium, needs_browser
 from tests.web.conftest import running
 from tests.web.test_writing import numbers
@@ -265,9 +267,61 @@ def test_two_windows_follow_each_other(page: Page) -> None:
     assert page.complaints("409 (Conflict)") == []
 
 
+def test_a_page_goes_on_after_the_studio_was_started_again(driver: Any, videos: Path, tmp_path: Path) -> None:
+    with running(videos, tmp_path) as client:
+        page = Page(driver, client)
+        page.open()
+        page.search("a cat")
+        page.saved()
+        # As if the studio had been killed while it answered.
+        page.js("studio.asked.push({ text: 'a lost one', shown: true, colour: 3, found: null, job: 7, error: '' })")
+        page.js("studio.writing = 8")
+    page.until_js("studio.online === false")
+    page.js("studio.edit.add(1, 2)")
+    page.until_js("document.getElementById('alert').textContent.includes('does not answer')")
+    with running(videos, tmp_path, port=client.port) as again:
+        page.js("studio.edit.add(5, 6)")
+        page.until_js("document.getElementById('alert').textContent.includes('Open the address that')")
+        window = driver.current_window_handle
+        driver.switch_to.new_window("tab")
+        driver.get(again.prepared.url)
+        driver.close()
+        driver.switch_to.window(window)
+        page.until_js("studio.online")
+        page.until_js("document.getElementById('alert').textContent.includes('while it was writing')")
+        page.saved()
+        page.until_js("studio.asked.every((one) => one.found && !one.job)")
+        page.search("a dog")
+        state = json.loads((videos / "numbers.mp4.studio.json").read_text())
+        assert {(1, 2), (5, 6)} <= {(each["start_seconds"], each["stop_seconds"]) for each in state["segments"]}
+        driver.get("about:blank")
+    driver.get_log("browser")
+
+
+def test_an_edit_that_does_not_fit_a_replaced_video_is_kept_until_the_first_change(page: Page) -> None:
+    state = page.client.folder / "numbers.mp4.studio.json"
+    page.open()
+    page.js("studio.edit.add(8, 9); studio.edit.add(10, 11)")
+    page.search("a cat")
+    page.saved()
+    before = state.read_text()
+    shutil.copy(made("plain.mp4", seconds=5.0), page.client.folder / "numbers.mp4")
+    page.open()
+    page.until_js("studio.asked.every((one) => one.found)")
+    assert "2 of 2 segments" in page.find("#alert").text
+    assert page.segments() == []
+    page.js("document.getElementById('alert').click()")
+    page.saved()
+    assert state.read_text() == before
+    page.js("studio.edit.add(1, 2)")
+    page.saved()
+    assert [each["start_seconds"] for each in json.loads(state.read_text())["segments"]] == [1]
+
+
 def test_a_video_that_is_deleted_meanwhile(page: Page) -> None:
     page.open()
     page.search("a cat")
+    page.until(page.segments)
     (page.client.folder / "numbers.mp4").unlink()
     page.find("#query").send_keys("a dog\n")
     page.until_js("document.getElementById('alert').textContent.includes('not in the folder any more')")

@@ -119,6 +119,16 @@ def test_what_was_done_is_forgotten_in_time() -> None:
     queue.close()
 
 
+def test_numbers_are_new_after_a_restart() -> None:
+    numbers = []
+    for _ in range(2):
+        queue = JobQueue()
+        numbers += [queue.add("analyse", "v", name, lambda _: {}).id for name in "abc"]
+        queue.close()
+    assert len(set(numbers)) == len(numbers)
+    assert max(numbers) < 1 << 53, "JavaScript counts no further"
+
+
 def test_closing_ends_the_running_job() -> None:
     queue, first = JobQueue(), Steps()
     queue.add("analyse", "v", "a", first)

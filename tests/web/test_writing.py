@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,43 @@ def test_a_video_that_was_replaced_meanwhile_is_not_cut(studio: Client) -> None:
     assert not list(studio.folder.glob("*.summary.*"))
     now = studio.get(f"/api/videos/{video['id']}").json()["version"]
     assert studio.post(path, {**wanted, "version": now}).status == 202
+
+
+def test_a_video_that_is_replaced_while_its_summary_waits_is_not_cut(studio: Client) -> None:
+    row = next(each for each in studio.get("/api/videos").json()["videos"] if each["name"] == "numbers.mp4")
+    began, go = threading.Event(), threading.Event()
+
+    def slow(_: object) -> dict[str, object]:
+        began.set()
+        go.wait(60)
+        return {}
+
+    studio.prepared.studio.jobs.add("analyse", "other", "slow", slow)
+    assert began.wait(60)
+    wanted = {"segments": SEGMENTS[:1], "version": row["version"]}
+    job = studio.post(f"/api/videos/{row['id']}/write", wanted).json()["job"]
+    shutil.copy(made("plain.mp4", seconds=9.5), studio.folder / "numbers.mp4")
+    go.set()
+    ended = studio.finished(job)
+    assert (ended["state"], "was replaced meanwhile" in ended["error"]) == ("failed", True)
+    assert not list(studio.folder.glob("*.summary.*"))
+
+
+def test_subtitles_that_come_or_change_are_read_at_the_next_query(studio: Client) -> None:
+    video = studio.video("numbers.mp4")
+    beside = studio.folder / "numbers.srt"
+
+    def said() -> list[str]:
+        return [text for _, _, text in studio.curve(video, None)["lanes"]["transcript"]]
+
+    assert said() == []
+    for words in ("The first words.", "Other words were better."):
+        beside.write_text(f"1\n00:00:01,000 --> 00:00:03,000\n{words}\n")
+        assert said() == [words]
+    job = studio.post(f"/api/videos/{video}/write", {"segments": SEGMENTS[:1]}).json()["job"]
+    assert studio.finished(job)["state"] == "done"
+    beside.unlink()
+    assert said() == []
 
 
 def test_into_a_folder_below_and_never_over_what_is_there(studio: Client) -> None:

@@ -1,4 +1,6 @@
 // Talking to the server: JSON both ways, one line where something is refused, news as they come.
+const AGAIN_MS = 2000;
+
 export class Refusal extends Error {
   constructor(status, answer) {
     super(answer.error || `the server answered ${status}`);
@@ -20,6 +22,9 @@ export async function call(method, path, body) {
   } catch {
     throw new Refusal(0, { error: "The studio does not answer. Was it closed? Start it again with `highlightr web`." });
   }
+  if (response.status === 403) {
+    throw new Refusal(403, { error: "The studio was started again. Open the address that `highlightr web` printed, in this browser; then this page goes on." });
+  }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refusal(response.status, answer);
   return answer;
@@ -28,8 +33,11 @@ export async function call(method, path, body) {
 export function listen(onNews, onState) {
   const source = new EventSource("/api/events");
   source.onmessage = (event) => { onState(true); onNews(JSON.parse(event.data)); };
-  source.onerror = () => onState(false);  // The browser tries again by itself.
-  return source;
+  source.onerror = () => {
+    onState(false);
+    // The browser tries again by itself, but where it is refused: after a restart, until the new address was opened.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(onNews, onState), AGAIN_MS);
+  };
 }
 
 export const $ = (id) => document.getElementById(id);
@@ -51,6 +59,9 @@ export function svg(tag, attributes = {}) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   return element;
 }
+
+// Whether an error is on the page, which what comes by itself must not cover.
+export function alarmed() { return !$("alert").hidden && $("alert").dataset.kind === "error"; }
 
 export function say(message, kind = "error") {
   const alert = $("alert");

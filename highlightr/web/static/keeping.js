@@ -62,8 +62,11 @@ export class Keeping {
     this.activeIndex = clamp(state.active, 0, Math.max(this.asked.length - 1, 0));
     this.setBudget(state.budget_seconds);
     this.revision = state.revision;
-    this.edit.load(state.segments.filter((one) => one.start_seconds < this.duration - 0.01).map((one) => ({ ...one, stop_seconds: Math.min(one.stop_seconds, this.duration) })));
-    this.wantsFirst = !this.edit.segments.length;
+    const inside = state.segments.filter((one) => one.start_seconds < this.duration - 0.01);
+    this.edit.load(inside.map((one) => ({ ...one, stop_seconds: Math.min(one.stop_seconds, this.duration) })));
+    this.wantsFirst = !state.segments.length;
+    const outside = state.segments.length - inside.length;
+    if (outside) say(`${outside} of ${state.segments.length} segments that were edited lie after the end of this video: was it replaced? They are dropped at your first change.`);
     this.loading = this.dirty = false;
     for (const query of this.asked) if (!query.found) this.fetchCurve(query);
     this.show();

@@ -1,5 +1,5 @@
 // One video in the studio: what was asked, what was edited, and how both are kept.
-import { $, call, listen, say } from "./api.js";
+import { $, alarmed, call, listen, say } from "./api.js";
 import { Edit } from "./edit.js";
 import { Keeping } from "./keeping.js";
 import { listenToKeys } from "./keyboard.js";
@@ -33,7 +33,7 @@ class Studio extends Keeping {
     this.load(about.state, about.refused);
     $("facts").textContent = `${clock(this.duration, 0)} · ${about.width} × ${about.height}${about.rate ? ` · ${about.rate.toFixed(2).replace(/\.?0+$/, "")} fps` : ""}`;
     $("total").textContent = `/ ${clock(this.duration, 2)}`;
-    listen((news) => this.news(news), (open) => { if (open !== this.online) { this.online = open; this.showSaved(); } });
+    listen((news) => this.news(news), (open) => this.connected(open));
     window.addEventListener("pagehide", () => { if (this.dirty && !this.refused) this.save(); });
   }
 
@@ -72,8 +72,11 @@ class Studio extends Keeping {
       if (answer.job) { query.job = answer.job.id; } else {
         query.found = answer;
         query.job = null;
-        if (answer.notes.length) say(answer.notes[0], "note");
-        if (this.wantsFirst && this.asked.includes(query)) { this.wantsFirst = false; await this.choose([query], true); }
+        if (answer.notes.length && !alarmed()) say(answer.notes[0], "note");
+        if (this.wantsFirst && this.asked.includes(query)) {
+          this.wantsFirst = false;
+          if (!this.edit.segments.length) await this.choose([query], true);  // What was marked by hand stays.
+        }
       }
     } catch (error) {
       query.error = error.message;
@@ -141,7 +144,29 @@ class Studio extends Keeping {
   }
 
   // ---- News of the server
+  connected(open) {
+    if (open === this.online) return;
+    const again = open && this.online === false;
+    this.online = open;
+    this.showSaved();
+    if (!again) return;
+    say("");
+    if (this.unsaved) this.save();
+    for (const query of this.asked) if (query.error && !query.found) this.fetchCurve(query);
+  }
+
+  // Jobs that the server does not know any more: it was started again meanwhile.
+  lost(jobs) {
+    const known = new Set(jobs.map((job) => job.id));
+    for (const query of this.asked) if (query.job && !known.has(query.job)) this.fetchCurve(query);
+    if (this.writing && !known.has(this.writing)) {
+      this.writing = null;
+      say("The studio was started again while it was writing. Look whether the summary is there, or write it again.");
+    }
+  }
+
   async news({ jobs, revisions }) {
+    this.lost(jobs);
     const mine = jobs.filter((job) => job.video === id), running = mine.find((job) => job.state === "running" && job.kind === "analyse" && job.stage === "extract");
     const watched = running ? this.duration * Math.min(running.completed / Math.max(running.total, 1e-9), 1) : null;
     const asking = running && this.asked.find((one) => one.job === running.id);
