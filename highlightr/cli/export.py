@@ -12,7 +12,8 @@ from highlightr.cli.completion import words
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import check_no_input, check_output, write_whole
+from highlightr.core.files import write_whole
+from highlightr.core.outputs import check_no_input, check_output
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.timelines.read import find_video
 from highlightr.export.timelines.write import FORMATS, render_timeline

@@ -14,7 +14,7 @@ from highlightr.cli.presets import preset_lines
 from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.cli.terminal import progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
-from highlightr.core.files import check_no_input
+from highlightr.core.outputs import check_no_input
 from highlightr.scorers import describe as describe_scorer
 from highlightr.zoo import installer, load_preset, store
 from highlightr.zoo.convert import convert as rewrite

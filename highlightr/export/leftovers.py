@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from highlightr.core.files import is_same_file, printable
+from highlightr.core.files import printable
+from highlightr.core.outputs import is_same_file
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.outputs import Outputs
 from highlightr.export.segment_files import SegmentFolder, is_segment_name

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import check_folder_output, check_no_input, check_output, move, staging_folder
+from highlightr.core.files import move, staging_folder
+from highlightr.core.outputs import check_folder_output, check_no_input, check_output
 from highlightr.core.source import Source
 from highlightr.core.stop import stop_deferred
 from highlightr.export.captions import CAPTION_SUFFIXES

@@ -16,8 +16,9 @@ import numpy as np
 from highlightr.core.checks import given_options, given_path
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import check_no_input, is_same_file, printable
+from highlightr.core.files import printable
 from highlightr.core.hashing import content_hash
+from highlightr.core.outputs import check_no_input, is_same_file
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Reason, Scores, Segment, Summary, TimeGrid

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import check_no_input, check_output, whole_file
+from highlightr.core.files import whole_file
+from highlightr.core.outputs import check_no_input, check_output
 from highlightr.core.source import Source
 from highlightr.core.tables import text_cell
 from highlightr.core.text import json_shown

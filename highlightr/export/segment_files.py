@@ -15,7 +15,8 @@ from typing import Any
 
 from highlightr.core.clock import clock
 from highlightr.core.errors import OutputError
-from highlightr.core.files import check_output, whole_folder
+from highlightr.core.files import whole_folder
+from highlightr.core.outputs import check_output
 from highlightr.core.progress import Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Segment

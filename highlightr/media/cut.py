@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
-from highlightr.core.files import check_output, whole_file, whole_folder
+from highlightr.core.files import whole_file, whole_folder
+from highlightr.core.outputs import check_output
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.core.types import Segment

@@ -20,7 +20,8 @@ import yaml
 
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import check_folder_output, whole_folder, write_whole
+from highlightr.core.files import whole_folder, write_whole
+from highlightr.core.outputs import check_folder_output
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.tensors import write_arrays
 from highlightr.core.types import FloatArray

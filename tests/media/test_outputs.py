@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import check_output
+from highlightr.core.outputs import check_output
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import check_suffix, probe
