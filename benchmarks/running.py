@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from highlightr import model_loader
 from highlightr.core.errors import WeightsError
 from highlightr.features import Extractor, Weights
 from highlightr.features.engines.source import NetworkSource
-from highlightr.model_loader import Models
+from highlightr.model_loader import Models, models, opening
 from highlightr.scorers import ScorerContext
 from highlightr.zoo.hub import is_on_hub
 from highlightr.zoo.manifest import entry
@@ -111,13 +110,15 @@ def random_where_missing(wanted: bool = True) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(NetworkSource, "random_in_torch", new=False))
         for name, value in _stand_ins().items():
-            stack.enter_context(patch.object(model_loader, name, value))
+            for module in (models, opening):
+                if hasattr(module, name):
+                    stack.enter_context(patch.object(module, name, value))
         yield
 
 
 def _stand_ins() -> dict[str, Any]:
     """For the functions by which a preset's models are opened."""
-    find, create, recorded = weights_path, model_loader.create_scorer, model_loader.records
+    find, create, recorded = weights_path, models.create_scorer, opening.records
 
     def found(name: str) -> Path:
         try:

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from highlightr import Highlighter, model_loader
+from highlightr import Highlighter
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.transcript import Transcript, Utterance
 from highlightr.features import EXTRACTORS, extractor_class
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.cache import FeatureCache
 from highlightr.model_loader import Models, load_models
+from highlightr.model_loader import models as loaded
 from highlightr.scorers import Scorer, create_scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.debug import DebugScorer
@@ -84,7 +85,7 @@ def test_a_scorer_is_opened_only_when_it_is_to_run(two: Preset, monkeypatch: pyt
         made.append(name)
         return create(name, *rest, **more)
 
-    monkeypatch.setattr(model_loader, "create_scorer", told)
+    monkeypatch.setattr(loaded, "create_scorer", told)
     models = load_models(two, "cpu")
     assert made == []
     models.check_query(None)
@@ -107,7 +108,7 @@ def test_two_threads_open_the_text_encoder_once(two: Preset, monkeypatch: pytest
         time.sleep(0.05)  # Long enough that the other thread asks meanwhile.
         return made[-1]
 
-    monkeypatch.setattr(model_loader, "open_text_encoder", slow)
+    monkeypatch.setattr(loaded, "open_text_encoder", slow)
     models = load_models(two, "cpu")
 
     def ask(_: int) -> object:
@@ -214,8 +215,8 @@ def test_a_transcript_in_another_language_is_compared_by_words_and_that_is_said(
 @pytest.mark.parametrize("name", sorted(set(EXTRACTORS) - {"open-clip"}))
 def test_a_precision_reaches_every_backbone_and_nothing_else(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
-    monkeypatch.setattr(model_loader, "open_extractor", lambda _, **options: told.update(options))
+    monkeypatch.setattr(loaded, "open_extractor", lambda _, **options: told.update(options))
     head = f"name: one\nsummary: a line\nclip_seconds: 2.0\nextractors: [{name}]\ntext: null\n"
     preset = parse_preset(head + "scorers: {debug: {}}\nuse: {query: debug, no_query: debug}\n", "one")
-    model_loader._open_extractor(name, preset, "cpu", "bf16")
+    loaded._open_extractor(name, preset, "cpu", "bf16")
     assert (told.get("precision") == "bf16") == issubclass(extractor_class(name), Backbone)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from highlightr import model_loader
 from highlightr.core.errors import ConfigError
 from highlightr.datasets import open_dataset, plain
 from highlightr.evaluation import Case, evaluate_cases, find_protocol
 from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files
+from highlightr.model_loader import models
 from highlightr.pipeline import Highlighter
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.training.evaluate_preset import evaluate_preset
@@ -25,7 +25,7 @@ SMALL = Preset("small", "for tests", 1.0, ("clip",), "minilm", {"cfsum": CHOICE}
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(model_loader, "open_text_encoder", lambda name, device: moments.FakeText())
+    monkeypatch.setattr(models, "open_text_encoder", lambda name, device: moments.FakeText())
     return moments.moments_folder(tmp_path / "data", videos=6)
 
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.transcript import Transcript
-from highlightr.core.types import FloatArray, Match
-from highlightr.scorers.notes import of_another_language
-from highlightr.scorers.speech.words import alike, find_phrase, quoted, words_of
+from highlightr.core.types import FloatArray, Match, Query
+from highlightr.scorers.notes import not_english, of_another_language
+from highlightr.scorers.speech.words import aim_at_pictures, alike, find_phrase, quoted, words_of
 
 MEANING, CONTEXT, WORDS, OFFSET = 14.0, 4.7, 2.1, -5.0
 """Log odds that an utterance answers: weights of its cosine with the query, of that of its surroundings, of the query's
@@ -75,6 +75,13 @@ class SpeechQuery:
     """Whether the encoder knows its language."""
     aim: float = 0.0
     """Log odds that it asks for what can be seen or heard (`aim_at_pictures`)."""
+
+    @classmethod
+    def of(cls, query: Query, rarities: Callable[[Sequence[str]], FloatArray]) -> SpeechQuery:
+        """A query as the encoder of what is said embeds it; `rarities` as for `understood`."""
+        words, known = list(dict.fromkeys(words_of(query.text))), not not_english(query)
+        rarity = dict(zip(words, rarities(words).tolist(), strict=True))
+        return cls(query.text, query.vector, rarity, known, aim_at_pictures(query.vector) if known else 0.0)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from highlightr import model_loader
 from highlightr.features.backbones import clip_text, hub_clip
 from highlightr.features.backbones.hub_clip import HubModel
 from highlightr.features.labels import label_names
+from highlightr.model_loader import opening
 
 SMALL = HubModel("ViT-S-32", "someone/small", 384, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), squeezed=True)
 
@@ -22,7 +22,7 @@ def use_small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(1).standard_normal((1000, SMALL.width)).astype(np.float32)
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     monkeypatch.setattr(clip_text, "class_vectors", lambda encoder: units)
-    monkeypatch.setattr(model_loader, "label_embeddings", lambda encoder, stream: units[: len(label_names(stream))])
+    monkeypatch.setattr(opening, "label_embeddings", lambda encoder, stream: units[: len(label_names(stream))])
 
 
 def write_small_model(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""From a preset to the models it names: extractors, text encoder and scorers, opened once for many videos.
+"""What a preset runs on: its models, opened once for many videos, and what they make of features and a query.
 
 Which scorer runs depends on whether there is a query. Every scorer that may run has its weights and settings checked
 when the preset is loaded; one is opened when it is first needed.
@@ -7,49 +7,32 @@ when the preset is loaded; one is opened when it is first needed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
-from highlightr.core.hashing import file_sha256
 from highlightr.core.transcript import Transcript
 from highlightr.core.types import Features, Query, Scores, Shot
-from highlightr.features import (
-    Extractor,
-    TextEncoder,
-    Weights,
-    create_extractor,
-    create_text_encoder,
-    extractor_class,
-    text_encoder_class,
-)
-from highlightr.features.base import ExtractorOrigin, check_query
+from highlightr.features import Extractor, TextEncoder, Weights, extractor_class, text_encoder_class
+from highlightr.features.base import check_query
 from highlightr.features.cache import FeatureCache
-from highlightr.features.labels import label_embeddings, label_names
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.registry import options_of
 from highlightr.features.utterances import utterance_vectors
-from highlightr.features.whisper import Whisper
+from highlightr.model_loader.opening import label_bank, open_extractor, open_text_encoder, records
 from highlightr.scorers import QueryUse, Scorer, ScorerContext, create_scorer, scorer_class
-from highlightr.scorers.label_bank import LabelBank
-from highlightr.scorers.notes import NOTHING_SAID, QUERY_IGNORED, SPEECH_NOT_ENGLISH, not_english
+from highlightr.scorers.notes import NOTHING_SAID, QUERY_IGNORED, SPEECH_NOT_ENGLISH
 from highlightr.scorers.registry import runnable_class
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer, understood
 from highlightr.scorers.speech.fusion import fuse
-from highlightr.scorers.speech.words import aim_at_pictures, quoted, words_of
+from highlightr.scorers.speech.words import quoted
 from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
-from highlightr.zoo.hub import hub_entry, is_on_hub
-from highlightr.zoo.manifest import entry
-from highlightr.zoo.presets import HUB_MODEL, OWN_WEIGHTS
-from highlightr.zoo.records import read_install_record
-from highlightr.zoo.speech_models import speech_model
+from highlightr.zoo.presets import HUB_MODEL
 from highlightr.zoo.store import weights_path
 
 _KEPT_QUERIES = 256
@@ -192,26 +175,20 @@ class Models:
         speech: Speech | None = None,
     ) -> Scores:
         """Score every clip, by what is said too, and say so where a query was given that the scorer cannot use."""
-        scores = self.scorer_for(query).score(features, encoded, shots)
-        if speech is not None and query is not None and encoded is not None:
-            scores = fuse(scores, spoken_answer(speech, self._speech_query(query, encoded)), speech.transcript, shots)
-            if not speech.understood:
-                scores = replace(scores, notes=(*scores.notes, SPEECH_NOT_ENGLISH))
-        elif query is not None and quoted(query):
-            scores = replace(scores, notes=(*scores.notes, NOTHING_SAID))
-        if query is not None and encoded is None:
-            note = QUERY_IGNORED.format(self.preset.scorer_name(query))
-            scores = replace(scores, notes=(*scores.notes, note))
-        return scores
-
-    def _speech_query(self, query: str, encoded: Query) -> SpeechQuery:
-        encoder = self._speech_encoder
-        meant = encoded if encoder is self.text_encoder else encoder.encode(query)
-        words = list(dict.fromkeys(words_of(query)))
-        rarities = dict(zip(words, encoder.rarities(words).tolist(), strict=True))
-        understood_too = not not_english(meant)
-        aim = aim_at_pictures(meant.vector) if understood_too else 0.0
-        return SpeechQuery(query, meant.vector, rarities, understood_too, aim)
+        scores, notes = self.scorer_for(query).score(features, encoded, shots), list[str]()
+        if query is None:
+            return scores
+        if speech is not None and encoded is not None:
+            encoder = self._speech_encoder
+            meant = encoded if encoder is self.text_encoder else encoder.encode(query)
+            said = spoken_answer(speech, SpeechQuery.of(meant, encoder.rarities))
+            scores = fuse(scores, said, speech.transcript, shots)
+            notes += [] if speech.understood else [SPEECH_NOT_ENGLISH]
+        elif quoted(query):
+            notes.append(NOTHING_SAID)
+        if encoded is None:
+            notes.append(QUERY_IGNORED.format(self.preset.scorer_name(query)))
+        return replace(scores, notes=(*scores.notes, *notes))
 
 
 def load_models(
@@ -266,79 +243,3 @@ def _open_extractor(name: str, preset: Preset, device: str, precision: Precision
     if precision != "fp32" and "precision" in options_of(extractor_class(name)):
         options["precision"] = precision
     return open_extractor(name, clip_seconds=preset.clip_seconds, device=device, **options)
-
-
-def label_bank(encoder: TextEncoder, stream: str) -> LabelBank:
-    """The classes of a stream in the encoder's space."""
-    return LabelBank(label_names(stream), label_embeddings(encoder, stream))
-
-
-def open_extractor(
-    name: str, *, clip_seconds: float, device: str = "cpu", random_seed: int | None = None, **options: Any
-) -> Extractor:
-    """An extractor with its weights from the store, or at random; its networks are loaded when they are needed.
-
-    Args:
-        name: a key of `EXTRACTORS`.
-        clip_seconds: clip length of the grids it will be started on.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        random_seed: run those whose weights are fetched on random weights; the others run on theirs all the same.
-        options: further keywords of the class.
-
-    Raises:
-        ConfigError: an unknown name, or a package that is not installed.
-        WeightsError: weights that are missing, with the command that gets them.
-    """
-    found = extractor_class(name)
-    need(name, *found.packages)
-    checkpoints = found.checkpoints_for(options)
-    given = _weights(checkpoints, random_seed)
-    made = create_extractor(name, clip_seconds=clip_seconds, device=device, load=False, **given, **options)
-    if "random_seed" not in given:
-        made.origin = replace(made.origin, weights=records(checkpoints))
-    return made
-
-
-def open_recogniser(model: str, *, device: str = "cpu") -> Whisper:
-    """The recogniser of speech, its model, a name of `highlightr.zoo.speech_models` or a folder, fetched if need be.
-
-    Raises:
-        ConfigError: an unknown model, or faster-whisper is not installed.
-        WeightsError: the model cannot be fetched, or is damaged.
-    """
-    found = speech_model(model)
-    made = Whisper(found.folder, weights={each: weights_path(each) for each in Whisper.checkpoints}, device=device)
-    versions = {package: version(package) for package in ("faster-whisper", "ctranslate2")}
-    weights = Weights(f"faster-whisper {found.name}", found.sha256, "MIT, as its page says", found.source)
-    made.origin = ExtractorOrigin(versions, (weights, *records(Whisper.checkpoints)), device=device)
-    return made
-
-
-def open_text_encoder(name: str, *, device: str = "cpu", random_seed: int | None = None, **options: Any) -> TextEncoder:
-    """Open a text encoder; arguments and errors as for `open_extractor`."""
-    found = text_encoder_class(name)
-    need(f"text encoder {name}", *found.packages)
-    given = _weights(found.checkpoints_for(options), random_seed)
-    return create_text_encoder(name, device=device, **given, **options)
-
-
-def _weights(checkpoints: Collection[str], random_seed: int | None) -> dict[str, Any]:
-    """Keywords for a class: the checked file of each checkpoint, or the seed where they would have to be fetched."""
-    if not checkpoints:
-        return {}
-    if random_seed is not None and not all(not is_on_hub(each) and entry(each).embedded for each in checkpoints):
-        return {"random_seed": random_seed}
-    return {"weights": {each: weights_path(each) for each in checkpoints}}
-
-
-def records(checkpoints: Iterable[str]) -> tuple[Weights, ...]:
-    """What receipts say about these weights; of fetched ones, the hash of the file as it was published."""
-    made = []
-    for name in checkpoints:
-        if name.endswith(OWN_WEIGHTS):
-            made.append(Weights(Path(name).stem, file_sha256(Path(name)), "the user's own", name))
-            continue
-        item, receipt = (hub_entry(name), None) if is_on_hub(name) else (entry(name), read_install_record(name))
-        digest = receipt.source_sha256 if receipt else item.sha256 or file_sha256(weights_path(name))
-        made.append(Weights(name, digest, item.licence, item.where))
-    return tuple(made)
