@@ -64,11 +64,6 @@ class Stretch:
     start_seconds: float
     seconds: float
 
-    @property
-    def kind(self) -> str:
-        """Stretches of one kind answer the same queries."""
-        return ALIKE.get(self.clip.path.name, self.clip.path.name)
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -76,6 +71,16 @@ class Asked:
 
     text: str
     parts: tuple[int, ...]
+
+
+def kind_of(clip: Captioned) -> str:
+    """Clips of one kind answer each other's captions."""
+    return ALIKE.get(clip.path.name, clip.path.name)
+
+
+def asked_for(clip: Captioned, parts: Sequence[Captioned]) -> Asked:
+    """A clip's caption, put to a video of these parts."""
+    return Asked(clip.caption, tuple(index for index, part in enumerate(parts) if kind_of(part) == kind_of(clip)))
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def draw_plan(
         stretches += _stretches(clip, int(rng.integers(2, 4)) if number % 6 == 5 else 1, picture)
     for _ in range(100):
         order = [stretches[index] for index in rng.permutation(len(stretches))]
-        if all(first.kind != second.kind for first, second in pairwise(order)):
+        if all(kind_of(first.clip) != kind_of(second.clip) for first, second in pairwise(order)):
             break
     return EditPlan(tuple(order), tuple(_queries(order, clips, elsewhere, rng)), picture)
 
@@ -124,17 +129,13 @@ def _stretches(clip: Captioned, count: int, picture: Picture) -> list[Stretch]:
 def _queries(
     order: Sequence[Stretch], clips: Sequence[Captioned], elsewhere: Sequence[Captioned], rng: np.random.Generator
 ) -> list[Asked]:
-    kinds = {part.kind for part in order}
+    parts = [part.clip for part in order]
     several = [clip for number, clip in enumerate(clips) if number % 6 == 5]
     rest = [clip for clip in clips if clip not in several]
     drawn = [*several, *(rest[index] for index in rng.permutation(len(rest)))][:TRUE_QUERIES]
-    there = [
-        Asked(clip.caption, tuple(index for index, part in enumerate(order) if part.kind == Stretch(clip, 0, 0).kind))
-        for clip in drawn
-    ]
-    others = [clip for clip in elsewhere if Stretch(clip, 0, 0).kind not in kinds]
+    others = [asked for clip in elsewhere if not (asked := asked_for(clip, parts)).parts]
     absent = rng.choice(len(others), min(ABSENT_QUERIES, len(others)), replace=False)
-    return [*there, *(Asked(others[index].caption, ()) for index in absent)]
+    return [*(asked_for(clip, parts) for clip in drawn), *(others[index] for index in absent)]
 
 
 def write_plan(plan: EditPlan, output: Path) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from benchmarks.command import run_command
-from benchmarks.edit_quality import FOLDS, HALVES
+from benchmarks.edit_sets import HALVES
+from benchmarks.edit_studio import FOLDS
 from benchmarks.spoken import topics
 from benchmarks.stitching import read_captions
 from highlightr.model_loader import open_text_encoder

@@ -20,7 +20,7 @@ from benchmarks.edit_figures import (
     judge,
     score_calibration,
 )
-from benchmarks.edit_quality import Studio, kept_name
+from benchmarks.edit_studio import Studio, kept_name
 from benchmarks.edit_videos import SAMPLE_RATE, Asked, EditPlan, Stretch, loudest, place_events, write_take
 from benchmarks.stitching import Captioned, Picture
 from highlightr.core.types import Features, Match, Query, Segment, TimeGrid
