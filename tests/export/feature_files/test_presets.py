@@ -17,6 +17,7 @@ from highlightr.zoo import load_preset, preset_names, weights_path
 from highlightr.zoo.manifest import entry
 
 from .conftest import write_video
+from .small_i3d import SmallI3D
 
 SECONDS = 20
 
@@ -52,7 +53,7 @@ def test_a_preset_names_what_its_scorer_needs(name: str) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_runs_from_mp4_to_scores(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXTRACTORS, "i3d", "tests.extraction.small_i3d:SmallI3D")
+    monkeypatch.setitem(EXTRACTORS, "i3d", f"{SmallI3D.__module__}:SmallI3D")
     preset = load_preset(name)
     video = write_video(tmp_path / "video.mp4", seconds=SECONDS)
     options = ExtractOptions(clip_seconds=preset.clip_seconds, device="cpu", random_seed=0)
@@ -65,7 +66,9 @@ def test_every_preset_runs_from_mp4_to_scores(name: str, tmp_path: Path, monkeyp
         # Weights that have to be fetched or trained are drawn; those that come with highlightr are used.
         own = weights_path(choice.weights) if choice.weights and entry(choice.weights).bundled else None
         bank = None if encoder is None else partial(label_bank, encoder)
-        scorer = create_scorer(choice.name, choice.config, ScorerContext(own, None if own else 0, label_bank=bank))
+        scale = None if encoder is None else lambda: encoder.logit_scale
+        context = ScorerContext(own, None if own else 0, label_bank=bank, logit_scale=scale)
+        scorer = create_scorer(choice.name, choice.config, context)
         scores = scorer.score(features, query, [Shot(0.0, features.grid.duration_seconds)])
         check(scores, features.grid.num_clips, round(SECONDS / preset.clip_seconds))
 
