@@ -1,7 +1,8 @@
 """New videos in folders: a plan is made every few seconds, and a job is brought once its file is finished writing.
 
 In: a plan, which finds videos and names their jobs. Out: the jobs that are ready, each once, and again when its file
-or what is asked of it has changed. A file is finished when its size and its time of change have rested.
+or what is asked of it has changed. A file is finished when its size and its time of change have rested, and those of
+the subtitles beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from highlightr.batch.jobs import Job
 from highlightr.core.errors import HighlightrError
+from highlightr.media.transcript import FileVersion, SidecarFolder
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ class _Look(NamedTuple):
 
     size_bytes: int
     changed_ns: int
+    subtitles: tuple[FileVersion, ...] = ()
+    """Beside it."""
 
 
 class FolderWatch:
@@ -62,15 +66,18 @@ class FolderWatch:
             self._warn(f"{error}; nothing new is taken until that is put right")
             return ()
         self._warn("")
-        self._files = {job.video: self._look_at(job.video, now) for job in jobs if not job.remote}
+        videos = {job.video: Path(job.video).parent for job in jobs if not job.remote}
+        folders = {folder: SidecarFolder(folder) for folder in set(videos.values())}
+        self._files = {video: self._look_at(video, folders[parent], now) for video, parent in videos.items()}
         return [job for job in jobs if self._is_new(job, now)]
 
-    def _look_at(self, video: str, now: float) -> tuple[_Look, float]:
+    def _look_at(self, video: str, beside: SidecarFolder, now: float) -> tuple[_Look, float]:
         try:
             about = Path(video).stat()
         except OSError:  # It is not there yet, or no more.
             return _Look(0, 0), now
-        look, before = _Look(about.st_size, about.st_mtime_ns), self._files.get(video)
+        look = _Look(about.st_size, about.st_mtime_ns, beside.versions(Path(video)))
+        before = self._files.get(video)
         return before if before is not None and before[0] == look else (look, now)
 
     def _is_new(self, job: Job, now: float) -> bool:

@@ -115,43 +115,63 @@ def _is_language(code: str) -> bool:
     return bool(_LANGUAGE.fullmatch(code)) and f".{code.lower()}" not in VIDEO_SUFFIXES
 
 
+FileVersion = tuple[str, int, int]
+"""Name, bytes and time of writing (nanoseconds since 1970)."""
+
+
+class SidecarFolder:
+    """The subtitle files of a folder as it is now, for any number of its videos."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries]
+        except OSError:
+            names = []
+        self._names = frozenset(names)
+        self._of_stem: dict[str, list[str]] = {}
+        for name in names:
+            if name.lower().endswith(SIDECAR_SUFFIXES):
+                for dot in (number for number, letter in enumerate(name) if letter == "."):
+                    self._of_stem.setdefault(name[:dot], []).append(name)
+
+    def of(self, video: Path) -> list[Path]:
+        """As `sidecars`, for a video in the folder."""
+        found: list[tuple[int, str, Path]] = []
+        for name in self._of_stem.get(video.stem, ()):
+            path = video.with_name(name)
+            code = path.stem.removeprefix(video.stem)
+            if not path.is_file():
+                continue
+            if not code:
+                found.append((0, name, path))
+            elif code.lower() == video.suffix.lower():
+                found.append((1, name, path))
+            elif _is_language(code[1:]) and not any(f"{path.stem}{suffix}" in self._names for suffix in VIDEO_SUFFIXES):
+                found.append((2 if _is_english(code[1:]) else 3, name, path))
+        return [path for _, _, path in sorted(found)]
+
+    def versions(self, video: Path) -> tuple[FileVersion, ...]:
+        """What tells whether the subtitle files of a video are still those that were read."""
+        found = []
+        for path in self.of(video):
+            with suppress(OSError):  # It was removed meanwhile.
+                status = path.stat()
+                found.append((path.name, status.st_size, status.st_mtime_ns))
+        return tuple(found)
+
+
 def sidecars(video: Path) -> list[Path]:
     """Subtitle files of the video's name, the best first: without a language, English, the others by name.
 
     What has the whole name of another video beside it (``talk.en.srt`` of ``talk.en.mp4``) is that one's.
     """
-    found: list[tuple[int, str, Path]] = []
-    try:
-        with os.scandir(video.absolute().parent) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(f"{video.stem}.")]
-    except OSError:
-        return []
-    for name in names:
-        path = video.with_name(name)
-        code = path.stem.removeprefix(video.stem)
-        if path.suffix.lower() not in SIDECAR_SUFFIXES or not path.is_file():
-            continue
-        if not code:
-            found.append((0, name, path))
-        elif code.lower() == video.suffix.lower():
-            found.append((1, name, path))
-        elif _is_language(code[1:]) and not any(f"{path.stem}{suffix}" in names for suffix in VIDEO_SUFFIXES):
-            found.append((2 if _is_english(code[1:]) else 3, name, path))
-    return [path for _, _, path in sorted(found)]
-
-
-FileVersion = tuple[str, int, int]
-"""Name, bytes and time of writing (nanoseconds since 1970)."""
+    return SidecarFolder(video.absolute().parent).of(video)
 
 
 def sidecar_versions(video: Path) -> tuple[FileVersion, ...]:
-    """What tells whether the subtitle files beside a video are still those that were read."""
-    found = []
-    for path in sidecars(video):
-        with suppress(OSError):  # It was removed meanwhile.
-            status = path.stat()
-            found.append((path.name, status.st_size, status.st_mtime_ns))
-    return tuple(found)
+    """As `SidecarFolder.versions`."""
+    return SidecarFolder(video.absolute().parent).versions(video)
 
 
 def _is_english(code: str) -> bool:

@@ -65,6 +65,27 @@ def test_a_file_is_brought_once_it_has_rested(tmp_path: Path) -> None:
     assert watched.after(REST_SECONDS) == []
 
 
+def test_subtitles_that_come_later_bring_the_video_again(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a b.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    watched = Watched(tmp_path)
+    watched.after(0)
+    assert sorted(watched.after(REST_SECONDS)) == ["a", "a b"]
+    for name in ("a.srt", "a.de.vtt"):
+        (tmp_path / name).write_text("words")
+        assert watched.after(REST_SECONDS) == [], "it has just been written"
+        assert watched.after(REST_SECONDS) == ["a"]
+    (tmp_path / "a.srt").write_text("other words")
+    watched.after(SCAN_SECONDS)
+    assert watched.after(REST_SECONDS) == ["a"]
+    (tmp_path / "a.srt").unlink()
+    watched.after(SCAN_SECONDS)
+    assert watched.after(REST_SECONDS) == ["a"]
+    (tmp_path / "a.txt").write_text("no subtitles")
+    watched.after(SCAN_SECONDS)
+    assert watched.after(REST_SECONDS) == []
+
+
 def test_folders_are_looked_at_now_and_then(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     for _ in range(100):
