@@ -6,6 +6,7 @@ on stderr, never a traceback; `--debug` shows the traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -91,6 +92,8 @@ def main() -> None:
         sys.exit(FAILURE)
     except OSError as error:
         # What the system refuses in a place that has no words of its own for it: a full disk, too many open files.
+        if error.errno == errno.ENAMETOOLONG:
+            _fail(f"{error.filename}: {error.strerror}; choose a shorter name", BAD_INPUT)
         _fail(f"{error.filename or _nameless()}: {error.strerror or error}", FAILURE)
     except MemoryError:
         _fail("not enough memory; close other programs, or take a smaller video or preset", FAILURE)

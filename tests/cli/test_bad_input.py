@@ -214,6 +214,29 @@ def test_a_checkpoint_is_not_converted_into_itself(
     assert checkpoint.read_bytes() == b"of the user"
 
 
+@pytest.mark.parametrize("query", ["a caf\udce9", "\udce9", "half an emoji \ud83d"])
+@pytest.mark.parametrize("command", ["summarize", "score", "batch"])
+def test_a_query_that_is_not_unicode(
+    command: str,
+    query: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    video: Path,
+) -> None:
+    output = [tmp_path / "out"] if command == "batch" else []
+    _refused(run(capsys, monkeypatch, command, video, *output, "--query", query), tmp_path, "write it in UTF-8")
+
+
+def test_a_name_that_is_too_long_for_an_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, video: Path
+) -> None:
+    long = video.rename(tmp_path / f"{'x' * 245}.mp4")
+    _refused(run(capsys, monkeypatch, "summarize", long), tmp_path, "File name too long; choose a shorter name")
+    ended = run(capsys, monkeypatch, "summarize", long, "-o", tmp_path / "short.mp4", "--clips", tmp_path / ("y" * 256))
+    _refused(ended, tmp_path, "File name too long; choose a shorter name")
+
+
 def test_a_library_that_cannot_be_loaded_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
