@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -23,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.command import run_command
+from benchmarks.running import machine
 from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer, describe
 from highlightr.scorers.sliding_window import apply_windows
@@ -110,19 +109,6 @@ def measure(case: str, preset: str, clips: int, repeat: int, device: str) -> dic
         "seconds_spread": [round(min(seconds), 3), round(max(seconds), 3)],
         "peak_mib": round(peak / 1024),
         "added_by_scoring_mib": round((peak - before) / 1024),
-    }
-
-
-def machine(device: str) -> dict[str, object]:
-    import torch
-
-    name = torch.cuda.get_device_name(0) if device != "cpu" else platform.processor() or platform.machine()
-    return {
-        "device": name,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
     }
 
 

@@ -27,12 +27,14 @@ from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech import answer as answering
 from highlightr.scorers.speech.answer import Speech, SpeechQuery, spoken_answer
 from highlightr.scorers.speech.words import aim_at_pictures, words_of
+from research.logistic import logistic_weights
 
 TOPICS = Path(__file__).with_name("spoken_topics.toml")
 
 SECONDS_PER_WORD = 0.4
 PAUSE_SECONDS = (0.4, 1.0)
 TALK_TOPICS = 14
+PENALTY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -176,20 +178,14 @@ def fit(asked: Sequence[Trial]) -> np.ndarray:
                 if chosen.any():
                     rows.append(facts[np.flatnonzero(chosen)[int(np.argmax(odds[chosen]))]])
                     labels.append(label)
-        weights = _logistic(np.array(rows), np.array(labels))
+        weights = _balanced(np.array(rows), np.array(labels))
     return weights
 
 
-def _logistic(rows: np.ndarray, labels: np.ndarray, penalty: float = 1e-4) -> np.ndarray:
-    """Newton's method, both classes with equal weight."""
-    weights = np.zeros(rows.shape[1])
-    share = np.where(labels > 0, 0.5 / labels.mean(), 0.5 / (1 - labels.mean())) / len(labels)
-    for _ in range(25):
-        chances = (1 + np.tanh(rows @ weights / 2)) / 2
-        slope = rows.T @ (share * (chances - labels)) + penalty * weights
-        curve = (rows * (share * chances * (1 - chances))[:, None]).T @ rows + penalty * np.eye(len(weights))
-        weights = weights - np.linalg.solve(curve, slope)
-    return weights
+def _balanced(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Weights where both classes count alike."""
+    shares = np.where(labels > 0, 0.5 / labels.mean(), 0.5 / (1 - labels.mean())) / len(labels)
+    return logistic_weights(rows, labels, shares, PENALTY)
 
 
 def main() -> None:

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
+from highlightr.core.errors import ConfigError
 from highlightr.core.files import whole_file
 from highlightr.core.types import Features, FloatArray, Query, Shot, TimeGrid
 from highlightr.datasets.items import moment_labels
 from highlightr.evaluation.ranking import average_precision, expected_hit_at_1
 from highlightr.features import Extractor, extract
-from highlightr.features.labels import LABELLED_STREAMS, label_embeddings, label_names
+from highlightr.features.labels import LABELLED_STREAMS
 from highlightr.media import probe
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.model_loader import open_extractor, open_text_encoder
+from highlightr.model_loader import label_bank, open_extractor, open_text_encoder
 from highlightr.scorers import Scorer
-from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotConfig, ZeroShotScorer
 from highlightr.selection import detect_shots
 
@@ -65,9 +65,13 @@ class Picture:
 
 
 def read_captions(folder: Path) -> list[Captioned]:
-    """Clips and captions in the order of the table."""
-    with (folder / "captions.csv").open(newline="", encoding="utf-8") as lines:
-        return [Captioned(folder / row["file"], row["caption"]) for row in csv.DictReader(lines)]
+    """Clips and captions in the order of the table; a `ConfigError` where there is none with these columns."""
+    path = folder / "captions.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return [Captioned(folder / row["file"], row["caption"]) for row in csv.DictReader(lines)]
+    except (OSError, KeyError, csv.Error) as error:
+        raise ConfigError(f"{path} is not a table with the columns file and caption ({error!r})") from error
 
 
 def deal(clips: Sequence[Captioned], per_video: int, seed: int) -> list[list[Captioned]]:
@@ -127,9 +131,7 @@ class Pipeline:
     def __init__(self) -> None:
         self.encoder = open_text_encoder("minilm")
         self.extractors: list[Extractor] = [open_extractor(name, clip_seconds=CLIP_SECONDS) for name in EXTRACTORS]
-        self.banks = {
-            name: LabelBank(label_names(name), label_embeddings(self.encoder, name)) for name in LABELLED_STREAMS
-        }
+        self.banks = {name: label_bank(self.encoder, name) for name in LABELLED_STREAMS}
 
     def scorer(self, config: ZeroShotConfig | None = None) -> ZeroShotScorer:
         """A scorer of the preset's labels."""

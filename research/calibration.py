@@ -16,15 +16,13 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.evaluation import Case
+from research.logistic import Array, chances_of, logistic_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _LIMIT = 1e-6
 """Scores this close to 0 or 1 count as this close: their logits would be without bounds."""
-_STEPS = 50
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Platt:
 
     def __call__(self, scores: npt.ArrayLike) -> Array:
         """Scores in (0, 1), calibrated."""
-        return _sigmoid(self.slope * _logit(scores) + self.shift)
+        return chances_of(self.slope * _logit(scores) + self.shift)
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,6 @@ class Bin:
     mean_score: float
     share: float
     """Of clips that are positive: equal to `mean_score` where scores mean what they say."""
-
-
-def _sigmoid(values: Array) -> Array:
-    return np.asarray((1 + np.tanh(values / 2)) / 2)
 
 
 def _logit(scores: npt.ArrayLike) -> Array:
@@ -69,7 +63,7 @@ def _flat(cases: Sequence[Case]) -> tuple[Array, Array]:
 
 
 def fit_platt(cases: Sequence[Case]) -> Platt:
-    """Slope and shift of least cross-entropy, by Newton's method; labels are the clips' mean ratings in [0, 1].
+    """Slope and shift of least cross-entropy; labels are the clips' mean ratings in [0, 1].
 
     Raises:
         ConfigError: no case, or labels that are all 0 or all 1: there is nothing to fit.
@@ -80,16 +74,8 @@ def fit_platt(cases: Sequence[Case]) -> Platt:
     if not 0 < labels.mean() < 1:
         raise ConfigError("calibration needs clips that are positive and clips that are not")
     inputs = np.stack([_logit(scores), np.ones(len(scores))], axis=1)
-    weights = np.array([1.0, 0.0])
-    for _ in range(_STEPS):
-        given = _sigmoid(inputs @ weights)
-        gradient = inputs.T @ (given - labels)
-        curvature = (inputs * (given * (1 - given))[:, None]).T @ inputs
-        step = np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
-        weights = weights - step
-        if np.abs(step).max() < 1e-9:
-            break
-    return Platt(float(weights[0]), float(weights[1]))
+    slope, shift = logistic_weights(inputs, labels).tolist()
+    return Platt(slope, shift)
 
 
 def reliability(cases: Sequence[Case], bins: int = 10) -> tuple[Bin, ...]:

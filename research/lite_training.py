@@ -25,11 +25,9 @@ from benchmarks.command import run_command
 from benchmarks.stitching import Captioned, stitch
 from highlightr.core.files import write_whole
 from highlightr.features import TextEncoder
-from highlightr.features.labels import label_embeddings, label_names
-from highlightr.model_loader import open_text_encoder
+from highlightr.model_loader import label_bank, open_text_encoder
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
-from highlightr.scorers.label_bank import LabelBank
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from research.lite.clips import Take, analyse, open_extractors, read_analysis, read_takes, write_analysis
 from research.lite.fitting import FitSettings
@@ -48,7 +46,7 @@ FITTED_SIZES = ("slope", "offset", "match_slope", "match_offset", "match_scenes"
 
 def material(takes: Sequence[Take], encoder: TextEncoder) -> Material:
     """Takes with their sentences embedded, and the class names."""
-    banks = [LabelBank(label_names(name), label_embeddings(encoder, name)) for name in ("imagenet", "yamnet")]
+    banks = [label_bank(encoder, name) for name in ("imagenet", "yamnet")]
     return Material(takes, [encoder.encode(take.caption) for take in takes], *banks)
 
 

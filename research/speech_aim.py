@@ -24,6 +24,7 @@ from benchmarks.stitching import read_captions
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.speech.words import AIM_WEIGHTS
 from research.lite.judging import folds_of
+from research.logistic import logistic_weights
 
 QUERIES = Path(__file__).with_name("speech_queries.txt")
 """One a line: what is asked of talks. None of them is asked in `benchmarks.spoken`."""
@@ -50,17 +51,12 @@ def texts(data: Path, half: str) -> list[list[str]]:
 
 
 def fitted(kinds: Sequence[np.ndarray]) -> np.ndarray:
-    """(width + 1,) weights and offset, by Newton's method."""
+    """(width + 1,) weights and offset."""
     rows = np.concatenate([np.column_stack([kind, np.ones(len(kind))]) for kind in kinds])
     labels = np.concatenate([np.full(len(kind), float(number < 3)) for number, kind in enumerate(kinds)])
     share = np.concatenate([np.full(len(kind), part / len(kind)) for kind, part in zip(kinds, SHARES, strict=True)])
     penalty = np.append(np.full(rows.shape[1] - 1, PENALTY), 1e-6)
-    weights = np.zeros(rows.shape[1])
-    for _ in range(20):
-        chances = (1 + np.tanh(rows @ weights / 2)) / 2
-        curve = (rows * (share * chances * (1 - chances))[:, None]).T @ rows + np.diag(penalty)
-        weights -= np.linalg.solve(curve, rows.T @ (share * (chances - labels)) + penalty * weights)
-    return weights
+    return logistic_weights(rows, labels, share, penalty)
 
 
 def main() -> None:

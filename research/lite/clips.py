@@ -7,7 +7,6 @@ that made them; they hold nothing but the extractors' output.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.stitching import read_captions
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import whole_file
 from highlightr.core.types import Features, Shot, Signal, TimeGrid
@@ -58,12 +58,12 @@ def read_takes(folder: Path, kept: Path) -> list[Take]:
     kept.mkdir(parents=True, exist_ok=True)
     extractors: list[Extractor] = []
     takes = []
-    for name, caption in _table(folder / "captions.csv"):
-        file = kept / f"{_key(folder / name)}.npz"
+    for clip in read_captions(folder):
+        file = kept / f"{_key(clip.path)}.npz"
         if not file.exists():
             extractors = extractors or open_extractors()
-            write_analysis(file, *analyse(folder / name, extractors))
-        takes.append(Take(name, caption, *read_analysis(file)))
+            write_analysis(file, *analyse(clip.path, extractors))
+        takes.append(Take(clip.path.name, clip.caption, *read_analysis(file)))
     return takes
 
 
@@ -78,14 +78,6 @@ def analyse(path: Path, extractors: Sequence[Extractor]) -> tuple[Features, tupl
     source = probe(path)
     features = extract(source, TimeGrid(source.duration_seconds, CLIP_SECONDS), extractors)
     return features, detect_shots(features.signals[FRAME_CHANGE], source.duration_seconds)
-
-
-def _table(path: Path) -> list[tuple[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            return [(row["file"], row["caption"]) for row in csv.DictReader(lines)]
-    except (OSError, KeyError, csv.Error) as error:
-        raise ConfigError(f"{path} is not a table with the columns file and caption ({error!r})") from error
 
 
 def _key(video: Path) -> str:

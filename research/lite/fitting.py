@@ -18,6 +18,7 @@ from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts
 from highlightr.training.linear import ridge_map
 from research.lite.clips import Take
 from research.lite.stitching import draw_parts, join
+from research.logistic import logistic_weights
 
 
 @dataclass(frozen=True)
@@ -167,23 +168,16 @@ def _train_borders(
     }
 
 
-def fit_calibration(values: FloatArray, labels: FloatArray, rounds: int = 50) -> tuple[float, ...]:
-    """Slopes and offset of the sigmoid that makes scores read as chances: logistic regression by Newton's method.
+def fit_calibration(values: FloatArray, labels: FloatArray) -> tuple[float, ...]:
+    """Slopes and offset of the sigmoid that makes scores read as chances: logistic regression.
 
     Args:
         values: (n,) or (n, k): log evidence of clips of held-out videos, and what else tells.
         labels: (n,) 1 where the clip answers the query.
-        rounds: Newton steps; it converges in a few.
 
     Returns:
         A slope per column, and the offset.
 
     Source: Platt 1999.
     """
-    inputs = np.column_stack([values, np.ones(len(values))]).astype(np.float64)
-    weights = np.zeros(inputs.shape[1])
-    for _ in range(rounds):
-        chances = (1 + np.tanh(inputs @ weights / 2)) / 2
-        curvature = (inputs * (chances * (1 - chances))[:, None]).T @ inputs + 1e-6 * np.eye(len(weights))
-        weights += np.linalg.solve(curvature, inputs.T @ (labels - chances))
-    return tuple(weights.tolist())
+    return tuple(logistic_weights(np.column_stack([values, np.ones(len(values))]), labels).tolist())
