@@ -8,22 +8,17 @@ keeps the shipped scorer, and says so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import whole_folder, write_whole
 from highlightr.core.outputs import check_folder_output
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.core.tensors import write_arrays
 from highlightr.core.types import FloatArray
 from highlightr.evaluation import Case, Row, evaluate_cases, find_protocol
 from highlightr.evaluation.ranking import average_precision
@@ -37,8 +32,9 @@ from highlightr.training.own_data import (
     videos_of,
 )
 from highlightr.training.own_fits import Fit, Fitted, FullFit, NoQueryFit, QueryFit
-from highlightr.zoo import Preset, ScorerChoice, load_preset
-from highlightr.zoo.presets import OWN_WEIGHTS, PRESET_FILE, ScorerUse
+from highlightr.training.own_preset import SAID, KindResult, OwnResult, label_of, write_preset
+from highlightr.zoo import Preset, load_preset
+from highlightr.zoo.presets import PRESET_FILE
 
 MANY_ITEMS = 60
 """Labelled items from which on the full CFSum is tried beside the linear one."""
@@ -46,42 +42,8 @@ MANY_ITEMS = 60
 PICTURES = {"lite": "efficientnet_lite0", "clip": "clip"}
 """Preset whose features can be trained on to its stream of pictures."""
 
-REPORT = "report.json"
-
 CHOSEN = "own, chosen on the others"
 """Row of what was learned where there are two: for each held-out video, the one that is better on the others."""
-
-
-_SAID = {"query": "with a query", "no_query": "without a query"}
-
-
-@dataclass(frozen=True)
-class KindResult:
-    """What came of the labels with a query, or of those without."""
-
-    kind: str
-    """`query` or `no_query`."""
-    rows: tuple[Row, ...]
-    """What was learned, what ships, then random, position prior and oracle; held-out videos, protocol `moments`."""
-    items: int
-    videos: int
-    better: bool
-    kept: str
-    """Name of the scorer that the preset uses."""
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class OwnResult:
-    """The preset folder and how it was judged."""
-
-    folder: Path
-    kinds: tuple[KindResult, ...]
-    notes: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON types: `report.json`, and what ``--json`` prints."""
-        return {"preset": str(self.folder), "kinds": [asdict(each) for each in self.kinds], "notes": list(self.notes)}
 
 
 def train_own(
@@ -117,7 +79,7 @@ def train_own(
     if not results:
         raise ConfigError(f"{data}: {notes[-1]}")
     result = OwnResult(out, tuple(results), tuple(notes))
-    _write(out, _preset(base, out.name, fitted, results), fitted, result)
+    write_preset(base, fitted, result)
     return result
 
 
@@ -127,7 +89,7 @@ def _kind(
     """Judge and, where it is better, fit on everything."""
     videos = videos_of(items)
     if len(videos) < LEAST_VIDEOS:
-        notes.append(f"labels {_SAID[kind]} need at least {LEAST_VIDEOS} videos, and there are {len(videos)}")
+        notes.append(f"labels {SAID[kind]} need at least {LEAST_VIDEOS} videos, and there are {len(videos)}")
         return None, None
     own_notes: list[str] = []
     fits = list(_fits(kind, items, base, device, own_notes))
@@ -145,7 +107,7 @@ def _kind(
         own_notes.append(_verdict_note(best, default, better))
     rows = _rows(items, learned | ({CHOSEN: chosen} if len(learned) > 1 else {}) | shipped)
     own = next(fit for fit in fits if fit.name == best).fit(items) if better else None
-    kept = default if own is None else _label(kind)
+    kept = default if own is None else label_of(kind)
     result = KindResult(kind, rows, len(items), len(videos), better, kept, tuple(own_notes))
     return result, own
 
@@ -230,39 +192,3 @@ def _rows(items: Sequence[LabelledItem], scored: dict[str, list[FloatArray]]) ->
         rows.append(replace(first, name=name))
         baselines = tuple(others)
     return (*rows, *baselines)
-
-
-def _preset(base: Preset, name: str, fitted: dict[str, Fitted], results: Sequence[KindResult]) -> Preset:
-    scorers, use = dict(base.scorers), asdict(base.use)
-    for kind, own in fitted.items():
-        label = _label(kind)
-        scorers[label] = ScorerChoice(own.scorer_name, own.config, f"{label}{OWN_WEIGHTS}")
-        use[kind] = label
-    figures = []
-    for each in results:
-        ranked = ", ".join(f"{row.name} {row.metrics['map']:.1f}" for row in each.rows)
-        figures.append(f"mAP on {each.videos} own videos, {_SAID[each.kind]}, held out: {ranked}")
-    summary = f"Trained on own videos, on the features of {base.name}; uses {use['query']} and {use['no_query']}."
-    measured = "; ".join(figures) + "."
-    return replace(base, name=name, summary=summary, scorers=scorers, use=ScorerUse(**use), measured=measured)
-
-
-def _write(out: Path, preset: Preset, fitted: dict[str, Fitted], result: OwnResult) -> None:
-    plain = {name: value for name, value in asdict(preset).items() if value is not None and value != {}}
-    plain["extractors"] = list(preset.extractors)
-    plain["scorers"] = {name: _plain(choice) for name, choice in preset.scorers.items()}
-    with whole_folder(out, overwrite=False) as folder:
-        for kind, own in fitted.items():
-            write_arrays(folder / f"{_label(kind)}{OWN_WEIGHTS}", own.tensors)
-        write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
-        write_whole(folder / PRESET_FILE, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
-
-
-def _label(kind: str) -> str:
-    """Name of what was learned, in the preset and of its file."""
-    return f"own-{kind.replace('_', '-')}"
-
-
-def _plain(choice: ScorerChoice) -> dict[str, Any]:
-    values = json.loads(json.dumps(asdict(choice)))
-    return {name: value for name, value in values.items() if value not in (None, {})}
