@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.types import FloatArray, TimeArray
 from highlightr.datasets.hdf5 import (
     HDF5_SUFFIXES,
     LARGEST_ELEMENTS,
@@ -44,9 +45,6 @@ _LONGEST_NAME = 255
 
 _OTHER_SUFFIX = {".npy": ".npz", ".npz": ".npy"}
 """Releases store the same features either way, some within one folder."""
-
-FloatArray = npt.NDArray[np.float32]
-TimeArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

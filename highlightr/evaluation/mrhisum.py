@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.knapsack import knapsack
 from highlightr.evaluation.ranking import average_precision
 
 SEGMENT_FRAMES = 5
@@ -104,14 +105,14 @@ def segment_average_precision(scores: npt.ArrayLike, truth: npt.ArrayLike, share
     return average_precision(labels, segment_means(scores, variant.pad_tail))
 
 
-def frame_f1(scores: npt.ArrayLike, truth: npt.ArrayLike, share: float = 0.5) -> float:
-    """F1 between the highest `share` of frames by prediction and by truth, at least one frame each.
+def frame_f1(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """F1 between the better half of frames by prediction and by truth, at least one frame each.
 
     Source: DAViHD's evaluation code, which takes frames directly and solves no knapsack.
     """
     variant = VARIANTS["davihd"]
-    chosen = _top(np.asarray(scores, dtype=np.float32), share, variant)
-    wanted = _top(np.asarray(truth, dtype=np.float32), share, variant)
+    chosen = _top(np.asarray(scores, dtype=np.float32), 0.5, variant)
+    wanted = _top(np.asarray(truth, dtype=np.float32), 0.5, variant)
     return summary_f1(chosen, wanted)
 
 
@@ -133,6 +134,8 @@ def knapsack_summary(
 ) -> npt.NDArray[np.bool_]:
     """Choose whole shots with the largest sum of mean scores within `share` of the video.
 
+    A shot that adds nothing to the sum is left out; the last shots decide ties.
+
     Args:
         scores: (num_frames,) predicted.
         change_points: (num_shots, 2) integers, first frame and end of each shot, in order.
@@ -147,23 +150,8 @@ def knapsack_summary(
     frames = np.asarray(scores, dtype=np.float32)
     shots = np.asarray(change_points, dtype=np.int64)
     lengths = shots[:, 1] - shots[:, 0]
-    values = [float(frames[start : stop + 1].mean()) for start, stop in shots]
-    picked = _knapsack(int(len(frames) * share), lengths, values)
+    values = np.array([frames[start : stop + 1].mean() for start, stop in shots], dtype=np.float64)
+    worth = np.flatnonzero((values > 0) & (lengths > 0))
+    picked = np.zeros(len(shots), dtype=np.bool_)
+    picked[worth[list(knapsack(values[worth], lengths[worth], int(len(frames) * share)))]] = True
     return np.repeat(picked, lengths)
-
-
-def _knapsack(capacity: int, weights: npt.NDArray[np.int64], values: list[float]) -> npt.NDArray[np.bool_]:
-    """0/1 knapsack by dynamic programming; an item that adds nothing is left out, the last items decide ties."""
-    table = np.zeros((len(values) + 1, capacity + 1))
-    for i, (weight, value) in enumerate(zip(weights.tolist(), values, strict=True)):
-        table[i + 1] = table[i]
-        if weight <= capacity:
-            taken = table[i, : capacity + 1 - weight] + value
-            table[i + 1, weight:] = np.maximum(taken, table[i, weight:])
-    picked = np.zeros(len(values), dtype=np.bool_)
-    room = capacity
-    for i in range(len(values), 0, -1):
-        if table[i, room] != table[i - 1, room]:
-            picked[i - 1] = True
-            room -= int(weights[i - 1])
-    return picked

@@ -25,7 +25,15 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import home_folder, remove_abandoned
-from highlightr.core.sealed import clear_sealed, mark_used, read_sealed, remove_file, sealed_files, write_sealed
+from highlightr.core.sealed import (
+    SealedFile,
+    clear_sealed,
+    mark_used,
+    read_sealed,
+    remove_file,
+    sealed_files,
+    write_sealed,
+)
 from highlightr.core.types import Signal
 from highlightr.features.base import Extracted
 
@@ -45,13 +53,9 @@ _LARGEST_HEADER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class CacheEntry:
+class CacheEntry(SealedFile):
     """One cached extraction."""
 
-    path: Path
-    size_bytes: int
-    used_at: float
-    """When it was last written or read, seconds since 1970."""
     about: Mapping[str, Any]
     """What was extracted from what; empty if the entry is damaged."""
 
@@ -97,7 +101,7 @@ class FeatureCache:
         found = []
         for each in sealed_files(self.folder, _SUFFIX):
             with suppress(OSError):  # Another process has removed it.
-                found.append(CacheEntry(each.path, each.size_bytes, each.used_at, _read_about(each.path)))
+                found.append(CacheEntry(**vars(each), about=_read_about(each.path)))
         return found
 
     def clear(self) -> tuple[int, int]:

@@ -41,6 +41,13 @@ def average_over(values: FloatArray, index: npt.NDArray[np.int64]) -> FloatArray
     return np.asarray((np.bincount(index, weights=values) / counts)[index], dtype=np.float32)
 
 
+def average_over_groups(values: FloatArray, groups: Sequence[tuple[float, npt.NDArray[np.int64]]]) -> FloatArray | None:
+    """The weighted mean of `average_over` each (weight, index); `None` where nothing has a weight."""
+    total = sum(weight for weight, _ in groups)
+    parts = [weight / total * average_over(values, index) for weight, index in groups] if total else []
+    return np.asarray(np.sum(parts, axis=0)) if parts else None
+
+
 def scene_indices(
     class_scores: FloatArray, clip_seconds: float, scene_seconds: Sequence[float]
 ) -> list[npt.NDArray[np.int64]]:

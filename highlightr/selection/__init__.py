@@ -1,6 +1,6 @@
 """Selection: shot boundaries, and segments chosen under a budget. Importing this does not import torch."""
 
-from highlightr.selection.budget import knapsack
+from highlightr.core.knapsack import knapsack
 from highlightr.selection.options import Detector, Mode, SelectionOptions
 from highlightr.selection.segments import select_segments
 from highlightr.selection.shots import detect_shots, find_shots, shots_from_boundaries, shots_from_probability

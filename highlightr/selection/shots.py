@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.types import Features, Shot, Signal
+from highlightr.core.types import Features, Shot, Signal, TimeArray
 from highlightr.media.blends import REPEATED_FRAME
 from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, change_strength
 from highlightr.selection.options import Detector
@@ -45,7 +45,6 @@ SHORTEST_SHOT_SECONDS = 0.1
 LEAST_PROBABILITY = 0.5
 """TransNetV2's own threshold."""
 
-TimeArray = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 
 

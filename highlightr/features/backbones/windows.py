@@ -17,15 +17,13 @@ import numpy.typing as npt
 
 from highlightr.core.types import TimeGrid
 from highlightr.features.backbones.base import Backbone, BackboneOptions
-from highlightr.features.backbones.pictures import central_square, squeezed_square
+from highlightr.features.backbones.pictures import Pixels, central_square, squeezed_square
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
 from highlightr.media.sampling import Frame, FrameRequest
 
 _INPUT_MIB = 150
 """Memory of a forward per window, measured and rounded up."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

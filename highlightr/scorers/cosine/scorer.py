@@ -21,7 +21,7 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import UNCALIBRATED
-from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
+from highlightr.scorers.smoothing import average_over_groups, moving_average, scene_indices, shot_index
 
 _CLASSES = {"visual": "imagenet", "audio": "yamnet"}
 _LARGEST_LOGIT = 80.0
@@ -143,10 +143,9 @@ class CosineScorer(Scorer):
         if "imagenet" in features.streams:
             scenes = scene_indices(features.streams["imagenet"], grid.clip_seconds, config.scene_seconds)
             groups += [(1.0, index) for index in scenes]
-        total = sum(weight for weight, _ in groups)
-        if not total:
+        together = average_over_groups(values, groups)
+        if together is None:
             return own
-        together = np.sum([weight / total * average_over(values, index) for weight, index in groups], axis=0)
         return np.asarray((1 - config.clip_share) * together + config.clip_share * own, dtype=np.float32)
 
     def _reasons(self, features: Features, query: Query, parts: Mapping[str, FloatArray]) -> Reasons:

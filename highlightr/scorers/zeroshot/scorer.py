@@ -19,7 +19,7 @@ from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
-from highlightr.scorers.smoothing import average_over, moving_average, scene_indices, shot_index
+from highlightr.scorers.smoothing import average_over, average_over_groups, moving_average, scene_indices, shot_index
 from highlightr.scorers.sounds import heard
 from highlightr.scorers.zeroshot.salience import salience
 
@@ -144,10 +144,9 @@ class ZeroShotScorer(Scorer):
     def _pool(self, values: FloatArray, groups: Sequence[tuple[float, IndexArray]]) -> FloatArray:
         """Mean over shot and scenes, bent towards the clip's own evidence (a weighted geometric mean)."""
         own = moving_average(values, self.config.smooth_clips)
-        total = sum(weight for weight, _ in groups)
-        if not total:
+        pooled = average_over_groups(values, groups)
+        if pooled is None:
             return own
-        pooled = np.sum([weight / total * average_over(values, index) for weight, index in groups], axis=0)
         exponent = self.config.clip_exponent
         return np.asarray(pooled ** (1 - exponent) * np.maximum(own, 0) ** exponent, dtype=np.float32)
 
