@@ -27,6 +27,7 @@ from highlightr.training.ablation import markdown_table
 from highlightr.training.batches import Queries
 from highlightr.training.config import TrainConfig, load_config
 from highlightr.training.runs import train
+from highlightr.training.splits import unscored_cases
 
 CONFIG = "cfsum-charades"
 FOLDS = range(4)
@@ -72,8 +73,7 @@ def make(config: TrainConfig, data: Path, out: Path, queries: Queries, runs: Ite
 
 def held_out(data: Path) -> dict[str, Case]:
     """Every query without scores, by key."""
-    empty = (item for item in open_dataset("charades", data).items)
-    return {item.key: Case(item.key, item.video, np.zeros(len(item.labels)), item.ratings) for item in empty}
+    return {case.key: case for case in unscored_cases(open_dataset("charades", data))}
 
 
 def scored(out: Path, name: str, folds: Sequence[int], cases: Run) -> list[Run]:
@@ -101,13 +101,10 @@ def together(runs: Sequence[Run]) -> list[Case]:
 def rows_of(name: str, runs: Sequence[Run], protocol: Protocol) -> list[Row]:
     """Mean and deviation over the seeds, each on all of its queries; then the seeds together."""
     figures = [protocol.measure(list(run.values())) for run in runs]
-    names = figures[0]
-    means = {key: float(np.mean([each[key] for each in figures])) for key in names}
     if len(runs) == 1:
-        return [Row(f"{name} (1 seed)", means)]
-    spread = {key: float(np.std([each[key] for each in figures], ddof=1)) for key in names}
-    whole = protocol.measure(together(runs))
-    return [Row(f"{name} ({len(runs)} seeds)", means, spread), Row(f"{name}, {len(runs)} seeds together", whole)]
+        return [Row.mean_of(f"{name} (1 seed)", figures)]
+    seeds, whole = f"{len(runs)} seeds", protocol.measure(together(runs))
+    return [Row.mean_of(f"{name} ({seeds})", figures), Row(f"{name}, {seeds} together", whole)]
 
 
 def table(out: Path, names: Iterable[str], folds: Sequence[int], cases: Run, protocol: Protocol) -> list[Row]:

@@ -21,7 +21,6 @@ from benchmarks.command import run_command
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray
 from highlightr.datasets import Dataset, Example, open_dataset
-from highlightr.evaluation import Case
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.evaluation.protocols import find_protocol
 from highlightr.evaluation.ranking import average_precision
@@ -33,6 +32,7 @@ from highlightr.training.learners import create_learner
 from highlightr.training.linear import ridge_map
 from highlightr.training.loop import BEST, fit
 from highlightr.training.predict import predict
+from highlightr.training.splits import unscored_cases
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 INNER_FOLDS = 5
@@ -120,8 +120,7 @@ def main() -> None:
     rest, held = dataset.split_by_video(0.2, 0)
     queries = Queries(open_text_encoder("minilm"))
     examples = list(held)
-    cases = [Case.of(item, np.zeros(len(item.ratings))) for item in held.items]
-    for row in baseline_rows(find_protocol("moments"), cases, seeds=5):
+    for row in baseline_rows(find_protocol("moments"), unscored_cases(held), seeds=5):
         print(f"{row.name}: {row.metrics['map']:.1f}", flush=True)
     print(f"{len(held)} held-out queries; mAP, mean and deviation over {arguments.seeds} draws of the labels")
     for labels in arguments.labels:

@@ -10,7 +10,6 @@ reliability before and after calibration as JSON, and as a picture.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +19,7 @@ import torch
 
 from benchmarks import charades
 from benchmarks.command import run_command
+from highlightr.core.hashing import file_sha256
 from highlightr.evaluation import Case
 from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = members(config, asked.data, asked.out, queries)
     path = asked.out / f"{NAME}.safetensors"
     write_members(weights, path, fit_platt(cases))
-    found = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size_bytes": path.stat().st_size}
+    found = {"sha256": file_sha256(path), "size_bytes": path.stat().st_size}
     print(json.dumps({**found, **write_reliability(cases, asked.out)}))
 
 

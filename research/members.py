@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.core.tensors import write_tensors
+from highlightr.core.errors import ConfigError
+from highlightr.core.tensors import read_tensors, write_tensors
 from research.calibration import Platt, fold_in
 
 _TYPES: Mapping[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
@@ -53,14 +51,7 @@ def write_members(
         WeightsError: a file that is not safetensors.
         OutputError: `out` cannot be written.
     """
-    joined = join_members([_read(path) for path in weights])
+    joined = join_members([read_tensors(path, "torch") for path in weights])
     joined = joined if platt is None else fold_in(joined, platt)
     kind = _TYPES[precision]
     write_tensors(out, {name: value.to(kind) if value.is_floating_point() else value for name, value in joined.items()})
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} cannot be read as safetensors ({' '.join(str(error).split())})") from error
