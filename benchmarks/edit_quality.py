@@ -29,7 +29,7 @@ from benchmarks.edit_figures import Watched, calibration, curve, judge, print_ta
 from benchmarks.edit_sets import HALVES, SETS
 from benchmarks.edit_studio import Studio
 from benchmarks.edit_videos import Asked
-from benchmarks.spoken import Ears, talk_of
+from benchmarks.spoken import SpeechEncoder, talk_of
 from highlightr.core.types import Match, Query, Segment
 from highlightr.model_loader import load_models
 from highlightr.scorers import Scorer
@@ -43,7 +43,7 @@ class Answers:
     """The methods: the pipeline's own, one that guesses, one that knows."""
 
     def __init__(self, scorers: Callable[[str], Scorer], encode: Callable[[str], Query]) -> None:
-        self._scorers, self._encode, self._ears = scorers, encode, Ears()
+        self._scorers, self._encode, self._speech = scorers, encode, SpeechEncoder()
         self._rng = np.random.default_rng(0)
         self._without_query = load_models(load_preset("lite"), "cpu").scorer_for(None)
 
@@ -53,7 +53,7 @@ class Answers:
         scorer = self._without_query if query is None else self._scorers(video.scorer)
         scores, transcript = scorer.score(video.features, query, video.shots), video.transcript
         if query is not None and transcript is not None:
-            said = spoken_answer(self._ears.speech(transcript), self._ears.query(query.text))
+            said = spoken_answer(self._speech.speech(transcript), self._speech.query(query.text))
             scores = fuse(scores, said, transcript, video.shots)
         options, answering = SelectionOptions(), asked is not None
         segments = select_segments(

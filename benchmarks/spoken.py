@@ -87,7 +87,7 @@ def talk_of(half: str, seconds: float, rng: np.random.Generator) -> Transcript:
     return Transcript(tuple(each for each in utterances if each.stop_seconds < seconds), "made", "en")
 
 
-class Ears:
+class SpeechEncoder:
     """Embeds every text once."""
 
     def __init__(self) -> None:
@@ -128,14 +128,14 @@ class Trial:
         return self.topic in self.talk.owners
 
 
-def trials(half: str, talks: int, ears: Ears, rng: np.random.Generator) -> Iterator[Trial]:
+def trials(half: str, talks: int, encoder: SpeechEncoder, rng: np.random.Generator) -> Iterator[Trial]:
     """Every query of the half put to some talks."""
     for _ in range(talks):
         talk = draw_talk(half, rng)
-        speech = ears.speech(talk.transcript)
+        speech = encoder.speech(talk.transcript)
         for number, topic in enumerate(topics(half)):
             for how, text in topic.queries.items():
-                yield Trial(talk, speech, ears.query(text), number, how)
+                yield Trial(talk, speech, encoder.query(text), number, how)
 
 
 def judge(asked: Sequence[Trial]) -> Mapping[str, float]:
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--talks", type=int, default=8)
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
-    asked = list(trials(options.half, options.talks, Ears(), np.random.default_rng(0)))
+    asked = list(trials(options.half, options.talks, SpeechEncoder(), np.random.default_rng(0)))
     if options.fit:
         print("MEANING, CONTEXT, WORDS, OFFSET =", ", ".join(f"{value:.1f}" for value in fit(asked)))
     for how in ("asked", "named"):

@@ -1,7 +1,7 @@
 """Being told to stop: SIGINT (Ctrl-C), SIGTERM (a service manager, `docker stop`) and SIGHUP (a closed terminal).
 
 The first of them becomes an exception, so that every `with` and `finally` on the way does its work; later ones change
-nothing. Python drops what is raised inside a destructor or a callback from C, so the wish is remembered as well, and
+nothing. Python drops what is raised inside a destructor or a callback from C, so the signal is remembered as well, and
 asked for wherever progress is told. Steps that belong together are not broken off between each other.
 """
 
@@ -28,7 +28,7 @@ class StoppedBySignal(BaseException):
         self.exit_code = _SHELL_OFFSET + number
 
 
-class _Wish:
+class _State:
     """What the handler and the main thread tell each other."""
 
     number: int | None = None
@@ -43,8 +43,8 @@ def raise_if_stopped() -> None:
     Raises:
         StoppedBySignal: one has, and `stopped_by_signals` is in force.
     """
-    if _Wish.number is not None and not _Wish.deferred and threading.current_thread() is threading.main_thread():
-        raise StoppedBySignal(_Wish.number)
+    if _State.number is not None and not _State.deferred and threading.current_thread() is threading.main_thread():
+        raise StoppedBySignal(_State.number)
 
 
 @contextmanager
@@ -53,12 +53,12 @@ def stop_deferred() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stopping_already = _Wish.number is not None
-    _Wish.deferred += 1
+    stopping_already = _State.number is not None
+    _State.deferred += 1
     try:
         yield
     finally:
-        _Wish.deferred -= 1
+        _State.deferred -= 1
     if not stopping_already:
         raise_if_stopped()
 
@@ -76,7 +76,7 @@ def stopped_by_signals() -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         for other in handled:
             signal.signal(other, signal.SIG_IGN)
-        _Wish.number = number
+        _State.number = number
         raise_if_stopped()
 
     for number in handled:

@@ -82,6 +82,8 @@ class _Row:
     """One row of the CSV, checked."""
 
     def __init__(self, fields: Mapping[str, str], where: str, table: Path, videos: bool) -> None:
+        if None in fields or None in fields.values():  # what csv makes of too many and of too few
+            raise ConfigError(f"{where}: not as many fields as columns")
         kind = table.name
         self.path = _inside(table.parent, fields["file"], where, videos)
         self.query = cell_text((fields.get("query") or "").strip()) or None
@@ -123,22 +125,15 @@ def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[_Row]:
             reader = table_reader(file, strict=True)
             _check_columns(table, list(reader.fieldnames or ()))
             for fields in reader:
-                row = _row(fields, f"{table.name}, line {reader.line_num}", table, videos, problems)
-                if row is not None:
+                where = f"{table.name}, line {reader.line_num}"
+                try:
+                    row = _Row(fields, where, table, videos)
+                except ConfigError as error:
+                    problems.append(Problem(where, str(error)))
+                else:
                     yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{table}: not a readable CSV ({error})") from error
-
-
-def _row(fields: Mapping[str, str], where: str, table: Path, videos: bool, problems: list[Problem]) -> _Row | None:
-    if None in fields or None in fields.values():  # what csv makes of too many and of too few
-        problems.append(Problem(where, f"{where}: not as many fields as columns"))
-        return None
-    try:
-        return _Row(fields, where, table, videos)
-    except ConfigError as error:
-        problems.append(Problem(where, str(error)))
-        return None
 
 
 def _check_columns(table: Path, columns: list[str]) -> None:

@@ -142,12 +142,12 @@ def _choose(
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
     spans = select_moments(pieces, options, budget, eligible, scores, fill=filling)
-    spans = _in_pauses(spans, pauses_of, Canvas(pieces, allowed), options, budget)
-    return _with_margin(spans, Canvas(pieces, allowed), options.margin)
+    free_time = FreeTime(pieces, allowed)
+    return _with_margin(_in_pauses(spans, pauses_of, free_time, options, budget), free_time, options.margin)
 
 
 @dataclass(frozen=True)
-class Canvas:
+class FreeTime:
     """Where edges may go: what the caller allows, without what other moments hold."""
 
     pieces: Pieces
@@ -165,7 +165,7 @@ class Canvas:
 
 
 def _in_pauses(
-    spans: Sequence[Span], pauses_of: PausesOf, canvas: Canvas, options: SelectionOptions, budget: float
+    spans: Sequence[Span], pauses_of: PausesOf, free_time: FreeTime, options: SelectionOptions, budget: float
 ) -> list[Span]:
     """Move edges out of speech, the longest moment first, within what is left of the budget.
 
@@ -173,41 +173,41 @@ def _in_pauses(
     unless it is the best.
     """
     moved, scraps = list(spans), set()
-    best, shortest = max(spans, key=canvas.pieces.mean_score), options.shortest_seconds(canvas.pieces.stop)
+    best, shortest = max(spans, key=free_time.pieces.mean_score), options.shortest_seconds(free_time.pieces.stop)
     for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
         pauses = pauses_of(moved[index])
         if pauses is None:
             continue
-        moved[index] = span = _moved(moved, index, pauses, canvas, options, budget)
+        moved[index] = span = _moved(moved, index, pauses, free_time, options, budget)
         if pauses.speech is not None and span.seconds < shortest and not in_pauses(span, pauses.spans):
             scraps.add(index)
     return [span for index, span in enumerate(moved) if index not in scraps or spans[index] == best]
 
 
 def _moved(
-    spans: Sequence[Span], index: int, pauses: Pauses, canvas: Canvas, options: SelectionOptions, budget: float
+    spans: Sequence[Span], index: int, pauses: Pauses, free_time: FreeTime, options: SelectionOptions, budget: float
 ) -> Span:
     """One of the spans with its edges in pauses."""
     span, others = spans[index], [*spans[:index], *spans[index + 1 :]]
     rest = budget - sum(each.seconds + sum(options.margin) for each in spans)
-    free, scene = canvas.around(span, others), canvas.pieces.scene_at((span.start + span.stop) / 2)
+    free, scene = free_time.around(span, others), free_time.pieces.scene_at((span.start + span.stop) / 2)
     if pauses.speech is None:  # Utterances are scenes, and a moment may hold several.
-        first, last = canvas.pieces.scene_at(span.start), canvas.pieces.scene_at(span.stop - 2 * EPSILON_SECONDS)
+        first, last = free_time.pieces.scene_at(span.start), free_time.pieces.scene_at(span.stop - 2 * EPSILON_SECONDS)
         scene = Span(first.start, last.stop)
     longest = span.seconds + max(0.0, min(rest, options.max_seconds - span.seconds))
     room = Span(
         min(span.start, max(free.start, scene.start - pauses.over_seconds, span.start - longest)),
         max(span.stop, min(free.stop, scene.stop + pauses.over_seconds, span.stop + longest)),
     )
-    least = min(span.seconds / 2, options.shortest_seconds(canvas.pieces.stop) / 2, SHORTEST_MOMENT_SECONDS[0])
+    least = min(span.seconds / 2, options.shortest_seconds(free_time.pieces.stop) / 2, SHORTEST_MOMENT_SECONDS[0])
     return move_to_pauses(span, pauses.spans, pauses.speech, room, least, longest)
 
 
-def _with_margin(spans: Sequence[Span], canvas: Canvas, margin: tuple[float, float]) -> list[Span]:
+def _with_margin(spans: Sequence[Span], free_time: FreeTime, margin: tuple[float, float]) -> list[Span]:
     """Lengthen each span by the margin, as far as there is room."""
     longer: list[Span] = []
     for index, span in enumerate(spans):
-        free = canvas.around(span, [*longer, *spans[index + 1 :]])
+        free = free_time.around(span, [*longer, *spans[index + 1 :]])
         longer.append(Span(max(free.start, span.start - margin[0]), min(free.stop, span.stop + margin[1])))
     return longer
 

@@ -20,7 +20,7 @@ from tests.signals import handlers_restored
 
 @pytest.fixture(autouse=True)
 def no_wish_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stop._Wish, "number", None)
+    monkeypatch.setattr(stop._State, "number", None)
 
 
 def test_the_first_signal_is_raised_and_later_ones_change_nothing(handlers: None) -> None:
