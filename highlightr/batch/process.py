@@ -115,6 +115,7 @@ class WorkerProcess:
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
+        self._stderr.close()
 
     def exit_reason(self) -> str:
         """How the process ended, in words; it has ended or is about to."""

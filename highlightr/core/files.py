@@ -7,6 +7,7 @@ writer lives, so that what a killed process left is told from what another is wr
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from highlightr.core.errors import ConfigError, HighlightrError, OutputError
 from highlightr.core.outputs import check_folder_output
@@ -89,18 +90,32 @@ def file_lock(path: Path, wait_seconds: float = 0.0) -> Iterator[bool]:
         OutputError: the file cannot be made or locked.
     """
     make_folder(path.parent)
-    lock = FileLock(path, timeout=wait_seconds)
-    held = True
+    lock: BaseFileLock | None = None
     try:
-        lock.acquire()
+        lock = _acquired(path, wait_seconds)
     except Timeout:
-        held = False
+        pass
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        yield held
+        yield lock is not None
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
+
+
+def _acquired(path: Path, wait_seconds: float) -> BaseFileLock:
+    """A lock that is held; in a network folder that knows no locks, a file beside it that its holder removes."""
+    lock: BaseFileLock = FileLock(path, timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
+        # Of a holder that died on this machine it is taken over.
+        lock = SoftFileLock(f"{path}.held", timeout=wait_seconds)
+        lock.acquire()
+    return lock
 
 
 @contextmanager
@@ -114,7 +129,7 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     """
     _sweep_once(folder)
     staging: Path | None = None
-    lock: FileLock | None = None
+    lock: BaseFileLock | None = None
     try:
         with stop_deferred():
             staging, lock = _locked_staging(folder)
@@ -126,15 +141,14 @@ def staging_folder(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(staging, ignore_errors=True)
 
 
-def _locked_staging(folder: Path) -> tuple[Path, FileLock]:
+def _locked_staging(folder: Path) -> tuple[Path, BaseFileLock]:
     while True:
         try:
             staging = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
         except OSError as error:
             raise _unwritable(folder, error) from error
-        lock = FileLock(staging / _LOCK_NAME, timeout=0)
         try:
-            lock.acquire()
+            lock = _acquired(staging / _LOCK_NAME, 0)
         except (Timeout, FileNotFoundError):
             continue  # Another process took it for abandoned before it was locked, and removes it.
         except OSError as error:

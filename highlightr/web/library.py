@@ -98,7 +98,13 @@ class Library:
         return cls(root)
 
     def videos(self) -> list[Video]:
-        """Every video, sorted by name; summaries are listed with the video that they were made of."""
+        """Every video, sorted by name; summaries are listed with the video that they were made of.
+
+        Raises:
+            MediaError: the folder is not there any more.
+        """
+        if not self.root.is_dir():
+            raise MediaError("the folder of the videos is not there any more; bring it back, then reload this page")
         found: dict[Path, Video] = {}
         names: dict[Path, set[str]] = {}
         for path, status, siblings in self._files():

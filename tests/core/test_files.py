@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -245,3 +246,20 @@ def test_a_reader_refuses_a_file_in_its_own_class(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file here")
 def test_a_file_that_says_it_is_empty_is_bounded_too() -> None:
     assert read_at_most(Path("/dev/zero"), 1000) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_network_folder_without_locks(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    write_whole(tmp_path / "a.txt", "whole")
+    assert names_in(tmp_path) == ["a.txt"]
+    lock = tmp_path / "lock"
+    with file_lock(lock) as first, file_lock(lock) as second:
+        assert (first, second) == (True, False)
+    with file_lock(lock) as again:
+        assert again

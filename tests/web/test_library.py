@@ -92,6 +92,15 @@ def test_only_packaged_files_are_static(shared: Client, name: str) -> None:
     assert shared.get(f"/static/{name}").status == 404
 
 
+def test_a_folder_that_goes_is_told_and_may_come_back(studio: Client) -> None:
+    away = studio.folder.rename(studio.folder.with_name("away"))
+    answer = studio.get("/api/videos")
+    assert answer.status == 404
+    assert "is not there any more" in answer.json()["error"]
+    away.rename(studio.folder)
+    assert len(studio.get("/api/videos").json()["videos"]) == 2
+
+
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "file"):
         (tmp_path / "file").write_bytes(b"")
