@@ -13,26 +13,22 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.command import run_command
 from benchmarks.decoding import WAYS, fastest_exact, picks, sound, sound_rates
+from benchmarks.floor_job import Job, plain_cut, raw
+from benchmarks.floor_stages import LARGEST_SHARE, stages
 from benchmarks.forwards import EXACT, Trial, best, in_batches, trials
 from benchmarks.networks import Array, Network, ScorerCalls, listening, listening_to_scorer
 from benchmarks.running import (
     Spread,
     by_turns,
-    cpu_seconds,
     extractors_of,
     machine,
     random_where_missing,
@@ -41,45 +37,11 @@ from benchmarks.running import (
     write_json,
 )
 from highlightr import Highlighter
-from highlightr.core.source import Source
-from highlightr.core.types import Segment, Summary
 from highlightr.media import probe
-from highlightr.media._cut.codecs import CRF, PRESET
-from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.sampling import FrameRequest
 
 TARGETS = {"lite": 1.15}
 OTHER_TARGET = 1.10
-IN_THE_FLOOR = ("decode", "forward", "bare cut")
-LARGEST_SHARE = 0.10
-"""Of the pipeline's time, for what is not in the floor."""
-
-RAW_SECONDS = 10.0
-"""At most so much of the summary is kept uncompressed to time the encoder alone."""
-
-
-@dataclass
-class Job:
-    """A video, a preset with its models open, and where the summary goes."""
-
-    highlighter: Highlighter
-    source: Source
-    query: str | None
-    folder: Path
-
-    def summarize(self) -> Summary:
-        output = self.folder / "summary.mp4"
-        return self.highlighter.summarize(self.source.path, self.query, output=output, overwrite=True)
-
-    @property
-    def models(self) -> Any:
-        return self.highlighter._models
-
-    @property
-    def requests(self) -> list[Any]:
-        """What the networks look at; the thumbnails that shots are found in are the pipeline's own affair."""
-        networks = [each for each in extractors_of(self.models) if each.streams.keys() - {"motion", "novelty"}]
-        return list(dict.fromkeys(each.request for each in networks))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -190,147 +152,6 @@ def filled(network: Network, batch: int) -> Array:
     """The sample, again and again until it fills a batch."""
     sample = network.sample
     return sample if len(sample) >= batch else np.resize(sample, (batch, *sample.shape[1:]))
-
-
-def plain_cut(job: Job, segments: Sequence[Segment], extra: Sequence[str] = ()) -> None:
-    """One ffmpeg that seeks, joins and encodes the spans with the pipeline's own settings, and nothing else."""
-    arguments, chain = [], ""
-    heard = job.source.audio is not None
-    for number, segment in enumerate(segments):
-        arguments += ["-ss", f"{segment.start_seconds:.6f}", "-t", f"{segment.seconds:.6f}"]
-        arguments += ["-i", f"file:{job.source.path.absolute()}"]
-        chain += f"[{number}:v:0]" + (f"[{number}:a:0]" if heard else "")
-    chain += f"concat=n={len(segments)}:v=1:a={int(heard)}[v]" + ("[a]" if heard else "")
-    maps = ["-map", "[v]", *(["-map", "[a]"] if heard else [])]
-    run_ffmpeg([*arguments, "-filter_complex", chain, *maps, *(extra or _codecs(job.source)), "-y", _plain(job, extra)])
-
-
-def _plain(job: Job, extra: Sequence[str]) -> str:
-    return f"file:{job.folder / ('raw.nut' if extra else 'plain.mp4')}"
-
-
-def _codecs(source: Source) -> list[str]:
-    video = ["-c:v", "libx264", "-preset", PRESET, "-crf", CRF, "-pix_fmt", "yuv420p"]
-    return [*video, *(["-c:a", "aac", "-b:a", f"{96 * source.audio.channels}k"] if source.audio else [])]
-
-
-@contextmanager
-def raw(job: Job, segments: Sequence[Segment]) -> Iterator[tuple[Callable[[], object], float]]:
-    """The encoder alone on decoded frames, and which share of the summary those frames are."""
-    kept, left = [], RAW_SECONDS
-    for each in segments:
-        stop = min(each.stop_seconds, each.start_seconds + left)
-        kept.append(Segment(each.start_seconds, stop, each.score))
-        left -= stop - each.start_seconds
-        if left <= 0.1:
-            break
-    plain_cut(job, kept, ["-c:v", "rawvideo", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le"])
-    arguments = ["-i", _plain(job, ["raw"]), *_codecs(job.source), "-y", _plain(job, [])]
-    yield partial(run_ffmpeg, arguments), sum(s.seconds for s in kept) / sum(s.seconds for s in segments)
-
-
-# --- where the pipeline's time goes ---------------------------------------------------------------------------------
-
-
-class StageClock:
-    """A progress hook that reads the processor's clock where stages begin and end."""
-
-    def __init__(self) -> None:
-        self._began: dict[str, float] = {}
-        self.seconds: dict[str, float] = {}
-
-    def __call__(self, stage: str, completed: float, total: float) -> None:
-        if stage not in self._began:
-            self._began[stage] = cpu_seconds()
-        elif completed >= total:
-            self.seconds[stage] = cpu_seconds() - self._began[stage]
-
-
-def stages(job: Job, calls: ScorerCalls | None, segments: Sequence[Segment]) -> dict[str, Any]:
-    """Processor seconds of each stage of one run, the pass and the cut split further; and their shares.
-
-    The pass: what the decoding threads took is `decode` and `thumbnails`, the latter what the decode takes more, alone,
-    where shots and motion are looked for; `rest of the pass` is what the other threads did outside of the networks:
-    motion, spectrograms, batching, placing. Everything else is `forward`. The cut: what ffmpeg alone takes for it, and
-    the rest: planning, exact boundaries, stills.
-    """
-    clock = StageClock()
-    job.highlighter._progress, before = clock, job.highlighter._progress
-    with listening(extractors_of(job.models)) as networks, thread_seconds() as threads:
-        wall = timed(job.summarize)
-    job.highlighter._progress = before
-    every_request = list(dict.fromkeys(each.request for each in extractors_of(job.models)))
-    alone, with_thumbnails = (
-        min(_cpu(partial(_decode_all, job.source, requests)) for _ in range(_DECODES))
-        for requests in (job.requests, every_request)
-    )
-    thumbnails = max(0.0, with_thumbnails - alone)
-    # Where a stream is decoded in one piece, the threads are FFmpeg's and not seen here.
-    decoding = max(with_thumbnails, sum(seconds for name, seconds in threads.items() if name.startswith(_DECODING)))
-    listeners = sum(
-        seconds for name, seconds in threads.items() if name.startswith("extract-") and not name.startswith(_DECODING)
-    )
-    rest = max(0.0, listeners - sum(each.thread_seconds for each in networks))
-    scorer = 0.0 if calls is None else _cpu(calls.again)
-    spent = dict(clock.seconds)
-    forward = max(0.0, spent.pop("extract") - decoding - rest)
-    spent["score"] = max(0.0, spent["score"] - scorer)
-    cut = spent.pop("cut")
-    bare = min(cut, _cpu(partial(plain_cut, job, segments)))
-    spent = {
-        "decode": decoding - thumbnails,
-        "forward": forward + scorer,
-        "bare cut": bare,
-        "thumbnails": thumbnails,
-        "rest of the pass": rest,
-        "rest of the cut": cut - bare,
-        **spent,
-    }
-    total = sum(spent.values())
-    shares = {name: seconds / total for name, seconds in spent.items()}
-    return {
-        "wall_seconds": wall,
-        "cpu_seconds": spent,
-        "shares": shares,
-        "over_a_tenth": [name for name, share in shares.items() if name not in IN_THE_FLOOR and share > LARGEST_SHARE],
-    }
-
-
-_DECODING = ("decode-", "extract-source")
-_DECODES = 3
-"""The least of so many counts: their difference is small beside what other work on the machine adds to one."""
-
-
-@contextmanager
-def thread_seconds() -> Iterator[dict[str, float]]:
-    """Processor time of the threads that begin and end meanwhile, by name."""
-    run, spent = threading.Thread.run, dict[str, float]()
-
-    def clocked(thread: threading.Thread) -> None:
-        began = time.thread_time()
-        try:
-            run(thread)
-        finally:
-            spent[thread.name] = spent.get(thread.name, 0.0) + time.thread_time() - began
-
-    with patch.object(threading.Thread, "run", clocked):
-        yield spent
-
-
-def _cpu(work: Callable[[], object]) -> float:
-    began = cpu_seconds()
-    work()
-    return cpu_seconds() - began
-
-
-def _decode_all(source: Source, requests: Sequence[Any]) -> None:
-    from highlightr.media import decode
-
-    for _ in decode(source, {str(index): request for index, request in enumerate(requests)}):
-        pass
-
-
-# --- what is said ---------------------------------------------------------------------------------------------------
 
 
 def _chosen(network: Network, chosen: Trial, found: Sequence[Trial]) -> dict[str, Any]:

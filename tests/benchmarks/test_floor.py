@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import floor
-from benchmarks.floor import Job, StageClock, filled, own_trial, plain_cut, ratios, raw
+from benchmarks import floor, floor_stages
+from benchmarks.floor import filled, own_trial, ratios
+from benchmarks.floor_job import Job, plain_cut, raw
+from benchmarks.floor_stages import StageClock
 from benchmarks.forwards import agreement, in_batches
 from benchmarks.networks import Network, listening
 from benchmarks.running import Spread, by_turns, extractors_of, without_cache
@@ -142,9 +144,9 @@ def test_a_whole_measurement(preset: str, query: str | None, video: Path, tmp_pa
 def test_the_threads_of_a_pass_are_told_apart(video: Path, tmp_path: Path) -> None:
     with without_cache():
         job = _job(video, tmp_path)
-        with floor.thread_seconds() as threads:
+        with floor_stages.thread_seconds() as threads:
             summary = job.summarize()
-        found = floor.stages(job, None, summary.segments)
+        found = floor_stages.stages(job, None, summary.segments)
     assert {"decode-0", "extract-source", "extract-efficientnet_lite0", "extract-motion"} <= threads.keys()
     assert all(seconds >= 0 for seconds in threads.values())
     assert {"decode", "forward", "bare cut", "thumbnails", "rest of the pass", "rest of the cut"} <= found[
