@@ -106,9 +106,7 @@ def qvhighlights_item(record: Record) -> Item:
     return Item(record.key("qid"), record.key("vid"), query_of(record), grid, labels, ratings)
 
 
-def tvsum_labels(
-    ratings: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float32]:
+def tvsum_labels(ratings: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Target of TVSum: the mean rating, (num_clips, num_annotators) in 1 … 5, brought to [0, 1].
 
     Source: UMT, ``TVSum.get_saliency``: (sum - 20) / 80 for 20 annotators.

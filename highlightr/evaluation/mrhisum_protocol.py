@@ -17,13 +17,7 @@ from highlightr.datasets.hdf5 import HDF5_SUFFIXES, member, open_hdf5
 from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_predictions
 from highlightr.datasets.mrhisum import Truth, read_truth, truth_from_group
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
-from highlightr.evaluation.mrhisum import (
-    VARIANTS,
-    frame_f1,
-    knapsack_summary,
-    segment_average_precision,
-    summary_f1,
-)
+from highlightr.evaluation.mrhisum import VARIANTS, frame_f1, knapsack_summary, segment_average_precision, summary_f1
 from highlightr.evaluation.ranking import kendall, spearman
 
 

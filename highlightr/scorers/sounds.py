@@ -1,14 +1,18 @@
 """Which sounds say something: silence, hum, hiss and the room that was recorded in are evidence for no query.
 
 In: class scores (num_clips, L) of AudioSet's classes. Out: the scores of the classes that say something, and how much
-each clip says. Where there is no sound at all, a clip counts as if the video had no soundtrack.
+each clip says; and how much sound counts beside pictures. Where there is no sound at all, a clip counts as if the video
+had no soundtrack.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from highlightr.core.types import FloatArray
+from highlightr.core.types import Features, FloatArray
+
+CLASS_STREAMS = {"visual": "imagenet", "audio": "yamnet"}
+"""Part of the scores to the stream of class scores it comes from."""
 
 MUTE_SOUNDS = frozenset(
     {
@@ -64,3 +68,21 @@ def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray,
     nothing, full = SAYING
     saying = (telling.max(axis=1, initial=0.0) - nothing) / (full - nothing)
     return telling, np.asarray(np.clip(saying, 0, 1), dtype=np.float32)
+
+
+def senses(
+    features: Features, sound_names: tuple[str, ...], audio_share: float
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    """Class scores of each sense that is there, and (num_clips,) how much it counts in each clip.
+
+    Sound has `audio_share` beside pictures. A clip in which nothing is heard that says something counts as if there
+    were no soundtrack.
+    """
+    streams = {kind: features.streams[name] for kind, name in CLASS_STREAMS.items() if name in features.streams}
+    weights = {kind: np.ones(features.grid.num_clips, dtype=np.float32) for kind in streams}
+    if "audio" in streams:
+        streams["audio"], weights["audio"] = heard(streams["audio"], sound_names)
+    if len(streams) > 1:
+        weights["audio"] = audio_share * weights["audio"]
+        weights["visual"] = 1 - weights["audio"]
+    return streams, weights

@@ -36,13 +36,8 @@ from highlightr.training.results import RunResult, TrainResult
 from highlightr.training.splits import Parts, divided, unscored_cases
 from highlightr.training.trainer import devices
 
-CONFIG, RESULT, PREDICTIONS, REPORT, ASKED = (
-    "config.yaml",
-    "result.json",
-    "predictions.jsonl",
-    "report.json",
-    "asked.json",
-)
+CONFIG, RESULT, PREDICTIONS = "config.yaml", "result.json", "predictions.jsonl"
+REPORT, ASKED = "report.json", "asked.json"
 
 
 def train(

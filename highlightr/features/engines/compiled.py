@@ -15,13 +15,7 @@ from pathlib import Path
 from highlightr.core.errors import OutputError
 from highlightr.core.files import home_folder, make_folder, move, remove_abandoned, staging_folder
 from highlightr.core.hashing import code_digest
-from highlightr.core.sealed import (
-    SealedFile,
-    clear_sealed,
-    remove_file,
-    sealed_files,
-    write_sealed,
-)
+from highlightr.core.sealed import SealedFile, clear_sealed, remove_file, sealed_files, write_sealed
 
 logger = logging.getLogger(__name__)
 

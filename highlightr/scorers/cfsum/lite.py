@@ -25,7 +25,7 @@ from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts,
 from highlightr.scorers.configs import check_tensors
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, not_english
-from highlightr.scorers.sounds import heard
+from highlightr.scorers.sounds import senses
 
 _PICTURE_CLASSES = 1000
 _BORDERS = "borders."
@@ -102,10 +102,7 @@ class CFSumLiteScorer(Scorer):
         borders = SceneBorders.shapes(config.border_units)
         return {
             "clip_mean": (config.pooled_width,),  # Of unit picture features.
-            "clip_map": (
-                config.pooled_width,
-                text,
-            ),  # Ridge regression, pictures to the weighed text space.
+            "clip_map": (config.pooled_width, text),  # Ridge regression, pictures to the weighed text space.
             "text_mean": (text,),
             "text_map": (text, text),  # Evens out the directions in which all sentences vary.
             "common": (config.common_sentences, text),  # Unit vectors of ordinary sentences.
@@ -162,14 +159,7 @@ class CFSumLiteScorer(Scorer):
         return np.asarray(np.log(_together(pooled)) - self._usual(queries)[:, None], dtype=np.float32)
 
     def _senses(self, features: Features) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-        """Class scores of each sense, and (num_clips,) how much it counts in each clip."""
-        classes = {"visual": features.streams["imagenet"]}
-        weights = {"visual": np.ones(features.grid.num_clips, dtype=np.float32)}
-        if "yamnet" in features.streams:
-            classes["audio"], saying = heard(features.streams["yamnet"], self._matches["audio"].bank.names)
-            weights["audio"] = self.config.audio_share * saying
-            weights["visual"] = 1 - weights["audio"]
-        return classes, weights
+        return senses(features, self._matches["audio"].bank.names, self.config.audio_share)
 
     def borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
         """(num_clips - 1,) the chance that a scene begins after each clip but the last."""

@@ -22,8 +22,8 @@ from highlightr.scorers.configs import FromMapping
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import UNCALIBRATED
 from highlightr.scorers.smoothing import average_over_groups, moving_average, scene_indices, shot_index
+from highlightr.scorers.sounds import CLASS_STREAMS
 
-_CLASSES = {"visual": "imagenet", "audio": "yamnet"}
 _LARGEST_LOGIT = 80.0
 """Its sigmoid is 1 in single precision."""
 
@@ -151,7 +151,7 @@ class CosineScorer(Scorer):
     def _reasons(self, features: Features, query: Query, parts: Mapping[str, FloatArray]) -> Reasons:
         evidence = {
             kind: LabelMatch(self._banks[kind], MatchConfig()).evidence(features.streams[stream], query)
-            for kind, stream in _CLASSES.items()
+            for kind, stream in CLASS_STREAMS.items()
             if stream in features.streams and kind in parts
         }
         return label_reasons(evidence, parts) if evidence else ()

@@ -20,16 +20,13 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
 from highlightr.scorers.smoothing import average_over, average_over_groups, moving_average, scene_indices, shot_index
-from highlightr.scorers.sounds import heard
+from highlightr.scorers.sounds import senses
 from highlightr.scorers.zeroshot.salience import salience
 
 WEAK_MATCH_BELOW = 0.10
 """Best score under which a query counts as not answered. Measured on the captioned benchmark (592 captions, videos of
 eight clips): it flags 9 % of the captions of the video's own parts and 18 % of those of another video. That is a weak
 sign, because a video of eight things holds something near most sentences; so it is a note and never an error."""
-
-_QUERY_STREAMS = {"visual": "imagenet", "audio": "yamnet"}
-"""Part of the scores to the class stream it comes from."""
 
 _NEAREST_SHARE = 0.02
 """Share of the labels that a clip shows that is all about the query: 20 of ImageNet's, 10 of AudioSet's."""
@@ -106,7 +103,9 @@ class ZeroShotScorer(Scorer):
 
     def _answer(self, features: Features, query: Query, shots: Sequence[Shot]) -> tuple[Parts, Reasons]:
         """Pool each modality's evidence, add them up, and turn the sum into a score that they divide."""
-        streams, weights = self._senses(features)
+        streams, weights = senses(features, self._banks["audio"].names, self.config.audio_share)
+        if not streams:
+            raise NothingToScoreError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
         evidence = {kind: self._match(kind).evidence(scores, query) for kind, scores in streams.items()}
         seen = streams.get("visual", next(iter(streams.values())))
         scenes = scene_indices(seen, features.grid.clip_seconds, self.config.scene_seconds)
@@ -121,22 +120,6 @@ class ZeroShotScorer(Scorer):
             for kind, part in pooled.items()
         }
         return parts, label_reasons(evidence, parts)
-
-    def _senses(self, features: Features) -> tuple[Parts, Parts]:
-        """Class scores of each sense that is there, and (num_clips,) how much it counts in each clip.
-
-        A clip in which nothing is heard that says something counts as if there were no soundtrack.
-        """
-        streams = {kind: features.streams[name] for kind, name in _QUERY_STREAMS.items() if name in features.streams}
-        if not streams:
-            raise NothingToScoreError("the zeroshot scorer needs the stream 'imagenet' or 'yamnet' to answer a query")
-        weights = {kind: np.ones(features.grid.num_clips, dtype=np.float32) for kind in streams}
-        if "audio" in streams:
-            streams["audio"], weights["audio"] = heard(streams["audio"], self._banks["audio"].names)
-        if len(streams) > 1:
-            weights["audio"] = self.config.audio_share * weights["audio"]
-            weights["visual"] = 1 - weights["audio"]
-        return streams, weights
 
     def _match(self, kind: str) -> LabelMatch:
         return LabelMatch(self._banks[kind], self.config)
