@@ -223,15 +223,16 @@ class _Run:
         return VideoResult(source.path, "written", grid.num_clips, seconds, written, kept, lacking, notes=notes)
 
     def _metadata(self, source: Source, grid: TimeGrid, speech: SpeechSource) -> dict[str, dict[str, Any]]:
-        """Per stream and signal; of what is said only where that is known or may be."""
+        """Per stream and signal; of what is said only where that is known or may be, or was at an earlier run."""
         video = describe_video(source)
         about = {
             stream: stream_metadata(video, grid, each, stream)
             for each in self._opened
             for stream in (*each.streams, *each.signals)
         }
-        said = self._utterances.metadata(video, source.duration_seconds, speech) if speech.is_expected else None
-        return about if said is None else {**about, UTTERANCES: said}
+        said = self._utterances.metadata(video, source.duration_seconds, speech)
+        before = self.store.record(said, source.path.stem)
+        return {**about, UTTERANCES: said} if speech.is_expected or (before and not before.get("absent")) else about
 
     def _done(self, wanted: Mapping[str, Any], video: str) -> bool:
         return not self._options.overwrite and self.store.holds(wanted, video)

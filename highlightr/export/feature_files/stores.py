@@ -12,6 +12,7 @@ import io
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,19 @@ class FeatureStore:
 
     def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
         """Whether it is there, whole, and made as wanted; also true where it is on record as absent."""
-        path = self._place(wanted, video)
-        found = read_json(metadata_path(path))
+        found = self.record(wanted, video)
         if not same(wanted, found):
             return False
         if found.get("absent"):
             return True
         try:
-            return file_sha256(path) == found.get("sha256")
+            return file_sha256(self._place(wanted, video)) == found.get("sha256")
         except OSError:
             return False
+
+    def record(self, wanted: Mapping[str, Any], video: str) -> dict[str, Any]:
+        """The metadata of what is there of this stream, however it was made; empty where nothing is."""
+        return read_json(metadata_path(self._place(wanted, video)))
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
         """Keep it; without arrays, put on record that the video lacks it.
@@ -108,6 +112,12 @@ class _Hdf5(FeatureStore):
         except (OSError, KeyError, ValueError, TypeError):
             return False
         return same(wanted, found) and (bool(found.get("absent")) or arrays == found.get("arrays"))
+
+    def record(self, wanted: Mapping[str, Any], video: str) -> dict[str, Any]:
+        found: Any = None
+        with suppress(OSError, KeyError, ValueError), self._h5py.File(self._place(wanted, video), "r") as file:
+            found = json.loads(file[video].attrs[ATTRIBUTE])
+        return self._pending.record(wanted, video) or (found if isinstance(found, dict) else {})
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
         self._pending.put(metadata, video, arrays)

@@ -57,6 +57,20 @@ def test_subtitles_beside_the_video_are_a_signal(tmp_path: Path, video: Path, fo
     assert texts(contents(again.written["utterances"], video.stem))[1].startswith("Somebody")
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_no_longer_said_is_removed(tmp_path: Path, video: Path, format: str) -> None:
+    sidecar = video.with_suffix(".srt")
+    sidecar.write_text(SRT, encoding="utf-8")
+    place = run(video, tmp_path / "out", format=format).written["utterances"]
+    sidecar.unlink()
+    result = run(video, tmp_path / "out", format=format)
+    assert (result.state, result.absent, dict(result.written)) == ("written", ("utterances",), {})
+    assert contents(place, video.stem) == {} if format == "h5" else not place.exists()
+    assert run(video, tmp_path / "out", format=format).state == "skipped"
+    sidecar.write_text(SRT, encoding="utf-8")
+    assert set(run(video, tmp_path / "out", format=format).written) == {"utterances"}
+
+
 def test_without_a_transcript_nothing_is_different(tmp_path: Path, video: Path) -> None:
     assert set(run(video, tmp_path / "out").written) == {"motion", "novelty", "frame_change"}
     assert not any("utterances" in path.name for path in (tmp_path / "out").rglob("*"))
