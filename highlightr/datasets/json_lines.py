@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_limited
+from highlightr.core.reading import read_limited
 
 SCORES_FIELD = "pred_saliency_scores"
 """Field of a prediction that holds one number per clip."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_limited
+from highlightr.core.reading import read_limited
 from highlightr.datasets.base import Item, Problem
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.items import tvsum_item, youtube_item

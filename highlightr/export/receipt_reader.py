@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_limited
+from highlightr.core.reading import read_limited
 from highlightr.core.types import Match, Segment, Shot
 from highlightr.features.base import Weights
 

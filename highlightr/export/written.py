@@ -13,8 +13,9 @@ from typing import Literal, TypeVar
 import msgspec
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import printable, read_limited
+from highlightr.core.files import printable
 from highlightr.core.hashing import file_sha256
+from highlightr.core.reading import read_limited
 from highlightr.export.receipt_reader import LARGEST_BYTES
 
 Kind = TypeVar("Kind")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import MediaError, OutputError
-from highlightr.core.files import read_limited
+from highlightr.core.reading import read_limited
 from highlightr.media.encodings import decoded
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from highlightr.core.errors import MediaError
-from highlightr.core.files import read_limited
+from highlightr.core.reading import read_limited
 from highlightr.media.subtitles import LARGEST_BYTES, Cue
 
 _NOT_JSON = re.compile(rb"(?<=[:,\[\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")

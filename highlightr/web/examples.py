@@ -11,7 +11,8 @@ import threading
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_at_most, write_whole
+from highlightr.core.files import write_whole
+from highlightr.core.reading import read_at_most
 from highlightr.core.tables import path_cell, text_cell
 from highlightr.datasets.plain import MOMENTS, SCORES
 from highlightr.web.library import Library, Video

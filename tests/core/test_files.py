@@ -16,14 +16,13 @@ from highlightr.core.files import (
     file_lock,
     home_folder,
     make_folder,
-    read_at_most,
-    read_limited,
     remove_abandoned,
     staging_folder,
     whole_file,
     whole_folder,
     write_whole,
 )
+from highlightr.core.reading import read_at_most, read_limited
 
 
 def names_in(folder: Path) -> list[str]:

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.files import read_at_most
 from highlightr.core.hashing import content_hash
+from highlightr.core.reading import read_at_most
 from highlightr.core.source import Source
 from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extractor

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
-from highlightr.core.files import read_limited
+from highlightr.core.reading import read_limited
 from highlightr.core.source import Source
 from highlightr.core.tables import cell_text, table_reader
 from highlightr.core.timecode import parse_timecode
