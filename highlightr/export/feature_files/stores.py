@@ -20,7 +20,7 @@ import numpy as np
 
 from highlightr.core.errors import OutputError
 from highlightr.core.extras import need
-from highlightr.core.files import whole_file, write_whole
+from highlightr.core.files import file_lock, whole_file, write_whole
 from highlightr.core.hashing import file_sha256
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_json, same
 
@@ -28,6 +28,11 @@ ATTRIBUTE = "highlightr"
 """Attribute of a group in HDF5 with the metadata as JSON."""
 
 PENDING = ".pending"
+MERGING = ".merging"
+"""Locked by the run that merges."""
+
+MERGE_SECONDS = 3600.0
+"""How long another run's merge is waited for; it copies each file as a whole."""
 
 
 def open_store(out: Path, kind: str) -> FeatureStore:
@@ -92,7 +97,7 @@ class FeatureStore:
 
 
 class _Hdf5(FeatureStore):
-    """One file per stream, a group per video. One run at a time may write into a folder."""
+    """One file per stream, a group per video. Several runs may write into a folder, and merge one after the other."""
 
     def __init__(self, out: Path) -> None:
         super().__init__(out, "h5")
@@ -124,13 +129,29 @@ class _Hdf5(FeatureStore):
         return self._place(metadata, video)
 
     def close(self) -> None:
+        if not (self._out / PENDING).exists():
+            return
+        with file_lock(self._out / MERGING, MERGE_SECONDS) as is_held:
+            if not is_held:
+                raise OutputError(f"another run still merges into {self._out}; the new videos stay in {PENDING}")
+            self._merge_pending()
+            # Whoever waits for it takes a new one, because this one has no name any more.
+            (self._out / MERGING).unlink(missing_ok=True)
+
+    def _merge_pending(self) -> None:
+        """Merge what any run has finished, and remove no more than that: another one may be adding to it."""
         notes: dict[str, list[Path]] = {}
         for note in sorted((self._out / PENDING).glob("*/*.npz.json")):
             notes.setdefault(str(read_json(note).get("stream", "")), []).append(note)
-        notes.pop("", None)
         for stream, group in notes.items():
-            self._merge(self._out / f"{stream}.h5", group)
-        shutil.rmtree(self._out / PENDING, ignore_errors=True)
+            if stream:
+                self._merge(self._out / f"{stream}.h5", group)
+            for note in group:
+                note.unlink(missing_ok=True)
+                note.with_suffix("").unlink(missing_ok=True)
+        for folder in (*(self._out / PENDING).glob("*"), self._out / PENDING):
+            with suppress(OSError):  # Another run has put something there.
+                folder.rmdir()
 
     def _merge(self, path: Path, notes: list[Path]) -> None:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import highlightr.export.feature_files.extract as files_module
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.types import FloatArray
 from highlightr.datasets.arrays import locate
+from highlightr.export.feature_files import stores
 from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
 from highlightr.export.feature_files.layouts import FORMATS, data_path
 from highlightr.media.suffixes import videos_in
@@ -197,6 +199,42 @@ def test_damaged_metadata_only_mean_work(tmp_path: Path, video: Path) -> None:
     note = result.written["audio_dynamics"].with_name(result.written["audio_dynamics"].name + ".json")
     note.write_text("[" * 5000)
     assert run([video], tmp_path / "out", ["logmel"])[0].state == "written"
+
+
+def test_h5_merges_no_more_than_it_knows_of_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run ends while another one writes a video that the merge has not seen."""
+    about = {"stream": "motion", "kind": "stream"}
+    ends, goes_on = stores.open_store(tmp_path, "h5"), stores.open_store(tmp_path, "h5")
+    merge = stores._Hdf5._merge
+
+    def merge_meanwhile(self: Any, path: Path, notes: list[Path]) -> None:
+        merge(self, path, notes)
+        goes_on.put(about, "late", {"features": np.ones((2, 1), np.float32)})
+
+    ends.put(about, "early", {"features": np.zeros((2, 1), np.float32)})
+    monkeypatch.setattr(stores._Hdf5, "_merge", merge_meanwhile)
+    ends.close()
+    monkeypatch.undo()
+    goes_on.close()
+    with h5py.File(tmp_path / "motion.h5") as file:
+        assert set(file) == {"early", "late"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["motion.h5", "motion.h5.json"]
+
+
+def test_h5_runs_merge_one_after_the_other(tmp_path: Path) -> None:
+    def run_of(letter: str) -> None:
+        for number in range(5):
+            store = stores.open_store(tmp_path, "h5")
+            store.put({"stream": "motion", "kind": "stream"}, f"{letter}{number}", {"features": np.zeros((9, 1))})
+            store.close()
+
+    threads = [threading.Thread(target=run_of, args=(letter,)) for letter in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with h5py.File(tmp_path / "motion.h5") as file:
+        assert set(file) == {f"{letter}{number}" for letter in "abc" for number in range(5)}
 
 
 def test_h5_keeps_earlier_videos_and_merges_what_a_crash_left(
