@@ -21,7 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from docs.measurements import MEASUREMENTS, Rows
+from docs.measured_rows import Rows
+from docs.measurements import MEASUREMENTS
 from docs.snippets import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"

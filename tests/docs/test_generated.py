@@ -10,7 +10,8 @@ import pytest
 
 from docs.generate import renewed
 from docs.measured import RESULTS, block, kept
-from docs.measurements import BACKENDS, MEASUREMENTS
+from docs.measured_rows import BACKENDS
+from docs.measurements import MEASUREMENTS
 from docs.snippets import ROOT, pages
 from docs.tables import BLOCKS, receipt_fields, table
 from highlightr.zoo.manifest import load_manifest
