@@ -267,6 +267,19 @@ def test_two_windows_follow_each_other(page: Page) -> None:
     assert page.complaints("409 (Conflict)") == []
 
 
+def test_more_windows_than_a_browser_has_connections(page: Page) -> None:
+    page.open()
+    address = page.driver.current_url
+    for _ in range(8):
+        page.driver.switch_to.new_window("tab")
+        page.driver.get(address)
+        page.until_js("window.studio && window.studio.online")
+    page.js("studio.edit.add(1, 2)")
+    page.saved()
+    page.driver.switch_to.window(page.driver.window_handles[0])
+    page.until_js("studio.edit.segments.length === 1")
+
+
 def test_a_page_goes_on_after_the_studio_was_started_again(driver: Any, videos: Path, tmp_path: Path) -> None:
     with running(videos, tmp_path) as client:
         page = Page(driver, client)

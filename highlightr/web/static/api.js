@@ -30,14 +30,22 @@ export async function call(method, path, body) {
   return answer;
 }
 
+// A browser opens six connections to a server for all its windows together: one that nobody sees holds none.
 export function listen(onNews, onState) {
-  const source = new EventSource("/api/events");
-  source.onmessage = (event) => { onState(true); onNews(JSON.parse(event.data)); };
-  source.onerror = () => {
-    onState(false);
-    // The browser tries again by itself, but where it is refused: after a restart, until the new address was opened.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(onNews, onState), AGAIN_MS);
+  let source = null;
+  const close = () => { if (source) source.close(); source = null; };
+  const open = () => {
+    if (source || document.hidden) return;
+    source = new EventSource("/api/events");
+    source.onmessage = (event) => { onState(true); onNews(JSON.parse(event.data)); };
+    source.onerror = () => {
+      onState(false);
+      // The browser tries again by itself, but where it is refused: after a restart, until the new address was opened.
+      if (source && source.readyState === EventSource.CLOSED) { close(); setTimeout(open, AGAIN_MS); }
+    };
   };
+  document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
+  open();
 }
 
 export const $ = (id) => document.getElementById(id);
