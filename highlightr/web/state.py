@@ -133,7 +133,8 @@ class StateStore:
                 if not replace_damaged:
                     raise
                 current = replace(StudioState(), revision=state.revision)
-            if current.revision != state.revision:
+            # Where the file was removed, what the page has is all that there is.
+            if current.revision != state.revision and video.state_path.exists():
                 raise StaleStateError(current)
             saved = replace(state, revision=state.revision + 1)
             write_whole(video.state_path, json_shown(asdict(saved), indent=1) + "\n")

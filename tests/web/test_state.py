@@ -48,6 +48,16 @@ def test_what_another_window_saved_is_not_lost(store: tuple[StateStore, Video]) 
     assert states.read(video) == first
 
 
+def test_what_a_page_has_outlives_its_file(store: tuple[StateStore, Video]) -> None:
+    states, video = store
+    page = states.save(video, states.save(video, STATE))
+    video.state_path.unlink()
+    saved = states.save(video, page)
+    assert (saved, states.read(video)) == (replace(page, revision=3), saved)
+    with pytest.raises(StaleStateError):
+        states.save(video, page)
+
+
 HOSTILE: dict[str, Any] = {
     "no json": b"{",
     "not text": b"\xff\xfe\x00",
