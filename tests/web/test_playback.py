@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.web.playback import requested_range
+from highlightr.web.playback import LONGEST_RANGE_BYTES, requested_range
 from tests.web.conftest import Client
 
 
@@ -74,3 +74,18 @@ def test_stills(shared: Client, tmp_path: Path) -> None:
     assert shared.get(f"/api/videos/{video}/frame?at=99999&width=9999").status == 200
     for bad in ("at=-1", "at=nan", "at=inf", "at=x", "width=0", "width=1e9", "at=1&width=-5"):
         assert shared.get(f"/api/videos/{video}/frame?{bad}").status == 400
+
+
+def test_a_range_is_answered_in_pieces_that_hold_no_connection(studio: Client) -> None:
+    content = bytes(range(256)) * (10 << 10)
+    (studio.folder / "large.mp4").write_bytes(content)
+    path, found = f"/media/{studio.video('large.mp4')}", b""
+    while len(found) < len(content):
+        answer = studio.get(path, Range=f"bytes={len(found)}-")
+        stop = min(len(found) + LONGEST_RANGE_BYTES, len(content))
+        assert answer.status == 206
+        assert answer.headers["content-range"] == f"bytes {len(found)}-{stop - 1}/{len(content)}"
+        assert len(answer.body) == int(answer.headers["content-length"]) == stop - len(found)
+        found += answer.body
+    assert found == content
+    assert studio.get(path).body == content, "what is asked for as a whole is sent as a whole"
