@@ -54,6 +54,9 @@ def fill(root: Path, count: int) -> Path:
         if number % 10 == 9:
             results.add(JobResult(job, "failed", error="it is broken"))
             continue
+        receipt = output_dir.outputs(job)["receipt"]
+        receipt.parent.mkdir()
+        receipt.touch()
         output_dir.finish(job, JobRecord(name, done, {}, (0, 50, 100), ((0.2, 0.1),), picture(number % 200)))
         results.add(done)
     results.close()
@@ -98,7 +101,6 @@ def test_the_page_sorts_filters_plays_and_copies(browser: Any, tmp_path: Path) -
 
     page = fill(tmp_path / "out", 30)
     for name in ("v0", "v1"):
-        (page.parent / name).mkdir()
         shutil.copy(made("tiny.mp4", seconds=2.0, size=(160, 120)), page.parent / name / f"{name}.summary.mp4")
     browser.get(page.as_uri())
     assert len(shown(browser)) == 27

@@ -101,7 +101,8 @@ def test_bodies_are_bounded_and_json(shared: Client) -> None:
     assert shared.ask("POST", path, large).status == 413
     assert shared.ask("POST", path, b"{}", {"Content-Type": "text/plain"}).status == 415
     assert shared.ask("POST", path, b"a=1", {"Content-Type": "application/x-www-form-urlencoded"}).status == 415
-    assert shared.ask("POST", path, b"{}", {"Content-Length": "-1"}).status in (400, 413)
+    # Without a body: what the server does not read would reset the connection before its answer is read.
+    assert shared.ask("POST", path, b"", {"Content-Length": "-1"}).status in (400, 413)
     assert shared.ask("DELETE", path).status == 405
     assert shared.ask("OPTIONS", path).status == 405
     for bad in (b"", b"[", b"[]", b"{}", b'{"query": 1}', b'{"query": "\xff"}', b"[" * 5000, b'{"query": "   "}'):
