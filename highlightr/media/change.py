@@ -31,7 +31,13 @@ a flash leaves small; ``blend``: the strength of a dissolve or fade of which thi
 seconds after it whose pictures were not decoded, because they look like it."""
 
 LEAST_STRENGTH = 0.3
-"""Weaker changes are no cuts: ``lasting`` is not measured there."""
+"""Weaker changes are no cuts, unless the picture stood still before: ``lasting`` is not measured there."""
+
+LEAST_STILL_STRENGTH = 0.12
+"""So weak a change may be a cut after a picture that stood still: in a slide show, to one that is like it."""
+
+_STILL_TIMES = 5.0
+"""A picture stood still if it changed so many times less."""
 
 LASTING_SECONDS = 0.5
 
@@ -82,6 +88,8 @@ class FrameChange:
         self._after_unseen = self._after_shot = False
         """Whether pictures were left out before the next one, which look like the last one; and it begins a shot."""
         self._blends = Blends()
+        self._strength = 0.0
+        """Of the latest change."""
         # Not lists: of ten hours those would take a hundred MiB.
         self._times, self._rows = array("d"), array("f")
 
@@ -102,8 +110,10 @@ class FrameChange:
             self._candidates.clear()
         self._after_unseen, self._after_shot = thumbnail.unseen_seconds > 0, thumbnail.ends_shot
         self._rows.extend((picture, colours, structure, 0.0, 0.0, thumbnail.unseen_seconds))
-        if change_strength(picture, colours, structure) >= LEAST_STRENGTH:
+        strength = float(change_strength(picture, colours, structure))
+        if strength >= min(LEAST_STRENGTH, max(LEAST_STILL_STRENGTH, _STILL_TIMES * self._strength)):
             self._consider(_Candidate(look.row, look.time_seconds, self._recent[-1], picture, structure), look)
+        self._strength = strength
         for row, strength in self._blends.push(look, at_once=self._after_unseen):
             self._rows[row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index("blend")] = strength
         self._recent.append(look)

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from highlightr.core.types import Features, Shot, Signal, TimeArray
 from highlightr.media.blends import REPEATED_FRAME
-from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, change_strength
+from highlightr.media.change import CHANGE_COLUMNS, FRAME_CHANGE, LEAST_STILL_STRENGTH, change_strength
 from highlightr.selection.options import Detector
 
-ENOUGH = ((0.32, 3.0), (0.4, 1.5), (0.75, 0.0))
-"""A change of such a strength (see `change_strength`) is a cut where it is so many times what changes around it."""
+ENOUGH = ((LEAST_STILL_STRENGTH, 40.0), (0.32, 3.0), (0.4, 1.5), (0.75, 0.0))
+"""A change of such a strength (see `change_strength`) is a cut where it is so many times what changes around it; the
+first is for pictures that stand still, and tells 1 boundary in 200 more in footage that moves."""
 
 SURROUNDINGS_SECONDS = 1.5
 """How far to each side the surroundings reach."""

@@ -187,5 +187,28 @@ def test_a_slide_show_has_a_cut_at_every_picture() -> None:
     assert found(slides) == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
+def alike(seed: int, share: float) -> Image:
+    """The first scene, with so much of another over it."""
+    return np.asarray(scene(1)[:, :48] * (1 - share) + scene(seed)[:, :48] * share, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.4, 0.6])
+def test_a_slide_show_has_a_cut_at_every_picture_that_is_like_the_one_before(share: float) -> None:
+    slides = [alike(seed, share) for seed in (2, 3, 4, 5) for _ in range(40)]
+    assert found(slides) == [1.6, 3.2, 4.8]
+
+
+def test_so_small_a_change_is_no_cut_where_the_picture_moves() -> None:
+    slides = [alike(seed, 0.3) for seed in (2, 3, 4, 5) for _ in range(40)]
+    noise = np.random.default_rng(0)
+    moving = [np.roll(slide.astype(np.int16), at % 7, axis=1) for at, slide in enumerate(slides)]
+    assert found(np.clip(each + noise.integers(-4, 5, each.shape), 0, 255).astype(np.uint8) for each in moving) == []
+
+
+def test_so_small_a_change_is_no_cut_where_the_old_slide_comes_back_at_once() -> None:
+    slides = [alike(3 if at in (50, 51, 52) else 2, 0.3) for at in range(100)]
+    assert found(slides) == []
+
+
 def test_a_weaker_cut_after_a_long_still_shot_is_found() -> None:
     assert found([*still(1, 200), *held(2, 50), *still(3, 200), *still(2, 100)]) == [8.0, 10.0, 18.0]
