@@ -78,7 +78,7 @@ class JobRunner:
     def _claimed(self, job: Job) -> JobResult:
         if not self._options.overwrite and (record := self._output_dir.whole(job)) is not None:
             self._progress("hash", 0.0, 1.0)
-            if record.key == self._key(job, self._content(job)):
+            if record.key == self._key(job, self._content(job, sidecar_versions(Path(job.video)))):
                 return replace(record.outcome, job=job, state="kept", attempts=1)
         highlighter = self._loaded()
         with self._output_dir.at_work_on(job), self._video(job) as video:
@@ -87,7 +87,7 @@ class JobRunner:
             # As they are now: what is edited from here on may not have been read.
             subtitles = sidecar_versions(Path(job.video))
             summary = highlighter.summarize(video, job.query, **wanted, output=output, overwrite=True)
-            key = self._key(job, self._content(job, summary.source.identity, subtitles))
+            key = self._key(job, self._content(job, subtitles, summary.source.identity))
             record = self._recorded(job, summary, key)
             self._output_dir.finish(job, record)
         return record.outcome
@@ -120,13 +120,12 @@ class JobRunner:
             yield path
 
     def _content(
-        self, job: Job, identity: FileIdentity | None = None, subtitles: Sequence[FileVersion] | None = None
+        self, job: Job, subtitles: Sequence[FileVersion], identity: FileIdentity | None = None
     ) -> dict[str, object]:
         """What stands for the video's content; for an address itself, because to look means to fetch."""
         if job.remote:
             return {"address": job.video}
-        beside = sidecar_versions(Path(job.video)) if subtitles is None else subtitles
-        said = {"subtitles": beside} if beside else {}
+        said = {"subtitles": subtitles} if subtitles else {}
         return {**content_key(Path(job.video), identity), **said}
 
     def _key(self, job: Job, content: dict[str, object]) -> str:

@@ -89,7 +89,7 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
 
 
 def _check_captions(outputs: Outputs) -> None:
-    """Nobody asked for them by name, so the only ones that give way are highlightr's own."""
+    """They were not asked for by name, so the only ones that give way are highlightr's own."""
     former = read_written(outputs.receipt)
     if former is None and _has_own_name(outputs):  # The receipt is lost, and nothing says that they were changed.
         return

@@ -135,7 +135,7 @@ class _Hdf5(FeatureStore):
             if not is_held:
                 raise OutputError(f"another run still merges into {self._out}; the new videos stay in {PENDING}")
             self._merge_pending()
-            # Whoever waits for it takes a new one, because this one has no name any more.
+            # A run that waits for this lock makes a new one, because this file has no name any more.
             (self._out / MERGING).unlink(missing_ok=True)
 
     def _merge_pending(self) -> None:
