@@ -194,3 +194,13 @@ def _frames(video: Path) -> list[str]:
     listed = video.with_suffix(".framemd5")
     run_ffmpeg(["-i", str(video), "-map", "0:v", "-f", "framemd5", "-y", str(listed)])
     return [line.split(",")[-1] for line in listed.read_text().splitlines() if not line.startswith("#")]
+
+
+def test_scores_do_not_depend_on_where_features_lie(
+    highlighter: Highlighter, demo: Path, cat: Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("highlightr.core.large_arrays.LARGEST_IN_MEMORY_BYTES", 0)
+    again = highlighter.analyse(demo, "a cat")
+    assert again.features.streams["imagenet"].base is not None  # In a file, as those of a long video are.
+    np.testing.assert_array_equal(again.scores.values, cat.scores.values)
+    assert again.scores.reasons == cat.scores.reasons

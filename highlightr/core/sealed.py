@@ -1,6 +1,7 @@
 """Sealed files: a payload followed by its SHA-256, so that a damaged one is noticed and can be made again.
 
-In: a path and a payload. Out: the payload, or `None`. What lies in a folder of them is listed, dated and removed here.
+In: a path and a payload, or what writes it. Out: the payload, or `None`. What lies in a folder of them is listed, dated
+and removed here.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import remove_abandoned, write_whole
+from highlightr.core.files import make_folder, remove_abandoned, whole_file, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +36,37 @@ def read_sealed(path: Path) -> bytes | None:
 
 def is_sealed(path: Path) -> bool:
     """Whether a sealed file is there and whole, told without holding it in memory."""
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            left = path.stat().st_size - _SEAL_BYTES
-            while left > 0 and (block := file.read(min(left, _BLOCK_BYTES))):
-                digest.update(block)
-                left -= len(block)
-            return left == 0 and file.read() == digest.digest()
+            return _is_whole(file)
     except OSError:
         return False
+
+
+def _is_whole(file: BinaryIO) -> bool:
+    digest = hashlib.sha256()
+    left = os.fstat(file.fileno()).st_size - _SEAL_BYTES
+    while left > 0 and (block := file.read(min(left, _BLOCK_BYTES))):
+        digest.update(block)
+        left -= len(block)
+    return left == 0 and file.read() == digest.digest()
+
+
+@contextmanager
+def open_sealed(path: Path) -> Iterator[BinaryIO | None]:
+    """A sealed file open at its beginning, or `None` as for `read_sealed`; the payload is not held in memory."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        yield None
+        return
+    with file:
+        try:
+            whole = _is_whole(file)
+            file.seek(0)
+        except OSError:  # A folder opens, and cannot be read.
+            whole = False
+        yield file if whole else None
 
 
 def write_sealed(path: Path, payload: bytes) -> None:
@@ -52,6 +76,22 @@ def write_sealed(path: Path, payload: bytes) -> None:
         OutputError: the folder cannot be made or written.
     """
     write_whole(path, payload, hashlib.sha256(payload).digest())
+
+
+def seal_written(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """The same for a payload that is written piece by piece, and need not fit into memory; errors as for that."""
+    make_folder(path.absolute().parent)
+    with whole_file(path, overwrite=True) as partial:
+        try:
+            with partial.open("x+b") as file:
+                write(file)
+                file.seek(0)
+                seal = hashlib.file_digest(file, "sha256").digest()
+                file.seek(0, os.SEEK_END)
+                file.write(seal)
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
 
 
 @dataclass(frozen=True)

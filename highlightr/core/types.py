@@ -131,7 +131,7 @@ class Query:
         return f"Query({self.text!r}, tokens {self.tokens.shape}, vector {self.vector.shape})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # A long video has a hundred thousand of them.
 class Reason:
     """One piece of evidence for a clip or segment, in words a viewer understands."""
 

@@ -13,26 +13,28 @@ import json
 import logging
 import os
 import re
-import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import home_folder, remove_abandoned
+from highlightr.core.large_arrays import moved, spans
 from highlightr.core.sealed import (
     SealedFile,
     clear_sealed,
     mark_used,
-    read_sealed,
+    open_sealed,
     remove_file,
+    seal_written,
     sealed_files,
-    write_sealed,
 )
 from highlightr.core.types import Signal
 from highlightr.features.base import Extracted
@@ -44,12 +46,17 @@ LIMIT_VARIABLE = "HIGHLIGHTR_CACHE_LIMIT"
 
 DEFAULT_LIMIT_BYTES = 5 * 2**30
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 """Part of every key; raised when the layout of an entry changes."""
 
 _SUFFIX = ".features.sealed"
+_CHUNK_ROWS = 1024
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_LARGEST_HEADER_BYTES = 2**20
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, BadZipFile)
+"""What reading an entry raises that is not what was written."""
+
+_ABOUT = "about"
+"""Holds the description, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,7 @@ class FeatureCache:
         An entry that is damaged, or that does not fit, is removed, so that it is made again.
         """
         path = self._place(about)
-        payload = read_sealed(path) if self.limit_bytes else None
-        try:
-            found = None if payload is None else _unpack(payload)
-        except (ValueError, KeyError, TypeError) as error:
-            logger.debug("%s is damaged: %s", path, error)
-            found = None
+        found = _read(path) if self.limit_bytes else None
         if found is None or not fits(found):
             remove_file(path)
             return None
@@ -87,11 +89,12 @@ class FeatureCache:
 
     def put(self, about: Mapping[str, Any], made: Extracted) -> None:
         """Keep what was extracted, then make room; a folder that cannot be written costs only a note in the log."""
-        payload = _pack(about, made)
-        if len(payload) > self.limit_bytes:
+        arrays = _arrays(made)
+        if sum(each.nbytes for each in arrays.values()) > self.limit_bytes:
             return
+        arrays[_ABOUT] = np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8)
         try:
-            write_sealed(self._place(about), payload)
+            seal_written(self._place(about), partial(_write, arrays))
             self._make_room()
         except OutputError as error:
             logger.info("features cannot be kept: %s", error)
@@ -132,43 +135,47 @@ def limit_from_environment() -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _pack(about: Mapping[str, Any], made: Extracted) -> bytes:
-    from safetensors.numpy import save
-
+def _arrays(made: Extracted) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {f"stream/{name}": values for name, values in made.streams.items()}
     for name, signal in made.signals.items():
         arrays |= {f"times/{name}": signal.times_seconds, f"values/{name}": signal.values}
-    arrays |= {f"loss/{kind}": np.array([count]) for kind, count in made.losses.items()}
-    packed: bytes = save(
-        {name: np.ascontiguousarray(values) for name, values in arrays.items()}, {"about": json.dumps(dict(about))}
-    )
-    return packed
+    return arrays | {f"loss/{kind}": np.array([count]) for kind, count in made.losses.items()}
 
 
-def _unpack(payload: bytes) -> Extracted:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+def _write(arrays: Mapping[str, npt.NDArray[Any]], file: BinaryIO) -> None:
+    """The same as `numpy.savez`, without holding large arrays in memory."""
+    with ZipFile(file, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(values))
+                for span in spans(values, _CHUNK_ROWS):
+                    member.write(np.ascontiguousarray(values[span]).tobytes())
 
-    try:
-        arrays = load(payload)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
+
+def _read(path: Path) -> Extracted | None:
+    """What an entry holds; `None` where there is none, or it is damaged."""
     kinds: dict[str, dict[str, Any]] = {"stream": {}, "times": {}, "values": {}, "loss": {}}
-    for key, values in arrays.items():
-        kind, _, name = key.partition("/")
-        kinds[kind][name] = values
-    signals = {name: Signal(times, kinds["values"][name]) for name, times in kinds["times"].items()}
-    return Extracted(kinds["stream"], signals, {kind: int(count.item()) for kind, count in kinds["loss"].items()})
+    try:
+        with open_sealed(path) as file:
+            if file is None:
+                return None
+            with np.load(file, allow_pickle=False) as arrays:
+                for key in arrays.files:
+                    kind, _, name = key.partition("/")
+                    if key != _ABOUT:
+                        kinds[kind][name] = moved(arrays[key])
+        signals = {name: Signal(times, kinds["values"][name]) for name, times in kinds["times"].items()}
+        return Extracted(kinds["stream"], signals, {kind: int(count.item()) for kind, count in kinds["loss"].items()})
+    except _DAMAGED as error:
+        logger.debug("%s is damaged: %s", path, error)
+        return None
 
 
 def _read_about(path: Path) -> Mapping[str, Any]:
-    """The description at the front of an entry, without reading its arrays."""
+    """The description of an entry, without reading its arrays."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > _LARGEST_HEADER_BYTES:
-                return {}
-            found = json.loads(json.loads(file.read(length))["__metadata__"]["about"])
-    except (struct.error, ValueError, KeyError, TypeError, RecursionError):
+        with np.load(path, allow_pickle=False) as arrays:
+            found = json.loads(arrays[_ABOUT].tobytes())
+    except _DAMAGED:
         return {}
     return found if isinstance(found, dict) else {}

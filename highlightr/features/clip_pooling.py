@@ -1,6 +1,7 @@
 """Putting rows on the grid: means per clip, with gaps filled from the nearest clip that has data.
 
-In: rows with the clip each belongs to, in any batches. Out: (num_clips, width) float32. Memory is one row per clip.
+In: rows with the clip each belongs to, in any batches. Out: (num_clips, width) float32, in a file where the video is
+long (`highlightr.core.large_arrays`).
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.large_arrays import new_array, release, spans
 from highlightr.core.types import FloatArray, TimeGrid
 
 _STRETCH = 1024
+"""Clips handled at once."""
 
 
 class ClipMeans:
     """Weighted mean per clip, gathered batch by batch."""
 
     def __init__(self, grid: TimeGrid, width: int) -> None:
-        self._sums = np.zeros((grid.num_clips, width), dtype=np.float64 if width < 64 else np.float32)
+        self._sums = new_array((grid.num_clips, width), np.float64 if width < 64 else np.float32)
+        self._held_until = _STRETCH
         self._weights = np.zeros(grid.num_clips, dtype=np.float64)
 
     @property
@@ -40,24 +44,28 @@ class ClipMeans:
         weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
         np.add.at(self._sums, clips, rows * weights[:, None].astype(rows.dtype))
         np.add.at(self._weights, clips, weights)
+        if (reached := int(clips.max(initial=0))) >= self._held_until:
+            self._held_until = reached + _STRETCH
+            release(self._sums)
 
     def so_far(self) -> FloatArray:
         """(n, width) float32: the means of the clips before the last that has rows; more may be added afterwards."""
         count = int(np.flatnonzero(self._weights).max(initial=0))
-        filled = self._weights[:count] > 0
-        weights = np.where(filled, self._weights[:count], 1.0)[:, None]
-        means = np.asarray(self._sums[:count] / weights, dtype=np.float32)
-        return fill_gaps(means, filled) if filled.any() else means[:0]
+        return self._means(new_array((count, self._sums.shape[1])))
 
     def result(self) -> FloatArray:
         """(num_clips, width) float32; a clip without rows repeats the nearest one with rows. To be called once."""
-        filled = self._weights > 0
-        weights = np.where(filled, self._weights, 1.0)[:, None]
-        # Stretch by stretch: of ten hours, one array of them all in double precision would take hundreds of MiB.
-        means = self._sums if self._sums.dtype == np.float32 else np.empty(self._sums.shape, dtype=np.float32)
-        for first in range(0, len(means), _STRETCH):
-            stretch = slice(first, first + _STRETCH)
+        return self._means(self._sums if self._sums.dtype == np.float32 else new_array(self._sums.shape))
+
+    def _means(self, means: FloatArray) -> FloatArray:
+        """The means of the first clips, put into `means`, with gaps filled."""
+        filled = self._weights[: len(means)] > 0
+        if not filled.any():
+            return means[:0]
+        weights = np.where(filled, self._weights[: len(means)], 1.0)[:, None]
+        for stretch in spans(means, _STRETCH):
             means[stretch] = self._sums[stretch] / weights[stretch]
+            release(self._sums)
         return fill_gaps(means, filled)
 
 
@@ -123,7 +131,9 @@ def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
     before = (after - 1).clip(0)
     nearer = np.where(wanted - known[before] <= known[after] - wanted, before, after)
     nearer = np.where(known[after] < wanted, after, nearer)
-    rows[wanted] = rows[known[nearer]]
+    for stretch in spans(wanted, _STRETCH):
+        rows[wanted[stretch]] = rows[known[nearer[stretch]]]
+        release(rows)
     return rows
 
 

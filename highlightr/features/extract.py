@@ -17,6 +17,7 @@ import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.hashing import code_digest, content_key
+from highlightr.core.large_arrays import all_finite
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.core.types import Features, FloatArray, Signal, TimeGrid
@@ -104,7 +105,7 @@ def _fits(grid: TimeGrid, extractor: Extractor, part: Extracted) -> bool:
         {name: rows.shape for name, rows in part.streams.items()}.items() <= streams.items()
         and widths.items() <= dict(extractor.signals).items()
         and bool(part.streams or part.signals)
-        and all(rows.dtype == np.float32 and np.isfinite(rows).all() for rows in values)
+        and all(rows.dtype == np.float32 and all_finite(rows) for rows in values)
         and all(each.dtype == np.float64 and np.isfinite(each).all() and (np.diff(each) >= 0).all() for each in times)
     )
 

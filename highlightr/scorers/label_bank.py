@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.large_arrays import spans
 from highlightr.core.types import FloatArray, Query, Reason
 from highlightr.scorers.configs import FromMapping
 
@@ -179,10 +180,7 @@ class LabelMatch:
         """
         self._check(class_scores, query)
         gain = self.gain(query)
-        chunks = [
-            strongest(self.shares(class_scores[first : first + _CHUNK_CLIPS]) * gain, ())
-            for first in range(0, class_scores.shape[0], _CHUNK_CLIPS)
-        ]
+        chunks = [strongest(self.shares(class_scores[span]) * gain, ()) for span in spans(class_scores, _CHUNK_CLIPS)]
         return Evidence(
             np.concatenate([chunk.values for chunk in chunks]),
             self.bank.names,

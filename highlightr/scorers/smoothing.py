@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.large_arrays import spans
 from highlightr.core.types import FloatArray, Shot, TimeGrid
 
 _WINDOW_CLIPS = 2048
@@ -62,8 +63,8 @@ def scene_indices(
     """
     num_clips = class_scores.shape[0]
     splits = [np.zeros(num_clips, dtype=np.bool_) for _ in scene_seconds]
-    for first in range(0, num_clips, _WINDOW_CLIPS):
-        steps = join_steps(clip_looks(class_scores[first : first + _WINDOW_CLIPS]))
+    for span in spans(class_scores, _WINDOW_CLIPS):
+        first, steps = span.start, join_steps(clip_looks(class_scores[span]))
         length = len(steps) + 1
         for split, seconds in zip(splits, scene_seconds, strict=True):
             scenes = min(length, max(1, round(length * clip_seconds / seconds)))
@@ -90,8 +91,8 @@ def clip_looks(class_scores: FloatArray, mean: FloatArray | None = None) -> Floa
 
 def mean_look(class_scores: FloatArray) -> FloatArray:
     """(L,) float32: what all clips of a video have in common; stretch by stretch, as ten hours take 140 MiB at once."""
-    spans = range(0, len(class_scores), _WINDOW_CLIPS)
-    sums = [_logits(class_scores[at : at + _WINDOW_CLIPS]).sum(axis=0, dtype=np.float64) for at in spans]
+    stretches = spans(class_scores, _WINDOW_CLIPS)
+    sums = [_logits(class_scores[stretch]).sum(axis=0, dtype=np.float64) for stretch in stretches]
     return np.asarray(np.sum(sums, axis=0) / len(class_scores), dtype=np.float32)
 
 

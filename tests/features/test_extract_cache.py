@@ -154,3 +154,15 @@ def test_without_sound_what_hears_is_neither_run_nor_missed(
     assert passes == [["motion"]]
     assert "yamnet" not in first.streams
     assert same(first, second)
+
+
+def test_features_of_a_long_video_lie_in_files_and_are_the_same(
+    video: Path, cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run(video, None, opened(*NAMES))
+    monkeypatch.setattr("highlightr.core.large_arrays.LARGEST_IN_MEMORY_BYTES", 0)
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(cache.folder))
+    made, kept = run(video, cache, opened(*NAMES)), run(video, cache, opened(*NAMES))
+    for features in (made, kept):
+        assert same(plain, features)
+        assert features.streams["yamnet"].base is not None

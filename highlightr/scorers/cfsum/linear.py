@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.large_arrays import spans
 from highlightr.core.numeric import unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
@@ -20,6 +21,7 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.configs import FromMapping, check_tensors
 from highlightr.scorers.neural import reasons_of
 
+_CHUNK_CLIPS = 1024
 _SEEN = ("visual", "looks like what was marked")
 _HEARD = ("audio", "sounds like what was marked")
 _FOUND = {
@@ -99,4 +101,6 @@ class CFSumLinearScorer(Scorer):
 
     def _term(self, name: str, features: Features) -> FloatArray:
         mean, weight = self._tensors[f"{name}.mean"], self._tensors[f"{name}.weight"]
-        return np.asarray((unit_rows(features.streams[name]) - mean) @ weight, dtype=np.float32)
+        rows = features.streams[name]
+        terms = [(unit_rows(rows[span]) - mean) @ weight for span in spans(rows, _CHUNK_CLIPS)]
+        return np.asarray(np.concatenate(terms), dtype=np.float32)

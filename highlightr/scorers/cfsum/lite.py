@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.large_arrays import release, spans
 from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Shot
@@ -218,13 +219,14 @@ class CFSumLiteScorer(Scorer):
     ) -> FloatArray:
         """(queries, num_clips) log evidence of one sense before it is averaged within scenes."""
         texts = np.concatenate([np.stack([query.vector for query in queries]), self._weights["common"]])
-        spans = [slice(at, at + _CHUNK_CLIPS) for at in range(0, len(classes), _CHUNK_CLIPS)]
-        rows = [
-            self._log_evidence(kind, classes[span], None if pooled is None else pooled[span], texts) for span in spans
-        ]
-        # The last columns are of ordinary sentences: what they would get is taken off.
-        count = len(queries)
-        return np.concatenate([each[:, :count] - self._common(each[:, count:]) for each in rows]).T
+        count, found = len(queries), []
+        for span in spans(classes, _CHUNK_CLIPS):
+            rows = self._log_evidence(kind, classes[span], None if pooled is None else pooled[span], texts)
+            # The last columns are of ordinary sentences: what they would get is taken off.
+            found.append(rows[:, :count] - self._common(rows[:, count:]))
+            if pooled is not None:
+                release(pooled)
+        return np.concatenate(found).T
 
     def _log_evidence(self, kind: str, classes: FloatArray, pooled: FloatArray | None, texts: FloatArray) -> FloatArray:
         """(num_clips, texts)."""

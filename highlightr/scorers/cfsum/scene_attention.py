@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.large_arrays import release
 from highlightr.core.numeric import sigmoid
 from highlightr.core.types import FloatArray, Shot, TimeGrid
 from highlightr.scorers.smoothing import clip_looks, join_steps, mean_look, shot_index
@@ -90,7 +91,9 @@ class _Looks:
         return len(self._scores)
 
     def __getitem__(self, clips: slice) -> FloatArray:
-        return clip_looks(self._scores[clips], self._mean)
+        looks = clip_looks(self._scores[clips], self._mean)
+        release(self._scores)
+        return looks
 
 
 def _clips(seconds: float, grid: TimeGrid) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 
 from highlightr.core.checks import check_between, check_positive
 from highlightr.core.errors import ConfigError
+from highlightr.core.large_arrays import all_finite, spans
 from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
@@ -24,6 +25,7 @@ from highlightr.scorers.notes import UNCALIBRATED
 from highlightr.scorers.smoothing import average_over_groups, moving_average, scene_indices, shot_index
 from highlightr.scorers.sounds import CLASS_STREAMS
 
+_CHUNK_CLIPS = 1024
 _LARGEST_LOGIT = 80.0
 """Its sigmoid is 1 in single precision."""
 
@@ -107,7 +109,7 @@ class CosineScorer(Scorer):
         """
         query = self.needed(query)
         self.check(features, query)
-        if not np.isfinite(features.streams[self.config.image_stream]).all():
+        if not all_finite(features.streams[self.config.image_stream]):
             raise ConfigError("cosine gave a value that is not finite; look for one in the features")
         audio = self.config.audio_share if "yamnet" in features.streams else 0.0
         weights = {"visual": 1 - audio, "audio": audio}
@@ -121,14 +123,18 @@ class CosineScorer(Scorer):
 
     def _log_odds(self, features: Features, query: Query) -> dict[str, FloatArray]:
         """(num_clips,) per sense, not pooled."""
-        rows = {"visual": features.streams[self.config.image_stream]}
-        if "yamnet" in features.streams:
-            # The classes' shares, times where their names lie.
-            rows["audio"] = features.streams["yamnet"] @ self._banks["audio"].vectors
-        return {kind: self._against_ordinary(values, query, self._banks[kind]) for kind, values in rows.items()}
+        found = {}
+        for kind, stream in {"visual": self.config.image_stream, "audio": "yamnet"}.items():
+            if stream in features.streams:
+                rows = features.streams[stream]
+                stretches = [self._against_ordinary(kind, rows[span], query) for span in spans(rows, _CHUNK_CLIPS)]
+                found[kind] = np.concatenate(stretches)
+        return found
 
-    def _against_ordinary(self, rows: FloatArray, query: Query, bank: LabelBank) -> FloatArray:
-        units = unit_rows(rows)
+    def _against_ordinary(self, kind: str, rows: FloatArray, query: Query) -> FloatArray:
+        bank = self._banks[kind]
+        # Of sounds, the classes' shares times where their names lie.
+        units = unit_rows(rows if kind == "visual" else rows @ bank.vectors)
         common = self._scale * (units @ bank.vectors.T)
         largest = common.max(axis=1)
         ordinary = np.log(np.exp(common - largest[:, None]).mean(axis=1)) + largest

@@ -15,6 +15,7 @@ from textwrap import shorten
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.large_arrays import new_array, release, spans
 from highlightr.core.transcript import Transcript
 from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid
 from highlightr.scorers.smoothing import shot_index
@@ -39,6 +40,7 @@ UTTERANCE_BORDER = 0.2
 LONGEST_QUOTE = 90
 """Letters of what is said that a reason repeats."""
 
+_CHUNK_CLIPS = 1024
 _LEAST_CHANCE = 1e-6
 _LEAST_SHARE = 0.05
 
@@ -79,8 +81,17 @@ def fuse(scores: Scores, said: Answer, transcript: Transcript, shots: Sequence[S
         reasons=_reasons(scores, shares, homes, transcript),
         match=said.match if said.must_be_said else _either(match, said.match),
         borders=_borders(scores, homes, leads, shots),
-        looks=np.where(leads[:, None], 0, scores.looks) if scores.looks is not None and leads.any() else scores.looks,
+        looks=_without_looks(scores.looks, leads) if scores.looks is not None and leads.any() else scores.looks,
     )
+
+
+def _without_looks(looks: FloatArray, clips: npt.NDArray[np.bool_]) -> FloatArray:
+    """Looks that are 0 in some clips."""
+    left = new_array(looks.shape)
+    for span in spans(left, _CHUNK_CLIPS):
+        left[span] = np.where(clips[span, None], 0, looks[span])
+        release(looks)
+    return left
 
 
 def _is_nearer(said: Match, seen: Match | None) -> bool:

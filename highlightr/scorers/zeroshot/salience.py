@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from highlightr.core.errors import ConfigError, NothingToScoreError
+from highlightr.core.large_arrays import release
 from highlightr.core.types import Features, FloatArray, Reason
 from highlightr.scorers.label_bank import Evidence, Reasons, first_name, strongest
 from highlightr.scorers.sounds import heard
@@ -132,6 +133,7 @@ def salient_sounds(class_scores: FloatArray, names: tuple[str, ...]) -> Evidence
         empty = np.zeros((len(class_scores), 0), dtype=np.float32)
         return Evidence(np.zeros(len(class_scores), dtype=np.float32), (), empty.astype(np.int64), empty)
     weighed = np.clip(class_scores[:, kept], 0, 1).astype(np.float32) * counts
+    release(class_scores)
     found = strongest(weighed, tuple(names[index] for index in kept))
     clearest = weighed.max(axis=1)
     return Evidence(clearest, found.names, found.labels, np.take_along_axis(weighed, found.labels, axis=1))
