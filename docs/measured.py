@@ -27,8 +27,8 @@ from docs.snippets import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 
-SHORT_SECONDS = "8"
-"""Of the video that presets with large networks are measured on."""
+BEGINNINGS = {"SHORT": "8", "HALF_MINUTE": "28"}
+"""Seconds of the video that presets with large networks are measured on."""
 
 
 def measured_blocks() -> dict[str, Callable[[], str]]:
@@ -65,7 +65,7 @@ def measure(name: str, video: Path, data: Path, features: Path | None, folder: P
     kept_features.mkdir(parents=True, exist_ok=True)
     places = {
         "VIDEO": str(video),
-        "SHORT": str(short(video, folder)),
+        **{name: str(beginning(video, folder, seconds)) for name, seconds in BEGINNINGS.items()},
         "DATA": str(data),
         "FEATURES": str(kept_features),
     }
@@ -96,13 +96,13 @@ def _placed(argument: str, places: Mapping[str, str]) -> str:
     return f"{places[place]}{slash}{rest}" if place in places else argument
 
 
-def short(video: Path, folder: Path) -> Path:
+def beginning(video: Path, folder: Path, seconds: str) -> Path:
     """The first seconds of a video."""
     from highlightr.media.ffmpeg import run_ffmpeg
 
-    path = folder / "short.mp4"
+    path = folder / f"first-{seconds}-seconds.mp4"
     if not path.exists():
-        run_ffmpeg(["-i", f"file:{video}", "-t", SHORT_SECONDS, f"file:{path}"])
+        run_ffmpeg(["-i", f"file:{video}", "-t", seconds, f"file:{path}"])
     return path
 
 

@@ -39,8 +39,9 @@ class Measurement:
 
     module: str
     runs: tuple[tuple[str, ...], ...]
-    """Arguments of each run behind the module's name; ``VIDEO`` and ``SHORT`` stand for the two videos, ``DATA``
-    for the folder that holds folders of captioned clips, ``FEATURES`` for one that keeps what was analysed."""
+    """Arguments of each run behind the module's name; ``VIDEO``, ``HALF_MINUTE`` and ``SHORT`` stand for the video and
+    its beginnings, ``DATA`` for the folder that holds folders of captioned clips, ``FEATURES`` for one that keeps what
+    was analysed."""
     columns: tuple[str, ...]
     rows: Callable[[Mapping[str, Any]], Rows]
     """The figures of one run to its rows."""
@@ -48,6 +49,7 @@ class Measurement:
     """It prints its figures instead of taking ``--json``."""
 
 
+ASKED = ("--query", "a cat")
 EDIT_QUALITY = ("--data", "DATA", "--features", "FEATURES", "--half", "report")
 PICTURE_SETS = ("--sets", "mixed", "events2", "captioned", "short")
 
@@ -148,8 +150,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "floor": Measurement(
         "benchmarks.floor",
         (
-            ("VIDEO", "--preset", "lite", "--query", "a cat", "--rounds", "5"),
-            *(("SHORT", "--preset", name, "--random-weights", "--rounds", "2") for name in HEAVY),
+            ("VIDEO", *ASKED, "--preset", "lite", "--rounds", "5"),
+            *(("HALF_MINUTE", *ASKED, "--preset", name, "--random-weights", "--rounds", "2") for name in HEAVY),
         ),
         ("preset", "ms per second of video", "over the floor", "rounds", "where the encoder alone counts for the cut"),
         floor_rows,
