@@ -208,7 +208,9 @@ def _segment_table(segments: Sequence[Segment]) -> Table:
 
 def _why(segment: Segment) -> str:
     """The strongest reasons, each with its share."""
-    told = ", ".join(f"{reason.label} {100 * reason.weight:.0f} %" for reason in segment.reasons[:3])
+    from highlightr.export.words import reason_words
+
+    told = ", ".join(reason_words(segment.reasons)[:3])
     return told or ("" if segment.title else "by score alone")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from highlightr.core.clock import span_clock
-from highlightr.core.types import Match, Verdict
+from highlightr.core.types import Match, Reason, Verdict
 
 PERCENT_NOTE = "Percentages: the share of a segment's score that each finding made."
 
@@ -38,6 +38,15 @@ def verdict_words(match: Match) -> tuple[str, str]:
     """A headline and a sentence with the probability."""
     headline, sentence = _VERDICTS[match.verdict]
     return headline, f"{sentence} Probability {round(100 * match.probability)} %."
+
+
+def reason_words(reasons: Sequence[Reason]) -> list[str]:
+    """Labels with their percentages; what was both seen and heard under one name is one finding."""
+    found: dict[str, tuple[str, float]] = {}
+    for each in reasons:
+        label, weight = found.get(each.label.casefold(), (each.label, 0.0))
+        found[each.label.casefold()] = label, weight + each.weight
+    return [f"{label} {round(100 * weight)} %" for label, weight in found.values()]
 
 
 def option_words(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -40,9 +40,31 @@ _KEPT_LABELS = 3
 """Labels kept per clip as reasons; more would not be shown."""
 
 
+_CLEARER = {
+    "boxer": "boxer dog",
+    "Cardigan, Cardigan Welsh corgi": "Cardigan Welsh corgi",
+    "chow, chow chow": "chow chow",
+    "cock": "rooster",
+    "cup": "cup of punch",
+    "ear, spike, capitulum": "ear of corn",
+    "grille, radiator grille": "radiator grille",
+    "groom, bridegroom": "bridegroom",
+    "hip, rose hip, rosehip": "rose hip",
+    "hog, pig, grunter, squealer, Sus scrofa": "pig",
+    "jean, blue jean, denim": "jeans",
+    "nipple": "bottle teat",
+    "pick, plectrum, plectron": "plectrum",
+    "plate": "plate of food",
+    "redbone": "redbone hound",
+    "bluetick": "bluetick hound",
+    "rule, ruler": "ruler",
+}
+"""Classes of ImageNet whose first synonym means something else to a viewer who does not see the list."""
+
+
 def first_name(name: str) -> str:
-    """The first of a class's synonyms, which is what a viewer reads: ``German shepherd``."""
-    return _SYNONYMS.split(name)[0].strip() or name
+    """The first of a class's synonyms, which is what a viewer reads: ``German shepherd``; or a clearer one."""
+    return _CLEARER.get(name) or _SYNONYMS.split(name)[0].strip() or name
 
 
 @dataclass(frozen=True)

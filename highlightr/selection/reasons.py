@@ -98,16 +98,30 @@ def _found_at(scores: Scores, span: Span, first: int, contributions: npt.NDArray
 
 
 def title_of(reasons: Sequence[Reason]) -> str:
-    """The strongest thing that was seen and the strongest that was heard or said; empty without reasons."""
+    """The strongest thing that was seen and the strongest that was heard or said; empty without reasons.
+
+    Where one holds all words of the other, as ``Acoustic guitar`` and ``guitar``, it stands alone.
+    """
     named = [reason for reason in reasons if reason.kind in NAMED_KINDS] or list(reasons[:1])
     strongest: dict[str, Reason] = {}
     for reason in named:
         strongest.setdefault(reason.kind, reason)
     kept = [reason for reason in strongest.values() if reason is named[0] or reason.weight >= TITLE_WEIGHT]
     kept.sort(key=lambda reason: (*NAMED_KINDS, reason.kind).index(reason.kind))
-    words = [reason.label if at == 0 else _uncapitalised(reason.label) for at, reason in enumerate(kept[:2])]
+    labels = _distinct([reason.label for reason in kept])[:2]
+    words = [label if at == 0 else _uncapitalised(label) for at, label in enumerate(labels)]
     title = ", ".join(words)
     return title[:1].upper() + title[1:]
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Labels without those whose words another one holds; the first of equals."""
+    words = [frozenset(label.casefold().split()) for label in labels]
+    return [
+        label
+        for at, (label, own) in enumerate(zip(labels, words, strict=True))
+        if not any(own < other or (own == other and number < at) for number, other in enumerate(words))
+    ]
 
 
 def _uncapitalised(label: str) -> str:

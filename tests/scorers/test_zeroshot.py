@@ -35,7 +35,7 @@ def scorer(**settings: float) -> ZeroShotScorer:
     return ZeroShotScorer(bank(SEEN), bank(HEARD, 4), ZeroShotConfig(**settings))  # type: ignore[arg-type]
 
 
-def query(axis: int, text: str = "something") -> Query:
+def query(axis: int, text: str = "a cat") -> Query:
     vector = np.eye(WIDTH, dtype=np.float32)[axis]
     return Query(text, vector[None], vector)
 

@@ -56,6 +56,10 @@ def test_no_row_shows_zero() -> None:
         ((Reason("motion", "movement", 0.5), BARK), "Bark"),
         ((Reason("motion", "movement", 0.5), Reason("novelty", "something new", 0.4)), "Movement"),
         ((Reason("colour", "red", 0.5),), "Red"),
+        ((Reason("visual", "drum", 0.3), Reason("audio", "Drum", 0.4)), "Drum"),
+        ((Reason("visual", "acoustic guitar", 0.2), Reason("audio", "Guitar", 0.4)), "Acoustic guitar"),
+        ((Reason("visual", "drum", 0.3), Reason("audio", "Drum kit", 0.4)), "Drum kit"),
+        ((Reason("visual", "screen", 0.3), Reason("audio", "Screech", 0.4)), "Screen, screech"),
         ((), ""),
     ],
 )

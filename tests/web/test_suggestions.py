@@ -40,6 +40,14 @@ def test_a_name_is_cut_at_no_comma_in_brackets() -> None:
     assert [name for name in names if name.count("(") != name.count(")") or not name] == []
 
 
+def test_a_name_that_means_something_else_alone_gives_way_to_a_clearer_one() -> None:
+    hip = next(name for name in label_names("imagenet") if name.startswith("hip,"))
+    assert suggestions(features(imagenet=[(hip, 0.9)])) == ["rose hip"]
+    shown = {first_name(name) for name in label_names("imagenet")}
+    assert {"bottle teat", "ruler", "jeans", "Cardigan Welsh corgi", "cardigan"} <= shown
+    assert not {"nipple", "rule", "jean", "ear", "Cardigan"} & shown
+
+
 def test_without_classes_there_is_none() -> None:
     grid = TimeGrid(2.0, 1.0)
     assert suggestions(Features(grid, {"looks": np.zeros((2, 1), np.float32)})) == []

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
-from highlightr.core.types import Reason, Segment
+from highlightr.core.types import Segment
 from highlightr.export.receipt_reader import Receipt, ReceiptSource
 from highlightr.export.timelines.rates import grid_note, nominal_rate
+from highlightr.export.words import reason_words
 
 _END_SECONDS = Fraction(1, 100)
 
@@ -167,14 +168,10 @@ def _events(
         first = max(0, round((start - zero) * rate))
         last = max(round((stop - zero) * rate), first + 1)
         title = one_line(segment.title) or f"Segment {len(events) + 1}"
-        about = (title, segment.rank, segment.score, one_line(_why(segment.reasons)))
+        about = (title, segment.rank, segment.score, one_line(", ".join(reason_words(segment.reasons))))
         events.append(Event(first, last, record_frame, start, stop, record_seconds, *about))
         record_frame, record_seconds = record_frame + last - first, record_seconds + stop - start
     return tuple(events)
-
-
-def _why(reasons: Sequence[Reason]) -> str:
-    return ", ".join(f"{reason.label} {round(100 * reason.weight)} %" for reason in reasons)
 
 
 def one_line(text: str) -> str:

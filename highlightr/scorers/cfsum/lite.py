@@ -25,7 +25,7 @@ from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
 from highlightr.scorers.configs import check_tensors
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
-from highlightr.scorers.notes import NOT_ENGLISH, not_english
+from highlightr.scorers.notes import doubts
 from highlightr.scorers.sounds import senses
 
 _PICTURE_CLASSES = 1000
@@ -143,9 +143,9 @@ class CFSumLiteScorer(Scorer):
         values = sigmoid(self.config.slope * log_evidence + self.config.offset)
         parts = {kind: np.asarray(values * part / together, dtype=np.float32) for kind, part in pooled.items()}
         found = {kind: self._matches[kind].evidence(classes[kind], query) for kind in parts}
-        match, notes = self._match(float(log_evidence.max()), chances), tuple[str, ...]()
-        if not_english(query):
-            match, notes = self._doubted(match), (NOT_ENGLISH,)
+        match, notes = self._match(float(log_evidence.max()), chances), doubts(query)
+        if notes:
+            match = self._doubted(match)
         reasons, looks = label_reasons(found, parts), features.streams[self.config.pooled_stream]
         return Scores(features.grid, values, parts, reasons, notes, match, borders=chances, looks=looks)
 

@@ -18,7 +18,7 @@ from highlightr.core.errors import NothingToScoreError
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
-from highlightr.scorers.notes import NOT_ENGLISH, WEAK_MATCH, not_english
+from highlightr.scorers.notes import WEAK_MATCH, doubts
 from highlightr.scorers.smoothing import average_over, average_over_groups, moving_average, scene_indices, shot_index
 from highlightr.scorers.sounds import senses
 from highlightr.scorers.zeroshot.salience import salience
@@ -158,7 +158,7 @@ class ZeroShotScorer(Scorer):
         return np.asarray(calm, dtype=np.float32)
 
     def _notes(self, query: Query, best: float) -> tuple[str, ...]:
-        notes = (NOT_ENGLISH,) if not_english(query) else ()
+        notes = doubts(query)
         return (*notes, WEAK_MATCH) if best < WEAK_MATCH_BELOW else notes
 
 
