@@ -6,7 +6,6 @@ The fields here and in `SelectionOptions` are the options; the command line make
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 from highlightr.core.checks import check_fields
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
+from highlightr.core.device import Precision, check_precision
 from highlightr.core.errors import ConfigError
 from highlightr.media.choices import AudioChoice, CutChoice, EncoderChoice, HdrChoice, SubtitleChoice, check_cut_choice
 from highlightr.selection.options import SelectionOptions
+from highlightr.zoo.presets import DEFAULT_PRESET
 from highlightr.zoo.speech_models import check_speech_model
-
-logger = logging.getLogger(__name__)
 
 Transition = Literal["none", "fade"]
 
@@ -37,6 +36,37 @@ BUDGETS = ("ratio", "duration_seconds")
 
 PLACES = ("output", "clips", "thumbnails", "transcript", "overwrite")
 """Options that name files of one video; a preset cannot."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which models run, and how.
+
+    Raises:
+        ConfigError: a value of another type, or a precision that is unknown or that the device does not have.
+    """
+
+    preset: str = DEFAULT_PRESET
+    """See `highlightr presets`."""
+    scorer: str | None = None
+    """One of the preset's scorers (by default what the preset uses with or without a query)."""
+    model: str | None = None
+    """With `--preset clip`: another model of open_clip, `NAME/TAG`, from the Hugging Face hub."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    precision: Precision = "fp32"
+    """`fp32`; `bf16` or `fp16` are faster on a GPU, less exact; `bf16` also on a CPU that has it."""
+    cache: bool = True
+    """Keep features for the next run, and use what is kept."""
+
+    def __post_init__(self) -> None:
+        check_precision(self.precision, self.device)
+        check_fields(self)
+
+    def for_highlighter(self) -> dict[str, Any]:
+        """Keywords of `Highlighter.from_preset`."""
+        values = {item.name: getattr(self, item.name) for item in fields(ModelOptions)}
+        return {"name": values.pop("preset"), **values}
 
 
 @dataclass(frozen=True)
@@ -86,17 +116,6 @@ class SummarizeOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        choices = (
-            ("cut", CutChoice),
-            ("transition", Transition),
-            ("hdr", HdrChoice),
-            ("subtitles", SubtitleChoice),
-            ("encoder", EncoderChoice),
-        )
-        for name, known in choices:
-            value = getattr(self, name)
-            if value not in get_args(known) and (name, value) != ("hdr", None):
-                raise ConfigError(f"{name} must be {' or '.join(get_args(known))}, got {value!r}")
         unknown = [form for form in self.export if form not in get_args(TimelineFormat)]
         if unknown:
             known_formats = ", ".join(get_args(TimelineFormat))

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from highlightr.batch.jobs import Job
-from highlightr.core.checks import check_between, check_fields, check_positive
-from highlightr.core.device import PRECISIONS, Precision
+from highlightr.core.checks import check_between, check_positive
 from highlightr.core.errors import ConfigError
-from highlightr.options import SummarizeOptions, merged_options
+from highlightr.options import ModelOptions, SummarizeOptions, merged_options
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
 
@@ -25,25 +24,13 @@ OWN_OUTPUTS = ("output", "clips", "thumbnails", "transcript", "overwrite")
 
 
 @dataclass(frozen=True)
-class BatchOptions:
-    """How a batch runs.
+class BatchOptions(ModelOptions):
+    """How a batch runs, and on which models, which every worker loads once.
 
     Raises:
         ConfigError: a value outside its range, or an option of a summary that does not exist.
     """
 
-    preset: str = "lite"
-    """Name or YAML file of the preset that every worker loads once."""
-    device: str = "auto"
-    """``auto``, ``cpu`` or ``cuda``."""
-    precision: Precision = "fp32"
-    """Of networks that run in torch: ``fp32``, ``bf16`` or ``fp16``."""
-    scorer: str | None = None
-    """One of the preset's scorers; by default what the preset uses with or without a query."""
-    model: str | None = None
-    """For presets that run CLIP: another model of open_clip, ``NAME/TAG``."""
-    cache: bool = True
-    """Keep features for the next run, and use what is kept."""
     workers: int | None = None
     """Videos at a time; `None`: one per GPU, else per two cores."""
     time_limit_seconds: float | None = None
@@ -66,14 +53,10 @@ class BatchOptions:
     """Of the Ray cluster; `None`: the one that Ray finds or starts."""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         check_positive(self, "time_limit_seconds", "stall_seconds", "remote_limit_bytes")
-        if self.precision not in PRECISIONS:
-            raise ConfigError(f"precision must be {', '.join(PRECISIONS)}, got {self.precision!r}")
         check_between(self, 1, math.inf, "workers")
         check_between(self, 0, math.inf, "retries")
-        if self.engine not in get_args(Engine):
-            raise ConfigError(f"no engine {self.engine!r}; there are {', '.join(get_args(Engine))}")
         if self.address is not None and self.engine != "ray":
             raise ConfigError("an address belongs to the engine ray; add --engine ray")
         for name in OWN_OUTPUTS:

@@ -96,15 +96,8 @@ class JobRunner:
         if self._highlighter is None:
             self._progress("load", 0.0, 1.0)
             try:
-                self._highlighter = Highlighter.from_preset(
-                    self._options.preset,
-                    device=self._device,
-                    precision=self._options.precision,
-                    scorer=self._options.scorer,
-                    model=self._options.model,
-                    cache=self._options.cache,
-                    progress=self._progress,
-                )
+                models = {**self._options.for_highlighter(), "device": self._device}
+                self._highlighter = Highlighter.from_preset(**models, progress=self._progress)
             except HighlightrError as error:
                 raise ModelsUnusableError from error
         return self._highlighter

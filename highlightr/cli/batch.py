@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,34 +17,15 @@ from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.batch.output_dir import RESULTS_NAME
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
-from highlightr.cli.choices import (
-    CacheChoice,
-    CopyChoice,
-    DebugChoice,
-    DeviceChoice,
-    ModelChoice,
-    PrecisionChoice,
-    PresetChoice,
-    QueryChoice,
-    QuietChoice,
-    ScorerChoice,
-    one_query,
-    output_dir,
-)
-from highlightr.cli.option_flags import with_flags
+from highlightr.cli.choices import CopyChoice, DebugChoice, QueryChoice, QuietChoice, one_query, output_dir
+from highlightr.cli.option_flags import parted, with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 
-DEFAULTS = BatchOptions()
-
-
-OWN = ("workers", "time_limit_seconds", "stall_seconds", "retries", "allow_private", "engine", "address")
-"""Options of a batch whose flags are made of its fields; the others are worded as for other commands."""
-
-_LEFT_OUT = {item.name for item in fields(BatchOptions) if item.name not in OWN} | {*OWN_OUTPUTS, "selection"}
+_LEFT_OUT = {"remote_limit_bytes", "summarize", *OWN_OUTPUTS, "selection"}
 
 
 @with_flags(BatchOptions, SummarizeOptions, SelectionOptions, leave_out=_LEFT_OUT)
@@ -64,14 +45,8 @@ def batch(
     ] = None,
     query: QueryChoice = None,
     queries: Annotated[Path | None, typer.Option(help="CSV or JSONL with `video` and `query`.")] = None,
-    preset: PresetChoice = DEFAULTS.preset,
     options: Mapping[str, Any],
     copy: CopyChoice = False,
-    device: DeviceChoice = DEFAULTS.device,
-    precision: PrecisionChoice = DEFAULTS.precision,
-    scorer: ScorerChoice = DEFAULTS.scorer,
-    model: ModelChoice = DEFAULTS.model,
-    cache: CacheChoice = DEFAULTS.cache,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Fetch https://, s3:// and gs:// addresses.")
     ] = False,
@@ -79,25 +54,16 @@ def batch(
         bool,
         typer.Option("--watch", help="Go on with files that appear, once they are finished writing, until Ctrl-C."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is done.")] = DEFAULTS.overwrite,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is done.")] = False,
     quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
     debug: DebugChoice = False,
 ) -> None:
     """Summarise many videos; goes on past failures, and where it was stopped."""
     show_log(quiet=quiet, debug=debug)
-    summarize = {name: value for name, value in options.items() if name not in OWN}
-    wanted = BatchOptions(
-        preset=preset,
-        device=device,
-        precision=precision,  # type: ignore[arg-type]  # Checked there.
-        scorer=scorer,
-        model=model,
-        cache=cache,
-        summarize={**summarize, **({"copy": True} if copy else {})},
-        overwrite=overwrite,
-        **{name: value for name, value in options.items() if name in OWN},
-    )
+    own, summarize = parted(BatchOptions, options)
+    summarize |= {"copy": True} if copy else {}
+    wanted = replace(own, summarize=summarize, overwrite=overwrite)
     output = output_dir(places, is_asked=bool(query or queries), is_listed=bool(list_file or queries))
     plan = partial(
         plan_jobs,

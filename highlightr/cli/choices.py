@@ -10,29 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from highlightr.cli.completion import complete_device, complete_precision, complete_preset, complete_scorer
+from highlightr.cli.completion import complete_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 """Context settings of every command."""
 
-PresetChoice = Annotated[str, typer.Option(help="See `highlightr presets`.", autocompletion=complete_preset)]
-ScorerChoice = Annotated[
-    str | None,
-    typer.Option(
-        help="One of the preset's scorers (by default what the preset uses with or without a query).",
-        autocompletion=complete_scorer,
-    ),
-]
 DeviceChoice = Annotated[str, typer.Option(help="`auto`, `cpu` or `cuda`.", autocompletion=complete_device)]
-PrecisionChoice = Annotated[
-    str,
-    typer.Option(
-        help="`fp32`; `bf16` or `fp16` are faster on a GPU, less exact; `bf16` also on a CPU that has it.",
-        autocompletion=complete_precision,
-    ),
-]
 ModelChoice = Annotated[
     str | None,
     typer.Option(help="With `--preset clip`: another model of open_clip, `NAME/TAG`, from the Hugging Face hub."),
@@ -40,21 +25,9 @@ ModelChoice = Annotated[
 QueryChoice = Annotated[list[str] | None, typer.Option("--query", "-q", help="What to look for, in English.")]
 """Of commands that take one; `one_query` has it."""
 
-TranscriptChoice = Annotated[
-    Path | None,
-    typer.Option(
-        help="What is said in the video: a file of subtitles (.srt, .vtt, .ass) or Whisper's JSON; by default "
-        "subtitles beside the video (`NAME.srt`) or inside it."
-    ),
-]
-TranscribeChoice = Annotated[
-    str | None,
-    typer.Option(help="Recognise what is said where it is not written: a model of faster-whisper, such as `tiny.en`."),
-]
 QuietChoice = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 JsonChoice = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DebugChoice = Annotated[bool, typer.Option("--debug", help="Show the log and, on an error, the traceback.")]
-CacheChoice = Annotated[bool, typer.Option(help="Keep features for the next run, and use what is kept.")]
 CopyChoice = Annotated[bool, typer.Option("--copy", help="Short for `--cut copy`.")]
 VideoArgument = Annotated[
     list[str], typer.Argument(metavar="VIDEO", help="The video. A name that begins with a dash goes after `--`.")
@@ -143,11 +116,7 @@ def _batch_command(inputs: Sequence[str]) -> str:
 
 
 def one_query(queries: Sequence[str] | None) -> str | None:
-    """The query of a command that takes one.
-
-    Raises:
-        ConfigError: several, of which all but the last would be lost; with what to run instead.
-    """
+    """The query of a command that takes one; a `ConfigError` for several, with what to run instead."""
     if queries and len(queries) > 1:
         raise ConfigError(
             f"one query at a time, got {len(queries)}; for many: highlightr score, or batch --queries FILE"

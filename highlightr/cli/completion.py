@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -67,27 +68,9 @@ def _presets() -> Iterable[str]:
     return (*preset_names(), *map(str, own_presets(Path())))
 
 
-def _weights() -> Iterable[str]:
-    from highlightr.zoo.manifest import load_manifest
-
-    return load_manifest()
-
-
-def _extractors() -> Iterable[str]:
-    from highlightr.features.registry import EXTRACTORS
-
-    return EXTRACTORS
-
-
-def _training_configs() -> Iterable[str]:
-    from highlightr.training.config import config_names
-
-    return config_names()
-
-
 complete_preset = words_of(_presets)
-complete_weights = words_of(_weights)
-complete_extractors = listed_words_of(_extractors)
-complete_training_config = words_of(_training_configs)
+complete_weights = words_of(lambda: import_module("highlightr.zoo.manifest").load_manifest())
+complete_extractors = listed_words_of(lambda: import_module("highlightr.features.registry").EXTRACTORS)
+complete_training_config = words_of(lambda: import_module("highlightr.training.config").config_names())
 complete_device = words("auto", "cpu", "cuda")
 complete_precision = words("fp32", "bf16", "fp16")

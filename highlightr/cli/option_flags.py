@@ -12,16 +12,23 @@ import inspect
 import itertools
 import logging
 import sys
-from collections.abc import Callable, Collection
-from dataclasses import Field, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import Field, fields, is_dataclass
 from functools import cache, wraps
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from highlightr.cli.completion import Complete, listed_words_of, words
+from highlightr.cli.completion import (
+    Complete,
+    complete_device,
+    complete_preset,
+    complete_scorer,
+    listed_words_of,
+    words,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +39,7 @@ FLAGS = {
     "time_limit_seconds": ("--time-limit",),
     "stall_seconds": ("--stall-limit",),
     "allow_private": ("--allow-private",),
+    "compile": ("--compile",),
 }
 """Where a flag is not the field's name with dashes, or has no opposite."""
 
@@ -42,6 +50,15 @@ LONGEST_METAVAR = 24
 """Columns: a longer list of choices, all of which the help names, would leave less room for every option's help."""
 
 REPEATED = ("range", "exclude", "export")
+
+COMPLETIONS: Mapping[str, Any] = {
+    "preset": complete_preset,
+    "scorer": complete_scorer,
+    "device": complete_device,
+}
+"""Options whose words their types do not tell."""
+
+Options = TypeVar("Options")
 
 
 def with_flags(
@@ -72,6 +89,13 @@ def with_flags(
     return decorate
 
 
+def parted(kind: type[Options], options: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """The options of one class as its instance, and the others."""
+    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    own = {name: value for name, value in options.items() if name in names}
+    return kind(**own), {name: value for name, value in options.items() if name not in names}
+
+
 def _parameter(item: Field[Any], kind: type, told: str) -> inspect.Parameter:
     """A flag that is `None` unless it is given; its default is told in its help."""
     accepted = _without_none(get_type_hints(kind)[item.name])
@@ -81,7 +105,7 @@ def _parameter(item: Field[Any], kind: type, told: str) -> inspect.Parameter:
         help=told,
         show_default=False,
         metavar=_metavar(item.name, accepted),
-        autocompletion=_completion(get_type_hints(kind)[item.name]),
+        autocompletion=COMPLETIONS.get(item.name) or _completion(get_type_hints(kind)[item.name]),
     )
     wanted: Any = list[str] if item.name in REPEATED else _type(accepted)
     return inspect.Parameter(
@@ -103,7 +127,7 @@ def _help(item: Field[Any], kind: type) -> str:
         .replace("; empty: ", "; by default ")
     )
     default = item.default
-    if default in (None, (), False) or not isinstance(default, int | float | str):
+    if default in (None, (), False, True) or not isinstance(default, int | float | str):
         return text
     told = f"{default:g}" if isinstance(default, float) else f"`{default}`"
     return f"{text.rstrip('.')} (by default {told})."
@@ -138,16 +162,16 @@ def _type(accepted: Any) -> type:
 @cache
 def option_help(kind: type) -> dict[str, str]:
     """What each field of an options class means: the first sentence under it in the source, and what `None` means."""
+    found = option_help(kind.__base__) if is_dataclass(kind.__base__) else {}
     try:
         tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
     except (OSError, TypeError):
         logger.debug("the source of %s is not here; its options have no help", kind.__name__)
         return {}
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
-    found = {}
     for before, after in itertools.pairwise(body):
         if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[ast.unparse(before.target)] = _first_sentence(str(after.value.value))
+            found = found | {ast.unparse(before.target): _first_sentence(str(after.value.value))}
     return found
 
 

@@ -2,70 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import (
-    CacheChoice,
-    DebugChoice,
-    DeviceChoice,
-    ModelChoice,
-    PrecisionChoice,
-    PresetChoice,
-    QuietChoice,
-    ScorerChoice,
-    TranscribeChoice,
-    TranscriptChoice,
-    VideoArgument,
-    one_video,
-)
-from highlightr.cli.completion import words
-from highlightr.cli.option_flags import option_help
+from highlightr.cli.choices import DebugChoice, QuietChoice, VideoArgument, one_video
+from highlightr.cli.option_flags import parted, with_flags
 from highlightr.cli.say import say, say_folded
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import span_clock
-from highlightr.core.device import check_precision
 from highlightr.core.text import columns_of, json_shown
 from highlightr.export.scores import Scored, check_scores_path, scores_document, write_scores
+from highlightr.options import ModelOptions, SummarizeOptions
 from highlightr.pipeline import Highlighter
-from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
-from highlightr.zoo import DEFAULT_PRESET
+from highlightr.selection.options import SelectionOptions
 
-SELECTION = SelectionOptions()
+HOW = ("detector", "analysis", "transcript", "transcribe")
+"""Options of a summary that its scores depend on."""
+
+_LEFT_OUT = {item.name for kind in (SelectionOptions, SummarizeOptions) for item in fields(kind)} - set(HOW)
 
 LONGEST_HEADING = 24
 """Columns of a query that heads its scores; with a longer one, queries are numbered and listed above."""
 
 
+@with_flags(ModelOptions, SelectionOptions, SummarizeOptions, leave_out=_LEFT_OUT)
 def score(
+    *,
     video: VideoArgument,
     query: Annotated[
         list[str] | None, typer.Option("--query", "-q", help="What to look for, in English; may be given many times.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A .json or .csv file for the scores.")] = None,
-    preset: PresetChoice = DEFAULT_PRESET,
-    scorer: ScorerChoice = None,
-    model: ModelChoice = None,
-    detector: Annotated[
-        str,
-        typer.Option(
-            help="How shots are found: `cheap`, or `transnetv2` (a network; slower).",
-            autocompletion=words(*get_args(Detector)),
-        ),
-    ] = SELECTION.detector,
-    analysis: Annotated[
-        str,
-        typer.Option(help=option_help(SelectionOptions)["analysis"], autocompletion=words(*get_args(AnalysisMode))),
-    ] = SELECTION.analysis,
-    transcript: TranscriptChoice = None,
-    transcribe: TranscribeChoice = None,
-    device: DeviceChoice = "auto",
-    precision: PrecisionChoice = "fp32",
-    cache: CacheChoice = True,
+    options: Mapping[str, Any],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
     quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
@@ -75,24 +47,19 @@ def score(
 
     show_log(quiet=quiet, debug=debug)
     place = one_video(video, "score")
-    chosen = SelectionOptions(detector=detector, analysis=analysis)  # type: ignore[arg-type]
-    exact = check_precision(precision, device)
+    models, how = parted(ModelOptions, options)
+    SummarizeOptions.from_keywords(**how)  # Before anything is loaded.
     if output is not None:
-        check_scores_path(output, place, transcript, overwrite=overwrite)
+        check_scores_path(output, place, how.get("transcript"), overwrite=overwrite)
     with progress_hook(quiet=quiet or as_json) as progress:
-        highlighter = Highlighter.from_preset(
-            preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
-        )
-        speech: dict[str, Any] = {"transcript": transcript, "transcribe": transcribe}
-        analyses = highlighter.analyse_queries(
-            place, query or [None], detector=chosen.detector, analysis=chosen.analysis, **speech
-        )
+        highlighter = Highlighter.from_preset(**models.for_highlighter(), progress=progress)
+        analyses = highlighter.analyse_queries(place, query or [None], **how)
     told = [replace(each.scores, notes=(*each.scores.notes, *each.notes)) for each in analyses]
     results = [Scored(each.query, each.scorer, scores) for each, scores in zip(analyses, told, strict=True)]
     if output is not None:
-        write_scores(output, analyses[0].source, preset, results, analyses[0].transcript, overwrite=overwrite)
+        write_scores(output, analyses[0].source, models.preset, results, analyses[0].transcript, overwrite=overwrite)
     if as_json:
-        say(json_shown(scores_document(analyses[0].source, preset, results, analyses[0].transcript), indent=1))
+        say(json_shown(scores_document(analyses[0].source, models.preset, results, analyses[0].transcript), indent=1))
     elif not quiet and output is None:
         _show(results)
 

@@ -8,44 +8,30 @@ from typing import Annotated, Any
 import typer
 
 from highlightr.cli.choices import (
-    CacheChoice,
     CopyChoice,
     DebugChoice,
-    DeviceChoice,
-    ModelChoice,
-    PrecisionChoice,
-    PresetChoice,
     QueryChoice,
     QuietChoice,
-    ScorerChoice,
     VideoArgument,
     one_query,
     one_video,
 )
-from highlightr.cli.option_flags import with_flags
+from highlightr.cli.option_flags import parted, with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
-from highlightr.core.device import check_precision
 from highlightr.core.text import json_shown
-from highlightr.options import SummarizeOptions
+from highlightr.options import ModelOptions, SummarizeOptions
 from highlightr.pipeline import Highlighter
 from highlightr.selection.options import SelectionOptions
-from highlightr.zoo import DEFAULT_PRESET
 
 
-@with_flags(SummarizeOptions, SelectionOptions, leave_out=("selection",))
+@with_flags(ModelOptions, SummarizeOptions, SelectionOptions, leave_out=("selection",))
 def summarize(
     *,
     video: VideoArgument,
     query: QueryChoice = None,
-    preset: PresetChoice = DEFAULT_PRESET,
-    scorer: ScorerChoice = None,
-    model: ModelChoice = None,
     options: Mapping[str, Any],
     copy: CopyChoice = False,
-    device: DeviceChoice = "auto",
-    precision: PrecisionChoice = "fp32",
-    cache: CacheChoice = True,
     quiet: QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt alone on stdout.")] = False,
     debug: DebugChoice = False,
@@ -54,13 +40,11 @@ def summarize(
 
     show_log(quiet=quiet, debug=debug)
     place, asked = one_video(video, "summarize"), one_query(query)
-    wanted = {**options, **({"copy": True} if copy else {})}
+    models, wanted = parted(ModelOptions, options)
+    wanted |= {"copy": True} if copy else {}
     SummarizeOptions.from_keywords(**wanted)  # Before anything is loaded.
-    exact = check_precision(precision, device)
     with progress_hook(quiet=quiet or as_json) as progress:
-        highlighter = Highlighter.from_preset(
-            preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
-        )
+        highlighter = Highlighter.from_preset(**models.for_highlighter(), progress=progress)
         summary = highlighter.summarize(place, asked, **wanted)
     if as_json:
         say(json_shown(summary.receipt, indent=2))

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import (
-    CacheChoice,
-    DebugChoice,
-    DeviceChoice,
-    ModelChoice,
-    PrecisionChoice,
-    PresetChoice,
-    ScorerChoice,
-    TranscribeChoice,
-)
+from highlightr.cli.choices import DebugChoice
+from highlightr.cli.option_flags import parted, with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import show_log
-from highlightr.core.device import check_precision
 from highlightr.core.extras import need
 from highlightr.core.progress import ProgressHook
-from highlightr.zoo import DEFAULT_PRESET
+from highlightr.options import ModelOptions, SummarizeOptions
+
+_LEFT_OUT = {item.name for item in fields(SummarizeOptions)} - {"transcribe"}
 
 
+@with_flags(ModelOptions, SummarizeOptions, leave_out=_LEFT_OUT)
 def web(
+    *,
     folder: Annotated[
         Path, typer.Argument(help="The folder of videos; nothing outside it is shown or written.")
     ] = Path(),
@@ -36,33 +33,25 @@ def web(
         int | None, typer.Option(min=0, max=65535, help="Port to listen on (by default 7861, or a free one).")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
-    preset: PresetChoice = DEFAULT_PRESET,
-    scorer: ScorerChoice = None,
-    model: ModelChoice = None,
-    transcribe: TranscribeChoice = None,
-    device: DeviceChoice = "auto",
-    precision: PrecisionChoice = "fp32",
-    cache: CacheChoice = True,
+    options: Mapping[str, Any],
     debug: DebugChoice = False,
 ) -> None:
     """Open the studio: a folder's videos in the browser."""
     need("the studio", "starlette", "uvicorn")
     show_log(quiet=False, debug=debug)
-    exact = check_precision(precision, device)
+    models, how = parted(ModelOptions, options)
 
     from highlightr.pipeline import Highlighter
     from highlightr.web.server import Address, serve
     from highlightr.zoo import load_preset
 
-    load_preset(preset)  # A wrong name is told now, not at the first query.
+    load_preset(models.preset)  # A wrong name is told now, not at the first query.
 
     def open_highlighter(progress: ProgressHook) -> Highlighter:
-        return Highlighter.from_preset(
-            preset, device=device, precision=exact, scorer=scorer, model=model, cache=cache, progress=progress
-        )
+        return Highlighter.from_preset(**models.for_highlighter(), progress=progress)
 
     def announce(url: str) -> None:
         say(url)
         say("The studio is open at this address, for you alone. Ctrl-C closes it.", err=True)
 
-    serve(folder, open_highlighter, Address(host, port), transcribe=transcribe, announce=announce, browser=browser)
+    serve(folder, open_highlighter, Address(host, port), **how, announce=announce, browser=browser)

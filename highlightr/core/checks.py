@@ -43,11 +43,13 @@ def check_between(options: object, low: float, high: float, *names: str, where: 
 def check_fields(options: Any) -> None:
     """Refuse fields of a dataclass whose values have not the type that is annotated, with a `ConfigError`.
 
-    Words of a `Literal` are left to the class, which knows what each means.
+    Words of a `Literal` among other types are left to the class, which knows what each means.
     """
     hints = get_type_hints(type(options))
     for item in fields(options):
         value, hint = getattr(options, item.name), hints[item.name]
+        if (words := _words(hint)) and value not in words and not (value is None and NoneType in _kinds(hint)):
+            raise ConfigError(f"{item.name} must be {' or '.join(words)}, got {value!r}")
         if not _fits(value, hint):
             raise ConfigError(f"{item.name} must be {_in_words(hint)}, got {value!r}")
 
@@ -62,6 +64,12 @@ def _fits(value: object, hint: Any) -> bool:
     except (ValueError, OverflowError, RecursionError):  # Such as a number of a thousand digits.
         return False
     return True
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    """What is accepted beside `None` by an annotation that names words and no other type."""
+    kinds = [kind for kind in _kinds(hint) if kind is not NoneType]
+    return get_args(kinds[0]) if len(kinds) == 1 and get_origin(kinds[0]) is Literal else ()
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:

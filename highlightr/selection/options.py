@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from highlightr.core.checks import check_fields
 from highlightr.core.clock import length_words
@@ -100,8 +100,6 @@ class SelectionOptions:
         self._check("duration_seconds", seconds is None or _positive(seconds), "a positive number", "30 keeps 30 s")
         within = self.threshold is None or 0.0 <= self.threshold <= 1.0
         self._check("threshold", within, "a score in [0, 1]", "leave it out to let the query decide")
-        for name, known in (("mode", Mode), ("order", Order), ("detector", Detector), ("analysis", AnalysisMode)):
-            self._check(name, getattr(self, name) in get_args(known), " or ".join(get_args(known)))
         for name in ("min_seconds", "max_seconds"):
             value = getattr(self, name)
             self._check(name, value is None or _positive(value), "a positive number", "leave it out for the default")

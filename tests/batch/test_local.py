@@ -201,7 +201,7 @@ def test_bad_requests_are_said_before_any_work(videos: Path, tmp_path: Path, opt
         ({"retries": -1}, "retries must be"),
         ({"stall_seconds": float("nan")}, "stall_seconds must be"),
         ({"time_limit_seconds": 0}, "time_limit_seconds must be"),
-        ({"engine": "spark"}, "no engine 'spark'"),
+        ({"engine": "spark"}, "engine must be local or ray"),
         ({"address": "auto"}, "add --engine ray"),
         ({"remote_limit_bytes": 0}, "remote_limit_bytes must be"),
     ):

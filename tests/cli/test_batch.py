@@ -75,7 +75,7 @@ def test_quiet_tells_failures_alone(
         (["100% [two].mp4", "out", "--query", " "], "the query is empty"),
         (["100% [two].mp4", "out", "--query", "a cat"], "names no text encoder"),
         (["100% [two].mp4", "out", "--queries", "gone.csv"], "cannot read the queries gone.csv"),
-        (["100% [two].mp4", "out", "--engine", "spark"], "no engine 'spark'"),
+        (["100% [two].mp4", "out", "--engine", "spark"], "engine must be local or ray, got 'spark'"),
         (["100% [two].mp4", "debug.yaml"], "the folder for the outputs goes last"),
         (["100% [two].mp4", "out", "--model", "ViT-L-14/openai"], "--model goes with --preset clip"),
         (["100% [two].mp4", "out", "--scorer", "other"], "has no scorer named 'other'"),

@@ -110,7 +110,7 @@ def test_a_file_is_written_whole_and_kept_unless_it_may_go(call: Run, video: Pat
     [
         (("--precision", "int8"), "fp32, bf16 or fp16"),
         (("--precision", "fp16", "--device", "cpu"), "CUDA"),
-        (("--detector", "eyes"), "cheap or transnetv2"),
+        (("--detector", "eyes"), "cheap, transnetv2"),
         (("-o", "scores.txt"), ".json or .csv"),
         (("-q", " "), "query is empty"),
     ],
