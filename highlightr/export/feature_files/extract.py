@@ -18,7 +18,7 @@ from highlightr.core.files import make_folder
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.source import Source
 from highlightr.core.types import Features, TimeGrid
-from highlightr.export.feature_files.layouts import FORMATS, Arrays, describe_video, stream_metadata
+from highlightr.export.feature_files.layouts import FORMATS, Arrays, FileFormat, describe_video, stream_metadata
 from highlightr.export.feature_files.stores import FeatureStore, open_store
 from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles
 from highlightr.features import Extractor, extract, extractor_class
@@ -38,12 +38,12 @@ class ExtractOptions:
         ConfigError: a value that is out of range, or both `fps` and `clip_seconds`.
     """
 
-    format: str = "npz"
-    """One of `FORMATS`."""
+    format: FileFormat = "npz"
+    """`npz`, `npy`, `h5` or `safetensors`."""
     clip_seconds: float | None = None
     """Length of the clips, one row each; `None`: 1 / `fps`, or 2 s if neither is given."""
     fps: float | None = None
-    """Rows per second, the other way to say `clip_seconds`."""
+    """Rows per second, instead of a clip length."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
     precision: Precision = "fp32"
@@ -60,10 +60,10 @@ class ExtractOptions:
     """Extract again what is there and was made the same way."""
 
     def __post_init__(self) -> None:
-        check_fields(self)
         if self.format not in FORMATS:
             raise ConfigError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
         check_precision(self.precision, resolve_device(self.device))
+        check_fields(self)
         if self.transcribe is not None:
             check_speech_model(self.transcribe)
         if self.fps is not None and self.clip_seconds is not None:

@@ -19,20 +19,21 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.config import read_json_or_none
 from highlightr.core.hashing import content_hash
-from highlightr.core.reading import read_at_most
 from highlightr.core.source import Source
 from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extractor
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
-FORMATS = ("npz", "npy", "h5", "safetensors")
+FileFormat = Literal["npz", "npy", "h5", "safetensors"]
+FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 
 _NPZ_FOLDERS = {"cnn14": "pann_features"}
 """Where QVHighlights' releases do not name the folder after the stream."""
@@ -56,8 +57,6 @@ _LIBRARIES = (
     "openvino",
 )
 _DECIDING = ("schema", "video", "extractor", "stream", "kind", "options", "clip_seconds", "weights", "random_seed")
-
-_LARGEST_JSON_BYTES = 2**20
 
 
 def data_path(out: Path, kind: str, stream: str, video: str, *, signal: bool = False) -> Path:
@@ -97,11 +96,7 @@ def array_bytes(path: Path, arrays: Arrays) -> bytes:
 
 
 def describe_video(source: Source) -> dict[str, Any]:
-    """Which video this is, whatever folder it lies in.
-
-    Raises:
-        MediaError: the file cannot be read.
-    """
+    """Which video this is, whatever folder it lies in; a `MediaError` where it cannot be read."""
     kind, digest = content_hash(source.path, source.identity)
     return {
         "name": source.path.name.encode("utf-8", "replace").decode("utf-8"),
@@ -145,14 +140,9 @@ def same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     return all(written[key] == found.get(key) for key in _DECIDING)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_metadata(path: Path) -> dict[str, Any]:
     """Metadata from a file; empty if there is none or it is damaged, which only means that work is done again."""
-    try:
-        content = read_at_most(path, _LARGEST_JSON_BYTES)
-        loaded = None if content is None else json.loads(content)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
+    return read_json_or_none(path, dict[str, Any]) or {}
 
 
 def versions() -> dict[str, str]:

@@ -22,7 +22,7 @@ from highlightr.core.errors import OutputError
 from highlightr.core.extras import need
 from highlightr.core.files import file_lock, whole_file, write_whole
 from highlightr.core.hashing import file_sha256
-from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_json, same
+from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_metadata, same
 
 ATTRIBUTE = "highlightr"
 """Attribute of a group in HDF5 with the metadata as JSON."""
@@ -36,11 +36,7 @@ MERGE_SECONDS = 3600.0
 
 
 def open_store(out: Path, kind: str) -> FeatureStore:
-    """The store of a format.
-
-    Raises:
-        ConfigError: h5py is not installed.
-    """
+    """The store of a format; a `ConfigError` where h5py is not installed."""
     return _Hdf5(out) if kind == "h5" else FeatureStore(out, kind)
 
 
@@ -68,7 +64,7 @@ class FeatureStore:
 
     def record(self, wanted: Mapping[str, Any], video: str) -> dict[str, Any]:
         """The metadata of what is there of this stream, however it was made; empty where nothing is."""
-        return read_json(metadata_path(self._place(wanted, video)))
+        return read_metadata(metadata_path(self._place(wanted, video)))
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
         """Keep it; without arrays, put on record that the video lacks it.
@@ -89,11 +85,7 @@ class FeatureStore:
         return path
 
     def close(self) -> None:
-        """Finish what is pending.
-
-        Raises:
-            OutputError: the place cannot be written.
-        """
+        """Finish what is pending; an `OutputError` where the place cannot be written."""
 
 
 class _Hdf5(FeatureStore):
@@ -110,19 +102,20 @@ class _Hdf5(FeatureStore):
     def holds(self, wanted: Mapping[str, Any], video: str) -> bool:
         if self._pending.holds(wanted, video):
             return True
-        try:
-            with self._h5py.File(self._place(wanted, video), "r") as file:
-                found = json.loads(file[video].attrs[ATTRIBUTE])
-                arrays = {name: list(item.shape) for name, item in file[video].items()}
-        except (OSError, KeyError, ValueError, TypeError):
-            return False
+        found, arrays = self._merged(wanted, video)
         return same(wanted, found) and (bool(found.get("absent")) or arrays == found.get("arrays"))
 
     def record(self, wanted: Mapping[str, Any], video: str) -> dict[str, Any]:
-        found: Any = None
-        with suppress(OSError, KeyError, ValueError), self._h5py.File(self._place(wanted, video), "r") as file:
-            found = json.loads(file[video].attrs[ATTRIBUTE])
-        return self._pending.record(wanted, video) or (found if isinstance(found, dict) else {})
+        return self._pending.record(wanted, video) or self._merged(wanted, video)[0]
+
+    def _merged(self, wanted: Mapping[str, Any], video: str) -> tuple[dict[str, Any], dict[str, list[int]]]:
+        """The metadata of a group, and the shapes of what it holds; both empty where it cannot be read."""
+        with suppress(OSError, KeyError, ValueError, TypeError):
+            with self._h5py.File(self._place(wanted, video), "r") as file:
+                found = json.loads(file[video].attrs[ATTRIBUTE])
+                arrays = {name: list(item.shape) for name, item in file[video].items()}
+            return (found, arrays) if isinstance(found, dict) else ({}, {})
+        return {}, {}
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
         self._pending.put(metadata, video, arrays)
@@ -142,7 +135,7 @@ class _Hdf5(FeatureStore):
         """Merge what any run has finished, and remove no more than that: another one may be adding to it."""
         notes: dict[str, list[Path]] = {}
         for note in sorted((self._out / PENDING).glob("*/*.npz.json")):
-            notes.setdefault(str(read_json(note).get("stream", "")), []).append(note)
+            notes.setdefault(str(read_metadata(note).get("stream", "")), []).append(note)
         for stream, group in notes.items():
             if stream:
                 self._merge(self._out / f"{stream}.h5", group)
@@ -169,7 +162,7 @@ class _Hdf5(FeatureStore):
 
 def _put_group(file: Any, note: Path) -> None:
     """Replace the group of the video that a pending file and its note describe."""
-    data, metadata = note.with_suffix(""), read_json(note)
+    data, metadata = note.with_suffix(""), read_metadata(note)
     video = data.name.removesuffix(".npz")
     if video in file:
         del file[video]
