@@ -19,6 +19,7 @@ from highlightr import __version__
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.files import printable
 from highlightr.export.report import packaged, template
+from highlightr.export.timelines.write import FORMATS
 from highlightr.selection.spans import Span
 from highlightr.web.bodies import Ask, Cancel, Propose, Save, read_body
 from highlightr.web.examples import add_example
@@ -37,18 +38,6 @@ SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}
 
 SCRIPTS = ("list", "studio", "api", "edit", "player", "lanes", "panels", "keyboard", "track", "keeping")
 OWN = ("studio.css", "icon.svg", *(f"{name}.js" for name in SCRIPTS))
-TIMELINE_WORDS = (
-    ("otio", "OTIO (OpenTimelineIO)"),
-    ("edl", "EDL (CMX 3600)"),
-    ("fcpxml", "Final Cut (FCPXML)"),
-    ("premiere", "Premiere (XML)"),
-    ("llc", "LosslessCut"),
-    ("csv", "CSV"),
-    ("chapters", "Chapters (YouTube)"),
-    ("vtt", "Chapters (WebVTT)"),
-    ("ffconcat", "FFmpeg list"),
-)
-"""What the dialog offers."""
 
 MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -70,7 +59,8 @@ class Pages:
     async def video(self, request: Request) -> Response:
         """One video."""
         video = await self._video(request)
-        return _page("video.html.j2", id=video.id, name=video.name, timelines=TIMELINE_WORDS)
+        timelines = [(name, form.words) for name, form in FORMATS.items()]
+        return _page("video.html.j2", id=video.id, name=video.name, timelines=timelines)
 
     async def static(self, request: Request) -> Response:
         """A packaged file."""

@@ -35,6 +35,8 @@ class Format:
 
     suffix: str
     """What a file of this kind ends with."""
+    words: str
+    """What people know it by."""
     write: Callable[[Timeline], str]
     note: Callable[[Timeline], tuple[str, ...]] = lambda _: ()
     """What it cannot hold of this timeline."""
@@ -56,15 +58,15 @@ def _short_chapters(timeline: Timeline) -> tuple[str, ...]:
 
 
 FORMATS: Mapping[str, Format] = {
-    "otio": Format(".otio", write_otio, needs_library=True),
-    "edl": Format(".edl", write_edl, _pictures_only),
-    "fcpxml": Format(".fcpxml", write_fcpxml),
-    "premiere": Format(".xml", write_premiere, needs_library=True),
-    "llc": Format(".llc", write_llc, has_frames=False),
-    "csv": Format(".csv", write_csv, has_frames=False),
-    "chapters": Format(".chapters.txt", write_chapters, _short_chapters, has_frames=False),
-    "vtt": Format(".vtt", write_vtt, has_frames=False),
-    "ffconcat": Format(".ffconcat", write_ffconcat, has_frames=False),
+    "otio": Format(".otio", "OTIO (OpenTimelineIO)", write_otio, needs_library=True),
+    "edl": Format(".edl", "EDL (CMX 3600)", write_edl, _pictures_only),
+    "fcpxml": Format(".fcpxml", "Final Cut (FCPXML)", write_fcpxml),
+    "premiere": Format(".xml", "Premiere (XML)", write_premiere, needs_library=True),
+    "llc": Format(".llc", "LosslessCut", write_llc, has_frames=False),
+    "csv": Format(".csv", "CSV", write_csv, has_frames=False),
+    "chapters": Format(".chapters.txt", "Chapters (YouTube)", write_chapters, _short_chapters, has_frames=False),
+    "vtt": Format(".vtt", "Chapters (WebVTT)", write_vtt, has_frames=False),
+    "ffconcat": Format(".ffconcat", "FFmpeg list", write_ffconcat, has_frames=False),
 }
 """Every format by its name."""
 
