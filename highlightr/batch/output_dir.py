@@ -104,11 +104,7 @@ class OutputDir:
         return {video: folder for video, folder in found.items() if is_inside(folder)}
 
     def remember_folders(self, jobs: Iterable[Job]) -> None:
-        """Keep which folder each video has.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+        """Keep which folder each video has; an `OutputError` where it cannot be written."""
         with file_lock(self._state / "locks" / "folders", wait_seconds=30.0):
             folders = self.known_folders() | {job.video: job.video_folder for job in jobs if job.video_folder}
             write_whole(self._state / "folders.json", json.dumps(folders, indent=1))

@@ -53,11 +53,7 @@ class QueryRow:
 
 
 def read_queries(path: Path) -> tuple[QueryRow, ...]:
-    """Every row of the file.
-
-    Raises:
-        ConfigError: it cannot be read, or a line, column or value is not understood.
-    """
+    """Every row of the file; a `ConfigError` names what is not understood."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _json_lines(file, path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_lines(file, path)

@@ -42,11 +42,7 @@ def length_words(seconds: float) -> str:
 
 
 def parse_clock(text: str) -> float:
-    """Seconds from ``45.6``, ``3:45.6`` or ``1:23:45.6``.
-
-    Raises:
-        ConfigError: not a time, or minutes or seconds of 60 and more behind a colon.
-    """
+    """Seconds from ``45.6``, ``3:45.6`` or ``1:23:45.6``; a `ConfigError` for what is no time."""
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
         raise ConfigError(f"{text!r} is not a time; write seconds (45.6), 3:45.6 or 1:23:45.6")

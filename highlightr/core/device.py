@@ -28,11 +28,7 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
 
 
 def check_precision(precision: str, device: str) -> Precision:
-    """The precision, if it is known and the device can run it.
-
-    Raises:
-        ConfigError: an unknown precision, or fp16 on a CPU.
-    """
+    """The precision, if it is known and the device can run it; a `ConfigError` if not."""
     found = next((each for each in PRECISIONS if each == precision), None)
     if found is None:
         raise ConfigError(f"precision must be fp32, bf16 or fp16, got {precision!r}")

@@ -197,16 +197,16 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         move(partial, path)
 
 
-def write_whole(path: Path, *contents: str | bytes | memoryview) -> None:
+def write_whole(path: Path, *contents: str | bytes | memoryview, overwrite: bool = True) -> None:
     """Write bytes, or text as UTF-8, one after the other; a reader sees the old file or the new one, never a part.
 
     The folder is made if need be.
 
     Raises:
-        OutputError: the place cannot be written.
+        OutputError: the place cannot be written, or as for `whole_file`.
     """
     make_folder(path.absolute().parent)
-    with whole_file(path, overwrite=True) as partial:
+    with whole_file(path, overwrite=overwrite) as partial:
         try:
             with partial.open("xb") as file:
                 for content in contents:

@@ -45,11 +45,7 @@ class FileIdentity:
 
     @classmethod
     def of(cls, path: Path) -> FileIdentity:
-        """Of the file that is there now.
-
-        Raises:
-            OSError: there is none.
-        """
+        """Of the file that is there now; an `OSError` where there is none."""
         return cls.from_status(path.stat())
 
     @classmethod

@@ -63,11 +63,7 @@ class NumpySource:
             return False
 
     def shape(self) -> tuple[int, ...]:
-        """From the header only.
-
-        Raises:
-            ConfigError: no such file, not an array of numbers with two axes, or too large.
-        """
+        """From the header only; a `ConfigError` where it is not one of numbers with two axes, or too large."""
         with _opened(self.path, MEMBERS) as stream:
             if stream is None:
                 raise ConfigError(f"{self.path}: holds no array named one of {', '.join(MEMBERS)}")

@@ -158,11 +158,7 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: int) -> Example:
-        """Read one example.
-
-        Raises:
-            ConfigError: a feature file that is damaged or holds numbers that are not finite, named.
-        """
+        """Read one example; a `ConfigError` names a feature file that is damaged."""
         entry = self.entries[index]
         streams = {name: _on_grid(source, entry) for name, source in entry.sources.items()}
         tokens = None if entry.tokens is None else entry.tokens.read()

@@ -139,11 +139,7 @@ def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 
 def read_keyed(path: Path, key: str) -> dict[str, Record]:
-    """Records by one of their fields.
-
-    Raises:
-        ConfigError: as `read_json_lines`; a key that is absent or comes twice.
-    """
+    """Records by one of their fields; a `ConfigError` for one that is absent or comes twice."""
     records: dict[str, Record] = {}
     for record in read_json_lines(path):
         name = record.key(key)

@@ -1,7 +1,8 @@
 """The data sets that are released as JSON Lines: QVHighlights, TVSum, YouTube Highlights, Charades-STA moments.
 
 A folder and a `Layout` go in, a `Dataset` comes out. The default layouts are those of the public feature releases
-(Moment-DETR, UMT, Lighthouse); every path can be given. Training targets are each protocol's own, in [0, 1].
+(Moment-DETR, UMT, Lighthouse); every path can be given. Training targets are each protocol's own, in [0, 1]. All raise
+a `ConfigError` where there are no annotations, or no item can be used.
 """
 
 from __future__ import annotations
@@ -74,9 +75,6 @@ def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
 
     The target is the workers' sum over 12, 0 outside the moments (UMT). Test lines, which have no ratings, are
     problems on record.
-
-    Raises:
-        ConfigError: no annotations, or no item that can be used.
     """
     return _read_lines(DatasetBuilder("qvhighlights", root, layout), qvhighlights_item)
 
@@ -86,9 +84,6 @@ def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
 
     `layout.clip_seconds` 1 reads the original on clips of 1 s. In the JSON Lines ``duration`` counts clips, so the
     number of ratings is what makes the grid.
-
-    Raises:
-        ConfigError: no annotations, or no item that can be used.
     """
     builder, clip_seconds = DatasetBuilder("tvsum", root, layout), layout.clip_seconds or UMT_CLIP_SECONDS
     if layout.annotations.endswith(".json"):
@@ -113,9 +108,6 @@ def youtube_highlights(root: Path, layout: Layout = YOUTUBE_HIGHLIGHTS) -> Datas
     """YouTube Highlights (Sun et al., ECCV 2014), from JSON Lines, UMT's ``youtube_anno.json`` or the original folders.
 
     If `layout.annotations` is a folder, it is read as ``DOMAIN/VIDEO/match_label.json``.
-
-    Raises:
-        ConfigError: no annotations, or no item that can be used.
     """
     builder = DatasetBuilder("youtube-highlights", root, layout)
     if layout.annotations.endswith(".json"):
@@ -135,9 +127,6 @@ def charades(root: Path, layout: Layout = CHARADES) -> Dataset:
     """Moments in the manner of Charades-STA (Gao et al., ICCV 2017): a query and the window it describes.
 
     The target is 1 for clips of 1 s whose center lies in the window, as the `moments` protocol judges them.
-
-    Raises:
-        ConfigError: no annotations, or no item that can be used.
     """
 
     def make(record: Record) -> Item:

@@ -42,11 +42,7 @@ def texts_of(transcript: Transcript | None, wanted: SummarizeOptions) -> Texts:
 
 
 def write_captions(transcript: Transcript, pieces: Sequence[Piece], places: Mapping[str, Path]) -> None:
-    """Write what is said in the summary, cut at its joins.
-
-    Raises:
-        OutputError: a place cannot be written.
-    """
+    """Write what is said in the summary, cut at its joins; an `OutputError` where a place cannot be written."""
     retimed = _retimed(transcript, pieces)
     for place in places.values():
         retimed.save(place)

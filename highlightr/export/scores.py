@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import whole_file
+from highlightr.core.files import write_whole
 from highlightr.core.outputs import check_no_input, check_output
 from highlightr.core.source import Source
 from highlightr.core.tables import text_cell
@@ -89,11 +89,7 @@ def write_scores(
         text = _table(results)
     else:
         text = json_shown(scores_document(source, preset, results, transcript), indent=1) + "\n"
-    try:
-        with whole_file(path, overwrite=overwrite) as place:
-            place.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    write_whole(path, text, overwrite=overwrite)
 
 
 def _said(transcript: Transcript) -> dict[str, Any]:

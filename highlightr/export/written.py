@@ -50,11 +50,7 @@ class _AnyReceipt(msgspec.Struct):
 
 
 def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
-    """How a receipt lists files that were written.
-
-    Raises:
-        OSError: one cannot be read.
-    """
+    """How a receipt lists files that were written; an `OSError` where one cannot be read."""
     return [{"output": output, "name": printable(Path(path.name)), "sha256": file_sha256(path)} for path in paths]
 
 

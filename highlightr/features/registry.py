@@ -60,12 +60,9 @@ def extractor_class(name: str) -> type[Extractor]:
 def create_extractor(
     name: str, *, clip_seconds: float = 1.0, device: str = "cpu", load: bool = True, **options: Any
 ) -> Extractor:
-    """Make an extractor.
+    """Make an extractor, one of `EXTRACTORS`; `clip_seconds` and `device` as for the class.
 
     Args:
-        name: a key of `EXTRACTORS`.
-        clip_seconds: clip length of the grids it will be started on.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; extractors without a torch model run on the CPU whatever it says.
         load: open its networks now; `Extractor.load` does it later.
         options: further keywords of the class, such as ``keep_signal`` of `logmel`, or ``weights``: the checked file of
             each of its checkpoints (`highlightr.model_loader` finds them).

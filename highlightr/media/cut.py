@@ -118,11 +118,7 @@ def cut_clips(
 
 
 def check_encoder(source: Source, encoder: EncoderChoice) -> None:
-    """Try an encoder that is named, before any work.
-
-    Raises:
-        CutError: it is not here, or does not work.
-    """
+    """Try an encoder that is named, before any work; a `CutError` where it is not here, or does not work."""
     if encoder != "auto":
         find_encoder(encoder, source.video.width, source.video.height, hdr=False)
 

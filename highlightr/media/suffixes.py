@@ -44,11 +44,7 @@ def videos_in(place: Path) -> tuple[Path, ...]:
 
 
 def check_suffix(path: Path) -> str:
-    """The container for a video of this name.
-
-    Raises:
-        ConfigError: a folder, or a suffix that is not written.
-    """
+    """The container for a video of this name; a `ConfigError` for a folder, or a suffix that is not written."""
     if path.is_dir():
         raise ConfigError(f"{path}: a folder; name the video in it, such as {path / 'summary.mp4'}")
     try:

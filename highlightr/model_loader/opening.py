@@ -45,9 +45,6 @@ def open_extractor(
     """An extractor with its weights from the store, or at random; its networks are loaded when they are needed.
 
     Args:
-        name: a key of `EXTRACTORS`.
-        clip_seconds: clip length of the grids it will be started on.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
         random_seed: run those whose weights are fetched on random weights; the others run on theirs all the same.
         options: further keywords of the class.
 

@@ -94,11 +94,7 @@ def divided(choice: DataChoice, data: Path, folds: int) -> Iterator[tuple[int | 
 
 
 def open_parts(choice: DataChoice, root: Path) -> Parts:
-    """Open a data set and divide it as the config says.
-
-    Raises:
-        ConfigError: annotations that are absent, or a part without an item.
-    """
+    """Open a data set and divide it as the config says; a `ConfigError` where it is not what is expected."""
     whole = _part(choice, root, choice.layout)
     rest, test = whole, None
     notes: tuple[str, ...] = ()

@@ -94,11 +94,7 @@ class JobQueue:
         self._thread.start()
 
     def add(self, kind: Literal["analyse", "write"], video: str, title: str, work: Work) -> Job:
-        """Queue work; the same analysis is not queued twice.
-
-        Raises:
-            ConfigError: too much waits already, or the studio is closing.
-        """
+        """Queue work; the same analysis is not queued twice. A `ConfigError` for one that is not known."""
         with self._changed:
             waiting = [job for job, _ in self._jobs if job.open]
             same = (kind, video, title)
@@ -180,11 +176,7 @@ class JobQueue:
             return "failed", "this failed in a way that was not foreseen; the terminal says more", {}
 
     def _change(self, job: Job, **values: Any) -> None:
-        """Change what pages see of a running job.
-
-        Raises:
-            Cancelled: it is to leave.
-        """
+        """Change what pages see of a running job; a `Cancelled` where there is no such folder."""
         with self._changed:
             if job.cancelling:
                 raise Cancelled

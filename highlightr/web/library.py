@@ -120,11 +120,7 @@ class Library:
         ]
 
     def find(self, video_id: str) -> Video:
-        """The video of an identifier, checked again.
-
-        Raises:
-            MediaError: there is none any more.
-        """
+        """The video of an identifier, checked again; a `MediaError` for a link that leads out of the folder."""
         with self._lock:
             known = self._known.get(video_id)
         if known is None and re.fullmatch(r"[0-9a-f]{24}", video_id):
@@ -153,11 +149,7 @@ class Library:
                 raise ConfigError(f"{printable(Path(path.name))} is a link that leads out of the folder; remove it")
 
     def folder_below(self, text: str) -> Path:
-        """The folder that a relative path names.
-
-        Raises:
-            ConfigError: it leads out of the library's folder, or is no path.
-        """
+        """The folder that a relative path names; a `ConfigError` for a range outside the file."""
         parts = Path(text).parts
         plain = "\0" not in text and not Path(text).is_absolute() and ".." not in parts and "\\" not in text
         folder = self.root / text

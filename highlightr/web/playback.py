@@ -57,11 +57,7 @@ def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def play(library: Library, video: Video, range_header: str | None) -> Response:
-    """The answer to a player.
-
-    Raises:
-        MediaError: the file cannot be opened any more.
-    """
+    """The answer to a player; a `MediaError` where it is none."""
     try:
         real = video.path.resolve(strict=True)
         if not real.is_relative_to(library.root):  # It is a link that leads out of the folder by now.

@@ -143,11 +143,7 @@ class StateStore:
 
 
 def parse_state(content: bytes, where: str) -> StudioState:
-    """A state from JSON; `where` names it in errors.
-
-    Raises:
-        ConfigError: it is none.
-    """
+    """A state from JSON; `where` names it in errors. A `ConfigError` where nothing is left, or too much."""
     try:
         plain = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -29,11 +29,7 @@ def opentimelineio() -> ModuleType:
 
 
 def write_otio(timeline: Timeline) -> str:
-    """JSON of OpenTimelineIO, which DaVinci Resolve and Kdenlive read.
-
-    Raises:
-        ConfigError: the extra is not installed.
-    """
+    """JSON of OpenTimelineIO, which DaVinci Resolve and Kdenlive read; a `ConfigError` without the extra."""
     otio = opentimelineio()
     return str(otio.adapters.write_to_string(_build(otio, timeline), "otio_json")) + "\n"
 

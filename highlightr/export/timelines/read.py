@@ -56,11 +56,7 @@ class Edit:
 
 
 def read_edit(path: Path) -> Edit:
-    """Read a file by its suffix.
-
-    Raises:
-        ConfigError: another suffix, a file that cannot be read or understood, or that cuts several videos.
-    """
+    """Read a file by its suffix; a `ConfigError` where it cannot be understood, or cuts several videos."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(READERS)

@@ -77,11 +77,7 @@ class MiniLM(TextEncoder):
         return tokenizer
 
     def encode(self, text: str) -> Query:
-        """Embed one query.
-
-        Raises:
-            ConfigError: an empty query.
-        """
+        """Embed one query; a `ConfigError` for an empty one."""
         check_query(text)
         tokens = _run(self._graph, self.pieces([text]))
         return Query(text=text, tokens=tokens[0], vector=_pool(tokens)[0])

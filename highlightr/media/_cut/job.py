@@ -39,11 +39,7 @@ class Texts:
 
 
 def with_texts(plan: OutputPlan, texts: Texts) -> OutputPlan:
-    """The plan with its subtitles.
-
-    Raises:
-        CutError: this ffmpeg cannot draw.
-    """
+    """The plan with its subtitles; a `CutError` where this ffmpeg cannot draw."""
     if texts.how == "none":
         return replace(plan, subtitles=())
     if texts.said is None:

@@ -112,11 +112,7 @@ class Splice(ABC):
 
 
 def free_number(numbers: Iterable[int], used: Collection[int]) -> int:
-    """One for a parameter set.
-
-    Raises:
-        NotSmartError: all are in use.
-    """
+    """One for a parameter set; a `NotSmartError` where all are in use."""
     for number in numbers:
         if number not in used:
             return number

@@ -134,11 +134,7 @@ def _check_positions(table: Tensor) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read a `.pt` state dict without running any code that it may hold.
-
-    Raises:
-        WeightsError: no such file, anything but tensors by name in it, or a damaged file.
-    """
+    """Read a `.pt` state dict without running any code that it may hold; a `WeightsError` where they do not."""
     state = read_torch_file(path)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} does not hold tensors by name; give the state dict alone")
