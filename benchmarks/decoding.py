@@ -75,6 +75,7 @@ def expected_picks(source: Source, requests: Sequence[FrameRequest]) -> list[Pic
     for request_index, request in enumerate(requests):
         for index in range(num_frames(source.duration_seconds, request.frames_per_second)):
             due = (index + Fraction(1, 2)) / Fraction(request.frames_per_second) + SLACK_SECONDS
+            due -= Fraction(request.lead_seconds)
             found.append((request_index, index, float(times[max(0, bisect_right(times, due) - 1)])))
     return sorted(found)
 

@@ -38,16 +38,18 @@ FASTEST_ON_CPU: Mapping[str, tuple[Backend, ...]] = {
     "i3d-flow": ("openvino", "onnxruntime"),
     "i3d-r50": ("openvino", "onnxruntime"),
     "i3d-rgb": ("openvino", "onnxruntime"),
+    "i3d-rgb-piergiaj": ("openvino", "onnxruntime"),
     "inception-imagenet": ("onnxruntime",),
     "inception-yt8m": ("onnxruntime",),
     "r3d34": ("openvino", "torch"),
+    "r3d34-davihd": ("openvino", "torch"),
     "r3d34-kinetics700": ("openvino", "torch"),
     "raft-frames": ("openvino",),
     "raft-pairs": ("openvino",),
     "slowfast": ("openvino", "onnxruntime"),
 }
-"""The fastest first; one that is not installed is passed over. Measured by benchmarks/backends.py; README has the
-figures. What was not measured runs in torch."""
+"""The fastest first; one that is not installed is passed over. Measured by benchmarks/backends.py, one network of each
+architecture; docs/performance.md has the figures. What was not measured runs in torch."""
 
 
 _NOT_IN_SHORT = ("raft-frames", "raft-pairs")
