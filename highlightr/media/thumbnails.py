@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from fractions import Fraction
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
 from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
-from highlightr.media._cut.frame_times import FrameTimes, frame_times
+from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._cut.reach import Reach, reached
 from highlightr.media._decode.decoders import threaded
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
@@ -33,32 +33,35 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
         MediaError: the file cannot be opened any more.
     """
     pictures = []
-    with reading(source.path) as container:
-        times = frame_times(container, source)
-        converter = FrameConverter(source.video, min(size_of_width(source.video, width)))
-        for seconds in times_seconds:
-            frame = _frame_at(container, source, times, Fraction(seconds))
-            if frame is None:
-                _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
-            pictures.append(b"" if frame is None else to_jpeg(converter.convert(frame)))
+    converter = FrameConverter(source.video, min(size_of_width(source.video, width)))
+    for seconds in times_seconds:
+        frame = _frame_at(source, Fraction(seconds))
+        if frame is None:
+            _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
+        pictures.append(b"" if frame is None else to_jpeg(converter.convert(frame)))
     return pictures
 
 
-def _frame_at(container: InputContainer, source: Source, times: FrameTimes, seconds: Fraction) -> av.VideoFrame | None:
+def _frame_at(source: Source, seconds: Fraction) -> av.VideoFrame | None:
     """The last frame shown at or before a time, or else the first one after it."""
-    wanted = next(iter(times.around(seconds, seconds)), None)
-    if wanted is None:
-        return None
-    found = (_frame_from(container, source, reach, wanted) for reach in times.reach(wanted))
-    return next((frame for frame in found if frame), None)
+    for attempt in count():
+        # A decoder's threads are set once, so each attempt has a file of its own; and none is open beside it, because
+        # the index of ten hours takes 100 MiB.
+        with reading(source.path) as container:
+            times = frame_times(container, source)
+            wanted = next(iter(times.around(seconds, seconds)), None)
+            reach = None if wanted is None else next(islice(times.reach(wanted), attempt, None), None)
+            if wanted is None or reach is None:
+                return None
+            if frame := _frame_from(container, source, reach, wanted):
+                return frame
+    return None
 
 
-def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> Any | None:
+def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> av.VideoFrame | None:
     """The last frame shown at or before a time that a frame is shown at, or else the first one after it."""
-    shown = None
-    # A decoder's threads are set once: each picture is decoded by a file of its own.
-    opened = nullcontext(container) if reach.seek_seconds is None else reading(source.path)
-    with opened as whole, reached(whole, source, reach) as (part, stream):
+    shown: av.VideoFrame | None = None
+    with reached(container, source, reach) as (part, stream):
         if stream is None:
             return None
         with threaded(stream.codec_context, frame_threads(source.video.width, source.video.height)):

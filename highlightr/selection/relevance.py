@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.large_arrays import release
 from highlightr.core.types import FloatArray, Scores
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.spans import Mask, Pieces, Span, clip_overlaps
@@ -96,5 +97,6 @@ def _look(scores: Scores, span: Span) -> FloatArray:
     assert scores.looks is not None
     first, overlaps = clip_overlaps(scores.grid, span)
     rows = scores.looks[first : first + len(overlaps)].astype(np.float64)
+    release(scores.looks)
     mean = overlaps @ (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
