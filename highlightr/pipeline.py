@@ -22,7 +22,7 @@ from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.decode import loss_notes
 from highlightr.media.probe import probe
-from highlightr.model_loader import Models, load_models
+from highlightr.model_loader import Models, Purpose, load_models
 from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
 from highlightr.selection.shots import find_shots
 from highlightr.transcripts import SpeechSource, find_speech
@@ -54,6 +54,8 @@ class Analysis:
     """Sentences about the transcript, and what of the video could not be used."""
     speech_weights: tuple[Weights, ...] = ()
     """Of the recogniser that listened, if one did."""
+    purpose: Purpose = "any"
+    """What its features suffice for."""
 
 
 class Highlighter:
@@ -121,10 +123,12 @@ class Highlighter:
         analysis: AnalysisMode = "auto",
         transcript: str | Path | None = None,
         transcribe: str | None = None,
+        scores_only: bool = False,
         glimpse: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
         """The same for many queries, in their order; the video is decoded once at most.
 
+        With `scores_only`, less is heard of the video: nothing can be chosen from the results, nor asked of them.
         `glimpse` is shown scores of the video's beginning for the first query, by what is seen and heard, while the
         rest is decoded.
         """
@@ -139,14 +143,16 @@ class Highlighter:
             source = probe(video)
             speech = find_speech(source, transcript, transcribe, self._models.device)
             stages = Stages(self._progress)
-            return self._analyse(source, queries, encoding, how, speech, stages, glimpse)
+            purpose: Purpose = "scores" if scores_only else "any"
+            return self._analyse(source, queries, encoding, how, speech, purpose, stages, glimpse)
 
     def ask(self, analysis: Analysis, query: str | None) -> Analysis:
         """Score a video that was analysed for another query; nothing is read again.
 
         Raises:
-            ConfigError: the query is not acceptable.
+            ConfigError: the query is not acceptable, or the video was analysed for scores alone.
         """
+        _check_purpose(analysis)
         models = self._models
         models.check_query(query)
         said = None if query is None else models.listen(analysis.transcript, self._cache)
@@ -154,7 +160,12 @@ class Highlighter:
         return replace(analysis, query=query, scorer=self.preset.scorer_name(query), scores=scores)
 
     def choose(self, analysis: Analysis, options: SelectionOptions | None = None) -> tuple[Segment, ...]:
-        """What a summary with these options would keep; errors as for `select_segments`."""
+        """What a summary with these options would keep.
+
+        Raises:
+            ConfigError: as for `select_segments`, or the video was analysed for scores alone.
+        """
+        _check_purpose(analysis)
         from highlightr.selection.reasons import with_quotes
         from highlightr.selection.segments import select_segments
 
@@ -220,7 +231,7 @@ class Highlighter:
                 outputs = plan_outputs(source, wanted)
                 speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)
                 outputs = with_captions(outputs, source, wanted, speech.is_expected)
-            (analysis,) = self._analyse(source, [query], encoding, wanted.selection, speech, stages)
+            (analysis,) = self._analyse(source, [query], encoding, wanted.selection, speech, "summary", stages)
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, analysis.scores.match)
             segments = self.choose(analysis, wanted.selection)
@@ -260,6 +271,7 @@ class Highlighter:
         encoding: Encoding,
         how: SelectionOptions,
         speech: SpeechSource,
+        purpose: Purpose,
         stages: Stages,
         show: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
@@ -267,7 +279,7 @@ class Highlighter:
         # Where there is neither query nor sound, movement is what scores, and that shows in every picture.
         skip_calm = how.analysis == "auto" and (source.audio is not None or None not in queries)
         with stages("extract") as advance:
-            extractors = (*models.extractors_for(how.detector), *speech.extractors)
+            extractors = (*models.extractors_for(how.detector, queries, purpose), *speech.extractors)
             look = None if show is None else self._glimpse(queries[0], encoding, show)
             features = extract(
                 source, grid, extractors, cache=self._cache, progress=advance, glimpse=look, skip_calm=skip_calm
@@ -281,7 +293,7 @@ class Highlighter:
             meant = models.listen(transcript, self._cache) if asked else None
             pairs = zip(queries, encoding.result(), strict=True)
             scores = [models.score(features, query, encoded, shots, meant) for query, encoded in pairs]
-        heard = (transcript, notes, speech.weights)
+        heard = (transcript, notes, speech.weights, purpose)
         return [
             Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *heard)
             for query, values in zip(queries, scores, strict=True)
@@ -298,3 +310,8 @@ class Highlighter:
                 show(self._models.score(beginning, query, encoding.result()[0], whole))
 
         return look
+
+
+def _check_purpose(analysis: Analysis) -> None:
+    if analysis.purpose == "scores":
+        raise ConfigError("the video was analysed with scores_only=True: analyse it without to choose, or to ask again")

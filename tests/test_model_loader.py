@@ -19,13 +19,14 @@ from highlightr.core.transcript import Transcript, Utterance
 from highlightr.features import EXTRACTORS, extractor_class
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.cache import FeatureCache
-from highlightr.model_loader import Models, load_models
+from highlightr.model_loader import Models, Purpose, load_models
 from highlightr.model_loader import models as loaded
 from highlightr.scorers import Scorer, create_scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
 from highlightr.scorers.debug import DebugScorer
+from highlightr.scorers.registry import scorer_class
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
-from highlightr.zoo.presets import Preset, load_preset, parse_preset
+from highlightr.zoo.presets import Preset, load_preset, parse_preset, preset_names
 from tests.scorers import factories
 
 TWO = """
@@ -220,3 +221,56 @@ def test_a_precision_reaches_every_backbone_and_nothing_else(name: str, monkeypa
     preset = parse_preset(head + "scorers: {debug: {}}\nuse: {query: debug, no_query: debug}\n", "one")
     loaded._open_extractor(name, preset, "cpu", "bf16")
     assert (told.get("precision") == "bf16") == issubclass(extractor_class(name), Backbone)
+
+
+OF_SOUND = {"yamnet", "logmel", "silero-vad"}
+
+
+@pytest.mark.parametrize(
+    ("scorer", "queries", "purpose", "heard"),
+    [
+        (None, ["a cat"], "summary", {"yamnet", "silero-vad"}),
+        (None, ["a cat"], "scores", {"yamnet"}),
+        (None, [None], "summary", OF_SOUND),
+        (None, [None], "scores", {"yamnet", "logmel"}),
+        (None, ["a cat", None], "scores", {"yamnet", "logmel"}),
+        (None, ["a cat"], "any", OF_SOUND),
+        ("zeroshot", ["a cat"], "summary", {"yamnet", "silero-vad"}),
+        ("zeroshot", [None], "scores", {"yamnet", "logmel"}),
+    ],
+)
+def test_what_nothing_reads_is_not_heard(
+    scorer: str | None, queries: list[str | None], purpose: Purpose, heard: set[str]
+) -> None:
+    preset = load_preset("lite")
+    models = load_models(preset if scorer is None else preset.with_scorer(scorer), "cpu")
+    found = {each.name for each in models.extractors_for("cheap", queries, purpose)}
+    assert found & OF_SOUND == heard
+    assert found - OF_SOUND == {"efficientnet_lite0", "motion"}  # What sees always runs.
+
+
+@pytest.mark.parametrize("name", [each for each in preset_names() if each != "lite"])
+def test_other_presets_hear_all_that_their_scorers_read(name: str) -> None:
+    preset = load_preset(name)
+    for query in ("a cat", None):
+        choice = preset.scorers[preset.scorer_name(query)]
+        contract = scorer_class(choice.name).contract_of(choice.config)
+        if contract.query != "required" or query is not None:
+            read = scorer_class(choice.name).reads(choice.config, asked=query is not None)
+            assert set(contract.required) <= read <= {*contract.streams, *contract.signals}
+
+
+def test_scores_and_segments_are_those_of_everything_that_can_be_heard(demo: Path, tmp_path: Path) -> None:
+    highlighter = Highlighter.from_preset("lite", device="cpu", cache=False)
+    whole = highlighter.analyse(demo, "a cat")
+    (scored,) = highlighter.analyse_queries(demo, ["a cat"], scores_only=True)
+    np.testing.assert_array_equal(scored.scores.values, whole.scores.values)
+    assert scored.scores.reasons == whole.scores.reasons
+    assert scored.features.signals.keys() < whole.features.signals.keys()
+    summary = highlighter.summarize(demo, "a cat", output=tmp_path / "cat.mp4")
+    assert summary.segments == highlighter.choose(whole)
+    for refused in (lambda: highlighter.choose(scored), lambda: highlighter.ask(scored, "a dog")):
+        with pytest.raises(ConfigError, match="scores_only"):
+            refused()
+    unasked = highlighter.ask(whole, None)
+    np.testing.assert_array_equal(unasked.scores.values, highlighter.analyse(demo).scores.values)

@@ -53,7 +53,7 @@ def score(
         check_scores_path(output, place, how.get("transcript"), overwrite=overwrite)
     with progress_hook(quiet=quiet or as_json) as progress:
         highlighter = Highlighter.from_preset(**models.for_highlighter(), progress=progress)
-        analyses = highlighter.analyse_queries(place, query or [None], **how)
+        analyses = highlighter.analyse_queries(place, query or [None], scores_only=True, **how)
     told = [replace(each.scores, notes=(*each.scores.notes, *each.notes)) for each in analyses]
     results = [Scored(each.query, each.scorer, scores) for each, scores in zip(analyses, told, strict=True)]
     if output is not None:

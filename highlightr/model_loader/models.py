@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
@@ -21,6 +21,7 @@ from highlightr.features import Extractor, TextEncoder, Weights, extractor_class
 from highlightr.features.base import check_query
 from highlightr.features.cache import FeatureCache
 from highlightr.features.lite.minilm import MiniLM
+from highlightr.features.lite.speech import SPEECH
 from highlightr.features.registry import options_of
 from highlightr.features.utterances import utterance_vectors
 from highlightr.model_loader.opening import label_bank, open_extractor, open_text_encoder, records
@@ -34,6 +35,9 @@ from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.presets import HUB_MODEL
 from highlightr.zoo.store import weights_path
+
+Purpose = Literal["any", "summary", "scores"]
+"""What is wanted of a video's features: whatever may be asked later, a summary for its queries, or scores for them."""
 
 _KEPT_QUERIES = 256
 
@@ -104,9 +108,23 @@ class Models:
     def _boundary_network(self) -> Extractor:
         return open_extractor("transnetv2", clip_seconds=self.preset.clip_seconds, device=self.device)
 
-    def extractors_for(self, detector: Detector) -> tuple[Extractor, ...]:
-        """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for."""
-        return (*self.extractors, self._boundary_network) if detector == "transnetv2" else self.extractors
+    def extractors_for(
+        self, detector: Detector, queries: Sequence[str | None] = (), purpose: Purpose = "any"
+    ) -> tuple[Extractor, ...]:
+        """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for.
+
+        For a purpose, those that hear what nothing will read are left out. If it is wanted later, the sound alone is
+        decoded again, which takes little time; pictures take long.
+        """
+        kept = self.extractors
+        if purpose != "any":
+            read = frozenset[str]().union(*map(self._read_for, queries)) | ({SPEECH} if purpose == "summary" else set())
+            kept = tuple(each for each in kept if each.modality != "audio" or read & {*each.streams, *each.signals})
+        return (*kept, self._boundary_network) if detector == "transnetv2" else kept
+
+    def _read_for(self, query: str | None) -> frozenset[str]:
+        choice = self.choice_for(query)
+        return scorer_class(choice.name).reads(choice.config, asked=query is not None)
 
     def weights_for(self, query: str | None, *, speech: bool = False) -> tuple[Weights, ...]:
         """Of every model that takes part: the backbones, the text encoder, that of speech, and the scorer."""
@@ -116,7 +134,8 @@ class Models:
         )
         name = self.choice_for(query).weights
         scorer = () if name is None else records([name])
-        extractors = (item for each in self.extractors for item in each.origin.weights)
+        run = self.extractors_for("cheap", [query], "summary")
+        extractors = (item for each in run for item in each.origin.weights)
         said = records(MiniLM.checkpoints) if speech and query is not None else ()
         return tuple(dict.fromkeys((*extractors, *encoder, *said, *scorer)))
 

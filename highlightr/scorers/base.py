@@ -105,6 +105,17 @@ class Scorer(ABC):
         return cls._contract(cls.config_class.from_mapping(config))
 
     @classmethod
+    def reads(cls, config: Mapping[str, Any], *, asked: bool) -> frozenset[str]:
+        """Names of the streams and signals that a scorer of these settings makes its scores of.
+
+        Args:
+            asked: whether there is a query.
+        """
+        del asked
+        contract = cls.contract_of(config)
+        return frozenset({*contract.streams, *contract.signals})
+
+    @classmethod
     def _contract(cls, config: Any) -> Contract:  # noqa: ARG003  the class's own, if no setting changes it
         """What a scorer of this configuration needs and promises."""
         return cls.contract

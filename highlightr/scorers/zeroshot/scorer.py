@@ -20,7 +20,7 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import WEAK_MATCH, doubts
 from highlightr.scorers.smoothing import average_over, average_over_groups, moving_average, scene_indices, shot_index
-from highlightr.scorers.sounds import senses
+from highlightr.scorers.sounds import CLASS_STREAMS, senses
 from highlightr.scorers.zeroshot.salience import salience
 
 WEAK_MATCH_BELOW = 0.10
@@ -81,6 +81,11 @@ class ZeroShotScorer(Scorer):
         context.refuse_weights(cls.name)
         settings = ZeroShotConfig.from_mapping(config)
         return cls(context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet"), settings)
+
+    @classmethod
+    def reads(cls, config: Mapping[str, Any], *, asked: bool) -> frozenset[str]:
+        """See `Scorer.reads`; a query is answered by class scores alone."""
+        return frozenset(CLASS_STREAMS.values()) if asked else super().reads(config, asked=asked)
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
         """Score every clip; see `Scorer.score`.
