@@ -24,6 +24,7 @@ Samples = npt.NDArray[np.float32]
 _TOLERANCE_SECONDS = 0.01
 """Timestamps may be off by this much (containers round them) before samples are added or dropped."""
 
+_NOTHING = np.zeros(0, np.float32)
 _MOST_SAMPLES = 2**15
 """In a piece of mixed sound."""
 
@@ -114,6 +115,8 @@ class MonoTrack:
 
     def _append(self, samples: Samples) -> Iterator[tuple[str, AudioBlock]]:
         samples = samples[: max(0, self._length - self._position)]
+        if not len(samples):
+            return
         self._position += len(samples)
         self._waiting.append(samples)
         self._waiting_samples += len(samples)
@@ -176,7 +179,9 @@ class _Mixer:
         return samples
 
     def _come_out(self, pieces: Sequence[av.AudioFrame]) -> Samples:
-        samples = np.concatenate([np.zeros(0, np.float32), *(piece.to_ndarray()[0] for piece in pieces)])
+        if not pieces:  # Nothing comes for most frames.
+            return _NOTHING
+        samples = np.concatenate([piece.to_ndarray()[0] for piece in pieces])
         dropped = min(self._left_out, len(samples))
         self._left_out -= dropped
         self._gone += len(samples) - dropped
