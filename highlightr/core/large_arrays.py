@@ -22,6 +22,9 @@ from highlightr.core.files import home_folder, make_folder
 LARGEST_IN_MEMORY_BYTES = 32 * 2**20
 """EfficientNet's features of nearly two hours, a row per second."""
 
+ROWS = 1024
+"""Handled at once, whatever the length of the video: of 1000 numbers each, they take 4 MiB."""
+
 _SPARE_BYTES = 2**30
 """What stays free on the disk: a mapped file that cannot be written ends the process."""
 
@@ -58,17 +61,12 @@ def moved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.nbytes <= LARGEST_IN_MEMORY_BYTES or _pages_of(values) is not None:
         return values
     target = new_array(values.shape, values.dtype)
-    for span in spans(target, _rows_of(target)):
+    for span in spans(target):
         target[span] = values[span]
     return target
 
 
-def _rows_of(values: npt.NDArray[Any]) -> int:
-    """Rows that take a few MiB."""
-    return max(1, LARGEST_IN_MEMORY_BYTES // 8 * len(values) // max(values.nbytes, 1))
-
-
-def spans(values: npt.NDArray[Any], rows: int) -> Iterator[slice]:
+def spans(values: npt.NDArray[Any], rows: int = ROWS) -> Iterator[slice]:
     """Slices of so many rows, the last one shorter; the array is released whenever the next one is asked for."""
     for first in range(0, len(values), rows):
         yield slice(first, min(first + rows, len(values)))
@@ -91,4 +89,4 @@ def _pages_of(values: npt.NDArray[Any]) -> _Pages | None:
 
 def all_finite(values: npt.NDArray[Any]) -> bool:
     """Whether no value is infinite or NaN."""
-    return all(np.isfinite(values[span]).all() for span in spans(values, _rows_of(values)))
+    return all(np.isfinite(values[span]).all() for span in spans(values))

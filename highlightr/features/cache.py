@@ -50,7 +50,6 @@ _FORMAT_VERSION = 2
 """Part of every key; raised when the layout of an entry changes."""
 
 _SUFFIX = ".features.sealed"
-_CHUNK_ROWS = 1024
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, BadZipFile)
 """What reading an entry raises that is not what was written."""
@@ -148,7 +147,7 @@ def _write(arrays: Mapping[str, npt.NDArray[Any]], file: BinaryIO) -> None:
         for name, values in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(values))
-                for span in spans(values, _CHUNK_ROWS):
+                for span in spans(values):
                     member.write(np.ascontiguousarray(values[span]).tobytes())
 
 

@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.large_arrays import new_array, release, spans
+from highlightr.core.large_arrays import ROWS, new_array, release, spans
 from highlightr.core.types import FloatArray, TimeGrid
-
-_STRETCH = 1024
-"""Clips handled at once."""
 
 
 class ClipMeans:
@@ -24,7 +21,7 @@ class ClipMeans:
 
     def __init__(self, grid: TimeGrid, width: int) -> None:
         self._sums = new_array((grid.num_clips, width), np.float64 if width < 64 else np.float32)
-        self._held_until = _STRETCH
+        self._held_until = ROWS
         self._weights = np.zeros(grid.num_clips, dtype=np.float64)
 
     @property
@@ -45,7 +42,7 @@ class ClipMeans:
         np.add.at(self._sums, clips, rows * weights[:, None].astype(rows.dtype))
         np.add.at(self._weights, clips, weights)
         if (reached := int(clips.max(initial=0))) >= self._held_until:
-            self._held_until = reached + _STRETCH
+            self._held_until = reached + ROWS
             release(self._sums)
 
     def so_far(self) -> FloatArray:
@@ -63,7 +60,7 @@ class ClipMeans:
         if not filled.any():
             return means[:0]
         weights = np.where(filled, self._weights[: len(means)], 1.0)[:, None]
-        for stretch in spans(means, _STRETCH):
+        for stretch in spans(means):
             means[stretch] = self._sums[stretch] / weights[stretch]
             release(self._sums)
         return fill_gaps(means, filled)
@@ -131,7 +128,7 @@ def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
     before = (after - 1).clip(0)
     nearer = np.where(wanted - known[before] <= known[after] - wanted, before, after)
     nearer = np.where(known[after] < wanted, after, nearer)
-    for stretch in spans(wanted, _STRETCH):
+    for stretch in spans(wanted):
         rows[wanted[stretch]] = rows[known[nearer[stretch]]]
         release(rows)
     return rows

@@ -21,8 +21,6 @@ from highlightr.scorers.configs import FromMapping
 
 IndexArray = npt.NDArray[np.int64]
 
-_CHUNK_CLIPS = 1024
-"""Clips handled at once: 1024 x 1000 float32 is 4 MiB, whatever the length of the video."""
 
 _LEAST_REASON = 0.01
 """Labels that contribute less are not worth naming."""
@@ -202,7 +200,7 @@ class LabelMatch:
         """
         self._check(class_scores, query)
         gain = self.gain(query)
-        chunks = [strongest(self.shares(class_scores[span]) * gain, ()) for span in spans(class_scores, _CHUNK_CLIPS)]
+        chunks = [strongest(self.shares(class_scores[span]) * gain, ()) for span in spans(class_scores)]
         return Evidence(
             np.concatenate([chunk.values for chunk in chunks]),
             self.bank.names,

@@ -57,9 +57,6 @@ SAYING = (0.1, 0.3)
 """Score of a clip's clearest sound up to which it says nothing, and from which it counts in full. Room tones hardly
 pass the first; of 513 seconds of real clips with sound, 98 % lie above it and 81 % above the second."""
 
-_CHUNK_CLIPS = 1024
-"""Clips handled at once, whatever the length of the video."""
-
 
 def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
     """Take away the sounds that say nothing from class scores (num_clips, L) in [0, 1].
@@ -69,7 +66,7 @@ def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray,
     """
     kept = np.array([name not in MUTE_SOUNDS for name in names])
     telling, clearest = new_array(class_scores.shape), np.zeros(len(class_scores), dtype=np.float32)
-    for span in spans(telling, _CHUNK_CLIPS):
+    for span in spans(telling):
         telling[span] = class_scores[span] * kept
         clearest[span] = telling[span].max(axis=1, initial=0.0)
         release(class_scores)

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.large_arrays import spans
 from highlightr.core.types import Features, Shot, TimeGrid
 from highlightr.features.labels import label_names
 from highlightr.scorers import ScorerContext, create_scorer
@@ -198,7 +200,7 @@ class TestFormula:
     def test_chunks_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         features, query = factories.features(50), factories.query()
         whole = made().score(features, query, ()).values
-        monkeypatch.setattr(cfsum_lite, "_CHUNK_CLIPS", 7)
+        monkeypatch.setattr(cfsum_lite, "spans", partial(spans, rows=7))
         np.testing.assert_allclose(made().score(features, query, ()).values, whole, atol=1e-5)
 
     def test_it_finds_the_picture_that_the_map_sends_to_the_query(self) -> None:

@@ -21,7 +21,6 @@ from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.configs import FromMapping, check_tensors
 from highlightr.scorers.neural import reasons_of
 
-_CHUNK_CLIPS = 1024
 _SEEN = ("visual", "looks like what was marked")
 _HEARD = ("audio", "sounds like what was marked")
 _FOUND = {
@@ -102,5 +101,5 @@ class CFSumLinearScorer(Scorer):
     def _term(self, name: str, features: Features) -> FloatArray:
         mean, weight = self._tensors[f"{name}.mean"], self._tensors[f"{name}.weight"]
         rows = features.streams[name]
-        terms = [(unit_rows(rows[span]) - mean) @ weight for span in spans(rows, _CHUNK_CLIPS)]
+        terms = [(unit_rows(rows[span]) - mean) @ weight for span in spans(rows)]
         return np.asarray(np.concatenate(terms), dtype=np.float32)

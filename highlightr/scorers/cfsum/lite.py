@@ -30,7 +30,6 @@ from highlightr.scorers.sounds import senses
 
 _PICTURE_CLASSES = 1000
 _BORDERS = "borders."
-_CHUNK_CLIPS = 1024
 _LEAST_EVIDENCE = 1e-9
 
 _LEAST_DOUBT = 0.01
@@ -220,7 +219,7 @@ class CFSumLiteScorer(Scorer):
         """(queries, num_clips) log evidence of one sense before it is averaged within scenes."""
         texts = np.concatenate([np.stack([query.vector for query in queries]), self._weights["common"]])
         count, found = len(queries), []
-        for span in spans(classes, _CHUNK_CLIPS):
+        for span in spans(classes):
             rows = self._log_evidence(kind, classes[span], None if pooled is None else pooled[span], texts)
             # The last columns are of ordinary sentences: what they would get is taken off.
             found.append(rows[:, :count] - self._common(rows[:, count:]))

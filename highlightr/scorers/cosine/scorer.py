@@ -25,7 +25,6 @@ from highlightr.scorers.notes import UNCALIBRATED
 from highlightr.scorers.smoothing import average_over_groups, moving_average, scene_indices, shot_index
 from highlightr.scorers.sounds import CLASS_STREAMS
 
-_CHUNK_CLIPS = 1024
 _LARGEST_LOGIT = 80.0
 """Its sigmoid is 1 in single precision."""
 
@@ -127,7 +126,7 @@ class CosineScorer(Scorer):
         for kind, stream in {"visual": self.config.image_stream, "audio": "yamnet"}.items():
             if stream in features.streams:
                 rows = features.streams[stream]
-                stretches = [self._against_ordinary(kind, rows[span], query) for span in spans(rows, _CHUNK_CLIPS)]
+                stretches = [self._against_ordinary(kind, rows[span], query) for span in spans(rows)]
                 found[kind] = np.concatenate(stretches)
         return found
 

@@ -40,7 +40,6 @@ UTTERANCE_BORDER = 0.2
 LONGEST_QUOTE = 90
 """Letters of what is said that a reason repeats."""
 
-_CHUNK_CLIPS = 1024
 _LEAST_CHANCE = 1e-6
 _LEAST_SHARE = 0.05
 
@@ -88,7 +87,7 @@ def fuse(scores: Scores, said: Answer, transcript: Transcript, shots: Sequence[S
 def _without_looks(looks: FloatArray, clips: npt.NDArray[np.bool_]) -> FloatArray:
     """Looks that are 0 in some clips."""
     left = new_array(looks.shape)
-    for span in spans(left, _CHUNK_CLIPS):
+    for span in spans(left):
         left[span] = np.where(clips[span, None], 0, looks[span])
         release(looks)
     return left
