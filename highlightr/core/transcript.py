@@ -7,6 +7,15 @@ import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
+LONGEST_NAME = 30
+"""Letters of a speaker's name."""
+
+
+def is_aside(text: str) -> bool:
+    """Whether a caption tells what is heard, as ``[applause]`` and ``(LAUGHS)`` do, and nothing that is said."""
+    inner = text[1:-1].strip()
+    return text[:1] + text[-1:] in ("[]", "()") and bool(inner) and not set(inner) & set("[]()")
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -24,6 +33,12 @@ class Utterance:
     def __post_init__(self) -> None:
         if not (0 <= self.start_seconds < self.stop_seconds < math.inf and self.text.strip()):
             raise ValueError(f"an utterance needs words and 0 <= start < stop, got {self}")
+
+    @property
+    def spoken(self) -> str:
+        """The text without the name of a speaker in capitals that captions put before it, as in ``ANNA: Hello.``"""
+        name, _, rest = self.text.partition(": ")
+        return rest if rest.strip() and name.isupper() and len(name) <= LONGEST_NAME else self.text
 
 
 @dataclass(frozen=True)

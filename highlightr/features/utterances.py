@@ -23,13 +23,13 @@ def utterance_vectors(
     utterances: Sequence[Utterance], encoder: TextEncoder, cache: FeatureCache | None = None
 ) -> FloatArray:
     """(utterances, encoder.width) float32 unit vectors, from the cache where they are there."""
-    texts = "\n".join(each.text for each in utterances)
-    about = {"utterances": hashlib.sha256(texts.encode()).hexdigest(), "encoder": encoder.sha256}
+    texts = [each.spoken for each in utterances]
+    about = {"utterances": hashlib.sha256("\n".join(texts).encode()).hexdigest(), "encoder": encoder.sha256}
     shape = (len(utterances), encoder.width)
     kept = None if cache is None else cache.get(about, lambda found: _values(found).shape == shape)
     if kept is not None:
         return _values(kept)
-    vectors = encoder.vectors([each.text for each in utterances])
+    vectors = encoder.vectors(texts)
     if cache is not None:
         starts = np.array([each.start_seconds for each in utterances], dtype=np.float64)
         cache.put(about, Extracted(signals={_NAME: Signal(starts, vectors)}))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from highlightr.core.transcript import Utterance
+from highlightr.core.transcript import Utterance, is_aside
 from highlightr.media.subtitles import Cue
 
 MOST_SPANS = 500_000
@@ -39,6 +39,12 @@ _TAG = re.compile(r"</?[A-Za-z0-9!][^<>]{0,200}>|</?[A-Za-z]>|\{\\[^{}]{0,200}\}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 """Controls, and marks that turn the direction of what follows; letters that run to the left do so by themselves."""
 
+_ANOTHER_SPEAKER = re.compile(r"^(?:>>+\s*|[-\u2013\u2014](?:\s+|(?=[\[(\u2669-\u266c]|[^\W\d_a-z])))+")
+"""Arrows or a dash at the beginning of a line of captions; ``-5`` is a number, and ``-five`` the end of one."""
+
+_BESIDE_WORDS = re.compile(r"[\u2669-\u266c]+|\[[^\[\]]{0,80}\]|^\([^()]{0,80}\)")
+"""Notes of music, and what captions tell beside what is said."""
+
 _WIDE_ENDS = "\u3002\uff01\uff1f"
 """Full stop, exclamation and question mark of Chinese and Japanese, where no space follows."""
 
@@ -53,14 +59,15 @@ _ABBREVIATION = re.compile(
 def utterances(spans: Iterable[Cue], duration_seconds: float) -> tuple[Utterance, ...]:
     """Put cues or words in order, divide and join them to sentences.
 
-    Those that end before they begin, or lie outside the video, are left out.
+    Those that end before they begin, or lie outside the video, are left out; so are notes of music, the dashes of
+    dialogues and what captions tell between words. A span of nothing but such, as ``[applause]``, stays by itself.
     """
-    return tuple(_sentences(_words(_apart(_cleaned(spans, duration_seconds)))))
+    return tuple(_sentences(_words(_apart(_cleaned(spans, duration_seconds, _spoken_lines)))))
 
 
 def cues(spans: Iterable[Cue], duration_seconds: float) -> tuple[Utterance, ...]:
     """The spans themselves as plain text, in order, without overlaps; arguments as for `utterances`."""
-    apart = _apart(_cleaned(spans, duration_seconds))
+    apart = _apart(_cleaned(spans, duration_seconds, _plain_lines))
     return tuple(Utterance(each.start_seconds, each.stop_seconds, each.text) for each in apart)
 
 
@@ -69,7 +76,19 @@ def plain_text(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", html.unescape(_TAG.sub("", text))).split())
 
 
-def _cleaned(spans: Iterable[Cue], duration_seconds: float) -> list[Cue]:
+def _plain_lines(text: str) -> list[str]:
+    return [line for part in text.splitlines() if (line := plain_text(part))]
+
+
+def _spoken_lines(text: str) -> list[str]:
+    """As `_plain_lines`, without what nobody says; what is heard stays where there is nothing else."""
+    bare = [_ANOTHER_SPEAKER.sub("", line) for line in _plain_lines(text)]
+    words = [" ".join(_BESIDE_WORDS.sub(" ", line).split()) for line in bare]
+    said = [line for line in words if any(letter.isalnum() for letter in line)]
+    return said or [line for line in bare if is_aside(line)][:1]
+
+
+def _cleaned(spans: Iterable[Cue], duration_seconds: float, lines_of: Callable[[str], list[str]]) -> list[Cue]:
     """What is left of each span within the video, by time; lines that the one before has shown already are dropped."""
     kept: list[Cue] = []
     for span in spans:
@@ -83,7 +102,7 @@ def _cleaned(spans: Iterable[Cue], duration_seconds: float) -> list[Cue]:
     shown: list[str] = []
     until = -math.inf
     for span in kept:
-        lines = [line for part in span.text[:_MOST_LETTERS].splitlines() if (line := plain_text(part))]
+        lines = lines_of(span.text[:_MOST_LETTERS])
         # Captions that roll show each line twice.
         repeated = 0 if span.start_seconds > until + SHORTEST_SECONDS else _repeated(shown, lines)
         shown, until = lines, span.stop_seconds
@@ -115,9 +134,12 @@ def _one(together: list[Cue], latest_seconds: float) -> Cue:
     return Cue(together[0].start_seconds, stop, " ".join(each.text for each in together)[:_MOST_LETTERS])
 
 
-def _words(spans: Iterable[Cue]) -> Iterator[tuple[Cue, bool]]:
-    """Each word with its share of the span's time, and whether it is the span's last."""
+def _words(spans: Iterable[Cue]) -> Iterator[tuple[Cue, bool, bool]]:
+    """Each word with its share of the span's time, whether it is the span's last, and whether it is an aside."""
     for span in spans:
+        if is_aside(span.text):
+            yield span, True, True
+            continue
         words = _WORD.findall(span.text)
         total = sum(map(len, words))
         each = (span.stop_seconds - span.start_seconds) / max(total, 1)
@@ -126,23 +148,23 @@ def _words(spans: Iterable[Cue]) -> Iterator[tuple[Cue, bool]]:
             start, letters = span.start_seconds + each * letters, letters + len(word)
             is_last = letters == total
             stop = span.stop_seconds if is_last else span.start_seconds + each * letters
-            yield Cue(start, stop, word), is_last
+            yield Cue(start, stop, word), is_last, False
 
 
-def _sentences(words: Iterable[tuple[Cue, bool]]) -> Iterator[Utterance]:
+def _sentences(words: Iterable[tuple[Cue, bool, bool]]) -> Iterator[Utterance]:
     waiting: list[Cue] = []
     letters, ends = 0, False
-    for word, is_last in words:
+    for word, is_last, alone in words:
         if waiting:
             pause = word.start_seconds - waiting[-1].stop_seconds >= PAUSE_SECONDS
             long = word.stop_seconds - waiting[0].start_seconds > LONGEST_SECONDS or letters > LONGEST_LETTERS
-            if ends or pause or long:
+            if ends or pause or long or alone:
                 yield _said(waiting)
                 waiting, letters = [], 0
         waiting.append(word)
         letters += len(word.text) + 1
         enough = is_last and word.stop_seconds - waiting[0].start_seconds >= ENOUGH_SECONDS and "," not in word.text
-        ends = enough or _ends(word.text)
+        ends = enough or alone or _ends(word.text)
     if waiting:
         yield _said(waiting)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from highlightr.core.transcript import Transcript
+from highlightr.core.transcript import Transcript, is_aside
 from highlightr.core.types import Reason, Scores, Segment
 from highlightr.selection.spans import Span, clip_overlaps
 
@@ -141,6 +141,7 @@ def _quotes(segment: Segment, transcript: Transcript) -> tuple[str, ...]:
     return tuple(
         each.text
         for each in transcript.during(start, stop)
-        if min(each.stop_seconds, stop) - max(each.start_seconds, start)
+        if not is_aside(each.text)
+        and min(each.stop_seconds, stop) - max(each.start_seconds, start)
         >= LEAST_SHARE * (each.stop_seconds - each.start_seconds)
     )

@@ -118,7 +118,8 @@ def cut_into_pieces(scores: Scores, shots: Sequence[Shot]) -> Pieces:
 
     A clip is seen at its middle. The part of it that lies beyond a shot boundary belongs to the shot there and gets the
     score of the nearest clip that was seen in that shot, or a sliver would tie with a peak of another shot. A shot
-    that no clip was seen in gets the least score around it: nothing speaks for it.
+    that no clip was seen in gets the least score around it, of its own scene if that has any: nothing else speaks for
+    it, and what goes on before and after it is not broken off.
     """
     duration = scores.grid.duration_seconds
     shot_edges = _distinct([0.0, *(shot.start_seconds for shot in shots), duration], duration)
@@ -127,11 +128,14 @@ def cut_into_pieces(scores: Scores, shots: Sequence[Shot]) -> Pieces:
     walls = np.asarray([border[0] for border in _scene_borders(scores, shot_edges, WALL_BORDER)])
     both = _distinct([*shot_edges.tolist(), *scene_edges.tolist()], duration)
     edges = _distinct([*scores.grid.starts().tolist(), *both.tolist()], duration)
-    return Pieces(edges, _own_scores(scores, edges, both), shot_edges, scene_edges, walls)
+    return Pieces(edges, _own_scores(scores, edges, both, scene_edges), shot_edges, scene_edges, walls)
 
 
 def _own_scores(
-    scores: Scores, edges: npt.NDArray[np.float64], walls: npt.NDArray[np.float64]
+    scores: Scores,
+    edges: npt.NDArray[np.float64],
+    walls: npt.NDArray[np.float64],
+    scene_edges: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     middles = (edges[:-1] + edges[1:]) / 2
     clips = scores.grid.clip_index(middles)
@@ -140,7 +144,10 @@ def _own_scores(
     first, after = np.searchsorted(seen_in, homes), np.searchsorted(seen_in, homes, side="right")
     own = np.clip(clips, first, np.maximum(after - 1, first))
     values = scores.values.astype(np.float64)
-    around = np.stack([values[np.clip(clips + step, 0, len(values) - 1)] for step in (-1, 0, 1)]).min(axis=0)
+    near = np.clip(np.stack([clips + step for step in (-1, 0, 1)]), 0, len(values) - 1)
+    scenes = np.searchsorted(scene_edges, scores.grid.centers(), side="right")
+    strange = scenes[near] != np.searchsorted(scene_edges, middles, side="right")
+    around = np.where(strange & ~strange.all(axis=0), np.inf, values[near]).min(axis=0)
     return np.where(after > first, values[np.minimum(own, len(values) - 1)], around)
 
 

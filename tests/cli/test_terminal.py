@@ -67,7 +67,7 @@ def test_the_verdict_comes_first_then_segments_with_titles_then_notes(
     monkeypatch.setenv("COLUMNS", "80")
     terminal.show_summary(example(tmp_path / "in.mp4", note="One audio track was left out [2]."))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Strong match for \u201ca cat\u201d. The video shows what was asked for. Probability 99 %."
+    assert lines[0] == "Strong match for \u201ca cat\u201d. The video has what was asked for. Probability 99 %."
     assert lines[1] == "8.9 of 60.0 s in 2 segments"
     text = "\n".join(lines)
     order = [

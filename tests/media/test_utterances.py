@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from highlightr.core.transcript import Transcript, Utterance
 from highlightr.media.subtitles import Cue
-from highlightr.media.utterances import LONGEST_SECONDS, plain_text, utterances
+from highlightr.media.utterances import LONGEST_SECONDS, cues, plain_text, utterances
 
 
 def texts(*spans: Cue, duration: float = 100.0) -> list[str]:
@@ -55,6 +55,45 @@ def test_words_with_times_give_sentences_their_exact_edges() -> None:
 )  # fmt: skip
 def test_what_files_hold(spans: list[Cue], expected: list[str]) -> None:
     assert texts(*spans) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- Hello.\n- [laughs] Hi.", ["Hello.", "Hi."]),
+        ("-Where?\n-There.", ["Where?", "There."]),
+        (">> ANNA: It is [sighs] late.", ["ANNA: It is late."]),
+        ("(whispering) Come here.", ["Come here."]),
+        ("It cost (I think) -5 pounds.", ["It cost (I think) -5 pounds."]),
+        ("-5 degrees.", ["-5 degrees."]),
+        ("\u266a Happy birthday \u266a", ["Happy birthday"]),
+        ("\u266a \u266a\n#", []),
+        ("Thank you.\n[crowd cheering]", ["Thank you."]),
+        ("[crowd cheering]", ["[crowd cheering]"]),
+        ("- (APPLAUSE)", ["(APPLAUSE)"]),
+        ("- ", []),
+    ],
+)
+def test_only_what_is_said_is_an_utterance(text: str, said: list[str]) -> None:
+    assert texts(Cue(0, 5, text)) == said
+
+
+def test_what_is_heard_between_two_sentences_belongs_to_neither() -> None:
+    spans = [Cue(0, 2, "we went"), Cue(2, 3, "[loud bang]"), Cue(3, 5, "home.")]
+    assert texts(*spans) == ["we went", "[loud bang]", "home."]
+    assert [each.text for each in cues(spans, 10)] == ["we went", "[loud bang]", "home."], "captions keep all of it"
+
+
+def test_captions_keep_notes_of_music_and_dashes() -> None:
+    assert [each.text for each in cues([Cue(0, 2, "- \u266a La \u266a\n- [laughs] Hi.")], 10)] == [
+        "- \u266a La \u266a - [laughs] Hi."
+    ]
+
+
+def test_the_name_of_a_speaker_is_not_part_of_what_is_said() -> None:
+    assert Utterance(0, 1, "ANNA: It is late.").spoken == "It is late."
+    assert Utterance(0, 1, "Remember: it is late.").spoken == "Remember: it is late."
+    assert Utterance(0, 1, "MR O'NEIL 2: Yes: now.").spoken == "Yes: now."
 
 
 def test_an_overlapped_cue_ends_where_the_next_begins() -> None:

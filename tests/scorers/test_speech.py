@@ -225,3 +225,8 @@ def test_a_transcript_without_a_language_is_judged_by_its_words() -> None:
     assert not understood(german, rare)
     assert understood(Transcript(TRANSCRIPT.utterances[:1], "made"), rare)
     assert not understood(replace(TRANSCRIPT, language="de"), rare)
+
+
+def test_what_nobody_says_is_quoted_as_a_caption() -> None:
+    assert quote_of("[applause]") == 'caption: "[applause]"'
+    assert quote_of("It is [a bit] late.") == 'said: "It is [a bit] late."'

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from highlightr.core.types import Reason, Scores, TimeGrid
-from highlightr.selection.reasons import segment_reasons, title_of
+from highlightr.core.transcript import Transcript, Utterance
+from highlightr.core.types import Reason, Scores, Segment, TimeGrid
+from highlightr.selection.reasons import segment_reasons, title_of, with_quotes
 from highlightr.selection.spans import Span
 
 DOG, BARK, SKY = Reason("visual", "dog", 0.5), Reason("audio", "Bark", 0.3), Reason("visual", "sky", 0.2)
@@ -65,3 +66,9 @@ def test_no_row_shows_zero() -> None:
 )
 def test_a_title_is_made_of_the_evidence(reasons: tuple[Reason, ...], title: str) -> None:
     assert title_of(reasons) == title
+
+
+def test_quotes_are_of_what_is_said() -> None:
+    said = (Utterance(0, 2, "Hello."), Utterance(2, 4, "[applause]"), Utterance(4, 6, "Thank you."))
+    (found,) = with_quotes([Segment(0, 6, 0.5)], Transcript(said, "a.srt"))
+    assert found.quotes == ("Hello.", "Thank you.")

@@ -69,6 +69,16 @@ def test_a_shot_between_two_clips_that_part_scenes_belongs_to_neither() -> None:
     assert both == [(10.3, 23.7), (23.7, 40.0)], "where both are shown, it is not cut out between them"
 
 
+def test_a_short_shot_inside_a_scene_does_not_break_a_moment_off() -> None:
+    """In 63.76 to 64.28 s no clip is seen; the scene, such as a sentence of a talk, goes on before and after it."""
+    grid, values, borders = TimeGrid(120.0, 1.0), np.full(120, 0.1, dtype=np.float32), np.zeros(119, np.float32)
+    values[62:65], borders[[61, 64]] = 0.8, 1.0
+    shots = [Shot(start, stop) for start, stop in pairwise((0.0, 62.0, 63.76, 64.28, 65.0, 120.0))]
+    scores = Scores(grid, values, match=Match("strong", 0.8), borders=borders)
+    found = select_segments(scores, shots, SelectionOptions(ratio=0.5, min_seconds=1.0), answering=True)
+    assert [(each.start_seconds, each.stop_seconds) for each in found] == [(62.0, 65.0)]
+
+
 def test_of_a_long_take_only_the_moments_that_answer_are_delivered() -> None:
     """One scene of two minutes; twice, for four and six seconds, it shows what was asked for."""
     grid = TimeGrid(120.0, 1.0)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.large_arrays import new_array, release, spans
-from highlightr.core.transcript import Transcript
+from highlightr.core.transcript import Transcript, is_aside
 from highlightr.core.types import FloatArray, Match, Reason, Scores, Shot, TimeGrid
 from highlightr.scorers.smoothing import shot_index
 from highlightr.scorers.speech.answer import Answer
@@ -169,5 +169,6 @@ def _reasons(
 
 
 def quote_of(text: str) -> str:
-    """What a viewer reads: ``said: "the tax office called"``."""
-    return f'said: "{shorten(text, LONGEST_QUOTE, placeholder=" …").strip(chr(34))}"'
+    """What a viewer reads: ``said: "the tax office called"``, and ``caption: "[applause]"`` of what nobody says."""
+    kind = "caption" if is_aside(text) else "said"
+    return f'{kind}: "{shorten(text, LONGEST_QUOTE, placeholder=" …").strip(chr(34))}"'
