@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
 from highlightr.core.transcript import Transcript
+from highlightr.core.turns import turn_in
 from highlightr.core.types import Summary
 from highlightr.export.captions import burned_notes, texts_of, write_captions
 from highlightr.export.leftovers import find_leftovers
@@ -47,7 +49,7 @@ def deliver(
     """
     source, segments = summary.source, summary.segments
     how = cut_options(wanted, summary.transcript)
-    with staged(outputs) as (places, before_moving):
+    with ExitStack() as turn, staged(outputs) as (places, before_moving):
         with stages("cut") as advance:
             cut = cut_summary(
                 source,
@@ -62,6 +64,8 @@ def deliver(
         with segment_folders(source, segments, wanted, outputs.video.suffix, how, stages) as folders:
             notes = (*cut.notes, *(note for each in folders.values() for note in each.notes))
             captions, told = _captions(summary, wanted, cut, outputs, places)
+            # Until all files are in their places: they describe each other, and another run may write to the same ones.
+            turn.enter_context(turn_in(_places_of(outputs, folders)))
             leftovers = find_leftovers(outputs, folders)
             before_moving.append(leftovers.remove)
             summary = replace(
@@ -82,6 +86,12 @@ def deliver(
                 write_receipt(places.receipt, summary.receipt)
             check_again(outputs, overwrite=wanted.overwrite)
     return replace(summary, timings_seconds=stages.timings_seconds)
+
+
+def _places_of(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Iterator[Path]:
+    """The folders that change: one for clips may be made, so the one around it counts."""
+    yield outputs.video.absolute().parent
+    yield from (each.folder.absolute().parent for each in folders.values())
 
 
 def _captions(
