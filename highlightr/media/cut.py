@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import whole_file, whole_folder
@@ -24,15 +25,13 @@ from highlightr.media._cut.exact_cut import write_encoded, write_smart
 from highlightr.media._cut.job import CutJob, Texts
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.splice import NotSmartError
-from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice
+from highlightr.media.choices import EncoderChoice
 from highlightr.media.suffixes import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = ["CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]
 
 logger = logging.getLogger(__name__)
-
-_OWN_TEXTS = Texts()
 
 
 def cut_summary(
@@ -41,14 +40,8 @@ def cut_summary(
     output: Path,
     *,
     overwrite: bool = False,
-    cut: CutChoice = "exact",
-    hdr: HdrChoice | None = None,
-    mix_audio: bool = False,
-    fade: bool = False,
-    texts: Texts = _OWN_TEXTS,
-    encoder: EncoderChoice = "libx264",
-    still_width: int | None = None,
     progress: Advance | None = None,
+    **how: Any,
 ) -> CutResult:
     """Write the segments one after the other into one file.
 
@@ -59,13 +52,7 @@ def cut_summary(
     Args:
         segments: in the order in which they are to appear.
         output: an .mp4, .m4v, .mov or .mkv file.
-        cut: how pieces are written; copying moves boundaries outwards to keyframes, every other way is exact.
-        hdr: ``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can.
-        mix_audio: write one audio track, the sum of all that are heard.
-        fade: let pieces end in black and silence and the next ones begin there.
-        texts: what is done with subtitles; by default text tracks come along.
-        encoder: what encodes pictures, where all are encoded: a name, or ``auto`` for the hardware that is proven.
-        still_width: also take a still of each piece, this many pixels wide.
+        how: the choices of `CutJob`.
 
     Raises:
         ConfigError: no segments, a segment that is empty or outside the video, an unknown suffix.
@@ -74,7 +61,7 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    job = CutJob(source, (), output, cut, hdr, mix_audio, fade, texts, encoder, still_width, progress)
+    job = CutJob(source, (), output, **how, progress=progress)
     job = replace(job, spans=_spans(source, segments))
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         return replace(_write(replace(job, output=partial)), path=output)
@@ -88,19 +75,15 @@ def cut_clips(
     suffix: str = ".mp4",
     names: Sequence[str] | None = None,
     overwrite: bool = False,
-    cut: CutChoice = "exact",
-    hdr: HdrChoice | None = None,
-    mix_audio: bool = False,
-    texts: Texts = _OWN_TEXTS,
-    encoder: EncoderChoice = "libx264",
     progress: Advance | None = None,
+    **how: Any,
 ) -> tuple[CutResult, ...]:
     """Write each segment as a file of its own, by default ``NAME.001`` and so on; all of them appear, or none.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    job = CutJob(source, (), folder, cut, hdr, mix_audio, texts=texts, encoder=encoder)
+    job = CutJob(source, (), folder, **how)
     job = replace(job, spans=_spans(source, segments))
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]

@@ -90,15 +90,18 @@ class CutJob:
     spans: Sequence[tuple[float, float]]
     """Of the source, in seconds from time zero, half-open, in the order of the output."""
     output: Path
-    cut: CutChoice
+    cut: CutChoice = "exact"
+    """How pieces are written; copying moves boundaries outwards to keyframes, every other way is exact."""
     hdr: HdrChoice | None = None
+    """``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can."""
     mix_audio: bool = False
+    """Write one audio track, the sum of all that are heard."""
     fade: bool = False
     """Between pieces, through black and silence."""
     texts: Texts = field(default_factory=Texts)
-    """What is done with subtitles."""
+    """What is done with subtitles; by default text tracks come along."""
     encoder: EncoderChoice = SOFTWARE
-    """Of pictures, where all are encoded."""
+    """Of pictures, where all are encoded: a name, or ``auto`` for the hardware that is proven."""
     still_width: int | None = None
     """In pixels, where a still of each piece is wanted."""
     progress: Advance | None = None
