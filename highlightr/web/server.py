@@ -51,6 +51,7 @@ class Address:
 class StudioServer:
     """A studio that listens, but does not answer yet."""
 
+    address: Address
     url: str
     """With the token."""
     studio: Studio
@@ -70,7 +71,15 @@ def prepare(
     *,
     transcribe: str | None = None,
 ) -> StudioServer:
-    """Listen on an address; arguments and errors as for `serve`."""
+    """Listen on an address for the studio of a folder; nothing outside is read or written.
+
+    Args:
+        open_highlighter: makes the highlighter when the first query comes.
+        transcribe: a model of faster-whisper that recognises what is said where it is not written.
+
+    Raises:
+        ConfigError: no such folder or model, or the address cannot be listened on.
+    """
     if transcribe is not None:
         check_speech_model(transcribe)
     library = Library.of(folder)
@@ -94,38 +103,20 @@ def prepare(
     )
     server = uvicorn.Server(config)
     studio.closing = lambda: server.should_exit
-    return StudioServer(f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
+    return StudioServer(address, f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
 
 
-def serve(
-    folder: Path,
-    open_highlighter: Callable[[ProgressHook], Highlighter],
-    address: Address = Address(),
-    *,
-    transcribe: str | None = None,
-    announce: Callable[[str], None],
-    browser: bool = True,
-) -> None:
-    """Serve a folder until a signal comes.
-
-    Args:
-        folder: what is shown; nothing outside is read or written.
-        open_highlighter: makes the highlighter when the first query comes.
-        transcribe: a model of faster-whisper that recognises what is said where it is not written.
-        announce: told the first URL, before anything else.
-
-    Raises:
-        ConfigError: no such folder or model, or the address cannot be listened on.
-    """
-    prepared = prepare(folder, open_highlighter, address, transcribe=transcribe)
+def serve(prepared: StudioServer, announce: Callable[[str], None], *, browser: bool = True) -> None:
+    """Serve until a signal comes; `announce` is told the first URL, before anything else."""
     # What others send that is no request is no news; nor are answers that are broken off when the server closes.
     quiet = logging.getLogger("uvicorn.error")
     quiet.setLevel(logging.ERROR)
     quiet.addFilter(lambda _: not prepared.server.should_exit)
     announce(prepared.url)
-    if address.host not in (DEFAULT_HOST, "localhost", "::1"):
+    host = prepared.address.host
+    if host not in (DEFAULT_HOST, "localhost", "::1"):
         logger.warning(
-            "--host %s lets other machines reach the studio; anyone with the token can change your files", address.host
+            "--host %s lets other machines reach the studio; anyone with the token can change your files", host
         )
     if browser:
         webbrowser.open(prepared.url)
