@@ -8,13 +8,12 @@ network on the central 299 of 342, projected on the same components without mean
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
-from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.pictures import Colour, PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import without
 from highlightr.media.sampling import FrameRequest
@@ -70,9 +69,9 @@ class _Inception(PictureBackbone):
 class InceptionYT8M(_Inception):
     """The YouTube-8M protocol: visual features of Mr.HiSum.
 
-    (x - 128) / 128, ``pool_3``, mean off, 1024 components over sqrt(eigenvalue + 1e-4). `quantised` rounds them to
-    the 8 bit in [-2, 2] that YouTube-8M is distributed in and back, because scorers are trained on those. The frame is
-    that in the middle of each second, where YouTube-8M took the first.
+    (x - 128) / 128, ``pool_3``, mean off, 1024 components over sqrt(eigenvalue + 1e-4), rounded to the 8 bit in [-2, 2]
+    that YouTube-8M is distributed in and back, because scorers are trained on those. The frame is that in the middle of
+    each second, where YouTube-8M took the first.
 
     Source: google/youtube-8m, feature_extractor.py and utils.py; its graph scales bilinearly without antialiasing,
     the corner pixels aligned at the top left, which `squeeze` repeats.
@@ -85,16 +84,12 @@ class InceptionYT8M(_Inception):
     mean = deviation = (128.0,) * 3
     of_2015 = True
 
-    def __init__(self, *, quantised: bool = True, **common: Unpack[BackboneOptions]) -> None:
-        self._quantised = quantised
-        super().__init__(**common)
-
     def _prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         return squeeze(image, INPUT_PIXELS)
 
     def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
         rows = super()._forward(inputs)[self.name]
-        return {self.name: dequantise(quantise(rows)) if self._quantised else rows}
+        return {self.name: dequantise(quantise(rows))}
 
 
 class InceptionImageNet(_Inception):
