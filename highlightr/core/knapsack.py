@@ -35,8 +35,7 @@ def knapsack(
     if capacity < 1 or worth.size == 0:
         return ()
     # Without a limit on the number, one layer that feeds itself does; with one, layer k holds subsets of at most k.
-    layers = 1 if max_items is None else min(max_items, worth.size)
-    best = np.zeros((layers + 1 if max_items is not None else 1, capacity + 1))
+    best = np.zeros((1 if max_items is None else min(max_items, worth.size) + 1, capacity + 1))
     taken = [
         _add_item(best, float(value), int(size), limited=max_items is not None)
         for value, size in zip(worth, sizes, strict=True)

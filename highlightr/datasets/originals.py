@@ -23,6 +23,8 @@ from highlightr.datasets.json_lines import numbers, read_json_value
 LARGEST_LABEL_BYTES = 16 * 2**20
 
 _LONGEST_TEXT = 1000
+_COLUMNS = ("video", "title", "category", "length", "user_anno")
+"""Of the table ``tvsum50``."""
 
 
 def clip_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) -> npt.NDArray[np.float64]:
@@ -72,9 +74,6 @@ def add_tvsum_mat(builder: DatasetBuilder, clip_seconds: float) -> None:
             raise ConfigError(f"{path}: not ydata-tvsum50.mat: 'tvsum50' must hold {', '.join(_COLUMNS)}, equally long")
         for row in range(int(counts.pop()[0])):
             builder.add(f"{path.name}, video {row + 1}", _mat_item, file, columns, row, path, clip_seconds)
-
-
-_COLUMNS = ("video", "title", "category", "length", "user_anno")
 
 
 def _mat_item(file: Any, columns: dict[str, Any], row: int, path: Path, clip_seconds: float) -> Item:

@@ -32,10 +32,10 @@ def select_shots(pieces: Pieces, options: SelectionOptions, budget: float, eligi
     code that later work shares (shot value = mean of the frame scores). Deviation: a shot longer than the budget,
     which they can never choose, is split into equal pieces of at most `max_seconds`.
     """
-    spans = [span for span in _split_long_shots(pieces, options, budget) if _whole(pieces, span, eligible)]
+    spans = [span for span in _split_long_shots(pieces, options, budget) if _all_eligible(pieces, span, eligible)]
     values = [pieces.mean_score(span) for span in spans]
-    copies = len(spans) * (1 if options.max_clips is None else min(options.max_clips, len(spans)) + 1)
-    unit = max(UNIT_SECONDS, budget * copies / LARGEST_TABLE)
+    rows = len(spans) * (1 if options.max_clips is None else min(options.max_clips, len(spans)) + 1)
+    unit = max(UNIT_SECONDS, budget * rows / LARGEST_TABLE)
     lengths = [max(1, math.ceil((span.seconds - EPSILON_SECONDS) / unit)) for span in spans]
     capacity = math.floor((budget + EPSILON_SECONDS) / unit)
     chosen = set(knapsack(values, lengths, capacity, options.max_clips))
@@ -53,7 +53,7 @@ def _split_long_shots(pieces: Pieces, options: SelectionOptions, budget: float) 
     return spans
 
 
-def _whole(pieces: Pieces, span: Span, eligible: Mask) -> bool:
+def _all_eligible(pieces: Pieces, span: Span, eligible: Mask) -> bool:
     first, last = pieces.index_at(span.start), pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
     return bool(eligible[first : last + 1].all())
 

@@ -31,7 +31,6 @@ LEAST_SHARE = 0.5
 NAMED_KINDS = ("visual", "audio", "text", "speech")
 """Kinds whose labels name something; movement and novelty are a title only where nothing else is known."""
 
-_HALF = 0.5
 _ROUNDING = 1e-6
 
 Key = tuple[str, str]
@@ -87,7 +86,7 @@ def _means(scores: Scores, wanted: dict[Key, npt.NDArray[np.float64]]) -> dict[K
 def _found_at(scores: Scores, span: Span, first: int, contributions: npt.NDArray[np.float64]) -> tuple[float, float]:
     """The stretch around the strongest clip in which a label keeps at least half of its strength."""
     peak = int(np.argmax(contributions))
-    strong = contributions >= _HALF * contributions[peak]
+    strong = contributions >= contributions[peak] / 2
     low = high = peak
     while low > 0 and strong[low - 1]:
         low -= 1

@@ -27,7 +27,7 @@ from highlightr.web.library import Video
 
 MOST_POINTS = 3000
 MOST_FIRST_POINTS = 400
-"""It is sent again and again."""
+"""Of the curve while a video is analysed, which is sent again and again."""
 
 MOST_EDGES = 5000
 MOST_CLIPS = 40_000
@@ -103,14 +103,17 @@ def _lanes(analysis: Analysis) -> dict[str, Any]:
     return {
         "shots": shots[:MOST_EDGES],
         "shot_path": shot_path(analysis.shots, duration),
-        "pauses": [[round(span.start, 3), round(span.stop, 3)] for span in pauses[:MOST_EDGES]],
-        "speech": [[round(span.start, 3), round(span.stop, 3)] for span in _between(pauses, duration)[:MOST_EDGES]],
-        "transcript": _words(analysis.transcript),
+        "pauses": _rounded(pauses),
+        "speech": _rounded(_between(pauses, duration)),
+        "transcript": _spoken_lines(analysis.transcript),
     }
 
 
-def _words(transcript: Transcript | None) -> list[tuple[float, float, str]]:
-    """What is said, line by line."""
+def _rounded(spans: Sequence[Span]) -> list[list[float]]:
+    return [[round(span.start, 3), round(span.stop, 3)] for span in spans[:MOST_EDGES]]
+
+
+def _spoken_lines(transcript: Transcript | None) -> list[tuple[float, float, str]]:
     said = () if transcript is None else transcript.utterances[:MOST_EDGES]
     return [(round(each.start_seconds, 3), round(each.stop_seconds, 3), each.text[:LONGEST_LINE]) for each in said]
 
@@ -132,7 +135,7 @@ def _reasons(scores: Scores) -> dict[str, Any]:
         rows = []
         for reason in reasons[:REASONS_PER_CLIP]:
             number = labels.setdefault((reason.kind, reason.label), len(labels))
-            rows.append([number, round(100 * min(max(reason.weight, 0.0), 1.0))])
+            rows.append([number, _percent(reason)])
         clips.append(rows)
     return {"labels": [[*sense(kind), label] for kind, label in labels], "clips": clips}
 
@@ -153,7 +156,11 @@ def proposal_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
 
 def _reason(reason: Reason) -> Mapping[str, Any]:
     name, css = sense(reason.kind)
-    return {"sense": name, "css": css, "label": reason.label, "percent": round(100 * min(max(reason.weight, 0), 1))}
+    return {"sense": name, "css": css, "label": reason.label, "percent": _percent(reason)}
+
+
+def _percent(reason: Reason) -> int:
+    return round(100 * min(max(reason.weight, 0), 1))
 
 
 def suggestions(features: Features) -> list[str]:

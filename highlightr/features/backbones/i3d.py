@@ -35,8 +35,8 @@ FLOW_UPDATES = 20
 _MIDDLE = (127.5,) * 3
 """Mean and deviation that take [0, 255] to [-1, 1]."""
 
-_RGB, _FLOW, _RAFT = "i3d-rgb", "i3d-flow", "raft-large"
 _FLOW_STREAM = "i3d_flow"
+_RGB_WEIGHTS, _FLOW_WEIGHTS, _RAFT_WEIGHTS = "i3d-rgb", "i3d-flow", "raft-large"
 
 _without_classifier = without("conv3d_0c_1x1.")
 
@@ -71,7 +71,7 @@ class _I3D(WindowBackbone):
         if self._rgb_stream is not None:
             self._rgb = _open_rgb(source, sampling, self.checkpoints[0], self.port)
         if _FLOW_STREAM in self.streams:
-            self._flow = OpticalFlow(source, _RAFT, self._flow_updates)
+            self._flow = OpticalFlow(source, _RAFT_WEIGHTS, self._flow_updates)
             self._flow_network = _open_flow(source, sampling)
 
     def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
@@ -93,7 +93,7 @@ class I3DRgb(_I3D):
 
     name: ClassVar[str] = "i3d-rgb"
     streams: ClassVar[Mapping[str, int]] = {"i3d_rgb": 1024}
-    checkpoints: ClassVar[tuple[str, ...]] = (_RGB,)
+    checkpoints: ClassVar[tuple[str, ...]] = (_RGB_WEIGHTS,)
 
 
 class I3DFlow(_I3D):
@@ -105,7 +105,7 @@ class I3DFlow(_I3D):
 
     name: ClassVar[str] = "i3d-flow"
     streams: ClassVar[Mapping[str, int]] = {"i3d_flow": 1024}
-    checkpoints: ClassVar[tuple[str, ...]] = (_FLOW, _RAFT)
+    checkpoints: ClassVar[tuple[str, ...]] = (_FLOW_WEIGHTS, _RAFT_WEIGHTS)
 
 
 class I3D(_I3D):
@@ -116,7 +116,7 @@ class I3D(_I3D):
 
     name: ClassVar[str] = "i3d"
     streams: ClassVar[Mapping[str, int]] = {"i3d_rgb": 1024, "i3d_flow": 1024}
-    checkpoints: ClassVar[tuple[str, ...]] = (_RGB, _FLOW, _RAFT)
+    checkpoints: ClassVar[tuple[str, ...]] = (_RGB_WEIGHTS, _FLOW_WEIGHTS, _RAFT_WEIGHTS)
 
 
 class I3DRgbPiergiaj(_I3D):
@@ -161,7 +161,7 @@ def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:
         from highlightr.features.backbones.i3d_net import InceptionI3D
         from highlightr.features.backbones.wrappers import CodedFlow
 
-        return CodedFlow(source.open(_FLOW, lambda: InceptionI3D(2), _without_classifier))
+        return CodedFlow(source.open(_FLOW_WEIGHTS, lambda: InceptionI3D(2), _without_classifier))
 
     flow = _example(sampling)[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
-    return source.network("i3d-flow", (_FLOW,), build, flow, {1: "frames"})
+    return source.network("i3d-flow", (_FLOW_WEIGHTS,), build, flow, {1: "frames"})
