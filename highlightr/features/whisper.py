@@ -2,15 +2,12 @@
 
 In: 16 kHz mono sound, in the one decode pass. Out: signals on their own times: `words`, (T, 2), when each word ends and
 how many letters it has; `letters`, (n, 1), the code points of all words; `language`, (2 or 3, 1), those of its code.
-Only what the voice activity hears as speech is recognised, in packs of about a minute, so memory does not grow with
-the video.
+Only what the voice activity hears as speech is recognised, pack by pack (`highlightr.features.speech_packs`).
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,30 +17,14 @@ from highlightr.core.device import core_count
 from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
-from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE, SileroVad, VoiceActivity
+from highlightr.features.lite.speech import SAMPLE_RATE, SileroVad, VoiceActivity
+from highlightr.features.speech_packs import Pack, Packer
 from highlightr.media.sampling import AudioBlock, AudioRequest
 from highlightr.media.subtitles import Cue
 from highlightr.media.utterances import SHORTEST_SECONDS
 
-logger = logging.getLogger(__name__)
-
 WORDS, LETTERS, LANGUAGE = "words", "letters", "language"
 """Names of the signals."""
-
-SPEECH_BEGINS, SPEECH_ENDS = 0.5, 0.35
-"""Probability at which a stretch of speech begins and below which it ends, as Silero's own code has them."""
-
-PAUSE_FRAMES = 16
-"""Half a second: a shorter pause lies within a stretch."""
-
-PAD_FRAMES = 6
-"""0.2 s around a stretch: the voice activity hears a beginning late."""
-
-LONGEST_FRAMES = 875
-"""28 s of a stretch; then it ends where speech is least likely in its last third. Whisper hears 30 s at a time."""
-
-PACK_SECONDS = 60.0
-"""Speech that is recognised at once."""
 
 SURE = 0.5
 """Probability from which the language of a pack is that of the whole video."""
@@ -92,61 +73,25 @@ class Whisper(Extractor):
         return _Extraction(self._model, self._voice.start(grid))
 
 
-@dataclass
-class _Pack:
-    """Stretches of speech one after the other, and when each is in the video."""
-
-    stretches: list[tuple[float, FloatArray]] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """Of speech."""
-        return sum(len(samples) for _, samples in self.stretches) / SAMPLE_RATE
-
-    @property
-    def sound(self) -> FloatArray:
-        """(samples,) float32."""
-        return np.concatenate([samples for _, samples in self.stretches])
-
-    def in_video(self, start: float, stop: float) -> tuple[float, float]:
-        """A span of the pack on the time line of the video; it ends, at the latest, with the stretch it begins in."""
-        begin = 0.0
-        for at, samples in self.stretches:
-            seconds = len(samples) / SAMPLE_RATE
-            if start < begin + seconds or samples is self.stretches[-1][1]:
-                return at + min(start - begin, seconds), at + min(stop - begin, seconds)
-            begin += seconds
-        raise ValueError("a pack holds speech")
-
-
 class _Extraction(Extraction[AudioBlock]):
     def __init__(self, model: Any, voice: VoiceActivity) -> None:
         self._model, self._voice = model, voice
-        self._blocks: list[FloatArray] = []
-        self._sound = np.zeros(0, dtype=np.float32)
-        self._sound_frame = 0
-        """Of the beginning of `_sound`, which is a frame's."""
-        self._judged = 0
-        self._begun: int | None = None
-        self._quiet = 0
-        self._pack = _Pack()
+        self._packer = Packer()
         self._language: str | None = None
         self._sure = False
         self._words: list[tuple[float, float, str]] = []
 
     def push(self, item: AudioBlock) -> None:
-        self._blocks.append(item.samples)
+        self._packer.push(item.samples)
         self._voice.push(item)
-        if len(self._voice.probabilities) > self._judged:
-            self._judge()
+        for pack in self._packer.full(self._voice.probabilities):
+            self._recognise(pack)
 
     def finish(self) -> Extracted:
         """Recognise what is left, and return the words."""
         self._voice.finish()
-        self._judge()
-        if self._begun is not None:
-            self._keep(self._begun, self._judged)
-        self._recognise()
+        for pack in self._packer.rest(self._voice.probabilities):
+            self._recognise(pack)
         stops = [(stop, float(len(word))) for _, stop, word in self._words]
         starts = np.array([start for start, _, _ in self._words], dtype=np.float64)
         letters = "".join(word for _, _, word in self._words)
@@ -158,55 +103,7 @@ class _Extraction(Extraction[AudioBlock]):
             }
         )
 
-    def _judge(self) -> None:
-        """Go through the frames that the voice activity has heard since."""
-        self._sound, self._blocks = np.concatenate([self._sound, *self._blocks]), []
-        heard = self._voice.probabilities
-        while self._judged < len(heard):
-            frame, chance = self._judged, heard[self._judged]
-            self._judged += 1
-            if self._begun is None:
-                if chance >= SPEECH_BEGINS:
-                    self._begun, self._quiet = frame, 0
-                continue
-            self._quiet = self._quiet + 1 if chance < SPEECH_ENDS else 0
-            if self._quiet >= PAUSE_FRAMES:
-                self._keep(self._begun, frame + 1 - self._quiet)
-                self._begun = None
-            elif frame + 1 - self._begun >= LONGEST_FRAMES:
-                late = frame - LONGEST_FRAMES // 3
-                split = late + int(np.argmin(heard[late : frame + 1]))
-                self._keep(self._begun, split)
-                self._begun = split
-        self._forget()
-
-    def _forget(self) -> None:
-        """Let go of sound that nothing will ask for."""
-        needed = (self._judged if self._begun is None else self._begun) - PAD_FRAMES
-        drop = max(0, needed - self._sound_frame)
-        self._sound, self._sound_frame = self._sound[drop * FRAME_SAMPLES :], self._sound_frame + drop
-
-    def _keep(self, begun: int, ended: int) -> None:
-        """Add a stretch of frames to the pack, with what lies around it."""
-        last = self._last_frame()
-        first, stop = max(begun - PAD_FRAMES, last, self._sound_frame), ended + PAD_FRAMES
-        samples = self._sound[(first - self._sound_frame) * FRAME_SAMPLES : (stop - self._sound_frame) * FRAME_SAMPLES]
-        if len(samples):
-            self._pack.stretches.append((first * FRAME_SAMPLES / SAMPLE_RATE, samples.copy()))
-        if self._pack.seconds >= PACK_SECONDS:
-            self._recognise()
-
-    def _last_frame(self) -> int:
-        """Where the last stretch of the pack ends."""
-        if not self._pack.stretches:
-            return 0
-        at, samples = self._pack.stretches[-1]
-        return round((at * SAMPLE_RATE + len(samples)) / FRAME_SAMPLES)
-
-    def _recognise(self) -> None:
-        pack, self._pack = self._pack, _Pack()
-        if not pack.stretches:
-            return
+    def _recognise(self, pack: Pack) -> None:
         for start, stop, word in self._heard(pack.sound):
             begin, end = pack.in_video(start, stop)
             before = self._words[-1][0] if self._words else 0.0

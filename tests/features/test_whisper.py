@@ -17,7 +17,8 @@ from highlightr.features import extract
 from highlightr.features.base import ExtractorOrigin
 from highlightr.features.cache import FeatureCache
 from highlightr.features.lite.speech import FRAME_SAMPLES, SAMPLE_RATE
-from highlightr.features.whisper import PACK_SECONDS, Whisper, _Pack, recognised_words
+from highlightr.features.speech_packs import PACK_SECONDS, Pack
+from highlightr.features.whisper import Whisper, recognised_words
 from highlightr.media import AudioBlock, probe
 from highlightr.media.subtitles import Cue
 from highlightr.model_loader import open_recogniser
@@ -143,7 +144,7 @@ def test_speech_is_recognised_in_packs_and_its_language_kept(whisper: Whisper, m
 
 def test_a_pack_knows_when_its_stretches_are() -> None:
     seconds = [np.zeros(2 * SAMPLE_RATE, dtype=np.float32), np.zeros(3 * SAMPLE_RATE, dtype=np.float32)]
-    pack = _Pack([(10.0, seconds[0]), (20.0, seconds[1])])
+    pack = Pack([(10.0, seconds[0]), (20.0, seconds[1])])
     assert pack.seconds == 5.0
     assert pack.in_video(0.5, 1.5) == (10.5, 11.5)
     assert pack.in_video(1.5, 2.5) == (11.5, 12.0)
