@@ -7,12 +7,10 @@ outputs are whole. Every file is written beside its place and renamed.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -37,8 +35,6 @@ SUFFIXES = {
 STATE_FOLDER = ".highlightr"
 RESULTS_NAME = "results.jsonl"
 INDEX_NAME = "index.html"
-
-_POSTERS = "posters"
 
 
 @dataclass(frozen=True)
@@ -189,27 +185,6 @@ class OutputDir:
     def record(self, job_id: str) -> JobRecord | None:
         """What is remembered of a finished job; `None` if nothing is, or nothing that can be understood."""
         return read_json_or_none(self._done(job_id), JobRecord)
-
-    def poster(self, record: JobRecord) -> str:
-        """Where the picture of a record lies, for the index page; it is written there if need be.
-
-        Raises:
-            OutputError: it cannot be written.
-            ValueError: the record holds none that can be understood.
-        """
-        picture = base64.b64decode(record.poster, validate=True)
-        if not picture:
-            return ""
-        name = f"{STATE_FOLDER}/{_POSTERS}/{hashlib.sha256(picture).hexdigest()[:24]}.jpg"
-        if not (self.root / name).exists():
-            write_whole(self.root / name, picture)
-        return name
-
-    def drop_posters(self, used: Collection[str]) -> None:
-        """Remove the pictures that the index page does not show any more."""
-        for path in (self._state / _POSTERS).glob("*.jpg"):
-            if self.relative(path) not in used:
-                path.unlink(missing_ok=True)
 
     def whole(self, job: Job) -> JobRecord | None:
         """The record of a job whose outputs are all there with the sizes that were written."""

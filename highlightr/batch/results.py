@@ -6,17 +6,19 @@ goes on, and which has exactly one per job afterwards.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 from highlightr.batch.index import card, render_index
 from highlightr.batch.jobs import JobResult
-from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, JobRecord, OutputDir
+from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import file_lock, write_whole
@@ -24,6 +26,8 @@ from highlightr.core.files import file_lock, write_whole
 logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 30.0
+POSTERS = f"{STATE_FOLDER}/posters"
+"""Where the pictures of the index page lie."""
 
 _FIELDS = frozenset({"id", "folder", "state"})
 
@@ -65,7 +69,7 @@ class Results:
                 write_whole(self._path, "".join(_text(line) for line in ordered))
                 cards = list(self._cards(ordered))
                 write_whole(self._output_dir.root / INDEX_NAME, render_index(cards))
-                self._output_dir.drop_posters({each["poster"] for each in cards})
+                self._drop_posters({each["poster"] for each in cards})
         except OSError as error:
             where = error.filename or self._path
             raise OutputError(
@@ -108,7 +112,29 @@ class Results:
         for line in lines:
             with suppress(ConfigError, TypeError, ValueError, AttributeError, OverflowError):
                 record = self._record(line) if line["state"] == "done" else None
-                yield card(line, record, "" if record is None else self._output_dir.poster(record))
+                yield card(line, record, "" if record is None else self._poster(record))
+
+    def _poster(self, record: JobRecord) -> str:
+        """Where the picture of a record lies, relative to the page; it is written there if need be.
+
+        Raises:
+            OutputError: it cannot be written.
+            ValueError: the record holds none that can be understood.
+        """
+        picture = base64.b64decode(record.poster, validate=True)
+        if not picture:
+            return ""
+        name = f"{POSTERS}/{hashlib.sha256(picture).hexdigest()[:24]}.jpg"
+        path = self._output_dir.root / name
+        if not path.exists():
+            write_whole(path, picture)
+        return name
+
+    def _drop_posters(self, used: Collection[str]) -> None:
+        """Remove the pictures that the index page does not show any more."""
+        for path in (self._output_dir.root / POSTERS).glob("*.jpg"):
+            if self._output_dir.relative(path) not in used:
+                path.unlink(missing_ok=True)
 
     def _removed(self, line: Mapping[str, Any]) -> bool:
         """Whether a summary that was finished is there no more, nor anything that was written with it."""
