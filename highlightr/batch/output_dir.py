@@ -19,7 +19,9 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.names import is_inside
 from highlightr.core.config import read_json_or_none
 from highlightr.core.errors import OutputError
-from highlightr.core.files import file_lock, make_folder, remove_abandoned, write_whole
+from highlightr.core.files import remove_abandoned, write_whole
+from highlightr.core.folders import make_folder
+from highlightr.core.locks import file_lock
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS
 

@@ -21,7 +21,8 @@ from highlightr.batch.jobs import JobResult
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import file_lock, write_whole
+from highlightr.core.files import write_whole
+from highlightr.core.locks import file_lock
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import typer
 from highlightr.cli.say import say, say_folded
 from highlightr.core.device import core_count, cuda_device_count
 from highlightr.core.errors import FAILURE, HighlightrError
-from highlightr.core.files import home_folder
+from highlightr.core.folders import home_folder
 from highlightr.media.ffmpeg import av_generation, ffmpeg_generation, ffmpeg_path, ffmpeg_version
 from highlightr.zoo.store import list_weights
 

@@ -1,4 +1,4 @@
-"""How files get to their places whole, where highlightr keeps its own, and locks between processes.
+"""How files get to their places whole.
 
 In: a wanted path. Out: a name to write to in a staging folder beside it; on a clean exit it becomes the wanted one, on
 an error it is removed. A staging folder has an unpredictable name, is open to its owner alone, and is locked while its
@@ -7,7 +7,6 @@ writer lives, so that what a killed process left is told from what another is wr
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -18,10 +17,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
-from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.outputs import check_folder_output
+from highlightr.core.errors import OutputError
+from highlightr.core.folders import make_folder
+from highlightr.core.locks import acquired, file_lock
+from highlightr.core.outputs import check_folder_output, unwritable
 from highlightr.core.stop import stop_deferred
 
 logger = logging.getLogger(__name__)
@@ -31,91 +32,6 @@ _PREFIX, _SUFFIX = ".highlightr-", ".partial"
 
 _LOCK_NAME = "lock"
 """Inside a staging folder: held by its writer."""
-
-
-def home_folder() -> Path:
-    """Where weights, compiled models and caches are kept.
-
-    `$HIGHLIGHTR_HOME`, else `$XDG_CACHE_HOME/highlightr`, else `~/.cache/highlightr`.
-    Absolute; it need not exist yet. An empty variable counts as unset. A user without a home, as in a container that
-    runs under a number, has it in the root folder, like Docker's: what cannot be written there is not kept.
-
-    Raises:
-        ConfigError: a variable names the home of a user who is not there.
-    """
-    if chosen := os.environ.get("HIGHLIGHTR_HOME"):
-        return _folder_of("HIGHLIGHTR_HOME", chosen)
-    if cache_root := os.environ.get("XDG_CACHE_HOME"):
-        return _folder_of("XDG_CACHE_HOME", cache_root) / "highlightr"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        home = Path("/")
-    return home / ".cache" / "highlightr"
-
-
-def _folder_of(variable: str, value: str) -> Path:
-    try:
-        return Path(value).expanduser().absolute()
-    except RuntimeError as error:
-        raise ConfigError(f"{variable} is {value!r}: no such user has a home; give a folder's whole path") from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, if need be; `home_folder` itself is made for its owner alone (mode 0700).
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    home = home_folder()
-    try:
-        if folder.is_relative_to(home) and not home.exists():
-            home.parent.mkdir(parents=True, exist_ok=True)
-            home.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise OutputError(f"{error.filename}: cannot be written (not a directory); choose another place") from error
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-@contextmanager
-def file_lock(path: Path, wait_seconds: float = 0.0) -> Iterator[bool]:
-    """Lock the file at `path` against other processes, made if need be; the value says whether it is held.
-
-    The system frees it when its holder ends, however it ends. The file stays: removing it would let two processes lock
-    two files of one name.
-
-    Raises:
-        OutputError: the file cannot be made or locked.
-    """
-    make_folder(path.parent)
-    lock: BaseFileLock | None = None
-    try:
-        lock = _acquired(path, wait_seconds)
-    except Timeout:
-        pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        yield lock is not None
-    finally:
-        if lock is not None:
-            lock.release()
-
-
-def _acquired(path: Path, wait_seconds: float) -> BaseFileLock:
-    """A lock that is held; in a network folder that knows no locks, a file beside it that its holder removes."""
-    lock: BaseFileLock = FileLock(path, timeout=wait_seconds)
-    try:
-        lock.acquire()
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
-            raise
-        # Of a holder that died on this machine it is taken over.
-        lock = SoftFileLock(f"{path}.held", timeout=wait_seconds)
-        lock.acquire()
-    return lock
 
 
 @contextmanager
@@ -146,14 +62,14 @@ def _locked_staging(folder: Path) -> tuple[Path, BaseFileLock]:
         try:
             staging = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
         try:
-            lock = _acquired(staging / _LOCK_NAME, 0)
+            lock = acquired(staging / _LOCK_NAME, 0)
         except (Timeout, FileNotFoundError):
             continue  # Another process took it for abandoned before it was locked, and removes it.
         except OSError as error:
             shutil.rmtree(staging, ignore_errors=True)
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
         return staging, lock
 
 
@@ -212,7 +128,7 @@ def write_whole(path: Path, *contents: str | bytes | memoryview, overwrite: bool
                 for content in contents:
                     file.write(content.encode("utf-8") if isinstance(content, str) else content)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
 
 
 @contextmanager
@@ -249,13 +165,9 @@ def move(source: Path, target: Path) -> None:
     try:
         source.replace(target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
 
 
 def printable(path: Path) -> str:
     """A path as text that UTF-8 can hold: bytes of a name that are not UTF-8 show as a replacement character."""
     return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import HighlightrError
-from highlightr.core.files import home_folder, make_folder
+from highlightr.core.folders import home_folder, make_folder
 
 LARGEST_IN_MEMORY_BYTES = 32 * 2**20
 """EfficientNet's features of nearly two hours, a row per second."""

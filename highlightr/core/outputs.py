@@ -1,4 +1,4 @@
-"""Whether an output can be written where it is wanted, told before any work is done.
+"""Whether an output can be written where it is wanted, told before any work is done wherever it can be known.
 
 In: a path that a user named. Out: nothing, or an `OutputError` of one line that says what to choose instead.
 """
@@ -63,3 +63,8 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: no such folder; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: no permission to write here; choose another place")
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """The error of a place at which writing failed."""
+    return OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place")

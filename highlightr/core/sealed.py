@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import make_folder, remove_abandoned, whole_file, write_whole
+from highlightr.core.files import remove_abandoned, whole_file, write_whole
+from highlightr.core.folders import make_folder
 
 logger = logging.getLogger(__name__)
 

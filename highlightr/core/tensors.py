@@ -16,7 +16,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from highlightr.core.errors import OutputError, WeightsError
-from highlightr.core.files import make_folder, whole_file, write_whole
+from highlightr.core.files import whole_file, write_whole
+from highlightr.core.folders import make_folder
 
 Framework = Literal["numpy", "torch"]
 

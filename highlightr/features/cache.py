@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import home_folder, remove_abandoned
+from highlightr.core.files import remove_abandoned
+from highlightr.core.folders import home_folder
 from highlightr.core.large_arrays import moved, spans
 from highlightr.core.sealed import (
     SealedFile,

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
-from highlightr.core.files import home_folder
+from highlightr.core.folders import home_folder
 from highlightr.core.numeric import unit_rows
 from highlightr.core.resources import model_files
 from highlightr.core.sealed import read_sealed, write_sealed

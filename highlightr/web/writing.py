@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import make_folder, printable
+from highlightr.core.files import printable
+from highlightr.core.folders import make_folder
 from highlightr.core.progress import ProgressHook
 from highlightr.core.types import Summary
 from highlightr.export.captions import CAPTION_SUFFIXES

@@ -15,7 +15,9 @@ from typing import Any
 
 from highlightr.core.config import read_json, read_json_or_none
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.core.files import file_lock, home_folder, write_whole
+from highlightr.core.files import write_whole
+from highlightr.core.folders import home_folder
+from highlightr.core.locks import file_lock
 
 LOCK_TIMEOUT_SECONDS = 3600.0
 

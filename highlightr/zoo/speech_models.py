@@ -16,7 +16,8 @@ from typing import Any
 from highlightr.core.config import read_json_or_none
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.extras import need
-from highlightr.core.files import home_folder, make_folder, move, staging_folder
+from highlightr.core.files import move, staging_folder
+from highlightr.core.folders import home_folder, make_folder
 from highlightr.core.hashing import file_sha256
 from highlightr.zoo.checksums import digests
 from highlightr.zoo.hub import is_offline

@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from highlightr.core.errors import ConfigError, MediaError, OutputError
-from highlightr.core.files import (
-    file_lock,
-    home_folder,
-    make_folder,
-    remove_abandoned,
-    staging_folder,
-    whole_file,
-    whole_folder,
-    write_whole,
-)
+from highlightr.core.files import remove_abandoned, staging_folder, whole_file, whole_folder, write_whole
+from highlightr.core.folders import home_folder, make_folder
+from highlightr.core.locks import file_lock
 from highlightr.core.reading import read_at_most, read_limited
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from highlightr.core.checks import check_fields, check_positive, given_list, given_options, given_path
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError, HighlightrError
-from highlightr.core.files import make_folder
+from highlightr.core.folders import make_folder
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.source import Source
 from highlightr.core.types import Features, TimeGrid

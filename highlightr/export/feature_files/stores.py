@@ -20,8 +20,9 @@ import numpy as np
 
 from highlightr.core.errors import OutputError
 from highlightr.core.extras import need
-from highlightr.core.files import file_lock, whole_file, write_whole
+from highlightr.core.files import whole_file, write_whole
 from highlightr.core.hashing import file_sha256
+from highlightr.core.locks import file_lock
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_metadata, same
 
 ATTRIBUTE = "highlightr"

@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import home_folder, make_folder, move, remove_abandoned, staging_folder
+from highlightr.core.files import move, remove_abandoned, staging_folder
+from highlightr.core.folders import home_folder, make_folder
 from highlightr.core.hashing import code_digest
 from highlightr.core.sealed import SealedFile, clear_sealed, remove_file, sealed_files, write_sealed
 
