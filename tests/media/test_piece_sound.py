@@ -79,6 +79,10 @@ def test_pieces_that_begin_with_a_keyframe(
     [
         ("a.webm", (*VP8, "-c:a", "libvorbis")),
         ("a.nut", (*X264, "-bf", "0", "-c:a", "aac")),
+        ("a.avi", ("-c:v", "mpeg4", "-g", "50", "-c:a", "libmp3lame")),
+        ("a.wmv", ("-c:v", "wmv2", "-g", "50", "-c:a", "wmav2")),
+        ("a.ogv", ("-c:v", "libtheora", "-g", "50", "-c:a", "libvorbis")),
+        ("b.ogv", ("-c:v", "libtheora", "-g", "50", "-c:a", "flac")),
     ],
 )
 def test_pieces_of_other_containers(name: str, how: tuple[str, ...], tmp_path: Path) -> None:
@@ -96,3 +100,33 @@ def test_a_file_whose_beginning_was_cut_off_without_encoding(
     shifted = ["-itsoffset", "-3.6", "-i", f"file:{whole}", "-avoid_negative_ts", "disabled"]
     run_ffmpeg([*shifted, "-c", "copy", f"file:{path}"])
     assert _silences(_cut(path, ((0.0, 0.3), (0.5, 1.0), (2.2, 3.0), (2.8, 3.2), (4.6, 5.0)), cut)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "apart"),
+    [
+        ("a.ogv", ("-c:v", "libtheora", "-g", "40", "-c:a", "flac"), 0),
+        ("b.ogv", ("-c:v", "libtheora", "-g", "40", "-c:a", "libopus"), 8),
+        ("a.avi", ("-c:v", "mpeg4", "-g", "40", "-c:a", "pcm_s16le"), 0),
+        ("a.mxf", ("-c:v", "mpeg2video", "-g", "15", "-c:a", "pcm_s16le"), 0),
+    ],
+)
+def test_samples_are_where_they_are_in_the_source(name: str, how: tuple[str, ...], apart: int, tmp_path: Path) -> None:
+    """Some containers date sound anew after a seek; noise tells every place from all others."""
+    path = tmp_path / name
+    noise = ["-f", "lavfi", "-i", "anoisesrc=a=0.3:seed=1:d=9:r=48000,lowpass=3000"]
+    run_ffmpeg([*PICTURE[:4], *noise, *PICTURE[4:], *how, f"file:{path}"])
+    spans = [(0.0, 0.5), (1.6, 2.2), (3.2, 3.6), (4.8, 5.4), (5.0, 6.0), (8.0, 8.6)]
+    result = _cut(path, spans, "exact")
+    source, output = (_samples(each) for each in (path, result.path))
+    for piece in result.pieces:
+        start, put, count = (round(time * 48_000) for time in (piece.start_seconds, piece.output_start_seconds, 0.3))
+        wanted = source[start + 2400 : start + 2400 + count]
+        found = output[put : put + count + 4800]
+        place = int(np.argmax(np.correlate(found, wanted))) - 2400
+        assert abs(place) <= apart
+
+
+def _samples(path: Path) -> np.ndarray:
+    blocks = [item for _, item in decode(probe(path), {"sound": AudioRequest(48_000)})]
+    return np.concatenate([block.samples for block in blocks if isinstance(block, AudioBlock)])

@@ -13,11 +13,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
-from highlightr.media._container.opening import packets, start_seconds
+from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.reach import Part, Reach, reached
 from highlightr.media._cut.ticks import AIM_SECONDS
 from highlightr.media._decode.frame_index import BY_BYTES, Recording, has_own_index
-from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.frame_scan import read_frame_index, sound_mark
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, on_screen, seek, timed
 
@@ -30,6 +30,10 @@ _KEYFRAMES_BACK = (1, 2, 4, 8)
 
 _SOUND_LEAD_SECONDS = Fraction(1, 2)
 """Reading begins before sound of this much before the frame: its decoders need a few packets to begin, too."""
+
+
+_SOUND_READ_SECONDS = 2
+"""How far sound is read to look whether a seek dates it right: some lies behind its picture in the file."""
 
 
 class FrameTimes:
@@ -150,10 +154,36 @@ class _IndexedTimes(FrameTimes):
         for aim in (shown + AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
             # Before its second keyframe a file is read from its beginning: some seek to that one instead.
             if len(keys) > 1 and aim >= keys[1] and self._comes_out_right(self._read(aim), shown):
-                sound = self._sound_aim(aim, keys[1])
-                is_true = sound is not None and self._comes_out_right(self._read(sound), shown)
-                yield self._from_aim(aim, sound if is_true else None)
+                yield self._from_aim(aim, self._checked_sound_aim(aim, keys[1]))
         yield Reach(self._zero)
+
+    def _checked_sound_aim(self, aim: Fraction, earliest: Fraction) -> Fraction | None:
+        """As `_sound_aim`; the beginning of the file where a seek finds no sound so early, or dates it anew."""
+        wanted = aim - _SOUND_LEAD_SECONDS
+        if not self._source.audio_tracks or self._finds_sound(aim, wanted):
+            return None
+        return wanted if wanted >= earliest and self._finds_sound(wanted, wanted) else Fraction(0)
+
+    def _finds_sound(self, aim: Fraction, wanted: Fraction) -> bool:
+        """Whether a seek finds the sound from a time on, dated as in the file."""
+        indices = [track.index for track in self._source.audio_tracks]
+        met: dict[tuple[int, int], int] = {}
+        latest = dict.fromkeys(indices, Fraction(-1))
+        with reading(self._source.path) as again:  # One that was read before may still know the times of its pages.
+            seek(again, aim)
+            for shown, packet in timed(packets(again, *(again.streams[index] for index in indices)), self._zero):
+                index = packet.stream.index
+                if shown < latest[index]:
+                    return False  # What came before was dated by guess.
+                met[index, packet.pts or packet.dts or 0], latest[index] = sound_mark(packet), shown
+                if shown > aim + _SOUND_READ_SECONDS:
+                    break
+        return all(
+            met.get((index, stamp)) == mark
+            for index in indices
+            for stamp, mark in self._index.sound_marks.get(index, {}).items()
+            if wanted <= stamp * Fraction(self._container.streams[index].time_base) - self._zero <= aim
+        )
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
         seek(self._container, aim)

@@ -46,7 +46,9 @@ def sound_inputs(plan: OutputPlan, takes: Sequence[Take]) -> tuple[list[str], li
 def take_input(source: Source, take: Take, *, sound: bool = False) -> list[str]:
     """The file, the time that is sought in it (for its `sound` an earlier one) or the bytes that are read of it."""
     reach = take.reach
-    sought = reach.seek_seconds if reach.sound_seconds is None or not sound else reach.sound_seconds
+    sought = reach.seek_seconds
+    if sound and reach.sound_seconds is not None:
+        sought = reach.sound_seconds if reach.sound_seconds > reach.clock else None
     # A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it.
     decoding = ["-format_whitelist", DEMUXERS, "-threads", str(max(1, core_count() // 4))]
     # What an MP4 file's edit list skips at its beginning would be skipped after a seek; times tell what is not wanted.

@@ -43,7 +43,8 @@ class Reach:
     part: Part | None = None
     """`None`: the whole file."""
     sound_seconds: Fraction | None = None
-    """The timestamp that is sought for the sound alone; `None`: it is read with the pictures."""
+    """The timestamp that is sought for the sound alone (`clock`: it is read from the beginning); `None`: it is read
+    with the pictures."""
 
 
 @contextmanager

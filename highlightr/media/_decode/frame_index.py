@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,8 @@ class FrameIndex:
     """In order of display."""
     sound_positions: tuple[tuple[Fraction, int], ...]
     """(time from zero, byte) of a sound packet about every quarter of a second, in the file's order."""
+    sound_marks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    """Audio stream to some of its packets: timestamp to checksum, about four a second, where it is sought by time."""
 
     @property
     def seconds(self) -> Fraction:

@@ -5,6 +5,7 @@ In: a file. Out: a `FrameIndex`, kept for as long as the file stays the same.
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence, Set
@@ -31,6 +32,14 @@ _BACK_SECONDS = 1.0
 """A decode time that lies this much before its stream's latest belongs to another recording."""
 
 _LOOKED_AT_FRAMES = 32
+
+_SAMPLED_SECONDS = Fraction(1, 4)
+"""How far apart the packets of sound are that are kept."""
+
+
+def sound_mark(packet: av.Packet[Any]) -> int:
+    """What tells a packet of sound from others: their sizes are often all the same."""
+    return zlib.crc32(memoryview(packet))
 
 
 def read_frame_index(path: Path) -> FrameIndex:
@@ -109,6 +118,7 @@ class _Splitter:
         self._number: dict[int, int] = {}
         self._latest: dict[int, float] = {}
         self._position: dict[int, int] = {}
+        self._sound_marks: dict[int, dict[int, int]] = {}
 
     def push(self, packet: av.Packet[Any]) -> None:
         """Take the next packet."""
@@ -123,8 +133,13 @@ class _Splitter:
         if packet.stream is self._video:
             shown = shown if self._delay is None else stamp + self._delay
             self._take_picture(recording, packet, shown)
-        elif not recording.sound or shown * packet.time_base > recording.sound[-1][0] + Fraction(1, 4):
+            return
+        if not recording.sound or shown * packet.time_base > recording.sound[-1][0] + _SAMPLED_SECONDS:
             recording.sound.append((shown * packet.time_base, self._position.get(index, 0)))
+        if not self._splits:
+            marks = self._sound_marks.setdefault(index, {})
+            if not marks or shown * packet.time_base > next(reversed(marks)) * packet.time_base + _SAMPLED_SECONDS:
+                marks[shown] = sound_mark(packet)
 
     def _take_picture(self, recording: _OpenRecording, packet: av.Packet[Any], shown: int) -> None:
         recording.frames.append((shown, packet.size))
@@ -180,7 +195,7 @@ class _Splitter:
             keys = [Keyframe(stamp * unit - clock, position) for stamp, position, _ in one.keyframes]
             keyframes += sorted(keys, key=lambda key: key.shown)
             sound += [(shown - clock, position) for shown, position in one.sound]
-        return FrameIndex(tuple(recordings), unit, self._delay, tuple(keyframes), tuple(sound))
+        return FrameIndex(tuple(recordings), unit, self._delay, tuple(keyframes), tuple(sound), self._sound_marks)
 
 
 def _after(recording: _OpenRecording, before: Sequence[Recording], zero: Fraction, stop_byte: int) -> Recording:
