@@ -113,10 +113,14 @@ class Channels:
 
 
 def mono_filter(audio: AudioStream) -> str:
-    """A ``pan`` filter that mixes any channels to one: a sound field's omnidirectional one, otherwise the mean."""
+    """A ``pan`` filter that mixes any channels to one: a sound field's omnidirectional one, otherwise their sum.
+
+    That is as loud as where libswresample mixes usual layouts: the sum of two channels is divided by the root of two.
+    """
     if audio.layout.startswith("ambisonic"):
         return "pan=mono|c0=c0"
-    return "pan=mono|c0=" + _mean(range(min(audio.channels, _MOST_MIXED)))
+    count = min(audio.channels, _MOST_MIXED)
+    return "pan=mono|c0=" + "+".join(f"{count**-0.5:.6f}*c{number}" for number in range(count))
 
 
 def written_channels(audio: AudioStream) -> Channels:
