@@ -24,6 +24,11 @@ from highlightr.media.transcript import sidecars
 STATE_SUFFIX = ".studio.json"
 """Of the studio's own file, after the video's whole name, so that two videos of one stem keep apart."""
 
+LONGEST_NAME_BYTES = 255
+"""Of a file, on all usual file systems."""
+
+_DIGEST_DIGITS = 12
+
 CLIPS_SUFFIX = ".clips"
 """Of the folder that takes a video's clips; videos in such folders are not listed."""
 
@@ -67,8 +72,13 @@ class Video:
 
     @property
     def state_path(self) -> Path:
-        """Where the studio keeps what was asked and edited."""
-        return self.path.with_name(self.path.name + STATE_SUFFIX)
+        """Where the studio keeps what was asked and edited; named by a part and a digest of too long a name."""
+        name = os.fsencode(self.path.name)
+        if len(name) + len(STATE_SUFFIX) <= LONGEST_NAME_BYTES:
+            return self.path.with_name(self.path.name + STATE_SUFFIX)
+        digest = hashlib.sha256(name).hexdigest()[:_DIGEST_DIGITS]
+        part = name[: LONGEST_NAME_BYTES - _DIGEST_DIGITS - 1 - len(STATE_SUFFIX)].decode("utf-8", "ignore")
+        return self.path.with_name(f"{part}.{digest}{STATE_SUFFIX}")
 
 
 @dataclass

@@ -39,6 +39,20 @@ def test_survives_a_restart(store: tuple[StateStore, Video], videos: Path) -> No
     assert [path.name for path in videos.iterdir() if "partial" in path.name] == []
 
 
+@pytest.mark.parametrize("letter", ["n", "é", "日"])
+@pytest.mark.parametrize("length", [241, 242, 255])
+def test_a_name_of_any_length_keeps_its_state(letter: str, length: int, tmp_path: Path) -> None:
+    stem = letter * ((length - 5) // len(letter.encode()))
+    names = [f"{stem}{last}.mp4" for last in "ab"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"video")
+    library = Library.of(tmp_path)
+    states, videos = StateStore(library), library.videos()
+    first, second = (states.save(video, replace(STATE, active=number)) for number, video in enumerate(videos))
+    assert [states.read(video) for video in videos] == [first, second]
+    assert [video.made for video in library.videos()] == [("edit",), ("edit",)]
+
+
 def test_what_another_window_saved_is_not_lost(store: tuple[StateStore, Video]) -> None:
     states, video = store
     first = states.save(video, STATE)
