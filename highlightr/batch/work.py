@@ -23,7 +23,7 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
 from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.remote import fetched
-from highlightr.core.errors import HighlightrError, NoMatchError
+from highlightr.core.errors import HighlightrError, NoMatchError, shortage
 from highlightr.core.hashing import FileIdentity, content_key, file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Summary
@@ -72,7 +72,7 @@ class JobRunner:
         except OSError as error:
             # A disk that is full or a folder that went away while something else was at work.
             where = f"{error.filename}: " if error.filename else ""
-            outcome = JobResult(job, "failed", error=f"{where}{error.strerror or error}")
+            outcome = JobResult(job, "failed", error=shortage(error) or f"{where}{error.strerror or error}")
         return replace(outcome, seconds=round(time.monotonic() - clock, 3))
 
     def _claimed(self, job: Job) -> JobResult:

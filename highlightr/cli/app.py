@@ -18,7 +18,7 @@ from highlightr import __version__
 from highlightr.cli.choices import HELP_OPTIONS
 from highlightr.cli.lazy import Home, group_of
 from highlightr.cli.say import say
-from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError
+from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError, shortage
 from highlightr.core.text import shown
 
 _HELP = {
@@ -85,16 +85,17 @@ def main() -> None:
             raise
         _fail(missing("this", package), BAD_INPUT)
     except ImportError as error:
-        _fail(f"a library cannot be loaded: {error}; free memory, or install highlightr again", FAILURE)
+        why = f"a library cannot be loaded: {error}; free memory, or install highlightr again"
+        _fail(shortage(error) or why, FAILURE)
     except BrokenPipeError:
         # The reader of our output has gone; closing stdout quietly avoids a second error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILURE)
     except OSError as error:
-        # What the system refuses in a place that has no words of its own for it: a full disk, too many open files.
+        # What the system refuses in a place that has no words of its own for it, such as a full disk.
         if error.errno == errno.ENAMETOOLONG:
             _fail(f"{error.filename}: {error.strerror}; choose a shorter name", BAD_INPUT)
-        _fail(f"{error.filename or _nameless()}: {error.strerror or error}", FAILURE)
+        _fail(shortage(error) or f"{error.filename or _nameless()}: {error.strerror or error}", FAILURE)
     except MemoryError:
         _fail("not enough memory; close other programs, or take a smaller video or preset", FAILURE)
 

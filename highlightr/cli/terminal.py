@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from highlightr.cli.say import NARROWEST, terminal_width
+from highlightr.cli.say import NARROWEST, say, terminal_width
 from highlightr.core.clock import length_words, span_clock
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.stop import raise_if_stopped
@@ -231,11 +231,17 @@ class _LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record."""
-        if self._rich is None:
-            from rich.logging import RichHandler
-
-            about = self._debug
-            self._rich = RichHandler(console=error_console(), show_path=about, show_time=about, rich_tracebacks=False)
+        try:
+            self._rich = self._rich or self._opened()
+        except OSError:  # No more files can be opened, which may be what the record is about.
+            say(record.getMessage(), err=True)
+            return
         safe = copy.copy(record)
         safe.msg, safe.args = shown(record.getMessage()), None
         self._rich.emit(safe)
+
+    def _opened(self) -> logging.Handler:
+        from rich.logging import RichHandler
+
+        about = self._debug
+        return RichHandler(console=error_console(), show_path=about, show_time=about, rich_tracebacks=False)

@@ -6,6 +6,13 @@ option, what to do. The command line prints that line and exits with `exit_code`
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+
+if sys.platform != "win32":
+    import resource  # Not where it is needed: then nothing more can be opened.
+
 BAD_INPUT = 2
 """Exit code when the caller's input has to change."""
 
@@ -16,10 +23,36 @@ NO_MATCH = 3
 """Exit code when the query is not in the video and nothing was to be written then."""
 
 
+_TOO_MANY = {number: os.strerror(number) for number in (errno.EMFILE, errno.ENFILE)}
+
+
+def shortage(error: BaseException | None) -> str | None:
+    """What the system lacks, with the remedy, where that is what an error came of; `None` of all others.
+
+    Whoever cannot open one more file or pipe fails in the words of what it was at, and its advice would lead astray.
+    """
+    while error is not None:
+        said = f"{error} {getattr(error, 'stderr', None) or ''}"
+        if getattr(error, "errno", None) in _TOO_MANY or any(words in said for words in _TOO_MANY.values()):
+            return f"too many files are open at once{_limit()}; raise the limit (`ulimit -n 1024`), or close programs"
+        error = error.__cause__
+    return None
+
+
+def _limit() -> str:
+    """How many may be, where the system tells."""
+    if sys.platform == "win32":
+        return ""
+    return f" (this process may open {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
+
+
 class HighlightrError(Exception):
     """Base of all errors below; catching it catches every expected failure."""
 
     exit_code: int = FAILURE
+
+    def __str__(self) -> str:
+        return shortage(self.__cause__) or super().__str__()
 
 
 class ConfigError(HighlightrError):

@@ -12,14 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO
 
-from highlightr.core.errors import CutError
+from highlightr.core.errors import CutError, shortage
 
 FfmpegProgress = Callable[[int], None]
 """Called with the number of frames written so far."""
@@ -76,9 +76,19 @@ def _is_usable(system: str, bundled: str | None) -> bool:
     generation = ffmpeg_generation(system) or 0
     if bundled and generation < av_generation() and generation <= (ffmpeg_generation(bundled) or 0):
         return False
-    with suppress(CutError):
+    with _unless_it_fails():
         return has_encoder("libx264", system)
     return False
+
+
+@contextmanager
+def _unless_it_fails() -> Iterator[None]:
+    """Pass over a program that does not run, unless it is the system that can start none."""
+    try:
+        yield
+    except CutError as error:
+        if shortage(error):
+            raise
 
 
 def av_generation() -> int:
@@ -95,7 +105,7 @@ def ffmpeg_generation(program: str | None = None) -> int | None:
         CutError: there is none.
     """
     program = program or ffmpeg_path()
-    with suppress(CutError):
+    with _unless_it_fails():
         match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
         return int(match[1]) if match else None
     return None

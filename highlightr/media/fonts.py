@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from unicodedata import category
 
+from highlightr.core.errors import CutError, shortage
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.media.subtitles import Cue, Subtitles
 
@@ -41,7 +42,9 @@ def undrawn_letters(texts: Iterable[str]) -> str:
         command += ["-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"]
         try:
             run = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
-        except (OSError, subprocess.SubprocessError):
+        except (OSError, subprocess.SubprocessError) as error:
+            if shortage(error):
+                raise CutError("the letters of subtitles cannot be tried") from error
             return ""  # Drawing itself will fail, and say why.
     if not letters or max(run.stdout, default=0) == min(run.stdout, default=0):
         return "".join(letters)

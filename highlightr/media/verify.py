@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.clock import parse_clock
-from highlightr.core.errors import HighlightrError
+from highlightr.core.errors import HighlightrError, shortage
 from highlightr.media._container.opening import moving_pictures, packets, reading, start_seconds
 from highlightr.media._decode.nal import NalReader
 
@@ -73,6 +73,8 @@ def check_video(path: Path, planned: Planned) -> Verdict:
         with reading(path) as container:
             return _checked(container, planned)
     except HighlightrError as error:
+        if shortage(error):
+            raise
         return Verdict(f"it cannot be opened again ({error})")
 
 

@@ -5,8 +5,11 @@ An error that highlightr raises on purpose is an answer with one line.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,11 +17,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from highlightr.core.errors import ConfigError, HighlightrError, MediaError, OutputError
+from highlightr.core.errors import ConfigError, HighlightrError, MediaError, OutputError, shortage
 from highlightr.web.guard import LARGEST_BODY_BYTES, Access, BodyTooLargeError, Guard
 from highlightr.web.pages import Pages
 from highlightr.web.shared import Studio
 from highlightr.web.stills import BusyError
+
+logger = logging.getLogger(__name__)
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -28,6 +33,7 @@ def make_app(studio: Studio, access: Access) -> Guard:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(_Unhandled())
         yield
         await run_in_threadpool(studio.jobs.close)
 
@@ -55,6 +61,20 @@ def make_app(studio: Studio, access: Access) -> Guard:
     return Guard(Starlette(routes=routes, lifespan=lifespan), access, studio.limit)
 
 
+class _Unhandled:
+    """Tells what no answer can; of connections that wait for free descriptors once, not a thousand times a second."""
+
+    _is_told = False
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        why = shortage(context.get("exception"))
+        if why is None:
+            loop.default_exception_handler(context)
+        elif not self._is_told:
+            self._is_told = True
+            logger.warning("%s; some connections wait", why)
+
+
 def _answering(studio: Studio, answer: Answer) -> Answer:
     """An error becomes one line with a fitting status."""
 
@@ -71,7 +91,7 @@ def _answering(studio: Studio, answer: Answer) -> Answer:
             line = studio.line(error)
             return PlainTextResponse(f"{line}\n", status) if page else JSONResponse({"error": line}, status)
         except OSError as error:
-            return JSONResponse({"error": f"{error.strerror or error}"}, 409)
+            return JSONResponse({"error": shortage(error) or f"{error.strerror or error}"}, 409)
 
     return answered
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from highlightr.core.errors import ConfigError, HighlightrError
+from highlightr.core.errors import ConfigError, HighlightrError, shortage
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,8 @@ class JobQueue:
         except HighlightrError as error:
             return "failed", " ".join(str(error).split()), {}
         except OSError as error:
-            return "failed", f"{error.filename or 'the system'}: {error.strerror or error}", {}
+            why = shortage(error) or f"{error.filename or 'the system'}: {error.strerror or error}"
+            return "failed", why, {}
         except MemoryError:
             return "failed", "not enough memory; close other programs, or take a smaller video", {}
         except Exception:

@@ -97,6 +97,7 @@ def prepare(
         ws="none",
         http=PromptProtocol,
         lifespan="on",
+        backlog=MOST_CONNECTIONS,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GOODBYE_SECONDS,
         h11_max_incomplete_event_size=32 << 10,
@@ -168,7 +169,7 @@ def _listen(address: Address) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((address.host, port))
-            listening.listen(128)
+            listening.listen(MOST_CONNECTIONS)
         except (OSError, OverflowError) as error:
             listening.close()
             taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
