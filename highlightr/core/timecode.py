@@ -39,5 +39,14 @@ def write_timecode(count: int, rate: Fraction, *, drop: bool, mark: str | None =
     return f"{minute // 60:02d}:{minute % 60:02d}:{seconds:02d}{mark or (';' if drop else ':')}{frames:02d}"
 
 
+def advance(timecode: str, seconds: Fraction, rate: Fraction) -> str | None:
+    """The timecode of the frame that is shown some time later; `None` if the first one cannot be read."""
+    counted = parse_timecode(timecode, rate)
+    if counted is None:
+        return None
+    count, drop = counted
+    return write_timecode(count + round(seconds * rate), rate, drop=drop, mark=timecode[8])
+
+
 def _skipped(whole_rate: int, drops: bool) -> int:
     return 2 * (whole_rate // 30) if drops else 0

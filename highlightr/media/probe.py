@@ -21,7 +21,7 @@ from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import heard_tracks
-from highlightr.media._container.contents import read_timecode
+from highlightr.media._container.contents import picture_timecode
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import has_own_index
@@ -60,6 +60,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         start, video, size_bytes = start_seconds(container), _video_stream(stream, frame), path.stat().st_size
         check_picture(path, video.width, video.height, video.sample_aspect_ratio)
         index = None if has_own_index(container.format.name) else read_frame_index(path)
+        shown = start if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
         duration_seconds = _video_seconds(container, stream, start, path) if index is None else float(index.seconds)
         check_length(path, duration_seconds, size_bytes)
         return Source(
@@ -73,7 +74,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
             audio_tracks=tracks,
             picture_start_seconds=_picture_start(frame, start, duration_seconds),
             identity=identity,
-            timecode=read_timecode(container, stream),
+            timecode=picture_timecode(container, stream, shown, video.frames_per_second),
         )
 
 
@@ -145,7 +146,7 @@ def _video_seconds(container: InputContainer, stream: Any, start: Fraction, path
         with reading(path) as again:
             end = _last_end(again, again.streams[stream.index])
     if end is None or end <= start:
-        raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
+        raise MediaError(f"{path}: its frames carry no usable timestamps; convert it (`ffmpeg -i IN OUT.mp4`)")
     return float(end - start)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from highlightr.core.errors import CutError
+from highlightr.core.errors import CutError, MediaError
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
@@ -331,3 +331,29 @@ def test_captions_that_stay_after_the_last_picture_are_no_file_that_was_cut_off(
         ]
     )
     assert not any("promises" in note for note in _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes)
+
+
+@pytest.mark.parametrize(
+    "codec", [(*X264, "-bf", "0"), ("-c:v", "libx265", "-tag:v", "H265", "-x265-params", "log-level=none:bframes=0")]
+)
+def test_an_avi_file_whose_pictures_are_not_reordered_is_cut_whole(codec: tuple[str, ...], tmp_path: Path) -> None:
+    """It has no display times, and the libraries guess them differently."""
+    path = tmp_path / "plain.avi"
+    run_ffmpeg(["-i", f"file:{_base()}", *codec, "-g", "40", "-c:a", "pcm_s16le", f"file:{path}"])
+    source = probe(path)
+    for cut in ("exact", "auto", "copy"):
+        segments = [Segment(0.0, source.duration_seconds, 0.5)]
+        result = cut_summary(source, segments, tmp_path / f"{cut}.mkv", cut=cut)
+        numbers, times = _frames(result.path)
+        assert numbers == list(range(310))
+        assert times[100] == pytest.approx(_frames(path)[1][100], abs=0.05)
+        assert result.notes == ()
+
+
+@pytest.mark.parametrize("name", ["raw.h264", "raw.hevc"])
+def test_a_stream_without_times_is_refused_with_what_helps(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    codec = X264 if name.endswith("264") else ("-c:v", "libx265", "-x265-params", "log-level=none")
+    run_ffmpeg(["-i", f"file:{_base()}", "-an", *codec, f"file:{path}"])
+    with pytest.raises(MediaError, match=r"carry no usable timestamps; convert it \(`ffmpeg -i IN OUT.mp4`\)"):
+        probe(path)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from highlightr.core.timecode import advance
+from highlightr.core.types import Segment
+from highlightr.media import probe
 from highlightr.media._container.contents import Chapter
-from highlightr.media._cut.extras import advance
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.tags import cut_chapters, metadata_text
+from highlightr.media.cut import cut_summary
+from highlightr.media.ffmpeg import run_ffmpeg
+from tests.mediamaker import made
 
 NTSC, DOUBLE = Fraction(30_000, 1001), Fraction(60_000, 1001)
 
@@ -58,3 +64,25 @@ def test_what_has_a_meaning_in_the_metadata_format_is_escaped() -> None:
     assert text == (
         ";FFMETADATA1\ntitle=a\\=b\\;c\\#d\\\\e\\\nf\n\\[CHAPTER]=x\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=x\\=y\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "timecode", "first", "of_the_cut"),
+    [
+        ("late.mov", "25", "01:00:00:00", "01:00:02:00", "01:00:03:00"),
+        ("late.mp4", "30000/1001", "00:00:58;00", "00:01:00;02", "00:01:01;02"),
+        ("late.mkv", "25", "01:00:00:00", "01:00:00:00", "01:00:01:00"),  # A tag, which is the picture's own.
+    ],
+)
+def test_the_timecode_of_a_picture_that_begins_late(
+    name: str, rate: str, timecode: str, first: str, of_the_cut: str, tmp_path: Path
+) -> None:
+    path, base = tmp_path / name, made("plain.mp4")
+    late = ["-itsoffset", "2.002", "-i", f"file:{base}", "-i", f"file:{base}", "-map", "0:v", "-map", "1:a"]
+    coded = ["-vf", f"fps={rate}", "-fps_mode", "passthrough", "-c:v", "libx264", "-c:a", "copy"]
+    run_ffmpeg([*late, *coded, "-metadata:s:v", f"timecode={timecode}", f"file:{path}"])
+    source = probe(path)
+    assert source.timecode == first
+    start = source.picture_start_seconds + float(round(Fraction(rate)) / Fraction(rate))
+    result = cut_summary(source, [Segment(start, start + 0.5, 0.5)], tmp_path / "cut.mov")
+    assert probe(result.path).timecode == of_the_cut

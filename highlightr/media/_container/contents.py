@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from highlightr.core.timecode import advance
 from highlightr.media._container.audio import audio_tracks
 from highlightr.media._container.description import StreamText, describe
 from highlightr.media._container.opening import decoded, moving_pictures, packets, start_seconds
@@ -107,7 +108,7 @@ class Contents:
     covers: tuple[Extra, ...] = ()
     fonts: tuple[Extra, ...] = ()
     timecode: str | None = None
-    """Of the first picture, such as ``01:00:00;00``."""
+    """Where the file's timecode begins, such as ``01:00:00;00``."""
     side_data: Mapping[str, str] = field(default_factory=dict)
     """Of the picture, in FFmpeg's words."""
     left_out: tuple[str, ...] = ()
@@ -179,8 +180,26 @@ def _chapters(container: InputContainer) -> Iterable[Chapter]:
         yield Chapter(float(start - begin), float(stop - begin), chapter["metadata"].get("title", ""))
 
 
+def picture_timecode(container: InputContainer, video: Any, shown: Fraction, rate: Fraction | None) -> str | None:
+    """The timecode of the first picture, which is shown at a time of the file's clock; `None` where none is told.
+
+    A track of timecodes has a beginning of its own, in QuickTime and MP4, which the picture may be later than.
+    """
+    told = read_timecode(container, video)
+    begins = (one.start_time * one.time_base for one in container.streams if _counts_time(one))
+    begin = next(begins, None)
+    if told is None or rate is None or begin is None or abs(shown - begin) * rate < 1:
+        return told
+    return advance(told, shown - begin, rate) or told
+
+
+def _counts_time(stream: Any) -> bool:
+    has_timecode = "timecode" in {key.lower() for key in stream.metadata}
+    return stream.type == "data" and has_timecode and stream.start_time is not None
+
+
 def read_timecode(container: InputContainer, video: Any) -> str | None:
-    """The timecode of the first picture, such as ``01:00:00;00``, where the file tells one."""
+    """Where the file's timecode begins, such as ``01:00:00;00``; `None` where it tells none."""
     others = [stream.metadata for stream in container.streams if stream.type == "data"]
     told = (video.metadata, container.metadata, *others)
     values = ({key.lower(): value for key, value in each.items()}.get("timecode") for each in told)

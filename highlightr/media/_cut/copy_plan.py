@@ -56,6 +56,7 @@ class PacketReader:
         self._index = None if has_own_index(source.container) else read_frame_index(source.path)
         if self._index is not None and self._index.delay:
             raise CutError(f"{source.path}: does not say when its pictures are shown; leave out --copy, or remux it")
+        self._is_dated_by_decoding = self._index is not None and self._index.delay is not None
         self.undated: set[Fraction] = set()
         """When those pictures are shown behind which others were read that have no timestamp."""
 
@@ -77,7 +78,7 @@ class PacketReader:
         for packet in read:
             if not packet.size or packet.is_discard:
                 continue
-            packet.pts = packet.dts if packet.pts is None else packet.pts
+            packet.pts = packet.dts if packet.pts is None or self._is_dated_by_decoding else packet.pts
             is_picture = packet.stream.index == self.video.index
             if packet.pts is not None:
                 shown = packet.pts * packet.time_base - self._zero

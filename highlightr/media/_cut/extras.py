@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from highlightr.core.errors import CutError
-from highlightr.core.timecode import parse_timecode, write_timecode
+from highlightr.core.timecode import advance
 from highlightr.media._container.contents import Extra, Track
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
@@ -105,21 +105,11 @@ def subtitle_codec(track: Track, muxer: str) -> str:
 
 def timecode(plan: OutputPlan) -> str | None:
     """Of the output's first frame; `None` if the source has none that can be counted on."""
-    told, rate = plan.contents.timecode, plan.source.video.frames_per_second
+    told, rate = plan.source.timecode, plan.source.video.frames_per_second
     if told is None or rate is None or not plan.pieces:
         return None
     shown = plan.pieces[0].start_seconds - plan.source.picture_start_seconds
     return advance(told, Fraction(max(0.0, shown)), rate)
-
-
-def advance(timecode: str, seconds: Fraction, frames_per_second: Fraction) -> str | None:
-    """The timecode of the frame that is shown some time later; `None` if the first one cannot be read."""
-    counted = parse_timecode(timecode, frames_per_second)
-    if counted is None:
-        return None
-    count, drop = counted
-    later = count + round(seconds * frames_per_second)
-    return write_timecode(later, frames_per_second, drop=drop, mark=timecode[8])
 
 
 def counts_frames(plan: OutputPlan, output: Path) -> bool:

@@ -71,8 +71,8 @@ def _read(path: Path, size_bytes: int, changed_ns: int) -> FrameIndex:  # noqa: 
 def decoder_delay(path: Path) -> int | None:
     """How many ticks after its decode time a frame leaves the decoder; `None` where the file has display times.
 
-    AVI has none. What FFmpeg guesses is right unless frames of H.264 or HEVC are reordered; then they come in order of
-    decode time alone.
+    AVI has none. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release differently:
+    only the order of decode times is sure.
     """
     with reading(path) as container:
         if container.format.name != "avi":
@@ -85,10 +85,11 @@ def decoder_delay(path: Path) -> int | None:
             frames += decoded(packet)
             if len(frames) >= _LOOKED_AT_FRAMES:
                 break
-    shown = [frame.pts for frame in frames]
-    if first is None or None in shown or shown == sorted(set(shown)) or frames[0].dts is None:
+    shown, decoded_at = [frame.pts for frame in frames], [frame.dts for frame in frames]
+    if first is None or None in shown or decoded_at[0] is None:
         return None
-    return int(frames[0].dts - first)
+    is_guessed = stream.codec_context.codec.canonical_name in ("h264", "hevc") and shown != decoded_at
+    return int(decoded_at[0] - first) if is_guessed or shown != sorted(set(shown)) else None
 
 
 @dataclass
@@ -186,7 +187,7 @@ class _Splitter:
         """All that was read, on one time line; `zero` is the container's first timestamp."""
         read = [one for one in self._recordings if one.frames]
         if not read:
-            raise MediaError(f"{path}: its frames carry no usable timestamps; remux or convert it")
+            raise MediaError(f"{path}: its frames carry no usable timestamps; convert it (`ffmpeg -i IN OUT.mp4`)")
         unit, recordings = self._time_base, list[Recording]()
         keyframes, sound = list[Keyframe](), list[tuple[Fraction, int]]()
         for one, stop_byte in zip(read, [*(other.first_byte for other in read[1:]), size_bytes], strict=True):
