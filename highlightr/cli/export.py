@@ -16,7 +16,7 @@ from highlightr.core.files import write_whole
 from highlightr.core.outputs import check_no_input, check_output
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.timelines.read import find_video
-from highlightr.export.timelines.write import FORMATS, render_timeline
+from highlightr.export.timelines.write import FORMATS, render_timeline, with_picture_start
 from highlightr.media.transcript import sidecars
 from highlightr.options import TimelineFormat
 
@@ -51,7 +51,7 @@ def export(
     check_no_input(target, (receipt,), "the receipt")
     check_no_input(target, sidecars(source), "a transcript of the source")
     check_output(target, source, overwrite=overwrite)
-    text, notes = render_timeline(read, source, target, form, relative=relative)
+    text, notes = render_timeline(with_picture_start(read, source), source, target, form, relative=relative)
     write_whole(target, text)
     if not quiet:
         for note in notes:

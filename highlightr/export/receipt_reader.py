@@ -64,7 +64,8 @@ class ReceiptSource:
     audio: ReceiptAudio | None
     audio_tracks: tuple[ReceiptAudio, ...] = ()
     timecode: str | None = None
-    picture_start_seconds: float = 0.0
+    picture_start_seconds: float | None = None
+    """`None` where the receipt does not tell: see `with_picture_start`."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from highlightr.media.ffmpeg import run_ffmpeg
 from tests.batch.conftest import DEBUG_PRESET, results
 from tests.cli.run import run
 from tests.mediamaker import make_video
@@ -41,6 +42,23 @@ def test_from_a_video_to_a_timeline_and_back(
     assert (again.code, again.out) == (0, ""), again.err
     assert (folder / "s.cut.mp4").stat().st_size > 1000
     assert (folder / "s.cut.html").exists()
+
+
+def test_a_receipt_that_tells_nothing_of_the_first_picture_is_completed_from_the_video(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = ["-itsoffset", "0.52", "-i", "file:a b.mp4", "-i", "file:a b.mp4", "-map", "0:v", "-map", "1:a"]
+    run_ffmpeg([*late, "-c:v", "libx264", "-c:a", "copy", "-timecode", "01:00:00:00", "-t", "3", "file:a b.mov"])
+    made = run(capsys, monkeypatch, SUMMARIZE[0], "a b.mov", *SUMMARIZE[2:], "--export", "edl,otio", "--quiet")
+    assert made.code == 0, made.err
+    receipt = json.loads((folder / "s.json").read_text())
+    assert receipt["source"].pop("picture_start_seconds") == pytest.approx(0.52, abs=0.01)
+    assert receipt["source"].pop("timecode") == "01:00:00:13"
+    (folder / "s.json").write_text(json.dumps(receipt))
+    for name in ("edl", "otio"):
+        exported = run(capsys, monkeypatch, "export", "s.json", "-f", name, "-o", f"again.{name}", "--quiet")
+        assert exported.code == 0, exported.err
+        assert (folder / f"again.{name}").read_text() == (folder / f"s.{name}").read_text()
 
 
 def test_nothing_is_replaced_unless_it_may_be(

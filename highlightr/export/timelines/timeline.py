@@ -114,7 +114,7 @@ def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, nam
     notes = [] if stated is not None else [f"The file does not tell its frame rate; {float(rate):g} is assumed."]
     notes += grid_note(times, rate)
     medium = _medium(receipt.source, path, url, link, rate)
-    events = _events(receipt.segments, spans, rate, _exact(receipt.source.picture_start_seconds))
+    events = _events(receipt.segments, spans, rate, _exact(receipt.source.picture_start_seconds or 0))
     return Timeline(name, medium, events, tuple(notes), receipt.query)
 
 
@@ -148,7 +148,7 @@ def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fracti
         url=url,
         link=link,
         rate=rate,
-        num_frames=round((_exact(source.duration_seconds) - _exact(source.picture_start_seconds)) * rate),
+        num_frames=round((_exact(source.duration_seconds) - _exact(source.picture_start_seconds or 0)) * rate),
         start_seconds=_exact(source.start_seconds),
         first_frame=first,
         drop_frame=drop,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ from highlightr.export.timelines.text_formats import (
     write_vtt,
 )
 from highlightr.export.timelines.timeline import Timeline, one_line, timeline_from_receipt
+from highlightr.media import probe
 
 LEAST_CHAPTERS, LEAST_CHAPTER_SECONDS = 3, 10
 """What YouTube asks of chapters before it shows them."""
@@ -84,6 +85,19 @@ def check_formats(names: Sequence[str]) -> None:
 def timeline_paths(video: Path, names: Sequence[str]) -> dict[str, Path]:
     """Where the timelines of a summary lie: beside it, under its name."""
     return {name: video.with_suffix(FORMATS[name].suffix) for name in names}
+
+
+def with_picture_start(receipt: Receipt, video: Path) -> Receipt:
+    """The receipt, with when the first picture appears and its timecode, looked up in the video where it does not tell.
+
+    Raises:
+        MediaError: it does not, and the video cannot be read.
+    """
+    if receipt.source.picture_start_seconds is not None:
+        return receipt
+    source = probe(video)
+    known = {"picture_start_seconds": source.picture_start_seconds, "timecode": source.timecode}
+    return replace(receipt, source=replace(receipt.source, **known))
 
 
 def render_timeline(
