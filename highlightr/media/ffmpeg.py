@@ -12,9 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -76,19 +75,17 @@ def _is_usable(system: str, bundled: str | None) -> bool:
     generation = ffmpeg_generation(system) or 0
     if bundled and generation < av_generation() and generation <= (ffmpeg_generation(bundled) or 0):
         return False
-    with _unless_it_fails():
-        return has_encoder("libx264", system)
-    return False
-
-
-@contextmanager
-def _unless_it_fails() -> Iterator[None]:
-    """Pass over a program that does not run, unless it is the system that can start none."""
     try:
-        yield
+        return has_encoder("libx264", system)
     except CutError as error:
-        if shortage(error):
-            raise
+        _check_starts(error)
+        return False
+
+
+def _check_starts(error: CutError) -> None:
+    """Pass over a program that does not run, unless it is the system that can start none."""
+    if shortage(error):
+        raise error
 
 
 def av_generation() -> int:
@@ -105,10 +102,12 @@ def ffmpeg_generation(program: str | None = None) -> int | None:
         CutError: there is none.
     """
     program = program or ffmpeg_path()
-    with _unless_it_fails():
+    try:
         match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
-        return int(match[1]) if match else None
-    return None
+    except CutError as error:
+        _check_starts(error)
+        return None
+    return int(match[1]) if match else None
 
 
 def ffmpeg_version() -> str:

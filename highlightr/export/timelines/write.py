@@ -96,8 +96,8 @@ def with_picture_start(receipt: Receipt, video: Path) -> Receipt:
     if receipt.source.picture_start_seconds is not None:
         return receipt
     source = probe(video)
-    known = {"picture_start_seconds": source.picture_start_seconds, "timecode": source.timecode}
-    return replace(receipt, source=replace(receipt.source, **known))
+    start, timecode = source.picture_start_seconds, source.timecode
+    return replace(receipt, source=replace(receipt.source, picture_start_seconds=start, timecode=timecode))
 
 
 def render_timeline(

@@ -186,8 +186,8 @@ def picture_timecode(container: InputContainer, video: Any, shown: Fraction, rat
     A track of timecodes has a beginning of its own, in QuickTime and MP4, which the picture may be later than.
     """
     told = read_timecode(container, video)
-    begins = (one.start_time * one.time_base for one in container.streams if _counts_time(one))
-    begin = next(begins, None)
+    tracks: list[Any] = [one for one in container.streams if _counts_time(one)]
+    begin = next((one.start_time * one.time_base for one in tracks), None)
     if told is None or rate is None or begin is None or abs(shown - begin) * rate < 1:
         return told
     return advance(told, shown - begin, rate) or told

@@ -182,7 +182,7 @@ class _IndexedTimes(FrameTimes):
             met.get((index, stamp)) == mark
             for index in indices
             for stamp, mark in self._index.sound_marks.get(index, {}).items()
-            if wanted <= stamp * Fraction(self._container.streams[index].time_base) - self._zero <= aim
+            if wanted <= stamp * Fraction(self._container.streams[index].time_base or 0) - self._zero <= aim
         )
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
