@@ -131,3 +131,22 @@ def test_samples_that_change_their_format(pixels: str, tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="rgb24").mean(axis=(0, 1)) for frame in container.decode(video=0)]
     assert len(frames) == 75
     assert np.abs(np.array(frames) - (0xC0, 0x80, 0x40)).max() < 4
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv"])
+def test_pieces_of_different_sizes_whose_pixels_have_no_shape_told(suffix: str, tmp_path: Path) -> None:
+    source = probe(joined(tmp_path, suffix, "libx264", (("320x240", "0"), ("160x120", "0"))))
+    spans = [(0.4, 1.0), (2.8, 3.4), (1.0, 1.4)]
+    result = cut_summary(source, [Segment(*span, 1.0) for span in spans], tmp_path / "out.mp4")
+    assert result.seconds == pytest.approx(1.6, abs=0.1)
+    with av.open(str(result.path)) as container:
+        assert len(list(container.decode(video=0))) == pytest.approx(40, abs=2)
+
+
+@pytest.mark.parametrize(("pixels", "is_told"), [("yuva420p", True), ("yuv420p", False)])
+def test_transparency_that_lies_beside_the_picture_is_told(pixels: str, is_told: bool, tmp_path: Path) -> None:
+    path = tmp_path / "alpha.webm"
+    coded = ["-vf", f"format={pixels}", "-c:v", "libvpx-vp9", "-deadline", "realtime", "-auto-alt-ref", "0"]
+    run_ffmpeg(["-f", "lavfi", "-i", "color=red:s=160x120:r=10:d=1", *coded, f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0.0, 0.5, 1.0)], tmp_path / "out.mp4")
+    assert ("Its transparency is not kept." in result.notes) is is_told

@@ -116,12 +116,14 @@ def picture_format(stream: Any, text: StreamText | None, *, is_marked: bool) -> 
     """What the header says, and FFmpeg's listing of the stream (`text`); `is_marked` as for `read_contents`."""
     context = stream.codec_context
     pixels = context.format
+    # WebM has it as pictures of their own, which FFmpeg's decoders of VP8 and VP9 leave out.
+    has_alpha_beside = stream.metadata.get("alpha_mode") == "1"
     components = () if pixels is None else pixels.components
     return PictureFormat(
         pixels="yuv420p" if pixels is None else pixels.name,
         bits=max((part.bits for part in components), default=8),
         is_rgb=pixels is not None and bool(pixels.is_rgb or pixels.has_palette),
-        has_alpha=any(part.is_alpha for part in components),
+        has_alpha=any(part.is_alpha for part in components) or has_alpha_beside,
         sampling=_sampling(pixels),
         full_range={1: False, 2: True}.get(int(context.color_range)),
         matrix=MATRICES.get(int(context.colorspace)),

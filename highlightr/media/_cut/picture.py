@@ -20,7 +20,7 @@ from highlightr.core.source import VideoStream
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.shapes import canvas, even
+from highlightr.media._cut.shapes import canvas, even, pixel_aspect
 from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, decimal, ticks
 from highlightr.media._decode.frame_converter import to_jpeg
 
@@ -64,6 +64,8 @@ def _picture_filter(plan: OutputPlan, take: Take, number: int, start: Fraction) 
     whole = f"{plan.colour.deinterlace}," if plan.colour.deinterlace else ""
     shapes = plan.shapes.get(take, ())
     framed = f",{canvas(video, shapes, start - take.start)}" if shapes else ""
+    if plan.shapes and not shapes:
+        framed = f",{pixel_aspect(video)}"
     converted = "".join([framed, _even(video), *(f",{each}" for each in plan.colour.filters)])
     kept = f"{whole}settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.

@@ -89,8 +89,13 @@ def canvas(video: VideoStream, shapes: Sequence[Shape], shift: Fraction) -> str:
     # Dates that go back (joined recordings) would be refused by the encoder.
     forward = "select='eq(n,0)+gt(pts,prev_selected_pts)'"
     scaled = f"scale=w='{across}':h='{down}':eval=frame:flags=bicubic"
-    ratio = f"{aspect.numerator}/{aspect.denominator}"
-    return f"{forward},{scaled},pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar={ratio}"
+    return f"{forward},{scaled},pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:eval=frame,{pixel_aspect(video)}"
+
+
+def pixel_aspect(video: VideoStream) -> str:
+    """A filter that states the shape of upright pixels: pictures of which one has none told cannot be put together."""
+    aspect = 1 / video.sample_aspect_ratio if video.rotation_degrees % 180 else video.sample_aspect_ratio
+    return f"setsar={aspect.numerator}/{aspect.denominator}"
 
 
 def even(width: int, height: int) -> tuple[int, int]:
