@@ -313,7 +313,10 @@ def test_a_file_that_begins_late_is_not_taken_for_one_that_was_cut_off(suffix: s
     assert _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes == ()
 
 
-def test_captions_that_stay_after_the_last_picture_are_no_file_that_was_cut_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sound", [(), ("-map", "0:a", "-c:a", "aac")])
+def test_captions_that_stay_after_the_last_picture_are_no_file_that_was_cut_off(
+    sound: tuple[str, ...], tmp_path: Path
+) -> None:
     (tmp_path / "long.srt").write_text("1\n00:00:01,000 --> 00:00:20,000\nThe end.\n")
     path = tmp_path / "long.mkv"
     run_ffmpeg(
@@ -326,11 +329,13 @@ def test_captions_that_stay_after_the_last_picture_are_no_file_that_was_cut_off(
             "0:v",
             "-map",
             "1",
+            *sound,
             *X264,
             f"file:{path}",
         ]
     )
-    assert not any("promises" in note for note in _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes)
+    notes = _cut(probe(path), [(1.0, 2.0)], tmp_path / "cut.mp4").notes
+    assert not any("promises" in note or "goes on" in note for note in notes)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from highlightr.core.clock import parse_clock
+from highlightr.core.errors import ConfigError
 from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
@@ -109,10 +111,17 @@ def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
     if not has_own_index(source.container) and source.container not in _TOLD_LENGTHS:
         return Fraction(0)
     if not stream.duration:
-        captions = container.streams.subtitles  # One may stay longer than there are pictures.
-        return Fraction(0) if captions else _whole_seconds(container)
+        return _tagged_stop(container, stream) or Fraction(0)
     stop: Fraction = ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
     return stop - start_seconds(container)
+
+
+def _tagged_stop(container: InputContainer, stream: Any) -> Fraction | None:
+    """Where a track of Matroska ends by its tag, or the file; `None` where captions may stay longer than all else."""
+    with suppress(ConfigError):
+        tagged = Fraction(parse_clock(stream.metadata.get("DURATION", "")))
+        return max(Fraction(0), tagged - max(Fraction(0), start_seconds(container)))
+    return None if container.streams.subtitles else _whole_seconds(container)
 
 
 def _whole_seconds(container: InputContainer) -> Fraction:
@@ -140,11 +149,11 @@ def _indexed_sound_span(index: FrameIndex) -> tuple[Fraction, Fraction] | None:
 def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fraction] | None:
     """As the headers of the tracks have it; Matroska tells the length of the longest track alone."""
     zero, spans = start_seconds(container), []
-    whole = _whole_seconds(container)
     for track in source.audio_tracks:
         stream: Any = container.streams[track.index]
         begin = _first_time(source, stream) - zero
-        spans.append((begin, begin + stream.duration * Fraction(stream.time_base) if stream.duration else whole))
+        length = stream.duration * Fraction(stream.time_base) if stream.duration else None
+        spans.append((begin, (_tagged_stop(container, stream) or begin) if length is None else begin + length))
     return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
 
 
