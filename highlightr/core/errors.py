@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
+from contextlib import suppress
 
-if sys.platform != "win32":
-    import resource  # Not where it is needed: then nothing more can be opened.
+with suppress(ImportError):  # Windows has none. Not where it is needed: then nothing more can be opened.
+    import resource
 
 BAD_INPUT = 2
 """Exit code when the caller's input has to change."""
@@ -41,9 +41,9 @@ def shortage(error: BaseException | None) -> str | None:
 
 def _limit() -> str:
     """How many may be, where the system tells."""
-    if sys.platform == "win32":
-        return ""
-    return f" (this process may open {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
+    with suppress(NameError):
+        return f" (this process may open {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
+    return ""
 
 
 class HighlightrError(Exception):

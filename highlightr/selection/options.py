@@ -130,9 +130,7 @@ class SelectionOptions:
         wanted = self.range or ((0.0, video_seconds),)
         left = [each for each in begins if each < video_seconds and _inside(each, wanted)]
         if all(_inside(each, self.exclude) for each in left):
-            raise ConfigError(
-                f"range and exclude leave nothing of a video of {length_words(video_seconds)} s: choose other times"
-            )
+            raise nothing_left(video_seconds)
 
     def budget_seconds(self, video_seconds: float) -> float:
         """The longest that the summary of a video of this length may be, at most the video itself."""
@@ -187,3 +185,9 @@ def selection_notes(options: SelectionOptions, query: str | None, match: Match |
             "written. Ask for something else, or leave out --strict to get the best guess"
         )
     return tuple(notes)
+
+
+def nothing_left(video_seconds: float) -> ConfigError:
+    """What is told where `range` and `exclude` leave nothing of a video of this length."""
+    told = f"range and exclude leave nothing of a video of {length_words(video_seconds)} s: choose other times"
+    return ConfigError(told)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from highlightr.core.large_arrays import release
 from highlightr.core.types import FloatArray, Scores
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import SelectionOptions, nothing_left
 from highlightr.selection.spans import Mask, Pieces, Span, clip_overlaps
 
 RELEVANT_LOG_ODDS = 0.85
@@ -54,6 +54,8 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     middles = pieces.middles
     allowed = _inside(middles, options.range) if options.range else np.ones(len(middles), dtype=bool)
     allowed &= ~_inside(middles, options.exclude)
+    if not allowed.any():  # What is left is shorter than a piece may be.
+        raise nothing_left(pieces.stop)
     return pieces, allowed
 
 

@@ -102,7 +102,8 @@ def _one_decoder(source: Source) -> tuple[list[Fraction], list[int]]:
     with av.open(str(source.path)) as container:
         frames: list[Any] = list(container.decode(video=0))
         start = Fraction(container.start_time or 0, 1_000_000)
-        times = [frame.pts * frame.time_base - start for frame in frames]
+        stamps = [frame.dts if source.video.dated_when_decoded else frame.pts for frame in frames]
+        times = [stamp * frame.time_base - start for stamp, frame in zip(stamps, frames, strict=True)]
         return times, [read_number(frame.to_ndarray(format="rgb24")) for frame in frames]
 
 

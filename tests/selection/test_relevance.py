@@ -156,6 +156,13 @@ def test_range_and_exclude_bound_what_is_chosen() -> None:
         chosen(scores, range=((10.0, 20.0),), exclude=((5.0, 30.0),))
 
 
+@pytest.mark.parametrize("fill", [False, True])
+def test_less_than_a_piece_is_nothing(fill: bool) -> None:
+    almost_all = ((0.0, 30.0), (30.0 + 4e-7, 80.0))
+    with pytest.raises(ConfigError, match=r"leave nothing of a video of 80\.0 s"):
+        chosen(answers(0.1, 0.8, 0.1, 0.9, 0.1), exclude=almost_all, fill=fill)
+
+
 @given(spans, spans)
 def test_what_is_left_of_a_video_is_known_from_its_length_alone(inside: list[Span], outside: list[Span]) -> None:
     options = SelectionOptions(range=tuple(inside), exclude=tuple(outside))
