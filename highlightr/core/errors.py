@@ -29,7 +29,7 @@ _TOO_MANY = {number: os.strerror(number) for number in (errno.EMFILE, errno.ENFI
 def shortage(error: BaseException | None) -> str | None:
     """What the system lacks, with the remedy, where that is what an error came of; `None` of all others.
 
-    Whoever cannot open one more file or pipe fails in the words of what it was at, and its advice would lead astray.
+    Code that cannot open one more file or pipe fails with a message about its own work, whose advice would mislead.
     """
     while error is not None:
         said = f"{error} {getattr(error, 'stderr', None) or ''}"

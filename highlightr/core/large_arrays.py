@@ -1,6 +1,6 @@
 """Arrays with a row per clip: of a short video in memory, of a long one in a file, of which little is held at a time.
 
-In: a shape. Out: a NumPy array like any other. The file has no name and is gone with the array. Whoever goes through
+In: a shape. Out: a NumPy array like any other. The file has no name and is gone with the array. Code that goes through
 such an array row by row uses `spans`, or calls `release` now and then; on other arrays both do nothing more.
 """
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from highlightr.core.errors import OutputError
 from highlightr.core.files import remove_abandoned, whole_file, write_whole
 from highlightr.core.folders import make_folder
+from highlightr.core.outputs import unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +92,7 @@ def seal_written(path: Path, write: Callable[[BinaryIO], None]) -> None:
                 file.seek(0, os.SEEK_END)
                 file.write(seal)
         except OSError as error:
-            reason = error.strerror or error
-            raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
+            raise unwritable(path, error) from error
 
 
 @dataclass(frozen=True)

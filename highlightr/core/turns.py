@@ -16,9 +16,9 @@ with suppress(ImportError):  # Windows has no locks of folders.
 
 @contextmanager
 def turn_in(folders: Iterable[Path]) -> Iterator[None]:
-    """Wait until nobody else is in such a block for one of these folders; those that are missing are passed over.
+    """Hold an exclusive lock on each of these folders, once no other process or thread does; missing ones are skipped.
 
-    Where the system knows no such locks, as in some network folders, nobody waits.
+    Where the system has no such locks, as in some network folders, there is no waiting.
     """
     with ExitStack() as held:
         # All processes take them in one order, or two could wait for each other.

@@ -1,4 +1,4 @@
-"""Packs of speech: stretches of sound in which somebody speaks, together long enough to be recognised at once.
+"""Packs of speech: stretches of sound with speech, together long enough to be recognised at once.
 
 In: 16 kHz mono sound, and the probability of speech of each frame of it. Out: packs of about a minute, in order, so
 that memory does not grow with the video.

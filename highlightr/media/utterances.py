@@ -81,7 +81,7 @@ def _plain_lines(text: str) -> list[str]:
 
 
 def _spoken_lines(text: str) -> list[str]:
-    """As `_plain_lines`, without what nobody says; what is heard stays where there is nothing else."""
+    """As `_plain_lines`, without what is not speech; what is heard stays where there is nothing else."""
     bare = [_ANOTHER_SPEAKER.sub("", line) for line in _plain_lines(text)]
     words = [" ".join(_BESIDE_WORDS.sub(" ", line).split()) for line in bare]
     said = [line for line in words if any(letter.isalnum() for letter in line)]

@@ -47,14 +47,13 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     Raises:
         ConfigError: nothing is left.
     """
-    options.check_length(pieces.stop)
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
             pieces = pieces.split_at(time)
     middles = pieces.middles
     allowed = _inside(middles, options.range) if options.range else np.ones(len(middles), dtype=bool)
     allowed &= ~_inside(middles, options.exclude)
-    if not allowed.any():  # What is left is shorter than a piece may be.
+    if not allowed.any():
         raise nothing_left(pieces.stop)
     return pieces, allowed
 

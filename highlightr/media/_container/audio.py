@@ -168,3 +168,11 @@ def _unnamed(channels: int) -> Channels:
 
 def _mean(numbers: list[int] | range) -> str:
     return "+".join(f"{1 / len(numbers):.6f}*c{number}" for number in numbers)
+
+
+def aligned(rate: int, first_sample: int) -> str:
+    """A filter that puts sound at its timestamps, with silence in gaps, from a sample at this rate on.
+
+    The first sample comes in its place (`min_comp`); later ones are not moved for less than a container rounds by.
+    """
+    return f"aresample={rate}:async=1:min_comp=0.00001:min_hard_comp=0.01:first_pts={first_sample}"

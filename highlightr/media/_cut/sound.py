@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from highlightr.core.source import AudioStream, Source
-from highlightr.media._container.audio import CHANNELS, written_channels
+from highlightr.media._container.audio import CHANNELS, aligned, written_channels
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 
@@ -92,10 +92,8 @@ def _piece(track: SoundTrack, audio: AudioStream, take: Take, number: int, label
     faded = f",afade=t=in:ss=0:ns={rising},afade=t=out:ss={count - falling}:ns={falling}" if rising else ""
     return (
         f"{take.input(number, audio.index)}{placed}atrim=start={decimal(first)}:end={decimal(end)},"
-        # The rate first, on its own: `first_pts` counts samples of what comes in. The first sample comes in its place
-        # (`min_comp`); later ones are not moved for less than a container rounds times by.
-        f"aresample={rate},aresample={rate}:async=1:min_comp=0.00001:min_hard_comp=0.01:"
-        f"first_pts={round(first * rate)},"
+        # The rate first, on its own: `first_pts` counts samples of what comes in.
+        f"aresample={rate},{aligned(rate, round(first * rate))},"
         f"aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout},"
         f"atrim=start_sample={lead}:end_sample={lead + count},asetpts=PTS-STARTPTS[s{label}];"
         # Silence follows, for a span whose sound is short or missing (apad fails where there is none at all).

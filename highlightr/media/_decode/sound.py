@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.source import AudioStream, Source
-from highlightr.media._container.audio import mono_filter
+from highlightr.media._container.audio import aligned, mono_filter
 from highlightr.media._container.description import is_plain
 from highlightr.media._container.opening import DEMUXERS, file_url
 from highlightr.media._decode.audio import MonoTrack
@@ -191,8 +191,6 @@ class PipedSound:
 def _piped(source: Source, audio: AudioStream) -> list[str]:
     reading = ["-nostdin", "-loglevel", "error", "-protocol_whitelist", "file", "-format_whitelist", DEMUXERS]
     # Gaps are filled and the first sample put in its place here: what comes out of a pipe has no timestamps.
-    filters = (
-        f"{mono_filter(audio)},aresample={audio.sample_rate}:async=1:min_comp=0.00001:min_hard_comp=0.01:first_pts=0"
-    )
+    filters = f"{mono_filter(audio)},{aligned(audio.sample_rate, 0)}"
     chosen = ["-map", f"0:{audio.index}", "-af", filters, "-t", f"{source.duration_seconds:.6f}"]
     return [*reading, "-i", file_url(source.path), *chosen, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]

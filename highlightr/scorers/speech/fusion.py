@@ -169,6 +169,6 @@ def _reasons(
 
 
 def quote_of(text: str) -> str:
-    """What a viewer reads: ``said: "the tax office called"``, and ``caption: "[applause]"`` of what nobody says."""
+    """What a viewer reads: ``said: "the tax office called"``, and ``caption: "[applause]"`` of what is not speech."""
     kind = "caption" if is_aside(text) else "said"
     return f'{kind}: "{shorten(text, LONGEST_QUOTE, placeholder=" …").strip(chr(34))}"'
