@@ -18,7 +18,7 @@ from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.device import Precision, check_precision
 from highlightr.core.errors import ConfigError
-from highlightr.media.choices import AudioChoice, CutChoice, EncoderChoice, HdrChoice, SubtitleChoice, check_cut_choice
+from highlightr.media.choices import AudioChoice, CutChoice, CutOptions, EncoderChoice, HdrChoice, SubtitleChoice
 from highlightr.selection.options import SelectionOptions
 from highlightr.zoo.presets import DEFAULT_PRESET
 from highlightr.zoo.speech_models import check_speech_model
@@ -125,8 +125,12 @@ class SummarizeOptions:
         track = self.audio_track
         if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
-        fade, burn = self.transition == "fade", self.subtitles == "burn"
-        check_cut_choice(self.cut, self.encoder, hdr=self.hdr, fade=fade, burn=burn, mix_audio=track == "mix")
+        self.cut_options()
+
+    def cut_options(self) -> CutOptions:
+        """How the summary is cut; a `ConfigError` for choices that exclude each other."""
+        mix, fade = self.audio_track == "mix", self.transition == "fade"
+        return CutOptions(self.cut, self.hdr, mix, fade, self.encoder, self.subtitles)
 
     @classmethod
     def from_keywords(cls, defaults: Mapping[str, Any] | None = None, /, **keywords: Any) -> SummarizeOptions:

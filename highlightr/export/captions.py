@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from highlightr.core.transcript import Transcript, Utterance
-from highlightr.media.cut import Piece, Texts
+from highlightr.media.cut import CutOptions, Piece
 from highlightr.media.fonts import undrawn_letters
 from highlightr.media.subtitles import Cue, Subtitles
-from highlightr.options import SummarizeOptions
 
 CAPTION_SUFFIXES: Mapping[str, str] = {"srt": ".srt", "vtt": ".vtt"}
 """Name of an output to the suffix of its file."""
@@ -34,11 +34,11 @@ def captions(transcript: Transcript) -> Subtitles:
     return Subtitles.from_cues(Cue(each.start_seconds, each.stop_seconds, _lines(each.text)) for each in parts)
 
 
-def texts_of(transcript: Transcript | None, wanted: SummarizeOptions) -> Texts:
-    """What the cutter does with subtitles: tracks of the source come along by themselves."""
-    if transcript is None or wanted.subtitles == "none" or (transcript.is_track and wanted.subtitles == "soft"):
-        return Texts(wanted.subtitles)
-    return Texts(wanted.subtitles, captions(transcript), transcript.language)
+def captioned(options: CutOptions, transcript: Transcript | None) -> CutOptions:
+    """The same with what is said; tracks of the source come along by themselves."""
+    if transcript is None or options.subtitles == "none" or (transcript.is_track and options.subtitles == "soft"):
+        return options
+    return replace(options, said=captions(transcript), language=transcript.language)
 
 
 def write_captions(transcript: Transcript, pieces: Sequence[Piece], places: Mapping[str, Path]) -> None:

@@ -22,12 +22,13 @@ from highlightr.core.outputs import check_no_input, is_same_file
 from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Reason, Scores, Segment, Summary, TimeGrid
+from highlightr.export.captions import captioned
 from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt_reader import Receipt
 from highlightr.export.segment_files import segment_folders
-from highlightr.export.summary import cut_options, deliver
+from highlightr.export.summary import deliver
 from highlightr.export.timelines.read import find_video, read_edit
 from highlightr.media import probe
 from highlightr.media.cut import cut_summary
@@ -158,13 +159,12 @@ def _cut_alone(
     with stages("extract") as advance:
         transcript, told = listen(source, speech, 1.0, advance)
     notes += told
-    choices, planned = cut_options(wanted, transcript), plan_outputs(source, wanted)
+    options, planned = captioned(wanted.cut_options(), transcript), plan_outputs(source, wanted)
     segments = tuple(replace(span, rank=number) for number, span in enumerate(spans, start=1))
-    with segment_folders(source, segments, wanted, planned.video.suffix, choices, stages) as folders:
+    with segment_folders(source, segments, wanted, planned.video.suffix, options, stages) as folders:
         leftovers = find_leftovers(replace(planned, timelines={}, inputs=(*planned.inputs, file)), folders)
         with stages("cut") as advance:
-            how: dict[str, Any] = {**choices, "fade": wanted.transition == "fade"}
-            made = cut_summary(source, segments, planned.video, overwrite=wanted.overwrite, **how, progress=advance)
+            made = cut_summary(source, segments, planned.video, options, overwrite=wanted.overwrite, progress=advance)
     leftovers.remove()
     if wanted.export:
         notes += ("Timelines are written from a receipt, so none was written.",)

@@ -9,9 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from highlightr.core.clock import clock
 from highlightr.core.errors import OutputError
@@ -21,7 +20,7 @@ from highlightr.core.progress import Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import grab_thumbnails, shown_size
-from highlightr.media.cut import cut_clips
+from highlightr.media.cut import CutOptions, cut_clips
 from highlightr.options import SummarizeOptions
 
 LONGEST_BYTES = 120
@@ -73,14 +72,14 @@ def segment_folders(
     segments: Sequence[Segment],
     wanted: SummarizeOptions,
     suffix: str,
-    how: Mapping[str, Any],
+    options: CutOptions,
     stages: Stages,
 ) -> Iterator[Mapping[str, SegmentFolder]]:
     """Write the thumbnails and clips that are wanted; they move to their folders on a clean exit, or none does.
 
     Args:
         suffix: of clips.
-        how: keywords of `cut_clips`.
+        options: of the summary; its clips do not fade.
 
     Raises:
         OutputError: a folder cannot be written, or holds the source or a file that may not be replaced.
@@ -100,7 +99,8 @@ def segment_folders(
                 if output == "thumbnails":
                     notes = write_thumbnails(source, segments, filling)
                 else:
-                    cut_clips(source, segments, filling, suffix=suffix, names=names, **how, progress=advance)
+                    alone = replace(options, fade=False)
+                    cut_clips(source, segments, filling, alone, suffix=suffix, names=names, progress=advance)
             found[output] = SegmentFolder(folder, tuple(sorted(filling.iterdir())), notes)
         yield found
 

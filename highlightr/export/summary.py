@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
 from highlightr.core.progress import Stages
-from highlightr.core.transcript import Transcript
 from highlightr.core.turns import turn_in
 from highlightr.core.types import Summary
-from highlightr.export.captions import burned_notes, texts_of, write_captions
+from highlightr.export.captions import burned_notes, captioned, write_captions
 from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import Outputs, check_again, staged
 from highlightr.export.provenance import Provenance
@@ -48,20 +46,13 @@ def deliver(
         OutputError: a place could not be written, or is not free any more; no file was written.
     """
     source, segments = summary.source, summary.segments
-    how = cut_options(wanted, summary.transcript)
+    options = captioned(wanted.cut_options(), summary.transcript)
+    width = LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH
     with ExitStack() as turn, staged(outputs) as (places, before_moving):
         with stages("cut") as advance:
-            cut = cut_summary(
-                source,
-                segments,
-                places.video,
-                overwrite=True,
-                **how,
-                fade=wanted.transition == "fade",
-                still_width=LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH,
-                progress=advance,
-            )
-        with segment_folders(source, segments, wanted, outputs.video.suffix, how, stages) as folders:
+            with_stills = replace(options, still_width=width)
+            cut = cut_summary(source, segments, places.video, with_stills, overwrite=True, progress=advance)
+        with segment_folders(source, segments, wanted, outputs.video.suffix, options, stages) as folders:
             notes = (*cut.notes, *(note for each in folders.values() for note in each.notes))
             captions, told = _captions(summary, wanted, cut, outputs, places)
             # Until all files are in their places: they describe each other, and another run may write to the same ones.
@@ -115,12 +106,6 @@ def _with_files(summary: Summary, places: Outputs, folders: Mapping[str, Segment
     files = [each for output, path in beside.items() if path.exists() for each in written_files(output, [path])]
     files += [each for output, folder in folders.items() for each in written_files(output, folder.files)]
     return replace(summary, receipt={**summary.receipt, "files": files}) if files else summary
-
-
-def cut_options(wanted: SummarizeOptions, transcript: Transcript | None = None) -> dict[str, Any]:
-    """How pieces are written."""
-    how = {"cut": wanted.cut, "encoder": wanted.encoder, "hdr": wanted.hdr, "mix_audio": wanted.audio_track == "mix"}
-    return {**how, "texts": texts_of(transcript, wanted)}
 
 
 def _output_paths(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from highlightr.core.errors import ConfigError
+from highlightr.media.subtitles import Subtitles
 
 AudioChoice = int | Literal["all", "mix"]
 """Which audio tracks are heard: one by its number from 1, all of them, or all of them mixed to one."""
@@ -23,30 +25,44 @@ HdrChoice = Literal["keep", "sdr"]
 """What is done with high dynamic range."""
 
 
-def check_cut_choice(
-    cut: CutChoice,
-    encoder: EncoderChoice = "libx264",
-    *,
-    hdr: HdrChoice | None = None,
-    fade: bool = False,
-    burn: bool = False,
-    mix_audio: bool = False,
-) -> None:
-    """Refuse what copied packets cannot have; ``auto`` and ``exact`` go with everything.
+@dataclass(frozen=True)
+class CutOptions:
+    """How a video is cut.
 
     Raises:
-        ConfigError: two choices that exclude each other.
+        ConfigError: two choices that exclude each other: copied packets cannot have everything that encoded ones can.
     """
-    if cut not in ("copy", "smart"):
-        return
-    way = "--copy" if cut == "copy" else "--cut smart"
-    if encoder != "libx264":
-        raise ConfigError(f"{way} leaves no choice of encoder: leave out {way} or --encoder {encoder}")
-    if hdr == "sdr":
-        raise ConfigError(f"copied packets keep their colours: leave out {way} or --hdr sdr")
-    if fade:
-        raise ConfigError(f"copied packets cannot fade: leave out {way} or --transition fade")
-    if burn:
-        raise ConfigError(f"copied packets keep their picture: leave out {way} or --subtitles burn")
-    if mix_audio and cut == "copy":
-        raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")
+
+    cut: CutChoice = "exact"
+    """How pieces are written; copying moves boundaries outwards to keyframes, every other way is exact."""
+    hdr: HdrChoice | None = None
+    """``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can."""
+    mix_audio: bool = False
+    """Write one audio track, the sum of all that are heard."""
+    fade: bool = False
+    """Between pieces, through black and silence."""
+    encoder: EncoderChoice = "libx264"
+    """Of pictures, where all are encoded: a name, or ``auto`` for the hardware that is proven."""
+    subtitles: SubtitleChoice = "soft"
+    """What is done with subtitles; by default text tracks come along."""
+    said: Subtitles | None = None
+    """What is said, on the time line of the source; `None` where nothing is known but the file's own tracks."""
+    language: str | None = None
+    """Of what is said."""
+    still_width: int | None = None
+    """In pixels, where a still of each piece is wanted."""
+
+    def __post_init__(self) -> None:
+        if self.cut not in ("copy", "smart"):
+            return
+        way = "--copy" if self.cut == "copy" else "--cut smart"
+        if self.encoder != "libx264":
+            raise ConfigError(f"{way} leaves no choice of encoder: leave out {way} or --encoder {self.encoder}")
+        if self.hdr == "sdr":
+            raise ConfigError(f"copied packets keep their colours: leave out {way} or --hdr sdr")
+        if self.fade:
+            raise ConfigError(f"copied packets cannot fade: leave out {way} or --transition fade")
+        if self.subtitles == "burn":
+            raise ConfigError(f"copied packets keep their picture: leave out {way} or --subtitles burn")
+        if self.mix_audio and self.cut == "copy":
+            raise ConfigError("copied packets cannot be mixed: leave out --copy or --audio-track mix")

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
 from highlightr.core.files import whole_file, whole_folder
@@ -22,14 +21,14 @@ from highlightr.core.types import Segment
 from highlightr.media._cut.copy_cut import write_copied
 from highlightr.media._cut.encoders import find_encoder
 from highlightr.media._cut.exact_cut import write_encoded, write_smart
-from highlightr.media._cut.job import CutJob, Texts
+from highlightr.media._cut.job import CutJob
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media._cut.splice import NotSmartError
-from highlightr.media.choices import EncoderChoice
+from highlightr.media.choices import CutOptions, EncoderChoice
 from highlightr.media.suffixes import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
-__all__ = ["CutResult", "Piece", "Texts", "check_encoder", "cut_clips", "cut_summary"]
+__all__ = ["CutOptions", "CutResult", "Piece", "check_encoder", "cut_clips", "cut_summary"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +37,10 @@ def cut_summary(
     source: Source,
     segments: Sequence[Segment],
     output: Path,
+    options: CutOptions = CutOptions(),  # noqa: B008  (frozen)
     *,
     overwrite: bool = False,
     progress: Advance | None = None,
-    **how: Any,
 ) -> CutResult:
     """Write the segments one after the other into one file.
 
@@ -52,7 +51,6 @@ def cut_summary(
     Args:
         segments: in the order in which they are to appear.
         output: an .mp4, .m4v, .mov or .mkv file.
-        how: the choices of `CutJob`.
 
     Raises:
         ConfigError: no segments, a segment that is empty or outside the video, an unknown suffix.
@@ -61,41 +59,39 @@ def cut_summary(
     """
     check_suffix(output)
     check_output(output, source.path, overwrite=overwrite)
-    job = CutJob(source, (), output, **how, progress=progress)
-    job = replace(job, spans=_spans(source, segments))
+    spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
-        return replace(_write(replace(job, output=partial)), path=output)
+        return replace(_write(CutJob(source, spans, partial, options, progress)), path=output)
 
 
 def cut_clips(
     source: Source,
     segments: Sequence[Segment],
     folder: Path,
+    options: CutOptions = CutOptions(),  # noqa: B008  (frozen)
     *,
     suffix: str = ".mp4",
     names: Sequence[str] | None = None,
     overwrite: bool = False,
     progress: Advance | None = None,
-    **how: Any,
 ) -> tuple[CutResult, ...]:
     """Write each segment as a file of its own, by default ``NAME.001`` and so on; all of them appear, or none.
 
     Raises:
         ConfigError, OutputError, CutError: as for `cut_summary`.
     """
-    job = CutJob(source, (), folder, **how)
-    job = replace(job, spans=_spans(source, segments))
+    spans = _spans(source, segments)
     digits = max(3, len(str(len(segments))))
     stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
     files = [f"{stem}{suffix}" for stem in stems]
     check_suffix(Path(f"clip{suffix}"))
     for name in files if folder.exists() else ():
         check_output(folder / name, source.path, overwrite=overwrite)
-    total, done, results = sum(b - a for a, b in job.spans), 0.0, []
+    total, done, results = sum(b - a for a, b in spans), 0.0, []
     with whole_folder(folder, overwrite=overwrite) as filling, source.unchanged():
-        for name, span in zip(files, job.spans, strict=True):
-            own = replace(job, spans=[span], output=filling / name, progress=_after(progress, done, total))
-            results.append(replace(_write(own), path=folder / name))
+        for name, span in zip(files, spans, strict=True):
+            job = CutJob(source, [span], filling / name, options, _after(progress, done, total))
+            results.append(replace(_write(job), path=folder / name))
             done += span[1] - span[0]
     return tuple(results)
 
@@ -109,10 +105,11 @@ def check_encoder(source: Source, encoder: EncoderChoice) -> None:
 def _write(job: CutJob) -> CutResult:
     """Write one file and verify it."""
     writers = {"copy": write_copied, "exact": write_encoded}
-    written = writers.get(job.cut, _write_smart)(job)
-    if job.still_width is not None and not written.stills:
+    written = writers.get(job.options.cut, _write_smart)(job)
+    width = job.options.still_width
+    if width is not None and not written.stills:
         middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in written.pieces]
-        written = replace(written, stills=tuple(grab_thumbnails(job.source, middles, width=job.still_width)))
+        written = replace(written, stills=tuple(grab_thumbnails(job.source, middles, width=width)))
     return written
 
 
@@ -122,9 +119,9 @@ def _write_smart(job: CutJob) -> CutResult:
     try:
         return write_smart(job)
     except (NotSmartError, HighlightrError) as error:
-        if job.cut == "smart" and isinstance(error, HighlightrError):
+        if job.options.cut == "smart" and isinstance(error, HighlightrError):
             raise
-        if job.cut == "smart":
+        if job.options.cut == "smart":
             raise CutError(f"{path}: cannot be cut smart: {error}; use --cut exact") from error
         # No note: each piece says how it was written, and `auto` promised no more.
         logger.debug("%s: all pictures are encoded: %s", path, error)

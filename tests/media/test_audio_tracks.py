@@ -16,7 +16,7 @@ from highlightr.core.source import AudioStream, Source
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._container.audio import mono_filter, written_channels
-from highlightr.media.cut import cut_summary
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made
 
@@ -158,7 +158,7 @@ def test_sound_that_lies_too_far_behind_another_track_is_told(
 def test_copying_sound_that_lies_far_behind_is_refused_in_words(first_held: int, num_left: int, tmp_path: Path) -> None:
     apart = track_after_track(with_tone(tmp_path / "two.mkv", "300", "700", seconds=24, codec="aac"), first_held)
     with pytest.raises(CutError, match=f"cannot be copied, it has {num_left} audio streams instead of 2; leave out"):
-        cut_summary(probe(apart), [Segment(0.0, 1.0, 1.0)], tmp_path / "cut.mp4", cut="copy")
+        cut_summary(probe(apart), [Segment(0.0, 1.0, 1.0)], tmp_path / "cut.mp4", CutOptions(cut="copy"))
 
 
 @pytest.mark.parametrize("number", [0, 2, -1])

@@ -13,7 +13,7 @@ from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut.parameter_sets import escaped
 from highlightr.media.choices import CutChoice
-from highlightr.media.cut import cut_summary
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made
 
@@ -68,6 +68,6 @@ def _captions(path: Path) -> list[bytes]:
 def test_each_picture_keeps_its_own(how: tuple[str, ...], cut: CutChoice, tmp_path: Path) -> None:
     path = _captioned(tmp_path / "captioned.mkv", *how)
     segments = [Segment(start, stop, 1.0) for start, stop in SPANS]
-    result = cut_summary(probe(path), segments, tmp_path / "out.mkv", cut=cut)
+    result = cut_summary(probe(path), segments, tmp_path / "out.mkv", CutOptions(cut=cut))
     spans = [(round(piece.start_seconds * 25), round(piece.stop_seconds * 25)) for piece in result.pieces]
     assert _captions(result.path) == [_letters(number) for start, stop in spans for number in range(start, stop)]

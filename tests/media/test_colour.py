@@ -19,7 +19,7 @@ from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
-from highlightr.media.cut import cut_summary
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 
 HD, SD = (1280, 720), (640, 480)
@@ -160,7 +160,9 @@ def test_high_dynamic_range_stays(transfer: str, number: int, suffix: str, tmp_p
     source = hdr(tmp_path / "in.mp4", transfer)
     for copy in (False, True):
         output = tmp_path / f"{copy}{suffix}"
-        result = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], output, cut="copy" if copy else "exact")
+        result = cut_summary(
+            probe(source), [Segment(0.5, 1.5, 1.0)], output, CutOptions(cut="copy" if copy else "exact")
+        )
         assert labels(output) == ("yuv420p10le", 1, 9, 9, number)
         assert error_inside(shown_bars(output, SD), shown_bars(source, SD)) <= 2
         assert not [note for note in result.notes if "Copied" not in note]
@@ -174,7 +176,7 @@ def test_high_dynamic_range_stays(transfer: str, number: int, suffix: str, tmp_p
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_high_dynamic_range_becomes_standard(transfer: str, tmp_path: Path) -> None:
     source = hdr(tmp_path / "in.mp4", transfer)
-    result = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "out.mp4", hdr="sdr")
+    result = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "out.mp4", CutOptions(hdr="sdr"))
     assert labels(result.path) == ("yuv420p", 1, 1, 1, 1)
     kind = {"smpte2084": "HDR10 (PQ)", "arib-std-b67": "HLG"}[transfer]
     assert result.notes == (f"Its {kind} picture is tone-mapped to standard dynamic range (BT.709).",)
@@ -260,12 +262,14 @@ def test_dolby_vision_files(tmp_path: Path) -> None:
     own = probe(with_dolby_vision(tmp_path / "five.mp4", 5, 0))
     with pytest.raises(CutError, match=r"five\.mp4: its Dolby Vision picture \(profile 5\)"):
         cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "five-out.mp4")
-    assert cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "copied.mp4", cut="copy").seconds >= 1
+    assert cut_summary(own, [Segment(0.5, 1.5, 1.0)], tmp_path / "copied.mp4", CutOptions(cut="copy")).seconds >= 1
 
 
 def test_stills_of_high_dynamic_range_are_for_any_screen(tmp_path: Path) -> None:
     source = hdr(tmp_path / "in.mp4")
-    kept = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "kept.mp4", still_width=160)
-    mapped = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "sdr.mp4", hdr="sdr", still_width=160)
+    kept = cut_summary(probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "kept.mp4", CutOptions(still_width=160))
+    mapped = cut_summary(
+        probe(source), [Segment(0.5, 1.5, 1.0)], tmp_path / "sdr.mp4", CutOptions(hdr="sdr", still_width=160)
+    )
     first, second = (np.asarray(Image.open(io.BytesIO(one.stills[0]))).astype(int) for one in (kept, mapped))
     assert np.abs(first - second).mean() < 3

@@ -28,7 +28,7 @@ from highlightr.media._cut.output_plan import plan_output
 from highlightr.media._cut.picture import Stills
 from highlightr.media._cut.plan import plan_encode
 from highlightr.media.choices import CutChoice
-from highlightr.media.cut import CutResult, cut_clips, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from tests.mediamaker import (
     CLICK_EVERY_SECONDS,
@@ -236,7 +236,9 @@ def test_folders_are_only_names(folder: str, cut: CutChoice, tmp_path: Path, mon
     monkeypatch.setattr(_inputs, "_MOST_INPUTS", 2)  # So that runs are joined.
     (tmp_path / folder).mkdir()
     source = probe(made("gops.mp4", seconds=8.0, options=(("preset", "ultrafast"), ("crf", "16"), ("g", "25"))))
-    result = cut_summary(source, segments((0.2, 1.8), (2.2, 3.8), (4.2, 6.0)), tmp_path / folder / "cut.mp4", cut=cut)
+    result = cut_summary(
+        source, segments((0.2, 1.8), (2.2, 3.8), (4.2, 6.0)), tmp_path / folder / "cut.mp4", CutOptions(cut=cut)
+    )
     seen = watch(result.path)
     assert seen.numbers == [*range(5, 45), *range(55, 95), *range(105, 150)]
     assert max(map(abs, sync_errors(seen, result, frame_times(8.0)))) <= 0.02
@@ -275,7 +277,7 @@ def test_rotation_is_baked_in(clockwise: int, tmp_path: Path) -> None:
 def test_pixel_shape_is_kept(copy: bool, tmp_path: Path) -> None:
     source = probe(made("wide.mp4", aspect=Fraction(4, 3), seconds=1.0))
     result = cut_summary(
-        source, segments((0.2, 0.6), (0.6, 0.9)), tmp_path / "cut.mp4", cut="copy" if copy else "exact"
+        source, segments((0.2, 0.6), (0.6, 0.9)), tmp_path / "cut.mp4", CutOptions(cut="copy" if copy else "exact")
     )
     assert probe(result.path).video.sample_aspect_ratio == Fraction(4, 3)
 
@@ -322,7 +324,7 @@ def test_names_are_only_names(name: str, copy: bool, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(made("constant.mp4").read_bytes())
     output = Path(f"out-{name}")
-    cut_summary(probe(Path(name)), segments((0, 1)), output, cut="copy" if copy else "exact")
+    cut_summary(probe(Path(name)), segments((0, 1)), output, CutOptions(cut="copy" if copy else "exact"))
     assert probe(output).duration_seconds == pytest.approx(1.0 if not copy else probe(Path(name)).duration_seconds)
     assert names_in(tmp_path) == sorted([name, str(output)])
 
@@ -333,7 +335,7 @@ def test_names_are_only_names(name: str, copy: bool, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_copying_keeps_whole_groups_of_pictures(name: str, how: Mapping[str, Any], suffix: str, tmp_path: Path) -> None:
     source = probe(made(name, seconds=8.0, **how))
-    result = cut_summary(source, segments((1.3, 1.8), (4.5, 5.2)), tmp_path / f"cut{suffix}", cut="copy")
+    result = cut_summary(source, segments((1.3, 1.8), (4.5, 5.2)), tmp_path / f"cut{suffix}", CutOptions(cut="copy"))
     shift = 8.0 - source.duration_seconds  # mpegts begins with the encoder's padding
     moved = [(p.start_moved_seconds, p.stop_moved_seconds) for p in result.pieces]
     assert np.array(moved) == pytest.approx(np.array([(-0.3, 0.2), (-0.5, 0.8)]) - shift, abs=0.07)
@@ -358,7 +360,7 @@ IDR_AND_OTHERS: Mapping[str, Any] = {
 def test_copying_begins_and_ends_where_decoding_is_clean(tmp_path: Path) -> None:
     """The first piece at a recovery point, the second at an IDR picture; both end before pictures that need more."""
     source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
-    result = cut_summary(source, segments((0.5, 1.2), (4.1, 4.6)), tmp_path / "cut.mp4", cut="copy")
+    result = cut_summary(source, segments((0.5, 1.2), (4.1, 4.6)), tmp_path / "cut.mp4", CutOptions(cut="copy"))
     assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(0.48, 1.4), (3.84, 4.76)]
     moved = "1. begins as chosen, ends 0.2 s later; 2. begins 0.3 s earlier, ends 0.2 s later"
     assert result.notes == (f"Copied at keyframes, 1.8 s in all: {moved}.",)
@@ -369,7 +371,9 @@ def test_copying_begins_and_ends_where_decoding_is_clean(tmp_path: Path) -> None
 
 def test_a_recovery_point_behind_a_join_is_no_beginning(tmp_path: Path) -> None:
     source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
-    result = cut_summary(source, segments((0.0, 0.4), (2.5, 2.8), (5.5, 5.8)), tmp_path / "cut.mp4", cut="copy")
+    result = cut_summary(
+        source, segments((0.0, 0.4), (2.5, 2.8), (5.5, 5.8)), tmp_path / "cut.mp4", CutOptions(cut="copy")
+    )
     first, second, third = result.pieces
     assert (first.start_seconds, second.start_seconds, third.start_seconds) == (0.0, first.stop_seconds, 3.84)
     assert watch(result.path).numbers == expected_numbers(frame_times(8.0), result)
@@ -389,7 +393,7 @@ HEVC_OPEN: Mapping[str, Any] = {
 def test_copying_open_groups_of_hevc(suffix: str, output: str, tmp_path: Path) -> None:
     source = probe(made(f"open-hevc{suffix}", seconds=6.0, **HEVC_OPEN))
     spans = ((0.6, 1.3), (2.5, 3.1), (4.4, 4.9))
-    result = cut_summary(source, segments(*spans), tmp_path / f"cut{output}", cut="copy")
+    result = cut_summary(source, segments(*spans), tmp_path / f"cut{output}", CutOptions(cut="copy"))
     times = [Fraction(time) for time in watch(source.path).times]
     seen = watch(result.path)
     assert seen.numbers == expected_numbers(times, result)
@@ -411,7 +415,7 @@ def test_no_copied_picture_is_lost(suffix: str, codec: str, tmp_path: Path) -> N
     run_ffmpeg(["-i", f"file:{made('plain.mp4')}", *encoder, f"file:{path}"])
     source = probe(path)
     try:
-        result = cut_summary(source, segments((1.1, 1.9), (2.6, 3.1)), tmp_path / "cut.mkv", cut="copy")
+        result = cut_summary(source, segments((1.1, 1.9), (2.6, 3.1)), tmp_path / "cut.mkv", CutOptions(cut="copy"))
     except CutError as error:
         assert suffix == ".avi"
         assert "does not say when its pictures are shown" in str(error)
@@ -423,20 +427,25 @@ def test_no_copied_picture_is_lost(suffix: str, codec: str, tmp_path: Path) -> N
 
 def test_copied_neighbours_do_not_repeat_a_group(tmp_path: Path) -> None:
     source = probe(made("closed.mp4", seconds=8.0, **CLOSED_GOP))
-    result = cut_summary(source, segments((1.1, 1.3), (1.5, 1.7), (2.1, 2.2)), tmp_path / "cut.mp4", cut="copy")
+    result = cut_summary(
+        source, segments((1.1, 1.3), (1.5, 1.7), (2.1, 2.2)), tmp_path / "cut.mp4", CutOptions(cut="copy")
+    )
     assert watch(result.path).numbers == list(range(25, 75))
     assert result.pieces[1].seconds == 0
 
 
 def test_copying_keeps_the_rotation(tmp_path: Path) -> None:
     source = probe(made("turned.mp4", rotation=90, seconds=1.0))
-    assert probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4", cut="copy").path).video == source.video
+    assert (
+        probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4", CutOptions(cut="copy")).path).video
+        == source.video
+    )
 
 
 def test_copying_into_a_container_that_cannot_hold_it(tmp_path: Path) -> None:
     source = probe(made("vp8.mkv", codec="libvpx", options=(("deadline", "realtime"),), seconds=1.0, sound=False))
     with pytest.raises(CutError, match=r"vp8 stream cannot be copied into \.mp4 .*; use \.mkv"):
-        cut_summary(source, segments((0, 1)), tmp_path / "cut.mp4", cut="copy")
+        cut_summary(source, segments((0, 1)), tmp_path / "cut.mp4", CutOptions(cut="copy"))
     assert names_in(tmp_path) == []
 
 
@@ -528,7 +537,7 @@ def pixels(jpeg: bytes) -> np.ndarray:
 def test_each_piece_has_a_still_of_its_middle(name: str, tmp_path: Path) -> None:
     source = probe(made(name, **SOURCES[name]))
     times = list(SOURCES[name].get("times") or frame_times())
-    result = cut_summary(source, segments(*SPANS), tmp_path / "cut.mp4", still_width=160)
+    result = cut_summary(source, segments(*SPANS), tmp_path / "cut.mp4", CutOptions(still_width=160))
     middles = [piece.start_seconds + piece.seconds / 2 + 1e-6 for piece in result.pieces]
     stills = [pixels(still) for still in result.stills]
     assert [read_number(still) for still in stills] == [
@@ -542,7 +551,9 @@ def test_each_piece_has_a_still_of_its_middle(name: str, tmp_path: Path) -> None
 
 def test_copied_pieces_have_stills_too(tmp_path: Path) -> None:
     source = probe(made("closed.mp4", **CLOSED_GOP))
-    result = cut_summary(source, segments((1.3, 1.8), (3.1, 3.5)), tmp_path / "cut.mp4", cut="copy", still_width=160)
+    result = cut_summary(
+        source, segments((1.3, 1.8), (3.1, 3.5)), tmp_path / "cut.mp4", CutOptions(cut="copy", still_width=160)
+    )
     assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(1.0, 2.0), (3.0, 4.0)]
     assert [read_number(pixels(still)) for still in result.stills] == [37, 87]
 
@@ -550,7 +561,7 @@ def test_copied_pieces_have_stills_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [{"rotation": 90}, {"rotation": 270}, {"aspect": Fraction(2)}, {"size": (960, 720)}])
 def test_stills_are_what_a_viewer_sees(how: dict[str, Any], tmp_path: Path) -> None:
     source = probe(made("seen.mp4", **how))
-    (still,) = cut_summary(source, segments((1, 2)), tmp_path / "cut.mp4", still_width=200).stills
+    (still,) = cut_summary(source, segments((1, 2)), tmp_path / "cut.mp4", CutOptions(still_width=200)).stills
     (grabbed,) = grab_thumbnails(source, [1.5], width=200)
     assert pixels(still).shape == pixels(grabbed).shape
     assert read_number(pixels(still)) == 37
@@ -561,7 +572,7 @@ def test_pieces_of_one_frame_have_stills_in_every_run(tmp_path: Path, monkeypatc
     monkeypatch.setattr(_inputs, "_MOST_INPUTS", 3)
     spans = [(k * 0.08, k * 0.08 + 0.04) for k in range(10)]
     source = probe(made("longer.mp4", seconds=8.0))
-    result = cut_summary(source, segments(*spans), tmp_path / "cut.mp4", still_width=160)
+    result = cut_summary(source, segments(*spans), tmp_path / "cut.mp4", CutOptions(still_width=160))
     assert [read_number(pixels(still)) for still in result.stills] == list(range(0, 20, 2))
     assert names_in(tmp_path) == ["cut.mp4"]
 
@@ -573,7 +584,7 @@ def test_stills_that_do_not_come_out_of_the_cut_are_decoded(tmp_path: Path, monk
         Stills, "filters", lambda self, moments, viewing=(): filters(self, [moment + 10**9 for moment in moments])
     )
     source = probe(made("constant.mp4"))
-    result = cut_summary(source, segments((0, 1), (2, 3)), tmp_path / "cut.mp4", still_width=160)
+    result = cut_summary(source, segments((0, 1), (2, 3)), tmp_path / "cut.mp4", CutOptions(still_width=160))
     assert [read_number(pixels(still)) for still in result.stills] == [12, 62]
     assert names_in(tmp_path) == ["cut.mp4"]
 
@@ -601,7 +612,7 @@ def test_memory_is_bounded_where_the_sound_ends_early(tmp_path: Path, monkeypatc
     measuring.write_text(MEASURING.format(python=sys.executable, ffmpeg=ffmpeg_path(), kept=str(kept)))
     measuring.chmod(0o755)
     monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(measuring))
-    result = cut_summary(probe(early), segments((12.0, 42.0)), tmp_path / "cut.mp4", still_width=160)
+    result = cut_summary(probe(early), segments((12.0, 42.0)), tmp_path / "cut.mp4", CutOptions(still_width=160))
     assert probe(result.path).duration_seconds == pytest.approx(30.0, abs=0.1)
     assert read_number(pixels(result.stills[0])) == 25, "the loop is two seconds long"
     assert int(kept.read_text()) < 700_000
@@ -611,5 +622,5 @@ def test_memory_is_bounded_where_the_sound_ends_early(tmp_path: Path, monkeypatc
 def test_pictures_without_a_timestamp_are_never_left_out_of_a_copy(frames: str, tmp_path: Path) -> None:
     source = probe(without_some_timestamps(tmp_path, "-bf", frames))
     with pytest.raises(CutError, match=r"pictures without timestamps lie between \d\.\d and \d\.\d s"):
-        cut_summary(source, [Segment(1.0, 2.0, 1.0)], tmp_path / "out.mp4", cut="copy")
+        cut_summary(source, [Segment(1.0, 2.0, 1.0)], tmp_path / "out.mp4", CutOptions(cut="copy"))
     assert not (tmp_path / "out.mp4").exists()

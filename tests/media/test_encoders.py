@@ -11,7 +11,7 @@ from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut import encoders
 from highlightr.media._cut.encoders import Encoder, fault_of, find_encoder, hardware
-from highlightr.media.cut import check_encoder, cut_summary
+from highlightr.media.cut import CutOptions, check_encoder, cut_summary
 from highlightr.media.ffmpeg import has_encoder
 from highlightr.options import SummarizeOptions
 from tests.mediamaker import CLOSED_GOP, made
@@ -86,10 +86,10 @@ def test_what_comes_back_is_compared(options: tuple[str, ...], words: str, monke
 @pytest.mark.usefixtures("stand_in")
 def test_auto_takes_what_is_proven_and_says_so(tmp_path: Path) -> None:
     source = probe(made("encoders.mp4", **CLOSED_GOP, seconds=2.0))
-    result = cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "out.mp4", encoder="auto")
+    result = cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "out.mp4", CutOptions(encoder="auto"))
     assert "Encoded by libopenh264." in result.notes
     assert probe(tmp_path / "out.mp4").duration_seconds == pytest.approx(0.8, abs=0.01)
-    named = cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "named.mp4", encoder="h264_nvenc")
+    named = cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "named.mp4", CutOptions(encoder="h264_nvenc"))
     assert named.notes == ()
 
 
@@ -100,11 +100,11 @@ def test_hardware_that_fails_on_the_video_is_replaced_in_auto_alone(
     monkeypatch.setattr(encoders, "fault_of", lambda encoder, width, height: None)
     monkeypatch.setattr(Encoder, "is_software", property(lambda self: not self.upload))
     source = probe(made("encoders.mp4", **CLOSED_GOP, seconds=2.0))
-    result = cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "out.mp4", encoder="auto")
+    result = cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "out.mp4", CutOptions(encoder="auto"))
     assert [note for note in result.notes if note.startswith("Encoded by software, because hardware failed: ffmpeg")]
     assert probe(tmp_path / "out.mp4").duration_seconds == pytest.approx(0.8, abs=0.01)
     with pytest.raises(CutError, match="no-such-option"):
-        cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "named.mp4", encoder="h264_nvenc")
+        cut_summary(source, [Segment(0.4, 1.2, 1.0)], tmp_path / "named.mp4", CutOptions(encoder="h264_nvenc"))
     assert not (tmp_path / "named.mp4").exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import Segment
 from highlightr.media import probe
-from highlightr.media.cut import cut_summary
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 
 SEGMENTS = (Segment(0.0, 1.0, 1.0), Segment(2.0, 3.0, 1.0))
@@ -45,7 +45,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pieces_meet_in_black_and_silence(source: Path, tmp_path: Path) -> None:
     plain, faded = tmp_path / "plain.mp4", tmp_path / "faded.mp4"
     cut_summary(probe(source), SEGMENTS, plain)
-    cut_summary(probe(source), SEGMENTS, faded, fade=True)
+    cut_summary(probe(source), SEGMENTS, faded, CutOptions(fade=True))
     times, bright = _seen(faded)
     assert times == _seen(plain)[0]
     level = bright[10]
@@ -59,11 +59,11 @@ def test_pieces_meet_in_black_and_silence(source: Path, tmp_path: Path) -> None:
 
 
 def test_one_piece_does_not_fade(source: Path, tmp_path: Path) -> None:
-    cut_summary(probe(source), SEGMENTS[:1], tmp_path / "one.mp4", fade=True)
+    cut_summary(probe(source), SEGMENTS[:1], tmp_path / "one.mp4", CutOptions(fade=True))
     bright = _seen(tmp_path / "one.mp4")[1]
     assert max(bright) - min(bright) < 3
 
 
 def test_copied_packets_cannot_fade(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot fade"):
-        cut_summary(probe(source), SEGMENTS, tmp_path / "out.mp4", cut="copy", fade=True)
+        cut_summary(probe(source), SEGMENTS, tmp_path / "out.mp4", CutOptions(cut="copy", fade=True))

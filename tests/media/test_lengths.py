@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.core.types import Segment
 from highlightr.media import probe
-from highlightr.media.cut import CutResult, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made, read_number, variable_times
 
@@ -131,7 +131,7 @@ def test_copied_pictures_without_a_steady_rate_keep_their_times(
     """Decode times say how long until the next picture is decoded, not until it is shown."""
     path = made("unsteady.mp4", times=tuple(variable_times(6.0, seed)), options=B_FRAMES)
     segments = [Segment(start, stop, 0.5) for start, stop in spans]
-    result = cut_summary(probe(path), segments, tmp_path / f"cut{suffix}", cut="copy")
+    result = cut_summary(probe(path), segments, tmp_path / f"cut{suffix}", CutOptions(cut="copy"))
     expected = [
         (number, piece.output_start_seconds + shown - piece.start_seconds)
         for piece in result.pieces

@@ -14,7 +14,7 @@ from highlightr.core.source import AudioStream
 from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut.pcm import Pcm
-from highlightr.media.cut import CutResult, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import CLOSED_GOP, made
 
@@ -45,7 +45,7 @@ def _samples(path: Path) -> npt.NDArray[np.float64]:
 
 
 def _copied(path: Path, output: Path) -> CutResult:
-    return cut_summary(probe(path), [Segment(*span, 1.0) for span in SPANS], output, cut="copy")
+    return cut_summary(probe(path), [Segment(*span, 1.0) for span in SPANS], output, CutOptions(cut="copy"))
 
 
 def _off(path: Path, result: CutResult) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 from highlightr.core.types import Segment
 from highlightr.media import AudioBlock, AudioRequest, decode, probe
 from highlightr.media.choices import CutChoice
-from highlightr.media.cut import CutResult, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 
 RATE = 16_000
@@ -36,7 +36,7 @@ def _tone(path: Path, *how: str) -> Path:
 
 def _cut(path: Path, spans: Sequence[tuple[float, float]], cut: CutChoice) -> CutResult:
     segments = [Segment(start, stop, 1.0) for start, stop in spans]
-    return cut_summary(probe(path), segments, path.with_name(f"{cut}.mkv"), cut=cut)
+    return cut_summary(probe(path), segments, path.with_name(f"{cut}.mkv"), CutOptions(cut=cut))
 
 
 def _silences(result: CutResult) -> list[float]:

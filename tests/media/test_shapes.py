@@ -12,7 +12,7 @@ import pytest
 
 from highlightr.core.types import Segment
 from highlightr.media import probe
-from highlightr.media.cut import cut_clips, cut_summary
+from highlightr.media.cut import CutOptions, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 
 SQUARE = "color=white:r=25:d=2:s={size},setsar={aspect},format=yuv420p"
@@ -88,7 +88,7 @@ def test_each_clip_is_of_the_first_size(tmp_path: Path) -> None:
 def test_pieces_that_fade_are_shown_whole_too(tmp_path: Path) -> None:
     source = probe(joined(tmp_path, ".ts", "libx264", CASES["turned"][0]))
     segments = [Segment(0.2, 1.2, 0.5), Segment(2.2, 3.8, 0.5)]
-    result = cut_summary(source, segments, tmp_path / "out.mp4", fade=True)
+    result = cut_summary(source, segments, tmp_path / "out.mp4", CutOptions(fade=True))
     seen = white(result.path)
     assert seen[0] == (1.0, 1.0)
     assert seen[-1] == (pytest.approx(180 / 320, abs=0.02), 1.0)

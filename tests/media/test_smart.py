@@ -26,7 +26,7 @@ from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut.parameter_sets import described_units, escaped, read_sets, ue, unit_of
 from highlightr.media._decode.nal import unescaped
-from highlightr.media.cut import CutResult, Piece, cut_clips, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, Piece, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from tests.media.test_cut import sync_errors, watch
 from tests.mediamaker import frame_times, made, turn
@@ -99,7 +99,7 @@ def source_of(name: str, arguments: Sequence[str], folder: Path) -> Path:
 
 
 def cut(source: Source, spans: Sequence[tuple[float, float]], output: Path, how: Any = "smart") -> CutResult:
-    return cut_summary(source, [Segment(*span, 0.5) for span in spans], output, cut=how)
+    return cut_summary(source, [Segment(*span, 0.5) for span in spans], output, CutOptions(cut=how))
 
 
 def _decoded(decoder: str, path: Path) -> list[str]:
@@ -256,7 +256,7 @@ def test_boundaries_are_those_of_an_exact_cut(tmp_path: Path) -> None:
 def test_clips_are_smart_each(tmp_path: Path) -> None:
     path = source_of("source.mp4", x264(), tmp_path)
     wanted = [Segment(*span, 0.5) for span in SPANS[:3]]
-    results = cut_clips(probe(path), wanted, tmp_path / "clips", cut="smart")
+    results = cut_clips(probe(path), wanted, tmp_path / "clips", CutOptions(cut="smart"))
     for result in results:
         check(path, result)
     assert [bool(copied(result.pieces)) for result in results] == [True, True, True]
@@ -292,11 +292,11 @@ def test_what_is_not_proven_is_refused_and_left_to_exact(
 def test_pictures_that_are_to_be_changed(tmp_path: Path) -> None:
     source = probe(source_of("source.mp4", x264(), tmp_path))
     segments = [Segment(*span, 0.5) for span in SPANS[:2]]
-    faded = cut_summary(source, segments, tmp_path / "faded.mp4", cut="auto", fade=True)
+    faded = cut_summary(source, segments, tmp_path / "faded.mp4", CutOptions(cut="auto", fade=True))
     assert {piece.method for piece in faded.pieces} == {"encoded"}
     with pytest.raises(ConfigError, match="leave out --cut smart or --transition fade"):
-        cut_summary(source, segments, tmp_path / "refused.mp4", cut="smart", fade=True)
-    mixed = cut_summary(source, segments, tmp_path / "mixed.mp4", cut="smart", mix_audio=True)
+        cut_summary(source, segments, tmp_path / "refused.mp4", CutOptions(cut="smart", fade=True))
+    mixed = cut_summary(source, segments, tmp_path / "mixed.mp4", CutOptions(cut="smart", mix_audio=True))
     assert copied(mixed.pieces) >= 8
 
 

@@ -19,7 +19,7 @@ from highlightr.media._container import subtitle_tracks
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut import inputs
-from highlightr.media.cut import CutResult, cut_clips, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
 from tests.media.test_audio_tracks import LAYOUTS, heard, loudness, with_tone
@@ -103,7 +103,9 @@ def cut(path: Path, folder: Path, how: str, suffix: str, monkeypatch: pytest.Mon
         monkeypatch.setattr(inputs, "_MOST_INPUTS", 1)
     if how == "clips":
         return cut_clips(probe(path), SEGMENTS, folder / "clips", suffix=suffix)[0]
-    return cut_summary(probe(path), SEGMENTS, folder / f"out{suffix}", cut="copy" if how == "copy" else "exact")
+    return cut_summary(
+        probe(path), SEGMENTS, folder / f"out{suffix}", CutOptions(cut="copy" if how == "copy" else "exact")
+    )
 
 
 @pytest.mark.parametrize("how", PATHS)
@@ -146,11 +148,11 @@ def test_what_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
     run_ffmpeg(["-i", f"file:{made('plain.mp4')}", "-c", "copy", *tags, f"file:{source}"])
     for copy in (False, True):
         result = cut_summary(
-            probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mp4", cut="copy" if copy else "exact"
+            probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mp4", CutOptions(cut="copy" if copy else "exact")
         )
         assert result.notes[-1] == "Not kept in .mp4: the tags lens."
         kept = cut_summary(
-            probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", cut="copy" if copy else "exact"
+            probe(source), [Segment(0, 1, 1.0)], tmp_path / f"{copy}.mkv", CutOptions(cut="copy" if copy else "exact")
         )
         assert not any("Not kept" in note for note in kept.notes)
 
@@ -186,7 +188,7 @@ def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:
     def sounds(**how: Any) -> list[list[bool]]:
         choice = how.pop("choice", "all")
         output = tmp_path / "out.mp4"
-        cut_summary(probe(path, choice), [Segment(0.5, 2.5, 1.0)], output, overwrite=True, **how)
+        cut_summary(probe(path, choice), [Segment(0.5, 2.5, 1.0)], output, CutOptions(**how), overwrite=True)
         count = len(probe(output).audio_tracks)
         tracks = [heard(probe(output, number + 1)) for number in range(count)]
         return [[loudness(samples, tone) > 0.25 for tone in tones] for samples in tracks]
@@ -201,7 +203,7 @@ def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:
 def test_a_mix_lasts_as_long_as_the_picture(tmp_path: Path) -> None:
     path = with_tone(tmp_path / "two.mkv", "300", "700:atrim=end=1")
     output = tmp_path / "out.mp4"
-    cut_summary(probe(path), [Segment(0.5, 1.5, 1.0), Segment(2.0, 3.5, 1.0)], output, mix_audio=True)
+    cut_summary(probe(path), [Segment(0.5, 1.5, 1.0), Segment(2.0, 3.5, 1.0)], output, CutOptions(mix_audio=True))
     with av.open(str(output)) as container:
         samples = sum(frame.samples for frame in container.decode(audio=0))
     assert samples / 48_000 == pytest.approx(2.5, abs=0.03)
@@ -218,14 +220,16 @@ def test_a_track_that_ends_before_a_copied_piece(
     keys = ["-c:v", "libx264", "-g", "25", "-c:a", "aac"]
     run_ffmpeg(["-i", f"file:{plain}", "-map", "0", *keys, *titles, f"file:{path}"])
     note = f"Audio track {silent} has no sound in the chosen moments and is left out."
-    result = cut_summary(probe(path), [Segment(2.0, 4.0, 1.0)], tmp_path / f"out{suffix}", cut="copy")
+    result = cut_summary(probe(path), [Segment(2.0, 4.0, 1.0)], tmp_path / f"out{suffix}", CutOptions(cut="copy"))
     with reading(result.path) as container:
         contents = read_contents(container, container.streams.video[0].index)
         audio = [contents.tracks[stream.index] for stream in container.streams.audio]
     assert [track.tags.get("title") for track in audio] == [f"Track {3 - silent}"]
     assert loudness(heard(probe(result.path)), 700 if silent == 1 else 300) > 0.25
     assert note in result.notes
-    (clip,) = cut_clips(probe(path, silent), [Segment(2.0, 4.0, 1.0)], tmp_path / "clips", suffix=suffix, cut="copy")
+    (clip,) = cut_clips(
+        probe(path, silent), [Segment(2.0, 4.0, 1.0)], tmp_path / "clips", CutOptions(cut="copy"), suffix=suffix
+    )
     assert probe(clip.path).audio_tracks == ()
 
 
@@ -233,16 +237,18 @@ def test_a_track_that_ends_before_a_copied_piece(
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unusual_channels_are_written(layout: str, copy: bool, tmp_path: Path) -> None:
     path = with_tone(tmp_path / "odd.mov", f"1000:{LAYOUTS[layout]}")
-    result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "out.mov", cut="copy" if copy else "exact")
+    result = cut_summary(
+        probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / "out.mov", CutOptions(cut="copy" if copy else "exact")
+    )
     assert 0.2 < loudness(heard(probe(result.path)), 1000) < 1.2
 
 
 def test_copied_packets_cannot_be_mixed_or_mapped(tmp_path: Path) -> None:
     source = probe(made("plain.mp4"))
     with pytest.raises(ConfigError, match="leave out --copy or --audio-track mix"):
-        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", cut="copy", mix_audio=True)
+        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", CutOptions(cut="copy", mix_audio=True))
     with pytest.raises(ConfigError, match="leave out --copy or --hdr sdr"):
-        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", cut="copy", hdr="sdr")
+        cut_summary(source, SEGMENTS, tmp_path / "out.mp4", CutOptions(cut="copy", hdr="sdr"))
 
 
 def test_streams_that_no_summary_holds_are_named(tmp_path: Path) -> None:
@@ -265,7 +271,7 @@ def test_a_cover_comes_along(suffix: str, is_kept: bool, tmp_path: Path) -> None
     run_ffmpeg([*inputs, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic", f"file:{path}"])
     for copy in (False, True):
         result = cut_summary(
-            probe(path), [Segment(0, 1, 1.0)], tmp_path / f"{copy}{suffix}", cut="copy" if copy else "exact"
+            probe(path), [Segment(0, 1, 1.0)], tmp_path / f"{copy}{suffix}", CutOptions(cut="copy" if copy else "exact")
         )
         with reading(result.path) as container:
             covers = read_contents(container, 0).covers

@@ -19,7 +19,7 @@ from highlightr.core.errors import CutError, MediaError
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
-from highlightr.media.cut import CutResult, cut_summary
+from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import click_times, made, read_number
 
@@ -138,9 +138,11 @@ def test_recordings_whose_sound_differs(name: str, tmp_path: Path) -> None:
         shown = times[numbers.index(number)]
         assert min(abs(click - shown) for click in clicks) < 0.045
     with pytest.raises(CutError, match=r"its sound changes its codec, rate or channels at [12]\.\d s of the summary"):
-        cut_summary(source, [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", cut="copy")
+        cut_summary(source, [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", CutOptions(cut="copy"))
     if not name.startswith("codec"):  # The container names one codec, that of the first recording.
-        assert cut_summary(source, [Segment(7.0, 9.0, 0.5)], tmp_path / "copy.mkv", cut="copy").seconds > 1.9
+        assert (
+            cut_summary(source, [Segment(7.0, 9.0, 0.5)], tmp_path / "copy.mkv", CutOptions(cut="copy")).seconds > 1.9
+        )
 
 
 def test_a_copy_of_recordings_whose_pictures_differ(tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_a_copy_of_recordings_whose_pictures_differ(tmp_path: Path) -> None:
     path = tmp_path / "joined.ts"
     path.write_bytes(_part(tmp_path / "a.ts", 0, 6, *X264, "-c:a", "aac") + larger)
     with pytest.raises(CutError, match="cannot be copied, its pictures change from 160x120 to 320x240"):
-        cut_summary(probe(path), [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", cut="copy")
+        cut_summary(probe(path), [Segment(4.0, 8.0, 0.5)], tmp_path / "copy.mkv", CutOptions(cut="copy"))
     assert not (tmp_path / "copy.mkv").exists()
 
 
@@ -197,7 +199,9 @@ def test_a_picture_that_begins_late(suffix: str, tmp_path: Path) -> None:
     source = _late(tmp_path / f"late{suffix}", "picture", 5.0)
     assert source.picture_start_seconds == pytest.approx(5.0, abs=0.05)
     spans = [(2.0, 3.0), (4.6, 6.0), (7.0, 8.0)]
-    result = cut_summary(source, [Segment(*span, 0.5) for span in spans], tmp_path / "cut.mp4", still_width=160)
+    result = cut_summary(
+        source, [Segment(*span, 0.5) for span in spans], tmp_path / "cut.mp4", CutOptions(still_width=160)
+    )
     numbers, times = _frames(result.path)
     assert numbers[:20] == list(range(20))
     assert numbers == sorted(numbers)
@@ -232,7 +236,7 @@ def test_a_picture_that_is_shorter_than_the_sound(suffix: str, tmp_path: Path) -
     result = _cut(source, [(4.0, 9.0)], tmp_path / "cut.mp4")
     assert result.seconds == pytest.approx(1.0, abs=0.1)
     assert any("sound goes on for 7" in note for note in result.notes)
-    copied = cut_summary(source, [Segment(4.5, 5.0, 0.5)], tmp_path / "copied.mkv", cut="copy")
+    copied = cut_summary(source, [Segment(4.5, 5.0, 0.5)], tmp_path / "copied.mkv", CutOptions(cut="copy"))
     # The demuxer of a transport stream holds the last picture back until the file ends.
     assert len(_frames(copied.path)[0]) == round(copied.seconds * 25)
 
@@ -242,7 +246,7 @@ def _mixed(path: Path, *rates: int) -> CutResult:
     sound = [part for number, rate in enumerate(rates) for part in ("-map", "0:a", f"-ar:a:{number}", str(rate))]
     run_ffmpeg(["-i", f"file:{_base()}", "-map", "0:v", *sound, *X264, "-c:a", "pcm_s16le", f"file:{path}"])
     segments = [Segment(start, stop, 0.5) for start, stop in ((0.96, 3.16), (6.0, 8.04))]
-    return cut_summary(probe(path), segments, path.with_suffix(".mp4"), mix_audio=True)
+    return cut_summary(probe(path), segments, path.with_suffix(".mp4"), CutOptions(mix_audio=True))
 
 
 @pytest.mark.parametrize("rates", [(96_000,), (88_200,), (44_100, 48_000), (22_050, 96_000)])
@@ -348,7 +352,7 @@ def test_an_avi_file_whose_pictures_are_not_reordered_is_cut_whole(codec: tuple[
     source = probe(path)
     for cut in ("exact", "auto", "copy"):
         segments = [Segment(0.0, source.duration_seconds, 0.5)]
-        result = cut_summary(source, segments, tmp_path / f"{cut}.mkv", cut=cut)
+        result = cut_summary(source, segments, tmp_path / f"{cut}.mkv", CutOptions(cut=cut))
         numbers, times = _frames(result.path)
         assert numbers == list(range(310))
         assert times[100] == pytest.approx(_frames(path)[1][100], abs=0.05)

@@ -19,7 +19,7 @@ from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._cut import copy as copying
 from highlightr.media._cut import exact_cut
-from highlightr.media.cut import cut_summary
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.verify import Planned, check_video
 from tests.mediamaker import CLOSED_GOP, made
@@ -81,7 +81,7 @@ def test_a_copy_that_is_short_of_pictures_is_not_delivered(
     monkeypatch.setattr(copying._Copier, "_write", lossy)
     output = tmp_path / f"cut{suffix}"
     with pytest.raises(CutError, match="cannot be copied, it has 45 pictures instead of 50"):
-        cut_summary(probe(_written()), [Segment(0.0, 2.0, 1.0)], output, cut="copy")
+        cut_summary(probe(_written()), [Segment(0.0, 2.0, 1.0)], output, CutOptions(cut="copy"))
     assert not output.exists()
 
 
@@ -144,7 +144,7 @@ def _lying(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
 def test_a_safer_way_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls = _lying(monkeypatch, 1)
     source = probe(made("closed.mp4", **CLOSED_GOP))
-    result = cut_summary(source, [Segment(2.5, 3.5, 1.0)], tmp_path / "cut.mp4", still_width=160)
+    result = cut_summary(source, [Segment(2.5, 3.5, 1.0)], tmp_path / "cut.mp4", CutOptions(still_width=160))
     assert len(calls) == 2
     assert probe(result.path).duration_seconds == pytest.approx(1.0)
     assert len(result.stills) == 1

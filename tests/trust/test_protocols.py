@@ -27,7 +27,7 @@ from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.reach import Reach
 from highlightr.media.choices import CutChoice
-from highlightr.media.cut import Piece, cut_summary
+from highlightr.media.cut import CutOptions, Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.pipeline import Highlighter
 from tests.mediamaker import CLOSED_GOP, made, make_video
@@ -149,7 +149,7 @@ def _uses(source: Source, output: Path, copy: bool) -> list[Callable[[], object]
     return [
         lambda: list(decode(source, {"frames": FrameRequest(2.0), "all": ThumbnailRequest()})),
         lambda: grab_thumbnails(source, [0.5]),
-        lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, cut="copy" if copy else "exact"),
+        lambda: cut_summary(source, [Segment(0.0, 1.0, 1.0)], output, CutOptions(cut="copy" if copy else "exact")),
         lambda: _encode.encode_pieces(plan, [take], output, None),  # Straight to ffmpeg.
     ]
 
@@ -210,7 +210,7 @@ def test_every_input_of_ffmpeg_is_fenced_in(
     monkeypatch.setattr(_inputs, "_MOST_INPUTS", 1)
     source = probe(made("closed.mp4", **CLOSED_GOP))
     segments = [Segment(0.2, 1.6, 1.0), Segment(2.2, 3.6, 1.0)]
-    cut_summary(source, segments, tmp_path / "out.mp4", cut=how)
+    cut_summary(source, segments, tmp_path / "out.mp4", CutOptions(cut=how))
     assert len(commands) >= 3
     for command in commands:
         inputs = [k for k, word in enumerate(command) if word == "-i"]

@@ -31,7 +31,7 @@ def write_copied(job: CutJob) -> CutResult:
     source, output = job.source, job.output
     pieces = tuple(_counted_copies(source, plan_copy(source, job.spans)))
     with reading(source.path) as container:
-        plan = with_texts(plan_copied(source, read_contents(container, source.video.index), pieces), job.texts)
+        plan = with_texts(plan_copied(source, read_contents(container, source.video.index), pieces), job.options)
     plan = copy_pieces(plan, output, job.progress)
     fault = check_video(output, _expected_copy(plan)).fault
     if fault:

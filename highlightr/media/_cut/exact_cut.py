@@ -50,9 +50,9 @@ def write_encoded(job: CutJob) -> CutResult:
         return _encoded(job)
     except CutError as error:
         video = job.source.video
-        if job.encoder != "auto" or find_encoder("auto", video.width, video.height, hdr=False)[0].is_software:
+        if job.options.encoder != "auto" or find_encoder("auto", video.width, video.height, hdr=False)[0].is_software:
             raise
-        written = _encoded(replace(job, encoder=SOFTWARE))
+        written = _encoded(replace(job, options=replace(job.options, encoder=SOFTWARE)))
         note = f"Encoded by software, because hardware failed: {str(error).partition(';')[0]}."
         return replace(written, notes=(*written.notes, note))
 
@@ -64,8 +64,10 @@ def _encoded(job: CutJob) -> CutResult:
         cut, plan, notes = planned_cut(job, careful=careful)
         if before is not None and before[0] == cut:
             break
-        plan = with_encoder(plan, job.encoder)
-        size = None if job.still_width is None else Stills(*size_of_width(source.video, job.still_width))
+        plan = with_encoder(plan, job.options.encoder)
+        size = (
+            None if job.options.still_width is None else Stills(*size_of_width(source.video, job.options.still_width))
+        )
         stills = encode_pieces(plan, cut.takes, output, job.progress, size)
         verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):
@@ -89,10 +91,10 @@ def planned_cut(job: CutJob, *, careful: bool = False) -> tuple[CutPlan, OutputP
     with reading(source.path) as container:
         contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         cut = plan_encode(container, source, job.spans, careful=careful)
-        if job.fade:
+        if job.options.fade:
             cut = replace(cut, takes=with_fades(cut.takes))
-        plan = plan_output(container, source, contents, cut, job.hdr, mix=job.mix_audio)
-        return cut, with_texts(plan, job.texts), time_notes(container, source)
+        plan = plan_output(container, source, contents, cut, job.options.hdr, mix=job.options.mix_audio)
+        return cut, with_texts(plan, job.options), time_notes(container, source)
 
 
 def expected(cut: CutPlan, plan: OutputPlan) -> Planned:
@@ -130,7 +132,7 @@ def write_smart(job: CutJob) -> CutResult:
     if source.video.codec not in _SPLICES:
         raise NotSmartError(f"only H.264 and HEVC are, not {source.video.codec}")
     cut, plan, notes = planned_cut(job)
-    if job.fade or plan.burned is not None:
+    if job.options.fade or plan.burned is not None:
         raise NotSmartError("its pictures are to fade, or to be drawn on")
     _check(cut, plan)
     with reading(source.path) as container:

@@ -1,20 +1,18 @@
-"""What is to be cut, and what the caller chose of it: with what is said as a track, as part of the picture, or not."""
+"""What is to be cut, with what is said as a track, as part of the picture, or not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.media._container.contents import Track
-from highlightr.media._cut.encoders import SOFTWARE
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media.choices import CutChoice, EncoderChoice, HdrChoice, SubtitleChoice, check_cut_choice
+from highlightr.media.choices import CutOptions
 from highlightr.media.ffmpeg import has_filter
-from highlightr.media.subtitles import Subtitles
 
 _ALPHA3 = (
     "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est fa:fas fi:fin fr:fra he:heb hi:hin "
@@ -28,30 +26,20 @@ _LEAD_SECONDS = 0.001
 """By which burned subtitles come early, because libass rounds the times of pictures down."""
 
 
-@dataclass(frozen=True)
-class Texts:
-    """What is done with subtitles."""
-
-    how: SubtitleChoice = "soft"
-    said: Subtitles | None = None
-    """What is said, on the time line of the source; `None` where nothing is known but the file's own tracks."""
-    language: str | None = None
-
-
-def with_texts(plan: OutputPlan, texts: Texts) -> OutputPlan:
+def with_texts(plan: OutputPlan, options: CutOptions) -> OutputPlan:
     """The plan with its subtitles; a `CutError` where this ffmpeg cannot draw."""
-    if texts.how == "none":
+    if options.subtitles == "none":
         return replace(plan, subtitles=())
-    if texts.said is None:
+    if options.said is None:
         return plan
-    code = (texts.language or "").lower().replace("_", "-").split("-")[0]
+    code = (options.language or "").lower().replace("_", "-").split("-")[0]
     language = _CODES.get(code, code if len(code) == 3 else "")
-    if texts.how == "burn":
+    if options.subtitles == "burn":
         if not has_filter("subtitles"):
             raise CutError("this ffmpeg cannot draw subtitles (no libass): choose --subtitles soft, or another ffmpeg")
-        return replace(plan, subtitles=(), burned=texts.said, notes=(*plan.notes, *_not_burned(plan, language)))
+        return replace(plan, subtitles=(), burned=options.said, notes=(*plan.notes, *_not_burned(plan, language)))
     track = Track(-1, "subrip", tags={"language": language} if language else {})
-    return replace(plan, subtitles=(*plan.subtitles, (track, texts.said)))
+    return replace(plan, subtitles=(*plan.subtitles, (track, options.said)))
 
 
 def _not_burned(plan: OutputPlan, language: str) -> tuple[str, ...]:
@@ -80,32 +68,11 @@ def _escaped(text: str) -> str:
 
 @dataclass(frozen=True)
 class CutJob:
-    """One file that is to be written.
-
-    Raises:
-        ConfigError: two choices that exclude each other.
-    """
+    """One file that is to be written."""
 
     source: Source
     spans: Sequence[tuple[float, float]]
     """Of the source, in seconds from time zero, half-open, in the order of the output."""
     output: Path
-    cut: CutChoice = "exact"
-    """How pieces are written; copying moves boundaries outwards to keyframes, every other way is exact."""
-    hdr: HdrChoice | None = None
-    """``keep`` high dynamic range, or map it to standard range (``sdr``); by default kept where ffmpeg can."""
-    mix_audio: bool = False
-    """Write one audio track, the sum of all that are heard."""
-    fade: bool = False
-    """Between pieces, through black and silence."""
-    texts: Texts = field(default_factory=Texts)
-    """What is done with subtitles; by default text tracks come along."""
-    encoder: EncoderChoice = SOFTWARE
-    """Of pictures, where all are encoded: a name, or ``auto`` for the hardware that is proven."""
-    still_width: int | None = None
-    """In pixels, where a still of each piece is wanted."""
+    options: CutOptions
     progress: Advance | None = None
-
-    def __post_init__(self) -> None:
-        burn = self.texts.how == "burn"
-        check_cut_choice(self.cut, self.encoder, hdr=self.hdr, fade=self.fade, burn=burn, mix_audio=self.mix_audio)
