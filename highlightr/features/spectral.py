@@ -18,25 +18,25 @@ BATCH_FRAMES = 64
 
 
 class FrameCutter:
-    """Cuts a stream of samples into frames of `length` samples, one every `hop`."""
+    """Cuts a stream of samples into frames of `length` samples, one every `hop`, of which `batch` come together."""
 
-    def __init__(self, length: int, hop: int) -> None:
-        self._length, self._hop = length, hop
+    def __init__(self, length: int, hop: int, batch: int = BATCH_FRAMES) -> None:
+        self._length, self._hop, self._step = length, hop, batch * hop
         self._waiting: list[FloatArray] = []
         self._num_waiting = 0
 
     def push(self, samples: FloatArray) -> Iterator[FloatArray]:
-        """Take the next samples; yield (64, length) float32 batches as they fill (views: copy to keep)."""
+        """Take the next samples; yield (batch, length) float32 frames as they fill (views: copy to keep)."""
         self._waiting.append(samples)
         self._num_waiting += len(samples)
-        if self._num_waiting < self._length + (BATCH_FRAMES - 1) * self._hop:
+        needed = self._length + self._step - self._hop
+        if self._num_waiting < needed:
             return
         joined = np.concatenate(self._waiting)
-        step = BATCH_FRAMES * self._hop
         start = 0
-        while len(joined) - start >= self._length + step - self._hop:
-            yield self._frames(joined[start : start + self._length + step - self._hop])
-            start += step
+        while len(joined) - start >= needed:
+            yield self._frames(joined[start : start + needed])
+            start += self._step
         self._waiting, self._num_waiting = [joined[start:].copy()], len(joined) - start
 
     def finish(self) -> FloatArray:

@@ -16,6 +16,7 @@ import numpy as np
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.engines.onnx import Model, open_graph
+from highlightr.features.spectral import FrameCutter
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
 SPEECH = "speech"
@@ -67,47 +68,35 @@ class VoiceActivity(Extraction[AudioBlock]):
 
     def __init__(self, graph: Model) -> None:
         self._graph = graph
-        self._context = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
         self._hidden = self._cell = np.zeros(_STATE_SHAPE, dtype=np.float32)
-        self._block = np.zeros(_BLOCK_FRAMES * FRAME_SAMPLES, dtype=np.float32)
-        self._filled = 0
+        self._cutter = FrameCutter(_CONTEXT_SAMPLES + FRAME_SAMPLES, FRAME_SAMPLES, _BLOCK_FRAMES)
+        self._push(np.zeros(_CONTEXT_SAMPLES, dtype=np.float32))
+        self._num_samples = 0
         self.probabilities = array("f")
         """Of speech in each frame that was heard so far."""
 
     def push(self, item: AudioBlock) -> None:
         """Take the next block of sound."""
-        samples = item.samples
-        while len(samples):
-            taken = min(len(samples), len(self._block) - self._filled)
-            self._block[self._filled : self._filled + taken] = samples[:taken]
-            self._filled += taken
-            samples = samples[taken:]
-            if self._filled == len(self._block):
-                self._read()
+        self._num_samples += len(item.samples)
+        self._push(item.samples)
 
     def finish(self) -> Extracted:
         """Return the signal, the last frame filled up with silence; no signal if there was no sound."""
-        if self._filled:
-            self._read()
-        if not self.probabilities:
+        if not self._num_samples:
             return Extracted()
+        self._push(np.zeros(-self._num_samples % FRAME_SAMPLES, dtype=np.float32))
+        self._read(self._cutter.finish())
         times = np.arange(len(self.probabilities), dtype=np.float64) * FRAME_SECONDS
         values = np.array(self.probabilities, dtype=np.float32)
         return Extracted(signals={SPEECH: Signal(times, values[:, None])})
 
-    def _read(self) -> None:
-        """Hear what the block holds, and empty it."""
-        self._block[self._filled :] = 0
-        frames = self._block[: -(-self._filled // FRAME_SAMPLES) * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-        probabilities, self._hidden, self._cell = self._graph(
-            {"input": self._with_context(frames), "h": self._hidden, "c": self._cell}
-        )
-        self.probabilities.extend(probabilities.ravel().tolist())
-        self._filled = 0
+    def _push(self, samples: FloatArray) -> None:
+        for frames in self._cutter.push(samples):
+            self._read(frames)
 
-    def _with_context(self, frames: FloatArray) -> FloatArray:
-        """(n, 576): each frame after the end of the one before it."""
-        ends = frames[:, -_CONTEXT_SAMPLES:]
-        before = np.concatenate([self._context[None], ends[:-1]])
-        self._context = ends[-1].copy()
-        return np.concatenate([before, frames], axis=1)
+    def _read(self, frames: FloatArray) -> None:
+        """Hear (n, 576) samples: frames, each after the end of the one before it."""
+        if len(frames):
+            inputs = {"input": np.ascontiguousarray(frames), "h": self._hidden, "c": self._cell}
+            probabilities, self._hidden, self._cell = self._graph(inputs)
+            self.probabilities.extend(probabilities.ravel().tolist())

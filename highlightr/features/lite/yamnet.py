@@ -64,14 +64,11 @@ class _Extraction(Extraction[AudioBlock]):
         self._graph = graph
         self._grid = grid
         self._means = ClipMeans(grid, YamNet.streams["yamnet"])
-        self._cutter = FrameCutter(_WINDOW_SAMPLES, _HOP_SAMPLES)
-        self._rows = np.zeros((0, _MELS), dtype=np.float32)
-        self._earlier = np.zeros((0, _MELS), dtype=np.float32)
-        self._first_row = 0
-        self._num_samples = 0
-        self._patches: list[FloatArray] = []
-        self._starts: list[float] = []
-        """Of the patches, in seconds."""
+        self._windows = FrameCutter(_WINDOW_SAMPLES, _HOP_SAMPLES)
+        self._patches = FrameCutter(_PATCH_ROWS * _MELS, _PATCH_HOP_ROWS * _MELS, _BATCH)
+        self._latest = np.zeros((0, _MELS), dtype=np.float32)
+        """The last rows, enough for a patch."""
+        self._num_samples = self._num_rows = self._num_patches = 0
 
     def push(self, item: AudioBlock) -> None:
         self._push(item.samples)
@@ -88,48 +85,37 @@ class _Extraction(Extraction[AudioBlock]):
         whole_patch = (_PATCH_ROWS - 1) * _HOP_SAMPLES + _WINDOW_SAMPLES
         missing = max(_WINDOW_SAMPLES - _HOP_SAMPLES, whole_patch - self._num_samples)
         self._push(np.zeros(missing, dtype=np.float32))
-        self._take_rows(self._cutter.finish())
-        self._score_last_patch()
-        self._run()
+        self._take_rows(self._windows.finish())
+        patches = self._patches.finish()
+        left_out = self._num_rows - _PATCH_ROWS - (self._num_patches + len(patches) - 1) * _PATCH_HOP_ROWS
+        if left_out:  # One more patch ends with the sound.
+            patches = np.concatenate([patches, self._latest.reshape(1, -1)])
+        self._score(patches)
         return Extracted(streams={"yamnet": self._means.result()})
 
     def _push(self, samples: FloatArray) -> None:
         self._num_samples += len(samples)
-        for frames in self._cutter.push(samples):
+        for frames in self._windows.push(samples):
             self._take_rows(frames)
 
     def _take_rows(self, frames: FloatArray) -> None:
-        self._rows = np.concatenate([self._rows, log_mel_rows(frames)])
-        while len(self._rows) >= _PATCH_ROWS:
-            self._score(self._rows[:_PATCH_ROWS], self._first_row)
-            # One hop of rows that were scored stays, so that the last patch can reach back to the video's end.
-            self._rows = self._rows[_PATCH_HOP_ROWS:]
-            self._first_row += _PATCH_HOP_ROWS
+        rows = log_mel_rows(frames)
+        self._num_rows += len(rows)
+        self._latest = np.concatenate([self._latest, rows])[-_PATCH_ROWS:]
+        for patches in self._patches.push(rows.ravel()):
+            self._score(patches)
 
-    def _score_last_patch(self) -> None:
-        """Score the patch that ends with the sound, if the regular ones left something out."""
-        scored_rows = _PATCH_ROWS - _PATCH_HOP_ROWS
-        left_out = len(self._rows) - scored_rows
-        if left_out > 0:
-            patch = np.concatenate([self._earlier, self._rows])[-_PATCH_ROWS:]
-            self._score(patch, self._first_row + len(self._rows) - _PATCH_ROWS)
-
-    def _score(self, patch: FloatArray, first_row: int) -> None:
-        """Score a patch with the next ones, or those that wait when enough of them do."""
-        self._earlier = patch[:_PATCH_HOP_ROWS]
-        self._patches.append(patch)
-        self._starts.append(first_row * _HOP_SAMPLES / SAMPLE_RATE)
-        if len(self._patches) == _BATCH:
-            self._run()
-
-    def _run(self) -> None:
-        if not self._patches:
+    def _score(self, patches: FloatArray) -> None:
+        """Score patches (n, rows * mels), one after the other, the last no later than the sound's end."""
+        if not len(patches):
             return
-        (probabilities,) = self._graph({"log_mels": np.stack(self._patches)})
-        for start, row in zip(self._starts, probabilities, strict=True):
+        firsts = (self._num_patches + np.arange(len(patches))) * _PATCH_HOP_ROWS
+        starts = np.minimum(firsts, self._num_rows - _PATCH_ROWS) * _HOP_SAMPLES / SAMPLE_RATE
+        self._num_patches += len(patches)
+        (probabilities,) = self._graph({"log_mels": patches.reshape(-1, _PATCH_ROWS, _MELS)})
+        for start, row in zip(starts.tolist(), probabilities, strict=True):
             clips, seconds = overlaps(self._grid, start, start + PATCH_SECONDS)
             self._means.add(clips, np.broadcast_to(row, (len(clips), len(row))), seconds)
-        self._patches, self._starts = [], []
 
 
 def log_mel_rows(frames: FloatArray) -> FloatArray:
