@@ -9,7 +9,7 @@ import torch
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.evaluation import Case
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.members import CFSumMembers
+from highlightr.scorers.cfsum.regularised import CFSumMembers
 from research.calibration import Platt, expected_error, fit_platt, fold_in, reliability, reliability_svg
 from research.members import join_members, write_members
 from tests.training import moments

@@ -13,13 +13,8 @@ from highlightr.core.types import Features, Query, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.members import CFSumMembers
-from highlightr.scorers.cfsum.regularised import (
-    PLACE_WIDTH,
-    CFSumRegularised,
-    place_waves,
-    smoothed,
-)
+from highlightr.scorers.cfsum.modules import PLACE_WIDTH, place_waves
+from highlightr.scorers.cfsum.regularised import CFSumMembers, CFSumRegularised, smoothed
 from highlightr.scorers.cfsum.scorer import places
 
 WIDTHS = {"video": 24, "audio": 10, "text": 14}

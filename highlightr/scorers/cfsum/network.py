@@ -17,24 +17,6 @@ from highlightr.scorers.cfsum.modules import CFSumModules, CFSumOutput, Padding,
 _MIDDLE_OF_LABELS = 0.5
 
 
-class InputProjection(nn.Module):
-    """From a modality's own width to the common one.
-
-    Not in the paper: attention at the raw widths would alone hold 49.5 M parameters, against 12.9 M reported for the
-    whole, so a projection comes first. LayerNorm before it, because backbones differ in scale by orders of magnitude.
-    """
-
-    def __init__(self, width_in: int, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width_in)
-        self.linear = nn.Linear(width_in, width)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """(B, rows, width_in) to (B, rows, width)."""
-        out: Tensor = self.linear(self.norm(values))
-        return out
-
-
 class ModalAutoencoder(nn.Module):
     """AE: f_att = MHSA(f) + f, then an MLP.
 
@@ -114,9 +96,7 @@ class CFSum(CFSumModules):
 
     def __init__(self, config: CFSumConfig) -> None:
         super().__init__(config)
-        self._add_modules(
-            lambda _, width: InputProjection(width, config.width), ModalAutoencoder, ModalFusion, FeatureInteraction
-        )
+        self._add_modules(ModalAutoencoder, ModalFusion, FeatureInteraction)
         # Scores start at the middle of the labels, so that few untrained ones are clipped to [0, 1].
         self._add_head(_MIDDLE_OF_LABELS)
 

@@ -19,19 +19,8 @@ from highlightr.scorers.attention import Attention, feed_forward, zero_padding
 from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.scorers.cfsum.modules import CFSumModules, CFSumOutput, Padding, Rows, fuse
 
-_PLACE_WAVES = 8
-PLACE_WIDTH = 2 * _PLACE_WAVES
-"""Sines and cosines of π p, 2π p, … 8π p, where p in (0, 1) is the clip's middle over the video's length."""
-
 _SIMILARITY_GAIN = 5.0
 """Where the linear path's weight starts: similarities lie in [-1, 1], logits in about ±5."""
-
-
-def place_waves(place: Tensor) -> Tensor:
-    """(B, N, 1) places in [0, 1] to (B, N, `PLACE_WIDTH`)."""
-    waves = torch.arange(1, _PLACE_WAVES + 1, device=place.device, dtype=place.dtype) * math.pi
-    angles = place * waves
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 def smoothed(values: Tensor, deviation: float, padding: Tensor | None) -> Tensor:
@@ -46,25 +35,6 @@ def smoothed(values: Tensor, deviation: float, padding: Tensor | None) -> Tensor
     total = functional.conv1d((values * valid)[:, None], weights, padding=reach)[:, 0]
     share = functional.conv1d(valid[:, None], weights, padding=reach)[:, 0]
     return valid * total / share.clamp_min(torch.finfo(share.dtype).tiny)
-
-
-class _Input(nn.Module):
-    """LayerNorm, dropout and a linear map to the common width; clips also learn from their place in the video."""
-
-    def __init__(self, width_in: int, config: CFSumConfig, *, placed: bool) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width_in)
-        self.dropout = nn.Dropout(config.input_dropout)
-        self.linear = nn.Linear(width_in, config.width)
-        self.place = nn.Linear(PLACE_WIDTH, config.width, bias=False) if placed else None
-
-    def forward(self, values: Tensor, place: Tensor | None) -> Tensor:
-        """(B, rows, width_in) to (B, rows, width)."""
-        rows: Tensor = self.linear(self.dropout(self.norm(values)))
-        if self.place is None or place is None:
-            return rows
-        located: Tensor = rows + self.place(place_waves(place))
-        return located
 
 
 class _Attend(nn.Module):
@@ -183,25 +153,15 @@ class CFSumRegularised(CFSumModules):
 
     def __init__(self, config: CFSumConfig) -> None:
         super().__init__(config)
-        widths, clips = config.widths, self.clip_modalities
-        self._add_modules(lambda name, width: _Input(width, config, placed=name in clips), _Layer, _Fusion, _Attend)
-        self.refinement = nn.ModuleDict({name: _Layers(config) for name in clips})
-        linear = clips if "text" in widths and config.similarity_width else []
+        self._add_modules(_Layer, _Fusion, _Attend, _Layers)
+        widths = config.widths
+        linear = self.clip_modalities if "text" in widths and config.similarity_width else []
         self.similarities = nn.ModuleDict({m: _Similarity(widths[m], config.text_width, config) for m in linear})
         self._add_head(0.0)
 
     def blocks(self) -> dict[str, nn.Module]:
         """The blocks that parameters are reported for; together they hold every parameter."""
         return dict(self.named_children())
-
-    def _project(self, name: str, inputs: Mapping[str, Tensor]) -> Tensor:
-        """As there; without `place` among `inputs` clips do not know where they lie."""
-        rows: Tensor = self.inputs[name](inputs[name], inputs.get("place"))
-        return rows
-
-    def _refined(self, name: str, z: Tensor, padding: Tensor | None) -> Tensor:
-        refined: Tensor = self.refinement[name](z, padding)
-        return refined
 
     def _score(self, inputs: Mapping[str, Tensor], terms: Rows, attention: Rows, padding: Padding) -> CFSumOutput:
         """The head is linear, so each term's share of the score is the head applied to that term."""
@@ -221,3 +181,36 @@ class CFSumRegularised(CFSumModules):
             shares = {name: smoothed(share, deviation, mask) for name, share in shares.items()}
         vectors = {name: (clip, query) for name, (_, clip, query) in similar.items()}
         return CFSumOutput(torch.stack(list(shares.values())).sum(0), shares, attention, vectors)
+
+
+class CFSumMembers(nn.Module):
+    """Several networks of one configuration, trained from different seeds; scores, terms and attention are averaged."""
+
+    def __init__(self, config: CFSumConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.members = nn.ModuleList(CFSumRegularised(config) for _ in range(config.members))
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """The blocks of every member."""
+        parts = [(i, member.blocks()) for i, member in enumerate(self.members)]  # type: ignore[operator]
+        return {f"member {i} {name}": block for i, blocks in parts for name, block in blocks.items()}
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        clip_lengths: Tensor | None = None,
+        token_lengths: Tensor | None = None,
+        *,
+        explain: bool = False,
+    ) -> CFSumOutput:
+        """The mean of the members' outputs; see `CFSumModules.forward`."""
+        found = [member(inputs, clip_lengths, token_lengths, explain=explain) for member in self.members]
+        first = found[0]
+        terms = {name: _mean([each.terms[name] for each in found]) for name in first.terms}
+        attention = {name: _mean([each.attention[name] for each in found]) for name in first.attention}
+        return CFSumOutput(_mean([each.scores for each in found]), terms, attention)
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean(0)

@@ -55,9 +55,8 @@ class CFSumScorer(NeuralScorer[CFSumConfig]):
     @staticmethod
     def make_network(config: CFSumConfig) -> nn.Module:
         """`CFSum`, or its regularised variant."""
-        from highlightr.scorers.cfsum.members import CFSumMembers
         from highlightr.scorers.cfsum.network import CFSum
-        from highlightr.scorers.cfsum.regularised import CFSumRegularised
+        from highlightr.scorers.cfsum.regularised import CFSumMembers, CFSumRegularised
 
         if config.variant == "paper":
             return CFSum(config)
