@@ -18,6 +18,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import State
+from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import FrameRequest
 
@@ -69,7 +70,7 @@ class Clip(PictureBackbone):
             return Normalised(visual, mean, deviation)
 
         name, example = f"clip-{self.model.lower()}", noise(2, self._pixels)
-        self._network = source.network(name, self.checkpoints, build, example, batch=self.batch["cpu"])
+        self._network = Network(source, name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     @property
     def request(self) -> FrameRequest:

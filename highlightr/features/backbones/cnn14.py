@@ -21,6 +21,7 @@ from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
+from highlightr.features.engines.network import Network
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
 WIDTH = 2048
@@ -72,7 +73,7 @@ class Cnn14(Backbone):
 
         example = np.random.default_rng(0).normal(0.0, 0.1, (2, self.sample_rate)).astype(np.float32)
         batch = max(1, int(_BATCH_SECONDS["cpu"] / self._clip_seconds))
-        self._network = source.network(self.name, self.checkpoints, build, example, {1: "samples"}, batch)
+        self._network = Network(source, self.name, self.checkpoints, build, example, {1: "samples"}, batch)
 
     @property
     def least_samples(self) -> int:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.pictures import noise
+from highlightr.features.engines.network import Network
 from highlightr.features.engines.onnx import default_threads
 from highlightr.features.engines.source import NetworkSource
 
@@ -69,10 +70,10 @@ class OpticalFlow:
         self._at_once = side_by_side if compiled else _PAIRS[source.device.partition(":")[0]]
         sides, batch = {1: "height", 2: "width"}, self._at_once
         pictures = noise(1, 1, 128)[:, 0]
-        self._frames = source.network("raft-frames", (checkpoint,), frames, pictures, sides, batch)
+        self._frames = Network(source, "raft-frames", (checkpoint,), frames, pictures, sides, batch)
         codes = np.random.default_rng(0).normal(scale=0.1, size=(1, 2, CODES, 16, 16)).astype(np.float32)
         sides = {3: "rows", 4: "columns"}
-        self._pairs = source.network("raft-pairs", (checkpoint,), pairs, codes, sides, batch, f"{updates} updates")
+        self._pairs = Network(source, "raft-pairs", (checkpoint,), pairs, codes, sides, batch, f"{updates} updates")
 
     def __call__(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
         """The flow from each frame (frames, height, width, 3) to the next; at least two, of sides of at least 128.

@@ -153,7 +153,7 @@ def _open_rgb(
         adapt = from_piergiaj if port == "piergiaj" else _without_classifier
         return Normalised(source.open(checkpoint, lambda: InceptionI3D(3, port), adapt), _MIDDLE, _MIDDLE)
 
-    return source.network(checkpoint, (checkpoint,), build, _example(sampling), {1: "frames"})
+    return Network(source, checkpoint, (checkpoint,), build, _example(sampling), {1: "frames"})
 
 
 def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:
@@ -164,4 +164,4 @@ def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:
         return CodedFlow(source.open(_FLOW_WEIGHTS, lambda: InceptionI3D(2), _without_classifier))
 
     flow = _example(sampling)[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
-    return source.network("i3d-flow", (_FLOW_WEIGHTS,), build, flow, {1: "frames"})
+    return Network(source, "i3d-flow", (_FLOW_WEIGHTS,), build, flow, {1: "frames"})

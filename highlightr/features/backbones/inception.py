@@ -16,6 +16,7 @@ import numpy.typing as npt
 from highlightr.core.types import FloatArray
 from highlightr.features.backbones.pictures import Colour, PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import without
+from highlightr.features.engines.network import Network
 from highlightr.media.sampling import FrameRequest
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class _Inception(PictureBackbone):
             return Normalised(rows, kind.mean, kind.deviation)
 
         example = np.stack([self._prepare(each) for each in noise(2, INPUT_PIXELS)])
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
+        self._network = Network(source, self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
 
 class InceptionYT8M(_Inception):

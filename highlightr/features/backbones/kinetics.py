@@ -13,6 +13,7 @@ from highlightr.features.backbones.base import Backbone, require
 from highlightr.features.backbones.pictures import Colour, noise
 from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
 from highlightr.features.engines.checkpoint import without
+from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class _Kinetics(WindowBackbone):
         frames = self._sampling.frames
         assert frames is not None, "every protocol here says how many frames the network sees"
         example = noise(1, frames, self._sampling.crop)
-        self._network = source.network(self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
+        self._network = Network(source, self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     @classmethod
     def _build(cls, source: NetworkSource) -> torch.nn.Module:

@@ -12,21 +12,22 @@ import io
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.device import Precision
+from highlightr.core.errors import WeightsError
 from highlightr.core.sealed import is_sealed, mark_used
 from highlightr.core.types import FloatArray
 from highlightr.features.engines.compiled import compiled_file, keeping
-from highlightr.features.engines.onnx import PRECISIONS, Array, Engine, Graph, Run, default_threads, open_engine
+from highlightr.features.engines.onnx import Array, Backend, Engine, Graph, Run, default_threads, open_engine
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from highlightr.features.engines.source import NetworkSource
 
 logger = logging.getLogger(__name__)
-
-Backend = Literal["torch", Engine]
 
 _OPSET = 17
 _EXPORTING = threading.Lock()
@@ -47,35 +46,37 @@ _TOLERANCE = 1e-3
 
 @dataclass(eq=False)
 class Network:
-    """A network that is ready to run.
+    """A network that makes one row per input and is ready to run, on the backend that is fastest for it here.
 
     Raises:
-        ConfigError: a precision that the engine does not have.
         WeightsError: weights that cannot be read or do not fit; a compiled network that differs from torch.
     """
 
+    source: NetworkSource
+    """Says the backend and the precision, and moves arrays to the device."""
     name: str
-    """Part of the compiled file's name: lower case, no spaces."""
+    """As in `FASTEST_ON_CPU`; part of the compiled file's name: lower case, no spaces."""
+    checkpoints: Iterable[str]
+    """Whose weights it is filled with."""
     build: Callable[[], torch.nn.Module]
-    """Makes the module, with its weights, on its device, in evaluation mode."""
+    """Makes the module by way of `NetworkSource.open`."""
     example: Array
     """(batch, ...): an input to trace with and to compare backends on; noise will do."""
-    source: NetworkSource
-    """Says the precision, and moves arrays to the device."""
-    backend: Backend = "torch"
     varying: Mapping[int, str] = field(default_factory=dict)
     """Axes of the input, apart from the batch, that may have another length than the example's."""
     batch: int = 1
     """Inputs that come at once on a CPU. They are shared out to the cores: threads that work on one input wait for each
     other after every layer, which costs a fifth to a third of the processor's time, and more beside a decoder."""
-    weights_sha256: str | None = None
-    """Of everything the numbers depend on, names the compiled file; `None`: it is not kept."""
+    settings: str = ""
+    """What else tells the network from others of this name."""
 
     def __post_init__(self) -> None:
+        self.backend: Backend = self.source.backend(self.name)
         self._shares = min(self.batch, default_threads())
         self._run = None if self.backend == "torch" else self._kept(self.backend) or self._compiled(self.backend)
         if self._run is None:
             _ = self.module  # What is wrong with the weights is known before any work.
+        self.source.networks.add(self)
 
     def __call__(self, inputs: Array) -> FloatArray:
         """(batch, ...) to (batch, width) float32."""
@@ -86,17 +87,20 @@ class Network:
     @cached_property
     def module(self) -> torch.nn.Module:
         """The network in torch, on its device, built when first asked for."""
-        return self.build()
+        return self.source.ready(self.build())
 
     def compile(self) -> None:
         """Have torch compile the network, in place, at its first call; torch runs it from now on."""
         self._run, self.backend = None, "torch"
         self.module.compile()
 
-    @property
-    def compiled_file(self) -> Path | None:
-        """Where the compiled network is kept, if it is."""
-        return None if self.weights_sha256 is None else compiled_file(self.name, self.weights_sha256)
+    @cached_property
+    def _file(self) -> Path | None:
+        """Where the compiled network is kept, named by everything the numbers depend on; nothing random is kept."""
+        if self.source.random:
+            return None
+        shape = [size for axis, size in enumerate(self.example.shape) if axis and axis not in self.varying]
+        return compiled_file(self.name, self.source.digest(f"{shape}{self.settings}", self.checkpoints))
 
     def _in_torch(self, module: torch.nn.Module, inputs: Array) -> FloatArray:
         with self.source.forward():
@@ -115,21 +119,17 @@ class Network:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._shares, thread_name_prefix=f"network-{self.name}")
 
-    def _open(self, engine: Engine, graph: Graph, precision: str) -> Run:
-        if precision not in PRECISIONS[engine]:
-            raise ConfigError(f"{engine} does not run {self.name} in {precision}")
+    def _open(self, engine: Engine, graph: Graph, precision: Precision) -> Run:
         # A call's other threads are those that the shares leave over.
         return open_engine(engine, graph, default_threads() - self._shares + 1, self._shares, precision)
 
     def _kept(self, engine: Engine) -> Run | None:
-        file = self.compiled_file
+        file = self._file
         if file is None or not is_sealed(file):
             return None
         mark_used(file)
         try:
             return self._open(engine, file, self.source.precision)
-        except ConfigError:
-            raise
         except Exception as error:  # noqa: BLE001  engines raise classes of their own
             logger.debug("compiled %s does not open and is made again: %s", self.name, error)
             return None
@@ -137,13 +137,13 @@ class Network:
     def _compiled(self, engine: Engine) -> Run:
         """Export, open, compare with torch, and only then keep."""
         logger.info("Preparing %s for this machine, once", self.name)
-        module = self.build()
+        module = self.source.ready(self.build())
         expected = self._in_torch_exactly(module)
         with _EXPORTING:
             graph = _export(module, self.example, self.varying)
         # Neither the module nor, where it can be kept, the export is needed beside the network that is made of them.
         del module
-        file = self.compiled_file
+        file = self._file
         with nullcontext() if file is None else keeping(file, graph) as unchecked:
             place: Graph = graph if unchecked is None else unchecked
             del graph

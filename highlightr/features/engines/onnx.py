@@ -33,8 +33,7 @@ Run = Callable[[Array], FloatArray]
 
 Engine = Literal["onnxruntime", "openvino"]
 
-PRECISIONS: Mapping[Engine, tuple[Precision, ...]] = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16")}
-"""OpenVINO runs bf16 on a processor that has it, and fp32 in its place elsewhere."""
+Backend = Literal["torch", Engine]
 
 
 def default_threads() -> int:

@@ -1,7 +1,7 @@
 """Where the networks of one extractor come from and where they run: weights files or a seed, a device, a precision.
 
 In: checked safetensors files by name of their manifest entry, or a seed. Out: torch modules with their weights, and
-`Network`s on the backend that is fastest for them. Where a compiled network is kept, torch is not imported.
+which backend is fastest for a network. Where a compiled network is kept, torch is not imported.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from highlightr.core.hashing import file_sha256
 from highlightr.core.tensors import read_tensor, read_tensors
 from highlightr.features.base import TextEncoder, given_file
 from highlightr.features.engines.checkpoint import State, fill, randomise, without_initialisation
-from highlightr.features.engines.network import Backend, Network
-from highlightr.features.engines.onnx import Array
+from highlightr.features.engines.onnx import Array, Backend
 
 if TYPE_CHECKING:
     import torch
+
+    from highlightr.features.engines.network import Network
 
 _GPU_SHARE = 0.25
 """Of a GPU's free memory, for the inputs of one batch: convolutions take workspace, and other networks run beside."""
@@ -96,44 +97,12 @@ class NetworkSource:
         self.device = check_device(device)
         self.precision = check_precision(precision, device)
         # Not held: networks hold this, and what holds itself is not freed at once.
-        self._networks: WeakSet[Network] = WeakSet()
+        self.networks: WeakSet[Network] = WeakSet()
 
     @property
     def random(self) -> bool:
         """Whether the numbers mean nothing."""
         return self._weights is None
-
-    def network(
-        self,
-        name: str,
-        checkpoints: Iterable[str],
-        build: Callable[[], torch.nn.Module],
-        example: Array,
-        varying: Mapping[int, str] | None = None,
-        batch: int = 1,
-        settings: str = "",
-    ) -> Network:
-        """Open a network that makes one row per input, on the backend that is fastest for it here.
-
-        Args:
-            name: of the network, as in `FASTEST_ON_CPU`.
-            build: makes the module by way of `open`.
-            example: (batch, ...): an input.
-            varying: axes of the input, apart from the batch, that may have another length than the example's.
-            batch: inputs that come at once on a CPU.
-            settings: what else tells the network from others of this name.
-
-        Raises:
-            WeightsError: as for `open`.
-        """
-        backend, free = self.backend(name), varying or {}
-        digest = None
-        if not self.random and backend != "torch":
-            shape = [size for axis, size in enumerate(example.shape) if axis and axis not in free]
-            digest = self._digest(f"{shape}{settings}", checkpoints)
-        network = Network(name, lambda: self._ready(build()), example, self, backend, free, batch, digest)
-        self._networks.add(network)
-        return network
 
     def number(self, checkpoint: str, tensor: str, random: float) -> float:
         """One number of a file, read without torch; `random` with a seed; a `WeightsError` where it is not there."""
@@ -145,7 +114,7 @@ class NetworkSource:
             return "torch"
         return fastest_here(name, self.precision)
 
-    def _digest(self, inputs: str, checkpoints: Iterable[str]) -> str:
+    def digest(self, inputs: str, checkpoints: Iterable[str]) -> str:
         """Of what a compiled network depends on: its weights, and the inputs that it is made for."""
         digest = hashlib.sha256(inputs.encode())
         for checkpoint in checkpoints:
@@ -175,14 +144,15 @@ class NetworkSource:
         else:
             state: State = read_tensors(self.path(checkpoint), "torch")
             fill(network, checkpoint, adapt(state) if adapt else state)
-        return self._ready(network)
+        return self.ready(network)
 
-    def _ready(self, network: torch.nn.Module) -> torch.nn.Module:
+    def ready(self, network: torch.nn.Module) -> torch.nn.Module:
+        """A module as it is run: on the device, without dropout or gradients."""
         return network.eval().requires_grad_(False).to(self.device)
 
     def compile(self) -> None:
         """Have torch compile every network, in place, at its first call."""
-        for network in self._networks:
+        for network in self.networks:
             network.compile()
 
     def batch(self, most: Mapping[str, int], input_mib: float) -> int:

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from scipy.stats import spearmanr
 from torch import nn
 
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.errors import WeightsError
 from highlightr.core.files import staging_folder
 from highlightr.core.sealed import write_sealed
 from highlightr.core.types import TimeGrid
@@ -74,7 +74,7 @@ def opened(paths: dict[str, Path] | None, *, name: str = "means", **options: Any
     batch = options.pop("batch", 1)
     module = options.pop("module", Means)
     opening = NetworkSource("test", "cpu", paths, None if paths else 0, **options)
-    return opening.network(name, ("means",), lambda: opening.open("means", module), EXAMPLE, {1: "frames"}, batch)
+    return Network(opening, name, ("means",), lambda: opening.open("means", module), EXAMPLE, {1: "frames"}, batch)
 
 
 def expected(given: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
@@ -132,7 +132,7 @@ def test_other_weights_and_other_inputs_are_other_networks(home: Path) -> None:
         )
     assert len(kept(home)) == 2
     fixed = NetworkSource("test", "cpu", weights(home.parent / "w", 4.0), None)
-    fixed.network("means", ("means",), lambda: fixed.open("means", Means), EXAMPLE)
+    Network(fixed, "means", ("means",), lambda: fixed.open("means", Means), EXAMPLE)
     assert len(kept(home)) == 3, "the axis that may vary there must not vary here"
 
 
@@ -257,12 +257,6 @@ def test_a_signal_after_another_thread_closed_the_network_is_only_a_signal() -> 
     assert (run.returncode, run.stdout, run.stderr) == (0, "told\n", "")
 
 
-def test_a_precision_that_an_engine_does_not_have_is_refused(home: Path) -> None:
-    short = NetworkSource("test", "cpu", weights(home.parent / "w", 1.0), None, precision="bf16")
-    with pytest.raises(ConfigError, match="onnxruntime does not run means in bf16"):
-        Network("means", lambda: short.open("means", Means), EXAMPLE, short, "onnxruntime")
-
-
 def test_the_table_names_networks_that_there_are() -> None:
     named = {name for name, place in EXTRACTORS.items() if ".backbones." in place}
     models = {f"clip-{extractor_class(name).model.lower()}" for name in ("clip", "clip-laion")}  # type: ignore[attr-defined]
@@ -278,10 +272,11 @@ def test_a_kept_network_runs_without_torch(home: Path, engine: str) -> None:
     opened(paths)
     program = (
         "import sys; import numpy as np; from pathlib import Path\n"
+        "from highlightr.features.engines.network import Network\n"
         "from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource\n"
         f"FASTEST_ON_CPU['means'] = ({engine!r},)\n"
         "source = NetworkSource('test', 'cpu', {'means': Path(sys.argv[1])}, None)\n"
-        "network = source.network('means', ('means',), None, np.zeros((2, 3, 4), np.float32), {1: 'frames'})\n"
+        "network = Network(source, 'means', ('means',), None, np.zeros((2, 3, 4), np.float32), {1: 'frames'})\n"
         "print(network(np.ones((1, 2, 4), np.float32)).tolist(), 'torch' in sys.modules)\n"
     )
     environment = {**os.environ, "HIGHLIGHTR_HOME": str(home)}
