@@ -138,7 +138,7 @@ def plain_model(extractor: Any, module: Any, grid: TimeGrid, video: VideoStream)
         return PlainSound(logmel.SAMPLE_RATE, lambda samples: _audio_dynamics(samples, grid))
     if hasattr(extractor, "embed"):
         return PlainSound(extractor.sample_rate, lambda samples: _chunks(extractor, module, samples, grid))
-    protocol = getattr(extractor, "_sampling", None)
+    protocol = getattr(extractor, "protocol", None)
     forward = _forward(extractor, module)
     if protocol is not None:
         return PlainWindows(extractor.request, grid, video, protocol, forward)
@@ -157,7 +157,7 @@ def _forward(extractor: Any, module: Any) -> Callable[[Any], Streams]:
         return lambda picture: dict(
             zip(names, np.split(_run(module, efficientnet.preprocess(picture)[None]), [widths[0]], axis=1), strict=True)
         )
-    if hasattr(extractor, "_sampling"):
+    if hasattr(extractor, "protocol"):
         return lambda windows: {names[0]: _run(module, windows)}
     if hasattr(extractor, "_pixels"):
         return lambda picture: _clip(extractor, module, picture)
@@ -203,11 +203,11 @@ def _flow(extractor: Any) -> Callable[[Pixels], Streams]:
     """The flow of a window and I3D on it; I3D on the pictures, too, where that is wanted."""
     from highlightr.features.backbones.i3d import _central
 
-    flow, crop = plain_flow(extractor._source, extractor._flow_updates), extractor._sampling.crop
+    flow, crop = plain_flow(extractor._source, extractor.flow_updates), extractor.protocol.crop
 
     def forward(windows: Pixels) -> Streams:
         made: dict[str, FloatArray] = {}
-        if extractor._rgb is not None:
+        if "i3d_rgb" in extractor.streams:
             made["i3d_rgb"] = _run(extractor._rgb.module, _central(windows, crop, axis=2))
         made["i3d_flow"] = _run(extractor._flow_network.module, _central(flow(windows[0]).cpu().numpy()[None], crop))
         return made

@@ -18,6 +18,7 @@ from highlightr.features.backbones.windows import WindowProtocol
 from highlightr.media import AudioBlock, AudioRequest, decode, probe
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests import opened
+from tests.features.backbones.tiny import changed
 from tests.mediamaker import CLOSED_GOP, made, variable_times
 
 
@@ -48,7 +49,7 @@ def test_lite_has_the_same_features(how: dict[str, Any]) -> None:
 def test_windows_and_chunks_have_the_same_features() -> None:
     sampling = WindowProtocol(frames_per_second=10, short_side=40, crop=32, span=6, frames=6)
     extractors = [
-        create_extractor("r3d34", random_seed=0, sampling=sampling),
+        changed("r3d34", random_seed=0, protocol=sampling),
         create_extractor("cnn14-16k", random_seed=0),
     ]
     own, plain = _both(made("windows.mp4", **CLOSED_GOP, seconds=2.3), extractors)

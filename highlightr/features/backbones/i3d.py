@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
-from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.flow import OpticalFlow
 from highlightr.features.backbones.pictures import noise
 from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
 from highlightr.features.engines.checkpoint import without
 from highlightr.features.engines.network import Network
-from highlightr.features.engines.source import NetworkSource
 
 if TYPE_CHECKING:
     import torch
@@ -29,16 +27,14 @@ if TYPE_CHECKING:
 PROTOCOL = WindowProtocol(frames_per_second=25, short_side=256, crop=224, span=64, least_frames=16)
 """Stacks of 64 frames at 25 a second; a clip of 2 s has 50, and its stack has those."""
 
-FLOW_UPDATES = 20
-"""Refinements of RAFT, as video_features runs it."""
+_WHOLE_FRAMES = replace(PROTOCOL, whole_frames=True)
+"""Flow is measured on whole frames and cropped after, so that motion across the crop's edge is seen."""
 
 _MIDDLE = (127.5,) * 3
 """Mean and deviation that take [0, 255] to [-1, 1]."""
 
 _FLOW_STREAM = "i3d_flow"
 _RGB_WEIGHTS, _FLOW_WEIGHTS, _RAFT_WEIGHTS = "i3d-rgb", "i3d-flow", "raft-large"
-
-_without_classifier = without("conv3d_0c_1x1.")
 
 
 class _I3D(WindowBackbone):
@@ -52,35 +48,41 @@ class _I3D(WindowBackbone):
     protocol: ClassVar[WindowProtocol] = PROTOCOL
     batch: ClassVar[Mapping[str, int]] = {"cpu": 1, "cuda": 1}
     port: ClassVar[Literal["hassony2", "piergiaj"]] = "hassony2"
-
-    def __init__(
-        self,
-        *,
-        sampling: WindowProtocol = PROTOCOL,
-        flow_updates: int = FLOW_UPDATES,
-        **common: Unpack[BackboneOptions],
-    ) -> None:
-        # Flow is measured on whole frames and cropped after, so that motion across the crop's edge is seen.
-        super().__init__(sampling=replace(sampling, whole_frames=_FLOW_STREAM in self.streams), **common)
-        self._flow_updates = flow_updates
+    flow_updates: ClassVar[int] = 20
+    """Refinements of RAFT, as video_features runs it."""
 
     def _open(self) -> None:
-        source, sampling = self._source, self._sampling
-        self._rgb_stream = next((each for each in self.streams if each != _FLOW_STREAM), None)
-        self._rgb = self._flow = self._flow_network = None
-        if self._rgb_stream is not None:
-            self._rgb = _open_rgb(source, sampling, self.checkpoints[0], self.port)
-        if _FLOW_STREAM in self.streams:
-            self._flow = OpticalFlow(source, _RAFT_WEIGHTS, self._flow_updates)
-            self._flow_network = _open_flow(source, sampling)
+        frames = noise(1, max(self.protocol.least_frames, 16), self.protocol.crop)
+        for stream in self.streams:
+            if stream == _FLOW_STREAM:
+                self._flow = OpticalFlow(self._source, _RAFT_WEIGHTS, self.flow_updates)
+                flow = frames[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
+                self._flow_network = self._opened(_FLOW_WEIGHTS, flow)
+            else:
+                self._rgb = self._opened(self.checkpoints[0], frames)
+
+    def _opened(self, checkpoint: str, example: npt.NDArray[Any]) -> Network:
+        source, port = self._source, self.port
+
+        def build() -> torch.nn.Module:
+            from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
+            from highlightr.features.backbones.wrappers import CodedFlow, Normalised
+
+            adapt = from_piergiaj if port == "piergiaj" else without("conv3d_0c_1x1.")
+            channels = 2 if checkpoint == _FLOW_WEIGHTS else 3
+            network = source.open(checkpoint, lambda: InceptionI3D(channels, port), adapt)
+            return CodedFlow(network) if checkpoint == _FLOW_WEIGHTS else Normalised(network, _MIDDLE, _MIDDLE)
+
+        return Network(source, checkpoint, (checkpoint,), build, example, {1: "frames"})
 
     def _forward(self, inputs: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
         made: dict[str, FloatArray] = {}
-        if self._rgb_stream is not None and self._rgb is not None:
-            made[self._rgb_stream] = self._rgb(_central(inputs, self._sampling.crop, axis=2))
-        if self._flow is not None and self._flow_network is not None:
-            flow = np.stack([self._flow(window) for window in inputs])
-            made[_FLOW_STREAM] = self._flow_network(_central(flow, self._sampling.crop))
+        for stream in self.streams:
+            if stream == _FLOW_STREAM:
+                flow = np.stack([self._flow(window) for window in inputs])
+                made[stream] = self._flow_network(_central(flow, self.protocol.crop))
+            else:
+                made[stream] = self._rgb(_central(inputs, self.protocol.crop, axis=2))
         return made
 
 
@@ -104,7 +106,8 @@ class I3DFlow(_I3D):
     """
 
     name: ClassVar[str] = "i3d-flow"
-    streams: ClassVar[Mapping[str, int]] = {"i3d_flow": 1024}
+    streams: ClassVar[Mapping[str, int]] = {_FLOW_STREAM: 1024}
+    protocol: ClassVar[WindowProtocol] = _WHOLE_FRAMES
     checkpoints: ClassVar[tuple[str, ...]] = (_FLOW_WEIGHTS, _RAFT_WEIGHTS)
 
 
@@ -115,7 +118,8 @@ class I3D(_I3D):
     """
 
     name: ClassVar[str] = "i3d"
-    streams: ClassVar[Mapping[str, int]] = {"i3d_rgb": 1024, "i3d_flow": 1024}
+    streams: ClassVar[Mapping[str, int]] = {"i3d_rgb": 1024, _FLOW_STREAM: 1024}
+    protocol: ClassVar[WindowProtocol] = _WHOLE_FRAMES
     checkpoints: ClassVar[tuple[str, ...]] = (_RGB_WEIGHTS, _FLOW_WEIGHTS, _RAFT_WEIGHTS)
 
 
@@ -137,31 +141,3 @@ def _central(pictures: npt.NDArray[Any], crop: int, axis: int = -2) -> npt.NDArr
     top, left = (height - crop) // 2, (width - crop) // 2
     before = (slice(None),) * (axis % pictures.ndim)
     return pictures[(*before, slice(top, top + crop), slice(left, left + crop))]
-
-
-def _example(sampling: WindowProtocol) -> npt.NDArray[np.uint8]:
-    return noise(1, max(sampling.least_frames, 16), sampling.crop)
-
-
-def _open_rgb(
-    source: NetworkSource, sampling: WindowProtocol, checkpoint: str, port: Literal["hassony2", "piergiaj"]
-) -> Network:
-    def build() -> torch.nn.Module:
-        from highlightr.features.backbones.i3d_net import InceptionI3D, from_piergiaj
-        from highlightr.features.backbones.wrappers import Normalised
-
-        adapt = from_piergiaj if port == "piergiaj" else _without_classifier
-        return Normalised(source.open(checkpoint, lambda: InceptionI3D(3, port), adapt), _MIDDLE, _MIDDLE)
-
-    return Network(source, checkpoint, (checkpoint,), build, _example(sampling), {1: "frames"})
-
-
-def _open_flow(source: NetworkSource, sampling: WindowProtocol) -> Network:
-    def build() -> torch.nn.Module:
-        from highlightr.features.backbones.i3d_net import InceptionI3D
-        from highlightr.features.backbones.wrappers import CodedFlow
-
-        return CodedFlow(source.open(_FLOW_WEIGHTS, lambda: InceptionI3D(2), _without_classifier))
-
-    flow = _example(sampling)[..., :2].transpose(0, 1, 4, 2, 3).astype(np.float32) * (40 / 255) - 20
-    return Network(source, "i3d-flow", (_FLOW_WEIGHTS,), build, flow, {1: "frames"})

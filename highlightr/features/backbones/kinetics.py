@@ -37,9 +37,9 @@ class _Kinetics(WindowBackbone):
 
             return Normalised(kind._build(source), kind.mean, kind.deviation)
 
-        frames = self._sampling.frames
+        frames = self.protocol.frames
         assert frames is not None, "every protocol here says how many frames the network sees"
-        example = noise(1, frames, self._sampling.crop)
+        example = noise(1, frames, self.protocol.crop)
         self._network = Network(source, self.name, self.checkpoints, build, example, batch=self.batch["cpu"])
 
     @classmethod

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import TimeGrid
-from highlightr.features.backbones.base import Backbone, BackboneOptions
+from highlightr.features.backbones.base import Backbone
 from highlightr.features.backbones.pictures import Pixels, central_square, squeezed_square
 from highlightr.features.base import Extracted, Extraction
 from highlightr.features.clip_pooling import ClipBatches
@@ -94,24 +94,20 @@ def frame_rate(times_seconds: Sequence[float]) -> float | None:
 
 
 class WindowBackbone(Backbone):
-    """A backbone that looks at windows of a clip's frames, by a protocol that tests and benchmarks may change."""
+    """A backbone that looks at windows of a clip's frames."""
 
     modality: ClassVar[str] = "visual"
     protocol: ClassVar[WindowProtocol]
 
-    def __init__(self, *, sampling: WindowProtocol | None = None, **common: Unpack[BackboneOptions]) -> None:
-        self._sampling = sampling or self.protocol
-        super().__init__(**common)
-
     @property
     def request(self) -> FrameRequest:
         """Frames at the protocol's rate."""
-        return self._sampling.request
+        return self.protocol.request
 
     def start(self, grid: TimeGrid) -> Extraction[Frame]:
         """Open the state for one video."""
         batches = ClipBatches(grid, self.streams, self._forward, self._source.batch(self.batch, _INPUT_MIB))
-        return WindowExtraction(grid, self._sampling, batches)
+        return WindowExtraction(grid, self.protocol, batches)
 
 
 class WindowExtraction(Extraction[Frame]):

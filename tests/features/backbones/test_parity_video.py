@@ -25,7 +25,7 @@ from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource
 from highlightr.media.sampling import Frame
 
 from . import i3d_reference
-from .tiny import SMALL_FLOW
+from .tiny import SMALL_FLOW, changed
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -191,7 +191,7 @@ def test_i3d_flow_equals_raft_and_i3d(tmp_path: Path) -> None:
     save_file(raft.state_dict(), paths["raft-large"])
     save_file(state, paths["i3d-flow"])
     sampling = replace(SMALL_FLOW, frames_per_second=11, crop=112, span=11)
-    extractor: Any = create_extractor("i3d-flow", weights=paths, sampling=sampling, flow_updates=2)
+    extractor: Any = changed("i3d-flow", weights=paths, protocol=sampling, flow_updates=2)
     # A side of 130 is no multiple of 8, so it is padded by 3 on each side, and the flow is cut back.
     pictures = frames(11, 130)
     scaled = 2 * as_input(pictures)[0].transpose(0, 1) / 255 - 1
@@ -245,12 +245,10 @@ def test_the_flow_of_a_shift_is_coded_in_pixels() -> None:
 def test_i3d_makes_both_streams_as_the_two_alone() -> None:
     sampling = replace(SMALL_FLOW, frames_per_second=11, span=11)
     pictures = frames(11, 128)
-    options: dict[str, Any] = {"random_seed": 3, "sampling": sampling, "flow_updates": 1}
-    both = row(create_extractor("i3d", **options), pictures, 1.0)
+    options: dict[str, Any] = {"random_seed": 3, "protocol": sampling, "flow_updates": 1}
+    both = row(changed("i3d", **options), pictures, 1.0)
     for name, stream in (("i3d-rgb", "i3d_rgb"), ("i3d-flow", "i3d_flow")):
-        np.testing.assert_allclose(
-            both[stream], row(create_extractor(name, **options), pictures, 1.0)[stream], rtol=1e-5
-        )
+        np.testing.assert_allclose(both[stream], row(changed(name, **options), pictures, 1.0)[stream], rtol=1e-5)
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -15,32 +15,43 @@ from highlightr.features.backbones import i3d, kinetics
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item
 
 SMALL_I3D = replace(i3d.PROTOCOL, frames_per_second=10, short_side=32, crop=32, span=20, least_frames=10)
-SMALL_FLOW = replace(SMALL_I3D, frames_per_second=4, short_side=128, crop=32, span=8, least_frames=11)
+SMALL_FLOW = replace(
+    SMALL_I3D, frames_per_second=4, short_side=128, crop=32, span=8, least_frames=11, whole_frames=True
+)
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "clip": {},
     "clip-laion": {},
     "cnn14": {},
     "cnn14-16k": {},
-    "i3d-flow": {"sampling": SMALL_FLOW, "flow_updates": 1},
-    "i3d-r50": {"sampling": replace(kinetics.I3DR50.protocol, frames_per_second=8, crop=32, span=16)},
-    "i3d-rgb": {"sampling": SMALL_I3D},
-    "i3d-rgb-piergiaj": {"sampling": SMALL_I3D},
+    "i3d-flow": {"protocol": SMALL_FLOW, "flow_updates": 1},
+    "i3d-r50": {"protocol": replace(kinetics.I3DR50.protocol, frames_per_second=8, crop=32, span=16)},
+    "i3d-rgb": {"protocol": SMALL_I3D},
+    "i3d-rgb-piergiaj": {"protocol": SMALL_I3D},
     "inception-imagenet": {},
     "inception-yt8m": {},
-    "r3d34": {"sampling": replace(kinetics.R3D34.protocol, frames_per_second=16, crop=32, span=8, frames=8)},
+    "r3d34": {"protocol": replace(kinetics.R3D34.protocol, frames_per_second=16, crop=32, span=8, frames=8)},
     "r3d34-kinetics700": {
-        "sampling": replace(kinetics.R3D34.protocol, frames_per_second=16, crop=32, span=8, frames=8)
+        "protocol": replace(kinetics.R3D34.protocol, frames_per_second=16, crop=32, span=8, frames=8)
     },
     "slowfast": {
-        "sampling": replace(kinetics.SlowFast.protocol, frames_per_second=8, crop=32, span=16, frames=16, span_rate=8)
+        "protocol": replace(kinetics.SlowFast.protocol, frames_per_second=8, crop=32, span=16, frames=16, span_rate=8)
     },
 }
 """Extractor to what makes it small. `i3d` is two streams that are here apart; `clip-classes` has its own tests."""
 
 
 def small(name: str, clip_seconds: float, **more: Any) -> Extractor:
-    return create_extractor(name, clip_seconds=clip_seconds, **{"random_seed": 0, **OPTIONS[name], **more})
+    return changed(name, clip_seconds=clip_seconds, **{"random_seed": 0, **OPTIONS[name], **more})
+
+
+def changed(name: str, **options: Any) -> Extractor:
+    """An extractor that differs from the published one in `protocol` or `flow_updates`."""
+    own = {key: options.pop(key) for key in ("protocol", "flow_updates") if key in options}
+    made = create_extractor(name, load=False, **options)
+    vars(made).update(own)
+    made.load()
+    return made
 
 
 def items(request: FrameRequest | AudioRequest, start: float, stop: float, event: float | None) -> Iterator[Item]:
