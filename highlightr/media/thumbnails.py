@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
@@ -42,20 +42,18 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     return pictures
 
 
-def _frame_at(source: Source, seconds: Fraction) -> av.VideoFrame | None:
+def _frame_at(source: Source, seconds: Fraction, attempt: int = 0) -> av.VideoFrame | None:
     """The last frame shown at or before a time, or else the first one after it."""
-    for attempt in count():
-        # A decoder's threads are set once, so each attempt has a file of its own; and none is open beside it, because
-        # the index of ten hours takes 100 MiB.
-        with reading(source.path) as container:
-            times = frame_times(container, source)
-            wanted = next(iter(times.around(seconds, seconds)), None)
-            reach = None if wanted is None else next(islice(times.reach(wanted), attempt, None), None)
-            if wanted is None or reach is None:
-                return None
-            if frame := _frame_from(container, source, reach, wanted):
-                return frame
-    return None
+    # A decoder's threads are set once, so each attempt has a file of its own; and none is open beside it, because the
+    # index of ten hours takes 100 MiB.
+    with reading(source.path) as container:
+        times = frame_times(container, source)
+        wanted = next(iter(times.around(seconds, seconds)), None)
+        reach = None if wanted is None else next(islice(times.reach(wanted), attempt, None), None)
+        if wanted is None or reach is None:
+            return None
+        frame = _frame_from(container, source, reach, wanted)
+    return frame or _frame_at(source, seconds, attempt + 1)
 
 
 def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> av.VideoFrame | None:

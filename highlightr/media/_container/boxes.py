@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from highlightr.core.errors import MediaError
+from highlightr.core.hashing import FileIdentity
 
 ALWAYS_FINE = 1 << 22
 """Entries that any file may promise: 130 MB of index. A day of 30 pictures and 47 blocks of sound a second has 6.7 M,
@@ -41,8 +42,7 @@ def check_tables(path: Path) -> None:
         MediaError: that, too many boxes, or a header that is itself compressed; the file cannot be read.
     """
     try:
-        status = path.stat()
-        reason = _refusal(path, status.st_size, status.st_mtime_ns)
+        reason = _refusal(path, FileIdentity.of(path))
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); give a complete video file") from error
     if reason is not None:
@@ -50,9 +50,9 @@ def check_tables(path: Path) -> None:
 
 
 @lru_cache(maxsize=64)
-def _refusal(path: Path, size_bytes: int, changed_ns: int) -> str | None:  # noqa: ARG001  # Part of the key.
+def _refusal(path: Path, identity: FileIdentity) -> str | None:
     """Why a file is refused, or `None`; a video is opened several times and counted once."""
-    samples, edits, boxes = 0, 1, 0
+    samples, edits, boxes, size_bytes = 0, 1, 0, identity.size_bytes
     with path.open("rb") as file:
         for kind, begin, _ in _boxes(file, 0, size_bytes, 0):
             boxes += 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from highlightr.core.errors import CutError, MediaError
+from highlightr.core.hashing import FileIdentity
 from highlightr.core.source import Source
 from highlightr.media._container.contents import Track
 from highlightr.media._container.opening import DEMUXERS, file_url
@@ -25,14 +26,12 @@ def read_tracks(source: Source, tracks: Sequence[Track]) -> dict[int, Subtitles 
     Raises:
         CutError: there is no ffmpeg, or no room for a temporary file.
     """
-    status = source.path.stat()
-    return _read(source.path, status.st_size, status.st_mtime_ns, tuple(track.index for track in tracks))
+    return _read(source.path, FileIdentity.of(source.path), tuple(track.index for track in tracks))
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, size_bytes: int, changed_ns: int, indices: tuple[int, ...]) -> dict[int, Subtitles | None]:
+def _read(path: Path, _: FileIdentity, indices: tuple[int, ...]) -> dict[int, Subtitles | None]:
     """All tracks in one pass; one by one where that fails. A file's clips ask for the same."""
-    del size_bytes, changed_ns  # Part of the key.
     if not indices:
         return {}
     try:

@@ -15,7 +15,7 @@ from highlightr.media._cut.copy_plan import plan_copy
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._cut.job import CutJob, with_texts
 from highlightr.media._cut.not_kept import not_kept
-from highlightr.media._cut.output_plan import OutputPlan, plan_copied
+from highlightr.media._cut.output_plan import plan_copied
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media.verify import Planned, check_video
 
@@ -33,8 +33,10 @@ def write_copied(job: CutJob) -> CutResult:
     with reading(source.path) as container:
         plan = with_texts(plan_copied(source, read_contents(container, source.video.index), pieces), job.options)
     plan = copy_pieces(plan, output, job.progress)
-    fault = check_video(output, _expected_copy(plan)).fault
-    if fault:
+    starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
+    num_pictures = sum(piece.copied_pictures for piece in pieces)
+    planned = Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound), num_pictures=num_pictures)
+    if fault := check_video(output, planned).fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
     notes = (*_moved(pieces), *plan.notes, *not_kept(plan, output))
     return CutResult(output, pieces, notes=notes)
@@ -47,15 +49,6 @@ def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
         for piece in pieces:
             start, stop = (Fraction(time) - SLACK for time in (piece.start_seconds, piece.stop_seconds))
             yield replace(piece, copied_pictures=sum(start <= time < stop for time in times.around(start, stop)))
-
-
-def _expected_copy(plan: OutputPlan) -> Planned:
-    """What a copy should hold."""
-    pieces = plan.pieces
-    num_pictures = sum(piece.copied_pictures for piece in pieces)
-    starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
-    seconds = sum(piece.seconds for piece in pieces)
-    return Planned(seconds, starts, len(plan.sound), num_pictures=num_pictures)
 
 
 def _moved(pieces: Sequence[Piece]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import MediaError
+from highlightr.core.hashing import FileIdentity
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording
 from highlightr.media._decode.nal import NalReader
@@ -49,14 +50,14 @@ def read_frame_index(path: Path) -> FrameIndex:
         MediaError: the file cannot be opened, or its frames have no timestamps.
     """
     try:
-        status = path.stat()
+        identity = FileIdentity.of(path)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); give a complete video file") from error
-    return _read(path, status.st_size, status.st_mtime_ns)
+    return _read(path, identity)
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, size_bytes: int, changed_ns: int) -> FrameIndex:  # noqa: ARG001  # Part of the key.
+def _read(path: Path, identity: FileIdentity) -> FrameIndex:
     with reading(path) as container:
         stream = best_video(container, path)
         recordings = _Splitter(stream, container.format.name in BY_BYTES, decoder_delay(path))
@@ -65,7 +66,7 @@ def _read(path: Path, size_bytes: int, changed_ns: int) -> FrameIndex:  # noqa: 
         zero = start_seconds(container)
         if container.format.name == "mpegts":
             recordings.take_tables(path, {one.id for one in container.streams})
-    return recordings.index(path, zero, size_bytes)
+    return recordings.index(path, zero, identity.size_bytes)
 
 
 def decoder_delay(path: Path) -> int | None:
