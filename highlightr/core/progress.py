@@ -8,15 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
 
-
-class ProgressHook(Protocol):
-    """Called as work advances."""
-
-    def __call__(self, stage: str, completed: float, total: float) -> None:
-        """`stage` has done `completed` of `total` units; both are seconds of video unless the stage says otherwise."""
-
+ProgressHook = Callable[[str, float, float], None]
+"""Called with (stage, completed, total) as work advances; in seconds of video unless the stage says otherwise."""
 
 Advance = Callable[[float, float], None]
 """Called with (completed, total), in seconds of video, by the work inside one stage."""

@@ -28,21 +28,14 @@ _BLOCK_BYTES = 2**20
 
 def read_sealed(path: Path) -> bytes | None:
     """The payload of a sealed file, or `None` if the file is absent, unreadable or damaged."""
-    try:
-        sealed = path.read_bytes()
-    except OSError:
-        return None
-    payload, seal = sealed[:-_SEAL_BYTES], sealed[-_SEAL_BYTES:]
-    return payload if hashlib.sha256(payload).digest() == seal else None
+    with open_sealed(path) as file:
+        return None if file is None else file.read()[:-_SEAL_BYTES]
 
 
 def is_sealed(path: Path) -> bool:
     """Whether a sealed file is there and whole, told without holding it in memory."""
-    try:
-        with path.open("rb") as file:
-            return _is_whole(file)
-    except OSError:
-        return False
+    with open_sealed(path) as file:
+        return file is not None
 
 
 def _is_whole(file: BinaryIO) -> bool:

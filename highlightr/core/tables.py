@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -29,6 +30,13 @@ def cell_text(cell: str) -> str:
 def path_cell(path: str) -> str:
     """The same for a path, which stays one."""
     return f"./{path}" if path.startswith(_FORMULA) else path
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as lines of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def table_reader(lines: Iterable[str], *, strict: bool = False) -> csv.DictReader[str]:

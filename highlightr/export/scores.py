@@ -5,8 +5,6 @@ In: the scores of one video, one `Scored` per query. Out: a document of plain ty
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from highlightr.core.errors import OutputError
 from highlightr.core.files import write_whole
 from highlightr.core.outputs import check_no_input, check_output
 from highlightr.core.source import Source
-from highlightr.core.tables import text_cell
+from highlightr.core.tables import csv_text, text_cell
 from highlightr.core.text import json_shown
 from highlightr.core.transcript import Transcript
 from highlightr.core.types import Scores
@@ -117,11 +115,7 @@ def _result(each: Scored) -> dict[str, Any]:
 
 def _table(results: Sequence[Scored]) -> str:
     grid = results[0].scores.grid
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["start_seconds", "stop_seconds", *(text_cell(each.query or _WITHOUT_QUERY) for each in results)])
-    columns = [[f"{value:.{_DIGITS}f}" for value in each.scores.values] for each in results]
-    spans = zip(grid.starts(), grid.stops(), strict=True)
-    for (start, stop), *values in zip(spans, *columns, strict=True):
-        writer.writerow([f"{start:g}", f"{stop:g}", *values])
-    return text.getvalue()
+    head = ["start_seconds", "stop_seconds", *(text_cell(each.query or _WITHOUT_QUERY) for each in results)]
+    columns = [[f"{time:g}" for time in times] for times in (grid.starts(), grid.stops())]
+    columns += [[f"{value:.{_DIGITS}f}" for value in each.scores.values] for each in results]
+    return csv_text([head, *zip(*columns, strict=True)])

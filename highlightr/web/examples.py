@@ -13,7 +13,7 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import write_whole
 from highlightr.core.reading import read_at_most
-from highlightr.core.tables import path_cell, text_cell
+from highlightr.core.tables import csv_text, path_cell, text_cell
 from highlightr.datasets.plain import MOMENTS, SCORES
 from highlightr.web.library import Library, Video
 
@@ -44,7 +44,7 @@ def add_example(library: Library, video: Video, start: float, stop: float, query
     values = {"file": path_cell(name), **span, "query": text_cell(query or "")}
     with _WRITING:
         text, columns = _read(table)
-        row = _line([values.get(column, "") for column in columns])
+        row = csv_text([[values.get(column, "") for column in columns]])
         if row in text.splitlines(keepends=True):
             return False
         write_whole(table, text, "" if not text or text.endswith("\n") else "\n", row)
@@ -56,7 +56,7 @@ def _read(table: Path) -> tuple[str, list[str]]:
     try:
         content = read_at_most(table, LARGEST_BYTES)
     except FileNotFoundError:
-        return _line(list(COLUMNS)), list(COLUMNS)
+        return csv_text([COLUMNS]), list(COLUMNS)
     except OSError as error:
         raise ConfigError(f"{MOMENTS} cannot be read ({error.strerror or error}); nothing was added") from error
     if content is None:
@@ -71,9 +71,3 @@ def _read(table: Path) -> tuple[str, list[str]]:
     if "query" not in columns:
         raise ConfigError(f"{MOMENTS} has no column query; add it, and nothing is lost")
     return text, columns
-
-
-def _line(values: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()

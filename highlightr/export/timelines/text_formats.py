@@ -6,14 +6,13 @@ whose time begins at zero.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 
 from highlightr.core.clock import clock
 from highlightr.core.errors import ConfigError
-from highlightr.core.tables import path_cell, text_cell
+from highlightr.core.tables import csv_text, path_cell, text_cell
 from highlightr.core.timecode import write_timecode
 from highlightr.export.timelines.rates import check_timecode_rate
 from highlightr.export.timelines.timeline import Event, Timeline
@@ -41,14 +40,12 @@ def write_llc(timeline: Timeline) -> str:
 
 def write_csv(timeline: Timeline) -> str:
     """A row per segment; times are seconds of the source."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    rows: list[Sequence[object]] = [CSV_COLUMNS]
     name = path_cell(timeline.medium.link)
     for event in timeline.events:
         times = (_decimal(event.start_seconds), _decimal(event.stop_seconds))
-        writer.writerow([name, *times, event.rank, f"{event.score:g}", text_cell(event.title)])
-    return text.getvalue()
+        rows.append((name, *times, event.rank, f"{event.score:g}", text_cell(event.title)))
+    return csv_text(rows)
 
 
 def write_chapters(timeline: Timeline) -> str:
