@@ -8,12 +8,13 @@ move to near shot boundaries, and moments of one scene that nearly touch are joi
 from __future__ import annotations
 
 import math
+from functools import cache, partial
 
 import numpy as np
 
 from highlightr.core.types import Scores
 from highlightr.selection.options import SelectionOptions
-from highlightr.selection.relevance import same_look
+from highlightr.selection.relevance import mean_look, same_look
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
 
 HALF_PROMINENCE = 0.5
@@ -52,7 +53,7 @@ class _Moments:
     def __init__(
         self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, scores: Scores
     ) -> None:
-        self._pieces, self._scores = pieces, scores
+        self._pieces, self._look = pieces, cache(partial(mean_look, scores))
         self._may_repeat = False
         self._repeats: list[Span] = []
         self._options = options
@@ -101,7 +102,7 @@ class _Moments:
         return not self._may_repeat and any(
             max(span.start - other.stop, other.start - span.stop) > near
             and self._pieces.unit_at(other.start) != home
-            and same_look(self._scores, span, other)
+            and same_look(self._look(span), self._look(other))
             for other in self.chosen
         )
 

@@ -88,14 +88,15 @@ def _log_odds(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-def same_look(scores: Scores, span: Span, other: Span) -> bool:
-    """Whether two spans are near-identical, which are shown once; never, where no looks are known."""
-    return scores.looks is not None and float(_look(scores, span) @ _look(scores, other)) >= SAME_LOOK
+def same_look(look: FloatArray | None, other: FloatArray | None) -> bool:
+    """Whether two spans of these mean looks are near-identical, which are shown once; never, where one is not known."""
+    return look is not None and other is not None and float(look @ other) >= SAME_LOOK
 
 
-def _look(scores: Scores, span: Span) -> FloatArray:
-    """(width,) unit length, or zeros: of the clips that a span covers, by how much it covers them."""
-    assert scores.looks is not None
+def mean_look(scores: Scores, span: Span) -> FloatArray | None:
+    """(width,) unit length, or zeros: of the clips that a span covers, by how much it covers them; `None`: unknown."""
+    if scores.looks is None:
+        return None
     first, overlaps = clip_overlaps(scores.grid, span)
     rows = scores.looks[first : first + len(overlaps)].astype(np.float64)
     release(scores.looks)
