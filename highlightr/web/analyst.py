@@ -69,15 +69,13 @@ class Analyst:
     _using: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def known(self, video: Video, query: str | None) -> Analysis | None:
-        """What was found for this query, if it is kept and the file is still the same."""
-        with self._lock:
-            return self._known(video).get(query)
+    def known(self, video: Video) -> Mapping[str | None, Analysis]:
+        """What was found for each query, if it is kept and the file is still the same.
 
-    def ready(self, video: Video) -> bool:
-        """Whether the video was read already, so that a query is a matter of milliseconds."""
+        Where there is anything, the video was read already, and a further query is a matter of milliseconds.
+        """
         with self._lock:
-            return bool(self._known(video))
+            return self._known(video).copy()
 
     def analyse(
         self,
@@ -123,8 +121,8 @@ class Analyst:
         Raises:
             ConfigError: a query that was not analysed yet.
         """
-        found, highlighter = [self.known(video, query) for query in queries], self._highlighter
-        analyses = [analysis for analysis in found if analysis is not None]
+        known, highlighter = self.known(video), self._highlighter
+        analyses = [known[query] for query in queries if query in known]
         if highlighter is None or len(analyses) < max(len(queries), 1):
             raise ConfigError("these queries were not analysed yet; ask them first")
         answered = [each for each in analyses if each.scores.match is None or each.scores.match.verdict != "none"]

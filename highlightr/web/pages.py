@@ -94,7 +94,7 @@ class Pages:
                 raise
             # The list asks of every video, and shows which are broken.
             return JSONResponse({"error": studio.line(error)})
-        answer = {**video_facts(video, source), "ready": studio.analyst.ready(video)}
+        answer = {**video_facts(video, source), "ready": bool(studio.analyst.known(video))}
         try:
             state = await run_in_threadpool(studio.states.read, video)
         except ConfigError as error:
@@ -127,14 +127,15 @@ class Pages:
             studio.analyst.analyse(video, query, hook, lambda scores: hook.show(partial_curve(scores)))
             return {"query": query}
 
-        if (known := studio.analyst.known(video, query)) is None:
+        before = studio.analyst.known(video)
+        if (known := before.get(query)) is None:
             studio.library.check_sidecars(video)
             job = studio.jobs.add("analyse", video.id, "Highlights" if query is None else query, work)
-            waited = 0.0 if studio.analyst.ready(video) else PATIENCE_SECONDS
+            waited = 0.0 if before else PATIENCE_SECONDS
             while job.open and waited < PATIENCE_SECONDS:
                 await asyncio.sleep(0.01)
                 waited += 0.01
-            if (known := studio.analyst.known(video, query)) is None:
+            if (known := studio.analyst.known(video).get(query)) is None:
                 return JSONResponse({"job": job.plain()}, 202)
         return JSONResponse(await run_in_threadpool(analysis_values, known))
 

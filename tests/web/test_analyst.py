@@ -83,7 +83,7 @@ def test_next_to_nothing_between_two_of_a_query_is_not_left_out() -> None:
 def test_what_the_video_does_not_show_takes_no_share(
     queries: tuple[str, ...], shares: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Analyst, "known", lambda _self, _video, query: Asked(query))
+    monkeypatch.setattr(Analyst, "known", lambda _self, _video: {query: Asked(query) for query in queries})
     chooser: Any = Chooser()
     analyst, video = Analyst(lambda _: chooser, _highlighter=chooser), object()
     found = analyst.propose(video, queries, 30.0, ())  # type: ignore[arg-type]
