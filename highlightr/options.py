@@ -35,7 +35,7 @@ BUDGETS = ("ratio", "duration_seconds")
 """Options of which one at most is given."""
 
 PLACES = ("output", "clips", "thumbnails", "transcript", "overwrite")
-"""Options that name files of one video; a preset cannot."""
+"""Options that name files of one video; a preset and a batch cannot."""
 
 
 @dataclass(frozen=True)

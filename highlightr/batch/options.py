@@ -13,14 +13,11 @@ from typing import Any, Literal
 from highlightr.batch.jobs import Job
 from highlightr.core.checks import check_between, check_positive
 from highlightr.core.errors import ConfigError
-from highlightr.options import ModelOptions, SummarizeOptions, merged_options
+from highlightr.options import PLACES, ModelOptions, SummarizeOptions, merged_options
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
 
 Engine = Literal["local", "ray"]
-
-OWN_OUTPUTS = ("output", "clips", "thumbnails", "transcript", "overwrite")
-"""Options of one summary that a batch decides itself."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class BatchOptions(ModelOptions):
         check_between(self, 0, math.inf, "retries")
         if self.address is not None and self.engine != "ray":
             raise ConfigError("an address belongs to the engine ray; add --engine ray")
-        for name in OWN_OUTPUTS:
+        for name in PLACES:
             if name in self.summarize:
                 raise ConfigError(f"{name} is not an option of a batch: it names the files of each video itself")
         SummarizeOptions.from_keywords(**self.summarize)

@@ -22,15 +22,13 @@ from highlightr.core.errors import OutputError
 from highlightr.core.files import remove_abandoned, write_whole
 from highlightr.core.folders import make_folder
 from highlightr.core.locks import file_lock
-from highlightr.export.captions import CAPTION_SUFFIXES
-from highlightr.export.timelines.write import FORMATS
+from highlightr.export.leftovers import BESIDE
 
 SUFFIXES = {
     "video": ".summary.mp4",
     "receipt": ".summary.json",
     "report": ".summary.html",
-    **{name: f".summary{form.suffix}" for name, form in FORMATS.items()},
-    **{name: f".summary{suffix}" for name, suffix in CAPTION_SUFFIXES.items()},
+    **{name: f".summary{suffix}" for name, suffix in BESIDE.items()},
 }
 """Of each output; before it stands the name of the video's folder."""
 
@@ -202,10 +200,6 @@ class OutputDir:
             except OSError:
                 continue
         return found
-
-    def any_output(self, job: Job) -> bool:
-        """Whether any output of a job is there."""
-        return any(path.exists() for path in self.outputs(job).values())
 
     def sweep(self) -> None:
         """Remove what processes that are dead left of jobs they had begun, of this run's jobs or not."""

@@ -15,10 +15,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.core.errors import ConfigError
 from highlightr.core.tables import table_reader
-from highlightr.options import ALIASES, SummarizeOptions
+from highlightr.options import ALIASES, PLACES, SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 
 COLUMNS = ("video", "query")
@@ -27,7 +26,7 @@ _KINDS: Mapping[str, Any] = {
     name: kind
     for options in (SummarizeOptions, SelectionOptions)
     for name, kind in get_type_hints(options).items()
-    if name not in (*OWN_OUTPUTS, "selection")
+    if name not in (*PLACES, "selection")
 }
 """Option to its annotation."""
 

@@ -140,7 +140,8 @@ class Results:
     def _removed(self, line: Mapping[str, Any]) -> bool:
         """Whether a summary that was finished is there no more, nor anything that was written with it."""
         record = self._record(line) if line["state"] == "done" else None
-        return record is not None and not self._output_dir.any_output(record.outcome.job)
+        paths = () if record is None else self._output_dir.outputs(record.outcome.job).values()
+        return record is not None and not any(path.exists() for path in paths)
 
     def _record(self, line: Mapping[str, Any]) -> JobRecord | None:
         mark = (line["id"], line.get("key"))

@@ -20,7 +20,7 @@ from typing import Any
 
 from highlightr import __version__
 from highlightr.batch.jobs import Job, JobResult
-from highlightr.batch.options import OWN_OUTPUTS, BatchOptions
+from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.remote import fetched
 from highlightr.core.errors import HighlightrError, NoMatchError, shortage
@@ -29,7 +29,7 @@ from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Summary
 from highlightr.export.curve import columns
 from highlightr.media.transcript import FileVersion, sidecar_versions
-from highlightr.options import SummarizeOptions
+from highlightr.options import PLACES, SummarizeOptions
 from highlightr.pipeline import Highlighter
 from highlightr.zoo import Preset
 from highlightr.zoo.presets import OWN_WEIGHTS
@@ -124,7 +124,7 @@ class JobRunner:
     def _key(self, job: Job, content: dict[str, object]) -> str:
         # All of them, so that a default that was spelled out makes no difference.
         chosen = SummarizeOptions.from_keywords(**self._options.for_job(job)).as_flat()
-        options = {name: value for name, value in chosen.items() if name not in OWN_OUTPUTS}
+        options = {name: value for name, value in chosen.items() if name not in PLACES}
         made_from = {
             "version": __version__,
             "content": content,

@@ -13,7 +13,6 @@ import typer
 
 from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch, watch_batch
 from highlightr.batch.jobs import Job
-from highlightr.batch.options import OWN_OUTPUTS
 from highlightr.batch.output_dir import RESULTS_NAME
 from highlightr.batch.results import result_line
 from highlightr.cli.batch_progress import batch_progress_hook, show_result
@@ -22,10 +21,10 @@ from highlightr.cli.option_flags import parted, with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import error_console, show_log
 from highlightr.core.errors import FAILURE, ConfigError
-from highlightr.options import SummarizeOptions
+from highlightr.options import PLACES, SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 
-_LEFT_OUT = {"remote_limit_bytes", "summarize", *OWN_OUTPUTS, "selection"}
+_LEFT_OUT = {"remote_limit_bytes", "summarize", *PLACES, "selection"}
 
 
 @with_flags(BatchOptions, SummarizeOptions, SelectionOptions, leave_out=_LEFT_OUT)

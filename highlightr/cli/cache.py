@@ -21,7 +21,6 @@ app = group("Show or clear the features that are kept of videos seen before.")
 @app.command("show")
 def show(as_json: JsonChoice = False) -> None:
     """Where the cache lies, how large it is, its limit, and what it holds, video by video."""
-
     cache, compiled = FeatureCache(), compiled_files()
     videos = _by_video(cache)
     used = sum(video["size_bytes"] for video in videos)
@@ -50,7 +49,6 @@ def clear(
     as_json: JsonChoice = False,
 ) -> None:
     """Remove the features that are kept; they are made again when they are needed."""
-
     entries, size = FeatureCache().clear()
     prepared, more = clear_compiled() if models else (0, 0)
     if as_json:

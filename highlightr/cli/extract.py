@@ -40,7 +40,6 @@ def extract(
     debug: DebugChoice = False,
 ) -> None:
     """Write feature files that existing training code reads, with metadata beside each; skips what is done."""
-
     show_log(quiet=quiet, debug=debug)
     wanted = ExtractOptions(**options, random_seed=RANDOM_SEED if random_weights else None)
     names = [name.strip() for name in ",".join(features).split(",") if name.strip()]

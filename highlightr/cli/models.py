@@ -29,7 +29,6 @@ Names = Annotated[
 @app.command("list")
 def list_(as_json: JsonChoice = False) -> None:
     """Every set of weights: where it comes from, how large it is, whether it is here."""
-
     states = store.list_weights()
     if as_json:
         say(json.dumps([_row(state) for state in states], indent=2))
@@ -59,7 +58,6 @@ def verify(
     ] = None,
 ) -> None:
     """Read weights and compare their hashes; exit code 1 if one is damaged or missing."""
-
     results = store.verify(names or None)
     for result in results:
         say_folded(f"{result.name}  {result.detail}", begin=f"{result.state:<8} ")
@@ -72,7 +70,6 @@ def path(
     name: Annotated[str, typer.Argument(help="A name from `highlightr models list`.", autocompletion=complete_weights)],
 ) -> None:
     """Print where weights lie."""
-
     say(store.weights_path(name))
 
 
@@ -119,7 +116,6 @@ def describe(
     as_json: JsonChoice = False,
 ) -> None:
     """What a preset is good for and needs; its scorers' streams, clip length, longest input, parameters per block."""
-
     chosen = load_preset(preset)
     serves = {chosen.use.query: "a query", chosen.use.no_query: "no query"}
     if len(chosen.in_use) == 1:

@@ -44,7 +44,6 @@ def score(
     debug: DebugChoice = False,
 ) -> None:
     """Score every clip of a video, for one query, for many, or for none."""
-
     show_log(quiet=quiet, debug=debug)
     place = one_video(video, "score")
     models, how = parted(ModelOptions, options)

@@ -37,7 +37,6 @@ def summarize(
     debug: DebugChoice = False,
 ) -> None:
     """Cut the part of a video that is worth watching, and say why it was chosen."""
-
     show_log(quiet=quiet, debug=debug)
     place, asked = one_video(video, "summarize"), one_query(query)
     models, wanted = parted(ModelOptions, options)
