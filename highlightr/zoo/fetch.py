@@ -20,23 +20,18 @@ from highlightr.zoo.records import write_json
 from highlightr.zoo.transport import Changed, TryAgain, open_url
 
 CHUNK_BYTES = 1 << 18
+
+TIMEOUT_SECONDS = 30.0
+"""Silence on the connection that ends an attempt."""
+
+WINDOW_SECONDS, WINDOW_BYTES = 60.0, 16 << 10
+"""Time, and what must arrive in it at least."""
+
+ATTEMPTS, BACKOFF_SECONDS = 4, 1.0
+"""Per address, and the wait before the second, which is doubled before each later one."""
+
 _LENGTH = re.compile(r"\d{1,18}")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a server is waited for."""
-
-    timeout_seconds: float = 30.0
-    """Silence on the connection that ends an attempt."""
-    window_seconds: float = 60.0
-    """Time in which at least `window_bytes` must arrive."""
-    window_bytes: int = 16 << 10
-    attempts: int = 4
-    """Attempts per address."""
-    backoff_seconds: float = 1.0
-    """Wait before the second attempt; doubled before each later one."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,6 @@ def download(
     *,
     size_bytes: int = 0,
     limit_bytes: int,
-    patience: Patience | None = None,
     progress: ProgressHook | None = None,
     public_only: bool = False,
 ) -> bool:
@@ -68,17 +62,17 @@ def download(
     Raises:
         WeightsError: the address does not give the file; what was received stays in `part` where it can be continued.
     """
-    chosen, reasons = patience or Patience(), []
-    for attempt in range(chosen.attempts):
+    reasons = []
+    for attempt in range(ATTEMPTS):
         try:
-            return _attempt(url, part, (size_bytes, limit_bytes), chosen, progress or silent, public_only) > 0
+            return _attempt(url, part, (size_bytes, limit_bytes), progress or silent, public_only) > 0
         except TryAgain as error:
             reasons.append(str(error))
             if isinstance(error, Changed):
                 discard(part)
-            if attempt + 1 < chosen.attempts:
-                time.sleep(max(error.wait_seconds, chosen.backoff_seconds * 2**attempt))
-    raise WeightsError(f"gave up after {chosen.attempts} attempts: {'; '.join(dict.fromkeys(reasons))}")
+            if attempt + 1 < ATTEMPTS:
+                time.sleep(max(error.wait_seconds, BACKOFF_SECONDS * 2**attempt))
+    raise WeightsError(f"gave up after {ATTEMPTS} attempts: {'; '.join(dict.fromkeys(reasons))}")
 
 
 def discard(part: Path) -> None:
@@ -87,9 +81,7 @@ def discard(part: Path) -> None:
     _beside(part).unlink(missing_ok=True)
 
 
-def _attempt(
-    url: str, part: Path, sizes: tuple[int, int], patience: Patience, hook: ProgressHook, public_only: bool
-) -> int:
+def _attempt(url: str, part: Path, sizes: tuple[int, int], hook: ProgressHook, public_only: bool) -> int:
     """One request; returns the offset at which its answer began."""
     offset, known = _held(url, part)
     if known and known.total_bytes == offset > 0:
@@ -97,14 +89,14 @@ def _attempt(
     headers = {"User-Agent": "highlightr", "Accept-Encoding": "identity"}
     if known and offset:
         headers |= {"Range": f"bytes={offset}-", "If-Range": known.validator}
-    with open_url(url, headers, patience.timeout_seconds, public_only=public_only) as response:
+    with open_url(url, headers, TIMEOUT_SECONDS, public_only=public_only) as response:
         start, version = _answer(url, response, offset, known)
         _check_size(version.total_bytes, *sizes)
         if start == 0:
             discard(part)
         part.parent.mkdir(parents=True, exist_ok=True)
         write_json(_beside(part), asdict(version))
-        received = _copy(response, part, start, version.total_bytes, sizes[1], patience, hook)
+        received = _copy(response, part, start, version.total_bytes, sizes[1], hook)
     if version.total_bytes is not None and received != version.total_bytes:
         raise TryAgain(f"the connection ended after {received} of {version.total_bytes} bytes")
     _check_size(received, *sizes)
@@ -153,16 +145,10 @@ def _check_size(found: int | None, size_bytes: int, limit_bytes: int) -> None:
 
 
 def _copy(
-    response: http.client.HTTPResponse,
-    part: Path,
-    start: int,
-    total: int | None,
-    limit: int,
-    patience: Patience,
-    hook: ProgressHook,
+    response: http.client.HTTPResponse, part: Path, start: int, total: int | None, limit: int, hook: ProgressHook
 ) -> int:
     """Append the body to the part; returns the part's size."""
-    moving, received = _moving(patience), start
+    moving, received = _moving(), start
     with part.open("ab") as file:
         while chunk := _read(response):
             received += len(chunk)
@@ -186,17 +172,17 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         raise TryAgain(f"the connection broke ({error or type(error).__name__})") from error
 
 
-def _moving(patience: Patience) -> Callable[[int], None]:
+def _moving() -> Callable[[int], None]:
     """A check to call with each chunk's size: it raises when a server keeps the line open but sends next to nothing."""
     window_start, window_bytes = time.monotonic(), 0
 
     def check(num_bytes: int) -> None:
         nonlocal window_start, window_bytes
         window_bytes += num_bytes
-        if time.monotonic() - window_start < patience.window_seconds:
+        if time.monotonic() - window_start < WINDOW_SECONDS:
             return
-        if window_bytes < patience.window_bytes:
-            raise TryAgain(f"only {window_bytes} bytes came in {patience.window_seconds:g} s")
+        if window_bytes < WINDOW_BYTES:
+            raise TryAgain(f"only {window_bytes} bytes came in {WINDOW_SECONDS:g} s")
         window_start, window_bytes = time.monotonic(), 0
 
     return check

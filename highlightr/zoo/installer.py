@@ -11,14 +11,13 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.checksums import Digests, digests, mismatch
 from highlightr.zoo.convert import write_converted
-from highlightr.zoo.fetch import Patience, discard, download
+from highlightr.zoo.fetch import discard, download
 from highlightr.zoo.hub import is_offline
 from highlightr.zoo.manifest import WeightsEntry, entry
 from highlightr.zoo.records import (
@@ -52,9 +51,7 @@ class Pulled:
     """No full hash is published; this pull pinned `sha256`, and later pulls must match it."""
 
 
-def pull(
-    names: Iterable[str], progress: ProgressHook | None = None, patience: Patience | None = None
-) -> tuple[Pulled, ...]:
+def pull(names: Iterable[str], progress: ProgressHook | None = None) -> tuple[Pulled, ...]:
     """Make sure that each of the weights is there and whole, fetching what is not.
 
     `progress` is called with the stages `download NAME` and `check NAME`, in bytes.
@@ -64,7 +61,7 @@ def pull(
         WeightsError: offline, no address gives the right file, no space, or contents that are refused.
     """
     items = [entry(name) for name in names]
-    return tuple(_pull_one(item, progress or silent, patience or Patience()) for item in items)
+    return tuple(_pull_one(item, progress or silent) for item in items)
 
 
 def import_file(file: Path, name: str) -> Pulled:
@@ -86,8 +83,7 @@ def import_file(file: Path, name: str) -> Pulled:
             raise WeightsError(f"{file} is not accepted as {item.name}: {error}") from error
 
 
-def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) -> Pulled:
-
+def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
     def hook(stage: str, completed: float, total: float) -> None:
         progress(f"{stage} {item.name}", completed, total)
 
@@ -107,7 +103,7 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook, patience: Patience) ->
         reasons = []
         for url in item.urls:
             try:
-                return _fetch(item, url, hook, patience)
+                return _fetch(item, url, hook)
             except WeightsError as error:
                 reasons.append(f"{url}: {error}")
     raise WeightsError(f"the weights {item.name} could not be fetched ({'; '.join(reasons)}); {by_hand(item)}")
@@ -138,12 +134,12 @@ def _check_space(item: WeightsEntry) -> None:
         )
 
 
-def _fetch(item: WeightsEntry, url: str, hook: ProgressHook, patience: Patience) -> Pulled:
+def _fetch(item: WeightsEntry, url: str, hook: ProgressHook) -> Pulled:
     part = weights_folder(item.name) / f".{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
-    sizes: dict[str, Any] = {"size_bytes": item.size_bytes, "limit_bytes": item.limit_bytes}
     may_retry = True
     while True:
-        may_retry = download(url, part, **sizes, patience=patience, progress=hook) and may_retry
+        joined = download(url, part, size_bytes=item.size_bytes, limit_bytes=item.limit_bytes, progress=hook)
+        may_retry = joined and may_retry
         try:
             return _install(item, part, url, hook)
         except WeightsError:

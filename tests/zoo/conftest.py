@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from highlightr.zoo import manifest, store
-from tests.zoo.server import Handler, Site
+from highlightr.zoo import fetch, manifest, store
+from tests.zoo.server import QUICK, Handler, Site
 
 
 def _site() -> Iterator[Site]:
@@ -41,7 +41,9 @@ def other_site() -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty home, the network allowed, no proxies."""
+    """An empty home, the network allowed, no proxies, little patience."""
+    for name, value in QUICK.items():
+        monkeypatch.setattr(fetch, name, value)
     for name in (
         "HIGHLIGHTR_OFFLINE",
         "http_proxy",

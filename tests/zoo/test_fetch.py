@@ -8,7 +8,7 @@ import pytest
 
 from highlightr.core.errors import WeightsError
 from highlightr.zoo.fetch import download
-from tests.zoo.server import QUICK, Site, answers, becomes, dies_after, stalls_after, trickles
+from tests.zoo.server import Site, answers, becomes, dies_after, stalls_after, trickles
 
 BODY = bytes(range(256)) * 400
 OTHER = bytes(reversed(BODY))
@@ -16,7 +16,7 @@ LIMIT = 1 << 20
 
 
 def fetch(url: str, part: Path, limit: int = LIMIT, size: int = 0) -> bool:
-    return download(url, part, size_bytes=size, limit_bytes=limit, patience=QUICK)
+    return download(url, part, size_bytes=size, limit_bytes=limit)
 
 
 def test_a_well_behaved_server(site: Site, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from highlightr.zoo.convert import PROVENANCE_KEY
 from highlightr.zoo.installer import import_file, pull
 from highlightr.zoo.records import pins, pins_file, read_install_record, weights_folder
 from highlightr.zoo.store import list_weights, verify, weights_path
-from tests.zoo.server import QUICK, Site, answers, becomes, checkpoint, dies_after, entry_text, stalls_after
+from tests.zoo.server import Site, answers, becomes, checkpoint, dies_after, entry_text, stalls_after
 
 UseManifest = Callable[[str], Path]
 GOOD, BAD = checkpoint(0), checkpoint(1)
@@ -116,7 +116,7 @@ def test_damaged_pins_are_not_ignored(site: Site, use_manifest: UseManifest) -> 
 def test_a_wrong_file_is_refused(site: Site, use_manifest: UseManifest, key: str, value: object) -> None:
     use_manifest(entry_text("net", site.serve("/w.pth", GOOD), **{key: value}))
     with pytest.raises(WeightsError, match=f"{value}"):
-        pull(["net"], patience=QUICK)
+        pull(["net"])
     assert list_weights()[0].state == "missing"
     assert leftovers("net") == []
 
@@ -152,8 +152,8 @@ def test_when_all_fail_each_reason_and_the_way_by_hand_is_told(site: Site, use_m
 def test_a_pull_that_broke_off_goes_on(site: Site, use_manifest: UseManifest) -> None:
     use_manifest(entry_text("net", site.serve("/w", GOOD, *[dies_after(5000)] * 3), sha256=sha256(GOOD)))
     with pytest.raises(WeightsError, match="gave up"):
-        pull(["net"], patience=QUICK)
-    pull(["net"], patience=QUICK)
+        pull(["net"])
+    pull(["net"])
     assert site.requests[-1][1] == "bytes=15000-"
     assert weights_path("net").is_file()
 
@@ -163,7 +163,7 @@ def test_a_spliced_file_is_fetched_once_more_in_one_piece(site: Site, use_manife
     url = site.serve("/w", BAD, dies_after(5000), becomes(GOOD, '"one"'))
     use_manifest(entry_text("net", url, sha256=sha256(GOOD)))
     assert len(BAD) == len(GOOD)
-    pull(["net"], patience=QUICK)
+    pull(["net"])
     assert [asked for _, asked, _ in site.requests] == [None, "bytes=5000-", None]
 
 
@@ -171,7 +171,7 @@ def test_a_wrong_file_from_a_line_that_always_breaks_is_given_up(site: Site, use
     faults = [dies_after(1000), lambda *_: False] * 6
     use_manifest(entry_text("net", site.serve("/w.pth", BAD, *faults), sha256=sha256(GOOD)))
     with pytest.raises(WeightsError, match="not the file that is meant"):
-        pull(["net"], patience=QUICK)
+        pull(["net"])
     assert [asked for _, asked, _ in site.requests] == [None, "bytes=1000-"] * 2
 
 
@@ -319,7 +319,7 @@ def test_a_killed_process_leaves_no_lock_and_its_part_is_used(site: Site, use_ma
     first.wait(30)
     assert first.stdout is not None
     first.stdout.close()
-    assert pull(["net"], patience=QUICK)[0].fetched
+    assert pull(["net"])[0].fetched
     assert site.requests[-1][1] == "bytes=3000-"
 
 
