@@ -55,26 +55,21 @@ class OpenClipText(TextEncoder):
 
     longest_tokens: ClassVar[int] = 77
     packages: ClassVar[tuple[str, ...]] = Clip.packages
+    model: ClassVar[str]
+    """As open_clip calls it."""
 
     def __init__(
-        self,
-        owner: str,
-        checkpoint: str,
-        model: str,
-        *,
-        device: str = "cpu",
-        weights: Mapping[str, Path] | None = None,
-        random_seed: int | None = None,
+        self, *, device: str = "cpu", weights: Mapping[str, Path] | None = None, random_seed: int | None = None
     ) -> None:
-        self._source = source = NetworkSource(f"text encoder {owner}", device, weights, random_seed)
-        self._checkpoint, self._model = checkpoint, model
+        self._source = source = NetworkSource(f"text encoder {self.name}", device, weights, random_seed)
+        checkpoint = self.checkpoints[0]
         # Label vectors are kept under the hash of the encoder that made them.
         self.sha256 = f"random, seed {source.seed}" if source.random else file_sha256(source.path(checkpoint))
         self.logit_scale = math.exp(source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
 
     @cached_property
     def _network(self) -> Any:
-        towers = open_towers(self._source, self._checkpoint, self._model)
+        towers = open_towers(self._source, self.checkpoints[0], self.model)
         del towers.visual
         return towers
 
@@ -91,10 +86,7 @@ class ClipText(OpenClipText):
     name: ClassVar[str] = "clip"
     width: ClassVar[int] = 512
     checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
-    default_model: ClassVar[str] = OPENAI_MODEL
-
-    def __init__(self, **opened_with: Any) -> None:
-        super().__init__(self.name, self.checkpoints[0], self.default_model, **opened_with)
+    model: ClassVar[str] = OPENAI_MODEL
 
     def encode(self, text: str) -> Query:
         """Embed one query; a `ConfigError` for an empty one."""
@@ -138,7 +130,7 @@ class ClipTextLaion(ClipText):
 
     name: ClassVar[str] = "clip-laion"
     checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
-    default_model: ClassVar[str] = LAION_MODEL
+    model: ClassVar[str] = LAION_MODEL
 
 
 class ClipTextPrompted(ClipTextLaion):
