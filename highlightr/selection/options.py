@@ -74,7 +74,8 @@ class SelectionOptions:
     """A moment grows no longer; moments of one scene that touch are joined afterwards, so a strong stretch may play
     longer. In knapsack mode, a shot that exceeds the budget is split into pieces no longer than this."""
     margin: tuple[float, float] = (0.0, 0.0)
-    """Seconds added before and after each moment, across shot boundaries too; they count in the budget."""
+    """Seconds added before and after each moment, across shot boundaries too; they count in the budget, and are fewer
+    where it would hold no moment beside them."""
     range: Spans = ()
     """Only what lies inside these spans of seconds is chosen; empty: the whole video."""
     exclude: Spans = ()
@@ -146,6 +147,15 @@ class SelectionOptions:
             return self.min_seconds
         low, high = SHORTEST_MOMENT_SECONDS
         return min(max(self.budget_seconds(video_seconds) / 4, low), high, self.max_seconds)
+
+    def with_room(self, video_seconds: float) -> SelectionOptions:
+        """The same with a margin that leaves the budget of a video of this length room for a moment."""
+        budget, wanted = self.budget_seconds(video_seconds), sum(self.margin)
+        room = budget - min(self.shortest_seconds(video_seconds), budget)
+        if wanted <= room:
+            return self
+        before, after = (each * room / wanted for each in self.margin)
+        return replace(self, margin=(before, after))
 
     def _check(self, name: str, accepted: bool, range_words: str, advice: str = "") -> None:
         if not accepted:

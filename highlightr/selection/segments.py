@@ -141,6 +141,7 @@ def _choose(
         return chosen
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
+    options = options.with_room(duration)
     spans = select_moments(pieces, options, budget, eligible, scores, fill=filling)
     free_time = FreeTime(pieces, allowed)
     return _with_margin(_in_pauses(spans, pauses_of, free_time, options, budget), free_time, options.margin)
