@@ -13,10 +13,12 @@ from typing import Any
 
 import av
 import pytest
+from PIL import Image
 
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.media import probe
 from highlightr.media._container.opening import open_container, packets
+from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made, turn, variable_times
 
 
@@ -77,6 +79,24 @@ def test_missing_duration_is_read_from_the_packets() -> None:
 def test_the_larger_of_two_video_streams_is_chosen() -> None:
     video = probe(made("two.mp4", second_size=(640, 360), seconds=1.0)).video
     assert (video.width, video.height) == (640, 360)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "mjpeg"), (".mov", "png"), (".mkv", "mjpeg")])
+def test_a_larger_still_beside_the_video_is_not_chosen(suffix: str, codec: str, tmp_path: Path) -> None:
+    path = tmp_path / f"cover{suffix}"
+    still = ["-f", "lavfi", "-i", "color=red:s=1200x1200:d=0.04"]
+    tracks = ["-map", "1:v", "-map", "0:v", "-c:v:0", codec, "-c:v:1", "copy"]
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", *still, *tracks, f"file:{path}"])
+    source = probe(path)
+    assert (source.video.width, source.video.codec) == (320, "h264")
+    assert source.duration_seconds == pytest.approx(4.0, abs=0.05)
+
+
+def test_of_stills_alone_the_larger_is_the_video(tmp_path: Path) -> None:
+    path = tmp_path / "stills.mkv"
+    stills = [word for size in ("64x48", "320x240") for word in ("-f", "lavfi", "-i", f"color=red:s={size}:d=0.04")]
+    run_ffmpeg([*stills, "-map", "0:v", "-map", "1:v", "-c:v", "mjpeg", f"file:{path}"])
+    assert probe(path).video.width == 320
 
 
 def test_no_sound() -> None:
@@ -152,6 +172,22 @@ def test_text_is_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("not a video\n" * 100, encoding="utf-8")
     with pytest.raises(MediaError, match="not a video that can be read"):
         probe(tmp_path / "notes.mp4")
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff", "bmp"])
+def test_a_picture_is_not_a_video(format: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.mp4"
+    Image.new("RGB", (64, 48)).save(path, format=format)
+    with pytest.raises(MediaError, match="a picture"):
+        probe(path)
+
+
+@pytest.mark.parametrize("brand", ["heic", "avif", "mif1"])
+def test_a_picture_in_tiles_is_not_a_video(brand: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand.encode() + made("plain.mp4").read_bytes()[12:])
+    with pytest.raises(MediaError, match="a picture"):
+        probe(path)
 
 
 def test_cut_off_before_its_index(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ one self-contained file are allowed, so that a playlist cannot make us open anyt
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +36,15 @@ RANGE_PROTOCOLS = "file,subfile"
 _MOST_LINKS = 40
 """One leading to the next; where there are more, nothing can be opened."""
 
+_LOOKED_AT_PICTURES = 250
+"""Of several video streams, the one that had only one picture when another had so many is a still."""
+
+_STILL_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"BM", b"8BPS", b"\xff\x0a", b"\0\0\0\x0cJXL ")
+"""Of JPEG, PNG, TIFF, BMP, Photoshop and JPEG XL."""
+
+_STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")
+"""Of HEIF files that hold a picture, often in tiles; sequences have others."""
+
 _PLAYLIST_HEADS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 
 
@@ -53,6 +63,8 @@ def open_container(path: Path) -> InputContainer:
     import av
 
     check_readable(path)
+    if _is_heif_still(path):
+        raise MediaError(_still(path))
     check_tables(path)
     # The decoders' options hold while the file is opened, too: some headers are completed by decoding a picture.
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, **DECODER_OPTIONS}
@@ -61,6 +73,8 @@ def open_container(path: Path) -> InputContainer:
     except (av.FFmpegError, UnicodeError, ValueError) as error:
         if _is_playlist(path):
             raise MediaError(f"{path}: a playlist, which points to other files; give the video file itself") from error
+        if _is_still(path):
+            raise MediaError(_still(path)) from error
         raise MediaError(
             f"{path}: not a video that can be read, or cut off before its index "
             f"({_words(error)}); give a complete video file"
@@ -139,7 +153,7 @@ def _is_own_descriptor(path: Path) -> bool:
 
 
 def best_video(container: InputContainer, path: Path) -> Any:
-    """The largest moving picture; cover art is not a video.
+    """The largest moving picture; cover art is not a video, nor a single picture beside a stream of them.
 
     Raises:
         MediaError: there is no video stream, none whose codec can be read, or its picture is beyond all bounds.
@@ -153,9 +167,22 @@ def best_video(container: InputContainer, path: Path) -> Any:
     readable = [s for s in pictures if s.codec_context is not None]
     if not readable:
         raise MediaError(f"{path}: the video codec is unknown or its description is missing; convert it to H.264")
-    best = max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & av.stream.Disposition.default)))
+    stills = _stills(path, [s.index for s in readable]) if len(readable) > 1 else set()
+    default = av.stream.Disposition.default
+    best = max(readable, key=lambda s: (s.index not in stills, s.width * s.height, bool(s.disposition & default)))
     check_picture(path, best.width, best.height)
     return best
+
+
+def _stills(path: Path, indices: Sequence[int]) -> Set[int]:
+    """Those of several streams that hold one picture only, as far as is read."""
+    counts = Counter[int]()
+    with reading(path) as again:
+        for packet in packets(again, *(again.streams[index] for index in indices)):
+            counts[packet.stream.index] += packet.size > 0
+            if counts[packet.stream.index] >= _LOOKED_AT_PICTURES:
+                break
+    return {index for index in indices if counts[index] < 2}
 
 
 def moving_pictures(container: InputContainer) -> list[Any]:
@@ -212,8 +239,30 @@ def decoded(packet: av.Packet[Any]) -> list[Any]:
 
 
 def _is_playlist(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_HEADS)
+    return _head(path).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_HEADS)
+
+
+def _is_still(path: Path) -> bool:
+    head = _head(path)
+    return head.startswith(_STILL_HEADS) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
+
+
+def _is_heif_still(path: Path) -> bool:
+    head = _head(path)
+    return head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
+
+
+def _still(path: Path) -> str:
+    made = "ffmpeg -framerate 25 -i NAME%04d.png OUT.mp4"
+    return f"{path}: a picture, or bare pictures in a row; give a video, which ffmpeg makes of many ({made})"
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError:
+        return b""  # Whatever reads on says why.
 
 
 def _words(error: Exception) -> str:
