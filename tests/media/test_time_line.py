@@ -241,6 +241,19 @@ def test_a_picture_that_is_shorter_than_the_sound(suffix: str, tmp_path: Path) -
     assert len(_frames(copied.path)[0]) == round(copied.seconds * 25)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "fragments.mp4", "a.mkv", "untagged.mkv", "a.ts", "a.mpg", "a.flv", "a.avi"])
+def test_sound_that_is_shorter_than_the_picture(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    short = ["-i", f"file:{_base()}", "-t", "5", "-i", f"file:{_base()}", "-map", "0:v", "-map", "1:a"]
+    how = ("-c:v", "mpeg2video", "-q:v", "3", "-c:a", "mp2") if path.suffix == ".mpg" else (*X264, "-c:a", "libmp3lame")
+    how = (*how, "-movflags", "+frag_keyframe+empty_moov") if name == "fragments.mp4" else how
+    run_ffmpeg([*short, *how, *(("-ar", "44100") if path.suffix == ".flv" else ()), f"file:{path}"])
+    if name == "untagged.mkv":
+        path.write_bytes(path.read_bytes().replace(b"DURATION", b"DURATIOM"))
+    (note,) = _cut(probe(path), [(4.0, 7.0)], tmp_path / "cut.mp4").notes
+    assert re.fullmatch(r"The sound ends at (4\.[89]|5\.[01]) s; after that there is silence\.", note)
+
+
 def _mixed(path: Path, *rates: int) -> CutResult:
     """A cut whose audio tracks, the base's at these rates, are mixed."""
     sound = [part for number, rate in enumerate(rates) for part in ("-map", "0:a", f"-ar:a:{number}", str(rate))]
@@ -303,8 +316,8 @@ def test_sound_is_not_said_to_begin_with_a_picture_that_begins_later(tmp_path: P
     path = tmp_path / "late.mkv"
     inputs = ["-itsoffset", "3", "-i", f"file:{_base()}", "-i", f"file:{_base()}", "-map", "0:v", "-map", "1:a"]
     run_ffmpeg([*inputs, *X264, "-c:a", "aac", f"file:{path}"])
-    (note,) = _cut(probe(path), [(4.0, 5.0)], tmp_path / "cut.mp4").notes
-    assert note.startswith("The picture begins at 3.0 s")
+    notes = _cut(probe(path), [(4.0, 5.0)], tmp_path / "cut.mp4").notes
+    assert [note.partition(";")[0] for note in notes] == ["The picture begins at 3.0 s", "The sound ends at 12.4 s"]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])

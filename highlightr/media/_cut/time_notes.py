@@ -17,7 +17,7 @@ from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index
-from highlightr.media._decode.timestamps import timed
+from highlightr.media._decode.timestamps import seek, timed
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -97,6 +97,10 @@ def _edges(container: InputContainer, source: Source, index: FrameIndex | None) 
     later = float(end) - source.duration_seconds
     if later > _WORTH_SAYING_SECONDS:
         yield f"The sound goes on for {later:.1f} s after the last picture; that part is left out."
+        return
+    stop = _read_sound_stop(container, source, end) if index is None else end
+    if source.duration_seconds - stop > _WORTH_SAYING_SECONDS:
+        yield f"The sound ends at {float(stop):.1f} s; after that there is silence."
 
 
 def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
@@ -155,6 +159,22 @@ def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fr
         length = stream.duration * Fraction(stream.time_base) if stream.duration else None
         spans.append((begin, (_tagged_stop(container, stream) or begin) if length is None else begin + length))
     return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
+
+
+def _read_sound_stop(container: InputContainer, source: Source, told: Fraction) -> Fraction:
+    """The end of the last packet of sound: headers may not tell it, or that of the whole file."""
+    import av
+
+    zero, seconds = start_seconds(container), Fraction(source.duration_seconds)
+    streams = [container.streams[track.index] for track in source.audio_tracks]
+    for begin in (seconds - _WORTH_SAYING_SECONDS, told - _WORTH_SAYING_SECONDS, Fraction(0)):
+        with suppress(av.FFmpegError):
+            seek(container, begin)
+            read = timed(packets(container, *streams), zero)
+            ends = [time + (packet.duration or 0) * packet.time_base for time, packet in read]
+            if ends:
+                return max(ends)
+    return seconds
 
 
 def _first_time(source: Source, stream: Any) -> Fraction:
