@@ -189,10 +189,10 @@ def test_a_margin_reaches_over_boundaries_and_counts_in_the_budget() -> None:
 @pytest.mark.parametrize("margin", [(5.0, 5.0), (0.0, 8.0), (5.9, 0.0), (3.0, 2.5), (1e9, 1e9)])
 def test_a_margin_that_leaves_the_budget_no_moment_is_shortened(margin: Span) -> None:
     scores = answers(0.1, 0.1, 0.9, 0.1, 0.1)
-    for options in ({"duration_seconds": 6.0}, {"duration_seconds": 6.0, "max_clips": 1, "fill": True}, {"ratio": 0.01}):
-        ((start, stop),) = chosen(scores, margin=margin, **options)
+    for budget, options in ((6.0, {}), (6.0, {"max_clips": 1, "fill": True}), (0.8, {})):
+        ((start, stop),) = chosen(scores, margin=margin, duration_seconds=budget, **options)
         assert 24.0 - margin[0] - 1e-6 <= start < 40.0
-        assert 0.5 <= stop - start <= options.get("duration_seconds", 0.8) + 1e-6
+        assert 0.5 <= stop - start <= budget + 1e-6
     ((start, stop),) = chosen(scores, duration_seconds=6.0, min_seconds=2.0, margin=(6.0, 3.0))
     assert stop - start == pytest.approx(6.0)
 
