@@ -34,6 +34,9 @@ Reasons = tuple[tuple[Reason, ...], ...]
 _SYNONYMS = re.compile(r",(?![^(]*\))")
 """What parts them; ``Roaring cats (lions, tigers)`` is one name."""
 
+_NEIGHBOURS = 10
+"""Nearest labels that make up a label's nearness to others."""
+
 _KEPT_LABELS = 3
 """Labels kept per clip as reasons; more would not be shown."""
 
@@ -84,21 +87,15 @@ class LabelBank:
         return f"LabelBank({len(self.names)} labels, vectors {self.vectors.shape})"
 
     @cached_property
-    def _crowdings(self) -> dict[int, FloatArray]:
-        """What `crowding` found, by the number of neighbours: it is asked for with every query."""
-        return {}
-
-    def crowding(self, neighbours: int) -> FloatArray:
+    def crowding(self) -> FloatArray:
         """(L,) mean similarity of each label to its nearest others: high where any query comes near."""
-        count = min(neighbours, len(self.names) - 1)
+        count = min(_NEIGHBOURS, len(self.names) - 1)
         if count < 1:
             return np.zeros(len(self.names), dtype=np.float32)
-        if count not in self._crowdings:
-            similarities = np.asarray(self.vectors @ self.vectors.T, dtype=np.float32)
-            np.fill_diagonal(similarities, -np.inf)  # A label is not its own neighbour.
-            nearest = np.partition(similarities, -count, axis=1)[:, -count:]
-            self._crowdings[count] = np.asarray(nearest.mean(axis=1), dtype=np.float32)
-        return self._crowdings[count]
+        similarities = np.asarray(self.vectors @ self.vectors.T, dtype=np.float32)
+        np.fill_diagonal(similarities, -np.inf)  # A label is not its own neighbour.
+        nearest = np.partition(similarities, -count, axis=1)[:, -count:]
+        return np.asarray(nearest.mean(axis=1), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -162,8 +159,6 @@ class MatchConfig(FromMapping):
     """How steeply evidence rises with a label's similarity to the query."""
     hub_correction: float = 0.2
     """How much of a label's nearness to other labels is taken off its similarity, in [0, 1]."""
-    hub_neighbours: int = 10
-    """Nearest labels that make up that nearness."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +181,7 @@ class LabelMatch:
 
     def __post_init__(self) -> None:
         # The bank keeps it: worked out now, while a video may still be read, it does not delay the first scores.
-        self.bank.crowding(self.config.hub_neighbours)
+        _ = self.bank.crowding
 
     def shares(self, class_scores: FloatArray) -> FloatArray:
         """`strongest_labels` of these settings."""
@@ -214,7 +209,7 @@ class LabelMatch:
 
     def gains(self, vectors: FloatArray) -> FloatArray:
         """(Q, L) float32: `gain` of several queries, given by their vectors (Q, D)."""
-        crowding = self.config.hub_correction * self.bank.crowding(self.config.hub_neighbours)
+        crowding = self.config.hub_correction * self.bank.crowding
         return np.asarray(np.exp(self.config.sharpness * (vectors @ self.bank.vectors.T - crowding)), dtype=np.float32)
 
     def _check(self, class_scores: FloatArray, query: Query) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts
+from highlightr.scorers.cfsum.scene_attention import border_facts
 from highlightr.training.linear import ridge_map
 from research.lite.clips import Take
 from research.lite.stitching import draw_parts, join
@@ -49,8 +49,7 @@ def fit_tensors(
     tensors = fit_linear(pooled, vectors, settings)
     tensors["common"] = sentence_centroids(vectors, config.common_sentences, settings.centroid_rounds, seed)
     tensors |= ordinary_footage(takes, config, settings.centroid_rounds, seed)
-    borders = fit_borders(takes, config.border_units, settings, seed)
-    return tensors | {f"borders.{name}": getattr(borders, name) for name in SceneBorders.shapes(config.border_units)}
+    return tensors | fit_borders(takes, config.border_units, settings, seed)
 
 
 def _mean_look(take: Take, stream: str) -> FloatArray:
@@ -119,12 +118,12 @@ def ordinary_footage(takes: Sequence[Take], config: CFSumLiteConfig, rounds: int
     }
 
 
-def fit_borders(takes: Sequence[Take], units: int, settings: FitSettings, seed: int) -> SceneBorders:
+def fit_borders(takes: Sequence[Take], units: int, settings: FitSettings, seed: int) -> dict[str, FloatArray]:
     """Learn where scenes begin from joined videos: a border is one where another take begins."""
     facts, labels = _border_examples(takes, settings.border_videos, seed)
     mean, scale = facts.mean(axis=0), facts.std(axis=0) + 1e-6
     layers = _train_borders((facts - mean) / scale, labels, units, settings, seed)
-    return SceneBorders(mean, scale, **layers)
+    return {f"borders.{name}": values for name, values in {"mean": mean, "scale": scale, **layers}.items()}
 
 
 def _border_examples(takes: Sequence[Take], videos: int, seed: int) -> tuple[FloatArray, FloatArray]:

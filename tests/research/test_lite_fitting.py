@@ -129,9 +129,10 @@ def test_borders_between_takes_are_told_from_borders_inside() -> None:
     takes = material(30).takes
     borders = fit_borders(takes, 4, QUICK, seed=0)
     video = join(takes, [Part(i, 0, takes[i].features.grid.num_clips) for i in range(6)])
-    from highlightr.scorers.cfsum.scene_attention import border_facts
+    from highlightr.scorers.cfsum.scene_attention import border_chances, border_facts
 
-    chances = borders.chances(border_facts(video.features.streams["imagenet"], video.features.grid, video.shots))
+    facts = border_facts(video.features.streams["imagenet"], video.features.grid, video.shots)
+    chances = border_chances(borders, facts)
     real = video.owner[1:] != video.owner[:-1]
     assert chances[real].min() > 0.5 > chances[~real].max()
 

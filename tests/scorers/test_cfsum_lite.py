@@ -21,7 +21,13 @@ from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.cfsum import lite as cfsum_lite
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
-from highlightr.scorers.cfsum.scene_attention import BORDER_FACTS, SceneBorders, border_facts, scene_average
+from highlightr.scorers.cfsum.scene_attention import (
+    BORDER_FACTS,
+    border_chances,
+    border_facts,
+    border_shapes,
+    scene_average,
+)
 from highlightr.scorers.label_bank import LabelBank, strongest_labels
 from highlightr.scorers.zeroshot.scorer import ZeroShotConfig
 from tests.scorers import factories
@@ -126,12 +132,13 @@ class TestBorders:
 
     def test_chances_are_the_perceptron_s(self) -> None:
         rng = np.random.default_rng(0)
-        arrays = {name: rng.standard_normal(shape) for name, shape in SceneBorders.shapes(3).items()}
+        tensors = {name: rng.standard_normal(shape) for name, shape in border_shapes(3).items()}
+        arrays = {name.removeprefix("borders."): values for name, values in tensors.items()}
         facts = rng.standard_normal((4, BORDER_FACTS))
         rows = (facts - arrays["mean"]) / arrays["scale"]
         hidden = np.maximum(rows @ arrays["hidden_weight"].T + arrays["hidden_bias"], 0)
         expected = 1 / (1 + np.exp(-(hidden @ arrays["out_weight"] + arrays["out_bias"])))
-        np.testing.assert_allclose(SceneBorders(**arrays).chances(facts), expected, rtol=1e-5)
+        np.testing.assert_allclose(border_chances(tensors, facts), expected, rtol=1e-5)
 
 
 class TestFormula:
@@ -146,7 +153,7 @@ class TestFormula:
 
         def evidence(stream: str, classes: np.ndarray, pooled: np.ndarray | None) -> np.ndarray:
             bank, zero = BANKS[stream], ZeroShotConfig()
-            crowd = zero.hub_correction * bank.crowding(zero.hub_neighbours)
+            crowd = zero.hub_correction * bank.crowding
             gains = np.exp(zero.sharpness * (texts @ bank.vectors.T - crowd))
             logs = np.log(strongest_labels(classes, zero.top_labels, zero.posterior_power) @ gains.T)
             if pooled is not None:
@@ -155,9 +162,7 @@ class TestFormula:
             soft = np.log(np.mean(np.exp(config.common_temperature * logs[:, 1:]), 1)) / config.common_temperature
             return np.asarray(config.sharpness * (logs[:, 0] - config.common_share * soft))
 
-        chances = made()._scene_borders.chances(
-            border_facts(features.streams["imagenet"], features.grid, halves(features.grid))
-        )
+        chances = made().borders(features, halves(features.grid))
         pooled = features.streams["efficientnet_lite0"].astype(float)
         seen = np.exp(evidence("imagenet", features.streams["imagenet"], pooled))
         sounds = np.exp(evidence("yamnet", features.streams["yamnet"], None))

@@ -92,18 +92,18 @@ def test_a_silent_video_scores_as_if_sound_did_not_exist() -> None:
 
 def test_evidence_matches_its_formula() -> None:
     rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((6, WIDTH))
+    vectors = rng.standard_normal((14, WIDTH))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    labels = LabelBank(tuple("abcdef"), vectors.astype(np.float32))
-    scores, asked = rng.random((5, 6)), query(2)
-    found = LabelMatch(labels, MatchConfig(3, 0.5, 7.0, 0.3, 2)).evidence(scores.astype(np.float32), asked)
+    labels = LabelBank(tuple("abcdefghijklmn"), vectors.astype(np.float32))
+    scores, asked = rng.random((5, 14)), query(2)
+    found = LabelMatch(labels, MatchConfig(3, 0.5, 7.0, 0.3)).evidence(scores.astype(np.float32), asked)
     for clip in range(5):
         kept = np.argsort(-scores[clip])[:3]
         shares = np.sqrt(scores[clip, kept]) / np.sqrt(scores[clip, kept]).sum()
         expected = 0.0
         for label, share in zip(kept, shares, strict=True):
-            others = sorted((vectors[label] @ vectors[other] for other in range(6) if other != label), reverse=True)
-            expected += share * np.exp(7.0 * (vectors[label] @ asked.vector - 0.3 * np.mean(others[:2])))
+            others = sorted((vectors[label] @ vectors[other] for other in range(14) if other != label), reverse=True)
+            expected += share * np.exp(7.0 * (vectors[label] @ asked.vector - 0.3 * np.mean(others[:10])))
         assert found.values[clip] == pytest.approx(expected, rel=1e-4)
 
 
@@ -114,7 +114,7 @@ def test_only_the_strongest_labels_are_kept() -> None:
 
 def test_long_videos_are_scored_in_pieces_without_a_seam() -> None:
     scores = np.random.default_rng(1).random((9000, 4)).astype(np.float32)
-    match = LabelMatch(bank(SEEN), MatchConfig(4, 1.0, 8.0, 0.0, 1))
+    match = LabelMatch(bank(SEEN), MatchConfig(4, 1.0, 8.0, 0.0))
     whole, piece = match.evidence(scores, query(1)), match.evidence(scores[4000:4200], query(1))
     np.testing.assert_array_equal(whole.values[4000:4200], piece.values)
     np.testing.assert_array_equal(whole.labels[4000:4200], piece.labels)

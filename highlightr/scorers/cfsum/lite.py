@@ -22,14 +22,13 @@ from highlightr.core.tensors import read_tensors
 from highlightr.core.types import Features, FloatArray, Match, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
-from highlightr.scorers.cfsum.scene_attention import SceneBorders, border_facts, scene_average
+from highlightr.scorers.cfsum.scene_attention import border_chances, border_facts, border_shapes, scene_average
 from highlightr.scorers.configs import check_tensors
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
 from highlightr.scorers.notes import doubts
 from highlightr.scorers.sounds import senses
 
 _PICTURE_CLASSES = 1000
-_BORDERS = "borders."
 _LEAST_EVIDENCE = 1e-9
 
 _LEAST_DOUBT = 0.01
@@ -79,12 +78,9 @@ class CFSumLiteScorer(Scorer):
         config: CFSumLiteConfig,
         origin: str,
     ) -> None:
-        shapes = self.tensor_shapes(config)
-        check_tensors(self.name, origin, shapes, tensors)
+        check_tensors(self.name, origin, self.tensor_shapes(config), tensors)
         self.config, self.contract = config, self._contract(config)
         self._weights = {name: np.asarray(value, dtype=np.float32) for name, value in tensors.items()}
-        borders = {name.removeprefix(_BORDERS): self._weights[name] for name in shapes if name.startswith(_BORDERS)}
-        self._scene_borders = SceneBorders(**borders)
         self._matches = {"visual": LabelMatch(imagenet, MatchConfig()), "audio": LabelMatch(audioset, MatchConfig())}
 
     @classmethod
@@ -99,7 +95,6 @@ class CFSumLiteScorer(Scorer):
     def tensor_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
         """See `Scorer.tensor_shapes`: everything that was fitted."""
         text = config.text_width
-        borders = SceneBorders.shapes(config.border_units)
         return {
             "clip_mean": (config.pooled_width,),  # Of unit picture features.
             "clip_map": (config.pooled_width, text),  # Ridge regression, pictures to the weighed text space.
@@ -108,7 +103,7 @@ class CFSumLiteScorer(Scorer):
             "common": (config.common_sentences, text),  # Unit vectors of ordinary sentences.
             "ordinary_pooled": (config.ordinary_clips, config.pooled_width),  # Picture features of ordinary footage.
             "ordinary_classes": (config.ordinary_clips, _PICTURE_CLASSES),  # Its picture class scores.
-            **{f"{_BORDERS}{name}": shape for name, shape in borders.items()},
+            **border_shapes(config.border_units),
         }
 
     @staticmethod
@@ -163,7 +158,7 @@ class CFSumLiteScorer(Scorer):
 
     def borders(self, features: Features, shots: Sequence[Shot]) -> FloatArray:
         """(num_clips - 1,) the chance that a scene begins after each clip but the last."""
-        return self._scene_borders.chances(border_facts(features.streams["imagenet"], features.grid, shots))
+        return border_chances(self._weights, border_facts(features.streams["imagenet"], features.grid, shots))
 
     def _match(self, best: float, chances: FloatArray) -> Match:
         """The verdict on a query whose best clip has this log evidence, in a video with these borders."""

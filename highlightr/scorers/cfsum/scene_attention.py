@@ -7,7 +7,6 @@ values averaged over the clips that most likely share a scene. Only NumPy: this 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -138,42 +137,23 @@ def _lateness(looks: _Looks) -> npt.NDArray[np.float64]:
     return late
 
 
-@dataclass(frozen=True)
-class SceneBorders:
-    """A perceptron with one hidden layer that tells borders of scenes from borders inside them."""
+def border_shapes(hidden: int) -> dict[str, tuple[int, ...]]:
+    """The tensors of a perceptron with one hidden layer that tells borders of scenes from borders inside them."""
+    return {
+        "borders.mean": (BORDER_FACTS,),  # Of the facts it was trained on.
+        "borders.scale": (BORDER_FACTS,),  # Their spread.
+        "borders.hidden_weight": (hidden, BORDER_FACTS),
+        "borders.hidden_bias": (hidden,),
+        "borders.out_weight": (hidden,),
+        "borders.out_bias": (1,),
+    }
 
-    mean: FloatArray
-    """(F,) of the facts it was trained on."""
-    scale: FloatArray
-    """(F,) their spread."""
-    hidden_weight: FloatArray
-    """(H, F)."""
-    hidden_bias: FloatArray
-    """(H,)."""
-    out_weight: FloatArray
-    """(H,)."""
-    out_bias: FloatArray
-    """(1,)."""
 
-    @classmethod
-    def shapes(cls, hidden: int) -> Mapping[str, tuple[int, ...]]:
-        """Shape of each array."""
-        facts = (BORDER_FACTS,)
-        return {
-            "mean": facts,
-            "scale": facts,
-            "hidden_weight": (hidden, BORDER_FACTS),
-            "hidden_bias": (hidden,),
-            "out_weight": (hidden,),
-            "out_bias": (1,),
-        }
-
-    def chances(self, facts: FloatArray) -> FloatArray:
-        """(B,) chance in (0, 1) that a scene begins after the border, from (B, F) facts."""
-        rows = (facts - self.mean) / self.scale
-        hidden = np.maximum(rows @ self.hidden_weight.T + self.hidden_bias, 0)
-        logits = hidden @ self.out_weight + self.out_bias[0]
-        return sigmoid(logits)
+def border_chances(tensors: Mapping[str, FloatArray], facts: FloatArray) -> FloatArray:
+    """(B,) chance in (0, 1) that a scene begins after the border, from (B, `BORDER_FACTS`) facts."""
+    rows = (facts - tensors["borders.mean"]) / tensors["borders.scale"]
+    hidden = np.maximum(rows @ tensors["borders.hidden_weight"].T + tensors["borders.hidden_bias"], 0)
+    return sigmoid(hidden @ tensors["borders.out_weight"] + tensors["borders.out_bias"][0])
 
 
 def scene_average(values: FloatArray, chances: FloatArray, strength: float, reach_clips: float) -> FloatArray:

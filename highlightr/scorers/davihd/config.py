@@ -56,7 +56,7 @@ class DAViHDConfig(FromMapping):
     dropout: float = 0.1
     init: Literal["torch", "authors"] = "torch"
     """How weights are drawn where none are loaded. `torch`: as PyTorch's modules start, the head from N(0, 0.02²);
-    `authors`: everything again, as their solver does (`highlightr.scorers.davihd.initialisation`)."""
+    `authors`: everything again, as their solver does (`initialise_as_authors` in `convert`)."""
     mel_pooling: MelPooling = "grid"
     """`grid`: each clip averages the log-mel rows within its own time. `authors-62`: 62 rows a clip as in the
     authors' code, 0.992 s, which drifts 28.8 s in an hour; only for running their weights."""

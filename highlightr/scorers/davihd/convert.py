@@ -1,4 +1,4 @@
-"""DAViHD checkpoints in the authors' layout: a renaming of tensors that loses nothing.
+"""DAViHD checkpoints in the authors' layout: a renaming of tensors that loses nothing; and weights as they draw them.
 
 In: a state dict as the authors' training writes it. Out: the same tensors under this package's names. The one tensor
 without a counterpart is their table of positions, a constant: it is checked and left out.
@@ -6,12 +6,13 @@ without a counterpart is their table of positions, a constant: it is checked and
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from highlightr.core.errors import OutputError, WeightsError
 from highlightr.core.tensors import write_tensors
@@ -55,6 +56,9 @@ _IN_A_CONVOLUTION = (
     ("convolution.kernels", "weight"),
 )
 """Names within a frequency-dynamic convolution, ours first."""
+
+_BIAS = _SPREAD = 0.1
+"""Of the weights that they draw."""
 
 
 def authors_name(name: str) -> str | None:
@@ -140,3 +144,22 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} does not hold tensors by name; give the state dict alone")
     check_sizes(path, state)
     return dict(state)
+
+
+def initialise_as_authors(network: nn.Module) -> None:
+    """Draw again: matrices and kernels by Xavier with gain √2, vectors from U(-0.1, 0.1), biases 0.1.
+
+    Weights of norms stay 1 where the authors' module has "norm" in its name; LayerNorms of their MLP and BatchNorms of
+    their attention have not, and are drawn. Modules that only this package has follow the rule by their own names.
+
+    Source: DAViHD, model/solver.py, ``init_weights``; all of it, the MLP's N(0, 0.02²) included, is drawn over.
+    """
+    for name, parameter in network.named_parameters():
+        theirs = authors_name(name) or name
+        if "weight" in theirs and "norm" not in theirs:
+            if parameter.ndim >= 2:
+                nn.init.xavier_uniform_(parameter, gain=math.sqrt(2.0))
+            else:
+                nn.init.uniform_(parameter, -_SPREAD, _SPREAD)
+        elif "bias" in theirs:
+            nn.init.constant_(parameter, _BIAS)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from highlightr.scorers.attention import feed_forward, padding_mask, zero_padding
 from highlightr.scorers.davihd.config import DAViHDConfig
+from highlightr.scorers.davihd.convert import initialise_as_authors
 from highlightr.scorers.davihd.dynamics import DynamicsEncoder
-from highlightr.scorers.davihd.initialisation import initialise_as_authors
 
 
 @dataclass(frozen=True)
