@@ -145,7 +145,8 @@ def run_ffmpeg(arguments: Sequence[str], *, progress: FfmpegProgress | None = No
         CutError: ffmpeg is missing, cannot start, ends with an error or says that it could not write; the message
             holds its last words. Or there is no room for a temporary file.
     """
-    command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", *arguments]
+    command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-max_error_rate", "1"]
+    command += ["-progress", "pipe:1", *arguments]
     with _transcript() as said, ThreadPoolExecutor(max_workers=1) as starter:
         process = _started(command, said, starter, folder)
         try:

@@ -112,6 +112,25 @@ def test_decoding_sees_recordings_in_a_row(name: str, tmp_path: Path) -> None:
     assert len([click for click in clicks if 6.1 < click < 11.9]) == pytest.approx(14, abs=1)
 
 
+@pytest.mark.parametrize("suffix", [".ts", ".vob"])
+def test_a_recording_that_begins_inside_a_group_of_pictures(suffix: str, tmp_path: Path) -> None:
+    """Its first second is lost, and with it the keyframe that the pictures up to frame 250 need."""
+    how = (*(MPEG2[:4] if suffix == ".vob" else X264[:4]), "-g", "250", "-keyint_min", "250", "-bf", "0", "-c:a", "ac3")
+    how = (*how, "-sc_threshold", "1000000000" if suffix == ".vob" else "0")
+    later, path = _part(tmp_path / f"b{suffix}", 0, 12.4, *how), tmp_path / f"joined{suffix}"
+    unit = 188 if suffix == ".ts" else 2048
+    path.write_bytes(_part(tmp_path / f"a{suffix}", 0, 4, *how) + later[len(later) // 12 // unit * unit :])
+    source = probe(path)
+    result = _cut(source, [(3.0, 10.0), (11.0, source.duration_seconds)], tmp_path / "cut.mp4")
+    numbers, _ = _frames(result.path)
+    assert numbers == [*range(numbers[0], 100), *range(250, 310)]
+    assert numbers[0] == pytest.approx(75, abs=1)
+    (told,) = [note for note in result.notes if "no picture can be decoded" in note]
+    first, last = (float(each) for each in re.findall(r"\d+\.\d", told))
+    assert first == pytest.approx(4.0, abs=0.1)
+    assert last == pytest.approx(source.duration_seconds - 2.4, abs=0.1)
+
+
 CHANGES = {
     "codec": (("-c:a", "aac"), ("-c:a", "mp2")),
     "codec-back": (("-c:a", "mp2"), ("-c:a", "aac")),

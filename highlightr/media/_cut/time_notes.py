@@ -35,7 +35,8 @@ _MOST_JUMPS = 3
 def time_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
     """What is unusual; nothing for most files."""
     index = None if has_own_index(source.container) else read_frame_index(source.path)
-    jumps = () if index is None else (*_jumps(index), *(_left_sound(index) if source.audio_tracks else ()))
+    jumps = () if index is None else (*_jumps(index), *_late_pictures(index))
+    jumps += tuple(_left_sound(index)) if index is not None and source.audio_tracks else ()
     return (*jumps, *_edges(container, source, index))
 
 
@@ -57,6 +58,17 @@ def _jump(before: Recording, after: Recording) -> str:
         f"Timestamps restart at {float(after.start):.1f} s: what follows, a second recording, is summarised as the "
         f"continuation of the first."
     )
+
+
+def _late_pictures(index: FrameIndex) -> Iterator[str]:
+    """Of recordings that follow another one and begin inside a group of pictures; `_edges` tells of the first one."""
+    for one in index.recordings[1 : _MOST_JUMPS + 1]:
+        first = one.stamps[0] * index.time_base - one.clock
+        if first - one.start > _WORTH_SAYING_SECONDS:
+            yield (
+                f"From {float(one.start):.1f} to {float(first):.1f} s no picture can be decoded, because a keyframe is "
+                "missing before; the last one stays on screen."
+            )
 
 
 def _left_sound(index: FrameIndex) -> Iterator[str]:
