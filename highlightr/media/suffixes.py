@@ -7,7 +7,13 @@ from pathlib import Path
 from highlightr.core.errors import ConfigError
 
 VIDEO_SUFFIXES = (
+    ".3g2",
+    ".3gp",
+    ".asf",
     ".avi",
+    ".divx",
+    ".dv",
+    ".f4v",
     ".flv",
     ".m2ts",
     ".m4v",
@@ -16,8 +22,12 @@ VIDEO_SUFFIXES = (
     ".mp4",
     ".mpeg",
     ".mpg",
+    ".mts",
+    ".mxf",
     ".ogv",
+    ".qt",
     ".ts",
+    ".vob",
     ".webm",
     ".wmv",
 )

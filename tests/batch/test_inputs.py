@@ -86,6 +86,12 @@ def test_what_may_be_there_later_may_be_absent_now(tmp_path: Path) -> None:
         find_videos([], tmp_path / "out", absent_ok=True)
 
 
+def test_what_cameras_and_recorders_write_is_taken_from_a_folder(tmp_path: Path) -> None:
+    videos = ["00001.MTS", "A001.mxf", "MOV0001.3gp", "VTS_01_1.VOB", "tape.dv"]
+    folder = tree(tmp_path / "in", *videos, "A001.xml", "00001.CPI")
+    assert names(find_videos([str(folder)], tmp_path / "out")) == videos
+
+
 def test_a_pattern_chooses_files_of_any_suffix(tmp_path: Path) -> None:
     folder = tree(tmp_path / "in", "cam1_x.dat", "cam2_x.dat", "deep/cam1_y.mp4")
     assert names(find_videos([str(folder)], tmp_path, pattern="cam1_*")) == ["cam1_x.dat", "deep/cam1_y.mp4"]
