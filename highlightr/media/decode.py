@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
-from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
-from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.frame_index import on_one_time_line
+from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.gop_decoder import GopDecoder
 from highlightr.media._decode.sound import Sound
 from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest, ThumbnailRequest
@@ -120,5 +120,5 @@ def _stream(container: InputContainer, source: Source, index: int) -> Any:
 
 def _packets(container: InputContainer, source: Source, wanted: list[Any]) -> Iterator[av.Packet[Any]]:
     """All packets, dated on one time line."""
-    read = packets(container, *wanted)
-    return read if has_own_index(source.container) else on_one_time_line(read_frame_index(source.path), container, read)
+    index = frame_index(source.path, source.container)
+    return on_one_time_line(index, container, packets(container, *wanted))

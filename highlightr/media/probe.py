@@ -24,8 +24,7 @@ from highlightr.media._container.audio import heard_tracks
 from highlightr.media._container.contents import picture_timecode
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, packets, reading, start_seconds
-from highlightr.media._decode.frame_index import has_own_index
-from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import FASTEST_RATE, LastFrames
 from highlightr.media.choices import AudioChoice
 
@@ -59,7 +58,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         frame = _first_frame(container, stream, path)
         start, video, size_bytes = start_seconds(container), _video_stream(stream, frame), path.stat().st_size
         check_picture(path, video.width, video.height, video.sample_aspect_ratio)
-        index = None if has_own_index(container.format.name) else read_frame_index(path)
+        index = frame_index(path, container.format.name)
         shown = start if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
         duration_seconds = _video_seconds(container, stream, start, path) if index is None else float(index.seconds)
         check_length(path, duration_seconds, size_bytes)

@@ -93,7 +93,7 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
             f"{path}: {letters} letters in {length_words(duration_seconds)} s: denser than speech; use another file"
         )
     code = language if language and _WORD.fullmatch(language) else None
-    return Transcript(said, printable(Path(path.name)), code, cues(shown, duration_seconds))
+    return Transcript(said, printable(path.name), code, cues(shown, duration_seconds))
 
 
 def _num_letters(said: Sequence[Utterance]) -> int:

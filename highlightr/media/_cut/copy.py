@@ -284,11 +284,8 @@ def decode_times(shown: Sequence[int], first_wait: int = 0) -> list[int]:
         first_wait: how long before it is shown the first one is decoded, at least.
     """
     order = sorted(shown)
-    ranks: dict[int, int] = {}
-    for rank, time in enumerate(order):
-        ranks[time] = rank
-    delay = max((place - ranks[time] for place, time in enumerate(shown)), default=0)
-    delay = max(delay, 0)
+    ranks = {time: rank for rank, time in enumerate(order)}
+    delay = max([0, *(place - ranks[time] for place, time in enumerate(shown))])
     steps = [later - earlier for earlier, later in pairwise(order) if later > earlier]
     step = min(steps, default=1)
     before = [order[0] - step * (delay - place) for place in range(min(delay, len(order)))]

@@ -17,8 +17,8 @@ from highlightr.core.errors import CutError
 from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.result import Piece
-from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
-from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.frame_index import on_one_time_line
+from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek
 
@@ -53,7 +53,7 @@ class PacketReader:
         self._zero = start_seconds(container)
         self.video: Any = container.streams[source.video.index]
         self.nal = NalReader.of(self.video.codec_context)
-        self._index = None if has_own_index(source.container) else read_frame_index(source.path)
+        self._index = frame_index(source.path, source.container)
         if self._index is not None and self._index.delay:
             raise CutError(f"{source.path}: does not say when its pictures are shown; leave out --copy, or remux it")
         self._is_dated_by_decoding = self._index is not None and self._index.delay is not None

@@ -16,7 +16,7 @@ from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index
-from highlightr.media._decode.frame_scan import read_frame_index
+from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import seek, timed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MOST_JUMPS = 3
 
 def time_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
     """What is unusual; nothing for most files."""
-    index = None if has_own_index(source.container) else read_frame_index(source.path)
+    index = frame_index(source.path, source.container)
     jumps = () if index is None else (*_jumps(index), *_late_pictures(index))
     jumps += tuple(_left_sound(index)) if index is not None and source.audio_tracks else ()
     return (*jumps, *_edges(container, source, index))

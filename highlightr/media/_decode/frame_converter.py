@@ -77,7 +77,8 @@ class FrameConverter:
 
 def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
     """(height, width, 3) uint8 RGB of a frame as stored, in its own colour space or the one players assume."""
-    matrix = _assumed_matrix(frame.colorspace, frame.height)
+    assumed = "ITU709" if frame.height >= HIGH_DEFINITION_LINES else "ITU601"
+    matrix = None if frame.colorspace in _KNOWN_COLORSPACES else assumed
     # Of odd width, swscale makes packed pixels in more than twice the time, to the bit the same ones.
     made_as = "gbrp" if width % 2 else "rgb24"
     scaled = scaler.reformat(
@@ -85,13 +86,6 @@ def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpola
     )
     picture: npt.NDArray[np.uint8] = scaled.to_ndarray()
     return picture
-
-
-def _assumed_matrix(colorspace: int, height: int) -> str | None:
-    """PyAV's name of the matrix that players assume; `None` for an AVColorSpace that tells its own."""
-    if colorspace in _KNOWN_COLORSPACES:
-        return None
-    return "ITU709" if height >= HIGH_DEFINITION_LINES else "ITU601"
 
 
 def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:

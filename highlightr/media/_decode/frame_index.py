@@ -104,13 +104,13 @@ def has_own_index(container_name: str) -> bool:
 
 
 def on_one_time_line(
-    index: FrameIndex, container: InputContainer, read: Iterator[av.Packet[Any]]
+    index: FrameIndex | None, container: InputContainer, read: Iterator[av.Packet[Any]]
 ) -> Iterator[av.Packet[Any]]:
     """Packets of a whole file, read from its beginning, with their timestamps moved to the first recording's clock.
 
-    Those whose time lies in no recording, or outside their own, are left out.
+    Those whose time lies in no recording, or outside their own, are left out. Without an index there is one recording.
     """
-    if len(index.recordings) == 1:
+    if index is None or len(index.recordings) == 1:
         yield from read
         return
     zero, positions = start_seconds(container), dict[int, int]()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
-from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording
+from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording, has_own_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import LastFrames
 from highlightr.media._decode.ts_tables import before_tables
@@ -41,6 +41,11 @@ _SAMPLED_SECONDS = Fraction(1, 4)
 def sound_mark(packet: av.Packet[Any]) -> int:
     """What tells a packet of sound from others: their sizes are often all the same."""
     return zlib.crc32(memoryview(packet))
+
+
+def frame_index(path: Path, container_name: str) -> FrameIndex | None:
+    """`read_frame_index`; `None` where the container has an index of its own."""
+    return None if has_own_index(container_name) else read_frame_index(path)
 
 
 def read_frame_index(path: Path) -> FrameIndex:
