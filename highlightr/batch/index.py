@@ -20,7 +20,7 @@ from highlightr.core.clock import length_clock
 from highlightr.core.config import from_plain
 from highlightr.core.text import shown
 from highlightr.core.types import Match, Verdict
-from highlightr.export.report import packaged, policy_hash, template
+from highlightr.export.report import inlined, packaged, template
 from highlightr.export.words import option_words, verdict_words
 
 CURVE_WIDTH = 300
@@ -86,20 +86,11 @@ def _source_folder(line: Mapping[str, Any]) -> str:
 
 def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
     """The page's HTML; the same cards give the same bytes."""
-    from markupsafe import Markup
-
-    style, script = packaged("index.css", _PACKAGE), packaged("index.js", _PACKAGE)
     of_state = {state: [each for each in cards if each["state"] == state] for state in ("made", "failed", "absent")}
     made = of_state["made"]
     folders = _studio_folders(cards)
-    return template(
-        "index.html.j2", _PACKAGE
-    ).render(
-        # Packaged text, not input: both are inlined as they are, and the policy names their hashes.
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        style_hash=policy_hash(style),
-        script_hash=policy_hash(script),
+    return template("index.html.j2", _PACKAGE).render(
+        **inlined(style=packaged("index.css", _PACKAGE), script=packaged("index.js", _PACKAGE)),
         failed=of_state["failed"],
         absent=of_state["absent"],
         cards=made,

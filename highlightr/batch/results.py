@@ -21,7 +21,7 @@ from highlightr.batch.jobs import JobResult
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import write_whole
+from highlightr.core.files import printable, write_whole
 from highlightr.core.locks import file_lock
 
 logger = logging.getLogger(__name__)
@@ -155,9 +155,9 @@ def result_line(outcome: JobResult) -> dict[str, Any]:
     job = outcome.job
     return {
         "id": job.id,
-        "folder": _readable(job.folder),
-        "title": _readable(job.title or job.folder),
-        "video": shown_address(job.video) if job.remote else _readable(job.video),
+        "folder": printable(job.folder),
+        "title": printable(job.title or job.folder),
+        "video": shown_address(job.video) if job.remote else printable(job.video),
         "query": job.query,
         "options": dict(job.options),
         "state": "done" if outcome.state == "kept" else outcome.state,
@@ -167,17 +167,12 @@ def result_line(outcome: JobResult) -> dict[str, Any]:
         "segments": outcome.segments,
         "match": None if outcome.match is None else asdict(outcome.match),
         "best_title": outcome.best_title,
-        "outputs": {name: _readable(path) for name, path in outcome.outputs.items()},
+        "outputs": {name: printable(path) for name, path in outcome.outputs.items()},
         "notes": list(outcome.notes),
-        "error": None if outcome.error is None else _readable(outcome.error),
+        "error": None if outcome.error is None else printable(outcome.error),
         "key": outcome.key,
         "attempts": outcome.attempts,
     }
-
-
-def _readable(text: str) -> str:
-    """Without the stand-ins for bytes of a name that are not UTF-8, which other programs refuse."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _text(line: Mapping[str, Any]) -> str:

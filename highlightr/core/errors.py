@@ -32,7 +32,7 @@ def shortage(error: BaseException | None) -> str | None:
     Code that cannot open one more file or pipe fails with a message about its own work, whose advice would mislead.
     """
     while error is not None:
-        said = f"{error} {getattr(error, 'stderr', None) or ''}"
+        said = f"{error.args} {getattr(error, 'stderr', None) or ''}"  # Not its text, which asks here again.
         if getattr(error, "errno", None) in _TOO_MANY or any(words in said for words in _TOO_MANY.values()):
             return f"too many files are open at once{_limit()}; raise the limit (`ulimit -n 1024`), or close programs"
         error = error.__cause__

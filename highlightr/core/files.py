@@ -168,6 +168,6 @@ def move(source: Path, target: Path) -> None:
         raise unwritable(target, error) from error
 
 
-def printable(path: Path) -> str:
-    """A path as text that UTF-8 can hold: bytes of a name that are not UTF-8 show as a replacement character."""
+def printable(path: str | Path) -> str:
+    """A path or name as text that UTF-8 can hold: bytes of it that are not UTF-8 show as a replacement character."""
     return os.fsencode(path).decode("utf-8", "replace")

@@ -89,7 +89,7 @@ def _sort_beside(outputs: Outputs, former: Written, own: list[tuple[Path, str]])
         if output in listed and holds(path, listed[output]):
             own.append((path, listed[output]))  # Also where a new one is planned, which may come to nothing.
         elif path not in outputs.files:
-            strange.append(printable(Path(path.name)))
+            strange.append(printable(path.name))
     return strange
 
 

@@ -29,6 +29,7 @@ from highlightr.options import PLACES, SummarizeOptions
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 MOST_LINES = 20_000
 """Of a transcript that are shown; ten hours have 10,000."""
@@ -76,8 +77,6 @@ def packaged(name: str, package: str = "highlightr.export") -> str:
 
 
 def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[str, Any]:
-    from markupsafe import Markup
-
     source, duration, match = summary.source, summary.source.duration_seconds, summary.match
     # The studio uses the same colours and the same time line.
     style, script = packaged("theme.css") + packaged("report.css"), packaged("timeline.js") + packaged("report.js")
@@ -85,14 +84,10 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     if "video" in summary.outputs:
         videos["summary"] = _url(summary.outputs["video"], folder)
     return {
-        # Both are packaged text, not input: they are inlined as they are, and the policy names their hashes.
-        "style": Markup(style),  # noqa: S704
-        "script": Markup(script),  # noqa: S704
-        "style_hash": policy_hash(style),
-        "script_hash": policy_hash(script),
-        "data": Markup(_embedded(_data(summary, videos))),  # noqa: S704  # Escaped by `_embedded`.
+        **inlined(style=style, script=script),
+        "data": _embedded(_data(summary, videos)),
         "poster": _picture(_best_picture(summary, thumbnails)),
-        "name": printable(Path(source.path.name)),
+        "name": printable(source.path.name),
         "query": summary.query,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
         "percent_note": PERCENT_NOTE,
@@ -216,15 +211,23 @@ def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
     return option_words(kept, SummarizeOptions().as_flat())
 
 
-def _embedded(value: object) -> str:
+def _embedded(value: object) -> Markup:
     """JSON that may stand inside a script element: nothing in it can close the element or open a comment."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return _markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def policy_hash(text: str) -> str:
-    """What a content security policy calls an inlined style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+def inlined(**texts: str) -> dict[str, str]:
+    """Packaged styles and scripts for a template, as they are, and by what a content security policy calls them."""
+    hashes = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()) for name, text in texts.items()}
+    named = {f"{name}_hash": f"sha256-{digest.decode('ascii')}" for name, digest in hashes.items()}
+    return {name: _markup(text) for name, text in texts.items()} | named
+
+
+def _markup(text: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704  (not input)
 
 
 def _url(target: Path, folder: Path) -> str:

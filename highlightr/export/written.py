@@ -51,7 +51,7 @@ class _AnyReceipt(msgspec.Struct):
 
 def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
     """How a receipt lists files that were written; an `OSError` where one cannot be read."""
-    return [{"output": output, "name": printable(Path(path.name)), "sha256": file_sha256(path)} for path in paths]
+    return [{"output": output, "name": printable(path.name), "sha256": file_sha256(path)} for path in paths]
 
 
 def read_written(receipt: Path) -> Written | None:

@@ -156,7 +156,7 @@ class Library:
         """
         for path in sidecars(video.path):
             if not self.inside(path):
-                raise ConfigError(f"{printable(Path(path.name))} is a link that leads out of the folder; remove it")
+                raise ConfigError(f"{printable(path.name)} is a link that leads out of the folder; remove it")
 
     def folder_below(self, text: str) -> Path:
         """The folder that a relative path names; a `ConfigError` for a range outside the file."""
@@ -164,7 +164,7 @@ class Library:
         plain = "\0" not in text and not Path(text).is_absolute() and ".." not in parts and "\\" not in text
         folder = self.root / text
         if not plain or len(text) > 500 or not self.inside(folder):
-            raise ConfigError(f"{text!r} is not a folder below {printable(Path(self.root.name))}")
+            raise ConfigError(f"{text!r} is not a folder below {printable(self.root.name)}")
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"{text!r} is a file; name a folder")
         return folder

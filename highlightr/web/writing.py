@@ -60,7 +60,7 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> tuple[P
         OutputError: an output exists, and `overwrite` was not asked for; or the video is not the one that was edited.
     """
     if request.version not in (None, str(video.modified_ns)):
-        raise OutputError(f"{printable(Path(video.name))} was replaced meanwhile; reload this page")
+        raise OutputError(f"{printable(video.name)} was replaced meanwhile; reload this page")
     check_formats(request.export)
     folder = video.path.parent if request.folder is None else library.folder_below(request.folder)
     stem = video.path.stem
@@ -71,10 +71,8 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> tuple[P
     files = dict.fromkeys((summary, *documents, *timeline_paths(summary, request.export).values()))
     for path in (*files, *([clips] if clips else [])):
         if path.is_symlink() or not library.inside(path):
-            raise ConfigError(
-                f"{printable(Path(path.name))} is a link, or leads out of the folder; choose another place"
-            )
-    existing = [printable(Path(path.name)) for path in files if path.exists()]
+            raise ConfigError(f"{printable(path.name)} is a link, or leads out of the folder; choose another place")
+    existing = [printable(path.name) for path in files if path.exists()]
     if existing and not request.overwrite:
         names = f"{', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'}"
         raise OutputError(f"{names} already; tick “Replace files that exist” or choose another folder")
@@ -116,6 +114,6 @@ def _note(request: WriteRequest) -> str:
 
 
 def _written(summary: Summary) -> Mapping[str, Any]:
-    outputs = [{"kind": name, "name": printable(Path(path.name))} for name, path in summary.outputs.items()]
+    outputs = [{"kind": name, "name": printable(path.name)} for name, path in summary.outputs.items()]
     folder = printable(next(iter(summary.outputs.values())).parent)
     return {"seconds": round(summary.seconds, 3), "folder": folder, "outputs": outputs, "notes": list(summary.notes)}

@@ -50,7 +50,7 @@ class Medium:
     @property
     def name(self) -> str:
         """The file's name, readable."""
-        return one_line(printable(Path(self.path.name)))
+        return one_line(printable(self.path.name))
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def render_timeline(
     """
     link = Path(os.path.relpath(source.absolute(), target.absolute().parent)) if relative else source.absolute()
     url = quote(os.fsencode(link.as_posix()), safe="/") if relative else link.as_uri()
-    name_shown = one_line(printable(Path(source.stem)))
+    name_shown = one_line(printable(source.stem))
     timeline = timeline_from_receipt(receipt, source, url, printable(link), f"{name_shown} highlights")
     form = FORMATS[name]
     return form.write(timeline), (timeline.notes if form.has_frames else ()) + form.note(timeline)
