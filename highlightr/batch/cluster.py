@@ -21,8 +21,7 @@ from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.process import CORES_PER_WORKER
 from highlightr.batch.progress import ResultRecorder
-from highlightr.batch.time_limit import TimeLimit
-from highlightr.batch.work import JobRunner, ModelsUnusableError
+from highlightr.batch.work import ModelsUnusableError, TimedRunner
 from highlightr.core import errors
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, HighlightrError
@@ -137,28 +136,9 @@ def _do(root: str, settings: str, device: str, token: str, job: Mapping[str, Any
         # Nothing of what was in memory is to be trusted: the next task loads the models again.
         _work.cache_clear()
         raise
-    finally:
-        TimeLimit.cancel()
 
 
 @cache
-def _work(root: str, settings: str, device: str) -> _TimedRunner:
-    """What does jobs in this Ray worker, made once."""
-    return _TimedRunner(OutputDir(Path(root)), BatchOptions(**json.loads(settings)), device)
-
-
-class _TimedRunner:
-    """Does jobs, and ends its process when one hangs or has had its time; Ray sees a dead worker."""
-
-    def __init__(self, output_dir: OutputDir, options: BatchOptions, device: str) -> None:
-        self._time_limit = TimeLimit.of(options)
-        self._runner = JobRunner(output_dir, options, device=device, progress=self._progress)
-
-    def __call__(self, job: Job) -> JobResult:
-        self._time_limit.start()
-        self._time_limit.end_process_when_exceeded()
-        return self._runner(job)
-
-    def _progress(self, stage: str, completed: float, total: float) -> None:  # noqa: ARG002  (a progress hook)
-        self._time_limit.progressed()
-        self._time_limit.end_process_when_exceeded()
+def _work(root: str, settings: str, device: str) -> TimedRunner:
+    """What does jobs in this Ray worker, made once; Ray sees it die where one has had its time."""
+    return TimedRunner(OutputDir(Path(root)), BatchOptions(**json.loads(settings)), device)

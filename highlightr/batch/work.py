@@ -23,6 +23,7 @@ from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import JobRecord, OutputDir
 from highlightr.batch.remote import fetched
+from highlightr.batch.time_limit import TimeLimit
 from highlightr.core.errors import HighlightrError, NoMatchError, shortage
 from highlightr.core.hashing import FileIdentity, content_key, file_sha256
 from highlightr.core.progress import ProgressHook, silent
@@ -37,6 +38,8 @@ from highlightr.zoo.presets import OWN_WEIGHTS
 POSTER_WIDTH = 192
 POSTER_QUALITY = 82
 MAX_COLUMNS = 120
+
+TELL_SECONDS = 0.2
 
 
 class ModelsUnusableError(Exception):
@@ -156,6 +159,44 @@ class JobRunner:
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
         sizes = self._output_dir.sizes(job)
         return JobRecord(key, outcome, sizes, curve, bands, _poster(summary))
+
+
+class TimedRunner:
+    """Does jobs, and ends this process where one hangs or has had its time: what watches it may be gone.
+
+    Progress is told at most every `TELL_SECONDS`, and the beginning of each stage always.
+    """
+
+    def __init__(
+        self,
+        output_dir: OutputDir,
+        options: BatchOptions,
+        device: str,
+        tell: ProgressHook = silent,
+        grace_seconds: float = 0.0,
+    ) -> None:
+        self._tell, self._grace_seconds = tell, grace_seconds
+        self._time_limit = TimeLimit.of(options)
+        self._stage, self._told = "", 0.0
+        self._runner = JobRunner(output_dir, options, device=device, progress=self._progress)
+
+    def __call__(self, job: Job) -> JobResult:
+        """As `JobRunner`."""
+        self._time_limit.start()
+        self._time_limit.end_process_when_exceeded(self._grace_seconds)
+        try:
+            return self._runner(job)
+        finally:
+            TimeLimit.cancel()
+
+    def _progress(self, stage: str, completed: float, total: float) -> None:
+        now = time.monotonic()
+        if stage == self._stage and now < self._told + TELL_SECONDS:
+            return
+        self._stage, self._told = stage, now
+        self._time_limit.progressed()
+        self._time_limit.end_process_when_exceeded(self._grace_seconds)
+        self._tell(stage, completed, total)
 
 
 _WORDS = ("summary", "cost", "measured")

@@ -12,22 +12,18 @@ import queue
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
-from highlightr.batch.time_limit import TimeLimit
-from highlightr.batch.work import JobRunner, ModelsUnusableError
+from highlightr.batch.work import ModelsUnusableError, TimedRunner
 from highlightr.core.allocator import share_arenas
-
-TELL_SECONDS = 0.2
-"""Progress is told at most so often."""
 
 GRACE_SECONDS = 60.0
 """How long after the parent should have ended a hung worker it ends itself: then the parent is gone."""
@@ -41,7 +37,7 @@ def main() -> None:
     orders, answers = _own_streams()
     lines: Lines = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, lines), daemon=True).start()
-    send = _MessageWriter(answers)
+    send = partial(_send, answers)
     send(kind="hello")
     try:
         _serve(json.loads(lines.get()), lines, send)
@@ -72,43 +68,19 @@ def _listen(orders: IO[str], lines: Lines) -> None:
     os._exit(0)
 
 
-class _MessageWriter:
-    """Sends messages; progress at most every `TELL_SECONDS`, and the beginning of each stage always."""
-
-    def __init__(self, answers: IO[str]) -> None:
-        self._answers = answers
-        self._stage, self._told = "", 0.0
-        self.on_progress: Callable[[], None] = lambda: None
-
-    def __call__(self, **message: Any) -> None:
-        self._answers.write(json.dumps(message) + "\n")
-        self._answers.flush()
-
-    def progress(self, stage: str, completed: float, total: float) -> None:
-        """A progress hook."""
-        now = time.monotonic()
-        if stage == self._stage and now < self._told + TELL_SECONDS:
-            return
-        self._stage, self._told = stage, now
-        self(kind="progress", stage=stage, completed=completed, total=total)
-        self.on_progress()
+def _send(answers: IO[str], **message: Any) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
 
 
-def _serve(settings: Mapping[str, Any], lines: Lines, send: _MessageWriter) -> None:
-    options = BatchOptions(**settings["options"])
-    output_dir = OutputDir(Path(settings["output"]))
-    work = JobRunner(output_dir, options, device=settings["device"], progress=send.progress)
-    time_limit = TimeLimit.of(options)
+def _serve(settings: Mapping[str, Any], lines: Lines, send: Callable[..., None]) -> None:
+    def tell(stage: str, completed: float, total: float) -> None:
+        send(kind="progress", stage=stage, completed=completed, total=total)
 
-    def progressed() -> None:
-        time_limit.progressed()
-        time_limit.end_process_when_exceeded(GRACE_SECONDS)
-
-    send.on_progress = progressed
+    output_dir, options = OutputDir(Path(settings["output"])), BatchOptions(**settings["options"])
+    work = TimedRunner(output_dir, options, settings["device"], tell, GRACE_SECONDS)
     while True:
         job = Job(**json.loads(lines.get()))
-        time_limit.start()
-        progressed()
         try:
             outcome = work(job)
         except ModelsUnusableError as error:
@@ -118,5 +90,4 @@ def _serve(settings: Mapping[str, Any], lines: Lines, send: _MessageWriter) -> N
         except Exception as error:  # noqa: BLE001  (whatever it was, the job failed and this process must end)
             send(kind="crash", error=" ".join(f"{type(error).__name__}: {error}".split()))
             return
-        time_limit.cancel()
         send(kind="outcome", outcome=asdict(outcome))
