@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_RESTART_SECONDS = 1.0
+"""A stream whose clock falls back by more than this, to so near its beginning, starts again."""
+
 _LOSSES = {
+    "restarted": "Pictures of a second recording, whose clock starts again, are left out: {}; join videos with ffmpeg's "
+    "concat, not byte by byte",
     "undated": "Pictures without a timestamp are left out: {}",
     "video": "Packets or frames of the picture that are damaged, and not scored: {}",
     "audio": "Packets of the sound that are damaged, and not scored: {}",
@@ -88,12 +93,16 @@ def decode(
             at_the_end.callback(sound.stop)
         by_stream = {index: consumer for consumer in consumers for index in consumer.indices}
         streams = [_stream(container, source, index) for index in by_stream]
-        undated = 0
+        undated, restarted = 0, 0
+        restarts = _Restarts() if has_own_index(source.container) else None
         for packet in _packets(container, source, streams) if streams else ():
             is_dated = packet.pts is not None or packet.dts is not None or not packet.size
             undated += packet.stream.index == source.video.index and not is_dated
+            if restarts is not None and restarts.has(packet):
+                restarted += packet.stream.index == source.video.index
+                continue
             yield from by_stream[packet.stream.index].push(packet)
-        losses = {"undated": undated}
+        losses = {"undated": undated, "restarted": restarted}
         for consumer in consumers:
             yield from consumer.finish()
             losses |= consumer.losses
@@ -109,6 +118,31 @@ def decode(
 def loss_notes(losses: Mapping[str, int]) -> tuple[str, ...]:
     """A sentence for each kind of what was `lost`."""
     return tuple(f"{words.format(losses[kind])}." for kind, words in _LOSSES.items() if kind in losses)
+
+
+class _Restarts:
+    """Tells packets of a file that was appended to another one, where the container has one clock.
+
+    Damage may date a packet anywhere; only a clock that starts again does so near its beginning.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[int, float] = {}
+        self._latest: dict[int, float] = {}
+        self._over: set[int] = set()
+
+    def has(self, packet: av.Packet[Any]) -> bool:
+        """Whether the packet, or one before it in its stream, starts again; packets come in file order."""
+        index, stamp = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or not packet.size:
+            return False
+        seconds = float(stamp * packet.time_base)
+        first = self._first.setdefault(index, seconds)
+        latest = self._latest.get(index, seconds)
+        if seconds < latest - _RESTART_SECONDS and abs(seconds - first) < _RESTART_SECONDS:
+            self._over.add(index)
+        self._latest[index] = max(latest, seconds)
+        return index in self._over
 
 
 def _stream(container: InputContainer, source: Source, index: int) -> Any:

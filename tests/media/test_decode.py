@@ -25,7 +25,8 @@ from highlightr.media import (
     decode,
     probe,
 )
-from highlightr.media.decode import loss_notes
+from highlightr.media.decode import _Restarts, loss_notes
+from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import (
     CLOSED_GOP,
     OPEN_GOP,
@@ -359,6 +360,34 @@ def test_pictures_without_a_timestamp_are_told_and_not_taken_for_damaged(tmp_pat
         undated = sum(packet.size > 0 and packet.pts is None for packet in container.demux(video=0))
     assert undated > 5
     assert _losses(path, FrameRequest(5.0)) == {"undated": undated}
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx"), ("fragments.mp4", "libx264")])
+def test_a_second_recording_in_a_container_with_one_clock_is_left_out_and_told(
+    name: str, codec: str, tmp_path: Path
+) -> None:
+    how = ["-c:v", codec, "-g", "25", "-c:a", "libopus", "-movflags", "+frag_keyframe+empty_moov"]
+    parts = []
+    for filters in ("null", "negate"):
+        run_ffmpeg(["-i", f"file:{made('first.mp4')}", "-vf", filters, *how, f"file:{tmp_path / name}"])
+        parts.append((tmp_path / name).read_bytes())
+    (tmp_path / name).write_bytes(b"".join(parts))
+    frames = _frames(tmp_path / name, FrameRequest(5.0))
+    numbers = [read_number(frame.image) for frame in frames[:20]]
+    assert numbers == pytest.approx([n * 5 + 2 for n in range(20)], abs=2)
+    lost = _losses(tmp_path / name, FrameRequest(5.0), AudioRequest(16_000))
+    assert lost == {"restarted": 100}
+    assert "second recording, whose clock starts again, are left out: 100; join" in loss_notes(lost)[0]
+
+
+def test_a_clock_that_is_damaged_is_not_taken_for_a_second_recording() -> None:
+    """A second of it is dated an hour late."""
+    restarts = _Restarts()
+    with av.open(str(made("first.mkv"))) as container:
+        for packet in container.demux(video=0):
+            if packet.size and 1.5 < packet.dts * packet.time_base < 2.5:
+                packet.pts, packet.dts = packet.pts + 3_600_000, packet.dts + 3_600_000
+            assert not restarts.has(packet)
 
 
 def test_nothing_decodable_is_an_error(tmp_path: Path) -> None:
