@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
-from highlightr.media._decode.frame_index import on_one_time_line
+from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.gop_decoder import GopDecoder
 from highlightr.media._decode.sound import Sound
@@ -30,7 +30,7 @@ _RESTART_SECONDS = 1.0
 """A stream whose clock falls back by more than this, to so near its beginning, starts again."""
 
 _LOSSES = {
-    "restarted": "Pictures of a second recording, whose clock starts again, are left out: {}; join videos with ffmpeg's "
+    "restarted": "Pictures of a second recording, whose clock starts again, are left out: {}; join videos by ffmpeg's "
     "concat, not byte by byte",
     "undated": "Pictures without a timestamp are left out: {}",
     "video": "Packets or frames of the picture that are damaged, and not scored: {}",
