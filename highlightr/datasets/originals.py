@@ -31,10 +31,8 @@ def clip_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) 
     """Ratings of 2 s clips from ratings of frames (num_frames, num_annotators): those at the middle of each clip.
 
     Annotators rated uniform shots of two seconds, so within a clip the ratings do not change, but for rounding of
-    the frame rate; the middle is the safest place to read them. A last clip shorter than 2 s is left out.
-
-    Returns:
-        (num_clips, num_annotators), num_clips = floor(length / 2), at least 1.
+    the frame rate; the middle is the safest place to read them. A last clip shorter than 2 s is left out: there are
+    floor(length / 2) clips, at least 1.
     """
     num_frames = len(frame_ratings)
     num_clips = max(1, int(length_seconds / UMT_CLIP_SECONDS))
@@ -45,12 +43,7 @@ def clip_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) 
 def second_ratings(frame_ratings: npt.NDArray[np.float64], length_seconds: float) -> npt.NDArray[np.float64]:
     """Ratings of seconds from ratings of frames, as DAViHD's authors make them: on the line between two frames.
 
-    Args:
-        frame_ratings: (num_frames, num_annotators), spread evenly from second 0 to the last.
-        length_seconds: of the video.
-
-    Returns:
-        (num_seconds, num_annotators), num_seconds = floor(length), at least 1.
+    Frames, (num_frames, num_annotators), are spread evenly from second 0 to the last of floor(length), at least 1.
 
     Source: DAViHD, dataset/preprocess/tvsum_gtscore.py, where the length is the metadata's whole seconds.
     """

@@ -91,17 +91,10 @@ _OPTIONAL = ("cnn14",)
 
 
 def settled(name: str, root: Path, layout: Layout, release: str | None = None) -> tuple[Layout, tuple[Problem, ...]]:
-    """The layout with every path that a release keeps elsewhere replaced by that place.
+    """The layout with every path that a release keeps elsewhere replaced by that place, and what it does without.
 
-    Args:
-        layout: the data set's own, or one with some of its paths changed.
-        release: one of `RELEASES` instead of what lies in the folder.
-
-    Returns:
-        The layout, and what it does without: sound that is not in the folder at all.
-
-    Raises:
-        ConfigError: an unknown release.
+    That is sound that is not in the folder at all. A `release` is one of `RELEASES` instead of what lies in the folder;
+    a `ConfigError` where it is unknown.
     """
     if release is not None and release not in RELEASES:
         raise ConfigError(f"unknown release {release!r}; known: {', '.join(RELEASES)}")

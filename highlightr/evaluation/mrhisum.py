@@ -58,14 +58,9 @@ VARIANTS = {
 
 
 def segment_means(frames: npt.ArrayLike, pad_tail: bool) -> Frames:
-    """Mean score of each run of five frames.
+    """(ceil(num_frames / 5),) float32: mean score of each run of five frames, of (num_frames,) scores, at least one.
 
-    Args:
-        frames: (num_frames,) scores, at least one.
-        pad_tail: fill the last run with zeros to five frames.
-
-    Returns:
-        (ceil(num_frames / 5),) float32.
+    With `pad_tail` the last run is filled with zeros to five frames.
     """
     values = np.asarray(frames, dtype=np.float32)
     if pad_tail:
@@ -89,14 +84,8 @@ def _top(scores: Frames, share: float, variant: Variant) -> npt.NDArray[np.bool_
 def segment_average_precision(scores: npt.ArrayLike, truth: npt.ArrayLike, share: float, variant: Variant) -> float:
     """AP of finding the segments whose true score is among the highest `share` (AP50: 0.5, AP15: 0.15).
 
-    Args:
-        scores: (num_frames,) predicted.
-        truth: (num_frames,) true, in [0, 1].
-        share: in (0, 1].
-        variant: one of `VARIANTS`.
-
-    Returns:
-        A fraction; 0 where the variant's rounding leaves no highlight segment.
+    A fraction, from (num_frames,) predicted scores and true ones in [0, 1]; 0 where the variant's rounding leaves no
+    highlight segment.
 
     Source: `variant.source`. Two of them send the predicted means through a softmax first; it keeps their order, so
     it is left out.
@@ -134,15 +123,9 @@ def knapsack_summary(
 ) -> npt.NDArray[np.bool_]:
     """Choose whole shots with the largest sum of mean scores within `share` of the video.
 
-    A shot that adds nothing to the sum is left out; the last shots decide ties.
-
-    Args:
-        scores: (num_frames,) predicted.
-        change_points: (num_shots, 2) integers, first frame and end of each shot, in order.
-        share: of the frames that may be kept, rounded down.
-
-    Returns:
-        (sum of the shots' lengths,) bool.
+    A shot that adds nothing to the sum is left out; the last shots decide ties. From predicted scores (num_frames,) and
+    first frame and end of each shot, (num_shots, 2) integers in order, to (sum of the shots' lengths,) bool; the number
+    of frames that may be kept is rounded down.
 
     Source: ``generate_summary`` of MR.HiSum. As published, a shot weighs stop - start frames, while its value is the
     mean over start … stop *including* stop.

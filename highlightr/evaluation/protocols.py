@@ -46,10 +46,8 @@ def evaluate_files(protocol: str, predictions: Path, annotations: Path, seeds: i
     """Judge a prediction file against an annotation file.
 
     Args:
-        protocol: one of `PROTOCOLS`.
         predictions: JSON Lines; each protocol's `predictions_format` shows a line.
         annotations: as the data set is released: JSON Lines, or HDF5 for Mr.HiSum.
-        seeds: repetitions of the random row.
 
     Raises:
         ConfigError: an unknown protocol; a file that is absent or malformed, named with its line; items that only one

@@ -23,13 +23,8 @@ LEVELS = {"fair": 2, "good": 3, "very_good": 4}
 def highlight_map(scores: Array, ratings: Array, lowest_positive: float) -> float:
     """Mean over workers of the interpolated AP of finding the clips that the worker rated high enough.
 
-    Args:
-        scores: (num_scores,), cut or zero-filled to num_clips.
-        ratings: (num_clips, num_workers), 0 for clips outside the moments.
-        lowest_positive: 2, 3 or 4.
-
-    Returns:
-        A fraction. A worker who rated no clip high enough counts as 0, as published.
+    A fraction, from scores (num_scores,), which are cut or zero-filled to num_clips, and ratings (num_clips,
+    num_workers), 0 for clips outside the moments. A worker who rated no clip high enough counts as 0, as published.
 
     Source: Moment-DETR (Lei et al., NeurIPS 2021), standalone_eval ``compute_hl_ap``.
     """

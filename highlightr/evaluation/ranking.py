@@ -1,7 +1,8 @@
 """Metrics of one ranking: labels of clips and the scores that rank them go in, one number comes out.
 
-Pure numpy (scipy for rank correlation), torch-free. Every function returns a fraction in [0, 1] or a correlation in
-[-1, 1]; percentages are made in `protocols`. What ties do is stated in each docstring, because it moves figures.
+Pure numpy (scipy for rank correlation), torch-free. Labels are (num_clips,) 0 or 1, scores (num_clips,) finite, higher
+is better. Every function returns a fraction in [0, 1] or a correlation in [-1, 1]; percentages are made in `protocols`.
+What ties do is stated in each docstring, because it moves figures.
 """
 
 from __future__ import annotations
@@ -32,14 +33,7 @@ def _precision_steps(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Arra
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Area under the precision-recall curve as a sum of steps, without interpolation.
 
-    Clips with equal scores form one step, so the result does not depend on their order.
-
-    Args:
-        labels: (num_clips,) 0 or 1.
-        scores: (num_clips,) finite numbers, higher is better.
-
-    Returns:
-        A fraction; 0 where no clip is positive.
+    Clips with equal scores form one step, so the result does not depend on their order; 0 where no clip is positive.
 
     Source: the definition of scikit-learn's ``average_precision_score``, which the Mr.HiSum protocols call.
     """
@@ -51,14 +45,8 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 def interpolated_average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Mean, over the recall levels that are reached, of the best precision at that recall or a higher one.
 
-    Clips with equal scores form one recall level, counted once however many positives it holds.
-
-    Args:
-        labels: (num_clips,) 0 or 1.
-        scores: (num_clips,) finite numbers.
-
-    Returns:
-        A fraction; 0 where no clip is positive, 1 where all are.
+    Clips with equal scores form one recall level, counted once however many positives it holds; 0 where no clip is
+    positive, 1 where all are.
 
     Source: ``get_ap`` of Video2GIF's evaluation, which Moment-DETR's QVHighlights evaluator took over.
     """
@@ -73,10 +61,7 @@ def trapezoid_average_precision(ranked_labels: npt.ArrayLike) -> float:
     """Area under the precision-recall curve by the trapezoid rule, starting at precision 1 and recall 0.
 
     The best clip comes first. Recall counts only the positives in the list that is given: cut to the first five, it is
-    the top-5 AP.
-
-    Returns:
-        A fraction; 0 where the list holds no positive.
+    the top-5 AP. 0 where the list holds no positive.
 
     Source: UMT (Liu et al., CVPR 2022), evaluation of TVSum and YouTube Highlights.
     """

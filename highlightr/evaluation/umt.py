@@ -36,12 +36,8 @@ def above_lower_median(ratings: Array) -> Array:
 def tvsum_top5_ap(scores: Array, ratings: Array) -> float:
     """Mean over annotators of the AP of the five best clips, positive where the annotator rated above the median.
 
-    Args:
-        scores: (num_scores,); only clips that have both a score and ratings are ranked.
-        ratings: (num_clips, num_annotators).
-
-    Returns:
-        A fraction. An annotator with no positive among the five counts as 0; recall counts within the five.
+    A fraction, from scores (num_scores,) and ratings (num_clips, num_annotators); only clips that have both are ranked.
+    An annotator with no positive among the five counts as 0; recall counts within the five.
 
     Source: UMT, ``TVSum.evaluate``. Equal scores: the earlier clip first (published: left to torch's sort).
     """
@@ -52,14 +48,9 @@ def tvsum_top5_ap(scores: Array, ratings: Array) -> float:
 
 
 def youtube_ap(scores: Array, match: Array) -> float:
-    """Trapezoid AP of the whole ranking.
+    """Trapezoid AP of the whole ranking, a fraction; 0 for a video without a matched clip, as published.
 
-    Args:
-        scores: (num_scores,); only clips that have both a score and a label are ranked.
-        match: (num_clips,) 1, 0 or -1.
-
-    Returns:
-        A fraction; 0 for a video without a matched clip, as published.
+    From scores (num_scores,) and `match` (num_clips,), 1, 0 or -1; only clips that have both are ranked.
 
     Source: UMT, ``YouTubeHighlights.evaluate``. Equal scores: the earlier clip first.
     """

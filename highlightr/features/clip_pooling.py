@@ -30,13 +30,7 @@ class ClipMeans:
         return not self._weights.any()
 
     def add(self, clips: npt.NDArray[np.int64], rows: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> None:
-        """Add rows.
-
-        Args:
-            clips: (n,) clip of each row.
-            rows: (n, width).
-            weights: (n,) how much each row counts; `None`: all alike.
-        """
+        """Add rows (n, width) to their `clips` (n,); `weights` (n,) say how much each counts, all alike by default."""
         rows = np.asarray(rows)
         weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
         np.add.at(self._sums, clips, rows * weights[:, None].astype(rows.dtype))
@@ -114,11 +108,9 @@ def streams_of(means: Mapping[str, ClipMeans]) -> dict[str, FloatArray]:
 
 
 def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
-    """Replace every row that is not filled by the nearest filled one (the earlier of two equally near), in place.
+    """Replace every row, (n, width) or (n,), that is not filled by the nearest filled one, in place.
 
-    Args:
-        rows: (n, width) or (n,) float32.
-        filled: (n,) bool, at least one true.
+    The earlier of two equally near counts; `filled` is (n,) bool, at least one true.
     """
     if filled.all():
         return rows
@@ -137,10 +129,7 @@ def fill_gaps(rows: FloatArray, filled: npt.NDArray[np.bool_]) -> FloatArray:
 def clip_maxima(grid: TimeGrid, clips: npt.NDArray[np.int64], values: npt.ArrayLike) -> FloatArray:
     """(num_clips,) float32: the largest of each clip's values; a clip without any repeats the nearest one's.
 
-    Args:
-        grid: the clips.
-        clips: (n,) clip of each value, n at least 1.
-        values: (n,).
+    `clips` (n,) has the clip of each of the values (n,), n at least 1.
     """
     maxima = np.full(grid.num_clips, -np.inf, dtype=np.float32)
     np.maximum.at(maxima, clips, np.asarray(values, dtype=np.float32))

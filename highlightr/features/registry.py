@@ -69,7 +69,7 @@ def create_extractor(
 
     Raises:
         ConfigError: an unknown name, option or device.
-        WeightsError: weights that are absent or not as published.
+        WeightsError: as for `Extractor.load`.
     """
     made: Extractor = _create(extractor_class(name), name, clip_seconds=clip_seconds, device=device, **options)
     chosen = {key: value for key, value in options.items() if key not in ("weights", "random_seed")}

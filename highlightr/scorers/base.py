@@ -140,7 +140,7 @@ class Scorer(ABC):
             shots: the video's shots in order, covering it; a scorer may pool evidence over them.
 
         Raises:
-            ConfigError: the features or the query do not fit the contract.
+            ConfigError: the features or the query do not fit the contract, or a query is absent that it needs.
         """
 
     def needed(self, query: Query | None) -> Query:

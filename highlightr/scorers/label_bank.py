@@ -112,15 +112,10 @@ class Evidence:
 
 
 def strongest_labels(class_scores: FloatArray, top: int, power: float) -> FloatArray:
-    """Keep each clip's `top` classes, flattened by `power`, as shares that add up to 1.
+    """Keep each clip's `top` classes of (num_clips, L), flattened by `power`, as float32 shares that add up to 1.
 
-    Args:
-        class_scores: (num_clips, L), not negative.
-        top: classes kept per clip; the rest become 0.
-        power: exponent in (0, 1]; below 1 gives the second and third guess more say.
-
-    Returns:
-        (num_clips, L) float32; a clip whose scores are all 0 keeps all shares 0.
+    The rest become 0; a power below 1 gives the second and third guess more say. A clip whose scores are all 0 keeps
+    all shares 0.
     """
     scores = np.maximum(class_scores, 0, dtype=np.float32)
     kept = scores > 0

@@ -64,12 +64,9 @@ def _taper(length: int, rise: bool, fall: bool) -> npt.NDArray[np.float64]:
 def apply_windows(
     score: Callable[[int, int], Mapping[str, npt.NDArray[np.floating]]], num_clips: int, longest: int
 ) -> dict[str, FloatArray]:
-    """Score every clip of a video of any length.
+    """Score every clip of a video of any length: name to (..., num_clips) float32.
 
     `score` is called with (start, stop), at most `longest` clips apart, for arrays (..., stop - start), always alike.
-
-    Returns:
-        Name to (..., num_clips) float32.
     """
     sums: dict[str, npt.NDArray[np.float64]] = {}
     for start, stop, weights in blend_weights(num_clips, longest):

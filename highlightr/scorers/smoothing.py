@@ -52,14 +52,10 @@ def average_over_groups(values: FloatArray, groups: Sequence[tuple[float, npt.ND
 def scene_indices(
     class_scores: FloatArray, clip_seconds: float, scene_seconds: Sequence[float]
 ) -> list[npt.NDArray[np.int64]]:
-    """Divide the video into scenes at several scales.
+    """Divide the video into scenes at several scales, by the mean length of a scene at each.
 
-    Args:
-        class_scores: (num_clips, L) of a classifier, not negative: clips alike score alike.
-        scene_seconds: mean length of a scene at each scale.
-
-    Returns:
-        For each scale (num_clips,) int64: which scene each clip is in, counted from 0, never falling.
+    Clips alike have alike class scores (num_clips, L). For each scale (num_clips,) int64: which scene each clip is in,
+    counted from 0, never falling.
     """
     num_clips = class_scores.shape[0]
     splits = [np.zeros(num_clips, dtype=np.bool_) for _ in scene_seconds]
@@ -74,14 +70,10 @@ def scene_indices(
 
 
 def clip_looks(class_scores: FloatArray, mean: FloatArray | None = None) -> FloatArray:
-    """What each clip looks like: log scores without each clip's mean, which is what the classifier's logits are.
+    """(num_clips, L) float32 unit vectors of what each clip looks like, less what all clips have in common.
 
-    Args:
-        class_scores: (num_clips, L) of a classifier, not negative.
-        mean: (L,) what all clips of the video have in common; by default, of the clips given.
-
-    Returns:
-        (num_clips, L) float32 unit vectors.
+    They are log scores without each clip's mean, which is what the classifier's logits are; `mean` (L,) is what the
+    whole video has in common, by default the clips given.
     """
     looks = _logits(class_scores)
     looks -= looks.mean(axis=0) if mean is None else mean
@@ -106,9 +98,8 @@ def _logits(class_scores: FloatArray) -> FloatArray:
 def join_steps(looks: FloatArray) -> npt.NDArray[np.int64]:
     """Join neighbouring clips, rows of `looks` (T, D), bottom-up, always the two whose union adds least variance.
 
-    Returns:
-        (T - 1,) int64: the step, from 0, at which the border after each clip vanished. Keeping the borders that
-        vanish at step T - n or later leaves n scenes.
+    (T - 1,) int64: the step, from 0, at which the border after each clip vanished. Keeping the borders that vanish at
+    step T - n or later leaves n scenes.
 
     Source: Ward 1963, with joins allowed between neighbours in time only.
     """

@@ -12,12 +12,9 @@ from highlightr.core.types import FloatArray
 
 
 def ridge_map(rows: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
-    """(width, outputs) map of least squared error plus `ridge` times its own squared size.
+    """(width, outputs) map from rows (n, width) to targets (n, outputs), both centred.
 
-    Args:
-        rows: (n, width), centred.
-        targets: (n, outputs), centred.
-        ridge: the penalty, above 0.
+    It has the least squared error plus `ridge`, above 0, times its own squared size.
     """
     if len(rows) < rows.shape[1]:
         return np.asarray(rows.T @ np.linalg.solve(rows @ rows.T + ridge * np.eye(len(rows)), targets))
@@ -27,11 +24,7 @@ def ridge_map(rows: FloatArray, targets: FloatArray, ridge: float) -> FloatArray
 def moved_map(map_: FloatArray, rows: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
     """A map moved as little as it takes towards new examples: ridge regression of what it leaves over.
 
-    Args:
-        map_: (width, outputs).
-        rows: (n, width), centred as for the map.
-        targets: (n, outputs).
-        ridge: the penalty on the move; the larger, the less it moves.
+    Rows are centred as for the map. The larger `ridge`, the penalty on the move, the less it moves.
     """
     left = targets - rows @ map_
     return np.asarray(map_ + ridge_map(rows, left, ridge), dtype=np.float32)

@@ -114,17 +114,11 @@ def flow_between(
     at_once: int,
     joined: Callable[[list[Any], int], Any],
 ) -> Any:
-    """The flow from each frame to the next, arrays or tensors; every frame is encoded once.
+    """From (frames, height, width, 3), at least two, to their flow (frames - 1, 2, height, width), arrays or tensors.
 
-    Args:
-        frames: (frames, height, width, 3), at least two.
-        codes: (batch, height, width, 3) to (batch, codes, rows, columns).
-        pairs: (batch, 2, codes, rows, columns) to (batch, 2, height, width).
-        at_once: frames, and pairs, of one call.
-        joined: concatenates along an axis.
-
-    Returns:
-        (frames - 1, 2, height, width).
+    Every frame is encoded once, by `codes` from (batch, height, width, 3) to (batch, codes, rows, columns); `pairs`
+    goes from (batch, 2, codes, rows, columns) to (batch, 2, height, width). Both get `at_once` in one call; `joined`
+    concatenates along an axis.
     """
     last, parts = codes(frames[:1]), []
     for start in range(1, len(frames), at_once):

@@ -117,10 +117,8 @@ class InceptionImageNet(_Inception):
 def squeeze(image: npt.NDArray[np.uint8], pixels: int) -> FloatArray:
     """Scale a picture (height, width, 3) uint8 to a square as TensorFlow 1's ``ResizeBilinear`` does, aspect ignored.
 
-    Output pixel i reads the input at ``i * size / pixels``, between the two pixels there.
-
-    Returns:
-        (pixels, pixels, 3) float32 in [0, 255].
+    Output pixel i reads the input at ``i * size / pixels``, between the two pixels there; (pixels, pixels, 3) float32
+    in [0, 255].
     """
     above, below, down = _requests(image.shape[0], pixels)
     left, right, across = _requests(image.shape[1], pixels)

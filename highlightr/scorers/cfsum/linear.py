@@ -84,11 +84,7 @@ class CFSumLinearScorer(Scorer):
         return Contract(config.streams, {}, tuple(config.required), "ignored", None, config.clip_seconds)
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:  # noqa: ARG002
-        """Score every clip; `Scores.parts` are the streams' terms and `bias`, whose sum is the score before clipping.
-
-        Raises:
-            ConfigError: a required stream that the video lacks, or one of another width.
-        """
+        """See `Scorer.score`; parts are the streams' terms and `bias`, whose sum is the score before clipping."""
         self.check(features)
         kept = {name: self._term(name, features) for name in self.config.streams if name in features.streams}
         total = np.sum(list(kept.values()), axis=0) + self._tensors["offset"][0]

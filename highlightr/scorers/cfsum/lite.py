@@ -118,14 +118,9 @@ class CFSumLiteScorer(Scorer):
         )
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
-        """Score every clip; see `Scorer.score`.
+        """See `Scorer.score`; parts ``visual`` and ``audio`` add up to `values`, and the reasons are class names.
 
-        Returns:
-            Scores whose parts ``visual`` and ``audio`` add up to `values`; the reasons are class names. With them come
-            whether the video answers the query, where its scenes begin, and what its clips look like.
-
-        Raises:
-            ConfigError: no query, or features or a query that do not fit the contract.
+        With them come whether the video answers the query, where its scenes begin, and what its clips look like.
         """
         query = self.needed(query)
         self.check(features, query)

@@ -161,16 +161,10 @@ def scene_average(values: FloatArray, chances: FloatArray, strength: float, reac
 
     Clip j counts for clip i with the product of (1 - chance)^strength · exp(-1 / reach) over the borders between them,
     so weights fall at borders and with distance. They are a product along time, which makes the sums two passes and no
-    matrix.
+    matrix. At strength 0 borders do not matter; at `reach_clips` a clip of the same scene counts e times less.
 
-    Args:
-        values: (..., num_clips).
-        chances: (num_clips - 1,) of a border after each clip but the last.
-        strength: from 0 (borders do not matter) up.
-        reach_clips: how far away a clip of the same scene counts e times less.
-
-    Returns:
-        (..., num_clips) float32; a constant stays the same constant.
+    From values (..., num_clips) and chances (num_clips - 1,) of a border after each clip but the last, to (...,
+    num_clips) float32; a constant stays the same constant.
     """
     costs = np.minimum(-np.log1p(-np.minimum(chances.astype(np.float64), 1 - 1e-9)), _LARGEST_COST)
     kept = np.exp(-strength * costs - 1 / reach_clips)

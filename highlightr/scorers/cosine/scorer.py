@@ -98,14 +98,7 @@ class CosineScorer(Scorer):
         )
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
-        """Score every clip; see `Scorer.score`.
-
-        Returns:
-            Scores whose parts ``visual`` and ``audio`` add up to `values`; the reasons are class names.
-
-        Raises:
-            ConfigError: no query, or features or a query that do not fit the contract.
-        """
+        """See `Scorer.score`; parts ``visual`` and ``audio`` add up to `values`, and the reasons are class names."""
         query = self.needed(query)
         self.check(features, query)
         if not all_finite(features.streams[self.config.image_stream]):

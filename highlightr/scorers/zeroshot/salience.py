@@ -108,14 +108,10 @@ def _mean_standing_out(values: FloatArray, floor: float) -> FloatArray:
 
 
 def standing_out(values: FloatArray, floor: float) -> FloatArray:
-    """How far each value rises above the video's median, in units of its upper spread.
+    """(num_clips,) float32 in [0, 1]: `USUAL` at the video's median, 1 at the 95th percentile and above.
 
-    Args:
-        values: (num_clips,) any unit; larger is more eventful.
-        floor: smallest spread, in the same unit, that counts as variation.
-
-    Returns:
-        (num_clips,) float32 in [0, 1]: `USUAL` at the median, 1 at the 95th percentile and above.
+    Values are of any unit, larger ones more eventful; `floor` is the smallest spread, in the same unit, that counts as
+    variation.
     """
     median, high = np.percentile(values, [50, 95])
     return np.asarray(

@@ -88,14 +88,10 @@ class ZeroShotScorer(Scorer):
         return frozenset(CLASS_STREAMS.values()) if asked else super().reads(config, asked=asked)
 
     def score(self, features: Features, query: Query | None, shots: Sequence[Shot]) -> Scores:
-        """Score every clip; see `Scorer.score`.
+        """See `Scorer.score`; without any stream to score from it refuses, too.
 
-        Returns:
-            Scores whose `parts` add up to `values`: with a query ``visual`` and ``audio``, without one ``sounds``,
-            ``dynamics``, ``motion`` and ``novelty``. A modality that the video lacks is an absent part.
-
-        Raises:
-            ConfigError: no stream to score from, or a stream or query of another width than the label banks.
+        `parts` add up to `values`: with a query ``visual`` and ``audio``, without one ``sounds``, ``dynamics``,
+        ``motion`` and ``novelty``. A modality that the video lacks is an absent part.
         """
         if query is None:
             parts, reasons = salience(features, self._banks["audio"].names)
