@@ -17,11 +17,7 @@ from highlightr.scorers.configs import LARGEST_WIDTH, MOST_LAYERS, FromMapping, 
 
 @dataclass(frozen=True)
 class CFSumConfig(FromMapping):
-    """One CFSum model. The defaults are the paper's QVHighlights model.
-
-    Raises:
-        ConfigError: a modality without streams, a width that the heads do not divide, a value out of range.
-    """
+    """One CFSum model. The defaults are the paper's QVHighlights model."""
 
     video_streams: Mapping[str, int] = field(default_factory=lambda: {"slowfast": 2304, "clip": 512})
     """Visual streams, name to width; concatenated."""
@@ -101,11 +97,7 @@ class CFSumConfig(FromMapping):
 
 @dataclass(frozen=True)
 class CFSumLiteConfig(FromMapping):
-    """The linear CFSum of the lite preset: widths of its weights, and the few numbers that are not weights.
-
-    Raises:
-        ConfigError: a size that is not positive, a share outside [0, 1].
-    """
+    """The linear CFSum of the lite preset: widths of its weights, and the few numbers that are not weights."""
 
     pooled_stream: str = "efficientnet_lite0"
     """Picture features that the linear path maps to the query's space."""

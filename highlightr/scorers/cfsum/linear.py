@@ -34,11 +34,7 @@ _FOUND = {
 
 @dataclass(frozen=True)
 class CFSumLinearConfig(FromMapping):
-    """Which streams are weighed.
-
-    Raises:
-        ConfigError: no stream, or a required one that is not among them.
-    """
+    """Which streams are weighed."""
 
     streams: Mapping[str, int] = field(default_factory=dict)
     """Name to width."""

@@ -31,11 +31,7 @@ _LARGEST_LOGIT = 80.0
 
 @dataclass(frozen=True)
 class CosineConfig(FromMapping):
-    """Widths, and how evidence is pooled; the pooling is `zeroshot`'s, which was tuned on other features.
-
-    Raises:
-        ConfigError: a width that is not positive, or a share outside [0, 1].
-    """
+    """Widths, and how evidence is pooled; the pooling is `zeroshot`'s, which was tuned on other features."""
 
     image_stream: str = "clip"
     image_width: int = 512

@@ -22,11 +22,7 @@ MOST_CHANNELS = 4096
 
 @dataclass(frozen=True)
 class DAViHDConfig(FromMapping):
-    """One DAViHD model. The defaults are the paper's TVSum model.
-
-    Raises:
-        ConfigError: an unknown pathway, a width that the heads do not divide, a value out of range.
-    """
+    """One DAViHD model. The defaults are the paper's TVSum model."""
 
     visual_streams: Mapping[str, int] = field(default_factory=lambda: {"r3d34_davihd": 512})
     """Visual streams, name to width; concatenated."""
