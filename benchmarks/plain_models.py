@@ -136,7 +136,7 @@ def plain_model(extractor: Any, module: Any, grid: TimeGrid, video: VideoStream)
         return PlainSound(davihd.HEARD_RATE, _unseen(davihd_mel))
     if kind == "LogMel":
         return PlainSound(logmel.SAMPLE_RATE, lambda samples: _audio_dynamics(samples, grid))
-    if hasattr(extractor, "embed"):
+    if hasattr(extractor, "least_samples"):
         return PlainSound(extractor.sample_rate, lambda samples: _chunks(extractor, module, samples, grid))
     protocol = getattr(extractor, "protocol", None)
     forward = _forward(extractor, module)

@@ -32,7 +32,6 @@ Frames = npt.NDArray[np.float32]
 class Variant:
     """The choices in which the published evaluations differ."""
 
-    name: str
     source: str
     round_up: bool
     """Number of highlight segments: share x segments rounded up (else down)."""
@@ -45,14 +44,9 @@ class Variant:
 
 
 VARIANTS = {
-    variant.name: variant
-    for variant in (
-        Variant(
-            "mrhisum", "MR.HiSum (Sul et al., NeurIPS 2023), model/utils/evaluate_map.py", False, False, False, False
-        ),
-        Variant("davihd", "DAViHD, the authors' evaluation code", False, True, True, False),
-        Variant("triplesumm", "TripleSumm, utils/compute_metrics.py", True, True, True, True),
-    )
+    "mrhisum": Variant("MR.HiSum (Sul et al., NeurIPS 2023), model/utils/evaluate_map.py", False, False, False, False),
+    "davihd": Variant("DAViHD, the authors' evaluation code", False, True, True, False),
+    "triplesumm": Variant("TripleSumm, utils/compute_metrics.py", True, True, True, True),
 }
 """Name to variant."""
 

@@ -90,10 +90,6 @@ class Cnn14(Backbone):
         seconds = self._source.batch(_BATCH_SECONDS, _SECOND_MIB)
         return _Extraction(self, grid, max(1, int(seconds / grid.clip_seconds)))
 
-    def embed(self, chunks: FloatArray) -> FloatArray:
-        """(n, samples) float32 in [-1, 1] to (n, 2048)."""
-        return self._network(chunks)
-
 
 class Cnn14At16k(Cnn14):
     """Cnn14 at 16 kHz (windows of 512, hop 160, 64 mels from 50 to 8,000 Hz).
@@ -120,8 +116,7 @@ class _Extraction(Extraction[AudioBlock]):
         self._waiting_samples = 0
         self._position = 0
         self._clip = 0
-        stream = next(iter(extractor.streams))
-        self._batches = ClipBatches(grid, extractor.streams, lambda chunks: {stream: extractor.embed(chunks)}, batch)
+        self._batches = ClipBatches(grid, extractor.streams, extractor._forward, batch)
 
     def push(self, item: AudioBlock) -> None:
         self._waiting.append(item.samples)
