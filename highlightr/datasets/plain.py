@@ -42,6 +42,9 @@ _ALLOWED = ("file", "start_seconds", "stop_seconds", "score", "query")
 Span = tuple[float, float, float]
 """Start and stop in seconds, half-open, and the score in [0, 1]."""
 
+Row = tuple[tuple[Path, str | None], Span]
+"""A video, a query or none, and what is said about it."""
+
 
 @dataclass(frozen=True)
 class PlainItem:
@@ -78,24 +81,22 @@ class PlainDataset:
     """Rows that cannot be used, and videos that no row names."""
 
 
-class _Row:
-    """One row of the CSV, checked."""
-
-    def __init__(self, fields: Mapping[str, str], where: str, table: Path, videos: bool) -> None:
-        if None in fields or None in fields.values():  # what csv makes of too many and of too few
-            raise ConfigError(f"{where}: not as many fields as columns")
-        kind = table.name
-        self.path = _inside(table.parent, fields["file"], where, videos)
-        self.query = cell_text((fields.get("query") or "").strip()) or None
-        self.start = _number(fields["start_seconds"], where, "start_seconds")
-        open_end = kind == SCORES and not (fields.get("stop_seconds") or "").strip()
-        self.stop = math.inf if open_end else _number(fields["stop_seconds"], where, "stop_seconds")
-        text = fields.get("score") or ""
-        self.score = 1.0 if kind == MOMENTS and not text.strip() else _number(text, where, "score")
-        if self.start < 0 or self.stop <= self.start:
-            raise ConfigError(f"{where}: a span needs 0 <= start_seconds < stop_seconds")
-        if not 0 <= self.score <= 1:
-            raise ConfigError(f"{where}: score must lie in [0, 1], got {self.score:g}")
+def _row(fields: Mapping[str, str], where: str, table: Path, videos: bool) -> Row:
+    """The video and query of a row of the CSV, and its span, checked."""
+    if None in fields or None in fields.values():  # what csv makes of too many and of too few
+        raise ConfigError(f"{where}: not as many fields as columns")
+    path = _inside(table.parent, fields["file"], where, videos)
+    query = cell_text((fields.get("query") or "").strip()) or None
+    start = _number(fields["start_seconds"], where, "start_seconds")
+    open_end = table.name == SCORES and not (fields.get("stop_seconds") or "").strip()
+    stop = math.inf if open_end else _number(fields["stop_seconds"], where, "stop_seconds")
+    text = fields.get("score") or ""
+    score = 1.0 if table.name == MOMENTS and not text.strip() else _number(text, where, "score")
+    if start < 0 or stop <= start:
+        raise ConfigError(f"{where}: a span needs 0 <= start_seconds < stop_seconds")
+    if not 0 <= score <= 1:
+        raise ConfigError(f"{where}: score must lie in [0, 1], got {score:g}")
+    return (path, query), (start, stop, score)
 
 
 def _number(text: str, where: str, name: str) -> float:
@@ -118,7 +119,7 @@ def _inside(folder: Path, name: str, where: str, videos: bool) -> Path:
     return path
 
 
-def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[_Row]:
+def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[Row]:
     """Checked rows, the others put on record; a `ConfigError` for a file that is no CSV or lacks columns."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -127,7 +128,7 @@ def _rows(table: Path, videos: bool, problems: list[Problem]) -> Iterator[_Row]:
             for fields in reader:
                 where = f"{table.name}, line {reader.line_num}"
                 try:
-                    row = _Row(fields, where, table, videos)
+                    row = _row(fields, where, table, videos)
                 except ConfigError as error:
                     problems.append(Problem(where, str(error)))
                 else:
@@ -167,8 +168,8 @@ def plain(folder: Path, *, videos: bool = True) -> PlainDataset:
         raise ConfigError(f"{folder}: needs one of {MOMENTS} and {SCORES}, found {len(tables)}")
     problems: list[Problem] = []
     spans: dict[tuple[Path, str | None], list[Span]] = {}
-    for row in _rows(tables[0], videos, problems):
-        spans.setdefault((row.path, row.query), []).append((row.start, row.stop, row.score))
+    for asked, span in _rows(tables[0], videos, problems):
+        spans.setdefault(asked, []).append(span)
     if not spans:
         reason = problems[0].reason if problems else "it is empty"
         raise ConfigError(f"{tables[0]}: no row can be used ({len(problems)} problems; the first: {reason})")

@@ -25,16 +25,6 @@ from highlightr.media.sampling import FrameRequest
 if TYPE_CHECKING:
     import torch
 
-OPENAI, LAION = "clip-vit-b32-openai", "clip-vit-b32-laion2b"
-
-OPENAI_MODEL, LAION_MODEL = "ViT-B-32-quickgelu", "ViT-B-32"
-"""OpenAI trained with an approximation of GELU; in the plain model its weights give other numbers."""
-
-VIT_B_32_PIXELS = 224
-
-FIRST_SCALE = math.log(1 / 0.07)
-"""Where the logarithm of the scale starts, A. Radford et al., section 2.5: for random weights."""
-
 _BEFORE_MIDDLE_SECONDS = 1e-4
 """Less than a frame of any video lasts, and more than containers round its time by."""
 
@@ -52,11 +42,12 @@ class Clip(PictureBackbone):
     name: ClassVar[str] = "clip"
     batch: ClassVar[Mapping[str, int]] = {"cpu": 8, "cuda": 128}
     streams: ClassVar[Mapping[str, int]] = {"clip": 512}
-    checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
+    checkpoints: ClassVar[tuple[str, ...]] = ("clip-vit-b32-openai",)
     packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "open_clip")
-    model: str = OPENAI_MODEL
-    """As open_clip calls it."""
-    _pixels: int = VIT_B_32_PIXELS
+    model: str = "ViT-B-32-quickgelu"
+    """As open_clip calls it. OpenAI trained with an approximation of GELU; in the plain model its weights give other
+    numbers."""
+    _pixels: int = 224
 
     def _open(self) -> None:
         source = self._source
@@ -93,8 +84,8 @@ class ClipLaion(Clip):
     """
 
     name: ClassVar[str] = "clip-laion"
-    checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
-    model = LAION_MODEL
+    checkpoints: ClassVar[tuple[str, ...]] = ("clip-vit-b32-laion2b",)
+    model = "ViT-B-32"
 
 
 def model_config(model: str) -> dict[str, Any]:
@@ -106,6 +97,11 @@ def model_config(model: str) -> dict[str, Any]:
     if not isinstance(config["vision_cfg"].get("image_size"), int):
         raise ConfigError(f"model {model!r} takes pictures that are not square; take another")
     return dict(config)
+
+
+def logit_scale(source: NetworkSource, checkpoint: str) -> float:
+    """What a model multiplies cosines with; on random weights where it starts, A. Radford et al., section 2.5."""
+    return math.exp(source.number(checkpoint, "logit_scale", random=math.log(1 / 0.07)))
 
 
 def open_towers(source: NetworkSource, checkpoint: str, model: str) -> Any:

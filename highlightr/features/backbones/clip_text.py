@@ -8,7 +8,6 @@ reads a classifier's posteriors reads CLIP's.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
@@ -21,17 +20,7 @@ import numpy.typing as npt
 from highlightr.core.hashing import file_sha256
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.backbones.clip import (
-    FIRST_SCALE,
-    LAION,
-    LAION_MODEL,
-    OPENAI,
-    OPENAI_MODEL,
-    Clip,
-    ClipLaion,
-    open_clip,
-    open_towers,
-)
+from highlightr.features.backbones.clip import Clip, ClipLaion, logit_scale, open_clip, open_towers
 from highlightr.features.base import TextEncoder, check_query
 from highlightr.features.engines.source import NetworkSource
 from highlightr.features.labels import kept_vectors, label_names
@@ -65,7 +54,7 @@ class OpenClipText(TextEncoder):
         checkpoint = self.checkpoints[0]
         # Label vectors are kept under the hash of the encoder that made them.
         self.sha256 = f"random, seed {source.seed}" if source.random else file_sha256(source.path(checkpoint))
-        self.logit_scale = math.exp(source.number(checkpoint, "logit_scale", random=FIRST_SCALE))
+        self.logit_scale = logit_scale(source, checkpoint)
 
     @cached_property
     def _network(self) -> Any:
@@ -85,8 +74,8 @@ class ClipText(OpenClipText):
 
     name: ClassVar[str] = "clip"
     width: ClassVar[int] = 512
-    checkpoints: ClassVar[tuple[str, ...]] = (OPENAI,)
-    model: ClassVar[str] = OPENAI_MODEL
+    checkpoints: ClassVar[tuple[str, ...]] = Clip.checkpoints
+    model: ClassVar[str] = Clip.model
 
     def encode(self, text: str) -> Query:
         """Embed one query; a `ConfigError` for an empty one."""
@@ -129,8 +118,8 @@ class ClipTextLaion(ClipText):
     """Tokens and vector of ViT-B/32 trained on LAION-2B; otherwise as `ClipText`."""
 
     name: ClassVar[str] = "clip-laion"
-    checkpoints: ClassVar[tuple[str, ...]] = (LAION,)
-    model: ClassVar[str] = LAION_MODEL
+    checkpoints: ClassVar[tuple[str, ...]] = ClipLaion.checkpoints
+    model: ClassVar[str] = ClipLaion.model
 
 
 class ClipTextPrompted(ClipTextLaion):
@@ -155,7 +144,7 @@ def prompted(text: str) -> list[str]:
 @cache
 def _tokenizer() -> Any:
     # The vocabulary comes with open_clip; both models share it.
-    return open_clip().get_tokenizer(LAION_MODEL)
+    return open_clip().get_tokenizer(ClipLaion.model)
 
 
 class ClipClasses(ClipLaion):
@@ -169,7 +158,7 @@ class ClipClasses(ClipLaion):
 
     def _open(self) -> None:
         super()._open()
-        self._scale = math.exp(self._source.number(self.checkpoints[0], "logit_scale", random=FIRST_SCALE))
+        self._scale = logit_scale(self._source, self.checkpoints[0])
         self._classes = class_vectors(self._text_encoder())
 
     def _text_encoder(self) -> TextEncoder:
