@@ -99,8 +99,8 @@ def segment_folders(
                 if output == "thumbnails":
                     notes = write_thumbnails(source, segments, filling)
                 else:
-                    alone = replace(options, fade=False)
-                    cut_clips(source, segments, filling, alone, suffix=suffix, names=names, progress=advance)
+                    files = [filling / f"{name}{suffix}" for name in names]
+                    cut_clips(source, segments, files, replace(options, fade=False), progress=advance)
             found[output] = SegmentFolder(folder, tuple(sorted(filling.iterdir())), notes)
         yield found
 

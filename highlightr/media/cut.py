@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
-from highlightr.core.files import whole_file, whole_folder
+from highlightr.core.files import whole_file
 from highlightr.core.outputs import check_output
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
@@ -67,31 +67,21 @@ def cut_summary(
 def cut_clips(
     source: Source,
     segments: Sequence[Segment],
-    folder: Path,
+    files: Sequence[Path],
     options: CutOptions = CutOptions(),  # noqa: B008  (frozen)
     *,
-    suffix: str = ".mp4",
-    names: Sequence[str] | None = None,
-    overwrite: bool = False,
     progress: Advance | None = None,
 ) -> tuple[CutResult, ...]:
-    """Write each segment as a file of its own, by default ``NAME.001`` and so on; all of them appear, or none.
+    """Write each segment as a file of its own, into a folder that is thrown away where one of them fails.
 
     Raises:
-        ConfigError, OutputError, CutError: as for `cut_summary`.
+        ConfigError, CutError: as for `cut_summary`.
     """
     spans = _spans(source, segments)
-    digits = max(3, len(str(len(segments))))
-    stems = names or [f"{source.path.stem}.{k + 1:0{digits}d}" for k in range(len(segments))]
-    files = [f"{stem}{suffix}" for stem in stems]
-    check_suffix(Path(f"clip{suffix}"))
-    for name in files if folder.exists() else ():
-        check_output(folder / name, source.path, overwrite=overwrite)
     total, done, results = sum(b - a for a, b in spans), 0.0, []
-    with whole_folder(folder, overwrite=overwrite) as filling, source.unchanged():
-        for name, span in zip(files, spans, strict=True):
-            job = CutJob(source, [span], filling / name, options, _after(progress, done, total))
-            results.append(replace(_write(job), path=folder / name))
+    with source.unchanged():
+        for path, span in zip(files, spans, strict=True):
+            results.append(_write(CutJob(source, [span], path, options, _after(progress, done, total))))
             done += span[1] - span[0]
     return tuple(results)
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from highlightr.core.errors import CutError, OutputError
+from highlightr.core.progress import Stages
 from highlightr.core.types import Reason, Segment
-from highlightr.export.segment_files import segment_names, write_thumbnails
+from highlightr.export.segment_files import segment_folders, segment_names, write_thumbnails
 from highlightr.media import probe
+from highlightr.media._cut import encode
+from highlightr.media.cut import CutOptions
+from highlightr.options import SummarizeOptions
 from tests.mediamaker import make_video
 
 
@@ -42,6 +48,40 @@ def test_names_sort_by_rank_and_stay_short() -> None:
     assert max(len(name.encode()) for name in names) <= 120
     (long,) = segment_names([_segment("ы" * 200)])
     assert len(long.encode()) <= 120
+
+
+def _write_clips(video: Path, segments: list[Segment], folder: Path, *, overwrite: bool = False) -> None:
+    wanted = SummarizeOptions(clips=folder, overwrite=overwrite)
+    with segment_folders(probe(video), segments, wanted, ".mp4", CutOptions(), Stages()):
+        pass
+
+
+def test_clips_appear_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video, calls = make_video(tmp_path / "v.mp4", seconds=4.0), []
+
+    def fail_on_the_second(arguments: list[str], **_: Any) -> None:
+        calls.append(arguments)
+        Path(arguments[-1].removeprefix("file:")).write_bytes(video.read_bytes())
+        if len(calls) == 2:
+            raise CutError("ffmpeg failed")
+
+    monkeypatch.setattr(encode, "run_ffmpeg", fail_on_the_second)
+    with pytest.raises(CutError):
+        _write_clips(video, [Segment(0.0, 4.0, rank=1), Segment(0.0, 2.0, rank=2)], tmp_path / "clips")
+    assert len(calls) == 2
+    assert list(tmp_path.iterdir()) == [video]
+
+
+def test_clips_join_a_folder_but_replace_nothing_unasked(tmp_path: Path) -> None:
+    video, folder = make_video(tmp_path / "v.mp4", seconds=3.0), tmp_path / "clips"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine", encoding="utf-8")
+    _write_clips(video, [Segment(0.0, 1.0)], folder)
+    with pytest.raises(OutputError, match=r"01 0-00\.mp4: exists already"):
+        _write_clips(video, [Segment(0.0, 1.0)], folder)
+    _write_clips(video, [Segment(0.0, 0.5)], folder, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["01 0-00.mp4", "mine.txt"]
+    assert probe(folder / "01 0-00.mp4").duration_seconds == pytest.approx(0.5, abs=0.05)
 
 
 def test_thumbnails_are_pictures(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from highlightr.core.errors import ConfigError, CutError, OutputError
+from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.contents import Contents
@@ -464,38 +464,9 @@ def test_progress_rises_to_the_end(tmp_path: Path) -> None:
 
 def test_clips_are_one_file_each(tmp_path: Path) -> None:
     source = probe(made("constant.mp4"))
-    results = cut_clips(source, segments((0, 1), (2, 3)), tmp_path / "clips")
-    assert names_in(tmp_path / "clips") == ["constant.001.mp4", "constant.002.mp4"]
-    assert [result.path.name for result in results] == ["constant.001.mp4", "constant.002.mp4"]
+    results = cut_clips(source, segments((0, 1), (2, 3)), [tmp_path / "one.mp4", tmp_path / "two.mp4"])
+    assert names_in(tmp_path) == [result.path.name for result in results] == ["one.mp4", "two.mp4"]
     assert watch(results[1].path).numbers == list(range(50, 75))
-
-
-def test_clips_appear_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, calls = probe(made("constant.mp4")), []
-
-    def fail_on_the_second(arguments: list[str], **_: Any) -> None:
-        calls.append(arguments)
-        Path(arguments[-1].removeprefix("file:")).write_bytes(source.path.read_bytes())
-        if len(calls) == 2:
-            raise CutError("ffmpeg failed")
-
-    monkeypatch.setattr(_encode, "run_ffmpeg", fail_on_the_second)
-    with pytest.raises(CutError):
-        cut_clips(source, segments((0, 1), (2, 3)), tmp_path / "clips")
-    assert len(calls) == 2
-    assert names_in(tmp_path) == []
-
-
-def test_clips_join_a_folder_but_replace_nothing_unasked(tmp_path: Path) -> None:
-    source, folder = probe(made("constant.mp4")), tmp_path / "clips"
-    folder.mkdir()
-    (folder / "mine.txt").write_text("mine", encoding="utf-8")
-    cut_clips(source, segments((0, 1)), folder)
-    with pytest.raises(OutputError, match=r"constant\.001\.mp4: exists already"):
-        cut_clips(source, segments((0, 1)), folder)
-    cut_clips(source, segments((0, 0.5)), folder, overwrite=True)
-    assert names_in(folder) == ["constant.001.mp4", "mine.txt"]
-    assert probe(folder / "constant.001.mp4").duration_seconds == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("span", [(2.0, 2.0), (3.0, 2.0), (9.0, 10.0), (float("nan"), 1.0)])

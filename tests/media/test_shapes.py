@@ -79,7 +79,7 @@ def test_what_changes_is_shown_whole(suffix: str, codec: str, case: str, tmp_pat
 def test_each_clip_is_of_the_first_size(tmp_path: Path) -> None:
     source = probe(joined(tmp_path, ".ts", "libx264", CASES["turned"][0]))
     segments = [Segment(0.2, 1.0, 0.5), Segment(2.6, 3.4, 0.5)]
-    first, second = cut_clips(source, segments, tmp_path / "clips")
+    first, second = cut_clips(source, segments, [tmp_path / "one.mp4", tmp_path / "two.mp4"])
     assert [(probe(one.path).video.width, probe(one.path).video.height) for one in (first, second)] == [(320, 240)] * 2
     assert white(second.path)[0][0] == pytest.approx(180 / 320, abs=0.02)
     assert not first.notes

@@ -256,7 +256,7 @@ def test_boundaries_are_those_of_an_exact_cut(tmp_path: Path) -> None:
 def test_clips_are_smart_each(tmp_path: Path) -> None:
     path = source_of("source.mp4", x264(), tmp_path)
     wanted = [Segment(*span, 0.5) for span in SPANS[:3]]
-    results = cut_clips(probe(path), wanted, tmp_path / "clips", CutOptions(cut="smart"))
+    results = cut_clips(probe(path), wanted, [tmp_path / f"{k}.mp4" for k in range(3)], CutOptions(cut="smart"))
     for result in results:
         check(path, result)
     assert [bool(copied(result.pieces)) for result in results] == [True, True, True]

@@ -102,7 +102,7 @@ def cut(path: Path, folder: Path, how: str, suffix: str, monkeypatch: pytest.Mon
     if how == "joined runs":
         monkeypatch.setattr(inputs, "_MOST_INPUTS", 1)
     if how == "clips":
-        return cut_clips(probe(path), SEGMENTS, folder / "clips", suffix=suffix)[0]
+        return cut_clips(probe(path), SEGMENTS[:1], [folder / f"clip{suffix}"])[0]
     return cut_summary(
         probe(path), SEGMENTS, folder / f"out{suffix}", CutOptions(cut="copy" if how == "copy" else "exact")
     )
@@ -227,9 +227,8 @@ def test_a_track_that_ends_before_a_copied_piece(
     assert [track.tags.get("title") for track in audio] == [f"Track {3 - silent}"]
     assert loudness(heard(probe(result.path)), 700 if silent == 1 else 300) > 0.25
     assert note in result.notes
-    (clip,) = cut_clips(
-        probe(path, silent), [Segment(2.0, 4.0, 1.0)], tmp_path / "clips", CutOptions(cut="copy"), suffix=suffix
-    )
+    files = [tmp_path / f"clip{suffix}"]
+    (clip,) = cut_clips(probe(path, silent), [Segment(2.0, 4.0, 1.0)], files, CutOptions(cut="copy"))
     assert probe(clip.path).audio_tracks == ()
 
 
