@@ -1,16 +1,20 @@
-"""Locks between processes."""
+"""Locks between processes: of a file that is made for it, and of folders themselves, in which nothing is left then."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from highlightr.core.folders import make_folder
 from highlightr.core.outputs import unwritable
+
+with suppress(ImportError):  # Windows has no locks of folders.
+    import fcntl
 
 
 @contextmanager
@@ -50,3 +54,24 @@ def acquired(path: Path, wait_seconds: float) -> BaseFileLock:
         lock = SoftFileLock(f"{path}.held", timeout=wait_seconds)
         lock.acquire()
     return lock
+
+
+@contextmanager
+def turn_in(folders: Iterable[Path]) -> Iterator[None]:
+    """Hold an exclusive lock on each of these folders, once no other process or thread does; missing ones are skipped.
+
+    The system frees it however its holder ends. Where it has no such locks, as in some network folders, there is no
+    waiting.
+    """
+    with ExitStack() as held:
+        # All processes take them in one order, or two could wait for each other.
+        for folder in sorted({folder.resolve() for folder in folders}):
+            with suppress(OSError, NameError):
+                _lock(folder, held)
+        yield
+
+
+def _lock(folder: Path, held: ExitStack) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    held.callback(os.close, descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)

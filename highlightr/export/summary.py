@@ -9,8 +9,8 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
+from highlightr.core.locks import turn_in
 from highlightr.core.progress import Stages
-from highlightr.core.turns import turn_in
 from highlightr.core.types import Summary
 from highlightr.export.captions import burned_notes, captioned, write_captions
 from highlightr.export.leftovers import find_leftovers

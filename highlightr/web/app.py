@@ -38,26 +38,23 @@ def make_app(studio: Studio, access: Access) -> Guard:
         await run_in_threadpool(studio.jobs.close)
 
     pages = Pages(studio)
-    get = [
-        ("/", pages.index),
-        ("/v/{id}", pages.video),
-        ("/static/{name}", pages.static),
-        ("/media/{id}", pages.media),
-        ("/api/events", pages.events),
-        ("/api/videos", pages.videos),
-        ("/api/videos/{id}", pages.about),
-        ("/api/videos/{id}/frame", pages.frame),
+    answers = [
+        ("GET", "/", pages.index),
+        ("GET", "/v/{id}", pages.video),
+        ("GET", "/static/{name}", pages.static),
+        ("GET", "/media/{id}", pages.media),
+        ("GET", "/api/events", pages.events),
+        ("GET", "/api/videos", pages.videos),
+        ("GET", "/api/videos/{id}", pages.about),
+        ("GET", "/api/videos/{id}/frame", pages.frame),
+        ("POST", "/api/videos/{id}/curve", pages.curve),
+        ("POST", "/api/videos/{id}/propose", pages.propose),
+        ("POST", "/api/videos/{id}/write", pages.write),
+        ("POST", "/api/videos/{id}/example", pages.example),
+        ("POST", "/api/cancel", pages.cancel),
+        ("PUT", "/api/videos/{id}/state", pages.save),
     ]
-    post = [
-        ("/api/videos/{id}/curve", pages.curve),
-        ("/api/videos/{id}/propose", pages.propose),
-        ("/api/videos/{id}/write", pages.write),
-        ("/api/videos/{id}/example", pages.example),
-        ("/api/cancel", pages.cancel),
-    ]
-    routes = [Route(path, _answering(studio, answer), methods=["GET"]) for path, answer in get]
-    routes += [Route(path, _answering(studio, answer), methods=["POST"]) for path, answer in post]
-    routes.append(Route("/api/videos/{id}/state", _answering(studio, pages.save), methods=["PUT"]))
+    routes = [Route(path, _answering(studio, answer), methods=[method]) for method, path, answer in answers]
     return Guard(Starlette(routes=routes, lifespan=lifespan), access, studio.limit)
 
 

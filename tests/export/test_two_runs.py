@@ -12,7 +12,7 @@ import pytest
 
 from highlightr import Highlighter
 from highlightr.core.hashing import file_sha256
-from highlightr.core.turns import turn_in
+from highlightr.core.locks import turn_in
 from highlightr.export import outputs
 from tests.batch.conftest import DEBUG_PRESET
 from tests.mediamaker import make_video

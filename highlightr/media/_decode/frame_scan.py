@@ -135,8 +135,8 @@ class _Splitter:
         index = packet.stream.index
         if packet.pos is not None:
             self._position[index] = packet.pos
-        recording = self._recording_of(index, float(stamp * packet.time_base), packet)
         shown = stamp if packet.pts is None else packet.pts
+        recording = self._recording_of(index, float(stamp * packet.time_base), shown * packet.time_base)
         if packet.stream is self._video:
             shown = shown if self._delay is None else stamp + self._delay
             self._take_picture(recording, packet, shown)
@@ -155,10 +155,8 @@ class _Splitter:
         if wait is not None:
             recording.keyframes.append((shown, self._position.get(packet.stream.index, 0), wait))
 
-    def _recording_of(self, index: int, seconds: float, packet: av.Packet[Any]) -> _OpenRecording:
+    def _recording_of(self, index: int, seconds: float, shown: Fraction) -> _OpenRecording:
         """The recording that a packet belongs to; a jump of its own stream's clock begins the next one."""
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        shown = (stamp or 0) * packet.time_base
         if not self._recordings:
             self._begin(0, seconds, shown)
         number = self._number.get(index, len(self._recordings) - 1)
