@@ -79,7 +79,6 @@ class WorkerProcess:
     """A running worker."""
 
     def __init__(self, placement: Placement, output_dir: OutputDir, options: BatchOptions, inbox: Inbox) -> None:
-        self.placement = placement
         self._stderr: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the worker)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
