@@ -277,7 +277,7 @@ def _stretch(
     pickers = [FramePicker(request, source, since) for request in requests]
     for picker in pickers:
         if stop is not None:
-            picker._count = min(picker._count, picker.samples.first_from(stop * stream.time_base - start))
+            picker._count = min(picker._count, picker.times.first_from(stop * stream.time_base - start))
     found: list[tuple[int, Frame]] = []
     if all(picker._index >= picker._count for picker in pickers):
         return found

@@ -103,8 +103,7 @@ class PlainThumbnails:
         self._extraction = motion.Motion().start(grid)
 
     def every_frame(self, seconds: float, frame: av.VideoFrame) -> None:
-        for thumbnail in self._maker.push(frame, Fraction(seconds)):
-            self._extraction.push(thumbnail)
+        self._extraction.push(self._maker.of(frame, Fraction(seconds)))
 
     def result(self) -> Streams:
         return self._extraction.finish().streams

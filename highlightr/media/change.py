@@ -99,7 +99,7 @@ class FrameChange:
         self._times.append(look.time_seconds)
         self._drop_old(look.time_seconds)
         for candidate in self._candidates:
-            self._set(candidate.row, "lasting", _unlike(candidate.before, look, candidate))
+            self._lasts(candidate.row, _unlike(candidate.before, look, candidate))
         picture, colours, structure = difference(self._recent[-1], look) if self._recent else (0.0, 0.0, 0.0)
         if self._after_unseen:
             self._blends.forget()
@@ -128,11 +128,11 @@ class FrameChange:
         self._candidates.append(candidate)
         self._rows[candidate.row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index("lasting")] = 1.0
         for earlier in list(self._recent)[:-1]:
-            self._set(candidate.row, "lasting", _unlike(earlier, look, candidate))
+            self._lasts(candidate.row, _unlike(earlier, look, candidate))
 
-    def _set(self, row: int, column: str, value: float) -> None:
+    def _lasts(self, row: int, value: float) -> None:
         """Keep the smallest."""
-        at = row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index(column)
+        at = row * len(CHANGE_COLUMNS) + CHANGE_COLUMNS.index("lasting")
         self._rows[at] = min(self._rows[at], value)
 
     def _drop_old(self, now: float) -> None:

@@ -78,12 +78,14 @@ def decode(
         return
     with reading(source.path) as container, ExitStack() as at_the_end:
         consumers: list[GopDecoder | Sound] = []
-        pictures = {name: each for name, each in requests.items() if isinstance(each, FrameRequest | ThumbnailRequest)}
-        if pictures:
+        frames = {name: each for name, each in requests.items() if isinstance(each, FrameRequest)}
+        thumbnails = {name: each for name, each in requests.items() if isinstance(each, ThumbnailRequest)}
+        if frames or thumbnails:
             keep_all = every_frame or source.video.dated_when_decoded
             skip_calm = skip_calm and not keep_all and not source.video.interlaced
             video = _stream(container, source, source.video.index)
-            decoder = GopDecoder(container, video, source, pictures, threads, keep_all=keep_all, skip_calm=skip_calm)
+            wanted = (frames, thumbnails, threads)
+            decoder = GopDecoder(container, video, source, *wanted, keep_all=keep_all, skip_calm=skip_calm)
             consumers.append(decoder)
             at_the_end.callback(decoder.stop)
         sounds = {name: request for name, request in requests.items() if isinstance(request, AudioRequest)}

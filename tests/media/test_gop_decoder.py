@@ -255,7 +255,7 @@ def test_an_error_beside_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: Any) -> Iterator[Item]:
         raise RuntimeError("a worker's")
 
-    monkeypatch.setattr(ThumbnailMaker, "push", fail)
+    monkeypatch.setattr(ThumbnailMaker, "of", fail)
     with pytest.raises(RuntimeError, match="a worker's"):
         _items(probe(made("closed.mp4", **VIDEOS["closed.mp4"])))
     assert _decoders_end()

@@ -131,11 +131,11 @@ class FramePicker:
         since: Fraction | None = None,
         calm: Mapping[int, CalmGroup] | None = None,
     ) -> None:
-        self.request, self.samples = request, SampleTimes(request)
+        self.request, self.times = request, SampleTimes(request)
         self._calm = {} if calm is None else calm
         self._converter = FrameConverter(source.video, request.short_side)
         self._count = num_frames(source.duration_seconds, request.frames_per_second)
-        self._index = 0 if since is None else self.samples.first_from(since)
+        self._index = 0 if since is None else self.times.first_from(since)
         self._shown: tuple[av.VideoFrame, Fraction] | None = None
 
     def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
@@ -149,14 +149,14 @@ class FramePicker:
             return
         frame, since = self._shown
         image = None
-        while self._index < self._count and (seconds is None or self.samples.at(self._index) + SLACK_SECONDS < seconds):
+        while self._index < self._count and (seconds is None or self.times.at(self._index) + SLACK_SECONDS < seconds):
             image = self._converter.convert(frame) if image is None else image
             yield Frame(self._index, float(since), image, *unseen_after(frame, self._calm))
             self._index += 1
 
     def needs_any(self, until: Fraction) -> bool:
         """Whether an interval that looks before that time is still open."""
-        return self._index < min(self._count, self.samples.first_from(until))
+        return self._index < min(self._count, self.times.first_from(until))
 
 
 def unseen_after(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> tuple[float, bool]:
@@ -175,20 +175,10 @@ class ThumbnailMaker:
         self._calm = {} if calm is None else calm
         self._scaler: Any = VideoReformatter()
 
-    def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Thumbnail]:
-        """Take the next frame."""
-        yield Thumbnail(float(seconds), self.shrunk(frame), *unseen_after(frame, self._calm))
+    def of(self, frame: av.VideoFrame, seconds: Fraction) -> Thumbnail:
+        """That of a frame, which is shown at a time."""
+        return Thumbnail(float(seconds), self.shrunk(frame), *unseen_after(frame, self._calm))
 
     def shrunk(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB."""
         return to_rgb(self._scaler, frame, self._request.width, self._request.height, "AREA")
-
-    def until(self, seconds: Fraction | None) -> Iterator[Thumbnail]:
-        """Nothing is held back."""
-        del seconds
-        return iter(())
-
-    def needs_any(self, until: Fraction) -> bool:
-        """It is given every frame."""
-        del until
-        return True

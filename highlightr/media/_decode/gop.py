@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker
+from highlightr.media._decode.frame_converter import FramePicker
 from highlightr.media.sampling import Item
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class GopTask:
         """When its latest frame appeared."""
         self.first: Fraction | None = None
         """When its first frame appeared."""
-        self.consumers: Mapping[str, FramePicker | ThumbnailMaker] = {}
-        """Who was fed with its frames, once there is a first one."""
+        self.pickers: Mapping[str, FramePicker] = {}
+        """Who picks among its frames, by the request's name, once there is a first one."""
         self.ended = False
         """Whether all of it is decoded."""
 
@@ -149,10 +149,10 @@ class GopTask:
             earlier = earlier._before
         return False if all_ended else None
 
-    def begin(self, seconds: Fraction, consumers: Mapping[str, FramePicker | ThumbnailMaker]) -> None:
+    def begin(self, seconds: Fraction, pickers: Mapping[str, FramePicker]) -> None:
         """The first frame is here, and with it all that is to know of earlier groups."""
         with self._shared.lock:
-            self.first, self.consumers, self._before = seconds, consumers, None
+            self.first, self.pickers, self._before = seconds, pickers, None
             self._shared.work.notify_all()
 
     def hand_over(self, name: str, item: Item, num_bytes: int) -> None:

@@ -22,8 +22,8 @@ from highlightr.media._decode.decoders import another_decoder, threaded
 from highlightr.media._decode.gop import GopTask, SharedState, Stopped
 from highlightr.media._decode.gop_boundaries import GopBoundaries
 from highlightr.media._decode.packet_filter import PacketFilter, sampled_by
-from highlightr.media._decode.worker import PictureRequest, Worker
-from highlightr.media.sampling import FrameRequest, Item
+from highlightr.media._decode.worker import Worker
+from highlightr.media.sampling import FrameRequest, Item, ThumbnailRequest
 
 if TYPE_CHECKING:
     import av
@@ -51,13 +51,14 @@ class GopDecoder:
         container: InputContainer,
         stream: Any,
         source: Source,
-        requests: Mapping[str, PictureRequest],
+        frames: Mapping[str, FrameRequest],
+        thumbnails: Mapping[str, ThumbnailRequest],
         threads: int,
         *,
         keep_all: bool,
         skip_calm: bool,
     ) -> None:
-        self._source, self._requests = source, requests
+        self._source, self._frames, self._thumbnails = source, frames, thumbnails
         self._start = start_seconds(container)
         self.indices = [source.video.index]
         self._stream = stream
@@ -65,8 +66,7 @@ class GopDecoder:
         self._calm: Mapping[int, CalmGroup] = {} if calm is None else calm.groups
         self._filters: list[CalmFilter | PacketFilter] = [] if calm is None else [calm]
         if not keep_all:
-            is_sampled = sampled_by([each for each in requests.values() if isinstance(each, FrameRequest)])
-            self._filters.append(PacketFilter(self._stream, self._start, is_sampled))
+            self._filters.append(PacketFilter(self._stream, self._start, sampled_by(frames.values())))
         self._boundaries = GopBoundaries(self._stream.codec_context)
         self._threads = frame_threads(source.video.width, source.video.height, threads)
         self._most_workers = decoders(source.video.width, source.video.height, self._threads)
@@ -120,8 +120,8 @@ class GopDecoder:
         yield from self._given_out(lambda: not self._shown)
         if self._on_screen is None:
             raise DecodeError(f"{self._source.path}: not one frame can be decoded; give an intact file")
-        for name, consumer in self._on_screen.consumers.items():
-            yield from ((name, item) for item in consumer.until(None))
+        for name, picker in self._on_screen.pickers.items():
+            yield from ((name, item) for item in picker.until(None))
 
     def stop(self) -> None:
         """End the workers and wait for them, whatever they are at."""
@@ -170,8 +170,8 @@ class GopDecoder:
             group = self._shown[0]
             items, ended = group.take()
             if group.first is not None and self._on_screen is not None:
-                for name, consumer in self._on_screen.consumers.items():
-                    yield from ((name, item) for item in consumer.until(group.first))
+                for name, picker in self._on_screen.pickers.items():
+                    yield from ((name, item) for item in picker.until(group.first))
                 self._on_screen = None
             yield from items
             if not ended:
@@ -192,7 +192,8 @@ class GopDecoder:
     def _work(self, number: int, threads: int) -> None:
         try:
             decoder = self._stream.codec_context if number == 0 else another_decoder(self._source)
-            worker = Worker(self._shared, self._source, self._requests, self._stream, decoder, self._start, self._calm)
+            made = (self._frames, self._thumbnails, self._calm)
+            worker = Worker(self._shared, self._source, self._stream, decoder, self._start, *made)
             with threaded(decoder, threads):
                 while True:
                     worker.decode(self._claimed())

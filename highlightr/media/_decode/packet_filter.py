@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,8 @@ IsSampled = Callable[[Fraction, Fraction], bool]
 """Whether a picture is sampled that is on screen from one time until before another."""
 
 
-def sampled_by(requests: Sequence[FrameRequest]) -> IsSampled:
-    """Those of all requests."""
+def sampled_by(requests: Iterable[FrameRequest]) -> IsSampled:
+    """Whether any of these requests looks at it."""
     times = [SampleTimes(request) for request in requests]
     return lambda shown, gone: any(each.any_between(shown, gone) for each in times)
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.source import Source
 from highlightr.media._container.opening import end_of
 from highlightr.media._decode.calm import CalmGroup
-from highlightr.media._decode.frame_converter import FramePicker, SampleTimes, ThumbnailMaker
+from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker
 from highlightr.media._decode.gop import GopTask, SharedState
-from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
+from highlightr.media._decode.packet_filter import sampled_by
+from highlightr.media.sampling import FrameRequest, ThumbnailRequest
 
 if TYPE_CHECKING:
     import av
-
-PictureRequest = FrameRequest | ThumbnailRequest
 
 
 class Worker:
@@ -30,15 +29,17 @@ class Worker:
         self,
         shared: SharedState,
         source: Source,
-        requests: Mapping[str, PictureRequest],
         stream: Any,
         decoder: av.VideoCodecContext,
         start: Fraction,
+        frames: Mapping[str, FrameRequest],
+        thumbnails: Mapping[str, ThumbnailRequest],
         calm: Mapping[int, CalmGroup],
     ) -> None:
-        self._shared, self._source, self._requests = shared, source, requests
-        self._stream, self._decoder, self._start, self._calm = stream, decoder, start, calm
-        self._samples = [SampleTimes(request) for request in requests.values() if isinstance(request, FrameRequest)]
+        self._shared, self._source, self._stream, self._decoder = shared, source, stream, decoder
+        self._start, self._frames, self._calm = start, frames, calm
+        self._makers = {name: ThumbnailMaker(request, calm) for name, request in thumbnails.items()}
+        self._is_sampled = sampled_by(frames.values())
         self._in_flight = False
         """Whether the decoder may hold pictures."""
 
@@ -69,13 +70,11 @@ class Worker:
 
     def _is_needed(self, group: GopTask) -> bool:
         """Whether a request looks at anything of what is left of a group, as far as that is known."""
-        if group.stop is None or group.start is None:
+        if group.stop is None or group.start is None or self._makers:
             return True
         if group.first is not None:
-            return any(consumer.needs_any(group.stop) for consumer in group.consumers.values())
-        return len(self._samples) < len(self._requests) or any(
-            each.any_between(group.start, group.stop) for each in self._samples
-        )
+            return any(picker.needs_any(group.stop) for picker in group.pickers.values())
+        return self._is_sampled(group.start, group.stop)
 
     def _decoded(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         import av
@@ -96,7 +95,7 @@ class Worker:
                 continue  # Dated anew by its container, as the last picture of an AVI file with B pictures is.
             if group.first is None:
                 # The very first frame of a video is also on screen before its time.
-                group.begin(seconds, self._consumers(seconds if group.follows_a_frame() else None))
+                group.begin(seconds, self._pickers(seconds if group.follows_a_frame() else None))
             group.last = seconds
             self._feed(group, frame, seconds)
 
@@ -112,17 +111,13 @@ class Worker:
             return None
         return Fraction(stamp * Fraction(frame.time_base) - self._start)
 
-    def _consumers(self, since: Fraction | None) -> dict[str, FramePicker | ThumbnailMaker]:
-        return {
-            name: FramePicker(request, self._source, since, self._calm)
-            if isinstance(request, FrameRequest)
-            else ThumbnailMaker(request, self._calm)
-            for name, request in self._requests.items()
-        }
+    def _pickers(self, since: Fraction | None) -> dict[str, FramePicker]:
+        return {name: FramePicker(each, self._source, since, self._calm) for name, each in self._frames.items()}
 
-    @staticmethod
-    def _feed(group: GopTask, frame: av.VideoFrame, seconds: Fraction) -> None:
-        for name, consumer in group.consumers.items():
-            item: Frame | Thumbnail
-            for item in consumer.push(frame, seconds):
+    def _feed(self, group: GopTask, frame: av.VideoFrame, seconds: Fraction) -> None:
+        for name, picker in group.pickers.items():
+            for item in picker.push(frame, seconds):
                 group.hand_over(name, item, item.image.nbytes)
+        for name, maker in self._makers.items():
+            thumbnail = maker.of(frame, seconds)
+            group.hand_over(name, thumbnail, thumbnail.image.nbytes)
