@@ -94,7 +94,6 @@ class Reads(TextEncoder):
 
     name = "reads"
     width = 26
-    longest_tokens = 1000
     checkpoints = ()
     sha256 = "0" * 64
 

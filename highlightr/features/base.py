@@ -163,8 +163,6 @@ class TextEncoder(Model):
     """A model that embeds queries."""
 
     width: ClassVar[int]
-    longest_tokens: ClassVar[int]
-    """Longer queries are cut to this many tokens."""
     logit_scale: float | None = None
     """What the model multiplies cosines with when it compares texts with pictures; `None` if it knows no pictures."""
     sha256: str

@@ -81,7 +81,6 @@ def extract(
 
 def cache_key(source: Source, grid: TimeGrid, extractor: Extractor, *, skip_calm: bool = False) -> Mapping[str, Any]:
     """What decides the numbers, plain JSON types."""
-    made_by = asdict(extractor.origin)
     return {
         "video": content_key(source.path, source.identity),
         "duration_seconds": grid.duration_seconds,
@@ -89,7 +88,7 @@ def cache_key(source: Source, grid: TimeGrid, extractor: Extractor, *, skip_calm
         "extractor": extractor.name,
         **({"heard": [track.index for track in source.audio_tracks]} if extractor.modality == "audio" else {}),
         **({"skip_calm": True} if skip_calm and extractor.modality != "audio" else {}),
-        **made_by,
+        **asdict(extractor.origin),
         "device": extractor.origin.device.partition(":")[0],
         "code": code_digest("features", "media"),
     }

@@ -22,7 +22,6 @@ class FakeText(TextEncoder):
 
     name: ClassVar[str] = "fake"
     width: ClassVar[int] = TEXT_WIDTH
-    longest_tokens: ClassVar[int] = 16
     checkpoints: ClassVar[tuple[str, ...]] = ()
     sha256 = "0" * 64
 

@@ -42,7 +42,6 @@ PROMPT = "a photo of a {}."
 class OpenClipText(TextEncoder):
     """A text tower of open_clip, opened with the first text, because label vectors are often kept already."""
 
-    longest_tokens: ClassVar[int] = 77
     packages: ClassVar[tuple[str, ...]] = Clip.packages
     model: ClassVar[str]
     """As open_clip calls it."""

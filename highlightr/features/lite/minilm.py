@@ -26,6 +26,9 @@ TOKENIZER = "minilm-tokenizer"
 Ids = npt.NDArray[np.int_]
 """(L,) word pieces of a text by number."""
 
+_LONGEST_TOKENS = 256
+"""Longer texts are cut to this many word pieces."""
+
 _BATCH_TEXTS = 32
 _CHUNK_TEXTS = 1024
 """What the tokenizer tells of a text, beside the numbers, is large."""
@@ -48,7 +51,6 @@ class MiniLM(TextEncoder):
 
     name: ClassVar[str] = "minilm"
     width: ClassVar[int] = 384
-    longest_tokens: ClassVar[int] = 256
     checkpoints: ClassVar[tuple[str, ...]] = ("minilm", TOKENIZER)
 
     def __init__(self, *, weights: Mapping[str, Path] | None = None, device: str = "cpu") -> None:
@@ -72,7 +74,7 @@ class MiniLM(TextEncoder):
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(self._file(TOKENIZER)))
-        tokenizer.enable_truncation(max_length=self.longest_tokens)
+        tokenizer.enable_truncation(max_length=_LONGEST_TOKENS)
         tokenizer.no_padding()  # The file asks for it.
         return tokenizer
 

@@ -125,11 +125,9 @@ def _words(term: str) -> str:
 def _token_reasons(query: Query, rows: Mapping[str, FloatArray]) -> list[tuple[Reason, ...]]:
     """Per clip the query's tokens that the clip attended to most, mean over terms."""
     labels = _token_labels(query)
-    weights = [
-        np.mean([rows[name] for name in rows if name.startswith(_ATTENTION) and name.endswith(f" {i}")], axis=0)
-        for i in range(len(labels))
-        if any(name.startswith(_ATTENTION) and name.endswith(f" {i}") for name in rows)
-    ]
+    told = {name: part for name, part in rows.items() if name.startswith(_ATTENTION)}
+    of_tokens = ([part for name, part in told.items() if name.endswith(f" {i}")] for i in range(len(labels)))
+    weights = [np.mean(parts, axis=0) for parts in of_tokens if parts]
     if not weights:
         return []
     attention = np.stack(weights)  # (tokens, num_clips)
