@@ -144,12 +144,17 @@ class Dataset:
     """
 
     def __init__(
-        self, name: str, entries: Sequence[LocatedItem], problems: Sequence[Problem], widths: Mapping[str, int]
-    ):
+        self,
+        name: str,
+        entries: Sequence[LocatedItem | Example],
+        problems: Sequence[Problem] = (),
+        widths: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take items whose files were found, or examples that are in memory."""
         self.name = name
         self.entries = tuple(entries)
         self.problems = tuple(problems)
-        self.widths = dict(widths)
+        self.widths = dict(widths or {})
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -160,6 +165,8 @@ class Dataset:
     def __getitem__(self, index: int) -> Example:
         """Read one example; a `ConfigError` names a feature file that is damaged."""
         entry = self.entries[index]
+        if isinstance(entry, Example):
+            return entry
         streams = {name: _on_grid(source, entry) for name, source in entry.sources.items()}
         tokens = None if entry.tokens is None else entry.tokens.read()
         stop_seconds = entry.num_clips * entry.item.grid.clip_seconds

@@ -20,7 +20,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import unit_rows
 from highlightr.core.tensors import read_tensors
 from highlightr.core.types import FloatArray
-from highlightr.datasets import Dataset, Example, Item
+from highlightr.datasets import Dataset, Example
 from highlightr.evaluation.ranking import average_precision
 from highlightr.model_loader import label_bank, open_text_encoder
 from highlightr.scorers import Scorer, ScorerContext, create_scorer
@@ -170,30 +170,16 @@ class FullFit(Fit):
         config = load_config("own").changed(changes)
         learner = create_learner(config.scorer.name, config.scorer.config, config.seed)
         with TemporaryDirectory() as folder:
-            store = SampleStore(LabelledDataset(items, learner.scorer.contract.streams), learner, Queries(None))
+            examples = [_example(each, learner.scorer.contract.streams) for each in items]
+            store = SampleStore(Dataset("own", examples), learner, Queries(None))
             fit(learner, config, store, None, Path(folder), self._device, None)
             weights = Path(folder) / BEST
             scorer = create_scorer("cfsum", config.scorer.config, ScorerContext(weights))
             return Fitted("cfsum", config.scorer.config, read_tensors(weights), scorer)
 
 
-class LabelledDataset(Dataset):
-    """Labelled items, whose features are here already, for the training loop: only the streams that are trained on."""
-
-    def __init__(self, labelled: Sequence[LabelledItem], streams: Collection[str]) -> None:
-        super().__init__("own", (), (), {})
-        self._labelled, self._streams = tuple(labelled), streams
-
-    def __len__(self) -> int:
-        return len(self._labelled)
-
-    def __getitem__(self, index: int) -> Example:
-        """See `Dataset`."""
-        one = self._labelled[index]
-        streams = {name: rows for name, rows in one.features.streams.items() if name in self._streams}
-        return Example(one.item, streams, one.item.labels, None if one.query is None else one.query.tokens)
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """The annotations."""
-        return tuple(each.item for each in self._labelled)
+def _example(labelled: LabelledItem, names: Collection[str]) -> Example:
+    """The item for the training loop: only the streams that are trained on."""
+    streams = {name: rows for name, rows in labelled.features.streams.items() if name in names}
+    tokens = None if labelled.query is None else labelled.query.tokens
+    return Example(labelled.item, streams, labelled.item.labels, tokens)
