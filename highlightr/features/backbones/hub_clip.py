@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -116,7 +116,7 @@ class HubClip(ClipClasses):
         return np.asarray(Image.fromarray(image).resize(side, Image.Resampling.BICUBIC))
 
     def _text_encoder(self) -> TextEncoder:
-        return self._source.text_encoder(partial(HubText, model=self._asked))
+        return self._source.text_encoder(HubText, model=self._asked)
 
 
 class HubText(OpenClipText):

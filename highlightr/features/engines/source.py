@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakSet
 
 from highlightr.core.device import Precision, autocast, check_device, check_precision
@@ -64,9 +64,6 @@ def fastest_here(name: str, precision: Precision = "fp32") -> Backend:
         return "openvino" if openvino else "torch"
     installed = (each for each in FASTEST_ON_CPU.get(name, ()) if each == "torch" or find_spec(each) is not None)
     return next(installed, "torch")
-
-
-TextEncoderT = TypeVar("TextEncoderT", bound=TextEncoder)
 
 
 class NetworkSource:
@@ -182,9 +179,9 @@ class NetworkSource:
         with torch.inference_mode(), autocast(self.device, self.precision):
             yield
 
-    def text_encoder(self, kind: Callable[..., TextEncoderT]) -> TextEncoderT:
+    def text_encoder(self, kind: Callable[..., TextEncoder], **options: str) -> TextEncoder:
         """Open a text encoder on the same weights or seed and device."""
-        return kind(device=self.device, weights=self._weights, random_seed=self.seed)
+        return kind(device=self.device, weights=self._weights, random_seed=self.seed, **options)
 
     def path(self, checkpoint: str) -> Path:
         """Where the file of a checkpoint is; a `WeightsError` where it was not given."""
