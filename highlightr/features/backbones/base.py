@@ -5,16 +5,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy.typing as npt
 
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray
-from highlightr.features.base import Extractor
+from highlightr.features.base import Extractor, ExtractorOptions
 from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
+
+
+class BackboneOptions(ExtractorOptions, total=False):
+    """Keywords that every backbone takes."""
+
+    random_seed: int | None
+    precision: Precision
 
 
 class Backbone(Extractor):
@@ -35,7 +42,9 @@ class Backbone(Extractor):
     """Pictures or windows per forward, for ``cpu`` and ``cuda``."""
     _network: Network
 
-    def __init__(self, *, random_seed: int | None = None, precision: Precision = "fp32", **common: Any) -> None:
+    def __init__(
+        self, *, random_seed: int | None = None, precision: Precision = "fp32", **common: Unpack[ExtractorOptions]
+    ) -> None:
         super().__init__(**common)
         self._source = NetworkSource(self.name, self._device, self._weights, random_seed, precision)
 
