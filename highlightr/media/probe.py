@@ -52,7 +52,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
     identity = FileIdentity.of(path) if path.is_file() else None
     with reading(path) as container:
         stream = best_video(container, path)
-        audio, tracks = heard_tracks(container, audio_track, path)
+        audio, tracks = heard_tracks(container, audio_track, path, stream.index)
         if audio is None and container.streams.audio:
             _logger.warning("%s: the sound cannot be read and is left out", path)
         frame = _first_frame(container, stream, path)

@@ -216,3 +216,34 @@ def test_a_swapped_pair_is_put_right() -> None:
     result = written_channels(AudioStream(1, "pcm_s16le", 48_000, 2, "2 channels (FR+FL)"))
     assert result.filter == "pan=stereo|FR=c0|FL=c1"
     assert mono_filter(AudioStream(1, "pcm_s16le", 48_000, 2, "2 channels (FR+FL)")).endswith("0.707107*c0+0.707107*c1")
+
+
+def _programs(path: Path, *programs: str) -> Path:
+    """Two pictures, the second one larger, and two sounds, of 500 and of 2000 Hz, in these programs."""
+    inputs = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=4"]
+    inputs += [word for hertz in (500, 2000) for word in ("-f", "lavfi", "-i", f"sine=f={hertz}:d=4")]
+    mapped = [word for number in range(4) for word in ("-map", str(number))]
+    tables = [word for program in programs for word in ("-program", program)]
+    run_ffmpeg([*inputs, *mapped, "-c:v", "mpeg2video", "-g", "12", "-c:a", "mp2", *tables, f"file:{path}"])
+    return path
+
+
+def test_the_sound_of_another_program_is_left_out_and_told(tmp_path: Path) -> None:
+    path = _programs(tmp_path / "two.ts", "title=A:st=0:st=2", "title=B:st=1:st=3")
+    source = probe(path)
+    assert source.video.width == 320 and [track.index for track in source.audio_tracks] == [3]
+    result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4")
+    assert "Left out: the sound of other programs in the file (audio tracks: 1)." in result.notes
+    written = heard(probe(result.path))
+    assert loudness(written, 2000) > 20 * loudness(written, 500)
+    chosen = probe(path, 1)
+    assert [track.index for track in chosen.audio_tracks] == [1], "whatever its program, if it is asked for"
+    notes = cut_summary(chosen, [Segment(1, 3, 1.0)], tmp_path / "b.mp4").notes
+    assert not [note for note in notes if "programs" in note]
+
+
+def test_sound_that_two_programs_share_is_heard(tmp_path: Path) -> None:
+    source = probe(_programs(tmp_path / "shared.ts", "title=A:st=0:st=2:st=3", "title=B:st=1:st=3"))
+    (track,) = source.audio_tracks
+    assert (source.video.width, track.channels, track.layout) == (320, 1, "mono")
+    assert loudness(heard(source), 2000) > 20 * loudness(heard(source), 500)

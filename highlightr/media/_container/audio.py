@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.source import AudioStream
+from highlightr.core.source import AudioStream, Source
 from highlightr.media._container.description import describe, is_plain, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
 from highlightr.media.choices import AudioChoice
@@ -62,10 +62,24 @@ def audio_tracks(container: InputContainer) -> list[AudioStream]:
     return tracks
 
 
+def of_other_programs(container: InputContainer, video_index: int) -> frozenset[int]:
+    """The audio tracks of a transport stream that belong to other programs than a picture does."""
+    described = describe(container)
+    own = described[video_index].programs if video_index in described else frozenset()
+    sounds = [stream.index for stream in container.streams.audio if stream.index in described]
+    return frozenset(index for index in sounds if own and described[index].programs.isdisjoint(own))
+
+
+def program_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
+    """A sentence where sound of other programs is left out."""
+    left = of_other_programs(container, source.video.index) - {track.index for track in source.audio_tracks}
+    return (f"Left out: the sound of other programs in the file (audio tracks: {len(left)}).",) if left else ()
+
+
 def heard_tracks(
-    container: InputContainer, choice: AudioChoice, path: Path
+    container: InputContainer, choice: AudioChoice, path: Path, video_index: int
 ) -> tuple[AudioStream | None, tuple[AudioStream, ...]]:
-    """The track that a player would choose, and all that are heard.
+    """The track that a player would choose, and all that are heard: those of the picture's program.
 
     Raises:
         ConfigError: the file has no track of that number, or it cannot be decoded.
@@ -73,6 +87,9 @@ def heard_tracks(
     tracks = audio_tracks(container)
     if isinstance(choice, int):
         tracks = [_numbered(container, tracks, choice, path)]
+    else:
+        others = of_other_programs(container, video_index)
+        tracks = [track for track in tracks if track.index not in others]
     return preferred(container, tracks), tuple(tracks)
 
 

@@ -24,6 +24,9 @@ _STREAM = re.compile(r"  Stream #0:(\d+).*: (?:Audio|Video|Subtitle|Data|Attachm
 """Only at the margin: the lines of metadata, which a file may word as it likes, are indented further. The language,
 which it may word as well, stands before the stream's type."""
 
+_PROGRAM = re.compile(r"  (?:Program (\d+)|No Program)")
+"""Of a transport stream; what is listed below belongs to it, a stream of several programs to each."""
+
 _SIDE_DATA = re.compile(r"      (\S.*?): ?(.*)")
 _TAG = re.compile(r"\((\S+) / 0x[0-9A-F]+\)")
 _LAYOUT = re.compile(r"\d+ Hz, ([^,]+)")
@@ -42,6 +45,8 @@ class StreamText:
     """Codec, format and sizes, such as ``pcm_s16le, 48000 Hz, 2 channels (FR+FL), s16``."""
     side_data: Mapping[str, str]
     """Such as ``Spherical Mapping`` to ``equirectangular``."""
+    programs: frozenset[str] = frozenset()
+    """Numbers of those that it belongs to; empty where the container has none."""
 
     @property
     def codec_name(self) -> str:
@@ -71,7 +76,7 @@ def describe(container: InputContainer) -> dict[int, StreamText]:
     """Read the listing; index of a stream to what it says."""
     found: dict[int, StreamText] = {}
     side_data: dict[str, str] = {}
-    is_side_data = False
+    is_side_data, program = False, frozenset[str]()
     opened: Any = container
     with ffmpeg_log():
         listing = str(opened.dumps_format())
@@ -79,9 +84,13 @@ def describe(container: InputContainer) -> dict[int, StreamText]:
         stream = _STREAM.match(line)
         if stream:
             side_data, is_side_data = {}, False
-            index = int(stream[1])
-            # Told twice: one of the two is forged. A stream that is not known is handled with care.
-            found[index] = StreamText("", {}) if index in found else StreamText(stream[2], side_data)
+            index, before = int(stream[1]), found.get(int(stream[1]))
+            if before is None or before.codec == stream[2]:
+                found[index] = StreamText(stream[2], side_data, program | (before.programs if before else program))
+            else:  # Told in two ways: one of them is forged. A stream that is not known is handled with care.
+                found[index] = StreamText("", {})
+        elif heading := _PROGRAM.match(line):
+            program = frozenset(filter(None, [heading[1]]))
         elif line.startswith("    ") and not line.startswith("     "):
             is_side_data = line.strip() == "Side data:"
         elif is_side_data and (entry := _SIDE_DATA.match(line)):
