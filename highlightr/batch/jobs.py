@@ -17,7 +17,6 @@ JobState = Literal["done", "kept", "no_match", "failed", "busy"]
 """``done``: made now; ``kept``: made before in the same way; ``no_match``: with `strict`, the query is not in the
 video, and nothing was written; ``busy``: another run is at it, try again later."""
 
-
 BUSY_SECONDS = 1.0
 """How long a job that another run is at rests before it is asked for again."""
 

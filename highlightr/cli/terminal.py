@@ -39,7 +39,6 @@ STAGE_WORDS = {
     "report": "Writing the report",
 }
 
-
 MOST_BARS = 8
 """Bars on the screen at a time; the oldest give way."""
 

@@ -9,7 +9,6 @@ from highlightr.core.errors import ConfigError
 
 _CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d{1,12})?)s?", re.ASCII)
 
-
 MOST_DIGITS = 3
 """Behind the point; frames are further apart."""
 

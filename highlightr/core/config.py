@@ -25,7 +25,6 @@ Made = TypeVar("Made")
 LARGEST_FILE_BYTES = 32 << 10
 """Of a YAML file; the longest that comes with highlightr has 3,000 bytes."""
 
-
 MAX_DEPTH = 32
 """Of lists and mappings inside each other."""
 

@@ -22,7 +22,6 @@ FAILURE = 1
 NO_MATCH = 3
 """Exit code when the query is not in the video and nothing was to be written then."""
 
-
 _TOO_MANY = {number: os.strerror(number) for number in (errno.EMFILE, errno.ENFILE)}
 
 

@@ -13,7 +13,6 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 """Controls, by which a name could move the cursor or paint over a line; marks that turn the direction of writing; and
 what stands for bytes that are no UTF-8."""
 
-
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)*://")
 
 

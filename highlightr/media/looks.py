@@ -19,7 +19,6 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 FLAT_CONTRAST = 4.0
 """Standard deviation of the luma, in levels of 255, below which a picture counts as having no structure."""
 
-
 _REACH = (6, 12)
 """How far `moved` looks, in rows and columns of a thumbnail: a quarter of the picture."""
 

@@ -26,7 +26,6 @@ to reach into another part at 0.5, nearly all crossed a border of 0.1 to 0.5; in
 WALL_BORDER = 0.3
 """Chance from which two moments that meet stay two: below, they play as one."""
 
-
 SHORT_SCENE_SECONDS = 2.0
 """A scene that is shorter cannot be followed alone."""
 
@@ -35,7 +34,6 @@ CLEARLY_WEAKER = 1 / 2
 
 Mask = npt.NDArray[np.bool_]
 """(P,) a yes or no for each piece."""
-
 
 Border = tuple[float, list[float]]
 """The chance that a scene begins there, and the edges of it."""

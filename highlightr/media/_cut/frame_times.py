@@ -31,7 +31,6 @@ _KEYFRAMES_BACK = (1, 2, 4, 8)
 _SOUND_LEAD_SECONDS = Fraction(1, 2)
 """Reading begins before sound of this much before the frame: its decoders need a few packets to begin, too."""
 
-
 _SOUND_READ_SECONDS = 2
 """How far sound is read to look whether a seek dates it right: some lies behind its picture in the file."""
 

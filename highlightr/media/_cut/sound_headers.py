@@ -15,7 +15,6 @@ _MPEG_MASKS = (0xFF, 0xFE, 0x0C, 0xC0)
 """Sync word, version and layer; rate; channels."""
 _JOINT_STEREO = 0x40
 
-
 Format = tuple[str, bytes]
 """What the header looks like, and what of it says codec, rate and channels."""
 

@@ -24,7 +24,6 @@ _LOOK_AHEAD = 34
 
 _REMEMBERED = 2 * _LOOK_AHEAD
 
-
 IsSampled = Callable[[Fraction, Fraction], bool]
 """Whether a picture is sampled that is on screen from one time until before another."""
 

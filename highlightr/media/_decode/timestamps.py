@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 STEPS_BACK_SECONDS = (1, 10, 100)
 """How far before a moment reading begins, tried in turn: seeking lands by decode order, not always early enough."""
 
-
 FASTEST_RATE = 500
 """Frames per second beyond which a stated rate or duration is a placeholder (FLV and Matroska write 1000)."""
 
