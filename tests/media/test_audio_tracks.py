@@ -218,10 +218,12 @@ def test_a_swapped_pair_is_put_right() -> None:
     assert mono_filter(AudioStream(1, "pcm_s16le", 48_000, 2, "2 channels (FR+FL)")).endswith("0.707107*c0+0.707107*c1")
 
 
-def _programs(path: Path, *programs: str) -> Path:
-    """Two pictures, the second one larger, and two sounds, of 500 and of 2000 Hz, in these programs."""
+def _programs(path: Path, *programs: str, first_seconds: int = 4) -> Path:
+    """Two pictures, the second one larger, and two sounds, of 500 and of 2000 Hz, in these programs; 4 s long."""
     inputs = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=4"]
-    inputs += [word for hertz in (500, 2000) for word in ("-f", "lavfi", "-i", f"sine=f={hertz}:d=4")]
+    inputs += [
+        word for each in (f"500:d={first_seconds}", "2000:d=4") for word in ("-f", "lavfi", "-i", f"sine=f={each}")
+    ]
     mapped = [word for number in range(4) for word in ("-map", str(number))]
     tables = [word for program in programs for word in ("-program", program)]
     run_ffmpeg([*inputs, *mapped, "-c:v", "mpeg2video", "-g", "12", "-c:a", "mp2", *tables, f"file:{path}"])
@@ -240,6 +242,12 @@ def test_the_sound_of_another_program_is_left_out_and_told(tmp_path: Path) -> No
     assert [track.index for track in chosen.audio_tracks] == [1], "whatever its program, if it is asked for"
     notes = cut_summary(chosen, [Segment(1, 3, 1.0)], tmp_path / "b.mp4").notes
     assert not [note for note in notes if "programs" in note]
+
+
+def test_how_long_another_program_sounds_is_nothing_to_the_picture(tmp_path: Path) -> None:
+    path = _programs(tmp_path / "two.ts", "title=A:st=0:st=2", "title=B:st=1:st=3", first_seconds=9)
+    notes = cut_summary(probe(path), [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4").notes
+    assert not [note for note in notes if "goes on" in note]
 
 
 def test_sound_that_two_programs_share_is_heard(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import MediaError
 from highlightr.core.hashing import FileIdentity
+from highlightr.media._container.audio import of_other_programs
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording, has_own_index
 from highlightr.media._decode.nal import NalReader
@@ -66,7 +67,9 @@ def _read(path: Path, identity: FileIdentity) -> FrameIndex:
     with reading(path) as container:
         stream = best_video(container, path)
         recordings = _Splitter(stream, container.format.name in BY_BYTES, decoder_delay(path))
-        for packet in packets(container, stream, *container.streams.audio):
+        others = of_other_programs(container, stream.index)  # They may have a clock of their own.
+        sounds = [sound for sound in container.streams.audio if sound.index not in others]
+        for packet in packets(container, stream, *sounds):
             recordings.push(packet)
         zero = start_seconds(container)
         if container.format.name == "mpegts":
