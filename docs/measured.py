@@ -11,6 +11,7 @@ page says so.
 from __future__ import annotations
 
 import argparse
+import compileall
 import datetime
 import json
 import subprocess
@@ -126,6 +127,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.name) - set(MEASUREMENTS):
         parser.error(f"no table {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
+    # As pip does with what it installs; else, where PYTHONDONTWRITEBYTECODE is set, every process would compile it.
+    compileall.compile_dir(ROOT / "highlightr", quiet=1)
     with tempfile.TemporaryDirectory() as folder:
         for name in options.name or MEASUREMENTS:
             result = measure(name, options.video.resolve(), options.data.resolve(), options.features, Path(folder))
