@@ -125,12 +125,16 @@ def loss_notes(losses: Mapping[str, int]) -> tuple[str, ...]:
 class _Restarts:
     """Tells packets of a file that was appended to another one, where the container has one clock.
 
-    Damage may date a packet anywhere; only a clock that starts again does so near its beginning.
+    Damage may date a packet anywhere; only a clock that starts again does so near its beginning, and only after damage
+    does it jump back to where it was.
     """
 
     def __init__(self) -> None:
         self._first: dict[int, float] = {}
         self._latest: dict[int, float] = {}
+        """Of each stream, up to its end."""
+        self._before: dict[int, float] = {}
+        """The packet before."""
         self._over: set[int] = set()
 
     def has(self, packet: av.Packet[Any]) -> bool:
@@ -139,11 +143,14 @@ class _Restarts:
         if stamp is None or not packet.size:
             return False
         seconds = float(stamp * packet.time_base)
-        first = self._first.setdefault(index, seconds)
-        latest = self._latest.get(index, seconds)
+        first, latest = self._first.setdefault(index, seconds), self._latest.get(index, seconds)
+        before, self._before[index] = self._before.get(index, seconds), seconds
         if seconds < latest - _RESTART_SECONDS and abs(seconds - first) < _RESTART_SECONDS:
             self._over.add(index)
-        self._latest[index] = max(latest, seconds)
+        elif before < latest - _RESTART_SECONDS <= seconds - _RESTART_SECONDS:
+            self._over.discard(index)
+        if index not in self._over:
+            self._latest[index] = max(latest, seconds)
         return index in self._over
 
 

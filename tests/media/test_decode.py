@@ -390,6 +390,19 @@ def test_a_clock_that_is_damaged_is_not_taken_for_a_second_recording() -> None:
             assert not restarts.has(packet)
 
 
+def test_packets_that_damage_dates_near_the_beginning_end_no_recording() -> None:
+    restarts, left = _Restarts(), []
+    with av.open(str(made("first.mkv"))) as container:
+        for packet in container.demux(video=0):
+            if packet.size and (seconds := packet.dts * packet.time_base) > 2:
+                if seconds < 2.5:
+                    packet.pts, packet.dts = packet.pts - 2000, packet.dts - 2000
+                left += [float(seconds)] * restarts.has(packet)
+            elif packet.size:
+                assert not restarts.has(packet)
+    assert left and max(left) < 2.5
+
+
 def test_nothing_decodable_is_an_error(tmp_path: Path) -> None:
     good = probe(made("first.mp4", muxing=(("movflags", "faststart"),), **CLOSED_GOP))
     damaged = _damage(tmp_path / "damaged.mp4", 0, 100)
