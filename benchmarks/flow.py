@@ -23,7 +23,7 @@ from benchmarks.command import run_command
 from benchmarks.plain_models import plain_flow
 from benchmarks.running import Spread, by_turns, machine, write_json
 from highlightr.features.backbones.flow import OpticalFlow
-from highlightr.features.backbones.i3d import FLOW_UPDATES, PROTOCOL
+from highlightr.features.backbones.i3d import PROTOCOL, I3DFlow
 from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource
 from highlightr.media import decode, probe
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     frames = first_frames(options.video, options.frames)
     source = NetworkSource("benchmark", "cpu", None, 0)
-    ways: dict[str, Callable[[], Any]] = {"torchvision": partial(plain_flow(source, FLOW_UPDATES), frames)}
+    ways: dict[str, Callable[[], Any]] = {"torchvision": partial(plain_flow(source, I3DFlow.flow_updates), frames)}
     ways |= {name: partial(opened(source, name), frames) for name in BACKENDS}
     differences = compare(ways)
     spreads = by_turns(ways, options.rounds)
@@ -55,7 +55,7 @@ def first_frames(video: Path, count: int) -> Pixels:
     return np.stack([frame.image for frame in islice(items, count)])  # type: ignore[union-attr]
 
 
-def opened(source: NetworkSource, backend: Any, updates: int = FLOW_UPDATES) -> OpticalFlow:
+def opened(source: NetworkSource, backend: Any, updates: int = I3DFlow.flow_updates) -> OpticalFlow:
     """Optical flow on one backend, whatever the table says."""
     table = dict.fromkeys(PARTS, (backend,))
     with patch.dict(FASTEST_ON_CPU, table), patch.object(NetworkSource, "random_in_torch", new=False):  # type: ignore[arg-type]

@@ -26,17 +26,8 @@ to reach into another part at 0.5, nearly all crossed a border of 0.1 to 0.5; in
 WALL_BORDER = 0.3
 """Chance from which two moments that meet stay two: below, they play as one."""
 
-SHORT_SCENE_SECONDS = 2.0
-"""A scene that is shorter cannot be followed alone."""
-
-CLEARLY_WEAKER = 1 / 2
-"""Such a scene belongs to the neighbour behind the border whose chance is at most this part of the other one's."""
-
 Mask = npt.NDArray[np.bool_]
 """(P,) a yes or no for each piece."""
-
-Border = tuple[float, list[float]]
-"""The chance that a scene begins there, and the edges of it."""
 
 
 class Span(NamedTuple):
@@ -131,9 +122,9 @@ def cut_into_pieces(scores: Scores, shots: Sequence[Shot]) -> Pieces:
     """
     duration = scores.grid.duration_seconds
     shot_edges = _distinct([0.0, *(shot.start_seconds for shot in shots), duration], duration)
-    borders = _without_short_scenes(_scene_borders(scores, shot_edges), duration)
-    scene_edges = _distinct([0.0, *chain.from_iterable(edges for _, edges in borders)], duration)
-    walls = np.asarray([edges[0] for chance, edges in borders if chance >= WALL_BORDER])
+    borders = _scene_borders(scores, shot_edges, SCENE_BORDER)
+    scene_edges = _distinct([0.0, *chain.from_iterable(borders)], duration)
+    walls = np.asarray([border[0] for border in _scene_borders(scores, shot_edges, WALL_BORDER)])
     both = _distinct([*shot_edges.tolist(), *scene_edges.tolist()], duration)
     edges = _distinct([*scores.grid.starts().tolist(), *both.tolist()], duration)
     return Pieces(edges, _own_scores(scores, edges, both, scene_edges), shot_edges, scene_edges, walls)
@@ -159,31 +150,18 @@ def _own_scores(
     return np.where(after > first, values[np.minimum(own, len(values) - 1)], around)
 
 
-def _scene_borders(scores: Scores, shot_edges: npt.NDArray[np.float64]) -> list[Border]:
-    """Where the scorer sees another scene begin: at a shot boundary where there is one.
+def _scene_borders(scores: Scores, shot_edges: npt.NDArray[np.float64], least: float) -> list[list[float]]:
+    """Where the scorer sees another scene begin with at least this chance: at a shot boundary where there is one.
 
     Of several boundaries between two clips all are edges: no clip tells which scene a shot in between belongs to.
     """
     if scores.borders is None:
         return []
-    centers, borders = scores.grid.centers(), list[Border]()
-    for clip in np.flatnonzero(scores.borders >= SCENE_BORDER).tolist():
+    centers, borders = scores.grid.centers(), []
+    for clip in np.flatnonzero(scores.borders >= least).tolist():
         inside = shot_edges[(shot_edges > centers[clip]) & (shot_edges <= centers[clip + 1])].tolist()
-        borders.append((float(scores.borders[clip]), inside or [(clip + 1) * scores.grid.clip_seconds]))
+        borders.append(inside or [(clip + 1) * scores.grid.clip_seconds])
     return borders
-
-
-def _without_short_scenes(borders: list[Border], duration: float) -> list[Border]:
-    """Without the border between a short scene and the neighbour that it belongs to; at its ends a video ends."""
-    kept = [(1.0, [0.0]), *borders, (1.0, [duration])]
-    for border in sorted(borders, key=lambda each: each[0]):
-        at = kept.index(border)
-        (before, starts), (chance, edges), (after, stops) = kept[at - 1 : at + 2]
-        joins_before = edges[0] - starts[-1] < SHORT_SCENE_SECONDS and chance <= CLEARLY_WEAKER * before
-        joins_after = stops[0] - edges[-1] < SHORT_SCENE_SECONDS and chance <= CLEARLY_WEAKER * after
-        if joins_before or joins_after:
-            del kept[at]
-    return kept[1:-1]
 
 
 def _distinct(times: Iterable[float], duration: float) -> npt.NDArray[np.float64]:

@@ -49,38 +49,6 @@ def test_adjacent_scenes_that_both_answer_stay_two_moments() -> None:
     assert chosen(answers(0.1, 0.1, 0.86, 0.88, 0.1), ratio=0.5) == [(24.0, 40.0), (40.0, 52.0)]
 
 
-@pytest.mark.parametrize(
-    ("chances", "found"),
-    [
-        ((0.95, 0.3), (30.0, 37.0)),  # The shot after it is of the same scene,
-        ((0.3, 0.95), (24.0, 31.0)),  # or the one before it,
-        ((0.6, 0.5), (30.0, 31.0)),  # or neither is clearly more likely to be.
-    ],
-)
-def test_a_scene_too_short_to_be_followed_is_part_of_the_neighbour_behind_the_weaker_border(
-    chances: tuple[float, float], found: Span
-) -> None:
-    edges = (0.0, 24.0, 30.0, 31.0, 37.0, 80.0)
-    grid, borders = TimeGrid(80.0, 1.0), np.zeros(79, np.float32)
-    borders[[23, 29, 30, 36]] = (0.9, *chances, 0.9)
-    values = np.repeat(np.float32([0.02, 0.4, 0.62, 0.4, 0.02]), np.diff(edges).astype(int))
-    scores = Scores(grid, values, match=Match("strong", 0.9), borders=borders)
-    shots = tuple(Shot(start, stop) for start, stop in pairwise(edges))
-    segments = select_segments(scores, shots, SelectionOptions(ratio=0.5), answering=True)
-    spans = [(each.start_seconds, each.stop_seconds) for each in segments]
-    assert [(start, stop) for start, stop in spans if start <= 30.5 < stop] == [found]
-
-
-@pytest.mark.parametrize("at", [0, 9])
-def test_a_short_scene_at_an_end_of_the_video_is_part_of_its_neighbour(at: int) -> None:
-    values, borders = np.full(10, 0.4, np.float32), np.zeros(9, np.float32)
-    values[at], borders[min(at, 8)] = 0.6, 0.4
-    scores = Scores(TimeGrid(10.0, 1.0), values, match=Match("strong", 0.9), borders=borders)
-    found = select_segments(scores, (), SelectionOptions(ratio=0.5), answering=True)
-    (segment,) = [each for each in found if each.start_seconds <= at < each.stop_seconds]
-    assert segment.stop_seconds - segment.start_seconds >= 2.0
-
-
 def test_a_part_of_a_clip_belongs_to_its_own_shot() -> None:
     """Clip 10 is seen in the second shot; the 0.3 s of it before 10.3 s are the first shot's."""
     assert chosen(answers(0.1, 0.9, 0.1, 0.1, 0.1), ratio=0.5) == [(10.3, 24.0)]
