@@ -9,7 +9,7 @@ CHROMIUM ?= chromium
 EXTRAS := dev,train,backbones,timelines,speech,web,docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 # pip compiles what it installs, but no package in editable form, and where PYTHONDONTWRITEBYTECODE is set, as in many
-# containers, Python would compile it anew in every run: a third of a second each.
+# containers, Python would compile it anew in every run: a fifth of a second each.
 COMPILE := $(BIN)/python -m compileall -q highlightr
 
 .PHONY: demo test test-slow setup lint types wheel-check docs docs-check docs-tables docs-picture clean
