@@ -1,6 +1,6 @@
 """Whether captions come when their words are heard.
 
-In: a transcript, and when voice activity hears somebody speak. Out: by how many seconds all captions come too late.
+In: a transcript, and when voice activity hears speech. Out: by how many seconds all captions come too late.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _NEAR_STEPS = 20
 def steady_offset(transcript: Transcript, times_seconds: TimeArray, speaking: npt.NDArray[np.bool_]) -> float | None:
     """How many seconds too late what is written comes, negative if too early; `None` where that is not certain.
 
-    The offset at which captions cover what is spoken best, by correlation; at each of the times (T,), in order,
-    somebody is `speaking` (T,) or not. Measured on an hour of spoken sentences in stretches of 1 to 10 minutes, with
-    captions that were exact, early, jittered, in pairs or in halves.
+    The offset at which captions cover what is spoken best, by correlation; `speaking` (T,) tells whether there is
+    speech at each of the times (T,), in order. Measured on an hour of spoken sentences in stretches of 1 to 10 minutes,
+    with captions that were exact, early, jittered, in pairs or in halves.
     """
     spans = [
         (cue.start_seconds, cue.stop_seconds)

@@ -130,28 +130,39 @@ class _Restarts:
     """
 
     def __init__(self) -> None:
-        self._first: dict[int, float] = {}
-        self._latest: dict[int, float] = {}
-        """Of each stream, up to its end."""
-        self._before: dict[int, float] = {}
-        """The packet before."""
-        self._over: set[int] = set()
+        self._clocks: dict[int, _Clock] = {}
 
     def has(self, packet: av.Packet[Any]) -> bool:
         """Whether the packet, or one before it in its stream, starts again; packets come in file order."""
         index, stamp = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
         if stamp is None or not packet.size:
             return False
-        seconds = float(stamp * packet.time_base)
-        first, latest = self._first.setdefault(index, seconds), self._latest.get(index, seconds)
-        before, self._before[index] = self._before.get(index, seconds), seconds
-        if seconds < latest - _RESTART_SECONDS and abs(seconds - first) < _RESTART_SECONDS:
-            self._over.add(index)
-        elif before < latest - _RESTART_SECONDS <= seconds - _RESTART_SECONDS:
-            self._over.discard(index)
-        if index not in self._over:
-            self._latest[index] = max(latest, seconds)
-        return index in self._over
+        clock = self._clocks.get(index)
+        if clock is None:
+            clock = self._clocks[index] = _Clock(stamp, _RESTART_SECONDS / float(packet.time_base))
+        return clock.restarts_at(stamp)
+
+
+class _Clock:
+    """The timestamps of one stream, in ticks: exact fractions of seconds would be dear for every packet of a video."""
+
+    def __init__(self, first: int, near: float) -> None:
+        self._first = self._latest = self._before = first
+        """Of the recording, its end so far, and the packet before."""
+        self._near = near
+        self._is_over = False
+
+    def restarts_at(self, stamp: int) -> bool:
+        """Take the next timestamp, and say whether it is of another recording than the first."""
+        before, self._before = self._before, stamp
+        early = self._latest - self._near
+        if stamp < early and abs(stamp - self._first) < self._near:
+            self._is_over = True
+        elif before < early and stamp >= self._latest:
+            self._is_over = False
+        if not self._is_over:
+            self._latest = max(self._latest, stamp)
+        return self._is_over
 
 
 def _stream(container: InputContainer, source: Source, index: int) -> Any:

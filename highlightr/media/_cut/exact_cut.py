@@ -59,16 +59,14 @@ def write_encoded(job: CutJob) -> CutResult:
 
 
 def _encoded(job: CutJob) -> CutResult:
-    source, output = job.source, job.output
+    source, output, width = job.source, job.output, job.options.still_width
+    size = None if width is None else Stills(*size_of_width(source.video, width))
     before: tuple[CutPlan, Verdict] | None = None
     for careful in (False, True):
         cut, plan, notes = planned_cut(job, careful=careful)
         if before is not None and before[0] == cut:
             break
         plan = with_encoder(plan, job.options.encoder)
-        size = (
-            None if job.options.still_width is None else Stills(*size_of_width(source.video, job.options.still_width))
-        )
         stills = encode_pieces(plan, cut.takes, output, job.progress, size)
         verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):

@@ -5,7 +5,7 @@ In: an open source. Out: sentences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -149,12 +149,17 @@ def _read_seconds(container: InputContainer, seconds: Fraction) -> Fraction:
     """The end of the last packet that is there, of those from a time on: a file may break off before it."""
     import av
 
-    ends, read = [seconds], packets(container, *container.streams.video, *container.streams.audio)
+    ends = [seconds]
     with suppress(av.FFmpegError):
-        container.seek(int((seconds + start_seconds(container)) * 1_000_000))
-        for time, packet in timed(read, start_seconds(container)):
-            ends.append(time + (packet.duration or 0) * packet.time_base)
+        ends.extend(_ends(container, [*container.streams.video, *container.streams.audio], seconds))
     return max(ends)
+
+
+def _ends(container: InputContainer, streams: Sequence[Any], begin: Fraction) -> Iterator[Fraction]:
+    """When each packet of these streams ends, from a keyframe at or before a time on."""
+    seek(container, begin)
+    for time, packet in timed(packets(container, *streams), start_seconds(container)):
+        yield time + (packet.duration or 0) * packet.time_base
 
 
 def _indexed_sound_span(index: FrameIndex) -> tuple[Fraction, Fraction] | None:
@@ -177,14 +182,11 @@ def _read_sound_stop(container: InputContainer, source: Source, told: Fraction) 
     """The end of the last packet of sound: headers may not tell it, or that of the whole file."""
     import av
 
-    zero, seconds = start_seconds(container), Fraction(source.duration_seconds)
+    seconds = Fraction(source.duration_seconds)
     streams = [container.streams[track.index] for track in source.audio_tracks]
     for begin in (seconds - _WORTH_SAYING_SECONDS, told - _WORTH_SAYING_SECONDS, Fraction(0)):
         with suppress(av.FFmpegError):
-            seek(container, begin)
-            read = timed(packets(container, *streams), zero)
-            ends = [time + (packet.duration or 0) * packet.time_base for time, packet in read]
-            if ends:
+            if ends := list(_ends(container, streams, begin)):
                 return max(ends)
     return seconds
 
