@@ -137,7 +137,8 @@ class _WorkerPool:
 
     def _answered(self, slot: _WorkerSlot, outcome: JobResult) -> None:
         done, slot.doing = slot.doing, None
-        assert done is not None
+        assert done is not None and slot.worker is not None
+        slot.worker.forget_words()
         if outcome.state == "busy":
             self._recorder.requeued(done.job)
             self._waiting.append(done.later())

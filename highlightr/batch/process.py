@@ -100,8 +100,14 @@ class WorkerProcess:
 
     def give(self, job: Job) -> None:
         """Hand over a job; a worker that has ended meanwhile is told of by its inbox."""
-        self._stderr.truncate(0)
         self._send(asdict(job))
+
+    def forget_words(self) -> None:
+        """Drop what stderr holds of a job that is over: it does not say why a later one ends.
+
+        Not when a job is given, because a worker that failed while it started has said why by then.
+        """
+        self._stderr.truncate(0)
 
     def end(self) -> None:
         """Kill the worker and its children, and wait for it a while: one that sits in a dead disk cannot end."""

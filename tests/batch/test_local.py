@@ -224,7 +224,14 @@ def test_workers_that_never_start_end_the_batch(
 ) -> None:
     from highlightr.batch import process
 
+    given = process.WorkerProcess.give
+
+    def give_when_it_has_ended(worker: process.WorkerProcess, job: Job) -> None:
+        worker.exit_reason()
+        given(worker, job)
+
     monkeypatch.setattr(process, "_PROGRAM", "raise SystemExit('no such module')")
+    monkeypatch.setattr(process.WorkerProcess, "give", give_when_it_has_ended)
     with pytest.raises(HighlightrError, match=r"no worker can be started: .*status 1: no such module"):
         run_batch(plan_jobs([videos], tmp_path), tmp_path / "out", BatchOptions(**options))
 
