@@ -92,6 +92,19 @@ def test_a_larger_still_beside_the_video_is_not_chosen(suffix: str, codec: str, 
     assert source.duration_seconds == pytest.approx(4.0, abs=0.05)
 
 
+def test_of_several_streams_the_pictures_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(shutil.copy(made("two.ts", second_size=(640, 360), seconds=1.0), tmp_path))
+    counts: list[int] = []
+
+    def counted(container: Any, *streams: Any) -> Iterator[Any]:
+        counts.append(len(streams))
+        return packets(container, *streams)
+
+    monkeypatch.setattr("highlightr.media._container.opening.packets", counted)
+    assert probe(path).video.width == 640  # Its packets are read as a whole, too, by another opening of the file.
+    assert counts == [2]
+
+
 def test_of_stills_alone_the_larger_is_the_video(tmp_path: Path) -> None:
     path = tmp_path / "stills.mkv"
     stills = [word for size in ("64x48", "320x240") for word in ("-f", "lavfi", "-i", f"color=red:s={size}:d=0.04")]

@@ -9,14 +9,14 @@ told to ffmpeg one by one, because it refuses to guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.source import AudioStream, Source
-from highlightr.media._container.description import describe, is_plain, num_channels
+from highlightr.media._container.description import StreamText, describe, is_plain, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
 from highlightr.media.choices import AudioChoice
 
@@ -46,11 +46,8 @@ _MOST_MIXED = 64
 """Channels that ffmpeg's ``pan`` filter takes."""
 
 
-def audio_tracks(container: InputContainer) -> list[AudioStream]:
+def audio_tracks(container: InputContainer, described: Mapping[int, StreamText]) -> list[AudioStream]:
     """Every track that can be decoded, in the file's order."""
-    if not container.streams.audio:
-        return []
-    described = describe(container)
     tracks = []
     for stream in container.streams.audio:
         context: Any = stream.codec_context
@@ -62,17 +59,16 @@ def audio_tracks(container: InputContainer) -> list[AudioStream]:
     return tracks
 
 
-def of_other_programs(container: InputContainer, video_index: int) -> frozenset[int]:
-    """The audio tracks of a transport stream that belong to other programs than a picture does."""
-    described = describe(container)
+def of_other_programs(described: Mapping[int, StreamText], video_index: int) -> frozenset[int]:
+    """The streams of a transport stream that belong to other programs than a picture does."""
     own = described[video_index].programs if video_index in described else frozenset()
-    sounds = [stream.index for stream in container.streams.audio if stream.index in described]
-    return frozenset(index for index in sounds if own and described[index].programs.isdisjoint(own))
+    return frozenset(index for index, text in described.items() if own and text.programs.isdisjoint(own))
 
 
 def program_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
     """A sentence where sound of other programs is left out."""
-    left = of_other_programs(container, source.video.index) - {track.index for track in source.audio_tracks}
+    sounds, heard = ({each.index for each in some} for some in (container.streams.audio, source.audio_tracks))
+    left = (of_other_programs(describe(container), source.video.index) & sounds) - heard
     return (f"Left out: the sound of other programs in the file (audio tracks: {len(left)}).",) if left else ()
 
 
@@ -84,11 +80,12 @@ def heard_tracks(
     Raises:
         ConfigError: the file has no track of that number, or it cannot be decoded.
     """
-    tracks = audio_tracks(container)
+    described = describe(container)
+    tracks = audio_tracks(container, described)
     if isinstance(choice, int):
         tracks = [_numbered(container, tracks, choice, path)]
     else:
-        others = of_other_programs(container, video_index)
+        others = of_other_programs(described, video_index)
         tracks = [track for track in tracks if track.index not in others]
     return preferred(container, tracks), tuple(tracks)
 

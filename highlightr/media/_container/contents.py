@@ -142,7 +142,7 @@ def read_contents(container: InputContainer, video_index: int, *, is_marked: boo
         fonts=tuple(_fonts(streams)),
         timecode=read_timecode(container, video),
         side_data={} if text is None else text.side_data,
-        left_out=tuple(_left_out(container, {video_index, *covers}, tracks)),
+        left_out=tuple(_left_out(container, texts, {video_index, *covers}, tracks)),
     )
 
 
@@ -237,10 +237,12 @@ def _fonts(streams: Iterable[Any]) -> Iterable[Extra]:
             )
 
 
-def _left_out(container: InputContainer, kept: Set[int], tracks: Mapping[int, Track]) -> Iterable[str]:
+def _left_out(
+    container: InputContainer, texts: Mapping[int, StreamText], kept: Set[int], tracks: Mapping[int, Track]
+) -> Iterable[str]:
     """A phrase for each stream that a summary cannot hold; `kept`: the video and the covers that it does."""
     pictures = moving_pictures(container)
-    decodable = {track.index for track in audio_tracks(container)}
+    decodable = {track.index for track in audio_tracks(container, texts)}
     for stream in container.streams:
         track = tracks[stream.index]
         about = ", ".join([track.codec, *track.tags.values()])

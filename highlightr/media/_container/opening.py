@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import DecodeError, MediaError
+from highlightr.core.hashing import FileIdentity
 from highlightr.media._container.boxes import check_tables
 from highlightr.media._container.limits import DECODER_OPTIONS, check_picture
 
@@ -167,14 +169,16 @@ def best_video(container: InputContainer, path: Path) -> Any:
     readable = [s for s in pictures if s.codec_context is not None]
     if not readable:
         raise MediaError(f"{path}: the video codec is unknown or its description is missing; convert it to H.264")
-    stills = _stills(path, [s.index for s in readable]) if len(readable) > 1 else set()
+    indices = tuple(s.index for s in readable)
+    stills = _stills(path, FileIdentity.of(path), indices) if len(indices) > 1 else frozenset[int]()
     default = av.stream.Disposition.default
     best = max(readable, key=lambda s: (s.index not in stills, s.width * s.height, bool(s.disposition & default)))
     check_picture(path, best.width, best.height)
     return best
 
 
-def _stills(path: Path, indices: Sequence[int]) -> Set[int]:
+@lru_cache(maxsize=64)
+def _stills(path: Path, _: FileIdentity, indices: tuple[int, ...]) -> Set[int]:
     """Those of several streams that hold one picture only, as far as is read."""
     counts = Counter[int]()
     with reading(path) as again:
@@ -182,7 +186,7 @@ def _stills(path: Path, indices: Sequence[int]) -> Set[int]:
             counts[packet.stream.index] += packet.size > 0
             if counts[packet.stream.index] >= _LOOKED_AT_PICTURES:
                 break
-    return {index for index in indices if counts[index] < 2}
+    return frozenset(index for index in indices if counts[index] < 2)
 
 
 def moving_pictures(container: InputContainer) -> list[Any]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.errors import MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.media._container.audio import of_other_programs
+from highlightr.media._container.description import describe
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording, has_own_index
 from highlightr.media._decode.nal import NalReader
@@ -66,8 +67,9 @@ def read_frame_index(path: Path) -> FrameIndex:
 def _read(path: Path, identity: FileIdentity) -> FrameIndex:
     with reading(path) as container:
         stream = best_video(container, path)
-        recordings = _Splitter(stream, container.format.name in BY_BYTES, decoder_delay(path))
-        others = of_other_programs(container, stream.index)  # They may have a clock of their own.
+        delay = decoder_delay(path, stream.index) if container.format.name == "avi" else None
+        recordings = _Splitter(stream, container.format.name in BY_BYTES, delay)
+        others = of_other_programs(describe(container), stream.index)  # They may have a clock of their own.
         sounds = [sound for sound in container.streams.audio if sound.index not in others]
         for packet in packets(container, stream, *sounds):
             recordings.push(packet)
@@ -77,17 +79,14 @@ def _read(path: Path, identity: FileIdentity) -> FrameIndex:
     return recordings.index(path, zero, identity.size_bytes)
 
 
-def decoder_delay(path: Path) -> int | None:
-    """How many ticks after its decode time a frame leaves the decoder; `None` where the file has display times.
+def decoder_delay(path: Path, video_index: int) -> int | None:
+    """How many ticks after its decode time a frame of an AVI file leaves the decoder; `None` where it does at once.
 
-    AVI has none. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release differently:
-    only the order of decode times is sure.
+    AVI has no display times. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release
+    differently: only the order of decode times is sure.
     """
     with reading(path) as container:
-        if container.format.name != "avi":
-            return None
-        stream = best_video(container, path)
-        frames: list[Any] = []
+        stream, frames = container.streams[video_index], list[Any]()
         first: int | None = None
         for packet in packets(container, stream):
             first = packet.dts if first is None else first
