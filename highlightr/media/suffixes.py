@@ -6,31 +6,9 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError
 
-VIDEO_SUFFIXES = (
-    ".3g2",
-    ".3gp",
-    ".asf",
-    ".avi",
-    ".divx",
-    ".dv",
-    ".f4v",
-    ".flv",
-    ".m2ts",
-    ".m4v",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".mpeg",
-    ".mpg",
-    ".mts",
-    ".mxf",
-    ".ogv",
-    ".qt",
-    ".ts",
-    ".vob",
-    ".webm",
-    ".wmv",
-)
+_VIDEOS = "3g2 3gp asf avi divx dv f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv qt ts vob webm wmv"
+
+VIDEO_SUFFIXES = tuple(f".{name}" for name in _VIDEOS.split())
 """What is taken from a folder; a file that is named is tried whatever its suffix."""
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}

@@ -45,17 +45,7 @@ SCHEMA_VERSION = 1
 
 RANDOM_NOTE = "random weights: the numbers mean nothing"
 
-_LIBRARIES = (
-    "numpy",
-    "av",
-    "torch",
-    "torchvision",
-    "open_clip_torch",
-    "pytorchvideo",
-    "panns-inference",
-    "onnxruntime",
-    "openvino",
-)
+_LIBRARIES = "numpy av torch torchvision open_clip_torch pytorchvideo panns-inference onnxruntime openvino"
 _DECIDING = ("schema", "video", "extractor", "stream", "kind", "options", "clip_seconds", "weights", "random_seed")
 
 
@@ -150,7 +140,7 @@ def versions() -> dict[str, str]:
     from highlightr import __version__
 
     found = {"highlightr": __version__, "python": sys.version.split()[0]}
-    for name in _LIBRARIES:
+    for name in _LIBRARIES.split():
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -24,17 +24,8 @@ if TYPE_CHECKING:
 
 _TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "microdvd", "mpl2", "jacosub", "sami"})
 _TECHNICAL_TAGS = frozenset(
-    {
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "encoder",
-        "software",
-        "duration",
-        "vendor_id",
-        "handler_name",
-    }
-    | {"timecode", "number_of_frames", "number_of_bytes", "bps", "source_id"}
+    {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration", "vendor_id"}
+    | {"handler_name", "timecode", "number_of_frames", "number_of_bytes", "bps", "source_id"}
 )
 """What describes the file that was read, not what is in it."""
 _TECHNICAL = re.compile(

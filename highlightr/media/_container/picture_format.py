@@ -19,47 +19,24 @@ from highlightr.media._container.description import StreamText
 if TYPE_CHECKING:
     import av
 
-MATRICES = {
-    1: "bt709",
-    4: "fcc",
-    5: "bt470bg",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "ycgco",
-    9: "bt2020nc",
-    10: "bt2020c",
-    11: "smpte2085",
-    12: "chroma-derived-nc",
-    13: "chroma-derived-c",
-    14: "ictcp",
-}
-PRIMARIES = {
-    1: "bt709",
-    4: "bt470m",
-    5: "bt470bg",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "film",
-    9: "bt2020",
-    10: "smpte428",
-    11: "smpte431",
-    12: "smpte432",
-    22: "jedec-p22",
-}
-TRANSFERS = {
-    1: "bt709",
-    4: "bt470m",
-    5: "bt470bg",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "linear",
-    13: "iec61966-2-1",
-    14: "bt2020-10",
-    15: "bt2020-12",
-    16: "smpte2084",
-    17: "smpte428",
-    18: "arib-std-b67",
-}
+
+def _numbered(words: str) -> dict[int, str]:
+    """The names behind the numbers of some words such as ``1:bt709``."""
+    return {int(number): name for number, _, name in (word.partition(":") for word in words.split())}
+
+
+MATRICES = _numbered(
+    "1:bt709 4:fcc 5:bt470bg 6:smpte170m 7:smpte240m 8:ycgco 9:bt2020nc 10:bt2020c 11:smpte2085 "
+    "12:chroma-derived-nc 13:chroma-derived-c 14:ictcp"
+)
+PRIMARIES = _numbered(
+    "1:bt709 4:bt470m 5:bt470bg 6:smpte170m 7:smpte240m 8:film 9:bt2020 10:smpte428 11:smpte431 12:smpte432 "
+    "22:jedec-p22"
+)
+TRANSFERS = _numbered(
+    "1:bt709 4:bt470m 5:bt470bg 6:smpte170m 7:smpte240m 8:linear 13:iec61966-2-1 14:bt2020-10 15:bt2020-12 "
+    "16:smpte2084 17:smpte428 18:arib-std-b67"
+)
 HDR_TRANSFERS = {"smpte2084": "HDR10 (PQ)", "arib-std-b67": "HLG"}
 """Transfers of high dynamic range, and what a viewer calls them."""
 
