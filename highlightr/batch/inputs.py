@@ -74,11 +74,7 @@ def find_videos(
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """The lines of a list; empty ones and those that begin with ``#`` are left out.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
+    """The lines of a list but empty ones and those that begin with ``#``; a `ConfigError` where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:

@@ -63,11 +63,7 @@ class BatchOptions(ModelOptions):
         object.__setattr__(self, "summarize", merged_options({}, self.summarize))  # Plain, for the way to a worker.
 
     def for_job(self, job: Job) -> dict[str, Any]:
-        """Keywords of `Highlighter.summarize` for one video.
-
-        Raises:
-            ConfigError: the job's own options and the batch's do not go together.
-        """
+        """Keywords of `Highlighter.summarize` for one video; a `ConfigError` where its own do not fit the batch's."""
         try:
             wanted = merged_options(self.summarize, job.options)
             SummarizeOptions.from_keywords(**wanted)

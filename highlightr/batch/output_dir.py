@@ -174,11 +174,7 @@ class OutputDir:
                 self._sweep(job)
 
     def finish(self, job: Job, record: JobRecord) -> None:
-        """Remember that a job is done; the caller holds the claim.
-
-        Raises:
-            OutputError: the record cannot be written.
-        """
+        """Remember that a job is done; the caller holds the claim. An `OutputError` where that cannot be written."""
         write_whole(self._done(job.id), json.dumps(asdict(record)))
         self._began(job.id).unlink(missing_ok=True)
 

@@ -62,11 +62,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    """Plain types from a YAML file.
-
-    Raises:
-        ConfigError: no such file, not UTF-8, or as for `parse_yaml`.
-    """
+    """Plain types from a YAML file; a `ConfigError` where there is none, it is not UTF-8, or as for `parse_yaml`."""
     if not path.is_file():
         raise ConfigError(f"cannot read {path}: no such file")
     try:

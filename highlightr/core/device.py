@@ -75,11 +75,7 @@ def cuda_device_count() -> int:
 
 
 def resolve_device(device: str) -> str:
-    """``cpu`` or ``cuda`` for a caller's ``auto``, ``cpu`` or ``cuda``.
-
-    Raises:
-        ConfigError: an unknown device, or CUDA on a machine that has none.
-    """
+    """``cpu`` or ``cuda`` for a caller's choice; a `ConfigError` for an unknown one, or CUDA on a machine without."""
     if device not in DEVICES:
         raise ConfigError(f"no device {device!r}; there are {', '.join(DEVICES)}")
     if device == "cpu":

@@ -157,11 +157,7 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a finished file or folder to its final name, in one step.
-
-    Raises:
-        OutputError: the place cannot be written.
-    """
+    """Rename a finished file or folder to its final name, in one step; an `OutputError` where that cannot be."""
     try:
         source.replace(target)
     except OSError as error:

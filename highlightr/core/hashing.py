@@ -54,11 +54,7 @@ class FileIdentity:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def check(self, path: Path) -> None:
-        """Make sure that the file at `path` is still the one this was taken of.
-
-        Raises:
-            MediaError: it was written to, replaced or removed meanwhile.
-        """
+        """Make sure that the file is still the one this was taken of; a `MediaError` where it is changed or gone."""
         try:
             now = FileIdentity.of(path)
             if now == self or (replace(now, changed_ns=self.changed_ns) == self and self._same_content(path, now)):

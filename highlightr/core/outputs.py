@@ -21,11 +21,7 @@ def is_same_file(path: Path, other: Path) -> bool:
 
 
 def check_no_input(path: Path, inputs: Iterable[Path], what: str) -> None:
-    """Make sure that an output does not replace what was read for it; `what` says what that is.
-
-    Raises:
-        OutputError: it would, also through a link.
-    """
+    """Refuse an output that would replace, also through a link, what was read for it; `what` says what that is."""
     if any(is_same_file(path, each) for each in inputs):
         raise OutputError(f"{path}: this is {what}; choose another output")
 

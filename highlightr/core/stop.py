@@ -38,11 +38,7 @@ class _State:
 
 
 def raise_if_stopped() -> None:
-    """Leave if a signal has come.
-
-    Raises:
-        StoppedBySignal: one has, and `stopped_by_signals` is in force.
-    """
+    """Leave by a `StoppedBySignal` if a signal has come and `stopped_by_signals` is in force."""
     if _State.number is not None and not _State.deferred and threading.current_thread() is threading.main_thread():
         raise StoppedBySignal(_State.number)
 

@@ -23,31 +23,19 @@ Framework = Literal["numpy", "torch"]
 
 
 def read_tensors(path: Path, framework: Framework = "numpy") -> dict[str, Any]:
-    """Every tensor of a safetensors file, by name, as NumPy arrays or as torch tensors.
-
-    Raises:
-        WeightsError: no such file, or not safetensors.
-    """
+    """Every tensor of a safetensors file, by name, as NumPy arrays or as torch tensors."""
     with _readable(path):
         return dict(import_module(f"safetensors.{framework}").load_file(path))
 
 
 def read_tensor(path: Path, name: str) -> Any:
-    """One tensor of a safetensors file as a NumPy array; the others are not read.
-
-    Raises:
-        WeightsError: no such file, not safetensors, or no tensor of this name.
-    """
+    """One tensor of a safetensors file as a NumPy array; the others are not read."""
     with _readable(path), safe_open(path, framework="numpy") as file:
         return file.get_tensor(name)
 
 
 def read_metadata(path: Path) -> Mapping[str, str]:
-    """The metadata of a safetensors file, empty if it has none.
-
-    Raises:
-        WeightsError: no such file, or not safetensors.
-    """
+    """The metadata of a safetensors file, empty if it has none."""
     with _readable(path), safe_open(path, framework="numpy") as file:
         return dict(file.metadata() or {})
 

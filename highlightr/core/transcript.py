@@ -43,11 +43,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said in a video.
-
-    Raises:
-        ValueError: utterances that overlap, or are not in order of time.
-    """
+    """What is said in a video; a `ValueError` where utterances overlap, or are not in order of time."""
 
     utterances: tuple[Utterance, ...]
     """In order of time, not overlapping."""

@@ -49,11 +49,7 @@ def write_captions(transcript: Transcript, pieces: Sequence[Piece], places: Mapp
 
 
 def burned_notes(transcript: Transcript, pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """What of the subtitles that were drawn into the picture cannot be seen, for want of a font.
-
-    Raises:
-        CutError: there is no ffmpeg.
-    """
+    """What of the subtitles drawn into the picture cannot be seen, for want of a font; a `CutError` without ffmpeg."""
     texts = [cue.text for cue in _retimed(transcript, pieces).cues]
     undrawn = undrawn_letters(texts)
     if not undrawn:

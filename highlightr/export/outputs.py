@@ -112,11 +112,7 @@ def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
 
 
 def check_again(outputs: Outputs, *, overwrite: bool) -> None:
-    """Make sure, after the work, that no file has appeared in the places meanwhile.
-
-    Raises:
-        OutputError: that, unless it may be replaced.
-    """
+    """Make sure, after the work, that no file has appeared meanwhile; an `OutputError` unless it may be replaced."""
     appeared = [path for path in outputs.files if not overwrite and (path.exists() or path.is_symlink())]
     if appeared:
         raise OutputError(f"{appeared[0]}: has appeared meanwhile; choose another output or --overwrite")

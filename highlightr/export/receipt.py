@@ -82,11 +82,7 @@ def build_receipt(
 
 
 def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
-    """Write a receipt as UTF-8 JSON, whole or not at all.
-
-    Raises:
-        OutputError: the place cannot be written.
-    """
+    """Write a receipt as UTF-8 JSON, whole or not at all; an `OutputError` where the place cannot be written."""
     write_whole(path, json_shown(receipt, indent=2) + "\n")
 
 

@@ -96,11 +96,7 @@ def av_generation() -> int:
 
 
 def ffmpeg_generation(program: str | None = None) -> int | None:
-    """The same of the program that cuts, or of another one; `None` if it does not tell.
-
-    Raises:
-        CutError: there is none.
-    """
+    """The same of the program that cuts, or of another one; `None` if it does not tell, a `CutError` if absent."""
     program = program or ffmpeg_path()
     try:
         match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
@@ -111,11 +107,7 @@ def ffmpeg_generation(program: str | None = None) -> int | None:
 
 
 def ffmpeg_version() -> str:
-    """What the program calls itself, such as ``7.1.1``, without a packager's suffix.
-
-    Raises:
-        CutError: there is none, or it does not run.
-    """
+    """What the program calls itself, such as ``7.1.1``; a `CutError` where there is none, or it does not run."""
     match = re.match(r"ffmpeg version (\S+)", _asked(program := ffmpeg_path(), "-version"))
     if match is None:
         raise CutError(f"{program} does not tell its version; reinstall ffmpeg")

@@ -27,11 +27,7 @@ _NO_GLYPH = re.compile(r"failed to find any fallback with glyph 0x([0-9A-Fa-f]+)
 
 
 def undrawn_letters(texts: Iterable[str]) -> str:
-    """The letters of some texts that would not be drawn, sorted; all of them where there is no font at all.
-
-    Raises:
-        CutError: there is no ffmpeg.
-    """
+    """The letters that would not be drawn, sorted; all where there is no font at all. A `CutError` without ffmpeg."""
     letters = sorted({letter for text in texts for letter in text if category(letter) not in _UNSEEN})[:MOST_LETTERS]
     lines = ["".join(letters[start : start + LINE_LETTERS]) for start in range(0, len(letters), LINE_LETTERS)]
     program = Path(shutil.which(ffmpeg_path()) or "ffmpeg").absolute()

@@ -38,11 +38,7 @@ class _Document(msgspec.Struct):
 
 
 def read_whisper_json(path: Path) -> tuple[list[Cue], str | None]:
-    """What is said, by words where all their times are told, and the code of the language.
-
-    Raises:
-        MediaError: it cannot be read, or is not of this kind.
-    """
+    """What is said, by words where all have times, and the language's code; a `MediaError` for what is no such file."""
     try:
         document = _decoded(read_limited(path, LARGEST_BYTES, MediaError).removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -112,11 +112,7 @@ class JobQueue:
             return job
 
     def cancel(self, job_id: int) -> None:
-        """Ask a job to leave; one that has finished stays as it is.
-
-        Raises:
-            ConfigError: no such job is known.
-        """
+        """Ask a job to leave; one that has finished stays as it is. A `ConfigError` where no such job is known."""
         with self._changed:
             job = next((job for job, _ in self._jobs if job.id == job_id), None)
             if job is None:

@@ -94,11 +94,7 @@ class Library:
 
     @classmethod
     def of(cls, folder: Path) -> Library:
-        """The library of a folder.
-
-        Raises:
-            ConfigError: there is no such folder.
-        """
+        """The library of a folder; a `ConfigError` where there is no such folder."""
         try:
             root = folder.resolve(strict=True)
         except (OSError, RuntimeError) as error:

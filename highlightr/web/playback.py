@@ -41,11 +41,7 @@ _TYPES: Mapping[str, str] = {
 
 
 def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last; `None` for the whole file.
-
-    Raises:
-        ValueError: a range that lies outside the file.
-    """
+    """First byte and the one after the last, `None` for the whole file; a `ValueError` for a range outside the file."""
     match = None if header is None else _RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
         return None  # Several ranges, or another unit: the whole file is a right answer.

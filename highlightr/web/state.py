@@ -155,11 +155,7 @@ def parse_state(content: bytes, where: str) -> StudioState:
 
 
 def clean_query(text: str | None) -> str | None:
-    """One line without outer spaces; `None` stays.
-
-    Raises:
-        ConfigError: nothing is left, or it is too long.
-    """
+    """One line without outer spaces; `None` stays. A `ConfigError` where nothing is left, or it is too long."""
     if text is None:
         return None
     words = " ".join(text.split())

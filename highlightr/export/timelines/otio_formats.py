@@ -17,11 +17,7 @@ MARKER_COLOR = "GREEN"
 
 
 def opentimelineio() -> ModuleType:
-    """The library.
-
-    Raises:
-        ConfigError: the extra is not installed.
-    """
+    """The library; a `ConfigError` where the extra is not installed."""
     need("a timeline of this format", "opentimelineio", "otio_cmx3600_adapter", "otio_fcp_adapter")
     import opentimelineio
 

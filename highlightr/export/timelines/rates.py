@@ -29,11 +29,7 @@ USUAL_RATE = Fraction(30)
 
 
 def check_timecode_rate(rate: Fraction, form: str) -> None:
-    """Refuse a rate that timecodes do not exist for.
-
-    Raises:
-        ConfigError: it is none of the trade's, or above 60 frames per second.
-    """
+    """Refuse, with a `ConfigError`, a rate that timecodes do not exist for, or one above 60 frames per second."""
     if rate not in TRADE_RATES or rate > LARGEST_TIMECODE_RATE:
         raise ConfigError(f"{form} counts by timecode, and {float(rate):.6g} frames per second have none; use otio")
 

@@ -236,11 +236,7 @@ def _dating(rate: Fraction, source: Source, receipt: Receipt | None) -> Callable
 
 
 def _local(url: str) -> str:
-    """A file's path from a ``file://`` URL or a relative one; a plain path stays as it is.
-
-    Raises:
-        ConfigError: an address of another kind.
-    """
+    """A file's path from a ``file://`` URL or a relative one, or as it is; a `ConfigError` for any other address."""
     parts = urlsplit(url)
     if parts.scheme not in ("", "file") or (parts.netloc not in ("", "localhost")):
         raise ConfigError(f"{url}: only files are cut, not addresses")

@@ -73,11 +73,7 @@ FORMATS: Mapping[str, Format] = {
 
 
 def check_formats(names: Sequence[str]) -> None:
-    """Make sure, before any work, that what writes these formats is installed.
-
-    Raises:
-        ConfigError: it is not.
-    """
+    """Make sure, before any work, that what writes these formats is installed; a `ConfigError` where it is not."""
     if any(FORMATS[name].needs_library for name in names):
         opentimelineio()
 

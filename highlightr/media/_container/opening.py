@@ -94,11 +94,7 @@ def range_url(path: Path, span: tuple[int, int]) -> str:
 
 @contextmanager
 def open_range(path: Path, span: tuple[int, int], format_name: str) -> Iterator[InputContainer]:
-    """Open some bytes of a media file that was opened whole before.
-
-    Raises:
-        MediaError: nothing can be read from there.
-    """
+    """Open some bytes of a media file that was opened whole before; a `MediaError` where nothing can be read there."""
     import av
 
     options = {"protocol_whitelist": RANGE_PROTOCOLS, "format_whitelist": DEMUXERS, **DECODER_OPTIONS}

@@ -42,11 +42,7 @@ class Gop:
 
 
 class PacketReader:
-    """Reads one open file from a time on, as often as needed.
-
-    Raises:
-        CutError: the container does not say when pictures are shown.
-    """
+    """Reads one open file from a time on, as often as needed; a `CutError` where pictures have no display times."""
 
     def __init__(self, container: InputContainer, source: Source) -> None:
         self._container, self._source = container, source

@@ -104,11 +104,7 @@ def expected(cut: CutPlan, plan: OutputPlan) -> Planned:
 
 
 def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:
-    """The note about them.
-
-    Raises:
-        CutError: they are too many.
-    """
+    """The note about them; a `CutError` where they are too many."""
     total, missing = len(plan.shown), len(verdict.missing)
     if missing > _MOST_MISSING * total:
         raise CutError(
@@ -149,11 +145,7 @@ def write_smart(job: CutJob) -> CutResult:
 
 
 def _check(cut: CutPlan, plan: OutputPlan) -> None:
-    """Refuse what filters would change, and what is not proven.
-
-    Raises:
-        NotSmartError: what it is.
-    """
+    """Refuse what filters would change, and what is not proven, with a `NotSmartError` that says what it is."""
     picture = plan.contents.picture
     if picture.interlaced or plan.colour.deinterlace:
         raise NotSmartError("its pictures are interlaced")

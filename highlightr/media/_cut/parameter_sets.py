@@ -130,11 +130,7 @@ class ParameterSet:
 
 
 def read_sets(codec: str, units: Sequence[bytes]) -> list[ParameterSet]:
-    """Read parameter sets, those that others refer to first.
-
-    Raises:
-        ValueError: one breaks off, or is none.
-    """
+    """Read parameter sets, those that others refer to first; a `ValueError` where one breaks off, or is none."""
     import av
     from av.bitstream import BitStreamFilterContext
 

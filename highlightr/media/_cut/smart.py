@@ -171,11 +171,7 @@ def _encode_arguments(plan: OutputPlan, run: Sequence[Take], coded: list[str]) -
 
 
 def _ordered(stretches: Sequence[Stretch], parts: Sequence[Path]) -> Iterator[Stretch]:
-    """The stretches, with the order in which the encoder wrote their pictures.
-
-    Raises:
-        NotSmartError: these are not the pictures that were planned.
-    """
+    """The stretches in the encoder's order of pictures; a `NotSmartError` where these are not as planned."""
     encoded = (((packet.pts or 0) * packet.time_base, packet.is_keyframe) for packet in _encoded(parts))
     for stretch in stretches:
         if stretch.is_copied:

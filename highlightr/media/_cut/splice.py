@@ -43,11 +43,7 @@ class Splice(ABC):
 
     @abstractmethod
     def check_sets(self) -> None:
-        """Look at the source's parameter sets.
-
-        Raises:
-            NotSmartError: they do not describe one kind of pictures, or one that is not proven to splice.
-        """
+        """Look at the source's parameter sets; a `NotSmartError` for several kinds, or one not proven to splice."""
 
     @abstractmethod
     def is_fresh(self, packet: Any) -> bool:
@@ -58,11 +54,7 @@ class Splice(ABC):
         return False
 
     def check_pictures(self, *, of_known_profile: bool, profiles: str) -> None:
-        """Refuse what is not proven to splice.
-
-        Raises:
-            NotSmartError: another profile than these, other bits or colour, or interlaced.
-        """
+        """Refuse, with a `NotSmartError`, another profile than these, other bits or colour, or interlaced pictures."""
         if not of_known_profile or self.pictures.shape[:2] != (1, 8):
             raise NotSmartError(f"its pictures are not of 8 bits with halved colour ({profiles} profile)")
         if not self.pictures.is_progressive:

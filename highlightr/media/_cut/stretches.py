@@ -50,11 +50,7 @@ class Stretch:
 
 
 def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, splice: Splice) -> tuple[Stretch, ...]:
-    """Take every take apart.
-
-    Raises:
-        NotSmartError: the source's timestamps are not all there, or not all different.
-    """
+    """Take every take apart; a `NotSmartError` where timestamps are not all there, or not all different."""
     times = frame_times(container, source)
     stretches: list[Stretch] = []
     for take in cut.takes:

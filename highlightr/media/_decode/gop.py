@@ -56,11 +56,7 @@ class SharedState:
         return self.backlog_bytes >= LARGEST_BACKLOG_BYTES
 
     def wait_for_work(self, ready: Callable[[], object]) -> None:
-        """On a worker's thread: wait until it is `ready`.
-
-        Raises:
-            Stopped: at once when all is over.
-        """
+        """On a worker's thread: wait until it is `ready`; `Stopped` comes at once when all is over."""
         self.work.wait_for(lambda: ready() or self.stopped)
         if self.stopped:
             raise Stopped

@@ -108,11 +108,7 @@ class GopDecoder:
             self._latest.put(packet)
 
     def finish(self) -> Iterator[tuple[str, Item]]:
-        """No more packets follow: everything that is left.
-
-        Raises:
-            DecodeError: not one frame could be decoded.
-        """
+        """No more packets follow: everything that is left; a `DecodeError` where not one frame could be decoded."""
         if self._latest is not None:
             self._latest.close(stop=None)
             if self._num_workers == 0:

@@ -44,11 +44,7 @@ class Worker:
         """Whether the decoder may hold pictures."""
 
     def decode(self, group: GopTask) -> None:
-        """Decode all of a group, however its packets come in.
-
-        Raises:
-            Stopped: the results are not wanted any more.
-        """
+        """Decode all of a group, however its packets come in; `Stopped` where the results are not wanted any more."""
         while (packet := group.next_packet()) is not None:
             calm = None if packet.pts is None else self._calm.get(packet.pts)
             frame = None if calm is None else calm.take_frame()
