@@ -224,10 +224,10 @@ def _clip(extractor: Any, module: Any, picture: Pixels) -> Streams:
 
 
 def _inception(extractor: Any, module: Any, picture: Pixels) -> FloatArray:
-    from highlightr.features.backbones.inception import dequantise, quantise
+    from highlightr.features.backbones.inception import InceptionYT8M, dequantise, quantise
 
     rows = _run(module, extractor._prepare(picture)[None])
-    return dequantise(quantise(rows)) if getattr(extractor, "_quantised", False) else rows
+    return dequantise(quantise(rows)) if isinstance(extractor, InceptionYT8M) else rows
 
 
 def _chunks(extractor: Any, module: Any, samples: FloatArray, grid: TimeGrid) -> Streams:
