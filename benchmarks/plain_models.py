@@ -75,11 +75,10 @@ class PlainWindows:
         if clip != self._clip:
             self._close()
             self._clip = clip
-        elif self._protocol.span_rate and frame is self._last:
+        elif (self._protocol.span_rate or self._protocol.first_only) and frame is self._last:
             return
         self._last = frame
-        small = self._converter.convert(frame)
-        self._frames.append(small if self._protocol.whole_frames else central_square(small, self._protocol.crop))
+        self._frames.append(self._protocol.prepared(self._converter.convert(frame)))
 
     def result(self) -> Streams:
         self._close()
