@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchmarks import plain_way
 from benchmarks.plain_way import compare, every_frame_streams, laid_open, plain_features
 from highlightr.core.types import TimeGrid
 from highlightr.features import create_extractor, extract
+from highlightr.features.backbones.inception import dequantise, quantise
 from highlightr.features.backbones.windows import WindowProtocol
 from highlightr.media import AudioBlock, AudioRequest, decode, probe
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -48,13 +50,25 @@ def test_lite_has_the_same_features(how: dict[str, Any]) -> None:
 
 def test_windows_and_chunks_have_the_same_features() -> None:
     sampling = WindowProtocol(frames_per_second=10, short_side=40, crop=32, span=6, frames=6)
+    first_squeezed = replace(sampling, short_side=None, squeezed=True, first_only=True)
     extractors = [
         changed("r3d34", random_seed=0, protocol=sampling),
+        changed("r3d34-davihd", random_seed=0, protocol=first_squeezed),
         create_extractor("cnn14-16k", random_seed=0),
     ]
     own, plain = _both(made("windows.mp4", **CLOSED_GOP, seconds=2.3), extractors)
     assert all(each["enough"] for each in compare(own, plain).values())
-    np.testing.assert_allclose(plain["r3d34"], own["r3d34"], rtol=1e-3, atol=1e-3 * np.abs(own["r3d34"]).max())
+    for name in ("r3d34", "r3d34_davihd"):
+        np.testing.assert_allclose(plain[name], own[name], rtol=1e-3, atol=1e-3 * np.abs(own[name]).max())
+
+
+def test_values_of_eight_bits_are_compared_with_such() -> None:
+    own, plain = _both(
+        made("plain.mp4", **CLOSED_GOP, seconds=1.2), [create_extractor("inception-yt8m", random_seed=0)]
+    )
+    for values in (own["inception-yt8m"], plain["inception-yt8m"]):
+        np.testing.assert_allclose(values, dequantise(quantise(values)), atol=1e-6)
+    assert compare(own, plain)["inception-yt8m"]["enough"]
 
 
 def test_other_features_are_noticed() -> None:
