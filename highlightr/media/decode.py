@@ -18,6 +18,7 @@ from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.gop_decoder import GopDecoder
 from highlightr.media._decode.sound import Sound
+from highlightr.media._decode.unread import unread_percent
 from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest, ThumbnailRequest
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _RESTART_SECONDS = 1.0
 _LOSSES = {
     "restarted": "Pictures of a second recording, whose clock starts again, are left out: {}; join videos by ffmpeg's "
     "concat, not byte by byte",
+    "unread": "The last {} % of the file cannot be read and are left out; join videos by ffmpeg's concat, not byte by "
+    "byte",
     "undated": "Pictures without a timestamp are left out: {}",
     "video": "Packets or frames of the picture that are damaged, and not scored: {}",
     "audio": "Packets of the sound that are damaged, and not scored: {}",
@@ -95,16 +98,19 @@ def decode(
             at_the_end.callback(sound.stop)
         by_stream = {index: consumer for consumer in consumers for index in consumer.indices}
         streams = [_stream(container, source, index) for index in by_stream]
-        undated, restarted = 0, 0
+        undated, restarted, end = 0, 0, 0
+        failures: list[bool] = []
         restarts = _Restarts() if has_own_index(source.container) else None
-        for packet in _packets(container, source, streams) if streams else ():
+        for packet in _packets(container, source, streams, lambda: failures.append(True)) if streams else ():
+            end = max(end, (packet.pos or 0) + packet.size)
             is_dated = packet.pts is not None or packet.dts is not None or not packet.size
             undated += packet.stream.index == source.video.index and not is_dated
             if restarts is not None and restarts.has(packet):
                 restarted += packet.stream.index == source.video.index
                 continue
             yield from by_stream[packet.stream.index].push(packet)
-        losses = {"undated": undated, "restarted": restarted}
+        unread = 0 if restarted else unread_percent(source, end, broken_off=bool(failures))
+        losses = {"undated": undated, "restarted": restarted, "unread": unread}
         for consumer in consumers:
             yield from consumer.finish()
             losses |= consumer.losses
@@ -172,7 +178,9 @@ def _stream(container: InputContainer, source: Source, index: int) -> Any:
     return streams[index]
 
 
-def _packets(container: InputContainer, source: Source, wanted: list[Any]) -> Iterator[av.Packet[Any]]:
+def _packets(
+    container: InputContainer, source: Source, wanted: list[Any], broken_off: Callable[[], None]
+) -> Iterator[av.Packet[Any]]:
     """All packets, dated on one time line."""
     index = frame_index(source.path, source.container)
-    return on_one_time_line(index, container, packets(container, *wanted))
+    return on_one_time_line(index, container, packets(container, *wanted, broken_off=broken_off))

@@ -25,6 +25,7 @@ from highlightr.media import (
     decode,
     probe,
 )
+from highlightr.media._decode.unread import unread_percent
 from highlightr.media.decode import _Restarts, loss_notes
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import (
@@ -378,6 +379,41 @@ def test_a_second_recording_in_a_container_with_one_clock_is_left_out_and_told(
     lost = _losses(tmp_path / name, FrameRequest(5.0), AudioRequest(16_000))
     assert lost == {"restarted": 100}
     assert "second recording, whose clock starts again, are left out: 100; join" in loss_notes(lost)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("a.mp4", ["-c:a", "aac"]),
+        ("a.mov", ["-c:a", "aac", "-movflags", "+faststart"]),
+        ("a.flv", ["-c:v", "flv", "-c:a", "aac"]),
+        ("a.ogv", ["-c:v", "libtheora", "-c:a", "libvorbis"]),
+        ("a.wmv", ["-c:v", "wmv2", "-c:a", "wmav2"]),
+    ],
+)
+def test_what_ffmpeg_does_not_read_of_a_file_is_told(name: str, how: list[str], tmp_path: Path) -> None:
+    first, second = tmp_path / name, tmp_path / f"second-{name}"
+    for path, seconds in ((first, 3), (second, 2)):
+        picture = ["-f", "lavfi", "-i", f"testsrc2=s=640x360:r=25:d={seconds}"]
+        sound = ["-f", "lavfi", "-i", f"sine=d={seconds}"]
+        run_ffmpeg([*picture, *sound, "-pix_fmt", "yuv420p", "-b:v", "2M", *how, f"file:{path}"])
+    content, appended = first.read_bytes(), second.read_bytes()
+    asked = (FrameRequest(5.0), AudioRequest(16_000))
+    assert "unread" not in _losses(first, *asked)
+    first.write_bytes(content + appended)
+    share = 100 * len(appended) / len(content + appended)
+    lost = _losses(first, *asked)
+    assert lost["unread"] == pytest.approx(share, abs=2)
+    assert f"The last {lost['unread']} % of the file cannot be read" in " ".join(loss_notes(lost))
+    if name != "a.mp4":  # Its index is at the end.
+        first.write_bytes(content[: len(content) * 2 // 3])
+        assert "unread" not in _losses(first, *asked)
+
+
+def test_what_lies_behind_an_error_is_told_of_every_container() -> None:
+    source = replace(probe(made("first.mkv")), size_bytes=1_000_000)
+    assert unread_percent(source, 400_000, broken_off=False) == 0
+    assert unread_percent(source, 400_000, broken_off=True) == 60
 
 
 def test_a_clock_that_is_damaged_is_not_taken_for_a_second_recording() -> None:

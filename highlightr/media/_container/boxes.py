@@ -70,6 +70,20 @@ def _refusal(path: Path, identity: FileIdentity) -> str | None:
     return None
 
 
+def appended_file(path: Path) -> int | None:
+    """The byte at which another MP4 file begins that was appended byte by byte; FFmpeg reads the first alone."""
+    begins: int | None = None
+    seen = 0
+    with path.open("rb") as file:
+        for kind, begin, _ in _boxes(file, 0, path.stat().st_size, _DEEPEST):
+            seen += kind == b"moov"
+            if kind == b"ftyp" and seen == 1:
+                begins = begin - _HEADER_BYTES
+            elif seen == 2:
+                return begins
+    return None
+
+
 def _boxes(file: IO[bytes], start: int, stop: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
     """Every box of a span at any depth: (type, first byte behind its header, byte after the last)."""
     while start + _HEADER_BYTES <= stop:

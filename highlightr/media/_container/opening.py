@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
@@ -198,8 +198,10 @@ def start_seconds(container: InputContainer) -> Fraction:
     return Fraction(container.start_time or 0, 1_000_000)
 
 
-def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]]:
-    """Every packet of the streams in file order; a file that breaks off simply ends there.
+def packets(
+    container: InputContainer, *streams: Any, broken_off: Callable[[], None] = lambda: None
+) -> Iterator[av.Packet[Any]]:
+    """Every packet of the streams in file order; a file that breaks off simply ends there, and `broken_off` is called.
 
     The empty packets that PyAV appends to flush each decoder come last, even after a read error.
     """
@@ -211,9 +213,10 @@ def packets(container: InputContainer, *streams: Any) -> Iterator[av.Packet[Any]
             if packet.size == 0 and packet.dts is None:
                 flushed.add(packet.stream.index)
             yield packet
-    except (av.FFmpegError, IndexError):
-        # PyAV 18 raises the latter at the end of a file in which a stream appeared that was not there at its beginning.
-        pass
+    except av.FFmpegError:
+        broken_off()
+    except IndexError:
+        pass  # PyAV 18 raises it at the end of a file in which a stream appeared that was not there at its beginning.
     for stream in streams:
         if stream.index not in flushed:
             yield end_of(stream)
