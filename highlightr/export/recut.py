@@ -27,7 +27,7 @@ from highlightr.export.leftovers import find_leftovers
 from highlightr.export.outputs import plan_outputs, with_captions
 from highlightr.export.provenance import Provenance
 from highlightr.export.receipt_reader import Receipt
-from highlightr.export.segment_files import segment_folders
+from highlightr.export.segment_files import folder_notes, segment_folders
 from highlightr.export.summary import deliver
 from highlightr.export.timelines.read import find_video, read_edit
 from highlightr.media import probe
@@ -172,5 +172,5 @@ def _cut_alone(
         if path.exists():
             notes += (f"{printable(path)} is of the summary that was replaced.",)
     outputs = {"video": planned.video} | {output: each.folder for output, each in folders.items()}
-    remarks = (note for each in folders.values() for note in each.notes)
-    return Recut(made.seconds, segments, outputs, (*notes, *made.notes, *remarks, *leftovers.notes))
+    told = (*notes, *made.notes, *folder_notes(folders, made), *leftovers.notes)
+    return Recut(made.seconds, segments, outputs, told)

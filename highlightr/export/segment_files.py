@@ -20,7 +20,7 @@ from highlightr.core.progress import Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import grab_thumbnails, shown_size
-from highlightr.media.cut import CutOptions, cut_clips
+from highlightr.media.cut import CutOptions, CutResult, cut_clips
 from highlightr.options import SummarizeOptions
 
 LONGEST_BYTES = 120
@@ -59,6 +59,8 @@ class SegmentFolder:
     files: tuple[Path, ...]
     """Where they are until then."""
     notes: tuple[str, ...] = ()
+    cuts: tuple[CutResult, ...] = ()
+    """Of clips, in the order of the segments."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -95,14 +97,23 @@ def segment_folders(
         }
         for output, (folder, filling) in filled.items():
             notes: tuple[str, ...] = ()
+            cuts: tuple[CutResult, ...] = ()
             with stages(output) as advance:
                 if output == "thumbnails":
                     notes = write_thumbnails(source, segments, filling)
                 else:
                     files = [filling / f"{name}{suffix}" for name in names]
-                    cut_clips(source, segments, files, replace(options, fade=False), progress=advance)
-            found[output] = SegmentFolder(folder, tuple(sorted(filling.iterdir())), notes)
+                    cuts = cut_clips(source, segments, files, replace(options, fade=False), progress=advance)
+            found[output] = SegmentFolder(folder, tuple(sorted(filling.iterdir())), notes, cuts)
         yield found
+
+
+def folder_notes(folders: Mapping[str, SegmentFolder], summary: CutResult) -> tuple[str, ...]:
+    """What there is to say of the files; of a clip, what is not true of the summary, too."""
+    notes = [note for each in folders.values() for note in each.notes]
+    for cut in (cut for each in folders.values() for cut in each.cuts):
+        notes += [f"{cut.path.name}: {note}" for note in cut.notes if note not in summary.notes]
+    return tuple(notes)
 
 
 @contextmanager

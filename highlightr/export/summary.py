@@ -19,7 +19,7 @@ from highlightr.export.provenance import Provenance
 from highlightr.export.receipt import build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.report import write_report
-from highlightr.export.segment_files import SegmentFolder, segment_folders
+from highlightr.export.segment_files import SegmentFolder, folder_notes, segment_folders
 from highlightr.export.timelines.write import render_timeline
 from highlightr.export.written import written_files
 from highlightr.media.cut import CutResult, cut_summary
@@ -53,7 +53,7 @@ def deliver(
             with_stills = replace(options, still_width=width)
             cut = cut_summary(source, segments, places.video, with_stills, overwrite=True, progress=advance)
         with segment_folders(source, segments, wanted, outputs.video.suffix, options, stages) as folders:
-            notes = (*cut.notes, *(note for each in folders.values() for note in each.notes))
+            notes = (*cut.notes, *folder_notes(folders, cut))
             captions, told = _captions(summary, wanted, cut, outputs, places)
             # Until all files are in their places: they describe each other, and another run may write to the same ones.
             turn.enter_context(turn_in(_places_of(outputs, folders)))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 
 from highlightr.core.errors import CutError, OutputError
 from highlightr.core.progress import Stages
 from highlightr.core.types import Reason, Segment
-from highlightr.export.segment_files import segment_folders, segment_names, write_thumbnails
+from highlightr.export.segment_files import folder_notes, segment_folders, segment_names, write_thumbnails
 from highlightr.media import probe
 from highlightr.media._cut import encode
-from highlightr.media.cut import CutOptions
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.options import SummarizeOptions
 from tests.mediamaker import make_video
 
@@ -70,6 +72,23 @@ def test_clips_appear_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
         _write_clips(video, [Segment(0.0, 4.0, rank=1), Segment(0.0, 2.0, rank=2)], tmp_path / "clips")
     assert len(calls) == 2
     assert list(tmp_path.iterdir()) == [video]
+
+
+def test_what_is_true_of_a_clip_alone_is_told(tmp_path: Path) -> None:
+    made = make_video(tmp_path / "v.mp4", seconds=4.0)
+    with av.open(str(made)) as container:
+        lost = [each for each in container.demux(video=0) if each.pts and 0.7 <= each.pts * each.time_base < 1.0]
+    content = bytearray(made.read_bytes())
+    for packet in lost:
+        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    made.write_bytes(content)
+    source, segments = probe(made), [Segment(0.0, 1.2, rank=1, title="Dog"), Segment(2.0, 4.0, rank=2)]
+    summary = cut_summary(source, segments, tmp_path / "summary.mp4")
+    wanted = SummarizeOptions(clips=tmp_path / "clips")
+    with segment_folders(source, segments, wanted, ".mp4", CutOptions(), Stages()) as folders:
+        told = folder_notes(folders, summary)
+    assert len(told) == 1
+    assert re.match(r"01 0-00 Dog\.mp4: \d+ of 30 pictures cannot be decoded, the first one at 0\.7 s", told[0])
 
 
 def test_clips_join_a_folder_but_replace_nothing_unasked(tmp_path: Path) -> None:

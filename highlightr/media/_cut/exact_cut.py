@@ -111,7 +111,7 @@ def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:
             f"{source.path}: {missing} of {total} pictures in the chosen spans cannot be decoded; choose other moments"
         )
     return (
-        f"{missing} of {total} pictures cannot be decoded, the first one at {verdict.missing[0]:.1f} s of the summary; "
+        f"{missing} of {total} pictures cannot be decoded, the first one at {verdict.missing[0]:.1f} s of the output; "
         f"the one before stays on screen."
     )
 
