@@ -235,7 +235,10 @@ def test_the_sound_of_another_program_is_left_out_and_told(tmp_path: Path) -> No
     source = probe(path)
     assert source.video.width == 320 and [track.index for track in source.audio_tracks] == [3]
     result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4")
-    assert "Left out: the sound of other programs in the file (audio tracks: 1)." in result.notes
+    left_out = "Left out: the sound of other programs in the file (audio tracks: 1)."
+    assert left_out in result.notes
+    copied = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "copy.mkv", CutOptions(cut="copy"))
+    assert left_out in copied.notes and len(probe(copied.path).audio_tracks) == 1
     written = heard(probe(result.path))
     assert loudness(written, 2000) > 20 * loudness(written, 500)
     chosen = probe(path, 1)
