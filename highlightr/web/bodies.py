@@ -52,7 +52,7 @@ class Cancel:
 
 
 async def read_body(request: Request, kind: type[Body]) -> Body:
-    """The request's JSON, checked; a `ConfigError` where too much waits, or the studio is closing."""
+    """The request's JSON, checked; a `ConfigError` where it is not what was expected."""
     try:
         return msgspec.json.decode(await request.body(), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

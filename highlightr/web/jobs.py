@@ -94,7 +94,7 @@ class JobQueue:
         self._thread.start()
 
     def add(self, kind: Literal["analyse", "write"], video: str, title: str, work: Work) -> Job:
-        """Queue work; the same analysis is not queued twice. A `ConfigError` for one that is not known."""
+        """Queue work; the same analysis is not queued twice. A `ConfigError` where too much waits, or this closes."""
         with self._changed:
             waiting = [job for job, _ in self._jobs if job.open]
             same = (kind, video, title)
@@ -173,7 +173,7 @@ class JobQueue:
             return "failed", "this failed in a way that was not foreseen; the terminal says more", {}
 
     def _change(self, job: Job, **values: Any) -> None:
-        """Change what pages see of a running job; a `Cancelled` where there is no such folder."""
+        """Change what pages see of a running job; raises `Cancelled` where it is to leave."""
         with self._changed:
             if job.cancelling:
                 raise Cancelled

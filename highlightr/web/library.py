@@ -126,7 +126,7 @@ class Library:
         ]
 
     def find(self, video_id: str) -> Video:
-        """The video of an identifier, checked again; a `MediaError` for a link that leads out of the folder."""
+        """The video of an identifier, checked again; a `MediaError` where it is not in the folder any more."""
         with self._lock:
             known = self._known.get(video_id)
         if known is None and re.fullmatch(r"[0-9a-f]{24}", video_id):
@@ -155,7 +155,7 @@ class Library:
                 raise ConfigError(f"{printable(path.name)} is a link that leads out of the folder; remove it")
 
     def folder_below(self, text: str) -> Path:
-        """The folder that a relative path names; a `ConfigError` for a range outside the file."""
+        """The folder that a relative path names; a `ConfigError` for one that leads out, or for a file."""
         parts = Path(text).parts
         plain = "\0" not in text and not Path(text).is_absolute() and ".." not in parts and "\\" not in text
         folder = self.root / text

@@ -98,8 +98,8 @@ class Pages:
         try:
             state = await run_in_threadpool(studio.states.read, video)
         except ConfigError as error:
-            return JSONResponse({**answer, "state": _plain(StudioState()), "refused": studio.line(error)})
-        return JSONResponse({**answer, "state": _plain(state), "refused": ""})
+            return JSONResponse({**answer, "state": asdict(StudioState()), "refused": studio.line(error)})
+        return JSONResponse({**answer, "state": asdict(state), "refused": ""})
 
     async def frame(self, request: Request) -> Response:
         """A still."""
@@ -155,7 +155,7 @@ class Pages:
         try:
             saved = await run_in_threadpool(states.save, video, wanted.state, replace_damaged=wanted.replace_damaged)
         except StaleStateError as error:
-            return JSONResponse({"error": str(error), "state": _plain(error.current)}, 409)
+            return JSONResponse({"error": str(error), "state": asdict(error.current)}, 409)
         jobs.version += 1
         return JSONResponse({"revision": saved.revision})
 
@@ -196,7 +196,3 @@ class Pages:
 def _page(page: str, **values: Any) -> Response:
     text = template(page, PACKAGE).render(version=__version__, **values)
     return Response(text, media_type="text/html")
-
-
-def _plain(state: StudioState) -> Any:
-    return asdict(state)  # Not by msgspec, which leaves out what has its default.

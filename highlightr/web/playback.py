@@ -26,9 +26,6 @@ connection, of which a browser opens six to a server for all its windows togethe
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _TYPES: Mapping[str, str] = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
     ".ogv": "video/ogg",
@@ -37,7 +34,7 @@ _TYPES: Mapping[str, str] = {
     ".mpg": "video/mpeg",
     ".mpeg": "video/mpeg",
 }
-"""A browser that is told nothing better tries by itself; what is served is never a page."""
+"""Of all others a browser is told ``video/mp4``, and tries by itself; what is served is never a page."""
 
 
 def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
@@ -53,7 +50,7 @@ def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def play(library: Library, video: Video, range_header: str | None) -> Response:
-    """The answer to a player; a `MediaError` where it is none."""
+    """The answer to a player; a `MediaError` where the video is not there any more."""
     try:
         real = video.path.resolve(strict=True)
         if not real.is_relative_to(library.root):  # It is a link that leads out of the folder by now.

@@ -143,7 +143,7 @@ class StateStore:
 
 
 def parse_state(content: bytes, where: str) -> StudioState:
-    """A state from JSON; `where` names it in errors. A `ConfigError` where nothing is left, or too much."""
+    """A state from JSON; `where` names it in errors. A `ConfigError` where it is none."""
     try:
         plain = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -29,17 +29,9 @@ CHANNELS = {"mono": 1, "stereo": 2, "3.0": 3, "4.0": 4, "5.0": 5, "5.1": 6, "7.1
 _RELABELLED = {"downmix": "stereo", "5.0(side)": "5.0", "5.1(side)": "5.1"}
 """The same channels under another name."""
 
-_ORDERS = {
-    frozenset({"FC"}): "mono",
-    frozenset({"FL", "FR"}): "stereo",
-    frozenset({"FL", "FR", "FC", "LFE", "BL", "BR"}): "5.1",
-    frozenset({"FL", "FR", "FC", "LFE", "SL", "SR"}): "5.1(side)",
-    frozenset({"FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"}): "7.1",
-    frozenset({"FL", "FR", "FC"}): "3.0",
-    frozenset({"FL", "FR", "FC", "BC"}): "4.0",
-    frozenset({"FL", "FR", "FC", "BL", "BR"}): "5.0",
-    frozenset({"FL", "FR", "FC", "SL", "SR"}): "5.0(side)",
-}
+_ORDERED = (*CHANNELS, "5.0(side)", "5.1(side)")
+"""Layouts that channels in another order are brought into."""
+
 _NAMES = re.compile(r"\d+ channels? \((.+)\)")
 _LEFT, _RIGHT = re.compile(r"[A-Z]*L[CF]?"), re.compile(r"[A-Z]*R[CF]?")
 _MOST_MIXED = 64
@@ -159,7 +151,7 @@ def written_channels(audio: AudioStream) -> Channels:
 
 def _named(names: list[str]) -> Channels:
     """Channels whose positions are told, in an order of their own."""
-    order = _ORDERS.get(frozenset(names)) if len(set(names)) == len(names) else None
+    order = next((layout for layout in _ORDERED if sorted(names) == _positions(layout)), None)
     if order is not None:
         pairs = "|".join(f"{name}=c{number}" for number, name in enumerate(names))
         return Channels(_RELABELLED.get(order, order), f"pan={order}|{pairs}")
@@ -169,6 +161,12 @@ def _named(names: list[str]) -> Channels:
         return _unnamed(len(names))
     change = f"channels {'+'.join(names)}, mixed to stereo"
     return Channels("stereo", f"pan=stereo|FL={_mean(left)}|FR={_mean(right)}", change)
+
+
+def _positions(layout: str) -> list[str]:
+    import av
+
+    return sorted(channel.name for channel in av.AudioLayout(layout).channels)
 
 
 def _unnamed(channels: int) -> Channels:

@@ -8,7 +8,7 @@ again and compared: ffmpeg lists encoders whether or not there is hardware for t
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,19 +49,11 @@ class Encoder:
         return self.name.startswith("lib")
 
 
-def _nvenc(quality: int) -> tuple[str, ...]:
-    return ("-preset", "p4", "-rc", "vbr", "-cq", str(quality), "-b:v:0", "0", "-forced-idr", "1")
-
-
-def _qsv(quality: int) -> tuple[str, ...]:
-    return ("-preset", "medium", "-global_quality", str(quality), "-forced_idr", "1")
-
-
-_HARDWARE: Mapping[str, tuple[Callable[[int], tuple[str, ...]], bool]] = {
-    "nvenc": (_nvenc, False),
-    "qsv": (_qsv, False),
-    "vaapi": (lambda quality: ("-rc_mode", "CQP", "-qp", str(quality)), True),
-    "videotoolbox": (lambda quality: ("-q:v:0", str(100 - 2 * quality), "-allow_sw", "0"), False),
+_HARDWARE: Mapping[str, tuple[str, bool]] = {
+    "nvenc": ("-preset p4 -rc vbr -cq {crf} -b:v:0 0 -forced-idr 1", False),
+    "qsv": ("-preset medium -global_quality {crf} -forced_idr 1", False),
+    "vaapi": ("-rc_mode CQP -qp {crf}", True),
+    "videotoolbox": ("-q:v:0 {percent} -allow_sw 0", False),
 }
 """Maker to its options for a quality like x264's CRF, and whether it takes uploaded frames; tried in this order."""
 
@@ -71,7 +63,8 @@ _QUALITY, _HDR_QUALITY = 23, 25
 def hardware(maker: str, *, hdr: bool, quality: int | None = None) -> Encoder:
     """A maker's encoder of H.264 with 8 bits, or of HEVC with 10, at a quality like x264's CRF."""
     options, uploads = _HARDWARE[maker]
-    chosen = options(quality or (_HDR_QUALITY if hdr else _QUALITY))
+    crf = quality or (_HDR_QUALITY if hdr else _QUALITY)
+    chosen = options.format(crf=crf, percent=100 - 2 * crf).split()
     deep, plain = "p010le", "nv12" if uploads or maker == "qsv" else "yuv420p"
     pixels = deep if hdr else plain
     return Encoder(

@@ -138,7 +138,7 @@ def _check_positions(table: Tensor) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read a `.pt` state dict without running any code that it may hold; a `WeightsError` where they do not."""
+    """Read a `.pt` state dict without running any code that it may hold; a `WeightsError` for anything else."""
     state = read_torch_file(path)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} does not hold tensors by name; give the state dict alone")
