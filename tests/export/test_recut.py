@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import opentimelineio as otio
 import pytest
 
@@ -165,6 +166,23 @@ def test_the_receipt_of_another_video_is_not_used(made: Path, tmp_path: Path) ->
     again = cut_again(made, other, SummarizeOptions(output=tmp_path / "again.mp4"))
     assert OTHER_VIDEO_NOTE in again.notes
     assert not again.receipt
+
+
+def test_scores_that_a_receipt_cannot_have_are_refused(made: Path, tmp_path: Path) -> None:
+    edited = json.loads(made.read_text())
+    edited["scores"][0] = 1.5
+    (tmp_path / "edited.json").write_text(json.dumps(edited))
+    with pytest.raises(ConfigError, match=r"the receipt's scores cannot be used: saliency scores .* lie in \[0, 1\]"):
+        cut_again(tmp_path / "edited.json", made.with_name("my holiday.mp4"))
+
+
+def test_a_moment_that_was_not_chosen_before_has_a_score_and_no_reasons(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "cuts.json").write_bytes(made.read_bytes())
+    (tmp_path / "cuts.csv").write_text("start_seconds,stop_seconds\n3.2,4.8\n")  # Was left out by `exclude`.
+    again = cut_again(tmp_path / "cuts.csv", made.with_name("my holiday.mp4"))
+    (segment,) = again.segments
+    assert (segment.reasons, segment.title) == ((), "")
+    assert segment.score == pytest.approx(float(np.mean(json.loads(made.read_text())["scores"][3:5])), abs=0.05)
 
 
 def test_what_a_timeline_holds_beside_cuts_is_noted(made: Path, tmp_path: Path) -> None:

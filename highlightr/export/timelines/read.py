@@ -175,11 +175,10 @@ def _text(path: Path) -> str:
 
 
 def _parsed(otio: Any, path: Path, adapter: str, options: Mapping[str, Any], text: str | None = None) -> Any:
+    content = _text(path) if text is None else text
     try:
-        return otio.adapters.read_from_string(_text(path) if text is None else text, adapter, **options)
+        return otio.adapters.read_from_string(content, adapter, **options)
     except Exception as error:
-        if isinstance(error, ConfigError):
-            raise
         raise ConfigError(f"{path}: cannot be understood: {' '.join(str(error).split())[:200]}") from error
 
 
