@@ -77,7 +77,8 @@ class _WorkerPool:
     ) -> None:
         self._output_dir, self._options, self._recorder, self._feed = output_dir, options, recorder, feed
         self._waiting = deque(map(Attempt, jobs))
-        self._slots = [_WorkerSlot(placement, TimeLimit.of(options)) for placement in placements]
+        limits = (options.time_limit_seconds, options.stall_seconds)
+        self._slots = [_WorkerSlot(placement, TimeLimit(*limits)) for placement in placements]
         self._inbox: Inbox = queue.Queue()
         self._startup_failures = 0
 

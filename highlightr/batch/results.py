@@ -152,7 +152,7 @@ class Results:
 
 def result_line(outcome: JobResult) -> dict[str, Any]:
     """The line of one outcome. ``kept`` is how one run sees it; the job itself is ``done``."""
-    job = outcome.job
+    job, own = outcome.job, {name: value for name, value in asdict(outcome).items() if name != "job"}
     return {
         "id": job.id,
         "folder": printable(job.folder),
@@ -160,18 +160,11 @@ def result_line(outcome: JobResult) -> dict[str, Any]:
         "video": shown_address(job.video) if job.remote else printable(job.video),
         "query": job.query,
         "options": dict(job.options),
+        **own,
         "state": "done" if outcome.state == "kept" else outcome.state,
-        "seconds": outcome.seconds,
-        "video_seconds": outcome.video_seconds,
-        "summary_seconds": outcome.summary_seconds,
-        "segments": outcome.segments,
-        "match": None if outcome.match is None else asdict(outcome.match),
-        "best_title": outcome.best_title,
         "outputs": {name: printable(path) for name, path in outcome.outputs.items()},
         "notes": list(outcome.notes),
         "error": None if outcome.error is None else printable(outcome.error),
-        "key": outcome.key,
-        "attempts": outcome.attempts,
     }
 
 

@@ -10,8 +10,6 @@ import faulthandler
 import time
 from dataclasses import dataclass
 
-from highlightr.batch.options import BatchOptions
-
 
 @dataclass
 class TimeLimit:
@@ -25,11 +23,6 @@ class TimeLimit:
     """When the job began, by `time.monotonic`."""
     last_progress: float = 0.0
     """When it last told of progress."""
-
-    @classmethod
-    def of(cls, options: BatchOptions) -> TimeLimit:
-        """The limit that these options set, not started yet."""
-        return cls(options.time_limit_seconds, options.stall_seconds)
 
     def start(self) -> None:
         """A job begins now."""

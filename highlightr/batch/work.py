@@ -176,7 +176,7 @@ class TimedRunner:
         grace_seconds: float = 0.0,
     ) -> None:
         self._tell, self._grace_seconds = tell, grace_seconds
-        self._time_limit = TimeLimit.of(options)
+        self._time_limit = TimeLimit(options.time_limit_seconds, options.stall_seconds)
         self._stage, self._told = "", 0.0
         self._runner = JobRunner(output_dir, options, device=device, progress=self._progress)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from highlightr.batch import BatchOptions, time_limit
+from highlightr.batch import time_limit
 from highlightr.batch.time_limit import TimeLimit
 
 
 def test_the_whole_time_and_silence_are_limits_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time_limit.time, "monotonic", lambda: now)
-    clock = TimeLimit.of(BatchOptions(time_limit_seconds=50.0, stall_seconds=20.0))
+    clock = TimeLimit(limit_seconds=50.0, stall_seconds=20.0)
     clock.start()
     now = 119.0
     assert clock.exceeded() is None

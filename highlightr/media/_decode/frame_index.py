@@ -89,13 +89,11 @@ class FrameIndex:
 
     def recording_at(self, seconds: Fraction) -> Recording:
         """The one that a time from zero lies in."""
-        starts = [one.start for one in self.recordings]
-        return self.recordings[max(0, bisect_right(starts, seconds) - 1)]
+        return self.recordings[max(0, bisect_right(self.recordings, seconds, key=lambda each: each.start) - 1)]
 
     def recording_from(self, position: int) -> Recording:
         """The one that a byte lies in."""
-        starts = [one.first_byte for one in self.recordings]
-        return self.recordings[max(0, bisect_right(starts, position) - 1)]
+        return self.recordings[max(0, bisect_right(self.recordings, position, key=lambda each: each.first_byte) - 1)]
 
 
 def has_own_index(container_name: str) -> bool:
