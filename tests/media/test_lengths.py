@@ -140,3 +140,21 @@ def test_copied_pictures_without_a_steady_rate_keep_their_times(
     ]
     assert _frames(result.path) == [(number, pytest.approx(time, abs=2e-3)) for number, time in expected]
     assert _lengths(result.path) == pytest.approx((result.seconds, result.seconds), abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("rates", [(30, 15), (12, 6)])
+def test_the_last_frame_lasts_to_the_end_whatever_the_pace_of_the_first(
+    rates: tuple[int, int], suffix: str, tmp_path: Path
+) -> None:
+    """MP4 has no other length than the sum of decode times, which are of the pace of frames that come before."""
+    times = [start + Fraction(k, rate) for start, rate in zip((0, 2), rates, strict=True) for k in range(2 * rate)]
+    path = made("paces.mkv", times=times, sound=False, size=(160, 120))
+    result = _cut(path, [(1.9, 2.5)], tmp_path / f"cut{suffix}")
+    assert _lengths(result.path) == pytest.approx((result.seconds, result.seconds), abs=0.005)
+
+
+def test_the_last_frame_lasts_to_the_end_where_the_first_is_cut_short(tmp_path: Path) -> None:
+    path = made("slow.mkv", times=[Fraction(k, 6) for k in range(24)], sound=False, size=(160, 120))
+    result = _cut(path, [(0.0, 0.03), (1.0, 2.0)], tmp_path / "cut.mp4")
+    assert _lengths(result.path)[0] == pytest.approx(1.03, abs=0.005)

@@ -27,6 +27,12 @@ from highlightr.media.ffmpeg import run_ffmpeg
 _LONG_SECONDS = Fraction(1, 5)
 """A picture that lasts longer stands still: slides, a screen, very low rates."""
 
+_UNEVEN_SECONDS = Fraction(1, 100)
+"""By how much the length in decode times may differ from that in display times."""
+
+_REORDERED = (1, 2)
+"""How many pictures late x264 and x265 decode, as they are used here."""
+
 _MOST_PACKETS_AHEAD = 1_000_000
 """Encoded pictures that wait for the first sound: those of a whole summary, where the file has to be read to its end to
 know that there is none."""
@@ -114,9 +120,14 @@ def _encode_arguments(
 
 
 def _stands_still(takes: Sequence[Take]) -> bool:
-    """Whether a picture lasts so long, or may, that decode times cannot be made up of its neighbours'."""
+    """Whether a picture lasts so long, or may, that decode times cannot be made up of its neighbours'.
+
+    So it is, too, where the last pictures follow each other faster or slower than the first.
+    """
     shown = [time for take in takes for time in take.shown]
-    return takes[0].is_careful or any(after - before > _LONG_SECONDS for before, after in pairwise(shown))
+    leads = [(shown[-1] - shown[-1 - late], shown[late] - shown[0]) for late in _REORDERED if late < len(shown)]
+    is_uneven = any(abs(end - begin) > _UNEVEN_SECONDS for end, begin in leads)
+    return takes[0].is_careful or is_uneven or any(after - before > _LONG_SECONDS for before, after in pairwise(shown))
 
 
 def _keyframes(takes: Sequence[Take]) -> list[Fraction]:
