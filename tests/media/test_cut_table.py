@@ -186,3 +186,16 @@ def test_a_recording_that_is_not_at_its_end_yet(name: str, folder: Path, tmp_pat
     first = first_frame(source)
     result = cut(source, [(first + 2.2, first + 3.0), (first + 6.0, first + 7.0)], tmp_path / "cut.mp4")
     check(source, first, result, watch(result.path))
+
+
+@pytest.mark.parametrize("name", ["refresh.mkv", "refresh.mp4", "refresh.ts"])
+def test_a_refresh_that_leaves_out_what_was_the_same_before(name: str, tmp_path: Path) -> None:
+    """x264 says of every refresh that it is whole after some pictures; every other one here is not."""
+    base = made("small.mkv", codec="ffv1", options=(), seconds=10.0, size=(176, 144), sound=False)
+    path, refresh = tmp_path / name, ("-x264-params", "intra-refresh=1:keyint=40:bframes=0:scenecut=0")
+    run_ffmpeg(["-i", f"file:{base}", *X264, *refresh, f"file:{path}"])
+    source = probe(path)
+    first = first_frame(source)
+    spans = [(first + start, first + start + 0.4) for start in (2.6, 4.2, 5.8, 7.4)]
+    result = cut(source, spans, tmp_path / "cut.mp4")
+    check(source, first, result, watch(result.path))

@@ -106,16 +106,20 @@ class FrameTimes:
     ) -> bool:
         """Whether a frame decodes as it should when decoding begins with the first of these packets.
 
-        For that a keyframe has to come that is shown no later, and early enough to recover.
+        For that a keyframe has to come that is shown no later; of those that take some pictures to recover a second.
 
         Args:
             read: packets in file order and when they are shown.
             unseen: the frame itself need not be met: timestamps are beyond doubt.
         """
         ready: int | None = None
+        is_refreshed = False
         for shown, packet in read:
             wait = self._nal.frames_to_recover(packet) if shown <= wanted else None
-            if wait is not None:
+            if wait and not is_refreshed:
+                # Of the refreshes that x264 spreads over pictures, some leave out what was the same before.
+                is_refreshed = True
+            elif wait is not None:
                 ready = wait if ready is None else min(ready, wait)
             elif ready is not None:
                 ready -= 1
