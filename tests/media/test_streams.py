@@ -387,3 +387,23 @@ def test_a_language_that_the_container_cannot_name_is_noted(
     result = cut_summary(probe(path), [Segment(0.5, 2.5, 1.0)], tmp_path / f"out{suffix}")
     lost = "the language of audio track 1 (swe); the language of subtitle track 1 (swe)"
     assert any(lost in note for note in result.notes) is not is_kept
+
+
+@pytest.mark.parametrize("out", [".mp4", ".mkv"])
+def test_subtitles_that_begin_before_time_zero(out: str, tmp_path: Path) -> None:
+    """What is shown when the file begins is shown from there on; what was over before is not."""
+    words = tmp_path / "words.srt"
+    cues = (
+        "00:00:01,000 --> 00:00:02,000\nOver",
+        "00:00:08,000 --> 00:00:11,500\nGoing",
+        "00:00:12,000 --> 00:00:13,000\nNew",
+    )
+    words.write_text("\n\n".join(f"{number}\n{cue}" for number, cue in enumerate(cues, start=1)) + "\n")
+    path, video = tmp_path / "in.mkv", f"file:{made('plain.mp4')}"
+    run_ffmpeg(["-itsoffset", "10", "-i", video, "-i", f"file:{words}", "-c", "copy", "-c:s", "srt", f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0.0, 2.4, 1.0)], tmp_path / f"out{out}")
+    assert result.notes == ()
+    written = subtitle_tracks.read_tracks(probe(result.path), held(result.path, tmp_path).contents.subtitles).values()
+    shown = [(cue.start_seconds, cue.stop_seconds, cue.text) for each in written if each for cue in each.cues]
+    assert [text for *_, text in shown] == ["Going", "New"]
+    assert [time for *times, _ in shown for time in times] == pytest.approx([0.0, 1.5, 2.0, 2.4], abs=0.03)

@@ -6,6 +6,7 @@ codec; a track that it cannot read is named, and costs nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,10 @@ from highlightr.media._container.contents import Track
 from highlightr.media._container.opening import DEMUXERS, file_url
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import Subtitles, read_subtitles
+
+_OVER_BEFORE_ZERO = re.compile(rb"^Dialogue: \d+,[^,]*,[^,]*-[^,]*,.*\n?", re.MULTILINE)
+_BEGUN_BEFORE_ZERO = re.compile(rb"^(Dialogue: \d+,)[^,]*-[^,]*,", re.MULTILINE)
+"""Cues of a file whose time zero lies behind or within them: ffmpeg writes -1.2 s as ``0:00:-1.-20``."""
 
 
 def read_tracks(source: Source, tracks: Sequence[Track]) -> dict[int, Subtitles | None]:
@@ -48,8 +53,14 @@ def _converted(path: Path, indices: Sequence[int], folder: Path) -> dict[int, Su
         arguments += ["-map", f"0:{index}", "-c:s", "ass", "-f", "ass", "-y", file_url(file)]
     try:
         run_ffmpeg(arguments)
-        return {index: read_subtitles(file) for index, file in files.items()}
+        return {index: _from_zero(file) for index, file in files.items()}
     except (CutError, MediaError):
         if len(indices) == 1:
             return {indices[0]: None}
         return {index: found for one in indices for index, found in _converted(path, [one], folder).items()}
+
+
+def _from_zero(file: Path) -> Subtitles:
+    """What is shown from time zero on."""
+    file.write_bytes(_BEGUN_BEFORE_ZERO.sub(rb"\g<1>0:00:00.00,", _OVER_BEFORE_ZERO.sub(b"", file.read_bytes())))
+    return read_subtitles(file)
