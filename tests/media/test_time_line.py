@@ -398,3 +398,18 @@ def test_a_stream_without_times_is_refused_with_what_helps(name: str, tmp_path: 
     run_ffmpeg(["-i", f"file:{_base()}", "-an", *codec, f"file:{path}"])
     with pytest.raises(MediaError, match=r"carry no usable timestamps; convert it \(`ffmpeg -i IN OUT.mp4`\)"):
         probe(path)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_sound_that_begins_after_all_that_is_looked_at_first_is_no_sign_of_a_file_cut_off(
+    suffix: str, tmp_path: Path
+) -> None:
+    """FFmpeg knows then where the file ends, and not where its sound begins."""
+    path, base = tmp_path / f"late{suffix}", f"file:{_base()}"
+    coded = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M", "-c:a", "libvorbis"]
+    run_ffmpeg(["-i", base, "-itsoffset", "8", "-i", base, "-map", "0:v", "-map", "1:a", *coded, f"file:{path}"])
+    result = _cut(probe(path), [(2.0, 3.0)], tmp_path / "cut.mp4")
+    said = " ".join(result.notes)
+    assert "sound begins at 8.0 s" in said
+    assert "sound goes on for 8.0 s" in said
+    assert "cut off" not in said

@@ -126,10 +126,12 @@ def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
         return stream.frames / rate if rate else Fraction(0)
     if not has_own_index(source.container) and source.container not in _TOLD_LENGTHS:
         return Fraction(0)
-    if not stream.duration:
-        return _tagged_stop(container, stream) or Fraction(0)
-    stop: Fraction = ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
-    return stop - start_seconds(container)
+    return _header_stop(stream, start_seconds(container)) or _tagged_stop(container, stream) or Fraction(0)
+
+
+def _header_stop(stream: Any, zero: Fraction) -> Fraction | None:
+    """Where a track ends by its header, or the file: FFmpeg gives a track that it has not met yet the file's span."""
+    return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero if stream.duration else None
 
 
 def _tagged_stop(container: InputContainer, stream: Any) -> Fraction | None:
@@ -173,8 +175,8 @@ def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fr
     for track in source.audio_tracks:
         stream: Any = container.streams[track.index]
         begin = _first_time(source, stream) - zero
-        length = stream.duration * Fraction(stream.time_base) if stream.duration else None
-        spans.append((begin, (_tagged_stop(container, stream) or begin) if length is None else begin + length))
+        stop = _header_stop(stream, zero) or _tagged_stop(container, stream)
+        spans.append((begin, max(begin, stop or begin)))
     return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
 
 
