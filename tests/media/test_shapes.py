@@ -12,8 +12,10 @@ import pytest
 
 from highlightr.core.types import Segment
 from highlightr.media import probe
+from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
+from tests.mediamaker import CLOSED_GOP, made
 
 SQUARE = "color=white:r=25:d=2:s={size},setsar={aspect},format=yuv420p"
 
@@ -150,3 +152,35 @@ def test_transparency_that_lies_beside_the_picture_is_told(pixels: str, is_told:
     run_ffmpeg(["-f", "lavfi", "-i", "color=red:s=160x120:r=10:d=1", *coded, f"file:{path}"])
     result = cut_summary(probe(path), [Segment(0.0, 0.5, 1.0)], tmp_path / "out.mp4")
     assert ("Its transparency is not kept." in result.notes) is is_told
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "told"),
+    [("in.avi", "huffyuv", "1"), ("in.avi", "mpeg4", "16/15"), ("in.wmv", "wmv2", "1"), ("in.avi", "mjpeg", "0")],
+)
+def test_the_containers_word_on_the_aspect_counts(name: str, codec: str, told: str, tmp_path: Path) -> None:
+    """Its pictures say nothing of it, or something else, and all say the same."""
+    picture = ["-f", "lavfi", "-i", SQUARE.format(size="320x240", aspect=told)]
+    plain = tmp_path / f"plain{Path(name).suffix}"
+    run_ffmpeg([*picture, "-c:v", codec, "-q:v", "3", f"file:{plain}"])
+    run_ffmpeg(["-i", f"file:{plain}", "-c", "copy", "-aspect", "16:9", f"file:{tmp_path / name}"])
+    source = probe(tmp_path / name)
+    assert source.video.sample_aspect_ratio == Fraction(4, 3)
+    result = cut_summary(source, [Segment(0.2, 1.9, 1.0)], tmp_path / "out.mp4")
+    assert not [note for note in result.notes if "bars" in note]
+    assert set(white(result.path)) == {(1.0, 1.0)}
+    assert probe(result.path).video.sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize("out", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("how", ["copy", "smart"])
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
+def test_copied_pictures_keep_the_aspect_that_the_container_tells(
+    name: str, how: CutChoice, out: str, tmp_path: Path
+) -> None:
+    remuxed = tmp_path / name
+    run_ffmpeg(["-i", f"file:{made('closed.mp4', **CLOSED_GOP)}", "-c", "copy", "-aspect", "16:9", f"file:{remuxed}"])
+    segments = [Segment(0.5, 2.9, 1.0)]
+    result = cut_summary(probe(remuxed), segments, tmp_path / f"out{out}", CutOptions(cut=how))
+    assert result.pieces[0].copied_pictures
+    assert probe(result.path).video.sample_aspect_ratio == Fraction(4, 3)

@@ -67,9 +67,17 @@ def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> Out
         reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
         mapped = ["-map", "0:v", *(word for place in places for word in ("-map", f"0:a:{place}")), "-c:a", "copy"]
         mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
-        mapped += last_durations(last, sum(piece.seconds for piece in plan.pieces))
+        mapped += [*last_durations(last, sum(piece.seconds for piece in plan.pieces)), *_stated_aspect(source, output)]
         run_ffmpeg([*reading, *mapped, *extras.outputs, *container(output)])
     return plan
+
+
+def _stated_aspect(source: Source, output: Path) -> list[str]:
+    """Arguments for Matroska, whose writer does not take the aspect from what its pictures are told to be."""
+    video = source.video
+    shape = Fraction(video.width, video.height) * video.sample_aspect_ratio
+    is_matroska = check_suffix(output) == MUXERS[".mkv"]
+    return ["-aspect:v:0", f"{shape.numerator}:{shape.denominator}"] if is_matroska else []
 
 
 def _without(plan: OutputPlan, silent: Set[int]) -> OutputPlan:
@@ -163,6 +171,8 @@ class _Copier:
         self._outlets = {
             index: writing.add_stream_from_template(container.streams[index], opaque=True) for index in self._indices
         }
+        # A container's word on the aspect counts before that of its pictures.
+        self._outlets[source.video.index].codec_context.sample_aspect_ratio = source.video.sample_aspect_ratio
         self._reader, self._writing = reader, writing
         self._latest: dict[int, int] = {}
         self._codecs = {track.index: track.codec for track in source.audio_tracks}

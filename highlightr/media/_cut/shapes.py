@@ -53,7 +53,7 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
     stream = container.streams[video.index]
     first = (video.width, video.height, video.sample_aspect_ratio)
     headers, found = _Headers(stream), {}
-    aspect = video.sample_aspect_ratio if _tells_aspect(container) else None
+    aspect = video.sample_aspect_ratio if _tells_aspect(container, stream) else None
     for take in takes:
         with reached(container, source, take.reach) as (part, same):
             keyframes = [
@@ -69,9 +69,13 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
     return found
 
 
-def _tells_aspect(container: InputContainer) -> bool:
-    """Whether the container's word on the aspect counts, and not that of each picture."""
-    return any(name in container.format.name for name in ("mov", "matroska", "nut", "mxf"))
+def _tells_aspect(container: InputContainer, stream: Any) -> bool:
+    """Whether the container's word on the aspect counts, and not that of each picture: AVI and ASF may have one, too.
+
+    It is then another one than that of the first pictures, or the same.
+    """
+    told = believable_aspect(stream.sample_aspect_ratio) != believable_aspect(stream.codec_context.sample_aspect_ratio)
+    return told or any(name in container.format.name for name in ("mov", "matroska", "nut", "mxf"))
 
 
 def canvas(video: VideoStream, shapes: Sequence[Shape], shift: Fraction) -> str:

@@ -106,6 +106,7 @@ class SmartWriter:
                 with av.open(file_url(path), "w", format="mp4", options={"strict": "unofficial"}) as writing:
                     stream: Any = container.streams[self.plan.source.video.index]
                     outlet: Any = writing.add_stream_from_template(stream, opaque=True)
+                    outlet.codec_context.sample_aspect_ratio = self.plan.source.video.sample_aspect_ratio
                     outlet.codec_context.extradata = self.splice.description(_description(parts), self._reorder)
                     outlet.time_base = _TIME_BASE
                     packets = self._packets(container, parts)
