@@ -242,6 +242,25 @@ def test_unusual_channels_are_written(layout: str, copy: bool, tmp_path: Path) -
     assert 0.2 < loudness(heard(probe(result.path)), 1000) < 1.2
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".nut"])
+@pytest.mark.parametrize(("layout", "count"), [("5.1", 6), ("7.1", 8), ("stereo", 2)])
+def test_surround_sound_whose_container_names_no_channels_stays_surround(
+    layout: str, count: int, suffix: str, tmp_path: Path
+) -> None:
+    """Each channel has its own loudness, and keeps its place."""
+    levels = [0.9 * 0.7**number for number in range(count)]
+    panned = "|".join(f"c{number}={level:.3f}*c0" for number, level in enumerate(levels))
+    source = probe(with_tone(tmp_path / f"in{suffix}", f"60:volume=0.2,pan={layout}|{panned}"))
+    assert source.audio_tracks[0].layout == f"{count} channels"
+    result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mkv")
+    taken = f"Audio track 1: {count} channels without positions, taken for {layout}."
+    assert [note for note in result.notes if "channels" in note] == ([taken] if count > 2 else [])
+    run_ffmpeg(["-i", f"file:{result.path}", "-map", "0:a", "-f", "f32le", f"file:{tmp_path}/samples"])
+    samples = np.fromfile(tmp_path / "samples", np.float32).reshape(-1, count)
+    heard_levels = np.sqrt((samples**2).mean(axis=0))
+    assert heard_levels / heard_levels[0] == pytest.approx(np.array(levels) / levels[0], abs=0.03)
+
+
 def test_copied_packets_cannot_be_mixed_or_mapped(tmp_path: Path) -> None:
     source = probe(made("plain.mp4"))
     with pytest.raises(ConfigError, match="leave out --copy or --audio-track mix"):

@@ -34,6 +34,9 @@ _ORDERED = (*CHANNELS, "5.0(side)", "5.1(side)")
 
 _NAMES = re.compile(r"\d+ channels? \((.+)\)")
 _LEFT, _RIGHT = re.compile(r"[A-Z]*L[CF]?"), re.compile(r"[A-Z]*R[CF]?")
+_UNNAMED = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""What so many channels are taken for where nothing is told of them, as Matroska tells nothing: so do players."""
+
 _MOST_MIXED = 64
 """Channels that ffmpeg's ``pan`` filter takes."""
 
@@ -158,7 +161,7 @@ def _named(names: list[str]) -> Channels:
     left = [k for k, name in enumerate(names[:_MOST_MIXED]) if not _RIGHT.fullmatch(name)]
     right = [k for k, name in enumerate(names[:_MOST_MIXED]) if not _LEFT.fullmatch(name)]
     if not (left and right):
-        return _unnamed(len(names))
+        return _unnamed(len(names)) if len(names) <= 2 else _as_one(len(names))
     change = f"channels {'+'.join(names)}, mixed to stereo"
     return Channels("stereo", f"pan=stereo|FL={_mean(left)}|FR={_mean(right)}", change)
 
@@ -170,10 +173,15 @@ def _positions(layout: str) -> list[str]:
 
 
 def _unnamed(channels: int) -> Channels:
-    if channels == 1:
-        return Channels("mono", "pan=mono|c0=c0")
-    if channels == 2:
-        return Channels("stereo", "pan=stereo|FL=c0|FR=c1")
+    layout = _UNNAMED.get(channels)
+    if layout is None:
+        return _as_one(channels)
+    placed = "|".join(f"c{number}=c{number}" for number in range(channels))
+    change = "" if channels <= 2 else f"{channels} channels without positions, taken for {layout}"
+    return Channels(layout, f"pan={layout}|{placed}", change)
+
+
+def _as_one(channels: int) -> Channels:
     mixed = _mean(range(min(channels, _MOST_MIXED)))
     return Channels("mono", f"pan=mono|c0={mixed}", f"{channels} channels without positions, mixed to mono")
 
