@@ -36,15 +36,10 @@ _PACKAGE = "highlightr.batch"
 
 
 def card(line: Mapping[str, Any], record: JobRecord | None = None, poster: str = "") -> dict[str, Any]:
-    """What the page tells of one job.
+    """What the page tells of one job, by its line of the results, which a program of the user's may have changed.
 
-    Args:
-        line: that of the results; a program of the user's may have changed it.
-        record: what is remembered of the job, for the curve and the bands.
-        poster: path of a JPEG, relative to the page, with ``/``; empty if there is none.
-
-    Raises:
-        ConfigError, TypeError, ValueError, AttributeError, OverflowError: the line makes no sense.
+    `record` is what is remembered of the job, for curve and bands; `poster` the path of a JPEG relative to the page, or
+    empty. A ConfigError, TypeError, ValueError, AttributeError or OverflowError where the line makes no sense.
     """
     match = None if line.get("match") is None else from_plain(Match, line["match"], "a line's match")
     links = {str(name): _url(str(path)) for name, path in line.get("outputs", {}).items()}

@@ -43,17 +43,8 @@ def find_videos(
 ) -> tuple[Job, ...]:
     """A job without a query for every video that is meant, each once, in the order given; folders are sorted by name.
 
-    Args:
-        inputs: files, folders, addresses, and ``@FILE`` for a list.
-        output: is left out where it lies inside a folder that is walked through.
-        lists: text files with one of those per line; what is relative in them is looked up from their own folder.
-        pattern: what the names of files in folders have to match; by default the usual suffixes of videos.
-        allow_remote: accept addresses.
-        known: video to folder, as earlier runs gave them out.
-        absent_ok: folders may be empty; files and folders that were named have to be there all the same.
-
-    Raises:
-        ConfigError: something that was named is not there, an address without permission, or no video at all.
+    Arguments and errors as for `plan_jobs`; an `output` inside a folder that is walked through is left out, and what is
+    relative in a list is looked up from its own folder. `known`: video to folder, as earlier runs gave them out.
     """
     places: list[tuple[str, str | None]] = []
     for text in inputs:

@@ -86,12 +86,8 @@ def one_video(places: Sequence[str], command: str) -> Path:
 def output_dir(places: Sequence[str], *, is_asked: bool, is_listed: bool) -> Path:
     """The folder that a batch writes to, which is the last of its places.
 
-    Args:
-        is_asked: queries are given where they belong, so no place is meant as one.
-        is_listed: videos may be named elsewhere.
-
-    Raises:
-        ConfigError: no folder is named, or a query is where one belongs; with what to run instead.
+    `is_asked`: queries are given where they belong, so no place is meant as one; `is_listed`: videos may be named
+    elsewhere. A `ConfigError` where no folder is named, or a query is where one belongs, tells what to run instead.
     """
     *inputs, last = places
     if Path(last).is_file() or not (inputs or is_listed):

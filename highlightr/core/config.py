@@ -108,13 +108,8 @@ def _finite(text: str) -> float:
 def from_plain(kind: type[Made], values: Any, where: str) -> Made:
     """An instance of a dataclass from plain types, nested dataclasses, mappings and tuples included.
 
-    Args:
-        kind: a dataclass; its `__post_init__` may refuse values with a `ConfigError` of its own.
-        values: what a YAML or JSON file held.
-        where: the file, and the place in it, for errors.
-
-    Raises:
-        ConfigError: not a mapping, an unknown or missing key, or a value of another type than the field's.
+    A `ConfigError` names the file and the place in it (`where`) of what is no mapping, an unknown or missing key, or a
+    value of another type than the field's; and of what the dataclass refuses by one of its own.
     """
     _refuse_unknown_keys(kind, values, where)
     try:

@@ -22,15 +22,9 @@ EXTRA_OF: Mapping[str, str] = {package: extra for extra, packages in _PACKAGES.i
 
 
 def need(owner: str, *packages: str, extra: str | None = None) -> None:
-    """Refuse what cannot run here, before any work.
+    """Refuse, before any work, what cannot run here: a `ConfigError` where one of these packages is not installed.
 
-    Args:
-        owner: what needs the packages, for the message.
-        packages: keys of `EXTRA_OF`; none is imported.
-        extra: the one to name, where a package comes with several.
-
-    Raises:
-        ConfigError: one of them is not installed.
+    `owner` is what needs them; `extra` the one to name, where a package comes with several. None is imported.
     """
     for package in packages:
         if find_spec(package) is None:

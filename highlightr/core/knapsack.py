@@ -13,17 +13,8 @@ def knapsack(
 ) -> tuple[int, ...]:
     """The subset with the largest sum of values whose lengths fit the capacity: exact, by dynamic programming.
 
-    Args:
-        values: (n,) not negative.
-        lengths: (n,) whole numbers of at least 1.
-        capacity: largest sum of lengths.
-        max_items: largest size of the subset; `None`: any.
-
-    Returns:
-        Indices in increasing order. Among subsets of equal value, the one that leaves later items out.
-
-    Raises:
-        ConfigError: a negative value or a length below 1.
+    Values (n,) are not negative and lengths (n,) whole numbers of at least 1, or a `ConfigError` says so. Indices come
+    back in increasing order, at most `max_items`; among subsets of equal value, of the one that leaves later items out.
 
     Source: the recurrence of Kellerer, Pferschy, Pisinger, *Knapsack Problems*, 2004, section 2.3, with a layer per
     number of items where that is limited.

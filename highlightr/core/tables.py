@@ -42,9 +42,7 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 def table_reader(lines: Iterable[str], *, strict: bool = False) -> csv.DictReader[str]:
     """A reader for the delimiter that the head line has; where that is no comma, ``1,5`` is read as ``1.5``.
 
-    Args:
-        lines: of the file, the head first.
-        strict: raise `csv.Error` where quotation marks are wrong.
+    With `strict` it raises `csv.Error` where quotation marks are wrong.
     """
     rest = iter(lines)
     head = next(rest, "")

@@ -41,14 +41,9 @@ def build_receipt(
     versions: Mapping[str, str] | None = None,
     cut: CutResult | None = None,
 ) -> dict[str, Any]:
-    """Everything about one summary as plain JSON types.
+    """Everything about one summary as plain JSON types; a `MediaError` where the source can no longer be read.
 
-    Args:
-        options: what the caller asked for, such as the fields of `SelectionOptions`; paths become text.
-        versions: of further software, such as the ``ffmpeg`` that cut.
-
-    Raises:
-        MediaError: the source can no longer be read for its hash.
+    `options` are what the caller asked for (paths become text), `versions` those of further software, such as ffmpeg.
     """
     scores, match, transcript = summary.scores, summary.match, summary.transcript
     chance = 0.0 if match is None else round(match.probability, SCORE_DIGITS)

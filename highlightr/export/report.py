@@ -36,15 +36,10 @@ MOST_LINES = 20_000
 
 
 def write_report(path: Path, summary: Summary, thumbnails: Sequence[bytes] = ()) -> None:
-    """Write the report whole or not at all.
+    """Write the report whole or not at all; an `OutputError` where the place cannot be written.
 
-    Args:
-        path: where to write; links are relative to `summary.outputs["report"]` where that is given, so that a report
-            can be written elsewhere first and moved.
-        thumbnails: a JPEG per segment, in their order; empty bytes, or fewer, where there is none.
-
-    Raises:
-        OutputError: the place cannot be written.
+    Links are relative to `summary.outputs["report"]` where that is given, so that it can be written elsewhere first and
+    moved. `thumbnails`: a JPEG per segment, in their order; empty bytes, or fewer, where there is none.
     """
     write_whole(path, render_report(summary, thumbnails, summary.outputs.get("report", path).parent))
 

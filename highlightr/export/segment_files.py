@@ -79,13 +79,8 @@ def segment_folders(
 ) -> Iterator[Mapping[str, SegmentFolder]]:
     """Write the thumbnails and clips that are wanted; they move to their folders on a clean exit, or none does.
 
-    Args:
-        suffix: of clips.
-        options: of the summary; its clips do not fade.
-
-    Raises:
-        OutputError: a folder cannot be written, or holds the source or a file that may not be replaced.
-        CutError, MediaError: as for `cut_clips` and `write_thumbnails`.
+    Clips have the `suffix`, and the `options` of the summary, but do not fade. An `OutputError` where a folder cannot
+    be written, or holds the source or what may not be replaced; others as for `cut_clips` and `write_thumbnails`.
     """
     names, found = segment_names(segments), dict[str, SegmentFolder]()
     with ExitStack() as stack:
@@ -140,12 +135,8 @@ def _telling_seconds(segment: Segment) -> float:
 def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path) -> tuple[str, ...]:
     """Write a frame of each segment as ``NAME.jpg``: from the middle of where its first reason was found, or its own.
 
-    Returns:
-        A note for each segment that no frame could be decoded of.
-
-    Raises:
-        OutputError: the folder cannot be written.
-        MediaError: the source cannot be opened any more, or has changed.
+    A note comes back for each that no frame could be decoded of. An `OutputError` where the folder cannot be written, a
+    `MediaError` where the source cannot be opened any more, or has changed.
     """
     width = min(LARGEST_WIDTH, round(shown_size(source.video)[0]))
     middles = [_telling_seconds(each) for each in segments]

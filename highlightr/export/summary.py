@@ -36,14 +36,10 @@ FEW_SEGMENTS = 12
 def deliver(
     summary: Summary, outputs: Outputs, wanted: SummarizeOptions, provenance: Provenance, stages: Stages
 ) -> Summary:
-    """Write everything that was asked for.
+    """Write everything that was asked for; the summary comes back with its outputs, timings and receipt.
 
-    Returns:
-        The summary with its outputs, timings and receipt.
-
-    Raises:
-        CutError: ffmpeg failed; no file was written.
-        OutputError: a place could not be written, or is not free any more; no file was written.
+    No file is written where ffmpeg failed (`CutError`), or a place cannot be written or is free no more
+    (`OutputError`).
     """
     source, segments = summary.source, summary.segments
     options = captioned(wanted.cut_options(), summary.transcript)

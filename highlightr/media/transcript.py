@@ -46,13 +46,10 @@ _NOT_SPEECH = frozenset({"forced", "comment", "lyrics", "karaoke", "descriptions
 
 
 def find_transcript(source: Source, file: Path | None = None) -> tuple[Transcript | None, tuple[str, ...]]:
-    """What is said in the video, where that is written; if a file is named, nothing else is looked at.
+    """What is said in the video, where that is written, or `None`; and sentences about what there could not be used.
 
-    Returns:
-        The transcript, or `None`; and sentences about what was there but could not be used.
-
-    Raises:
-        MediaError: the named file cannot be read, or says nothing during the video, or more than fits into it.
+    If a file is named, nothing else is looked at: a `MediaError` where it cannot be read, or says nothing during the
+    video, or more than fits into it.
     """
     if file is not None:
         return read_transcript(file, source.duration_seconds), ()

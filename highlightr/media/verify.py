@@ -165,12 +165,9 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
 
 
 class _Trial:
-    """Decodes the first picture of each piece, and those from its last keyframe on.
+    """Decodes the first picture of each piece, and those from its last keyframe on, and tells `seen` what came of it.
 
     Where all frames are known, it goes on from one piece to the next as a player does, and nothing may be damaged.
-
-    Args:
-        seen: takes the starts of those that do not decode, and the sizes of those that do.
     """
 
     def __init__(self, stream: Any, planned: Planned, seen: _Seen) -> None:

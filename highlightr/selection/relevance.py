@@ -39,14 +39,7 @@ _LEAST_SCORE = 1e-6
 
 
 def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, Mask]:
-    """Cut pieces at the edges of `range` and `exclude`.
-
-    Returns:
-        The pieces, and (P,) which of them the caller allows.
-
-    Raises:
-        ConfigError: nothing is left.
-    """
+    """Pieces cut at the edges of `range` and `exclude`, and (P,) which are allowed; a `ConfigError` where none is."""
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
             pieces = pieces.split_at(time)

@@ -173,11 +173,7 @@ def _distinct(times: Iterable[float], duration: float) -> npt.NDArray[np.float64
 
 
 def clip_overlaps(grid: TimeGrid, span: Span) -> tuple[int, npt.NDArray[np.float64]]:
-    """How much of each clip a span covers.
-
-    Returns:
-        The first clip's index, and the overlaps in seconds of that clip and its successors.
-    """
+    """The first clip that a span covers, and by how many seconds it covers that one and each of its successors."""
     first, last = (int(grid.clip_index(time)) for time in (span.start, span.stop))
     index = np.arange(first, last + 1)
     starts = index * grid.clip_seconds

@@ -73,12 +73,9 @@ def prepare(
 ) -> StudioServer:
     """Listen on an address for the studio of a folder; nothing outside is read or written.
 
-    Args:
-        open_highlighter: makes the highlighter when the first query comes.
-        transcribe: a model of faster-whisper that recognises what is said where it is not written.
-
-    Raises:
-        ConfigError: no such folder or model, or the address cannot be listened on.
+    `open_highlighter` is called when the first query comes; `transcribe` names a model of faster-whisper that
+    recognises what is said where it is not written. A `ConfigError` where there is no such folder or model, or no such
+    address.
     """
     if transcribe is not None:
         check_speech_model(transcribe)

@@ -49,11 +49,8 @@ _INTERLEAVING_SECONDS = 5
 def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> OutputPlan:
     """Copy the packets of every piece, then add tags, chapters and subtitles.
 
-    Returns:
-        The plan without audio tracks of which nothing lies in the pieces.
-
-    Raises:
-        CutError: the container cannot hold this codec, or writing failed.
+    The plan comes back without audio tracks of which nothing lies in the pieces. A `CutError` where the container
+    cannot hold this codec, or writing failed.
     """
     source = plan.source
     with extras_folder(output) as folder:
@@ -287,11 +284,9 @@ def _bounds(piece: Piece) -> tuple[Fraction, Fraction]:
 
 
 def decode_times(shown: Sequence[int], first_wait: int = 0) -> list[int]:
-    """When pictures are decoded, none after it is shown: the sorted display times, as late as that allows.
+    """When pictures (display times in decode order) are decoded, none after it is shown: sorted, and as late as can be.
 
-    Args:
-        shown: display times in decode order.
-        first_wait: how long before it is shown the first one is decoded, at least.
+    `first_wait`: how long before it is shown the first one is decoded, at least.
     """
     order = sorted(shown)
     ranks = {time: rank for rank, time in enumerate(order)}

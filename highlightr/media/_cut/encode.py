@@ -47,11 +47,8 @@ def encode_pieces(
 ) -> list[bytes] | None:
     """Encode every frame once; many pieces go through several runs whose results are joined without loss.
 
-    Returns:
-        If `stills` were asked for, a JPEG of the frame in the middle of each piece; `None` if not all could be had.
-
-    Raises:
-        CutError: ffmpeg failed.
+    If `stills` were asked for, a JPEG of the frame in the middle of each piece comes back; `None` if not all could be
+    had. A `CutError` where ffmpeg failed.
     """
     total = float(sum(take.seconds for take in takes))
     runs = list(batches(plan, takes))

@@ -79,12 +79,8 @@ def hardware(maker: str, *, hdr: bool, quality: int | None = None) -> Encoder:
 def find_encoder(choice: EncoderChoice, width: int, height: int, *, hdr: bool) -> tuple[Encoder, tuple[str, ...]]:
     """The encoder to use, and a sentence for each that ``auto`` passed over, or about the one it took.
 
-    Args:
-        choice: a name, ``auto``, or the software encoder, which is not tried.
-        hdr: whether high dynamic range is kept: then the HEVC sibling is meant.
-
-    Raises:
-        CutError: the named encoder is not here, or does not work.
+    The software encoder is not tried. With `hdr` high dynamic range is kept, and the HEVC sibling is meant. A
+    `CutError` where a named encoder is not here, or does not work.
     """
     software = Encoder("libx265" if hdr else SOFTWARE)
     if choice == SOFTWARE:

@@ -58,15 +58,9 @@ def extras_folder(output: Path) -> Iterator[Path]:
 
 
 def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) -> Extras:
-    """Write the files and say how they are taken in.
+    """Write the small files into an empty folder, and say how they are taken in behind so many inputs (`first_input`).
 
-    Args:
-        output: the file that is written; its suffix says what it can hold.
-        folder: an empty one for the small files.
-        first_input: how many inputs come before these.
-
-    Raises:
-        OSError: a file cannot be written.
+    The suffix of the output says what it can hold. An `OSError` where a file cannot be written.
     """
     muxer = check_suffix(output)
     metadata = folder / "tags.txt"

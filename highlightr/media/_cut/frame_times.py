@@ -104,13 +104,10 @@ class FrameTimes:
     def _comes_out_right(
         self, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
     ) -> bool:
-        """Whether a frame decodes as it should when decoding begins with the first of these packets.
+        """Whether a frame decodes as it should when decoding begins with the first of these packets, in file order.
 
         For that a keyframe has to come that is shown no later; of those that take some pictures to recover a second.
-
-        Args:
-            read: packets in file order and when they are shown.
-            unseen: the frame itself need not be met: timestamps are beyond doubt.
+        With `unseen` the frame itself need not be met: timestamps are beyond doubt.
         """
         ready: int | None = None
         is_refreshed = False

@@ -37,11 +37,9 @@ def middles(takes: Sequence[Take]) -> list[int]:
 
 
 def picture_graph(plan: OutputPlan, takes: Sequence[Take], stills: Stills | None, burn: str = "") -> str:
-    """All pieces of a run, merged as ``[v]``; where stills are asked for, those too.
+    """All pieces of a run, each an input of its own, merged as ``[v]``; where stills are asked for, those too.
 
-    Args:
-        takes: the pieces of the run, each an input of its own.
-        burn: the filter that draws subtitles, with a leading comma.
+    `burn`: the filter that draws subtitles, with a leading comma.
     """
     began = takes[0].offset
     filters = [_picture_filter(plan, take, number, take.offset - began) for number, take in enumerate(takes)]
@@ -93,13 +91,10 @@ class Stills:
     height: int
 
     def filters(self, moments: Sequence[int], viewing: Sequence[str] = ()) -> str:
-        """Of the frames that come in, the first one at or after each moment goes out, scaled.
+        """Of the frames that come in, the first one at or after each moment (in ticks, in order) goes out, scaled.
 
-        The very first frame always does: ffmpeg fails where an output stays empty, and the cut with it.
-
-        Args:
-            moments: in ticks, in order; between any two of them there is a frame.
-            viewing: filters that make a frame fit for any screen.
+        The very first frame always does: ffmpeg fails where an output stays empty, and the cut with it. Between any two
+        moments there is a frame; `viewing`: filters that make one fit for any screen.
         """
         reached, before = ("+".join(f"gte({pts},{moment})" for moment in moments) for pts in ("pts", "prev_pts"))
         picked = f"select='eq(n,0)+gt({reached},{before})'"

@@ -138,13 +138,9 @@ class CutPlan:
 def plan_encode(
     container: InputContainer, source: Source, spans: Sequence[tuple[float, float]], *, careful: bool = False
 ) -> CutPlan:
-    """Move each boundary to a frame, and find all frames between.
+    """Move each boundary to a frame, and find all frames between; a `CutError` where no span has a picture.
 
-    Args:
-        careful: reach them in the safest way, which reads from the beginning, and not in the fastest.
-
-    Raises:
-        CutError: no span has a picture.
+    `careful`: reach them in the safest way, which reads from the beginning, and not in the fastest.
     """
     times = frame_times(container, source)
     pieces: list[Piece] = []

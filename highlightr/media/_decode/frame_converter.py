@@ -117,11 +117,9 @@ class SampleTimes:
 
 
 class FramePicker:
-    """Hands a `FrameRequest` the frame that is on screen whenever it looks.
+    """Hands a `FrameRequest` the frame that is on screen whenever it looks; not before `since`, where that is given.
 
-    Args:
-        since: leave out the intervals that look before this time; by default none is left out.
-        calm: by the timestamp of its keyframe, each group of which no other picture is decoded.
+    `calm`: by the timestamp of its keyframe, each group of which no other picture is decoded.
     """
 
     def __init__(
