@@ -119,13 +119,8 @@ def _flag(name: str, accepted: Any) -> str:
 
 
 def _help(item: Field[Any], kind: type) -> str:
-    text = (
-        option_help(kind)
-        .get(item.name, "")
-        .replace("; `None`: ", "; by default ")
-        .replace("`None`: ", "By default ")
-        .replace("; empty: ", "; by default ")
-    )
+    text = option_help(kind).get(item.name, "").replace("; `None`: ", "; by default ")
+    text = text.replace("`None`: ", "By default ").replace("; empty: ", "; by default ")
     default = item.default
     if default in (None, (), False, True) or not isinstance(default, int | float | str):
         return text

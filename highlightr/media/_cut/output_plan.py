@@ -105,11 +105,10 @@ def plan_copied(source: Source, contents: Contents, pieces: tuple[Piece, ...]) -
 
 
 def _size_notes(video: VideoStream) -> list[str]:
-    size = video.width, video.height
-    written = even(*size)
-    return (
-        [] if written == size else [f"its picture of {size[0]} x {size[1]} is written as {written[0]} x {written[1]}"]
-    )
+    width, height = even(video.width, video.height)
+    if (width, height) == (video.width, video.height):
+        return []
+    return [f"its picture of {video.width} x {video.height} is written as {width} x {height}"]
 
 
 def _shape_notes(source: Source, shapes: Iterable[Sequence[Shape]]) -> list[str]:
