@@ -59,7 +59,7 @@ def evaluate(
                 progress=progress,
             )
     elif protocol is not None and predictions is not None and annotations is not None and preset is model is None:
-        report = evaluate_files(protocol, predictions, annotations)
+        report = evaluate_files(protocol, predictions, annotations, allow_missing=allow_missing)
     else:
         raise ConfigError(
             "give --protocol, --predictions and --annotations to judge a file, or --preset and --data to judge a preset"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -42,6 +43,8 @@ TIMES = ("frame_timestamps", "times_seconds")
 """Member with the time of each row, seconds, where the rows are not the clips themselves."""
 
 _LONGEST_NAME = 255
+
+_PLACEHOLDER = re.compile(r"\{(video|key)\}")
 
 _OTHER_SUFFIX = {".npy": ".npz", ".npz": ".npy"}
 """Releases store the same features either way, some within one folder."""
@@ -156,12 +159,15 @@ def locate(root: Path, pattern: str, names: Mapping[str, str]) -> Source:
         names: placeholder to value: ``video`` and ``key``.
 
     Raises:
-        ConfigError: a name that would lead out of the folder.
+        ConfigError: a name in the pattern that would lead out of the folder.
     """
-    for name in names.values():
-        if not safe_name(name):
-            raise ConfigError(f"{name!r} cannot be part of a file name")
-    path = root / pattern.replace("{video}", names["video"]).replace("{key}", names["key"])
+    parts = _PLACEHOLDER.split(pattern)  # at odd places what stands in braces
+    for index, placeholder in enumerate(parts):
+        if index % 2:
+            parts[index] = names[placeholder]
+            if not safe_name(parts[index]):
+                raise ConfigError(f"{parts[index]!r} cannot be part of a file name")
+    path = root / "".join(parts)
     if path.suffix.lower() in HDF5_SUFFIXES:
         return Hdf5Source(path, names["video"])
     other = _OTHER_SUFFIX.get(path.suffix)

@@ -33,6 +33,10 @@ class Problem:
     about: Item | None = None
     """The item, where its annotation could be read."""
 
+    def __str__(self) -> str:
+        """The item and the reason, which may begin with it."""
+        return f"{self.item}: {self.reason.removeprefix(f'{self.item}: ')}"
+
     @property
     def missing(self) -> bool:
         """An annotated item is not in the data set: figures on the rest are not the data set's."""
@@ -177,6 +181,12 @@ class Dataset:
     def items(self) -> tuple[Item, ...]:
         """The annotations, without reading features."""
         return tuple(entry.item for entry in self.entries)
+
+    @property
+    def kinds(self) -> tuple[tuple[str, ...], ...]:
+        """Names of what features each example has, without reading them."""
+        of = (each.streams if isinstance(each, Example) else each.sources for each in self.entries)
+        return tuple((*sorted(own), *sorted(each.signals)) for own, each in zip(of, self.entries, strict=True))
 
     @property
     def videos(self) -> tuple[str, ...]:

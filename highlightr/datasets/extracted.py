@@ -43,8 +43,11 @@ def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
     found = plain(root / layout.annotations, videos=False)
     builder = DatasetBuilder("plain", root, layout)
     builder.problems += found.problems
+    paths: dict[str, set[Path]] = {}
     for item in found.items:
-        builder.add(item.key, _item, root, layout, item)
+        paths.setdefault(item.path.stem, set()).add(item.path)
+    for item in found.items:
+        builder.add(item.key, _item, root, layout, item, paths[item.path.stem])
     return builder.dataset()
 
 
@@ -61,8 +64,10 @@ def extracted_layout(folder: Path) -> Layout | None:
     for place in (folder, folder / "features"):
         for path in sorted([*place.glob("*.h5.json"), *place.glob("*/*.json")]):
             for about in _descriptions(path):
-                if about.get("kind") in patterns and not about.get("absent"):
-                    patterns[about["kind"]].setdefault(str(about.get("stream")), _pattern(folder, path, about))
+                if about.get("kind") not in patterns or about.get("absent"):
+                    continue
+                if pattern := _pattern(folder, path, about):
+                    patterns[about["kind"]].setdefault(str(about.get("stream")), pattern)
     if not patterns["stream"]:
         return None
     return Layout(".", streams=patterns["stream"], signals=patterns["signal"])
@@ -78,27 +83,39 @@ def _descriptions(path: Path) -> list[dict[str, Any]]:
     return [each for each in values if isinstance(each, dict) and isinstance(each.get("video"), dict)]
 
 
-def _pattern(folder: Path, path: Path, about: Mapping[str, Any]) -> str:
+def _pattern(folder: Path, path: Path, about: Mapping[str, Any]) -> str | None:
+    """Where the stream of any video lies; `None` where the file is not named after its video."""
     data = path.with_suffix("").relative_to(folder).as_posix()
     if data.endswith(".safetensors"):
         raise ConfigError(f"{path}: features in safetensors are not read here; extract them as npz")
     video = Path(str(about["video"].get("name"))).stem
     head, _, name = data.rpartition("/")
-    return data if data.endswith(".h5") else f"{head}/{name.replace(video, '{video}', 1)}"
+    if data.endswith(".h5"):
+        return data
+    # Bytes of a name that are not UTF-8 stand in the metadata as another letter.
+    return f"{head}/{name.replace(video, '{video}', 1)}" if name.startswith(video) else None
 
 
-def _item(root: Path, layout: Layout, item: PlainItem) -> Item:
+def _item(root: Path, layout: Layout, item: PlainItem, same_name: set[Path]) -> Item:
+    if len(same_name) > 1:
+        both = " and ".join(sorted(path.name if path.parent == root else str(path) for path in same_name))
+        raise ConfigError(f"{both} have one name, by which their features cannot be told apart: rename one")
     names = {"video": item.path.stem, "key": item.key}
-    located = [locate(root, pattern, names) for pattern in layout.streams.values()]
-    source = next((each for each in located if not each.absent()), located[0])
-    rows = source.shape()[0]
-    grid = _grid(source, rows, layout.clip_seconds)
-    if grid.num_clips != rows:
-        raise ConfigError(f"{source.path}: {rows} rows, but its metadata says {grid.num_clips} clips; extract it again")
+    located = {name: locate(root, pattern, names) for name, pattern in layout.streams.items()}
+    present = {name: source for name, source in located.items() if not source.absent()} or located
+    grids = {name: _grid(source, layout.clip_seconds) for name, source in present.items()}
+    (first, grid), *others = grids.items()
+    for name, other in others:
+        if other.clip_seconds != grid.clip_seconds:
+            raise ConfigError(
+                f"{name} has clips of {other.clip_seconds:g} s and {first} of {grid.clip_seconds:g} s; "
+                "extract them alike"
+            )
     return item.on(grid)
 
 
-def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
+def _grid(source: Source, clip_seconds: float | None) -> TimeGrid:
+    rows = source.shape()[0]
     if clip_seconds is not None:
         return TimeGrid(rows * clip_seconds, clip_seconds)
     path = source.path.with_name(f"{source.path.name}.json")
@@ -107,6 +124,9 @@ def _grid(source: Source, rows: int, clip_seconds: float | None) -> TimeGrid:
     found = read_json_value(path, _LARGEST_METADATA_BYTES)
     try:
         found = found[source.video] if isinstance(source, Hdf5Source) else found
-        return TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
+        grid = TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: must hold duration_seconds and clip_seconds; extract it again") from error
+    if grid.num_clips != rows:
+        raise ConfigError(f"{source.path}: {rows} rows, but its metadata says {grid.num_clips} clips; extract it again")
+    return grid

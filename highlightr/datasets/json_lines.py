@@ -157,24 +157,28 @@ def read_predictions(path: Path, key: str) -> dict[str, Record]:
     return records
 
 
-def read_judged(predictions: Path, annotations: Path, key: str) -> list[tuple[Record, Record]]:
-    """Each annotated item with its prediction, in the order of the annotations.
+def read_judged(
+    predictions: Path, annotations: Path, key: str, *, allow_missing: bool = False
+) -> tuple[list[tuple[Record, Record]], int]:
+    """Each annotated item with its prediction, in the order of the annotations; and how many items are annotated.
 
     Raises:
-        ConfigError: as both readers; items without a prediction, or predictions for items that are not annotated.
+        ConfigError: as both readers; predictions for items that are not annotated; no item with a prediction, or
+            without `allow_missing` one that has none.
     """
     predicted, annotated = read_predictions(predictions, key), read_keyed(annotations, key)
     missing = [name for name in annotated if name not in predicted]
     unknown = [name for name in predicted if name not in annotated]
-    if missing:
+    if missing and not (allow_missing and len(missing) < len(annotated)):
+        remedy = "" if len(missing) == len(annotated) else "; --allow-missing judges the others"
         raise ConfigError(
             f"{predictions}: no prediction for {len(missing)} of {len(annotated)} items of {annotations}: "
-            f"{_some(missing)}"
+            f"{_some(missing)}{remedy}"
         )
     if unknown:
         where = predicted[unknown[0]].where
         raise ConfigError(f"{where}: {len(unknown)} items are not in {annotations}: {_some(unknown)}")
-    return [(record, predicted[name]) for name, record in annotated.items()]
+    return [(record, predicted[name]) for name, record in annotated.items() if name in predicted], len(annotated)
 
 
 def _some(keys: Sequence[str]) -> str:

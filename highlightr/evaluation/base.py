@@ -7,6 +7,7 @@ percentages, except the correlations.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.datasets.base import Item
-from highlightr.datasets.json_lines import Record, read_judged
+from highlightr.datasets.json_lines import SCORES_FIELD, Record, read_judged
 
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float]
@@ -112,6 +113,13 @@ class Report:
         """Of the predictions."""
         return self.rows[0].metrics
 
+    def counted(self, annotated: int) -> Report:
+        """The same, and where more items are annotated than were judged every row says so."""
+        if self.num_cases >= annotated:
+            return self
+        rows = (replace(row, name=f"{row.name} ({self.num_cases} of {annotated} items)") for row in self.rows)
+        return replace(self, rows=tuple(rows))
+
     def as_dict(self) -> dict[str, object]:
         """Plain JSON types: what ``highlightr evaluate --json`` prints."""
         return {
@@ -136,13 +144,24 @@ class Protocol(ABC):
     key: ClassVar[str] = "vid"
     """Field that joins predictions and annotations."""
 
-    def read(self, predictions: Path, annotations: Path) -> list[Case]:
-        """Join two files of JSON Lines into cases, in the order of the annotations.
+    def read(self, predictions: Path, annotations: Path, *, allow_missing: bool = False) -> tuple[list[Case], int]:
+        """Join two files of JSON Lines into cases, in the order of the annotations; and how many items are annotated.
 
         Raises:
-            ConfigError: a file that is absent or malformed, named with its line; items present in only one of them.
+            ConfigError: a file that is absent or malformed, named with its line; predictions for what is not annotated;
+                without `allow_missing`, annotated items without a prediction.
         """
-        return [self.case(*pair) for pair in read_judged(predictions, annotations, self.key)]
+        pairs, annotated = read_judged(predictions, annotations, self.key, allow_missing=allow_missing)
+        return [self.case(*pair) for pair in pairs], annotated
+
+    def line(self, case: Case, clip_seconds: float) -> str:
+        """A line of a prediction file, which `read` joins with the same item again."""
+        scores = [float(f"{value:.9g}") for value in self.fitted(case).scores]  # No two of 32 bits become equal.
+        return json.dumps({self.key: case.key, "clip_seconds": clip_seconds, SCORES_FIELD: scores}) + "\n"
+
+    def fitted(self, case: Case) -> Case:
+        """The case as it is judged, with one score per clip where the protocol wants that."""
+        return case
 
     @abstractmethod
     def case(self, annotation: Record, prediction: Record) -> Case:

@@ -53,9 +53,13 @@ class Moments(Protocol):
             )
         return moment_case(annotation.key("qid"), annotation.key("vid"), scores, grid, read_windows(annotation))
 
+    def fitted(self, case: Case) -> Case:
+        """See `Protocol.fitted`: a score per clip."""
+        return case.filled()
+
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``hit@1`` and ``map``."""
-        answerable = [case.filled() for case in cases if case.ratings.any()]
+        answerable = [self.fitted(case) for case in cases if case.ratings.any()]
         return {
             "hit@1": mean_percent([expected_hit_at_1(case.relevance, case.scores) for case in answerable]),
             "map": mean_percent([average_precision(case.relevance, case.scores) for case in answerable]),

@@ -36,11 +36,16 @@ class MrHiSumTripleSumm(Protocol):
     source: ClassVar[str] = VARIANTS["triplesumm"].source
     predictions_format: ClassVar[str] = '{"vid": "video_1", "pred_saliency_scores": [one number per second]}'
 
-    def read(self, predictions: Path, annotations: Path) -> list[Case]:
+    def read(self, predictions: Path, annotations: Path, *, allow_missing: bool = False) -> tuple[list[Case], int]:
         """See `Protocol.read`. An HDF5 file holds every split, so there only the predicted videos are judged."""
         if annotations.suffix.lower() in HDF5_SUFFIXES:
-            return _read_hdf5(read_predictions(predictions, self.key), annotations)
-        return super().read(predictions, annotations)
+            cases = _read_hdf5(read_predictions(predictions, self.key), annotations)
+            return cases, len(cases)
+        return super().read(predictions, annotations, allow_missing=allow_missing)
+
+    def fitted(self, case: Case) -> Case:
+        """See `Protocol.fitted`: a score per second."""
+        return case.filled()
 
     def case(self, annotation: Record, prediction: Record) -> Case:
         """See `Protocol.case`; annotations are lines with the fields of the HDF5 release."""
@@ -54,7 +59,7 @@ class MrHiSumTripleSumm(Protocol):
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``map@50`` and ``map@15`` in percent, ``spearman`` and ``kendall`` of the frame scores as they are."""
-        cases, variant, metrics = [case.filled() for case in cases], VARIANTS[self.name], Metrics()
+        cases, variant, metrics = [self.fitted(case) for case in cases], VARIANTS[self.name], Metrics()
         for percent in (50, 15):
             found = [segment_average_precision(each.scores, each.relevance, percent / 100, variant) for each in cases]
             metrics[f"map@{percent}"] = mean_percent(found)
@@ -74,7 +79,7 @@ class MrHiSum(MrHiSumTripleSumm):
         """Adds ``f1@15``; it is absent where no video has both change points and a summary."""
         values = [
             summary_f1(knapsack_summary(case.scores, case.change_points), case.summary)
-            for case in (case.filled() for case in cases)
+            for case in map(self.fitted, cases)
             if case.change_points is not None and case.summary is not None
         ]
         return super().measure(cases) | ({"f1@15": mean_percent(values)} if values else {})
@@ -97,7 +102,7 @@ class MrHiSumDAViHD(MrHiSumTripleSumm):
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """Adds ``f1@50``."""
-        judged = [case.filled() for case in cases if case.ratings.any()]
+        judged = [self.fitted(case) for case in cases if case.ratings.any()]
         f1 = mean_percent([frame_f1(case.scores, case.relevance) for case in judged])
         share = len(judged) / max(len(cases), 1)
         return {name: share * value for name, value in (super().measure(judged) | {"f1@50": f1}).items()}

@@ -42,16 +42,20 @@ def evaluate_cases(protocol: Protocol, cases: Sequence[Case], seeds: int = RANDO
     return Report(protocol.name, protocol.source, len(cases), rows, protocol.notes(cases))
 
 
-def evaluate_files(protocol: str, predictions: Path, annotations: Path, seeds: int = RANDOM_SEEDS) -> Report:
+def evaluate_files(
+    protocol: str, predictions: Path, annotations: Path, seeds: int = RANDOM_SEEDS, *, allow_missing: bool = False
+) -> Report:
     """Judge a prediction file against an annotation file.
 
     Args:
         predictions: JSON Lines; each protocol's `predictions_format` shows a line.
         annotations: as the data set is released: JSON Lines, or HDF5 for Mr.HiSum.
+        allow_missing: judge the items that are predicted where others are not; rows then carry the count.
 
     Raises:
         ConfigError: an unknown protocol; a file that is absent or malformed, named with its line; items that only one
             of the files has.
     """
     found = find_protocol(protocol)
-    return evaluate_cases(found, found.read(Path(predictions), Path(annotations)), seeds)
+    cases, annotated = found.read(Path(predictions), Path(annotations), allow_missing=allow_missing)
+    return evaluate_cases(found, cases, seeds).counted(annotated)

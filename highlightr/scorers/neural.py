@@ -175,7 +175,9 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
     expected = {key: value.shape for key, value in network.state_dict().items()}
     problem = misfit(expected, state)
     if problem:
-        raise WeightsError(f"{path} does not fit {name}: {problem}; check the preset's scorer.config")
+        raise WeightsError(
+            f"{path} does not fit {name}: {problem}; it is of another scorer, or was trained with other settings"
+        )
     floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     network.load_state_dict(floats, assign=True)
     for parameter in network.parameters():

@@ -27,7 +27,8 @@ MEMORY_BYTES = 4 << 30
 """Samples are kept in memory up to this; the rest is read again each epoch."""
 
 _POOL_BATCHES = 8
-"""Batches are cut from this many batches' examples in order of length, so that little is padded."""
+"""Batches are cut from this many batches' examples in order of their features and length, so that little is left out
+and padded."""
 
 _ORDER, _DRAW = 1, 2
 """Keep the two uses of a seed apart."""
@@ -72,6 +73,7 @@ class SampleStore:
         self._kept: dict[int, Sample] = {}
         self._bytes = 0
         self.items: tuple[Item, ...] = dataset.items
+        self.kinds = dataset.kinds
 
     def __len__(self) -> int:
         return len(self.items)
@@ -124,6 +126,8 @@ class EpochOrder:
     world: int = 1
     drop_last: bool = False
     """Without the batches that are not full."""
+    kinds: Sequence[tuple[str, ...]] = ()
+    """What features each example has: a batch does without those that one of its examples lacks."""
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = np.random.default_rng([_ORDER, self.seed, self.epoch])
@@ -131,7 +135,7 @@ class EpochOrder:
         pool = self.batch_size * _POOL_BATCHES
         batches = []
         for start in range(0, len(order), pool):
-            by_length = sorted(order[start : start + pool].tolist(), key=lambda index: self.lengths[index])
+            by_length = sorted(order[start : start + pool].tolist(), key=self._likeness)
             stop = len(by_length) - len(by_length) % self.batch_size if self.drop_last else len(by_length)
             batches += [by_length[i : i + self.batch_size] for i in range(0, stop, self.batch_size)]
         mixed = [batches[i] for i in rng.permutation(len(batches))]
@@ -139,6 +143,9 @@ class EpochOrder:
             yield mixed[self.rank % len(mixed)]
             return
         yield from mixed[self.rank : len(self) * self.world : self.world]
+
+    def _likeness(self, index: int) -> tuple[tuple[str, ...], int]:
+        return self.kinds[index] if self.kinds else (), self.lengths[index]
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.lengths), self.batch_size * _POOL_BATCHES)
@@ -188,9 +195,14 @@ def _end_with_parent(worker: int) -> None:  # noqa: ARG001
 
 
 def in_order(store: SampleStore, learner: Learner, batch_size: int) -> Iterator[tuple[list[int], Batch]]:
-    """Batches of the whole samples, like lengths together, for evaluation; longer ones than fit are left out."""
+    """Batches of the whole samples, like lengths together, for evaluation; longer ones than fit are left out.
+
+    A batch is of examples with the same features, so that none is judged without what another lacks.
+    """
     lengths = [len(item.labels) for item in store.items]
-    order = sorted((i for i in range(len(store)) if lengths[i] <= learner.longest_clips), key=lengths.__getitem__)
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        yield indices, learner.collate([store.sample(i) for i in indices])
+    fitting = sorted((i for i in range(len(store)) if lengths[i] <= learner.longest_clips), key=lengths.__getitem__)
+    for kind in dict.fromkeys(store.kinds):
+        order = [i for i in fitting if store.kinds[i] == kind]
+        for start in range(0, len(order), batch_size):
+            indices = order[start : start + batch_size]
+            yield indices, learner.collate([store.sample(i) for i in indices])

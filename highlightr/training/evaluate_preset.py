@@ -7,7 +7,7 @@ as for a summary; where features are there, nothing is decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from highlightr.model_loader import Models, load_models
 from highlightr.pipeline import Highlighter
 from highlightr.selection.shots import find_shots
 from highlightr.training.own_data import analysed
-from highlightr.training.splits import refuse_holes
+from highlightr.training.splits import refuse_holes, remarks
 from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import with_model
 
@@ -75,8 +75,14 @@ def evaluate_preset(
     found = extracted_layout(folder) if has_table(folder) else None
     if has_table(folder) and found is None:
         videos = plain(folder)
-        annotated = len(videos.items) + sum(each.missing for each in videos.problems)
-        cases = list(_from_videos(load_models(chosen, device), videos, told, notes))
+        missing = [each for each in videos.problems if each.missing]
+        annotated = len(videos.items) + len(missing)
+        if not allow_missing:
+            refuse_holes(folder, missing, f"{annotated} items")
+        cases, unread = list[Case](), list[Problem]()
+        cases += _from_videos(load_models(chosen, device), videos, told, notes, unread)
+        if not allow_missing:
+            refuse_holes(folder, unread, f"{len(unread) + len(cases)} items")
     else:
         dataset = open_dataset("plain" if found else DATASET_OF[protocol], folder, found)
         annotated = len(dataset) + len(dataset.missing)
@@ -84,22 +90,22 @@ def evaluate_preset(
             refuse_holes(folder, dataset.missing, f"{annotated} items")
         models = load_models(chosen, device, with_extractors=False)
         cases = list(_from_features(models, dataset, told, notes))
-    report = evaluate_cases(judge, cases)
-    counted = f" ({len(cases)} of {annotated} items)" if len(cases) < annotated else ""
-    rows = tuple(replace(row, name=f"{row.name}{counted}") for row in report.rows)
-    return replace(report, rows=rows, notes=(*report.notes, *notes))
+    report = evaluate_cases(judge, cases).counted(annotated)
+    return replace(report, notes=(*report.notes, *notes))
 
 
-def _from_videos(models: Models, found: PlainDataset, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
-    notes += _remarks(found.problems)
+def _from_videos(
+    models: Models, found: PlainDataset, progress: ProgressHook, notes: list[str], unread: list[Problem]
+) -> Iterator[Case]:
     highlighter = Highlighter(models.preset, models, FeatureCache())
-    for done, (item, analysis) in enumerate(analysed(found.items, lambda _: highlighter, notes), start=1):
+    for done, (item, analysis) in enumerate(analysed(found.items, lambda _: highlighter, unread), start=1):
         yield Case.of(item.on(analysis.scores.grid), analysis.scores.values)
         progress("score", done, len(found.items))
+    notes += remarks((*found.problems, *unread))
 
 
 def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, notes: list[str]) -> Iterator[Case]:
-    notes += _remarks(dataset.problems)
+    notes += remarks(dataset.problems)
     encode, without_shots = cache(models.encode), False
     for index, example in enumerate(dataset):
         features, text = example.features(), example.item.query
@@ -112,9 +118,3 @@ def _from_features(models: Models, dataset: Dataset, progress: ProgressHook, not
         progress("score", index + 1, len(dataset))
     if without_shots and dataset.name == "plain":
         notes.append(NO_SHOTS)
-
-
-def _remarks(problems: Sequence[Problem]) -> list[str]:
-    if not problems:
-        return []
-    return [f"{len(problems)} items could not be used, or were cut; the first: {problems[0].reason}"]

@@ -82,7 +82,13 @@ class _Loop(LightningModule):
         config, trainer = self.config, self.trainer
         where = (trainer.global_rank, trainer.world_size)
         order = EpochOrder(
-            lengths, config.batch_size, config.seed, self.current_epoch, *where, drop_last=config.drop_last
+            lengths,
+            config.batch_size,
+            config.seed,
+            self.current_epoch,
+            *where,
+            drop_last=config.drop_last,
+            kinds=store.kinds,
         )
         # Reading takes longer than a GPU's step; a CPU has no cores to spare for it.
         read_beside = trainer.strategy.root_device.type == "cuda" and not store.fits_memory

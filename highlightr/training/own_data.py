@@ -16,7 +16,7 @@ from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.types import Features, FloatArray, Query, Shot
 from highlightr.datasets import plain
-from highlightr.datasets.base import Item
+from highlightr.datasets.base import Item, Problem
 from highlightr.datasets.plain import PlainItem
 from highlightr.features.cache import FeatureCache
 from highlightr.model_loader import Models, load_models
@@ -50,15 +50,15 @@ class LabelledItem:
 
 
 def analysed(
-    items: Sequence[PlainItem], highlighter: Callable[[Path], Highlighter], notes: list[str]
+    items: Sequence[PlainItem], highlighter: Callable[[Path], Highlighter], unread: list[Problem]
 ) -> Iterator[tuple[PlainItem, Analysis]]:
-    """Labelled items, video by video, with what a summary is made from; a video that cannot be read is a note."""
+    """Labelled items, video by video, with what a summary is made from; `unread` gets those of other videos."""
     for path, group in groupby(sorted(items, key=lambda item: item.path), key=lambda item: item.path):
         own = list(group)
         try:
             analyses = highlighter(path).analyse_queries(path, [item.query for item in own])
         except MediaError as error:
-            notes.append(f"{path.name} was left out: {error}")
+            unread += (Problem(item.key, str(error)) for item in own)
             continue
         yield from zip(own, analyses, strict=True)
 
@@ -78,7 +78,7 @@ def gather(
     """
     found = plain(folder)
     _check_count({item.path.name for item in found.items}, folder, "named by rows that can be used")
-    notes += [f"{problem.item}: {problem.reason}" for problem in found.problems]
+    notes += map(str, found.problems)
     models, cache = load_models(preset, device), FeatureCache()
     videos = sorted({item.path for item in found.items})
     others = [
@@ -91,14 +91,15 @@ def gather(
         name = f"Video {videos.index(path) + 1} of {len(videos)}, {path.name}"
         return Highlighter(preset, models, cache, _extract_progress(progress or silent, name))
 
-    items = []
-    for plain_item, analysis in analysed(found.items, highlighter, notes):
+    items, unread = [], list[Problem]()
+    for plain_item, analysis in analysed(found.items, highlighter, unread):
         file = plain_item.path.relative_to(folder).as_posix()
         item = replace(plain_item.on(analysis.scores.grid), group=file)
         if 0 < item.ratings.sum() < len(item.ratings):
             items.append(_labelled(item, analysis, models, others))
         else:
             notes.append(f"{item.key} was left out: its labels name all of its clips, or none with 0.5 or more")
+    notes += dict.fromkeys(f"left out: {each.reason}" for each in unread)
     which = "left that can be read and whose labels name some of their clips and not all"
     _check_count(videos_of(items), folder, which)
     return items

@@ -23,7 +23,7 @@ from highlightr.core.device import check_precision
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import write_whole
 from highlightr.core.progress import ProgressHook
-from highlightr.evaluation import Case, Report, evaluate_cases, find_protocol
+from highlightr.evaluation import Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.neural import load_weights
@@ -220,15 +220,10 @@ class _Run:
             return None
         load_weights(learner.network, self.folder / BEST, self.config.scorer.name)
         learner.network.to(self.device)
-        cases = predict(learner, test)
-        lines = [_prediction(case, item.grid.clip_seconds) for case, item in zip(cases, test.items, strict=True)]
-        write_whole(self.folder / PREDICTIONS, "".join(lines))
-        return evaluate_cases(find_protocol(self.config.protocol), cases, seeds=1)
-
-
-def _prediction(case: Case, clip_seconds: float) -> str:
-    scores = [round(float(value), 6) for value in case.scores]
-    return json.dumps({"qid": case.key, "clip_seconds": clip_seconds, "pred_saliency_scores": scores}) + "\n"
+        cases, protocol = predict(learner, test), find_protocol(self.config.protocol)
+        lines = [protocol.line(case, item.grid.clip_seconds) for case, item in zip(cases, test.items, strict=True)]
+        write_whole(self.folder / PREDICTIONS, *lines)
+        return evaluate_cases(protocol, cases, seeds=1)
 
 
 def _versions() -> dict[str, str]:

@@ -64,14 +64,25 @@ def refuse_holes(data: Path, missing: Sequence[Problem], items: str) -> None:
     if missing:
         raise ConfigError(
             f"{data}: {len(missing)} of {items} cannot be used ({named_problems(missing)}), and a figure on the rest "
-            "is not one of the data set: complete the download, or allow it with --allow-missing"
+            "is not one of the data set: complete the data, or allow it with --allow-missing"
         )
 
 
 def named_problems(problems: Sequence[Problem]) -> str:
     """The first few by name, and the first one's reason."""
-    named = ", ".join(each.item for each in problems[:_NAMED]) + (", …" if len(problems) > _NAMED else "")
-    return f"{named}; the first: {problems[0].reason}"
+    names = list(dict.fromkeys(each.item for each in problems))
+    named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return f"{named}; the first: {str(problems[0]).removeprefix(f'{problems[0].item}: ')}"
+
+
+def remarks(problems: Sequence[Problem]) -> list[str]:
+    """A sentence per kind of problem: items that are missing, items that were cut, and what is beside the items."""
+    kinds = {
+        "could not be used": [each for each in problems if each.missing],
+        "were cut": [each for each in problems if each.annotated and each.used],
+        "were passed over": [each for each in problems if not each.annotated],
+    }
+    return [f"{len(found)} {said}: {named_problems(found)}" for said, found in kinds.items() if found]
 
 
 _NAMED = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets import Layout, open_dataset
+from highlightr.datasets.extracted import extracted_layout
 from highlightr.training.runs import train
 from tests.training import moments
 from tests.training.files import rows, save
@@ -76,3 +78,48 @@ def test_a_scorer_is_trained_on_it(tmp_path: Path) -> None:
     (run,) = train(chosen, root, tmp_path / "out", device="cpu", queries=moments.queries()).runs
     assert (run.sizes["train"], run.sizes["validation"], run.sizes["test"], run.sizes["problems"]) == (4, 2, 2, 0)
     assert 0 < run.metrics["map"] <= 100
+
+
+def test_a_query_is_no_part_of_a_file_name(tmp_path: Path) -> None:
+    queries = ["a man and/or a dog", "AC\\\\DC", "very " * 60 + "long"]
+    root = folder(tmp_path, "".join(f"v0.mp4,1,3,{query},\n" for query in queries))
+    assert [item.query for item in open_dataset("plain", root).items] == queries
+
+
+def test_two_videos_of_one_name_are_not_given_one_s_features(tmp_path: Path) -> None:
+    root = folder(tmp_path, "v0.mp4,1,3,,\nmore/v0.mp4,1,3,,\nv1.mp4,1,3,,\nv1.mkv,0,1,,\nv2.mp4,0,1,,\n", videos=3)
+    dataset = open_dataset("plain", root)
+    assert [item.key for item in dataset.items] == ["v2.mp4"]
+    assert sum("have one name" in problem.reason for problem in dataset.missing) == 4
+
+
+def test_streams_of_other_clips_are_not_laid_side_by_side(tmp_path: Path) -> None:
+    root = folder(tmp_path, "v0.mp4,1,3,,\nv1.mp4,1,3,,\n", videos=2)
+    for video, seconds in (("v0", 1.0), ("v1", 2.0)):
+        path = root / f"features/sound/{video}.npz"
+        save(path, rows(4 if seconds == 1 else 2, 3))
+        about = {"duration_seconds": 3.5, "clip_seconds": seconds}
+        path.with_name(f"{path.name}.json").write_text(json.dumps(about))
+    layout = Layout(".", {"clip": "features/clip_features/{video}.npz", "sound": "features/sound/{video}.npz"})
+    dataset = open_dataset("plain", root, layout)
+    assert [item.key for item in dataset.items] == ["v0.mp4"]
+    assert "sound has clips of 2 s and clip of 1 s" in dataset.missing[0].reason
+    save(root / "features/sound/v0.npz", rows(3, 3))
+    with pytest.raises(ConfigError, match="3 rows, but its metadata says 4 clips"):
+        open_dataset("plain", root, layout)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+def test_a_name_of_other_bytes_is_not_where_all_videos_are(tmp_path: Path) -> None:
+    root = folder(tmp_path, "v0.mp4,1,3,,\nv1.mp4,1,3,,\n", videos=2)
+    place = root / "features/clip_features"
+    for stem in ("v0", "v1", os.fsdecode(b"a\xff")):
+        about = {
+            "kind": "stream",
+            "stream": "clip",
+            "video": {"name": f"{stem}.mp4".encode("utf-8", "replace").decode()},
+        }
+        (place / f"{stem}.npz.json").write_text(json.dumps(about))
+    found = extracted_layout(root)
+    assert found is not None
+    assert found.streams == {"clip": "features/clip_features/{video}.npz"}

@@ -255,6 +255,19 @@ def test_items_of_one_file_only_are_named(tmp_path: Path) -> None:
         evaluate_qv(tmp_path, [qv_prediction(1), qv_prediction(1)], [qv_truth(1)])
 
 
+def test_what_is_predicted_is_judged_where_that_is_asked_for_and_counted(tmp_path: Path) -> None:
+    """As with `evaluate --preset`: a training's own predictions are of its test part."""
+    predictions = write(tmp_path / "p.jsonl", [qv_prediction(2)])
+    truth = write(tmp_path / "a.jsonl", [qv_truth(1), qv_truth(2)])
+    with pytest.raises(ConfigError, match="--allow-missing judges the others"):
+        evaluate_files("qvhighlights", predictions, truth)
+    report = evaluate_files("qvhighlights", predictions, truth, allow_missing=True)
+    assert [row.name for row in report.rows] == [f"{name} (1 of 2 items)" for name in ROWS]
+    assert report.metrics == evaluate_qv(tmp_path, [qv_prediction(2)], [qv_truth(2)]).metrics
+    with pytest.raises(ConfigError, match="no prediction for 1 of 1 items"):
+        evaluate_files("qvhighlights", predictions, write(tmp_path / "a.jsonl", [qv_truth(3)]), allow_missing=True)
+
+
 def test_absent_and_empty_files(tmp_path: Path) -> None:
     annotations = write(tmp_path / "a.jsonl", [qv_truth()])
     with pytest.raises(ConfigError, match=r"none\.jsonl: cannot be read"):

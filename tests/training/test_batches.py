@@ -10,11 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from highlightr.datasets import open_dataset
+from highlightr.core.types import TimeGrid
+from highlightr.datasets import Dataset, Example, Item, open_dataset
 from highlightr.training import batches as batches_module
 from highlightr.training.batches import EpochOrder, SampleStore, augmented_sample, epoch_loader, in_order
 from highlightr.training.config import Augment
 from highlightr.training.learners import Learner, create_learner
+from highlightr.training.predict import predict
 from tests.training import moments
 
 
@@ -132,3 +134,23 @@ def test_what_does_not_fit_is_left_to_windows(
     assert sum(len(indices) for indices, _ in in_order(store, learner, 5)) == len(store)
     monkeypatch.setattr(type(learner), "longest_clips", 11)
     assert list(in_order(store, learner, 5)) == []
+
+
+def test_a_video_without_sound_takes_it_from_no_other() -> None:
+    """Neither in figures, which would not be those of the scorer, nor in most batches that are learned from."""
+    config = {**moments.SCORER, **moments.REGULARISED, "audio_streams": {"sound": 3}}
+    hearing = create_learner("cfsum", config | {"modalities": ["video", "audio", "text"]}, 0)
+    rng = np.random.default_rng(0)
+    examples = []
+    for i in range(6):
+        clips = 9 + i % 2
+        item = Item(str(i), f"v{i}", "topic 1", TimeGrid(clips, 1.0), np.zeros(clips, np.float32), np.zeros((clips, 1)))
+        streams = {"clip": moments.WIDTH} | ({"sound": 3} if i % 3 else {})
+        rows = {name: rng.standard_normal((clips, width)).astype(np.float32) for name, width in streams.items()}
+        examples.append(Example(item, rows, item.labels))
+    store = SampleStore(Dataset("memory", examples), hearing, moments.queries())
+    for case, example in zip(predict(hearing, store), examples, strict=True):
+        alone = hearing.scorer.score(example.features(), moments.queries().of(example), ()).values
+        np.testing.assert_allclose(case.scores, alone, atol=1e-6)
+    order = EpochOrder([9, 10] * 3, 2, 0, 0, kinds=store.kinds)
+    assert sorted(sum("sound" in store.kinds[i] for i in batch) for batch in order) == [0, 2, 2]

@@ -51,7 +51,7 @@ def test_what_cannot_be_used_is_counted(data: Path) -> None:
     report = evaluate_preset(SMALL, data, allow_missing=True)
     assert report.num_cases == 10
     assert all("(10 of 12 items)" in row.name for row in report.rows)
-    assert any(note.startswith("2 items could not be used, or were cut; the first:") for note in report.notes)
+    assert any(note.startswith("2 could not be used: 0, 1; the first:") for note in report.notes)
 
 
 def test_mistakes_are_named(data: Path, tmp_path: Path) -> None:
@@ -125,9 +125,33 @@ def test_a_video_that_cannot_be_read_is_told(own: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes((own / "a.mp4").read_bytes())
     (tmp_path / "b.mp4").write_bytes(b"no video")
     (tmp_path / "moments.csv").write_bytes((own / "moments.csv").read_bytes())
-    report = evaluate_preset("lite", tmp_path)
+    with pytest.raises(ConfigError, match=r"1 of 3 items cannot be used \(b\.mp4#a beep; the first: .*--allow-missing"):
+        evaluate_preset("lite", tmp_path)
+    report = evaluate_preset("lite", tmp_path, allow_missing=True)
     assert report.num_cases == 2
-    assert any(note.startswith("b.mp4 was left out:") for note in report.notes)
+    assert all("(2 of 3 items)" in row.name for row in report.rows)
+    assert any(note.startswith("1 could not be used: b.mp4#a beep; the first:") for note in report.notes)
+
+
+def test_holes_are_the_same_whether_videos_or_their_features_are_judged(own: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes((own / name).read_bytes())
+    (tmp_path / "other.mp4").write_bytes(b"")
+    rows = "gone.mp4,0,1,a beep\na.mp4,3,1,a cat\n"
+    (tmp_path / "moments.csv").write_text((own / "moments.csv").read_text() + rows)
+    refusal = r"2 of 5 items cannot be used \((moments\.csv, line 6|gone\.mp4)"
+    for extracted in (False, True):
+        if extracted:
+            options = ExtractOptions(clip_seconds=1.0, device="cpu")
+            extract_to_files(
+                [tmp_path / "a.mp4", tmp_path / "b.mp4"], load_preset("lite").extractors, tmp_path, options
+            )
+        with pytest.raises(ConfigError, match=refusal):
+            evaluate_preset("lite", tmp_path)
+        notes = evaluate_preset("lite", tmp_path, allow_missing=True).notes
+        assert any(note.startswith("2 could not be used: ") for note in notes)
+        passed_over = "1 were passed over: other.mp4; the first: no row of the CSV that can be used names it"
+        assert (passed_over in notes) is not extracted
 
 
 def test_a_silent_video_lacks_its_sound_and_nothing_else(tmp_path: Path) -> None:

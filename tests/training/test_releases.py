@@ -12,11 +12,13 @@ from highlightr.core.errors import ConfigError
 from highlightr.datasets import RELEASES, Dataset, open_dataset
 from highlightr.datasets.releases import recognised
 from highlightr.datasets.umt import umt_splits
+from highlightr.evaluation import evaluate_files
 from highlightr.training.config import TrainConfig
 from highlightr.training.results import TrainResult
 from highlightr.training.runs import train
 from highlightr.training.splits import open_parts
-from tests.training.releases import mrhisum, qvhighlights, umt_set
+from tests.training.files import rows, save
+from tests.training.releases import CLIPS, line_labels, mrhisum, qvhighlights, umt_set
 
 
 def once(config: TrainConfig, root: Path, **options: bool) -> TrainResult:
@@ -152,3 +154,22 @@ def test_splits_are_read_and_never_run(tmp_path: Path) -> None:
     (tmp_path / "splits.json").write_text('{"BK": {"train": ["b"], "test": []}}')
     with pytest.raises(ConfigError, match=r"'BK' must hold lists of videos named train and val"):
         umt_splits("tvsum", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "annotations"),
+    [
+        ("qvhighlights", "data/highlight_test_with_gt.jsonl"),
+        ("youtube-highlights", "youtube_highlight_val_release.jsonl"),
+        ("mrhisum", "mr_hisum.h5"),
+    ],
+)
+def test_evaluate_reads_the_predictions_that_a_training_leaves(tmp_path: Path, name: str, annotations: str) -> None:
+    if name == "mrhisum":
+        config = mrhisum(tmp_path, "extract")
+        save(tmp_path / "cnn14_16k/video_7.npy", rows(CLIPS - 1, 4))  # Its last second gets no score.
+    else:
+        config = qvhighlights(tmp_path, "moment-detr") if name == "qvhighlights" else line_labels(tmp_path, "umt", name)
+    (run,) = once(config, tmp_path).runs
+    found = evaluate_files(config.protocol, run.folder / "predictions.jsonl", tmp_path / annotations)
+    assert found.metrics == pytest.approx(dict(run.metrics))
