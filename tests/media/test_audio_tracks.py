@@ -67,6 +67,28 @@ def test_a_track_whose_decoder_fails_is_told(tmp_path: Path, monkeypatch: pytest
     assert not items
 
 
+def test_damaged_packets_of_the_sound_are_told_and_their_place_is_silent(tmp_path: Path) -> None:
+    path = with_tone(tmp_path / "damaged.mkv", "1000:anull", codec="flac")
+    with av.open(str(path)) as container:
+        packets = [
+            packet for packet in container.demux(audio=0) if packet.size and 1.0 <= packet.pts * packet.time_base < 2.0
+        ]
+        spoiled = [bytes(packet) for packet in packets]
+    content = path.read_bytes()
+    for data in spoiled:
+        assert content.count(data) == 1
+        content = content.replace(data, b"\xff" * len(data))
+    path.write_bytes(content)
+    losses: dict[str, int] = {}
+    blocks = decode(probe(path), {"sound": AudioRequest(RATE)}, lost=losses.__setitem__)
+    samples = np.concatenate([block.samples for _, block in blocks])  # type: ignore[union-attr]
+    assert losses == {"audio": len(spoiled)}
+    assert len(samples) == 4 * RATE
+    loudness = [float(np.abs(samples[int(start * RATE) :][: RATE // 4]).max()) for start in (0.5, 1.5, 2.5)]
+    assert loudness == pytest.approx([loudness[0], 0.0, loudness[0]], abs=0.02)
+    assert loudness[0] > 0.1
+
+
 @pytest.mark.parametrize("suffix", [".mov", ".nut", ".mkv"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_no_channel_layout_ends_the_process(layout: str, suffix: str, tmp_path: Path) -> None:
