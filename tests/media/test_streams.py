@@ -280,6 +280,28 @@ def test_streams_that_no_summary_holds_are_named(tmp_path: Path) -> None:
     assert result.notes == ("Left out: another video track (h264); an attachment (notes.txt).",)
 
 
+def test_subtitles_that_are_pictures_are_named(tmp_path: Path) -> None:
+    path, sup = tmp_path / "pictures.mkv", tmp_path / "subtitles.sup"
+    # Presentation Graphic Stream: a composition of no objects, and its end, each behind its times.
+    segments = ((0x16, bytes.fromhex("0280 01e0 10 0000 80 00 00 00")), (0x80, b""))
+    sup.write_bytes(
+        b"".join(b"PG" + bytes(8) + bytes([kind]) + struct.pack(">H", len(data)) + data for kind, data in segments)
+    )
+    both = ["-i", f"file:{made('plain.mp4')}", "-f", "sup", "-i", f"file:{sup}", "-map", "0", "-map", "1", "-c", "copy"]
+    run_ffmpeg([*both, "-metadata:s:s:0", "language=eng", f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / "out.mkv")
+    assert result.notes == ("Left out: subtitles that are not text (hdmv_pgs_subtitle, eng).",)
+
+
+def test_a_track_of_data_is_named(tmp_path: Path) -> None:
+    path, raw = tmp_path / "data.ts", tmp_path / "raw.bin"
+    raw.write_bytes(b"data" * 100)
+    both = ["-i", f"file:{made('plain.mp4')}", "-f", "data", "-i", f"file:{raw}", "-map", "0", "-map", "1"]
+    run_ffmpeg([*both, "-c", "copy", f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0, 1, 1.0)], tmp_path / "out.mkv")
+    assert result.notes == ("Left out: a data track (bin_data).",)
+
+
 @pytest.mark.parametrize(("suffix", "is_kept"), [(".mp4", True), (".m4v", True), (".mkv", True), (".mov", False)])
 def test_a_cover_comes_along(suffix: str, is_kept: bool, tmp_path: Path) -> None:
     """QuickTime has no place for it."""
