@@ -37,6 +37,15 @@ def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert ffmpeg_version() == "99.1-mine"
 
 
+@pytest.mark.parametrize(("body", "words"), [("echo hello", "does not tell its version"), ("exit 1", "cannot be run")])
+def test_a_program_that_is_no_ffmpeg_is_told(
+    body: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(_program(tmp_path / "mine", body)))
+    with pytest.raises(CutError, match=f"mine {words}; reinstall ffmpeg"):
+        ffmpeg_version()
+
+
 def test_a_wrong_environment_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(tmp_path / "gone"))
     with pytest.raises(CutError, match=r"HIGHLIGHTR_FFMPEG names .*gone, which is not a program"):

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from highlightr.core.errors import MediaError, OutputError
+from highlightr.core.errors import CutError, MediaError, OutputError
+from highlightr.core.types import Segment
+from highlightr.media import probe
+from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.subtitles import Cue, Subtitles, read_subtitles
+from tests.mediamaker import made
 
 CUES = (Cue(1.0, 2.5, "one"), Cue(2.0, 4.0, "two\nlines"), Cue(10.0, 12.0, "three"))
 
@@ -170,3 +174,11 @@ def test_what_is_kept_lies_in_its_piece_and_lasts_as_long(
     assert kept <= shown + 0.01 * len(cues) * len(pieces) + 1e-6
     assert kept == pytest.approx(shown, abs=0.02 * len(cues) * len(pieces) + 1e-6)
     assert all(0 <= cue.start_seconds < cue.stop_seconds <= offset / 1000 + 1e-9 for cue in cut.cues)
+
+
+def test_an_ffmpeg_that_cannot_draw_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("highlightr.media._cut.job.has_filter", lambda name: name != "subtitles")
+    options = CutOptions(subtitles="burn", said=Subtitles.from_cues(CUES))
+    with pytest.raises(CutError, match=r"cannot draw subtitles .* choose --subtitles soft, or another ffmpeg"):
+        cut_summary(probe(made("plain.mp4")), [Segment(0, 1, 1.0)], tmp_path / "out.mp4", options)
+    assert not list(tmp_path.iterdir())
