@@ -112,6 +112,13 @@ def test_of_stills_alone_the_larger_is_the_video(tmp_path: Path) -> None:
     assert probe(path).video.width == 320
 
 
+def test_a_codec_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    path, content = tmp_path / "unknown.mkv", made("plain.mkv", seconds=1.0).read_bytes()
+    path.write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"))
+    with pytest.raises(MediaError, match=r"the video codec is unknown or its description is missing; convert it"):
+        probe(path)
+
+
 def test_no_sound() -> None:
     assert probe(made("silent.mp4", sound=False, seconds=1.0)).audio is None
 
