@@ -448,3 +448,17 @@ def test_subtitles_that_begin_before_time_zero(out: str, tmp_path: Path) -> None
     shown = [(cue.start_seconds, cue.stop_seconds, cue.text) for each in written if each for cue in each.cues]
     assert [text for *_, text in shown] == ["Going", "New"]
     assert [time for *times, _ in shown for time in times] == pytest.approx([0.0, 1.5, 2.0, 2.4], abs=0.03)
+
+
+def test_both_codes_of_a_language_are_kept_in_quicktime(tmp_path: Path) -> None:
+    """Matroska has the codes of librarians (``fre``), and what others write in it those of linguists (``fra``)."""
+    pairs = "alb:sqi arm:hye baq:eus chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl may:msa rum:ron"
+    codes = [code for pair in (*pairs.split(), "per:fas", "slo:slk", "wel:cym") for code in pair.split(":")]
+    told = [word for number, code in enumerate(codes) for word in (f"-metadata:s:a:{number}", f"language={code}")]
+    maps = ["-map", "0:v", *(word for _ in codes for word in ("-map", "0:a"))]
+    run_ffmpeg(["-i", f"file:{made('plain.mp4')}", *maps, "-c", "copy", *told, f"file:{tmp_path}/in.mkv"])
+    result = cut_summary(probe(tmp_path / "in.mkv"), [Segment(1.0, 1.4, 1.0)], tmp_path / "out.mov")
+    assert result.notes == ()
+    with av.open(str(result.path)) as container:
+        kept = [stream.metadata["language"] for stream in container.streams.audio]
+    assert [kept[number] in codes[number - number % 2 :][:2] for number in range(len(codes))] == [True] * len(codes)

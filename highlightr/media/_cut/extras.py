@@ -26,8 +26,12 @@ _DISPOSITIONS = frozenset(
     {"default", "dub", "original", "comment", "lyrics", "karaoke", "forced", "hearing_impaired", "visual_impaired"}
     | {"clean_effects", "captions", "descriptions"}
 )
-_BIBLIOGRAPHIC = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "ron": "rum", "sqi": "alb"}
-"""QuickTime's table of languages has the other of the two codes of ISO 639-2."""
+_OTHER_CODES = (
+    "bod:tib cym:wel cze:ces deu:ger ell:gre eus:baq fas:per fre:fra hye:arm isl:ice kat:geo mkd:mac msa:may mya:bur "
+    "nld:dut rum:ron slo:slk sqi:alb zho:chi"
+)
+_QUICKTIME = dict(pair.split(":") for pair in _OTHER_CODES.split())
+"""Where ISO 639-2 has two codes, the one that QuickTime's table of languages lacks, and the one it has."""
 
 _FENCE = ("-protocol_whitelist", "file")
 _ASS = frozenset({"ass", "ssa"})
@@ -133,7 +137,7 @@ def _said(track: Track, stream: str, muxer: str) -> list[str]:
     """Title, language and dispositions of an output stream."""
     tags = dict(track.tags)
     if muxer == MUXERS[".mov"] and "language" in tags:
-        tags["language"] = _BIBLIOGRAPHIC.get(tags["language"], tags["language"])
+        tags["language"] = _QUICKTIME.get(tags["language"], tags["language"])
     if muxer != MUXERS[".mkv"] and "title" in tags:
         tags["handler_name"] = tags["title"]  # Where players of MP4 look for it.
     arguments = [part for name, value in tags.items() for part in (f"-metadata:s:{stream}", f"{name}={value}")]
