@@ -58,7 +58,9 @@ def evaluate(
                 allow_missing=allow_missing,
                 progress=progress,
             )
-    elif protocol is not None and predictions is not None and annotations is not None and preset is model is None:
+    elif (
+        protocol is not None and predictions is not None and annotations is not None and preset is model is data is None
+    ):
         report = evaluate_files(protocol, predictions, annotations, allow_missing=allow_missing)
     else:
         raise ConfigError(

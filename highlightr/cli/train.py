@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from highlightr.cli.completion import complete_precision, complete_training_conf
 from highlightr.cli.evaluate import show_notes, show_rows
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log
+from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
 
 if TYPE_CHECKING:
@@ -71,8 +73,11 @@ def train(
     """Train a scorer; every run leaves its config, curves, metrics, best and last weights."""
     show_log(quiet=as_json, debug=debug)
     if config == OWN:
+        refused = {"--seeds": seeds > 1, "--folds": folds > 0, "--precision": precision, "--resume": resume}
+        _refuse(config, refused | {"--release": release, "--allow-missing": allow_missing})
         _own(data, out, features, device, as_json)
         return
+    _refuse(config, {"--features": features != "lite"})
     need("training", "torch", "lightning", extra="train")
     from highlightr.training.runs import train as run
 
@@ -96,6 +101,12 @@ def train(
     show_notes(result.notes)
     for one in result.runs:
         say(one.weights)
+
+
+def _refuse(config: str, given: Mapping[str, object]) -> None:
+    """Refuse options that would be passed over."""
+    for option in (option for option, value in given.items() if value):
+        raise ConfigError(f"{option} does nothing with --config {config}; leave it out")
 
 
 def _own(data: Path, out: Path, features: str, device: str, as_json: bool) -> None:

@@ -27,7 +27,7 @@ class FromMapping:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
         """The configuration that a preset's mapping describes; a `ConfigError` for what it does not know or refuses."""
-        return from_plain(cls, values, cls.__name__)
+        return from_plain(cls, values, "scorer.config")
 
     def to_mapping(self) -> dict[str, Any]:
         """The configuration as the plain types of a YAML or JSON file; `from_mapping` reads it back."""

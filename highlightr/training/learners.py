@@ -163,9 +163,12 @@ LEARNERS: dict[str, type[Learner]] = {
 """Name in a training config to what is trained."""
 
 
-def check_learner(name: str, config: Mapping[str, Any]) -> None:
-    """Refuse what `create_learner` would, without taking memory for a network."""
-    scorer_class(_learner_class(name).scorer_name).contract_of(config)
+def check_learner(name: str, config: Mapping[str, Any], widths: Mapping[str, int] | None = None) -> None:
+    """Refuse what `create_learner` would, without taking memory for a network, and streams of other widths."""
+    contract = scorer_class(_learner_class(name).scorer_name).contract_of(config)
+    for stream, width in {**contract.streams, **contract.signals}.items():
+        if (found := (widths or {}).get(stream, width)) != width:
+            raise ConfigError(f"scorer.config says that {stream!r} is {width} wide, and the data has {found}")
 
 
 def create_learner(name: str, config: Mapping[str, Any], seed: int) -> Learner:

@@ -6,6 +6,7 @@ weights, predictions on the test part and figures. Figures of several runs are g
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -87,6 +88,7 @@ def train(
     check_precision(chosen.precision, place)
     divisions = checked_parts(chosen, data, folds, allow_missing)
     plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": asdict(chosen)}
+    plan["data"] = _annotations_digest(divisions)
     folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
     if resume is None:
         write_whole(folder / ASKED, json.dumps(plan, indent=1))
@@ -115,12 +117,24 @@ def checked_parts(config: TrainConfig, data: Path, folds: int, allow_missing: bo
     check_learner(config.scorer.name, config.scorer.config)
     protocol, divisions = find_protocol(config.protocol), list(divided(config.data, Path(data), folds))
     for _, parts in divisions:
+        check_learner(config.scorer.name, config.scorer.config, parts.train.widths)
         if not allow_missing:
             parts.check_test(Path(data))
         metrics = protocol.measure(unscored_cases(parts.validation)) if parts.validation else {}
         if metrics and config.monitor not in metrics:
             raise ConfigError(f"{config.name}: monitor is {config.monitor!r}; there are {', '.join(metrics)}")
     return divisions
+
+
+def _annotations_digest(divisions: Sequence[tuple[int | None, Parts]]) -> str:
+    """What tells whether the items, their parts and their labels are those of another day, wherever they lie."""
+    digest = hashlib.sha256()
+    for fold, parts in divisions:
+        for part in (parts.train, parts.validation, parts.test):
+            items = () if part is None else part.items
+            digest.update(repr((fold, [(item.key, item.video, item.query) for item in items])).encode())
+            digest.update(b"".join(item.labels.tobytes() for item in items))
+    return digest.hexdigest()
 
 
 def fresh_folder(out: Path, name: str) -> Path:
@@ -146,7 +160,7 @@ def _resumed(folder: Path, plan: Mapping[str, Any]) -> Path:
         remedy = f"give {' or '.join(inside)}" if inside else "start without resume"
         raise ConfigError(f"{folder} holds no training to go on with ({error}); {remedy}") from error
     if asked != json.loads(json.dumps(plan)):
-        raise ConfigError(f"{folder} was started with another config, seeds or folds; start without resume")
+        raise ConfigError(f"{folder} was started with another config, other data, seeds or folds; start without resume")
     return folder
 
 

@@ -161,8 +161,8 @@ def _part(choice: DataChoice, root: Path, changes: Mapping[str, Any]) -> Dataset
         return found
     grouped = found.subset(lambda item: item.group == choice.group)
     if not len(grouped):
-        groups = ", ".join(sorted({item.group for item in found.items}))
-        raise ConfigError(f"data.group {choice.group!r} has no item; there are {groups}")
+        groups = ", ".join(sorted({item.group for item in found.items} - {""}))
+        raise ConfigError(f"data.group {choice.group!r} has no item; there are {groups or 'no groups'}")
     return grouped
 
 

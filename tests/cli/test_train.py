@@ -76,3 +76,27 @@ def test_one_epoch_as_released_with_holes_and_without(
     assert config.monitor in whole.out
     assert "missing" not in whole.out + whole.err
     assert list((tmp_path / "whole").glob("*/seed-*/best.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("train", "--config", "own", "--seeds", "3"), "--seeds does nothing with --config own"),
+        (("train", "--config", "own", "--resume", "runs/x"), "--resume does nothing with --config own"),
+        (("train", "--config", "own", "--allow-missing"), "--allow-missing does nothing with --config own"),
+        (
+            ("train", "--config", "cfsum-tvsum", "--features", "clip"),
+            "--features does nothing with --config cfsum-tvsum",
+        ),
+        (
+            ("evaluate", "--protocol", "moments", "--predictions", "p", "--annotations", "a"),
+            "--preset and --data to judge",
+        ),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(
+    command: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = run(capsys, monkeypatch, *command, "--data", "DIR")
+    assert refused.code == 2
+    assert message in refused.err

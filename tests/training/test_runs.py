@@ -191,11 +191,17 @@ def test_finished_runs_are_kept_when_going_on(data: Path, tmp_path: Path) -> Non
     again = train(chosen, data, tmp_path, seeds=2, device="cpu", resume=first.folder, queries=moments.queries())
     assert [run.weights.stat().st_mtime_ns for run in again.runs] == stamps
     assert again.as_dict() == first.as_dict()
-    with pytest.raises(ConfigError, match="another config, seeds or folds"):
+    with pytest.raises(ConfigError, match="another config, other data, seeds or folds"):
         train(chosen, data, tmp_path, seeds=3, resume=first.folder, queries=moments.queries())
     for folder, remedy in (tmp_path, "start without resume"), (tmp_path / "out", f"give {first.folder}"):
         with pytest.raises(ConfigError, match=f"holds no training to go on with .*; {remedy}"):
             train(chosen, data, tmp_path, resume=folder, queries=moments.queries())
+    moved = data.rename(tmp_path / "moved")
+    assert train(chosen, moved, tmp_path, seeds=2, resume=first.folder, queries=moments.queries()).runs == first.runs
+    labels = moved / "moments.jsonl"
+    labels.write_text(labels.read_text().replace("[0.0, ", "[2.0, "))
+    with pytest.raises(ConfigError, match="other data"):
+        train(chosen, moved, tmp_path, seeds=2, resume=first.folder, queries=moments.queries())
 
 
 def test_seeds_and_folds_give_mean_and_deviation(data: Path, tmp_path: Path) -> None:
@@ -351,3 +357,19 @@ def test_a_query_is_embedded_once(data: Path) -> None:
     for example in open_dataset("charades", data):
         shared.of(example)
     assert encoder.calls == moments.TOPICS
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scorer.config.video_streams": {"clip": 13}}, "'clip' is 13 wide, and the data has 12"),
+        ({"scorer.config.widht": 8}, "scorer.config has no key 'widht'"),
+        ({"data.group": "sport"}, "has no item; there are no groups"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_a_folder_is_made(
+    data: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(moments.config(**changes), data, tmp_path / "out", device="cpu", queries=moments.queries())
+    assert not (tmp_path / "out").exists()
