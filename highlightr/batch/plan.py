@@ -24,12 +24,12 @@ from highlightr.features.base import check_query
 
 def plan_jobs(
     inputs: Iterable[str | Path],
-    output: Path,
+    output: str | Path,
     *,
     lists: Sequence[Path] = (),
     pattern: str | None = None,
     query: str | None = None,
-    queries: Path | None = None,
+    queries: str | Path | None = None,
     allow_remote: bool = False,
     absent_ok: bool = False,
 ) -> tuple[Job, ...]:

@@ -58,9 +58,7 @@ def evaluate(
                 allow_missing=allow_missing,
                 progress=progress,
             )
-    elif (
-        protocol is not None and predictions is not None and annotations is not None and preset is model is data is None
-    ):
+    elif protocol is not None and predictions is not None and annotations is not None and not (preset or model or data):
         report = evaluate_files(protocol, predictions, annotations, allow_missing=allow_missing)
     else:
         raise ConfigError(

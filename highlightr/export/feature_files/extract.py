@@ -100,9 +100,9 @@ class VideoResult:
 
 
 def extract_to_files(
-    videos: Iterable[Path],
+    videos: Iterable[str | Path],
     extractors: Sequence[str],
-    out: Path,
+    out: str | Path,
     options: ExtractOptions | None = None,
     *,
     progress: ProgressHook | None = None,

@@ -38,12 +38,12 @@ _MIXED: dict[str, tuple[int, tuple[int, int, int, int, int, int]]] = {
 def _same_padding(sizes: Sequence[int], kernel: Triple, stride: Triple, port: Port) -> list[int]:
     """TensorFlow's SAME for `functional.pad`, last axis first, more at the end.
 
-    hassony2 pads as if every size were a multiple of the stride; piergiaj pads what the size needs.
+    hassony2 pads as if every size were a multiple of the stride; piergiaj pads what the size needs. No kernel is
+    shorter than its stride, so that plain arithmetic does: a condition would be traced once, for an example's size.
     """
     pads: list[int] = []
     for size, length, step in reversed(list(zip(sizes, kernel, stride, strict=True))):
-        left_over = size % step if port == "piergiaj" else 0
-        total = max(length - (left_over or step), 0)
+        total = length - ((size - 1) % step + 1 if port == "piergiaj" and step > 1 else step)
         pads += [total // 2, total - total // 2]
     return pads
 

@@ -20,6 +20,7 @@ from highlightr.core.errors import WeightsError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor
 from highlightr.features.backbones.flow import OpticalFlow
+from highlightr.features.backbones.i3d_net import _Pool, _Unit
 from highlightr.features.backbones.wrappers import CodedFlow
 from highlightr.features.engines.source import FASTEST_ON_CPU, NetworkSource
 from highlightr.media.sampling import Frame
@@ -181,6 +182,20 @@ def test_i3d_equals_both_ports(tmp_path: Path, port: str, count: int) -> None:
     extractor = opened_from(tmp_path, name, name, state, clip_seconds=seconds)
     pictures = frames(count, 224)
     close(row(extractor, pictures, seconds)[stream], forward(state, 2 * as_input(pictures) / 255 - 1))
+
+
+@torch.inference_mode()
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("port", ["hassony2", "piergiaj"])
+@pytest.mark.parametrize("count", [11, 16, 25])
+def test_i3d_pads_what_a_video_s_length_needs_also_when_traced_with_another(port: Any, count: int) -> None:
+    """The compiled network is traced with 16 frames, and clips have any number."""
+    unit = _Unit(1, 2, (7, 7, 7), (2, 2, 2), port).eval()
+    pool = _Pool((3, 3, 3), (2, 2, 2), port).eval()
+    for module, channels in ((unit, 1), (pool, 2)):
+        traced = torch.jit.trace(module, torch.rand(1, channels, 16, 9, 9))
+        given = torch.rand(1, channels, count, 9, 9)
+        torch.testing.assert_close(traced(given), module(given))
 
 
 @torch.inference_mode()
