@@ -106,7 +106,8 @@ def _pauses(scores: Scores, features: Features | None, transcript: Transcript | 
         heard = Pauses(find_pauses(speech, duration), speech, OVER_SECONDS)
     if transcript is None or not transcript.utterances:
         return lambda _: heard
-    over = AIR_SECONDS + scores.grid.clip_seconds / 2
+    # Of the clip that an utterance begins in, what lies before a cut is not part of its scene.
+    over = AIR_SECONDS + scores.grid.clip_seconds
     between, said = Pauses(pauses_between(transcript, duration), None, over), scores.parts.get(SAID)
 
     def pauses_of(span: Span) -> Pauses | None:

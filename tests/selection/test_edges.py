@@ -182,3 +182,16 @@ def test_a_moment_of_several_utterances_keeps_them_all() -> None:
     options = SelectionOptions(duration_seconds=15.0)
     (segment,) = select_segments(scores, (), options, None, answering=True, transcript=transcript)
     assert (segment.start_seconds, segment.stop_seconds) == pytest.approx((20.0, 30.25))
+
+
+@pytest.mark.parametrize("cut", [20.33, 29.67], ids=["begins", "ends"])
+def test_a_cut_near_where_an_utterance_begins_or_ends_costs_none_of_it(cut: float) -> None:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[20:30] = 0.9
+    borders = np.zeros(59, dtype=np.float32)
+    borders[[19, 25, 29]] = 0.2
+    scores = Scores(TimeGrid(60.0, 1.0), values, {SAID: values}, borders=borders)
+    transcript = spoken((10.0, 19.2), (19.78, 25.9), (26.1, 30.22), (30.8, 40.0))
+    shots, options = (Shot(0.0, cut), Shot(cut, 60.0)), SelectionOptions(duration_seconds=15.0)
+    (segment,) = select_segments(scores, shots, options, None, answering=True, transcript=transcript)
+    assert (segment.start_seconds, segment.stop_seconds) == pytest.approx((19.63, 30.37))
