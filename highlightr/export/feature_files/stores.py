@@ -20,7 +20,7 @@ import numpy as np
 
 from highlightr.core.errors import OutputError
 from highlightr.core.extras import need
-from highlightr.core.files import whole_file, write_whole
+from highlightr.core.files import printable, whole_file, write_whole
 from highlightr.core.hashing import file_sha256
 from highlightr.core.locks import file_lock
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_metadata, same
@@ -107,6 +107,9 @@ class _Hdf5(FeatureStore):
         return same(wanted, found) and (bool(found.get("absent")) or arrays == found.get("arrays"))
 
     def record(self, wanted: Mapping[str, Any], video: str) -> dict[str, Any]:
+        """See `FeatureStore.record`; an `OutputError` for a name that no group can have, which is asked before all."""
+        if printable(video) != video:
+            raise OutputError(f"{printable(video)}: names in HDF5 are UTF-8; rename the video, or use another format")
         return self._pending.record(wanted, video) or self._merged(wanted, video)[0]
 
     def _merged(self, wanted: Mapping[str, Any], video: str) -> tuple[dict[str, Any], dict[str, list[int]]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,19 @@ def test_a_video_that_fails_does_not_stop_the_others(tmp_path: Path, video: Path
     assert "broken.mp4" in (bad.error or "")
     assert "gone.mp4" in (missing.error or "")
     assert good.state == "written"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_name_that_no_group_can_have_fails_alone(tmp_path: Path, video: Path, overwrite: bool) -> None:
+    """It lay among what waits to be merged, and no run could merge anything any more."""
+    odd = tmp_path / os.fsdecode(b"b\xff.mp4")
+    odd.write_bytes(video.read_bytes())
+    failed, made = run([odd, video], tmp_path / "out", format="h5", overwrite=overwrite)
+    assert (failed.state, made.state) == ("failed", "written")
+    assert "names in HDF5 are UTF-8" in str(failed.error)
+    assert contents(tmp_path / "out/motion.h5", video.stem)["features"].shape == (5, 2)
+    assert [each.state for each in run([odd, video], tmp_path / "out")] == ["written", "written"]
 
 
 def test_progress_is_told_in_seconds_of_video(tmp_path: Path, video: Path) -> None:
