@@ -96,7 +96,7 @@ def move_to_pauses(
 
 def in_pauses(span: Span, pauses: Sequence[Span]) -> bool:
     """Whether both edges lie in pauses."""
-    return all(_is_quiet(edge, pauses) for edge in span)
+    return all(is_quiet(edge, pauses) for edge in span)
 
 
 def _trimmed(span: Span, pauses: Sequence[Span]) -> Span:
@@ -116,12 +116,13 @@ def _targets(
     """Where an edge may go, and what it costs that there is speech."""
     low, high = room.start - EPSILON_SECONDS, room.stop + EPSILON_SECONDS
     clean = {min(max(time, room.start), room.stop): 0.0 for time in targets if low <= time <= high}
-    if _is_quiet(edge, pauses):
+    if is_quiet(edge, pauses):
         return clean | {edge: 0.0}
     return {edge: 2 * SPOKEN} | {_quietest(edge, speech, room): SPOKEN} | clean
 
 
-def _is_quiet(edge: float, pauses: Sequence[Span]) -> bool:
+def is_quiet(edge: float, pauses: Sequence[Span]) -> bool:
+    """Whether an edge lies in a pause."""
     return any(pause.start - EPSILON_SECONDS <= edge <= pause.stop + EPSILON_SECONDS for pause in pauses)
 
 

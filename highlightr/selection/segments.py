@@ -22,10 +22,11 @@ from highlightr.selection.edges import (
     SPEECH,
     find_pauses,
     in_pauses,
+    is_quiet,
     move_to_pauses,
     pauses_between,
 )
-from highlightr.selection.moments import select_moments
+from highlightr.selection.moments import FRAGMENT_SECONDS, select_moments
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.reasons import segment_reasons, title_of
 from highlightr.selection.relevance import allowed_pieces, relevant_pieces
@@ -174,6 +175,7 @@ def _in_pauses(
     What is then shorter than a moment and still begins or ends in speech is a scrap of a sentence: it is left out,
     unless it is the best.
     """
+    spans = _joined_in_speech(spans, pauses_of, options.max_seconds)
     moved, scraps = list(spans), set()
     best, shortest = max(spans, key=free_time.pieces.mean_score), options.shortest_seconds(free_time.pieces.stop)
     for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
@@ -186,16 +188,29 @@ def _in_pauses(
     return [span for index, span in enumerate(moved) if index not in scraps or spans[index] == best]
 
 
+def _joined_in_speech(spans: Sequence[Span], pauses_of: PausesOf, longest: float) -> list[Span]:
+    """Moments that touch inside a sentence are one: their common edge is no cut, and would be moved apart for one."""
+    joined = [spans[0]]
+    for span in spans[1:]:
+        whole, pauses = Span(joined[-1].start, span.stop), pauses_of(span)
+        touch = span.start - joined[-1].stop <= EPSILON_SECONDS and whole.seconds <= longest + EPSILON_SECONDS
+        if touch and pauses is not None and not is_quiet(span.start, pauses.spans):
+            joined[-1] = whole
+        else:
+            joined.append(span)
+    return joined
+
+
 def _moved(
     spans: Sequence[Span], index: int, pauses: Pauses, free_time: FreeTime, options: SelectionOptions, budget: float
 ) -> Span:
     """One of the spans with its edges in pauses."""
     span, others = spans[index], [*spans[:index], *spans[index + 1 :]]
     rest = budget - sum(each.seconds + sum(options.margin) for each in spans)
-    free, scene = free_time.around(span, others), free_time.pieces.scene_at((span.start + span.stop) / 2)
-    if pauses.speech is None:  # Utterances are scenes, and a moment may hold several.
-        first, last = free_time.pieces.scene_at(span.start), free_time.pieces.scene_at(span.stop - 2 * EPSILON_SECONDS)
-        scene = Span(first.start, last.stop)
+    free, scene_at = free_time.around(span, others), free_time.pieces.scene_at
+    # A fragment of another scene does not count; with a transcript, utterances are scenes, however short.
+    inset = 2 * EPSILON_SECONDS if pauses.speech is None else min(FRAGMENT_SECONDS, span.seconds / 2)
+    scene = Span(scene_at(span.start + inset).start, scene_at(span.stop - inset).stop)
     longest = span.seconds + max(0.0, min(rest, options.max_seconds - span.seconds))
     room = Span(
         min(span.start, max(free.start, scene.start - pauses.over_seconds, span.start - longest)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,3 +196,28 @@ def test_a_cut_near_where_an_utterance_begins_or_ends_costs_none_of_it(cut: floa
     shots, options = (Shot(0.0, cut), Shot(cut, 60.0)), SelectionOptions(duration_seconds=15.0)
     (segment,) = select_segments(scores, shots, options, None, answering=True, transcript=transcript)
     assert (segment.start_seconds, segment.stop_seconds) == pytest.approx((19.63, 30.37))
+
+
+def _two_scenes(seconds: float = 12.0) -> Scores:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[20 : 20 + round(seconds)] = 0.9
+    borders = np.zeros(59, dtype=np.float32)
+    borders[[19, 25, 19 + round(seconds)]] = 0.9
+    return Scores(TimeGrid(60.0, 1.0), values, {"visual": values}, borders=borders)
+
+
+@pytest.mark.parametrize("sentence", [(24.0, 29.0), (22.0, 26.5)], ids=["over both", "ends behind"])
+def test_moments_that_touch_inside_a_sentence_are_one_and_lose_none_of_it(sentence: tuple[float, float]) -> None:
+    features = Features(TimeGrid(60.0, 1.0), {}, {SPEECH: talk(60.0, sentence)})
+    options = SelectionOptions(duration_seconds=20.0)
+    (segment,) = select_segments(_two_scenes(), (), options, features, answering=True)
+    assert (segment.start_seconds, segment.stop_seconds) == (20.0, 32.0)
+
+
+def test_moments_that_touch_in_a_pause_or_would_be_too_long_stay_two() -> None:
+    quiet = Features(TimeGrid(60.0, 1.0), {}, {SPEECH: talk(60.0, (20.5, 25.5), (26.5, 31.5))})
+    options = SelectionOptions(duration_seconds=20.0)
+    assert len(select_segments(_two_scenes(), (), options, quiet, answering=True)) == 2
+    talking = Features(TimeGrid(60.0, 1.0), {}, {SPEECH: talk(60.0, (24.0, 29.0))})
+    limited = replace(options, max_seconds=11.0)
+    assert len(select_segments(_two_scenes(), (), limited, talking, answering=True)) == 2
