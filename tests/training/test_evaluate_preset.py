@@ -139,7 +139,7 @@ def test_holes_are_the_same_whether_videos_or_their_features_are_judged(own: Pat
     (tmp_path / "other.mp4").write_bytes(b"")
     rows = "gone.mp4,0,1,a beep\na.mp4,3,1,a cat\n"
     (tmp_path / "moments.csv").write_text((own / "moments.csv").read_text() + rows)
-    refusal = r"2 of 5 items cannot be used \((moments\.csv, line 6|gone\.mp4)"
+    refusal = r"2 of 5 items cannot be used \(moments\.csv, line (5, moments\.csv, line 6|6, gone\.mp4)"
     for extracted in (False, True):
         if extracted:
             options = ExtractOptions(clip_seconds=1.0, device="cpu")
