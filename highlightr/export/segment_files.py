@@ -106,9 +106,9 @@ def segment_folders(
 def folder_notes(folders: Mapping[str, SegmentFolder], summary: CutResult) -> tuple[str, ...]:
     """What there is to say of the files; of a clip, what is not true of the summary, too."""
     notes = [note for each in folders.values() for note in each.notes]
-    for cut in (cut for each in folders.values() for cut in each.cuts):
-        notes += [f"{cut.path.name}: {note}" for note in cut.notes if note not in summary.notes]
-    return tuple(notes)
+    cuts = [cut for each in folders.values() for cut in each.cuts]
+    own = [f"{cut.path.name}: {note}" for cut in cuts for note in cut.notes if note not in summary.notes]
+    return (*notes, *own)
 
 
 @contextmanager

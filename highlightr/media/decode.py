@@ -99,9 +99,9 @@ def decode(
         by_stream = {index: consumer for consumer in consumers for index in consumer.indices}
         streams = [_stream(container, source, index) for index in by_stream]
         undated, restarted, end = 0, 0, 0
-        failures: list[bool] = []
+        failures: list[Exception] = []
         restarts = _Restarts() if has_own_index(source.container) else None
-        for packet in _packets(container, source, streams, lambda: failures.append(True)) if streams else ():
+        for packet in _packets(container, source, streams, failures.append) if streams else ():
             end = max(end, (packet.pos or 0) + packet.size)
             is_dated = packet.pts is not None or packet.dts is not None or not packet.size
             undated += packet.stream.index == source.video.index and not is_dated
@@ -179,7 +179,7 @@ def _stream(container: InputContainer, source: Source, index: int) -> Any:
 
 
 def _packets(
-    container: InputContainer, source: Source, wanted: list[Any], broken_off: Callable[[], None]
+    container: InputContainer, source: Source, wanted: list[Any], broken_off: Callable[[Exception], object]
 ) -> Iterator[av.Packet[Any]]:
     """All packets, dated on one time line."""
     index = frame_index(source.path, source.container)

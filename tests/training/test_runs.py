@@ -309,6 +309,11 @@ def test_the_plain_transformer_is_a_row_like_any_other(data: Path, tmp_path: Pat
     assert run.metrics["map"] > 60
 
 
+def _refused(data: Path, out: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(moments.config(**changes), data, out, device="cpu", queries=moments.queries())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -338,8 +343,7 @@ def test_the_plain_transformer_is_a_row_like_any_other(data: Path, tmp_path: Pat
 def test_what_cannot_be_trained_is_refused(
     data: Path, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=message):
-        train(moments.config(**changes), data, tmp_path / "out", device="cpu", queries=moments.queries())
+    _refused(data, tmp_path / "out", changes, message)
 
 
 def test_queries_without_tokens_need_an_encoder(data: Path, tmp_path: Path) -> None:
@@ -366,6 +370,5 @@ def test_a_query_is_embedded_once(data: Path) -> None:
 def test_what_does_not_fit_is_refused_before_a_folder_is_made(
     data: Path, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=message):
-        train(moments.config(**changes), data, tmp_path / "out", device="cpu", queries=moments.queries())
+    _refused(data, tmp_path / "out", changes, message)
     assert not (tmp_path / "out").exists()

@@ -1,8 +1,8 @@
 """How many samples an MP4 or QuickTime header promises, counted before FFmpeg sets memory aside for each.
 
-In: a file. Out: nothing, or the `MediaError`. FFmpeg makes an index of some 30 bytes per sample of every track while it
-opens such a file; sizes that are all the same need no table, so a few bytes can promise billions. Files in other
-formats pass: read as boxes they make no sense, and end at once.
+In: a file. Out: nothing, or the `MediaError`; in passing, where another was appended. FFmpeg makes an index of some
+30 bytes per sample of every track while it opens such a file; sizes that are all the same need no table, so a few bytes
+can promise billions. Files in other formats pass: read as boxes they make no sense, and end at once.
 
 Source: ISO 14496-12, 4.2 (boxes), 8.7.3 (stsz, stz2), 8.8.8 (trun), 8.6.6 (elst); QuickTime file format (cmov).
 """
@@ -42,7 +42,7 @@ def check_tables(path: Path) -> None:
         MediaError: that, too many boxes, or a header that is itself compressed; the file cannot be read.
     """
     try:
-        reason = _refusal(path, FileIdentity.of(path))
+        reason, _ = _walked(path, FileIdentity.of(path))
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); give a complete video file") from error
     if reason is not None:
@@ -50,38 +50,33 @@ def check_tables(path: Path) -> None:
 
 
 @lru_cache(maxsize=64)
-def _refusal(path: Path, identity: FileIdentity) -> str | None:
-    """Why a file is refused, or `None`; a video is opened several times and counted once."""
-    samples, edits, boxes, size_bytes = 0, 1, 0, identity.size_bytes
+def _walked(path: Path, identity: FileIdentity) -> tuple[str | None, int | None]:
+    """Why a file is refused, and where an appended one begins; a video is opened several times and walked once."""
+    samples, edits, boxes, headers, size_bytes = 0, 1, 0, 0, identity.size_bytes
+    appended: int | None = None
     with path.open("rb") as file:
         for kind, begin, _ in _boxes(file, 0, size_bytes, 0):
             boxes += 1
             if boxes > MOST_BOXES:
-                return f"its header has more than {MOST_BOXES} boxes"
+                return f"its header has more than {MOST_BOXES} boxes", None
             if kind == b"cmov":
-                return "its header is compressed, which is not read"
+                return "its header is compressed, which is not read", None
+            headers += kind == b"moov"
+            if kind == b"ftyp" and headers == 1:
+                appended = begin - _HEADER_BYTES
             if kind in _COUNT_AT:
                 file.seek(begin + _COUNT_AT[kind])
                 count = int.from_bytes(file.read(4), "big")
                 # An edit may repeat every sample of its track.
                 samples, edits = (samples, max(edits, count)) if kind == b"elst" else (samples + count, edits)
     if samples * edits > max(ALWAYS_FINE, size_bytes):
-        return f"its header promises {samples * edits} samples, more than {size_bytes} bytes can hold"
-    return None
+        return f"its header promises {samples * edits} samples, more than {size_bytes} bytes can hold", None
+    return None, appended if headers > 1 else None
 
 
 def appended_file(path: Path) -> int | None:
     """The byte at which another MP4 file begins that was appended byte by byte; FFmpeg reads the first alone."""
-    begins: int | None = None
-    seen = 0
-    with path.open("rb") as file:
-        for kind, begin, _ in _boxes(file, 0, path.stat().st_size, _DEEPEST):
-            seen += kind == b"moov"
-            if kind == b"ftyp" and seen == 1:
-                begins = begin - _HEADER_BYTES
-            elif seen == 2:
-                return begins
-    return None
+    return _walked(path, FileIdentity.of(path))[1]
 
 
 def _boxes(file: IO[bytes], start: int, stop: int, depth: int) -> Iterator[tuple[bytes, int, int]]:

@@ -199,7 +199,7 @@ def start_seconds(container: InputContainer) -> Fraction:
 
 
 def packets(
-    container: InputContainer, *streams: Any, broken_off: Callable[[], None] = lambda: None
+    container: InputContainer, *streams: Any, broken_off: Callable[[Exception], object] = lambda _: None
 ) -> Iterator[av.Packet[Any]]:
     """Every packet of the streams in file order; a file that breaks off simply ends there, and `broken_off` is called.
 
@@ -213,8 +213,8 @@ def packets(
             if packet.size == 0 and packet.dts is None:
                 flushed.add(packet.stream.index)
             yield packet
-    except av.FFmpegError:
-        broken_off()
+    except av.FFmpegError as error:
+        broken_off(error)
     except IndexError:
         pass  # PyAV 18 raises it at the end of a file in which a stream appeared that was not there at its beginning.
     for stream in streams:
