@@ -257,7 +257,8 @@ def test_the_sound_of_another_program_is_left_out_and_told(tmp_path: Path) -> No
     source = probe(path)
     assert source.video.width == 320 and [track.index for track in source.audio_tracks] == [3]
     result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4")
-    left_out = "Left out: the sound of other programs in the file (audio tracks: 1)."
+    others = "the sound of other programs in the file (audio tracks: 1)"
+    left_out = f"Left out: another video track (mpeg2video); {others}."
     assert left_out in result.notes
     copied = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "copy.mkv", CutOptions(cut="copy"))
     assert left_out in copied.notes and len(probe(copied.path).audio_tracks) == 1

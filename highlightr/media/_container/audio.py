@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.source import AudioStream, Source
+from highlightr.core.source import AudioStream
 from highlightr.media._container.description import StreamText, describe, is_plain, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
 from highlightr.media.choices import AudioChoice
@@ -58,13 +58,6 @@ def of_other_programs(described: Mapping[int, StreamText], video_index: int) -> 
     """The streams of a transport stream that belong to other programs than a picture does."""
     own = described[video_index].programs if video_index in described else frozenset()
     return frozenset(index for index, text in described.items() if own and text.programs.isdisjoint(own))
-
-
-def program_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
-    """A sentence where sound of other programs is left out."""
-    sounds, heard = ({each.index for each in some} for some in (container.streams.audio, source.audio_tracks))
-    left = (of_other_programs(describe(container), source.video.index) & sounds) - heard
-    return (f"Left out: the sound of other programs in the file (audio tracks: {len(left)}).",) if left else ()
 
 
 def heard_tracks(

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.timecode import advance
-from highlightr.media._container.audio import audio_tracks
+from highlightr.media._container.audio import audio_tracks, of_other_programs
 from highlightr.media._container.description import StreamText, describe
 from highlightr.media._container.opening import decoded, moving_pictures, packets, start_seconds
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, hdr_metadata, picture_format
@@ -104,6 +104,8 @@ class Contents:
     """Of the picture, in FFmpeg's words."""
     left_out: tuple[str, ...] = ()
     """Streams that no summary holds."""
+    sounds_of_others: frozenset[int] = frozenset()
+    """Indices of the audio streams that belong to other programs than the picture does."""
 
 
 def read_contents(container: InputContainer, video_index: int, *, is_marked: bool = False) -> Contents:
@@ -134,6 +136,7 @@ def read_contents(container: InputContainer, video_index: int, *, is_marked: boo
         timecode=read_timecode(container, video),
         side_data={} if text is None else text.side_data,
         left_out=tuple(_left_out(container, texts, {video_index, *covers}, tracks)),
+        sounds_of_others=of_other_programs(texts, video_index) & {stream.index for stream in container.streams.audio},
     )
 
 

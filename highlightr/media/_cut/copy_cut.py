@@ -8,7 +8,6 @@ from fractions import Fraction
 
 from highlightr.core.errors import CutError
 from highlightr.core.source import Source
-from highlightr.media._container.audio import program_notes
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.copy import SLACK, copy_pieces
@@ -33,14 +32,13 @@ def write_copied(job: CutJob) -> CutResult:
     pieces = tuple(_counted_copies(source, plan_copy(source, job.spans)))
     with reading(source.path) as container:
         plan = with_texts(plan_copied(source, read_contents(container, source.video.index), pieces), job.options)
-        left_out = program_notes(container, source)
     plan = copy_pieces(plan, output, job.progress)
     starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
     num_pictures = sum(piece.copied_pictures for piece in pieces)
     planned = Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound), num_pictures=num_pictures)
     if fault := check_video(output, planned).fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
-    notes = (*_moved(pieces), *left_out, *plan.notes, *not_kept(plan, output))
+    notes = (*_moved(pieces), *plan.notes, *not_kept(plan, output))
     return CutResult(output, pieces, notes=notes)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from highlightr.core.errors import CutError
 from highlightr.core.source import Source
-from highlightr.media._container.audio import program_notes
 from highlightr.media._container.contents import read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.encode import encode_pieces
@@ -93,7 +92,7 @@ def planned_cut(job: CutJob, *, careful: bool = False) -> tuple[CutPlan, OutputP
         if job.options.fade:
             cut = replace(cut, takes=with_fades(cut.takes))
         plan = plan_output(container, source, contents, cut, job.options.hdr, mix=job.options.mix_audio)
-        return cut, with_texts(plan, job.options), (*time_notes(container, source), *program_notes(container, source))
+        return cut, with_texts(plan, job.options), time_notes(container, source)
 
 
 def expected(cut: CutPlan, plan: OutputPlan) -> Planned:

@@ -77,9 +77,9 @@ def plan_output(
     except CutError as error:
         raise CutError(f"{source.path}: {error}") from error
     shapes = find_shapes(container, source, cut.takes)
-    subtitles, unread = _subtitles(source, contents)
+    subtitles, left_out = _subtitles(source, contents)
     notes = [*colour.notes, *_size_notes(source.video), *_shape_notes(source, shapes.values())]
-    notes += [*_sound_notes(source, mix=mix), *_left_out(contents, unread)]
+    notes += [*_sound_notes(source, mix=mix), *left_out]
     sound = plan_sound(source, mix=mix)
     return OutputPlan(source, contents, cut.pieces, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
 
@@ -99,8 +99,8 @@ def with_encoder(plan: OutputPlan, choice: EncoderChoice) -> OutputPlan:
 def plan_copied(source: Source, contents: Contents, pieces: tuple[Piece, ...]) -> OutputPlan:
     """What comes along where packets are copied."""
     tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
-    subtitles, unread = _subtitles(source, contents)
-    notes = tuple(map(_sentence, _left_out(contents, unread)))
+    subtitles, left_out = _subtitles(source, contents)
+    notes = tuple(map(_sentence, left_out))
     return OutputPlan(source, contents, pieces, sound=tracks, subtitles=subtitles, notes=notes)
 
 
@@ -140,20 +140,19 @@ def _sound_notes(source: Source, *, mix: bool) -> list[str]:
 
 
 def _subtitles(source: Source, contents: Contents) -> tuple[tuple[tuple[Track, Subtitles], ...], list[str]]:
-    """The text tracks that can be read, and a phrase for each other."""
+    """The text tracks that can be read, and a note that names all streams which are left out."""
     read = read_tracks(source, contents.subtitles)
-    unread = [
+    missing = [*contents.left_out]
+    missing += [
         f"subtitles that cannot be read ({', '.join([track.codec, *track.tags.values()])})"
         for track in contents.subtitles
         if read[track.index] is None
     ]
+    if others := contents.sounds_of_others - {track.index for track in source.audio_tracks}:
+        missing.append(f"the sound of other programs in the file (audio tracks: {len(others)})")
+    notes = [f"left out: {'; '.join(missing)}"] if missing else []
     pairs = ((track, read[track.index]) for track in contents.subtitles)
-    return tuple((track, subtitles) for track, subtitles in pairs if subtitles is not None), unread
-
-
-def _left_out(contents: Contents, unread: Sequence[str]) -> list[str]:
-    missing = [*contents.left_out, *unread]
-    return [f"left out: {'; '.join(missing)}"] if missing else []
+    return tuple((track, subtitles) for track, subtitles in pairs if subtitles is not None), notes
 
 
 def _sentence(text: str) -> str:
