@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -19,6 +19,8 @@ from highlightr.media._container import subtitle_tracks
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut import inputs
+from highlightr.media._cut.not_kept import not_kept
+from highlightr.media._cut.output_plan import plan_copied
 from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
@@ -179,6 +181,46 @@ def test_a_sphere_stays_one(suffix: str, how: str, tmp_path: Path, monkeypatch: 
     result = cut(with_sphere(tmp_path / "sphere.mp4"), tmp_path, how, suffix, monkeypatch)
     assert "equirectangular" in held(result.path, tmp_path).contents.side_data["Spherical Mapping"]
     assert told(result) == []
+
+
+CLEAN_APERTURE = struct.pack(">I4s8i", 40, b"clap", 300, 1, 200, 1, 4, 1, -6, 1)
+"""Of a picture of 320 x 240: 14 columns and 14 rows from its upper left corner."""
+
+
+def cropped(folder: Path, suffix: str) -> Path:
+    """A video whose container shows the clean aperture of its picture alone."""
+    data = bytearray(made(f"closed{suffix}", **CLOSED_GOP).read_bytes())
+    entry = data.rindex(b"avc1")
+    for kind in (b"avc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        begin = data.rindex(kind, 0, entry + 4) - 4
+        struct.pack_into(">I", data, begin, struct.unpack_from(">I", data, begin)[0] + len(CLEAN_APERTURE))
+    stop = entry - 4 + struct.unpack_from(">I", data, entry - 4)[0] - len(CLEAN_APERTURE)
+    data[stop:stop] = CLEAN_APERTURE
+    path = folder / f"cropped{suffix}"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("how", ["copy", "smart", "exact"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_what_a_container_crops_stays_hidden(
+    suffix: str, how: Literal["copy", "smart", "exact"], tmp_path: Path
+) -> None:
+    path = cropped(tmp_path, ".mov" if suffix == ".mkv" else suffix)
+    result = cut_summary(probe(path), [Segment(0.9, 3.1, 1.0)], tmp_path / f"out{suffix}", CutOptions(cut=how))
+    video, side_data = probe(result.path).video, held(result.path, tmp_path).contents.side_data
+    written = (video.width, video.height, side_data.get("Frame Cropping"))
+    assert written == ((300, 200, None) if how == "exact" else (320, 240, "14/6/14/26"))
+    assert told(result) == []
+
+
+def test_what_an_ffmpeg_does_not_crop_is_told(tmp_path: Path) -> None:
+    """One that does not know of it, as those before 7.1, writes the whole picture, on every path."""
+    path = cropped(tmp_path, ".mp4")
+    with reading(path) as container:
+        plan = plan_copied(probe(path), read_contents(container, 0), ())
+    assert not_kept(plan, path) == ()
+    assert not_kept(plan, made("closed.mp4", **CLOSED_GOP)) == ("Not kept in .mp4: what it crops of its picture.",)
 
 
 def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:

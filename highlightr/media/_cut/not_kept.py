@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from highlightr.media._container.contents import Contents, Track, read_contents
+from highlightr.media._container.contents import CROP, Contents, Track, read_contents
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.extras import cut_subtitles, subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.shapes import even
 from highlightr.media._cut.tags import cut_chapters
 
 _SIDE_DATA = {"Spherical Mapping": "its 360 degree projection", "Stereo 3D": "its stereo format"}
@@ -21,9 +22,13 @@ _SIDE_DATA = {"Spherical Mapping": "its 360 degree projection", "Stereo 3D": "it
 def not_kept(plan: OutputPlan, output: Path) -> tuple[str, ...]:
     """One sentence that names what is missing in the output, or none."""
     with reading(output) as container:
-        held = read_contents(container, best_video(container, output).index)
+        video = best_video(container, output)
+        held = read_contents(container, video.index)
         tracks = [stream.index for stream in container.streams.audio]
     missing = list(_missing(plan, held, tracks))
+    stored, written = (even(each.width, each.height) for each in (plan.source.video, video))
+    if CROP in plan.contents.side_data.keys() - held.side_data.keys() and written in (stored, stored[::-1]):
+        missing.append("what it crops of its picture")
     return (f"Not kept in {output.suffix}: {'; '.join(missing)}.",) if missing else ()
 
 

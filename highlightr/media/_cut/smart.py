@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
+from highlightr.media._container.contents import CROP
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, copied_picture, sound_codec
 from highlightr.media._cut.colour import ColourPlan
@@ -162,9 +163,10 @@ def _encode_arguments(plan: OutputPlan, run: Sequence[Take], coded: list[str]) -
     """Of one run, up to the file that it writes."""
     began = run[0].offset
     arguments = ["-copyts"]
+    # A rotation stays what the container says of all pictures, and so does what it crops.
+    uncropped = ["-apply_cropping", "codec"] if CROP in plan.contents.side_data else []
     for take in run:
-        # A rotation stays what the container says of all pictures.
-        arguments += ["-noautorotate", *take_input(plan.source, take)]
+        arguments += ["-noautorotate", *uncropped, *take_input(plan.source, take)]
     arguments += ["-filter_complex", picture_graph(plan, run, None), "-map", "[v]"]
     keyframes = [take.shown[0] - began - GUARD_SECONDS for take in run]
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, keyframes)), *coded]
