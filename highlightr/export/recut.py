@@ -74,12 +74,13 @@ def cut_again(
     with stages("probe"):
         place = find_video(edit.video, file) if video is None else given_path("video", video)
         source = probe(place, wanted.audio_track)
-        spans = [_clamped(span, number, source, file) for number, span in enumerate(edit.spans(source), start=1)]
+        named, noted = edit.spans(source)
+        spans = [_clamped(span, number, source, file) for number, span in enumerate(named, start=1)]
         speech = find_speech(source, wanted.transcript, wanted.transcribe, resolve_device("auto"))
         scores = None if edit.receipt is None else _scores(edit.receipt, source)
     if edit.receipt is None or scores is None:
         note = NO_RECEIPT_NOTE if edit.receipt is None else OTHER_VIDEO_NOTE
-        return _cut_alone(source, spans, wanted, stages, (*edit.notes, note), speech, file)
+        return _cut_alone(source, spans, wanted, stages, (*noted, note), speech, file)
     outputs = with_captions(plan_outputs(source, wanted), source, wanted, speech.is_expected)
     if not is_same_file(outputs.receipt, file):  # A receipt that was edited becomes that of the edit.
         for path in outputs.files:
@@ -87,7 +88,7 @@ def cut_again(
     outputs = replace(outputs, inputs=(*outputs.inputs, file))
     with stages("extract") as advance:
         transcript, told = listen(source, speech, edit.receipt.clip_seconds, advance)
-    summary = replace(_summary(edit.receipt, source, spans, scores), notes=(*edit.notes, *told), transcript=transcript)
+    summary = replace(_summary(edit.receipt, source, spans, scores), notes=(*noted, *told), transcript=transcript)
     if transcript is not None:
         summary = replace(summary, segments=with_quotes(summary.segments, transcript))
     receipt = edit.receipt

@@ -16,7 +16,7 @@ from highlightr.core.clock import clock
 from highlightr.core.errors import ConfigError
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import NO_RECEIPT_NOTE, OTHER_VIDEO_NOTE, cut_again
-from highlightr.export.timelines.read import SPEED_NOTE, TRACKS_NOTE, TRANSITION_NOTE
+from highlightr.export.timelines.read import ITEMS_NOTE, SPEED_NOTE, TRACKS_NOTE, TRANSITION_NOTE
 from highlightr.export.timelines.write import FORMATS, render_timeline
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.options import SummarizeOptions, TimelineFormat
@@ -192,15 +192,48 @@ def test_what_a_timeline_holds_beside_cuts_is_noted(made: Path, tmp_path: Path) 
     second = otio.opentime.RationalTime(10, pictures[0].source_range.start_time.rate)
     pictures.insert(1, otio.schema.Transition(in_offset=second, out_offset=second))
     pictures.insert(3, otio.schema.Gap(duration=second))
+    black = otio.schema.GeneratorReference(generator_kind="black")
+    pictures.append(otio.schema.Clip(media_reference=black, source_range=pictures[0].source_range))
+    pictures.append(pictures[0].deepcopy())
+    pictures[-1].enabled = False
+    pictures.append(otio.schema.Stack(children=[pictures[0].deepcopy()]))
     timeline.tracks.append(otio.schema.Track("V2", kind="Video"))
     otio.adapters.write_to_file(timeline, str(tmp_path / "edited.otio"))
     again = cut_again(tmp_path / "edited.otio")
-    assert {TRANSITION_NOTE, SPEED_NOTE, TRACKS_NOTE} <= set(again.notes)
+    assert {TRANSITION_NOTE, SPEED_NOTE, TRACKS_NOTE, ITEMS_NOTE} <= set(again.notes)
     assert _numbers(tmp_path / "edited.cut.mp4") == _numbers(made.with_suffix(".mp4"))
     del timeline.tracks[:]
     otio.adapters.write_to_file(timeline, str(tmp_path / "empty.otio"))
     with pytest.raises(ConfigError, match="no clips on a track of pictures"):
         cut_again(tmp_path / "empty.otio")
+
+
+def test_what_a_list_holds_beside_cuts_is_noted(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "edited.edl").write_text(
+        "TITLE: x\nFCM: DROP FRAME\n\n"
+        "001  AX V C     00:00:01;00 00:00:02;00 01:00:00;00 01:00:01;00\n"
+        "002  BL V C     00:00:00;00 00:00:01;00 01:00:01;00 01:00:02;00\n"
+        "003  BL V C     00:00:01;00 00:00:01;00 01:00:02;00 01:00:02;00\n"
+        "003  AX V D 015 00:00:03;00 00:00:04;00 01:00:02;00 01:00:03;00\n"
+        "004  AX V C     00:00:05;00 00:00:06;00 01:00:03;00 01:00:03;15\nM2   AX 060.0 00:00:05;00\n"
+        "005  AX V2 C    00:00:05;00 00:00:06;00 01:00:00;00 01:00:01;00\n"
+    )
+    again = cut_again(tmp_path / "edited.edl", made.with_name("my holiday.mp4"))
+    assert {TRANSITION_NOTE, SPEED_NOTE, TRACKS_NOTE, ITEMS_NOTE} <= set(again.notes)
+    assert _numbers(tmp_path / "edited.cut.mp4") == [*range(30, 60), *range(90, 120), *range(150, 165)]
+
+
+def test_clips_are_counted_at_another_rate_than_their_media(made: Path, tmp_path: Path) -> None:
+    timeline = otio.adapters.read_from_file(str(made.with_suffix(".otio")))
+    for clip in timeline.tracks[0]:
+        known, used = clip.media_reference.available_range, clip.source_range
+        start = otio.opentime.RationalTime(3600.0, known.start_time.rate)
+        clip.media_reference.available_range = otio.opentime.TimeRange(start, known.duration)
+        begin, length = (used.start_time + start).rescaled_to(25), used.duration.rescaled_to(50)
+        clip.source_range = otio.opentime.TimeRange(begin, length)
+    otio.adapters.write_to_file(timeline, str(tmp_path / "edited.otio"))
+    cut_again(tmp_path / "edited.otio", made.with_name("my holiday.mp4"))
+    assert _numbers(tmp_path / "edited.cut.mp4") == _numbers(made.with_suffix(".mp4"))
 
 
 def test_a_drop_frame_list_with_colons_is_read_as_its_head_says(made: Path, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ _LONGEST_HOURS = 12
 TRANSITION_NOTE = "Transitions of the timeline became plain cuts."
 SPEED_NOTE = "Changes of speed in the timeline were left out; the pictures run as in the source."
 TRACKS_NOTE = "Only the first track of pictures was cut; the timeline has more."
+ITEMS_NOTE = "Only clips of the video were cut; gaps, generated pictures, disabled and compound clips were left out."
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Edit:
     """The source that it names, absolute or as it is written there; `None` where it names none."""
     receipt: Receipt | None
     """What is known of how the segments were found."""
-    spans: Callable[[Source], tuple[Segment, ...]]
-    """The spans; where the file counts frames, this takes the source's rate and timecode."""
-    notes: tuple[str, ...] = ()
+    spans: Callable[[Source], tuple[tuple[Segment, ...], tuple[str, ...]]]
+    """The spans, and sentences about the rest; where the file counts frames, this takes the source's rate and timecode.
+    """
 
 
 def read_edit(path: Path) -> Edit:
@@ -67,7 +68,7 @@ def read_edit(path: Path) -> Edit:
 def _from_receipt(path: Path) -> Edit:
     receipt = read_receipt(path)
     spans = tuple(Segment(each.start_seconds, each.stop_seconds, title=each.title) for each in receipt.segments)
-    return Edit(Path(receipt.source.path), receipt, lambda _: spans)
+    return Edit(Path(receipt.source.path), receipt, lambda _: (spans, ()))
 
 
 def _from_otio(path: Path) -> Edit:
@@ -79,32 +80,34 @@ def _from_otio(path: Path) -> Edit:
     clips, notes = _clips(otio, timeline, path)
     video = _only([Path(_local(getattr(clip.media_reference, "target_url", "") or "")) for clip in clips], path)
     receipt = _companion(path)
-    return Edit(video, receipt, lambda source: _spans_of(clips, path, source, receipt), notes)
+    return Edit(video, receipt, lambda source: (_spans_of(clips, path, source, receipt), notes))
 
 
 def _from_edl(path: Path) -> Edit:
     otio, text, receipt = opentimelineio(), _text(path), _companion(path)
     url = _only([Path(_local(line)) for line in re.findall(r"^\* ?FROM CLIP: *(\S.*?) *$", text, re.MULTILINE)], path)
 
-    def spans(source: Source) -> tuple[Segment, ...]:
+    def spans(source: Source) -> tuple[tuple[Segment, ...], tuple[str, ...]]:
         rate = nominal_rate(source.video.frames_per_second, () if receipt is None else boundaries(receipt))
         check_timecode_rate(rate, "an EDL")
         told = source.timecode
         counted = None if told is None else parse_timecode(told, rate)
         listed = _counted(text) if told is None or counted is None else _past_midnight(_counted(text), int(told[:2]))
         timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, listed)
-        clips, _ = _clips(otio, timeline, path)
-        return _spans_of(clips, path, source, receipt, (counted or (0, False))[0], rate)
+        clips, notes = _clips(otio, timeline, path)
+        return _spans_of(clips, path, source, receipt, (counted or (0, False))[0], rate), notes
 
-    notes = (SPEED_NOTE,) if re.search(r"^M2\s", text, re.MULTILINE) else ()
-    return Edit(url, receipt, spans, notes)
+    return Edit(url, receipt, spans)
 
 
 def _counted(text: str) -> str:
-    """The list with drop-frame timecodes written with a semicolon where only its head says that they are."""
-    if not re.search(r"^FCM: *DROP", text, re.MULTILINE):
-        return text
-    return re.sub(r"(?<=\d\d:\d\d:\d\d):(?=\d\d\b)", ";", text)
+    """The list with drop-frame timecodes written with a semicolon where only its head says that they are.
+
+    A change of speed is read by the adapter with colons alone.
+    """
+    if re.search(r"^FCM: *DROP", text, re.MULTILINE):
+        text = re.sub(r"(?<=\d\d:\d\d:\d\d):(?=\d\d\b)", ";", text)
+    return re.sub(r"^(M2\s.*);(?=\d\d\s*$)", r"\1:", text, flags=re.MULTILINE)
 
 
 def _past_midnight(text: str, first_hour: int) -> str:
@@ -126,7 +129,7 @@ def _from_csv(path: Path) -> Edit:
         raise ConfigError(f"{path}: the first line must name the columns start_seconds and stop_seconds, rows follow")
     spans = tuple(_row(row, f"{path}, row {number}") for number, row in enumerate(rows, start=1))
     videos = [Path(row["file"]) for row in rows if row.get("file")]
-    return Edit(_only(videos, path), _companion(path), lambda _: spans)
+    return Edit(_only(videos, path), _companion(path), lambda _: (spans, ()))
 
 
 def _row(row: Mapping[str, str | None], where: str) -> Segment:
@@ -183,19 +186,28 @@ def _parsed(otio: Any, path: Path, adapter: str, options: Mapping[str, Any], tex
 
 
 def _clips(otio: Any, timeline: Any, path: Path) -> tuple[list[Any], tuple[str, ...]]:
-    """The clips of the first track of pictures, and notes about the rest."""
+    """The clips of the video on the first track of pictures, and notes about the rest."""
     tracks = [track for track in timeline.tracks if track.kind == otio.schema.TrackKind.Video]
-    clips = [item for item in tracks[0] if isinstance(item, otio.schema.Clip)] if tracks else []
+    items = list(next((track for track in tracks if track.enabled), ()))
+    clips = [item for item in items if isinstance(item, otio.schema.Clip) and _shows_video(otio, item)]
     if not clips:
         raise ConfigError(f"{path}: no clips on a track of pictures")
+    transitions = [item for item in items if isinstance(item, otio.schema.Transition)]
     notes = []
-    if any(isinstance(item, otio.schema.Transition) for item in tracks[0]):
+    if transitions:
         notes.append(TRANSITION_NOTE)
     if any(isinstance(effect, otio.schema.TimeEffect) for clip in clips for effect in clip.effects):
         notes.append(SPEED_NOTE)
     if len(tracks) > 1:
         notes.append(TRACKS_NOTE)
+    if len(clips) + len(transitions) < len(items):
+        notes.append(ITEMS_NOTE)
     return clips, tuple(notes)
+
+
+def _shows_video(otio: Any, clip: Any) -> bool:
+    """Whether a clip is played, and is no black or bars."""
+    return clip.enabled and not isinstance(clip.media_reference, otio.schema.GeneratorReference)
 
 
 def _spans_of(
@@ -211,14 +223,15 @@ def _spans_of(
     spans = []
     for clip in clips:
         used, known = clip.trimmed_range(), clip.media_reference.available_range
-        start_time, length = used.start_time, used.duration.value
-        first = first_frame if first_frame is not None else 0 if known is None else known.start_time.value
-        numbers = (start_time.value, length, start_time.rate, first)
-        if not all(map(math.isfinite, numbers)) or not 0 < start_time.rate < FASTEST_RATE:
+        counted = first_frame is not None or known is None
+        times = [used.start_time, used.duration, *([] if counted else [known.start_time])]
+        if not all(math.isfinite(time.value) and 0 < time.rate < FASTEST_RATE for time in times):
             raise ConfigError(f"{path}: {clip.name or 'a clip'} has times that are no numbers")
-        begin = Fraction(start_time.value)
-        exact = rate or nominal_rate(Fraction(start_time.rate).limit_denominator(1001), ())
-        start, stop = map(dated(exact), (begin - first, begin + Fraction(length) - first))
+        rates = [rate or nominal_rate(Fraction(time.rate).limit_denominator(1001), ()) for time in times]
+        exact = rates[0]  # A clip may be counted at the timeline's rate, and its media at their own.
+        begin, length, *firsts = (Fraction(time.value) * exact / own for time, own in zip(times, rates, strict=True))
+        first = firsts[0] if firsts else first_frame or 0
+        start, stop = map(dated(exact), (begin - first, begin + length - first))
         if start < 0:
             raise ConfigError(f"{path}: {clip.name or 'a clip'} begins before the video does; compare their timecodes")
         spans.append(Segment(float(start), float(stop), title=clip.name or ""))

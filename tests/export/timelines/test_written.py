@@ -195,7 +195,7 @@ def test_nothing_is_a_formula_in_a_spreadsheet_and_all_is_read_as_it_was(title: 
     path.write_text(text)
     edit = read_edit(path)
     assert find_video(edit.video, path).samefile(video)
-    assert [span.title for span in edit.spans(probe(video))] == [title]
+    assert [span.title for span in edit.spans(probe(video))[0]] == [title]
 
 
 def test_ffmpeg_plays_its_list(tmp_path: Path) -> None:
