@@ -59,10 +59,15 @@ class _Moments:
         self._options = options
         self._margin = sum(options.margin)
         self._shortest = min(options.shortest_seconds(pieces.stop), budget)
-        self._rest = budget
+        self._budget = budget
         self._floor = float(np.median(pieces.scores))
         self._free = eligible.copy()
         self.chosen: list[Span] = []
+
+    @property
+    def _rest(self) -> float:
+        """What is left of the budget."""
+        return self._budget - sum(span.seconds + self._margin for span in self.chosen)
 
     @property
     def _longest(self) -> float:
@@ -192,7 +197,6 @@ class _Moments:
 
     def _take(self, span: Span) -> None:
         """Choose a span; pieces that it covers in part are split, so that the rest stays free."""
-        self._rest -= span.seconds + self._margin
         for time in span:
             at = self._pieces.index_at(time)
             pieces = self._pieces.split_at(time)
@@ -212,9 +216,7 @@ class _Moments:
             free = self._free_stretch(first, last)
             start, stop = self._pieces.shot_at(span.start), self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
             limits = Span(max(free.start, start.start), min(free.stop, stop.stop))
-            longer = self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0)
-            self._rest += span.seconds + self._margin
-            self._take(longer)
+            self._take(self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0))
 
 
 def _crop(span: Span, longest: float) -> Span:

@@ -75,7 +75,7 @@ class SelectionOptions:
     longer. In knapsack mode, a shot that exceeds the budget is split into pieces no longer than this."""
     margin: tuple[float, float] = (0.0, 0.0)
     """Seconds added before and after each moment, across shot boundaries too; they count in the budget, and are fewer
-    where it would hold no moment beside them."""
+    where it would hold no moment beside them; moments only."""
     range: Spans = ()
     """Only what lies inside these spans of seconds is chosen; empty: the whole video."""
     exclude: Spans = ()
@@ -186,6 +186,8 @@ def selection_notes(options: SelectionOptions, query: str | None, match: Match |
     notes = []
     if query is not None and options.mode == "knapsack":
         notes.append(KNAPSACK_NOTE)
+    if options.mode == "knapsack" and any(options.margin):
+        notes.append("margin has no effect with knapsack, which chooses whole shots.")
     if options.strict and match is None:
         why = "there is no query" if query is None else "this scorer cannot tell whether the query is in the video"
         notes.append(f"strict has no effect: {why}.")

@@ -139,8 +139,10 @@ def _choose(
     budget = options.budget_seconds(duration)
     if eligible.all() and duration <= max(budget, options.shortest_seconds(duration)) + EPSILON_SECONDS:
         return [Span(0.0, duration)]
-    if options.mode == "knapsack" and (chosen := select_shots(pieces, options, budget, eligible)):
-        return chosen
+    if options.mode == "knapsack":
+        if chosen := select_shots(pieces, options, budget, eligible):
+            return chosen
+        options = replace(options, margin=(0.0, 0.0))
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
     options = options.with_room(duration)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from highlightr.core.errors import NO_MATCH, NoMatchError
@@ -28,3 +30,5 @@ def test_knapsack_with_a_query_warns() -> None:
     knapsack = SelectionOptions(mode="knapsack")
     assert selection_notes(knapsack, "a dog", None) == (KNAPSACK_NOTE,)
     assert selection_notes(knapsack, None, None) == ()
+    (note,) = selection_notes(replace(knapsack, margin=(0.0, 1.0)), None, None)
+    assert "margin has no effect" in note

@@ -186,6 +186,15 @@ def test_a_margin_reaches_over_boundaries_and_counts_in_the_budget() -> None:
     assert stop - start <= 8.0 + 1e-6
 
 
+@pytest.mark.parametrize("longest", [3.0, 4.0, 20.0])
+def test_a_margin_is_charged_once_for_moments_that_were_joined(longest: float) -> None:
+    """In the strong stretch of 28 s, moments of at most 3 s follow each other."""
+    scores = answers(0.1, 0.1, 0.9, 0.9, 0.1, scenes=False)
+    options: dict[str, object] = {"duration_seconds": 20.0, "max_seconds": longest, "min_seconds": 3.0, "fill": True}
+    spans = chosen(scores, margin=(1.0, 0.5), **options)
+    assert 20.0 - 3.0 - 1.5 < sum(stop - start for start, stop in spans) <= 20.0 + 1e-6
+
+
 @pytest.mark.parametrize("margin", [(5.0, 5.0), (0.0, 8.0), (5.9, 0.0), (3.0, 2.5), (1e9, 1e9)])
 def test_a_margin_that_leaves_the_budget_no_moment_is_shortened(margin: Span) -> None:
     scores = answers(0.1, 0.1, 0.9, 0.1, 0.1)
@@ -214,6 +223,8 @@ def test_the_knapsack_fills_and_keeps_to_what_is_allowed() -> None:
         scores, SHOTS, SelectionOptions(ratio=0.4, mode="knapsack", exclude=((45.0, 46.0),)), answering=True
     )
     assert all(each.stop_seconds <= 45.0 or each.start_seconds >= 46.0 for each in found)
+    within: dict[str, object] = {"range": ((26.0, 29.0),), "duration_seconds": 2.9, "mode": "knapsack"}
+    assert chosen(scores, **within, margin=(0.9, 0.0)) == chosen(scores, **within)  # No whole shot lies in it.
 
 
 @pytest.mark.parametrize("mode", ["moments", "knapsack"])
