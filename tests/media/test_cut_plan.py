@@ -20,6 +20,7 @@ from highlightr.media._cut.plan import CutPlan, plan_encode
 from highlightr.media._cut.reach import Reach
 
 LONGEST = Fraction(1, 10)
+TINY = Fraction(1, 1_000_000)
 
 
 class Frames:
@@ -83,6 +84,11 @@ def test_any_plan(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> N
         inside = [time for time in frames.times if take.start < time < take.stop]
         assert [time for time in take.frames if time > take.start] == inside
         assert len(take.frames) - len(inside) <= 1
+        for begin, stop in pairwise([max(take.frames[0], take.start), *inside, take.stop] if take.frames else []):
+            (appeared,) = [time for time in take.frames if time <= begin][-1:]
+            gone = next((time for time in frames.times if time > appeared), end)
+            wanted = made.pieces[take.piece].wanted_stop_seconds - made.pieces[take.piece].wanted_start_seconds
+            assert stop - begin >= min(gone - appeared, LONGEST / 2, Fraction(wanted)) - TINY, "no flash of a picture"
     assert made.seconds == offset
     assert made.shown == sorted(made.shown)
     assert all(0 <= time < made.seconds for time in made.shown)
@@ -106,6 +112,39 @@ def test_no_frame_is_shown_for_no_time_where_frames_are_long(
     for first, last in ((3, 7), (13, 14), (29, 59)):
         made = _plan(Frames(times, [], 60 * step), 60 * step, [(rounded(times[first]), rounded(times[last]))])
         assert made.shown == [time - times[first] for time in times[first:last]]
+
+
+@pytest.mark.parametrize("beside_ms", [-3, -1, 1, 3, 40])
+def test_no_picture_flashes_up_where_frames_are_long(beside_ms: int) -> None:
+    """A chosen boundary just behind a picture's beginning, or just before, is that beginning: at 5 frames a second."""
+    times, beside = [Fraction(number, 5) for number in range(50)], Fraction(beside_ms, 1000)
+    made = _plan(Frames(times, [], Fraction(10)), Fraction(10), [(float(2 + beside), float(4 + beside))])
+    assert (made.pieces[0].start_seconds, made.pieces[0].stop_seconds) == (2.0, 4.0)
+    assert made.shown == [time - 2 for time in times[10:20]]
+
+
+def test_a_slide_is_cut_where_it_was_asked_for() -> None:
+    times = [Fraction(0), Fraction(8), Fraction(9)]
+    made = _plan(Frames(times, [], Fraction(10)), Fraction(10), [(2.0, 8.06)])
+    assert (made.pieces[0].start_seconds, made.pieces[0].stop_seconds) == (2.0, 8.06)
+    assert made.shown == [0, 6]
+
+
+@pytest.mark.parametrize(
+    ("span", "cut"), [((8.01, 8.03), (8.0, 8.1)), ((7.97, 8.02), (8.0, 8.1)), ((9.97, 10), (9.9, 10))]
+)
+def test_a_span_of_a_few_milliseconds_is_not_all_of_a_slide(
+    span: tuple[float, float], cut: tuple[float, float]
+) -> None:
+    piece = _plan(Frames([Fraction(0), Fraction(8)], [], Fraction(10)), Fraction(10), [span]).pieces[0]
+    assert (piece.start_seconds, piece.stop_seconds) == pytest.approx(cut)
+
+
+def test_a_span_of_a_few_milliseconds_is_one_frame() -> None:
+    """That which follows, where it is the nearest; not all that follows."""
+    times = [Fraction(number, 25) for number in range(50)]
+    piece = _plan(Frames(times, [], Fraction(2)), Fraction(2), [(0.997, 0.998)]).pieces[0]
+    assert (piece.start_seconds, piece.stop_seconds) == (1.0, 1.04)
 
 
 @settings(max_examples=50, deadline=None)

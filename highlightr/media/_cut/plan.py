@@ -24,12 +24,9 @@ from highlightr.media._cut.result import Piece
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-_LONGEST_FRAME_SECONDS = Fraction(1, 10)
-"""A boundary inside a frame shown longer than this is cut there; otherwise it moves to the nearer end of the frame."""
-
-_SAME_SECONDS = Fraction(1, 1000)
-"""A boundary this near to a frame is its beginning: what was asked for is rounded, and to a frame of no length nothing
-can be cut."""
+_NEAR_SECONDS = Fraction(1, 20)
+"""A boundary so near to where a frame begins or ends moves there, as all do in frames of up to twice that; of a longer
+one, such as a slide, it cuts off a part. What is shown for less is a flash of what was not chosen."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,10 @@ def plan_encode(
 
 
 def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:
-    """The boundaries to cut at; at least one frame lies between, unless the whole span comes before the first one."""
+    """The boundaries to cut at, unless the whole span comes before the first frame; between them lies at least one.
+
+    Of one that is shown for long, as long a part as others are whole.
+    """
     frames = times.around(start, stop)
     recording, _ = times.recordings(start, stop)[0]
     begun = [frame for frame in frames if frame >= recording]
@@ -170,10 +170,10 @@ def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) 
             return stop, stop
     first, last = _snap(frames, start, end), _snap(frames, stop, end)
     if first >= end and frames:
-        first = min(start, max(frames[-1], Fraction(0)))
+        first = max(frames[-1], end - 2 * _NEAR_SECONDS, Fraction(0))
     if last <= first:
-        following = bisect_right(frames, first)
-        last = frames[following] if following < len(frames) else end
+        longest = first + 2 * _NEAR_SECONDS
+        last = min(next((frame for frame in times.around(first, longest) if frame > first), end), longest)
     return first, max(first, last)
 
 
@@ -187,8 +187,7 @@ def _snap(frames: Sequence[Fraction], time: Fraction, end: Fraction) -> Fraction
         return time
     before = frames[following - 1]
     nearer = before if time - before <= after - time else after
-    is_inside = abs(time - nearer) > _SAME_SECONDS and after - before > _LONGEST_FRAME_SECONDS
-    return time if is_inside else nearer
+    return nearer if abs(time - nearer) <= _NEAR_SECONDS else time
 
 
 def _takes(times: FrameTimes, start: Fraction, stop: Fraction, offset: Fraction, careful: bool) -> Iterator[Take]:
