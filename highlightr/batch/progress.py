@@ -147,6 +147,14 @@ class ResultRecorder:
         self._unpublished = True
         self.ticked()
 
+    def ended(self) -> None:
+        """All was done: what was made and is not there any more, as where the output folder was removed, has failed."""
+        for job_id, outcome in self.outcomes.items():
+            if outcome.state in ("done", "kept") and not self._output_dir.sizes(outcome.job):
+                error = "its summary was removed while the batch ran; run it again"
+                self.outcomes[job_id] = JobResult(outcome.job, "failed", seconds=outcome.seconds, error=error)
+                self.results.add(self.outcomes[job_id])
+
     def ticked(self) -> None:
         """Some time has passed."""
         raise_if_stopped()

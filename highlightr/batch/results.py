@@ -20,7 +20,7 @@ from highlightr.batch.index import card, render_index
 from highlightr.batch.jobs import JobResult
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER, JobRecord, OutputDir
 from highlightr.batch.remote import shown_address
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError, OutputError, not_written
 from highlightr.core.files import printable, write_whole
 from highlightr.core.locks import file_lock
 
@@ -72,10 +72,7 @@ class Results:
                 write_whole(self._output_dir.root / INDEX_NAME, render_index(cards))
                 self._drop_posters({each["poster"] for each in cards})
         except OSError as error:
-            where = error.filename or self._path
-            raise OutputError(
-                f"cannot write {where}: {error.strerror or error}; make room, then run it again"
-            ) from error
+            raise OutputError(f"{error.filename or self._path}: {not_written(error)}, then run it again") from error
 
     def _append(self) -> None:
         with self._locked(), self._path.open("a+b") as file:

@@ -70,6 +70,7 @@ def run_batch(
     recorder.told_of(todo)
     try:
         engine(todo, output_dir, wanted, recorder)
+        recorder.ended()
     finally:
         recorder.results.close()
     return BatchResult(

@@ -22,6 +22,13 @@ FAILURE = 1
 NO_MATCH = 3
 """Exit code when the query is not in the video and nothing was to be written then."""
 
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or choose another place"),
+    **dict.fromkeys((errno.ENOENT, errno.ESTALE), "make its folder again, or choose another place"),
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What to do where writing failed; in all other cases another place is needed."""
+
 _TOO_MANY = {number: os.strerror(number) for number in (errno.EMFILE, errno.ENFILE)}
 
 
@@ -43,6 +50,15 @@ def _limit() -> str:
     with suppress(NameError):
         return f" (this process may open {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
     return ""
+
+
+def not_written(error: Exception) -> str:
+    """What writing failed of, and what to do about it, to follow the name of what was to be written.
+
+    Of an error of the system, or FFmpeg's word for one.
+    """
+    remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "choose another place")
+    return f"cannot be written ({getattr(error, 'strerror', None) or error}); {remedy}"
 
 
 class HighlightrError(Exception):

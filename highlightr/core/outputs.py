@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from highlightr.core.errors import OutputError
+from highlightr.core.errors import OutputError, not_written
 
 
 def is_same_file(path: Path, other: Path) -> bool:
@@ -63,4 +63,4 @@ def _check_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> OutputError:
     """The error of a place at which writing failed."""
-    return OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place")
+    return OutputError(f"{path}: {not_written(error)}")

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from highlightr.core.clock import clock
-from highlightr.core.errors import OutputError
 from highlightr.core.files import whole_folder
-from highlightr.core.outputs import check_output
+from highlightr.core.outputs import check_output, unwritable
 from highlightr.core.progress import Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
@@ -149,5 +148,5 @@ def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path) 
             try:
                 (folder / f"{name}.jpg").write_bytes(picture)
             except OSError as error:
-                raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
+                raise unwritable(folder, error) from error
     return tuple(notes)

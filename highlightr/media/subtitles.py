@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from highlightr.core.errors import MediaError, OutputError
+from highlightr.core.outputs import unwritable
 from highlightr.core.reading import read_limited
 from highlightr.media.encodings import decoded
 
@@ -108,7 +109,7 @@ class Subtitles:
         except pysubs2.Pysubs2Error as error:
             raise OutputError(f"{path}: no subtitle format of this name; use .srt, .vtt or .ass") from error
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+            raise unwritable(path, error) from error
 
 
 def read_subtitles(path: Path) -> Subtitles:

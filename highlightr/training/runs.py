@@ -23,6 +23,7 @@ from highlightr.core.config import from_plain, read_json_or_none
 from highlightr.core.device import check_precision
 from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import write_whole
+from highlightr.core.outputs import unwritable
 from highlightr.core.progress import ProgressHook
 from highlightr.evaluation import Report, evaluate_cases, find_protocol
 from highlightr.evaluation.baselines import baseline_rows
@@ -147,7 +148,7 @@ def fresh_folder(out: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise OutputError(f"cannot make {folder}: {error.strerror or error}; choose another place") from error
+            raise unwritable(folder, error) from error
         return folder
     raise OutputError(f"cannot make a folder in {out} for {name}: there are a thousand of this second")
 

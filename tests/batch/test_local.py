@@ -73,6 +73,23 @@ def test_a_folder_becomes_summaries_results_and_an_index(videos: Path, tmp_path:
     assert max(running for _, _, running in boards) == 1
 
 
+@pytest.mark.parametrize("gone", ["", "a"], ids=["all", "one"])
+def test_what_was_removed_meanwhile_is_not_done(gone: str, videos: Path, tmp_path: Path, options: Any) -> None:
+    jobs, removed = plan_jobs([videos], tmp_path / "out"), []
+
+    def remove(progress: BatchProgress) -> None:
+        if progress.done == 2 and not removed:
+            removed.append(gone)
+            shutil.rmtree(tmp_path / "out" / gone)
+
+    result = run_batch(jobs, tmp_path / "out", BatchOptions(**options), progress=remove)
+    assert [one.state for one in result.outcomes].count("failed") == (1 if gone else 2)
+    assert {one.error for one in result.failed} == {"its summary was removed while the batch ran; run it again"}
+    assert sorted(line["state"] for line in results(tmp_path / "out")) == sorted(one.state for one in result.outcomes)
+    again = run_batch(jobs, tmp_path / "out", BatchOptions(**options))
+    assert not again.failed
+
+
 def test_what_is_done_is_kept_and_what_changed_is_made_again(videos: Path, tmp_path: Path, options: Any) -> None:
     out, jobs = tmp_path / "out", plan_jobs([videos], tmp_path / "out")
     run_batch(jobs, out, BatchOptions(**options))

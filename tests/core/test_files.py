@@ -15,6 +15,7 @@ from highlightr.core.errors import ConfigError, MediaError, OutputError
 from highlightr.core.files import remove_abandoned, staging_folder, whole_file, whole_folder, write_whole
 from highlightr.core.folders import home_folder, make_folder
 from highlightr.core.locks import file_lock
+from highlightr.core.outputs import unwritable
 from highlightr.core.reading import read_at_most, read_limited
 
 
@@ -214,6 +215,22 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     for act in (make_folder, lambda path: write_whole(path, "x"), lambda path: file_lock(path).__enter__()):
         with pytest.raises(OutputError, match=r"file.*: cannot be written \(.*\); choose another place"):
             act(tmp_path / "file" / "below")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some space, or choose another place"),
+        (errno.EDQUOT, "free some space, or choose another place"),
+        (errno.ENOENT, "make its folder again, or choose another place"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EACCES, "choose another place"),
+        (errno.EROFS, "choose another place"),
+    ],
+)
+def test_what_to_do_depends_on_what_writing_failed_of(number: int, advice: str) -> None:
+    words = os.strerror(number)
+    assert str(unwritable(Path("a"), OSError(number, words))) == f"a: cannot be written ({words}); {advice}"
 
 
 def test_no_more_is_read_than_may_be(tmp_path: Path) -> None:

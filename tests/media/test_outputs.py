@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
+from typing import Literal
 
+import av
 import pytest
 
-from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.errors import ConfigError, CutError, OutputError
 from highlightr.core.outputs import check_output
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import check_suffix, probe
-from highlightr.media.cut import cut_summary
+from highlightr.media._cut.copy import _failed
+from highlightr.media.cut import CutOptions, cut_clips, cut_summary
 from tests.mediamaker import made
 
 
@@ -53,6 +58,29 @@ def test_the_source_is_never_overwritten(way: str, source: Source, tmp_path: Pat
     with pytest.raises(OutputError, match="the source video itself"):
         cut_summary(source, [Segment(0, 1, 0.5)], output, overwrite=True)
     assert source.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("how", ["exact", "smart", "copy"])
+def test_a_folder_that_went_away_is_not_one_that_is_full(
+    how: Literal["exact", "smart", "copy"], source: Source, tmp_path: Path
+) -> None:
+    with pytest.raises(CutError, match=r"gone: cannot be written \(No such file.*; make its folder again"):
+        cut_clips(source, [Segment(0, 1, 0.5)], [tmp_path / "gone" / "a.mp4"], CutOptions(cut=how))
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, r"cannot be written \(.*\); free some space"),
+        (errno.ENOENT, r"cannot be written \(.*\); make its folder again"),
+        (errno.EACCES, r"cannot be written \(.*\); choose another place"),
+        (errno.EINVAL, r"its h264 and aac streams cannot be copied into \.mp4 \(.*\); use \.mkv or leave out --copy"),
+    ],
+)
+def test_what_to_do_where_copying_fails(number: int, advice: str, source: Source) -> None:
+    with pytest.raises((av.FFmpegError, OSError)) as raised:
+        av.error.err_check(-number)
+    assert re.search(advice, str(_failed(source, Path("a.mp4"), raised.value)))
 
 
 def test_a_directory(source: Source, tmp_path: Path) -> None:

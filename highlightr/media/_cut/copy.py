@@ -5,7 +5,6 @@ Pictures that are shown before the first keyframe of a piece belong to the group
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.errors import CutError
+from highlightr.core.errors import CutError, not_written
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.media._container.opening import file_url, reading
@@ -140,9 +139,9 @@ def _with_decode_times(copier: _Copier, runs: Sequence[Piece]) -> Iterator[tuple
 
 
 def _failed(source: Source, output: Path, error: Exception) -> CutError:
+    if isinstance(error, OSError):  # Not what a container does not hold, which is an invalid argument.
+        return CutError(f"{output.name}: {not_written(error)}")
     words = getattr(error, "strerror", None) or error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-        return CutError(f"{output.name}: cannot be written ({words}); free some space or choose another place")
     codecs = list(dict.fromkeys([source.video.codec, *(track.codec for track in source.audio_tracks)]))
     streams = f"{' and '.join(codecs)} stream{'s' if len(codecs) > 1 else ''}"
     remedy = "leave out --copy" if check_suffix(output) == MUXERS[".mkv"] else "use .mkv or leave out --copy"

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from highlightr.core.errors import CutError
+from highlightr.core.errors import CutError, not_written
 from highlightr.core.timecode import advance
 from highlightr.media._container.contents import Extra, Track
 from highlightr.media._container.opening import file_url
@@ -58,7 +58,7 @@ def extras_folder(output: Path) -> Iterator[Path]:
         with TemporaryDirectory(prefix="extras", dir=output.parent) as folder:
             yield Path(folder)
     except OSError as error:
-        raise CutError(f"{output.parent}: cannot be written ({error.strerror}); free some space") from error
+        raise CutError(f"{output.parent}: {not_written(error)}") from error
 
 
 def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) -> Extras:

@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.errors import CutError
+from highlightr.core.errors import CutError, not_written
 from highlightr.core.progress import Advance
 from highlightr.media._container.contents import CROP
 from highlightr.media._container.opening import file_url, reading
@@ -117,7 +117,7 @@ class SmartWriter:
                         packet.pts, packet.dts, packet.duration = pts, dts, ends[pts] - pts
                         writing.mux(packet)
             except av.FFmpegError as error:
-                raise CutError(f"{path.parent}: cannot be written ({error.strerror}); free some space") from error
+                raise CutError(f"{path.parent}: {not_written(error)}") from error
 
     def _packets(self, container: InputContainer, parts: Sequence[Path]) -> Iterator[tuple[bytes, bool]]:
         """Every picture of the output, and whether it is a keyframe."""
