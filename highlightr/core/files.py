@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 _PREFIX, _SUFFIX = ".highlightr-", ".partial"
 """Around the random part of a staging folder's name."""
 
+LONGEST_NAME_BYTES = 255
+"""Of a file, on all usual file systems."""
+
 _LOCK_NAME = "lock"
 """Inside a staging folder: held by its writer."""
 

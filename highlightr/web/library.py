@@ -17,15 +17,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, MediaError
-from highlightr.core.files import printable
+from highlightr.core.files import LONGEST_NAME_BYTES, printable
 from highlightr.media.suffixes import VIDEO_SUFFIXES
 from highlightr.media.transcript import sidecars
 
 STATE_SUFFIX = ".studio.json"
 """Of the studio's own file, after the video's whole name, so that two videos of one stem keep apart."""
-
-LONGEST_NAME_BYTES = 255
-"""Of a file, on all usual file systems."""
 
 _DIGEST_DIGITS = 12
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,7 +21,7 @@ import numpy as np
 
 from highlightr.core.errors import OutputError
 from highlightr.core.extras import need
-from highlightr.core.files import printable, whole_file, write_whole
+from highlightr.core.files import LONGEST_NAME_BYTES, printable, whole_file, write_whole
 from highlightr.core.hashing import file_sha256
 from highlightr.core.locks import file_lock
 from highlightr.export.feature_files.layouts import Arrays, array_bytes, data_path, metadata_path, read_metadata, same
@@ -64,8 +65,18 @@ class FeatureStore:
             return False
 
     def record(self, wanted: Mapping[str, Any], video: str) -> dict[str, Any]:
-        """The metadata of what is there of this stream, however it was made; empty where nothing is."""
-        return read_metadata(metadata_path(self._place(wanted, video)))
+        """The metadata of what is there of this stream, however it was made; empty where nothing is.
+
+        An `OutputError` for a name that leaves no room for its files', which is asked before all: other programs find
+        features by the whole name of their video.
+        """
+        path = metadata_path(self._place(wanted, video))
+        longest = LONGEST_NAME_BYTES - len(path.name.removeprefix(video))
+        if len(os.fsencode(video)) > longest:
+            raise OutputError(
+                f"{printable(video)}: too long a name for its feature files; rename it, to {longest} bytes"
+            )
+        return read_metadata(path)
 
     def put(self, metadata: Mapping[str, Any], video: str, arrays: Arrays) -> Path:
         """Keep it; without arrays, put on record that the video lacks it.

@@ -277,6 +277,27 @@ def test_a_name_that_no_group_can_have_fails_alone(tmp_path: Path, video: Path, 
     assert [each.state for each in run([odd, video], tmp_path / "out")] == ["written", "written"]
 
 
+@pytest.mark.parametrize(("format", "longest"), [("npz", 246), ("h5", 246), ("safetensors", 238)])
+def test_a_name_too_long_for_its_files_fails_alone_before_it_is_decoded(
+    tmp_path: Path, video: Path, format: str, longest: int
+) -> None:
+    """Its metadata lie in NAME.FORMAT.json, and file systems hold 255 bytes."""
+    videos = [
+        video,
+        *(video.with_name(f"{letter * count}.mp4") for letter, count in (("b", longest), ("c", longest + 1))),
+    ]
+    for path in videos[1:]:
+        path.symlink_to(video)
+    told: list[str] = []
+    options = ExtractOptions(format=format, clip_seconds=1.0, device="cpu")  # type: ignore[arg-type]
+    results = extract_to_files(
+        videos, ["logmel"], tmp_path / "out", options, progress=lambda stage, *_: told.append(stage)
+    )
+    assert [each.state for each in results] == ["written", "written", "failed"]
+    assert str(results[2].error).endswith(f": too long a name for its feature files; rename it, to {longest} bytes")
+    assert f"extract {videos[2].name}" not in told
+
+
 def test_progress_is_told_in_seconds_of_video(tmp_path: Path, video: Path) -> None:
     told: list[tuple[str, float, float]] = []
     extract_to_files([video], ["motion"], tmp_path / "out", progress=lambda *step: told.append(step))
