@@ -47,7 +47,7 @@ def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
     for item in found.items:
         paths.setdefault(item.path.stem, set()).add(item.path)
     for item in found.items:
-        builder.add(item.key, _item, root, layout, item, paths[item.path.stem])
+        builder.add(item.key, _item, builder, item, paths[item.path.stem])
     return builder.dataset()
 
 
@@ -96,7 +96,8 @@ def _pattern(folder: Path, path: Path, about: Mapping[str, Any]) -> str | None:
     return f"{head}/{name.replace(video, '{video}', 1)}" if name.startswith(video) else None
 
 
-def _item(root: Path, layout: Layout, item: PlainItem, same_name: set[Path]) -> Item:
+def _item(builder: DatasetBuilder, item: PlainItem, same_name: set[Path]) -> Item:
+    root, layout = builder.root, builder.layout
     if len(same_name) > 1:
         both = " and ".join(sorted(path.name if path.parent == root else str(path) for path in same_name))
         raise ConfigError(f"{both} have one name, by which their features cannot be told apart: rename one")
@@ -111,6 +112,10 @@ def _item(root: Path, layout: Layout, item: PlainItem, same_name: set[Path]) -> 
                 f"{name} has clips of {other.clip_seconds:g} s and {first} of {grid.clip_seconds:g} s; "
                 "extract them alike"
             )
+    late = item.outside(grid)
+    if len(late) == len(item.spans):
+        raise ConfigError(late[0].reason)
+    builder.problems += late
     return item.on(grid)
 
 

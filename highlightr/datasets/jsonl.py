@@ -133,8 +133,12 @@ def charades(root: Path, layout: Layout = CHARADES) -> Dataset:
         duration = record.number("duration", positive=True)
         if duration > LONGEST_SECONDS:
             raise ConfigError(f"{record.where}: 'duration' of {duration:g} s is longer than a week")
-        grid = TimeGrid(duration, CHARADES_CLIP_SECONDS)
-        inside = moment_labels(grid, read_windows(record))
+        grid, windows = TimeGrid(duration, CHARADES_CLIP_SECONDS), read_windows(record)
+        if late := [start for start, _ in windows if start >= duration]:
+            raise ConfigError(
+                f"{record.where}: a window begins at {late[0]:g} s, and {record.key('vid')} ends at {duration:g} s"
+            )
+        inside = moment_labels(grid, windows)
         ratings = inside.astype(np.float64)[:, None]
         return Item(record.key("qid"), record.key("vid"), query_of(record), grid, inside.astype(np.float32), ratings)
 

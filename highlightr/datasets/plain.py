@@ -23,6 +23,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,8 +40,18 @@ POSITIVE = 0.5
 _REQUIRED = {MOMENTS: ("file", "start_seconds", "stop_seconds"), SCORES: ("file", "start_seconds", "score")}
 _ALLOWED = ("file", "start_seconds", "stop_seconds", "score", "query")
 
-Span = tuple[float, float, float]
-"""Start and stop in seconds, half-open, and the score in [0, 1]."""
+
+class Span(NamedTuple):
+    """What one row says of a video."""
+
+    start_seconds: float
+    stop_seconds: float
+    """Half-open."""
+    score: float
+    """In [0, 1]."""
+    where: str = ""
+    """File and line."""
+
 
 Row = tuple[tuple[Path, str | None], Span]
 """A video, a query or none, and what is said about it."""
@@ -55,14 +66,28 @@ class PlainItem:
     query: str | None
     spans: tuple[Span, ...]
     """In order of time."""
+    is_curve: bool = False
+    """Whether they are a curve, which may go on a little longer than its video."""
+
+    def outside(self, grid: TimeGrid) -> tuple[Problem, ...]:
+        """The rows that lie wholly behind the end of the video, of which they can teach nothing."""
+        end = grid.duration_seconds
+        late = [span for span in self.spans if span.start_seconds >= end]
+        if self.is_curve and len(late) < len(self.spans):
+            return ()
+        name = self.path.name
+        return tuple(
+            Problem(span.where, f"{span.where}: begins at {span.start_seconds:g} s, and {name} ends at {end:g} s")
+            for span in late
+        )
 
     def labels(self, grid: TimeGrid) -> FloatArray:
         """(num_clips,) the highest score of the spans that hold each clip's center; 0 where none does."""
         centers = grid.centers()
         labels = np.zeros(grid.num_clips, dtype=np.float32)
-        for start_seconds, stop_seconds, score in self.spans:
-            inside = (centers >= start_seconds) & (centers < stop_seconds)
-            labels[inside] = np.maximum(labels[inside], np.float32(score))
+        for span in self.spans:
+            inside = (centers >= span.start_seconds) & (centers < span.stop_seconds)
+            labels[inside] = np.maximum(labels[inside], np.float32(span.score))
         return labels
 
     def on(self, grid: TimeGrid) -> Item:
@@ -96,7 +121,7 @@ def _row(fields: Mapping[str, str], where: str, table: Path, videos: bool) -> Ro
         raise ConfigError(f"{where}: a span needs 0 <= start_seconds < stop_seconds")
     if not 0 <= score <= 1:
         raise ConfigError(f"{where}: score must lie in [0, 1], got {score:g}")
-    return (path, query), (start, stop, score)
+    return (path, query), Span(start, stop, score, where)
 
 
 def _number(text: str, where: str, name: str) -> float:
@@ -147,9 +172,11 @@ def _check_columns(table: Path, columns: list[str]) -> None:
 
 def _held(spans: list[Span]) -> tuple[Span, ...]:
     """Scores hold until they stop, or the next one starts."""
-    starts = [start for start, _, _ in spans[1:]] + [math.inf]
-    held = ((start, min(stop, after), score) for (start, stop, score), after in zip(spans, starts, strict=True))
-    return tuple(span for span in held if span[1] > span[0])
+    starts = [span.start_seconds for span in spans[1:]] + [math.inf]
+    held = (
+        span._replace(stop_seconds=min(span.stop_seconds, after)) for span, after in zip(spans, starts, strict=True)
+    )
+    return tuple(span for span in held if span.stop_seconds > span.start_seconds)
 
 
 def has_table(folder: Path) -> bool:
@@ -173,11 +200,12 @@ def plain(folder: Path, *, videos: bool = True) -> PlainDataset:
     if not spans:
         reason = problems[0].reason if problems else "it is empty"
         raise ConfigError(f"{tables[0]}: no row can be used ({len(problems)} problems; the first: {reason})")
-    hold = _held if tables[0].name == SCORES else tuple
+    is_curve = tables[0].name == SCORES
     items = []
     for (path, query), given in spans.items():
-        name = path.relative_to(folder).as_posix()
-        items.append(PlainItem(name if query is None else f"{name}#{query}", path, query, hold(sorted(given))))
+        name, ordered = path.relative_to(folder).as_posix(), sorted(given)
+        key = name if query is None else f"{name}#{query}"
+        items.append(PlainItem(key, path, query, _held(ordered) if is_curve else tuple(ordered), is_curve))
     unnamed = _unnamed(folder, {path for path, _ in spans}) if videos else []
     return PlainDataset(tuple(items), (*problems, *unnamed))
 

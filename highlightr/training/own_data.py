@@ -52,7 +52,7 @@ class LabelledItem:
 def analysed(
     items: Sequence[PlainItem], highlighter: Callable[[Path], Highlighter], unread: list[Problem]
 ) -> Iterator[tuple[PlainItem, Analysis]]:
-    """Labelled items, video by video, with what a summary is made from; `unread` gets those of other videos."""
+    """Labelled items, video by video, with what a summary is made from; `unread` gets what cannot be used."""
     for path, group in groupby(sorted(items, key=lambda item: item.path), key=lambda item: item.path):
         own = list(group)
         try:
@@ -60,7 +60,11 @@ def analysed(
         except MediaError as error:
             unread += (Problem(item.key, str(error)) for item in own)
             continue
-        yield from zip(own, analyses, strict=True)
+        for item, analysis in zip(own, analyses, strict=True):
+            late = item.outside(analysis.scores.grid)
+            unread += late
+            if len(late) < len(item.spans):
+                yield item, analysis
 
 
 def videos_of(items: Sequence[LabelledItem]) -> list[str]:

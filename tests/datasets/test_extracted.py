@@ -32,7 +32,7 @@ def folder(root: Path, text: str, videos: int = 1, clips: int = 4) -> Path:
 
 
 def test_clips_are_those_of_the_extraction(tmp_path: Path) -> None:
-    text = "v0.mp4,1,3,topic 0,\nv0.mp4,3.6,4,topic 0,0.4\nv0.mp4,3,4,,0.5\ngone.mp4,0,1,,\n"
+    text = "v0.mp4,1,3,topic 0,\nv0.mp4,3.4,4,topic 0,0.4\nv0.mp4,3,4,,0.5\ngone.mp4,0,1,,\n"
     dataset = open_dataset("plain", folder(tmp_path, text))
     assert [item.key for item in dataset.items] == ["v0.mp4#topic 0", "v0.mp4"]
     first, second = dataset
@@ -42,6 +42,17 @@ def test_clips_are_those_of_the_extraction(tmp_path: Path) -> None:
     assert second.item.ratings[:, 0].tolist() == [0, 0, 0, 1]
     assert first.item.video == second.item.video == "v0"
     assert [problem.item for problem in dataset.problems] == ["gone.mp4"]
+
+
+def test_what_begins_behind_the_end_of_its_video_is_no_lesson(tmp_path: Path) -> None:
+    """Its clips would be taught that nothing is there to see."""
+    text = "v0.mp4,1,3,topic 0,\nv0.mp4,3.5,4,topic 0,\nv0.mp4,40,50,topic 1,\nv0.mp4,3,99,topic 2,\n"
+    dataset = open_dataset("plain", folder(tmp_path, text))
+    assert [item.key for item in dataset.items] == ["v0.mp4#topic 0", "v0.mp4#topic 2"]
+    assert [str(problem).partition(": ")[2] for problem in dataset.missing] == [
+        "begins at 3.5 s, and v0.mp4 ends at 3.5 s",
+        "moments.csv, line 4: begins at 40 s, and v0.mp4 ends at 3.5 s",
+    ]
 
 
 def test_features_of_other_programs_need_a_clip_length(tmp_path: Path) -> None:

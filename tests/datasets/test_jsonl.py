@@ -154,8 +154,9 @@ def test_charades(tmp_path: Path) -> None:
     assert dataset[0].streams["clip"].shape == (6, 9)
     assert dataset[0].streams["clip"].dtype == np.float32
     assert dataset.videos == ("AMT7R",)
-    assert len(dataset.problems) == 3
-    for part in ("0 <= start < stop", "'query' must be a text", "longer than a week"):
+    assert len(dataset.problems) == 4
+    late = "line 6: a window begins at 5.2 s, and AMT7R ends at 5.2 s"
+    for part in ("0 <= start < stop", "'query' must be a text", "longer than a week", late):
         assert any(part in problem.reason for problem in dataset.problems)
 
 

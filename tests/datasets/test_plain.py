@@ -53,7 +53,7 @@ def test_plain_moments(tmp_path: Path) -> None:
 def test_a_table_with_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     text = "file;start_seconds;stop_seconds;score\r\na.mp4;0;2,5;0,25\r\n"
     (item,) = plain(plain_folder(tmp_path, "scores.csv", text)).items
-    assert item.spans == ((0.0, 2.5, 0.25),)
+    assert [span[:3] for span in item.spans] == [(0.0, 2.5, 0.25)]
 
 
 def test_plain_scores_hold_until_the_next(tmp_path: Path) -> None:
@@ -71,6 +71,21 @@ def test_plain_items_lie_on_any_grid(tmp_path: Path) -> None:
     item = plain(folder).items[0].on(TimeGrid(3.5, 1.0))
     assert item.labels.tolist() == [0, 1, 1, 0]
     assert item.ratings.tolist() == [[0], [1], [1], [0]]
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "lines"),
+    [
+        ("moments.csv", "a.mp4,1,3,1\na.mp4,3.5,4,1\na.mp4,2,9,1\na.mp4,4,5,1\n", [3, 5]),
+        ("scores.csv", "a.mp4,1,3,1\na.mp4,3.5,,1\n", []),
+        ("scores.csv", "a.mp4,3.5,,1\na.mp4,4,5,1\n", [2, 3]),
+    ],
+)
+def test_rows_behind_the_end_are_named(tmp_path: Path, table: str, rows: str, lines: list[int]) -> None:
+    text = f"file,start_seconds,stop_seconds,score\n{rows}"
+    (item,) = plain(plain_folder(tmp_path, table, text)).items
+    outside = item.outside(TimeGrid(3.5, 1.0))
+    assert [problem.item for problem in outside] == [f"{table}, line {line}" for line in lines]
 
 
 @pytest.mark.parametrize(

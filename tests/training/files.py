@@ -81,6 +81,7 @@ def charades_folder(root: Path) -> Path:
         {"qid": 6, "vid": "VXJS4", "query": "a third", "duration": 5.2, "window": [3.0, 1.0]},
         {"qid": 7, "vid": "VXJS4", "query": " ", "duration": 5.2, "window": [1.0, 3.0]},
         {"qid": 8, "vid": "VXJS4", "query": "long", "duration": 1e9, "window": [1.0, 3.0]},
+        {"qid": 9, "vid": "AMT7R", "query": "late", "duration": 5.2, "window": [5.2, 9.0]},
     ]
     lines(root / "moments.jsonl", records)
     times = np.arange(6, dtype=np.float32)

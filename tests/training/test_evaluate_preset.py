@@ -133,6 +133,15 @@ def test_a_video_that_cannot_be_read_is_told(own: Path, tmp_path: Path) -> None:
     assert any(note.startswith("1 could not be used: b.mp4#a beep; the first:") for note in report.notes)
 
 
+def test_a_moment_behind_the_end_of_its_video_is_a_hole(own: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes((own / name).read_bytes())
+    (tmp_path / "moments.csv").write_text((own / "moments.csv").read_text() + "b.mp4,9,10,a cat\na.mp4,9,10,a cat\n")
+    with pytest.raises(ConfigError, match=r"2 of 5 .*line 6, .*line 5; the first: begins at 9 s, and a\.mp4 ends at 4 s"):
+        evaluate_preset("lite", tmp_path)
+    assert evaluate_preset("lite", tmp_path, allow_missing=True).num_cases == 3
+
+
 def test_holes_are_the_same_whether_videos_or_their_features_are_judged(own: Path, tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes((own / name).read_bytes())
