@@ -15,6 +15,7 @@ from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.cli.terminal import progress_hook
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.core.outputs import check_no_input
+from highlightr.scorers import check_weights
 from highlightr.scorers import describe as describe_scorer
 from highlightr.zoo import installer, load_preset, store
 from highlightr.zoo.convert import convert as rewrite
@@ -79,7 +80,7 @@ def import_(
     name: Annotated[str, typer.Option("--as", help="Which weights it is.", autocompletion=complete_weights)],
 ) -> None:
     """Take a checkpoint from a file instead of the network."""
-    say(installer.import_file(file, name).path)
+    say(installer.import_file(file, name, check_weights).path)
 
 
 @app.command()

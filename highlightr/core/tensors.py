@@ -1,7 +1,7 @@
 """Reading and writing safetensors files.
 
-In: a path. Out: name to NumPy array or torch tensor, one tensor, or the file's metadata. A file that is missing, cut
-off or something else is one `WeightsError`.
+In: a path. Out: name to NumPy array or torch tensor, one tensor, their shapes, or the file's metadata. A file that is
+missing, cut off or something else is one `WeightsError`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ def read_metadata(path: Path) -> Mapping[str, str]:
     """The metadata of a safetensors file, empty if it has none."""
     with _readable(path), safe_open(path, framework="numpy") as file:
         return dict(file.metadata() or {})
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor of a safetensors file, by name; the tensors are not read."""
+    with _readable(path), safe_open(path, framework="numpy") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (no mapping)
 
 
 @contextmanager

@@ -4,6 +4,16 @@ In: `Features` on the grid. Out: `Scores`. Made by name with `create_scorer`; im
 """
 
 from highlightr.scorers.base import Contract, QueryUse, Scorer, ScorerContext
-from highlightr.scorers.registry import SCORERS, create_scorer, describe, scorer_class
+from highlightr.scorers.registry import SCORERS, check_weights, create_scorer, describe, scorer_class
 
-__all__ = ["SCORERS", "Contract", "QueryUse", "Scorer", "ScorerContext", "create_scorer", "describe", "scorer_class"]
+__all__ = [
+    "SCORERS",
+    "Contract",
+    "QueryUse",
+    "Scorer",
+    "ScorerContext",
+    "check_weights",
+    "create_scorer",
+    "describe",
+    "scorer_class",
+]

@@ -126,9 +126,9 @@ class Scorer(ABC):
         shapes = cls.tensor_shapes(cls.config_class.from_mapping(config))
         return {name: math.prod(shape) for name, shape in shapes.items()}
 
-    @staticmethod
-    def tensor_shapes(config: Any) -> Mapping[str, tuple[int, ...]]:  # noqa: ARG004  most have none
-        """Name and shape of each tensor of the weights file of a scorer without a network."""
+    @classmethod
+    def tensor_shapes(cls, config: Any) -> Mapping[str, tuple[int, ...]]:  # noqa: ARG003  most have none
+        """Name and shape of each tensor of the weights file, told without taking memory for them."""
         return {}
 
     @abstractmethod

@@ -48,7 +48,7 @@ def check_tensors(
     Raises:
         WeightsError: names or shapes that do not fit, or a value that is not finite.
     """
-    problem = misfit(expected, tensors)
+    problem = misfit(expected, {key: value.shape for key, value in tensors.items()})
     broken = sorted(key for key, value in tensors.items() if not np.isfinite(value).all())
     if problem is None and broken:
         problem = f"{broken[0]!r} holds a value that is not finite"
@@ -56,9 +56,9 @@ def check_tensors(
         raise WeightsError(f"{origin} does not fit {name}: {problem}; fetch or train it again")
 
 
-def misfit(expected: Mapping[str, Sequence[int]], tensors: Mapping[str, Any]) -> str | None:
-    """The first difference of named tensors from the shapes that they should have, in words; `None` without one."""
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
+def misfit(expected: Mapping[str, Sequence[int]], shapes: Mapping[str, Sequence[int]]) -> str | None:
+    """The first difference of tensors' shapes, by name, from those that they should have, in words; `None` without."""
+    found = {name: tuple(shape) for name, shape in shapes.items()}
     missing, unknown = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing:
         return f"{len(missing)} tensors are missing, first {missing[0]!r}"

@@ -71,6 +71,14 @@ class NeuralScorer(Scorer, Generic[ConfigT]):
             network: Any = cls.make_network(cls.config_class.from_mapping(config))
         return parameter_counts(network.blocks())
 
+    @classmethod
+    def tensor_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
+        """See `Scorer.tensor_shapes`: those of the network."""
+        import torch
+
+        with torch.device("meta"):
+            return {key: tuple(value.shape) for key, value in cls.make_network(config).state_dict().items()}
+
     @staticmethod
     @abstractmethod
     def make_network(config: Any) -> nn.Module:
@@ -173,7 +181,7 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
 
     state = read_tensors(path, "torch")
     expected = {key: value.shape for key, value in network.state_dict().items()}
-    problem = misfit(expected, state)
+    problem = misfit(expected, {key: value.shape for key, value in state.items()})
     if problem:
         raise WeightsError(
             f"{path} does not fit {name}: {problem}; it is of another scorer, or was trained with other settings"

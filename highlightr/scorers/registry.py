@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.extras import need
+from highlightr.core.tensors import read_shapes
 from highlightr.scorers.base import Scorer, ScorerContext
+from highlightr.scorers.configs import misfit
 
 SCORERS: dict[str, str] = {
     "zeroshot": "highlightr.scorers.zeroshot.scorer:ZeroShotScorer",
@@ -50,6 +53,19 @@ def create_scorer(name: str, config: Mapping[str, Any], context: ScorerContext |
         WeightsError: as `Scorer.from_config`.
     """
     return runnable_class(name).from_config(config, context or ScorerContext())
+
+
+def check_weights(name: str, config: Mapping[str, Any], path: Path) -> None:
+    """Make sure that a safetensors file has the tensors of a scorer that runs on weights, without reading them.
+
+    Raises:
+        ConfigError: as `describe`.
+        WeightsError: the file cannot be read, or its tensors have other names or shapes.
+    """
+    found = runnable_class(name)
+    problem = misfit(found.tensor_shapes(found.config_class.from_mapping(config)), read_shapes(path))
+    if problem:
+        raise WeightsError(f"it does not fit the scorer {name}: {problem}")
 
 
 def describe(name: str, config: Mapping[str, Any]) -> dict[str, Any]:

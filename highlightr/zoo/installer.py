@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
@@ -20,6 +21,7 @@ from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import discard, download
 from highlightr.zoo.hub import is_offline
 from highlightr.zoo.manifest import WeightsEntry, entry
+from highlightr.zoo.presets import ScorerChoice, load_preset, preset_names
 from highlightr.zoo.records import (
     InstallRecord,
     Pin,
@@ -64,8 +66,14 @@ def pull(names: Iterable[str], progress: ProgressHook | None = None) -> tuple[Pu
     return tuple(_pull_one(item, progress or silent) for item in items)
 
 
-def import_file(file: Path, name: str) -> Pulled:
+def import_file(
+    file: Path, name: str, check_trained: Callable[[str, Mapping[str, Any], Path], None] | None = None
+) -> Pulled:
     """Take a checkpoint that the user fetched by hand; it must be the one that the manifest means.
+
+    Args:
+        check_trained: told a scorer's name and settings, refuses with a `WeightsError` a file that does not fit it:
+            what users train for a preset has no hash to be known by. It is `highlightr.scorers.check_weights`.
 
     Raises:
         ConfigError: no such file, an unknown name, or weights that come with the installation.
@@ -78,9 +86,18 @@ def import_file(file: Path, name: str) -> Pulled:
         raise ConfigError(f"no file at {file}")
     with lock(item.name):
         try:
+            if check_trained is not None and item.train:
+                for choice in _scorers_on(item.name):
+                    check_trained(choice.name, choice.config, file)
             return _install(item, file, str(file), silent)
         except WeightsError as error:
             raise WeightsError(f"{file} is not accepted as {item.name}: {error}") from error
+
+
+def _scorers_on(weights: str) -> Iterator[ScorerChoice]:
+    """The scorers of presets that run on these weights."""
+    for preset in map(load_preset, preset_names()):
+        yield from (choice for choice in preset.scorers.values() if choice.weights == weights)
 
 
 def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:

@@ -137,7 +137,9 @@ def test_a_moment_behind_the_end_of_its_video_is_a_hole(own: Path, tmp_path: Pat
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes((own / name).read_bytes())
     (tmp_path / "moments.csv").write_text((own / "moments.csv").read_text() + "b.mp4,9,10,a cat\na.mp4,9,10,a cat\n")
-    with pytest.raises(ConfigError, match=r"2 of 5 .*line 6, .*line 5; the first: begins at 9 s, and a\.mp4 ends at 4 s"):
+    with pytest.raises(
+        ConfigError, match=r"2 of 5 .*line 6, .*line 5; the first: begins at 9 s, and a\.mp4 ends at 4 s"
+    ):
         evaluate_preset("lite", tmp_path)
     assert evaluate_preset("lite", tmp_path, allow_missing=True).num_cases == 3
 

@@ -12,6 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.resources import model_files
+from highlightr.scorers import check_weights, scorer_class
+from highlightr.scorers.cfsum.config import CFSumConfig
+from highlightr.zoo import load_preset
 from highlightr.zoo.installer import import_file
 from highlightr.zoo.manifest import entry, load_manifest, parse_manifest
 from highlightr.zoo.store import verify, weights_path
@@ -77,6 +80,32 @@ def test_weights_of_the_users_own_may_change_between_imports(tmp_path: Path, mon
         made = import_file(mine, "cfsum-tvsum")
         assert not made.newly_pinned
         assert load_file(weights_path("cfsum-tvsum"))["weight"].tolist() == [value] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"weight": (3,)}, "1 tensors are unknown, first 'weight'"),
+        ({"inputs.text.linear.weight": None}, "1 tensors are missing"),
+        ({"inputs.text.linear.weight": (7, 300)}, r"'inputs.text.linear.weight' is \(7, 300\) where the configuration"),
+    ],
+)
+def test_what_was_trained_for_another_scorer_is_not_taken(
+    change: dict[str, tuple[int, ...] | None], reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is known by no hash; found out when the preset runs, it would have replaced the right one."""
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "home"))
+    choice = load_preset("cfsum-qvhighlights").scorers["cfsum"]
+    shapes = {**scorer_class("cfsum").tensor_shapes(CFSumConfig.from_mapping(choice.config)), **change}
+    mine = tmp_path / "mine.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items() if shape is not None}, mine)
+    if reason is None:
+        assert import_file(mine, "cfsum-qvhighlights", check_weights).path.is_file()
+        return
+    with pytest.raises(WeightsError, match=f"mine.* is not accepted as cfsum-qvhighlights: .*{reason}"):
+        import_file(mine, "cfsum-qvhighlights", check_weights)
+    assert not list((tmp_path / "home").rglob("*.safetensors"))
 
 
 def test_names_are_looked_up_kindly() -> None:

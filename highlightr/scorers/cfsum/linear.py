@@ -67,8 +67,8 @@ class CFSumLinearScorer(Scorer):
         path = context.trained_weights(cls.name)
         return cls(read_tensors(path), CFSumLinearConfig.from_mapping(config), str(path))
 
-    @staticmethod
-    def tensor_shapes(config: CFSumLinearConfig) -> dict[str, tuple[int, ...]]:
+    @classmethod
+    def tensor_shapes(cls, config: CFSumLinearConfig) -> dict[str, tuple[int, ...]]:
         """See `Scorer.tensor_shapes`."""
         shapes: dict[str, tuple[int, ...]] = {"offset": (1,)}
         for name, width in config.streams.items():

@@ -91,8 +91,8 @@ class CFSumLiteScorer(Scorer):
         imagenet, audioset = context.bank(cls.name, "imagenet"), context.bank(cls.name, "yamnet")
         return cls(imagenet, audioset, read_tensors(path), settings, str(path))
 
-    @staticmethod
-    def tensor_shapes(config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
+    @classmethod
+    def tensor_shapes(cls, config: CFSumLiteConfig) -> Mapping[str, tuple[int, ...]]:
         """See `Scorer.tensor_shapes`: everything that was fitted."""
         text = config.text_width
         return {

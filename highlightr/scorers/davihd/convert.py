@@ -125,7 +125,7 @@ def davihd_from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             renamed[ours[name]] = tensor
         else:
             raise WeightsError(f"not a DAViHD checkpoint in the authors' layout: it holds {name!r}")
-    problem = misfit(expected, renamed)
+    problem = misfit(expected, {name: value.shape for name, value in renamed.items()})
     if problem:
         raise WeightsError(f"the checkpoint does not fit DAViHD: {problem}")
     return renamed
