@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -73,6 +74,7 @@ def test_what_is_accepted_is_told(kind: type, values: dict[str, Any], message: s
         (lambda odd: Highlighter.from_preset(scorer=[odd]), r"preset lite has no scorer named \[odd\]"),
         (lambda odd: plan_jobs(odd, Path("out")), "inputs must be a list of str or Path, got odd"),
         (lambda _: plan_jobs("videos", Path("out")), "inputs must be a list of str or Path, got 'videos'"),
+        (lambda _: Highlighter.from_preset(next(os.scandir(b"."))), "preset must be a path, got <DirEntry b'"),
         (lambda odd: plan_jobs(["v.mp4"], odd), "output must be a path, got odd"),
         (lambda odd: plan_jobs(["v.mp4"], Path("out"), queries=odd), "queries must be a path, got odd"),
         (lambda odd: plan_jobs(["v.mp4"], Path("out"), lists=[odd]), r"lists must be a list of Path, got \[odd\]"),

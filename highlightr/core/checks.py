@@ -84,9 +84,10 @@ def _in_words(hint: Any) -> str:
 
 def given_path(name: str, value: object) -> Path:
     """A caller's path; a `ConfigError` where it is none."""
-    if not isinstance(value, str | os.PathLike):
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(path, str):
         raise ConfigError(f"{name} must be a path, got {value!r}")
-    return Path(value)
+    return Path(path)
 
 
 def given_list(name: str, values: Iterable[Given], *kinds: type) -> tuple[Given, ...]:

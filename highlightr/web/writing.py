@@ -15,6 +15,7 @@ from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import printable
 from highlightr.core.folders import make_folder
 from highlightr.core.progress import ProgressHook
+from highlightr.core.text import shown
 from highlightr.core.types import Summary
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
@@ -114,6 +115,6 @@ def _note(request: WriteRequest) -> str:
 
 
 def _written(summary: Summary) -> Mapping[str, Any]:
-    outputs = [{"kind": name, "name": printable(path.name)} for name, path in summary.outputs.items()]
-    folder = printable(next(iter(summary.outputs.values())).parent)
+    outputs = [{"kind": name, "name": shown(printable(path.name))} for name, path in summary.outputs.items()]
+    folder = shown(printable(next(iter(summary.outputs.values())).parent))
     return {"seconds": round(summary.seconds, 3), "folder": folder, "outputs": outputs, "notes": list(summary.notes)}

@@ -46,6 +46,11 @@ def test_what_lies_elsewhere_is_no_video_of_the_folder(videos: Path, tmp_path: P
     assert names(Library.of(videos)) == ["inside.mp4", "numbers.mp4", "deep/two words ü.mkv"]
 
 
+def test_a_name_does_not_turn_the_direction_of_writing(videos: Path) -> None:
+    (videos / "deep" / "two words ü.mkv").rename(videos / "deep" / "\u202egpj.mkv")
+    assert names(Library.of(videos)) == ["numbers.mp4", r"deep/\u202egpj.mkv"]
+
+
 def test_a_video_that_becomes_a_link_or_goes_is_not_found_any_more(videos: Path, tmp_path: Path) -> None:
     library = Library.of(videos)
     video = next(each for each in library.videos() if each.name == "numbers.mp4")
