@@ -63,7 +63,7 @@ class FilterBank:
         bands, self._bins = np.nonzero(filters.T)
         self._weights = filters[self._bins, bands]
         self._starts = np.searchsorted(bands, np.arange(filters.shape[1]))
-        if len(np.unique(bands)) != filters.shape[1]:
+        if len(set(bands.tolist())) != filters.shape[1]:
             raise ValueError("a filter bank has a band without any bin: use fewer bands or a longer transform")
 
     def __call__(self, spectra: FloatArray) -> FloatArray:

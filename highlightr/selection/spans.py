@@ -166,7 +166,7 @@ def _scene_borders(scores: Scores, shot_edges: npt.NDArray[np.float64], least: f
 
 def _distinct(times: Iterable[float], duration: float) -> npt.NDArray[np.float64]:
     """Sorted times within the video, ending in the duration, no two closer than float noise."""
-    ordered = np.unique(np.asarray(list(times), dtype=np.float64))
+    ordered = np.sort(np.asarray(list(times), dtype=np.float64))
     ordered = ordered[(ordered >= 0) & (ordered < duration - EPSILON_SECONDS)]
     kept = ordered[np.diff(ordered, prepend=-np.inf) > EPSILON_SECONDS]
     return np.append(kept, duration)
