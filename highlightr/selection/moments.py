@@ -13,7 +13,7 @@ from functools import cache, partial
 import numpy as np
 
 from highlightr.core.types import Scores
-from highlightr.selection.options import SelectionOptions
+from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.relevance import mean_look, same_look
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
 
@@ -25,12 +25,20 @@ FRAGMENT_SECONDS = 1.0
 
 
 def select_moments(
-    pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, scores: Scores, *, fill: bool
+    pieces: Pieces,
+    options: SelectionOptions,
+    budget: float,
+    eligible: Mask,
+    allowed: Mask,
+    scores: Scores,
+    *,
+    fill: bool,
 ) -> list[Span]:
     """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
 
     Args:
-        eligible: (P,) pieces that may be chosen; a moment holds no others.
+        eligible: (P,) pieces that may be chosen.
+        allowed: (P,) pieces that a moment may hold besides, where it would be too short to be followed.
         scores: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
         fill: lengthen the chosen moments by what is left of the budget.
 
@@ -38,7 +46,7 @@ def select_moments(
         Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
         shot would fit: a clean ending is worth more than the last second.
     """
-    moments = _Moments(pieces, options, budget, eligible, scores)
+    moments = _Moments(pieces, options, budget, eligible, allowed, scores)
     moments.choose()
     if fill:
         moments.allow_repeats()
@@ -51,7 +59,7 @@ class _Moments:
     """The state of one selection: what was chosen, what is still free, what is left of the budget."""
 
     def __init__(
-        self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, scores: Scores
+        self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, allowed: Mask, scores: Scores
     ) -> None:
         self._pieces, self._look = pieces, cache(partial(mean_look, scores))
         self._may_repeat = False
@@ -59,9 +67,10 @@ class _Moments:
         self._options = options
         self._margin = sum(options.margin)
         self._shortest = min(options.shortest_seconds(pieces.stop), budget)
+        self._least = min(self._shortest, SHORTEST_MOMENT_SECONDS[0])
         self._budget = budget
         self._floor = float(np.median(pieces.scores))
-        self._free = eligible.copy()
+        self._free, self._allowed = eligible.copy(), allowed.copy()
         self.chosen: list[Span] = []
 
     @property
@@ -78,12 +87,14 @@ class _Moments:
         limit = math.inf if self._options.max_clips is None else self._options.max_clips
         while self._longest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self.chosen) < limit:
             peak = self._peak()
-            room = self._room_around(peak)
+            scene = self._pieces.scene_at(float(self._pieces.edges[peak]))
+            answer = _both(scene, self._stretch(self._free, peak, peak))
+            room = answer if answer.seconds >= self._least else self._more_room(scene, peak)
             span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
             span = self._close_gaps(span, room)
             if self._is_repeat(span):
-                self._repeats.append(room)
-                self._free &= ~self._within(room)
+                self._repeats.append(answer)
+                self._free &= ~self._within(answer)
             else:
                 self._take(span)
 
@@ -116,15 +127,14 @@ class _Moments:
         middles = self._pieces.middles
         return np.asarray((middles >= span.start) & (middles < span.stop))
 
-    def _room_around(self, peak: int) -> Span:
-        """The free stretch of one scene that holds a piece."""
-        scene = self._pieces.scene_at(float(self._pieces.edges[peak]))
-        free = self._free_stretch(peak, peak)
-        return Span(max(free.start, scene.start), min(free.stop, scene.stop))
+    def _more_room(self, scene: Span, peak: int) -> Span:
+        """Where what answers is too short to be followed: what else is in its scene, or next to one as short."""
+        wide = scene if scene.seconds >= self._least else self._pieces.with_neighbour(scene)
+        return _both(wide, self._stretch(self._allowed, peak, peak))
 
-    def _free_stretch(self, first: int, last: int) -> Span:
+    def _stretch(self, free: Mask, first: int, last: int) -> Span:
         """Pieces ``first`` to ``last`` and what is free on both sides of them."""
-        blocked = np.flatnonzero(~self._free)
+        blocked = np.flatnonzero(~free)
         before, after = blocked[blocked < first], blocked[blocked > last]
         start = self._pieces.edges[before[-1] + 1] if len(before) else 0.0
         stop = self._pieces.edges[after[0]] if len(after) else self._pieces.stop
@@ -202,8 +212,10 @@ class _Moments:
             pieces = self._pieces.split_at(time)
             if pieces is not self._pieces:
                 self._free = np.insert(self._free, at, self._free[at])
+                self._allowed = np.insert(self._allowed, at, self._allowed[at])
                 self._pieces = pieces
         self._free &= ~self._within(span)
+        self._allowed &= ~self._within(span)
         self.chosen = join_touching([*self.chosen, span], self._pieces.walls)
 
     def lengthen(self) -> None:
@@ -213,10 +225,15 @@ class _Moments:
             if step <= EPSILON_SECONDS or span not in self.chosen:
                 continue  # Nothing to spend, or joined to a neighbour in the meantime.
             first, last = self._pieces.index_at(span.start), self._pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
-            free = self._free_stretch(first, last)
+            free = self._stretch(self._free, first, last)
             start, stop = self._pieces.shot_at(span.start), self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
             limits = Span(max(free.start, start.start), min(free.stop, stop.stop))
             self._take(self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0))
+
+
+def _both(one: Span, other: Span) -> Span:
+    """What two spans that overlap share."""
+    return Span(max(one.start, other.start), min(one.stop, other.stop))
 
 
 def _crop(span: Span, longest: float) -> Span:

@@ -146,7 +146,8 @@ def _choose(
     if not filling and scores.match is not None and scores.match.verdict == "none":
         options = replace(options, max_clips=1)
     options = options.with_room(duration)
-    spans = select_moments(pieces, options, budget, eligible, scores, fill=filling)
+    beside = allowed if options.threshold is None else eligible
+    spans = select_moments(pieces, options, budget, eligible, beside, scores, fill=filling)
     free_time = FreeTime(pieces, allowed)
     return _with_margin(_in_pauses(spans, pauses_of, free_time, options, budget), free_time, options.margin)
 

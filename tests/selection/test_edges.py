@@ -14,6 +14,7 @@ from highlightr.core.transcript import Transcript, Utterance
 from highlightr.core.types import Features, Scores, Shot, Signal, TimeGrid
 from highlightr.features.lite.speech import SPEECH as WRITTEN
 from highlightr.scorers.speech.fusion import SPEECH as SAID
+from highlightr.scorers.speech.fusion import UTTERANCE_BORDER
 from highlightr.selection import SelectionOptions, select_segments
 from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, in_pauses, move_to_pauses, pauses_between
 from highlightr.selection.spans import Span
@@ -177,7 +178,7 @@ def test_a_moment_of_several_utterances_keeps_them_all() -> None:
     values = np.full(60, 0.1, dtype=np.float32)
     values[20:26], values[26:30] = 0.9, 0.92
     borders = np.zeros(59, dtype=np.float32)
-    borders[[19, 25, 29]] = 0.2
+    borders[[19, 25, 29]] = UTTERANCE_BORDER
     scores = Scores(TimeGrid(60.0, 1.0), values, {SAID: values}, borders=borders)
     transcript = spoken((10.0, 19.8), (20.1, 25.9), (26.1, 30.1), (30.4, 40.0))
     options = SelectionOptions(duration_seconds=15.0)
@@ -190,7 +191,7 @@ def test_a_cut_near_where_an_utterance_begins_or_ends_costs_none_of_it(cut: floa
     values = np.full(60, 0.1, dtype=np.float32)
     values[20:30] = 0.9
     borders = np.zeros(59, dtype=np.float32)
-    borders[[19, 25, 29]] = 0.2
+    borders[[19, 25, 29]] = UTTERANCE_BORDER
     scores = Scores(TimeGrid(60.0, 1.0), values, {SAID: values}, borders=borders)
     transcript = spoken((10.0, 19.2), (19.78, 25.9), (26.1, 30.22), (30.8, 40.0))
     shots, options = (Shot(0.0, cut), Shot(cut, 60.0)), SelectionOptions(duration_seconds=15.0)

@@ -79,6 +79,41 @@ def test_a_short_shot_inside_a_scene_does_not_break_a_moment_off() -> None:
     assert [(each.start_seconds, each.stop_seconds) for each in found] == [(62.0, 65.0)]
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "options", "moment"),
+    [
+        (0.9, 0.3, {}, (24.0, 29.0)),
+        (0.3, 0.4, {}, (20.0, 25.0)),
+        (0.9, 0.8, {}, (24.0, 25.0)),
+        (0.3, 0.3, {}, (24.0, 25.0)),
+        (0.9, 0.3, {"min_seconds": 1.0}, (24.0, 25.0)),
+        (0.9, 0.3, {"threshold": 0.5}, (24.0, 25.0)),
+        (0.9, 0.3, {"exclude": ((26.0, 40.0),)}, (24.0, 26.0)),
+    ],
+)
+def test_a_scene_too_short_to_be_followed_is_shown_with_the_likelier_neighbour(
+    begins: float, ends: float, options: dict[str, object], moment: Span
+) -> None:
+    grid = TimeGrid(80.0, 1.0)
+    values, borders = np.full(80, 0.05, dtype=np.float32), np.zeros(79, dtype=np.float32)
+    values[24], borders[23], borders[24] = 0.9, begins, ends
+    shots = (Shot(0.0, 24.0), Shot(24.0, 25.0), Shot(25.0, 80.0))
+    scores = Scores(grid, values, match=Match("strong", 0.8), borders=borders)
+    found = select_segments(scores, shots, SelectionOptions(**{"ratio": 0.5, **options}), answering=True)  # type: ignore[arg-type]
+    assert [(each.start_seconds, each.stop_seconds) for each in found] == [moment]
+
+
+def test_a_first_scene_too_short_to_be_followed_has_one_neighbour() -> None:
+    grid = TimeGrid(80.0, 1.0)
+    values, borders = np.full(80, 0.05, dtype=np.float32), np.zeros(79, dtype=np.float32)
+    values[0] = values[79] = 0.9
+    borders[0] = borders[78] = 0.3
+    shots = (Shot(0.0, 1.0), Shot(1.0, 79.0), Shot(79.0, 80.0))
+    scores = Scores(grid, values, match=Match("strong", 0.8), borders=borders)
+    found = select_segments(scores, shots, SelectionOptions(ratio=0.5), answering=True)
+    assert [(each.start_seconds, each.stop_seconds) for each in found] == [(0.0, 5.0), (75.0, 80.0)]
+
+
 def test_of_a_long_take_only_the_moments_that_answer_are_delivered() -> None:
     """One scene of two minutes; twice, for four and six seconds, it shows what was asked for."""
     grid = TimeGrid(120.0, 1.0)

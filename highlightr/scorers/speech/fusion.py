@@ -34,7 +34,7 @@ on the tuning half of `edit_quality`."""
 DOUBTED_BELOW = 0.36
 """Chance of the pictures' match, less what the aim takes off, below which they are no answer; near the scorers' own."""
 
-UTTERANCE_BORDER = 0.2
+UTTERANCE_BORDER = 0.15
 """Chance of a border between utterances: they are judged apart, and those that are delivered and meet play as one."""
 
 LONGEST_QUOTE = 90
