@@ -1,51 +1,47 @@
-"""Augmentation of one training example: arrays go in, other arrays come out, the given ones stay as they are.
+"""Augmentation of one training example: a sample goes in, another comes out, the given one stays as it is.
 
 Every function draws from the generator that it is given, so that an epoch can be drawn again exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray
 from highlightr.training.config import Augment
+from highlightr.training.learners import Sample
 
-_SHORTEST = 8
-"""Clips that a crop leaves at least; shorter videos are not cut."""
 _SLOWEST, _FASTEST = 0.7, 1.3
 
 UNCHANGED = ("place", "mel")
 """Inputs that are no embeddings: noise of an embedding's kind would say nothing about them."""
 
 
-def chosen_rows(labels: FloatArray, longest: int, settings: Augment, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def augmented(sample: Sample, settings: Augment, longest: int, rng: np.random.Generator) -> Sample:
+    """The sample as an epoch sees it, with at most `longest` clips."""
+    rows = chosen_rows(len(sample.labels), longest, settings.speed, rng)
+    inputs = {name: values[rows] for name, values in sample.inputs.items()}
+    if settings.noise:
+        inputs |= {name: noisy(inputs[name], settings.noise, rng) for name in inputs if name not in UNCHANGED}
+    tokens = sample.tokens
+    if tokens is not None and settings.token_drop:
+        tokens = dropped_tokens(tokens, settings.token_drop, rng)
+    return replace(sample, inputs=inputs, tokens=tokens, labels=sample.labels[rows])
+
+
+def chosen_rows(num_clips: int, longest: int, speed: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Which clips the example keeps, in order, some of them twice where it is played slower; at most `longest`."""
-    rows = np.arange(len(labels))
-    if rng.random() < settings.crop:
-        rows = _crop(rows, labels, rng)
-    if rng.random() < settings.speed:
+    rows = np.arange(num_clips)
+    if rng.random() < speed:
         count = max(1, round(len(rows) * rng.uniform(_SLOWEST, _FASTEST)))
         rows = rows[((np.arange(count) + 0.5) * len(rows) / count).astype(np.int64)]
     if len(rows) > longest:
         start = rng.integers(len(rows) - longest + 1)
         rows = rows[start : start + longest]
     return rows
-
-
-def _crop(rows: npt.NDArray[np.int64], labels: FloatArray, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Between half of the clips and all of them, in one piece, with a positive clip if the example has one."""
-    shortest = max(_SHORTEST, len(rows) // 2)
-    if len(rows) <= shortest:
-        return rows
-    count = int(rng.integers(shortest, len(rows) + 1))
-    positives = np.concatenate(([0], np.cumsum(labels > 0)))
-    held = positives[count:] - positives[:-count] if count < len(positives) else positives[-1:]
-    starts = np.flatnonzero(held > 0) if positives[-1] else np.arange(len(rows) - count + 1)
-    start = int(rng.choice(starts))
-    return rows[start : start + count]
 
 
 def dropped_tokens(tokens: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
@@ -55,19 +51,8 @@ def dropped_tokens(tokens: FloatArray, share: float, rng: np.random.Generator) -
     return tokens[kept]
 
 
-def augmented(inputs: Mapping[str, FloatArray], settings: Augment, rng: np.random.Generator) -> dict[str, FloatArray]:
-    """Noise on the features, and the sound left out."""
-    found = dict(inputs)
-    if "video" in found and "audio" in found and rng.random() < settings.drop_audio:
-        del found["audio"]
-    if settings.noise:
-        found = {
-            name: values if name in UNCHANGED else _noisy(values, settings.noise, rng) for name, values in found.items()
-        }
-    return found
-
-
-def _noisy(values: FloatArray, scale: float, rng: np.random.Generator) -> FloatArray:
+def noisy(values: FloatArray, scale: float, rng: np.random.Generator) -> FloatArray:
+    """(num_clips, width) with Gaussian noise, `scale` times as wide as each row's own spread."""
     spread = values.std(axis=1, keepdims=True)
     drawn = rng.standard_normal(values.shape, dtype=np.float32)
     return np.asarray(values + scale * spread * drawn, dtype=np.float32)

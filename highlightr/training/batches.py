@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.types import Query
 from highlightr.datasets import Dataset, Example, Item
 from highlightr.features.base import TextEncoder
-from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
+from highlightr.training.augment import augmented
 from highlightr.training.config import Augment
 from highlightr.training.learners import Batch, Learner, Sample
 
@@ -165,17 +165,7 @@ class _EpochSamples(TorchDataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng([_DRAW, self._seed, self._epoch, index])
-        return augmented_sample(self._store.sample(index), self._settings, self._longest, rng)
-
-
-def augmented_sample(sample: Sample, settings: Augment, longest: int, rng: np.random.Generator) -> Sample:
-    """The sample as an epoch sees it."""
-    rows = chosen_rows(sample.labels, longest, settings, rng)
-    inputs = augmented({name: values[rows] for name, values in sample.inputs.items()}, settings, rng)
-    tokens = sample.tokens
-    if tokens is not None and settings.token_drop:
-        tokens = dropped_tokens(tokens, settings.token_drop, rng)
-    return replace(sample, inputs=inputs, tokens=tokens, labels=sample.labels[rows])
+        return augmented(self._store.sample(index), self._settings, self._longest, rng)
 
 
 def epoch_loader(

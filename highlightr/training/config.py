@@ -64,19 +64,15 @@ class ModelChoice:
 class Augment:
     """What is done to training examples, drawn anew each epoch."""
 
-    crop: float = 0.0
-    """Chance to keep only a part of the video that still holds a positive clip."""
     speed: float = 0.0
     """Chance to play the video 0.7 to 1.3 times as long."""
     token_drop: float = 0.0
     """Share of the query's inner tokens that are left out."""
     noise: float = 0.0
     """Gaussian noise on the features, as a share of each row's own spread."""
-    drop_audio: float = 0.0
-    """Chance to leave the sound out, where there is a picture."""
 
     def __post_init__(self) -> None:
-        check_between(self, 0, 1, "crop", "speed", "token_drop", "drop_audio", where="augment.")
+        check_between(self, 0, 1, "speed", "token_drop", where="augment.")
         check_between(self, 0, 10, "noise", where="augment.")
 
 

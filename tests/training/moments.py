@@ -82,7 +82,7 @@ def config(**changes: object) -> TrainConfig:
         "monitor": "map",
         "objective": {"bce": 1.0, "listwise": 1.0, "contrastive": 0.5},
         "optimiser": {"name": "adamw", "learning_rate": 5e-3, "weight_decay": 1e-4, "schedule": "one-cycle"},
-        "augment": {"crop": 0.5, "speed": 0.5, "token_drop": 0.2, "noise": 0.1},
+        "augment": {"speed": 0.5, "token_drop": 0.2, "noise": 0.1},
         "epochs": 3,
         "batch_size": 8,
         "gradient_clip": 1.0,

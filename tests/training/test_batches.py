@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from highlightr.core.types import TimeGrid
 from highlightr.datasets import Dataset, Example, Item, open_dataset
 from highlightr.training import batches as batches_module
-from highlightr.training.batches import EpochOrder, SampleStore, augmented_sample, epoch_loader, in_order
+from highlightr.training.augment import augmented
+from highlightr.training.batches import EpochOrder, SampleStore, epoch_loader, in_order
 from highlightr.training.config import Augment
 from highlightr.training.learners import Learner, create_learner
 from highlightr.training.predict import predict
@@ -69,7 +70,7 @@ def store(tmp_path: Path, learner: Learner) -> SampleStore:
 
 
 def test_an_epoch_can_be_drawn_again_in_any_order(store: SampleStore, learner: Learner) -> None:
-    settings_ = Augment(crop=0.5, speed=0.5, token_drop=0.3, noise=0.2)
+    settings_ = Augment(speed=0.5, token_drop=0.3, noise=0.2)
 
     def epoch(number: int) -> list[torch.Tensor]:
         loader = epoch_loader(store, learner, settings_, EpochOrder([12] * len(store), 8, 0, number))
@@ -100,7 +101,7 @@ def test_workers_make_the_same_batches_and_keep_nothing(
 
     def batches(workers: int) -> list[torch.Tensor]:
         order = EpochOrder([12] * len(store), 8, 0, 2)
-        loader = epoch_loader(store, learner, Augment(crop=0.5, noise=0.2), order, workers)
+        loader = epoch_loader(store, learner, Augment(speed=0.5, noise=0.2), order, workers)
         return [batch.inputs["video"] for batch in loader]
 
     beside = batches(2)
@@ -119,7 +120,7 @@ def test_samples_are_what_the_scorer_makes_of_a_video(store: SampleStore, learne
 
 
 def test_batches_are_padded_by_lengths(store: SampleStore, learner: Learner) -> None:
-    short = augmented_sample(store.sample(0), Augment(), 7, np.random.default_rng(0))
+    short = augmented(store.sample(0), Augment(), 7, np.random.default_rng(0))
     batch = learner.collate([short, store.sample(1)])
     assert batch.inputs["video"].shape == (2, 12, moments.WIDTH)
     assert batch.clip_lengths.tolist() == [7, 12]

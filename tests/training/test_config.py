@@ -88,7 +88,7 @@ def test_a_change_sets_one_key_and_leaves_the_rest() -> None:
         ({"epochs": True}, "epochs must be int, got True"),
         ({"epochs": 0}, "epochs must lie between 1 and"),
         ({"average": 1.0}, "average must lie between 0 and 0.99999"),
-        ({"augment.crop": 1.5}, "augment.crop must lie between 0 and 1"),
+        ({"augment.speed": 1.5}, "augment.speed must lie between 0 and 1"),
         ({"objective": {}}, "one or more of mse, bce"),
         ({"objective": {"focal": 1.0}}, "more of mse, bce, listwise, contrastive, each once, got .*'focal'"),
         ({"objective": {"mse": "much"}}, r"objective\[\.\.\.\]: expected `float`, got `str`"),

@@ -173,3 +173,20 @@ def test_evaluate_reads_the_predictions_that_a_training_leaves(tmp_path: Path, n
     (run,) = once(config, tmp_path).runs
     found = evaluate_files(config.protocol, run.folder / "predictions.jsonl", tmp_path / annotations)
     assert found.metrics == pytest.approx(dict(run.metrics))
+
+
+def test_one_domain_can_be_trained_alone(tmp_path: Path) -> None:
+    config = line_labels(tmp_path, "moment-detr", "tvsum").changed({"data.group": "b"})
+    (run,) = once(config, tmp_path).runs
+    assert run.sizes["test"] == 1
+    assert set(run.metrics) == {"map", "map/b"}
+
+
+@pytest.mark.parametrize(("make", "release"), [(qvhighlights, "moment-detr"), (mrhisum, "flat")])
+def test_a_row_of_each_ablation_table_runs(
+    tmp_path: Path, make: Callable[[Path, str], TrainConfig], release: str
+) -> None:
+    config = make(tmp_path, release)
+    for table in config.ablations.values():
+        row, changes = list(table.items())[-1]
+        assert once(config.changed(changes, name=row), tmp_path).runs[0].metrics
