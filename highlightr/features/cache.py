@@ -79,8 +79,10 @@ class FeatureCache:
 
         An entry that is damaged, or that does not fit, is removed, so that it is made again.
         """
+        if not self.limit_bytes:
+            return None
         path = self._place(about)
-        found = _read(path) if self.limit_bytes else None
+        found = _read(path)
         if found is None or not fits(found):
             remove_file(path)
             return None

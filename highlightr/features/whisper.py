@@ -34,8 +34,8 @@ class Whisper(Extractor):
     """Words and their times.
 
     Source: A. Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, ICML 2023; faster-whisper's
-    defaults (beam of 5, its fallback temperatures) but for the context: a pack knows nothing of the one before, because
-    an error would go on and on.
+    defaults (such as a beam of 5) but for its fallback to higher temperatures, at which words are drawn by chance, and
+    for the context: a pack knows nothing of the one before, because an error would go on and on.
     """
 
     name: ClassVar[str] = "faster-whisper"
@@ -114,7 +114,6 @@ class _Extraction(Extraction[AudioBlock]):
         """Start, stop and text of each word, in seconds of this sound."""
         known = self._language if self._sure else None
         try:
-            # At any other temperature words are drawn by chance: the same sound would not be heard the same twice.
             segments, about = self._model.transcribe(
                 sound, language=known, word_timestamps=True, condition_on_previous_text=False, temperature=0.0
             )

@@ -43,12 +43,14 @@ def hub_entry(name: str) -> WeightsEntry:
 
 def hub_file(name: str) -> Path:
     """The file, fetched if it is not here; a `WeightsError` where it cannot be."""
+    if is_offline():  # Tokenizers are fetched by the same client, which reads this when it is imported.
+        os.environ["HF_HUB_OFFLINE"] = "1"
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repository = name.removeprefix(PREFIX)
     try:
-        return Path(hf_hub_download(repository, FILE))
+        return Path(hf_hub_download(repository, FILE, local_files_only=is_offline()))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(

@@ -98,7 +98,8 @@ def test_a_limit_of_nothing_turns_it_off(tmp_path: Path) -> None:
     FeatureCache(tmp_path, 2**20).put(ABOUT, made())
     off = FeatureCache(tmp_path, 0)
     off.put({**ABOUT, "other": 1}, made())
-    assert len(off.entries()) == 1
+    assert off.get(ABOUT) is None
+    assert len(off.entries()) == 1, "what others keep stays"
 
 
 def test_entries_tell_what_they_hold_and_clear_removes_them(cache: FeatureCache) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_the_clip_preset_runs_another_model(file: Path, monkeypatch: pytest.Monk
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    def refuse(*_: object) -> str:
+    def refuse(*_: object, **__: object) -> str:
         raise LocalEntryNotFoundError("no network")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
@@ -123,3 +124,20 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatc
 def test_a_preset_without_clip_takes_no_model() -> None:
     with pytest.raises(ConfigError, match="--model goes with --preset clip"):
         with_model(load_preset("lite"), "ViT-L-14/openai")
+
+
+def test_offline_only_what_is_here_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+
+    def absent(*_: object, local_files_only: bool) -> str:
+        told.append(local_files_only)
+        raise OSError("not here")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", absent)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
+    for word in ("", "1"):
+        monkeypatch.setenv("HIGHLIGHTR_OFFLINE", word)
+        with pytest.raises(WeightsError, match="not here"):
+            store.hub_file("hub:someone/small")
+        assert os.environ["HF_HUB_OFFLINE"] == word
+    assert told == [False, True]
