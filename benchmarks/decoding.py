@@ -148,8 +148,7 @@ class _GraphPainter:
         if self._graph is None:
             self._graph = self._made(frame)
         self._graph.push(frame)
-        picture: npt.NDArray[np.uint8] = self._graph.pull().to_ndarray()
-        return picture
+        return self._graph.pull().to_ndarray()
 
     def _made(self, frame: av.VideoFrame) -> Any:
         graph = av.filter.Graph()

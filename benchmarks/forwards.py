@@ -186,8 +186,7 @@ def _graph(network: Network) -> bytes:
         example = torch.from_numpy(np.ascontiguousarray(network.sample[:2]))
         names: dict[str, Any] = {"input_names": ["given"], "output_names": ["made"], "dynamic_axes": axes}
         torch.onnx.export(copy.deepcopy(network.module), (example,), buffer, opset_version=OPSET, dynamo=False, **names)
-    made: bytes = buffer.getvalue()
-    return made
+    return buffer.getvalue()
 
 
 def forget() -> None:
@@ -216,8 +215,7 @@ def _onnxruntime_beside(network: Network) -> Run | None:
     pool = ThreadPoolExecutor(default_threads())
 
     def one(part: Array) -> Array:
-        made: Array = session.run(None, {"given": np.ascontiguousarray(part)})[0]
-        return made
+        return session.run(None, {"given": np.ascontiguousarray(part)})[0]
 
     return lambda batch: np.concatenate(list(pool.map(one, np.array_split(batch, min(len(batch), default_threads())))))
 

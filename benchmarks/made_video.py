@@ -55,8 +55,7 @@ def _picture(number: int, width: int, height: int) -> Picture:
     """(height, width, 3): the shot's texture, moved on, with a fine grain that changes."""
     shot, since = divmod(number, _shot_frames())
     moved = np.roll(_texture(shot, width, height), (since * (1 + shot % 3), since * (2 + shot % 4)), axis=(0, 1))
-    made: Picture = moved + _grain(number % _GRAINS, width, height)
-    return made
+    return moved + _grain(number % _GRAINS, width, height)
 
 
 @lru_cache(maxsize=1)
@@ -71,8 +70,7 @@ def _texture(shot: int, width: int, height: int) -> Picture:
 
 @lru_cache(maxsize=_GRAINS)
 def _grain(which: int, width: int, height: int) -> Picture:
-    made: Picture = np.random.default_rng(which).integers(0, 5, (height, width, 1), dtype=np.uint8)
-    return made
+    return np.random.default_rng(which).integers(0, 5, (height, width, 1), dtype=np.uint8)
 
 
 def _heard(number: int) -> av.AudioFrame:

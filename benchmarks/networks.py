@@ -180,8 +180,7 @@ def text_network(encoder: Any, texts: Sequence[str]) -> Network:
 
     def own(batch: Array) -> Array:
         (tokens,) = graph({"ids": batch[:, 0], "mask": batch[:, 1]})
-        made: Array = means(tokens, batch[:, 1].astype(np.float32))
-        return made
+        return means(tokens, batch[:, 1].astype(np.float32))
 
     network = Network(encoder.name, own)
     published = minilm_module(source_file("minilm"), source_bytes("minilm"))

@@ -148,8 +148,7 @@ def _forward(extractor: Any, module: Any) -> Callable[[Any], Streams]:
     if getattr(extractor, "_flow", None) is not None:
         return _flow(extractor)
     if module is None:
-        forward: Callable[[Any], Streams] = extractor._forward
-        return forward
+        return extractor._forward
     names, widths = list(extractor.streams), list(extractor.streams.values())
     if extractor.name == "efficientnet_lite0":
         return lambda picture: dict(

@@ -200,8 +200,7 @@ def _stored_sound(source: Source, stored: int) -> FloatArray:
 def _of_length(samples: FloatArray, length: float) -> FloatArray:
     """Cut, or filled up with silence."""
     wanted = int(np.ceil(length))
-    made: FloatArray = np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
-    return made
+    return np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
 
 
 def compare(own: Streams, plain: Streams) -> dict[str, dict[str, Any]]:

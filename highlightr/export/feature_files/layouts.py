@@ -74,8 +74,7 @@ def array_bytes(path: Path, arrays: Arrays) -> bytes:
     if path.suffix == ".safetensors":
         from safetensors.numpy import save
 
-        content: bytes = save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
-        return content
+        return save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
     buffer = io.BytesIO()
     if path.suffix == ".npy":
         (values,) = arrays.values()

@@ -87,8 +87,7 @@ class OpticalFlow:
 
     def _flow(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
         if self._pairs.backend != "torch":
-            made: FloatArray = flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
-            return made
+            return flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
         import torch
 
         with self._source.forward():  # What is known of frames stays on the device.

@@ -180,8 +180,7 @@ def _export(module: torch.nn.Module, example: Array, varying: Mapping[int, str])
             opset_version=_OPSET,
             dynamo=False,
         )
-    exported: bytes = buffer.getvalue()
-    return exported
+    return buffer.getvalue()
 
 
 @contextmanager
