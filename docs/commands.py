@@ -158,8 +158,8 @@ def _converted(name: str, param: Any, context: Any, value: Any) -> list[str]:
 def _names(name: str, values: dict[str, Any], own: Collection[str]) -> list[str]:
     """Presets and weights that a command names and that do not exist."""
     wanted: list[tuple[Callable[[str], object], str]] = []
-    for key in ("preset",):
-        wanted += [(load_preset, str(values[key]))] if values.get(key) else []
+    if values.get("preset"):
+        wanted.append((load_preset, str(values["preset"])))
     if name in ("models pull", "models verify"):
         wanted += [(entry, str(each)) for each in values.get("names") or ()]
     problems = []

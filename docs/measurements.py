@@ -6,29 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from docs.measured_rows import (
-    BESIDE_SPEECH,
-    SHAPE,
-    WHOLE,
-    Rows,
-    absent_rows,
-    analysis_modes_rows,
-    backends_rows,
-    beside_decode_rows,
-    beside_others_rows,
-    beside_speech_rows,
-    chances_rows,
-    edit_quality_rows,
-    encoders_rows,
-    floor_rows,
-    flow_rows,
-    growth_rows,
-    plain_way_rows,
-    realtime_rows,
-    scorers_rows,
-    scores_rows,
-    second_query_rows,
-)
+from docs import measured_rows as rows
+from docs.measured_rows import BESIDE_SPEECH, SHAPE, WHOLE, Rows
 
 HEAVY = ("clip", "davihd-mrhisum", "davihd-tvsum", "cfsum-charades", "cfsum-qvhighlights")
 
@@ -66,7 +45,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             "`score --analysis exact`",
             "peak of `summarize`, MiB",
         ),
-        beside_decode_rows,
+        rows.beside_decode_rows,
     ),
     "analysis-modes": Measurement(
         "benchmarks.analysis_modes",
@@ -85,67 +64,67 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             "`zeroshot` exact",
             "auto",
         ),
-        analysis_modes_rows,
+        rows.analysis_modes_rows,
     ),
     "realtime": Measurement(
         "benchmarks.realtime",
         (("VIDEO", "--minutes", "1", "--repeat", "5"),),
         ("video", "times real time", "times a bare decode", "peak, MiB"),
-        realtime_rows,
+        rows.realtime_rows,
     ),
     "growth": Measurement(
         "benchmarks.growth",
         (("VIDEO", "--svg", "docs/growth.svg"),),
         ("series", "size", "wall, s", "s per minute or query", "growth", "peak, MiB"),
-        growth_rows,
+        rows.growth_rows,
     ),
     "edit-quality": Measurement(
         "benchmarks.edit_quality",
         ((*EDIT_QUALITY, "--sets", "mixed", "events2", "captioned", "short", "talk", "take", "calm"),),
         ("set", *WHOLE, *SHAPE),
-        edit_quality_rows,
+        rows.edit_quality_rows,
     ),
     "absent": Measurement(
         "benchmarks.edit_quality",
         ((*EDIT_QUALITY, *PICTURE_SETS, "alone-silent", "alone-sounding"),),
         ("falsely noted, %", "1", "2", "5", "8", "10", "15", "20", "30", "50"),
-        absent_rows,
+        rows.absent_rows,
     ),
     "chances": Measurement(
         "benchmarks.edit_quality",
         ((*EDIT_QUALITY, *PICTURE_SETS),),
         ("chance", "queries", "of them in the video, %"),
-        chances_rows,
+        rows.chances_rows,
     ),
     "scores": Measurement(
         "benchmarks.edit_quality",
         ((*EDIT_QUALITY, *PICTURE_SETS),),
         ("score", "segments", "right where the video shows an answer, %", "right of all, %"),
-        scores_rows,
+        rows.scores_rows,
     ),
     "said": Measurement(
         "benchmarks.edit_quality",
         ((*EDIT_QUALITY, "--sets", "said"),),
         ("set", *WHOLE, *SHAPE),
-        edit_quality_rows,
+        rows.edit_quality_rows,
     ),
     "beside-speech": Measurement(
         "benchmarks.edit_quality",
         ((*EDIT_QUALITY, *PICTURE_SETS), (*EDIT_QUALITY, "--speech", *PICTURE_SETS)),
         ("set", *BESIDE_SPEECH),
-        beside_speech_rows,
+        rows.beside_speech_rows,
     ),
     "encoders": Measurement(
         "benchmarks.encoders",
         (("VIDEO", "--presets", "ultrafast", "superfast", "veryfast", "faster", "medium"),),
         ("setting", "size", "wall, s", "processor, s"),
-        encoders_rows,
+        rows.encoders_rows,
     ),
     "second-query": Measurement(
         "benchmarks.second_query",
         (("VIDEO", "--minutes", "10", "--repeat", "1"),),
         ("command", "first query, s", "second query, s", "share"),
-        second_query_rows,
+        rows.second_query_rows,
     ),
     "floor": Measurement(
         "benchmarks.floor",
@@ -154,7 +133,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             *(("HALF_MINUTE", *ASKED, "--preset", name, "--random-weights", "--rounds", "2") for name in HEAVY),
         ),
         ("preset", "ms per second of video", "over the floor", "rounds", "where the encoder alone counts for the cut"),
-        floor_rows,
+        rows.floor_rows,
     ),
     "plain-way": Measurement(
         "benchmarks.plain_way",
@@ -163,28 +142,28 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             *(("SHORT", "--preset", name, "--random-weights", "--rounds", "2") for name in HEAVY),
         ),
         ("preset", "video", "wall time", "processor time"),
-        plain_way_rows,
+        rows.plain_way_rows,
     ),
     "beside-others": Measurement(
         "benchmarks.beside_others",
         (("--data", "DATA/events2", "--clips", "12", "--rounds", "2"),),
         ("way", "wall, s", "processor, s", "times a decode", "peak, MiB", "joins", "elsewhere", "best second", "right"),
-        beside_others_rows,
+        rows.beside_others_rows,
     ),
     "backends": Measurement(
         "benchmarks.backends",
         (("SHORT",),),
         ("network", "torch", "torch, channels last", "onnxruntime", "OpenVINO"),
-        backends_rows,
+        rows.backends_rows,
     ),
     "flow": Measurement(
-        "benchmarks.flow", (("VIDEO",),), ("way", "ms per pair, wall time", "processor time"), flow_rows
+        "benchmarks.flow", (("VIDEO",),), ("way", "ms per pair, wall time", "processor time"), rows.flow_rows
     ),
     "scorers": Measurement(
         "benchmarks.scorers",
         ((),),
         ("preset", "parameters", "s per 1,000 clips", "plain transformer, s"),
-        scorers_rows,
+        rows.scorers_rows,
         prints_json=True,
     ),
 }

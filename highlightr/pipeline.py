@@ -17,12 +17,12 @@ from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.source import Source
 from highlightr.core.transcript import Transcript
 from highlightr.core.types import Features, Query, Scores, Segment, Shot, Summary, TimeGrid
-from highlightr.features.base import Weights
+from highlightr.features.base import Extractor, Weights
 from highlightr.features.cache import FeatureCache
 from highlightr.features.extract import extract
 from highlightr.media.decode import loss_notes
 from highlightr.media.probe import probe
-from highlightr.model_loader import Models, Purpose, load_models
+from highlightr.model_loader import Models, load_models
 from highlightr.selection.options import AnalysisMode, Detector, SelectionOptions
 from highlightr.selection.shots import find_shots
 from highlightr.transcripts import SpeechSource, find_speech
@@ -54,8 +54,8 @@ class Analysis:
     """Sentences about the transcript, and what of the video could not be used."""
     speech_weights: tuple[Weights, ...] = ()
     """Of the recogniser that listened, if one did."""
-    purpose: Purpose = "any"
-    """What its features suffice for."""
+    scores_only: bool = False
+    """Its features suffice for these scores, not to choose from them nor to ask for others."""
 
 
 class Highlighter:
@@ -142,9 +142,12 @@ class Highlighter:
         with self._encoding(video, queries) as encoding:
             source = probe(video)
             speech = find_speech(source, transcript, transcribe, self._models.device)
+            extractors = self._models.extractors_for(
+                detector, queries if scores_only else None, scores_only=scores_only
+            )
             stages = Stages(self._progress)
-            purpose: Purpose = "scores" if scores_only else "any"
-            return self._analyse(source, queries, encoding, how, speech, purpose, stages, glimpse)
+            found = self._analyse(source, queries, encoding, how, extractors, speech, stages, glimpse)
+            return [replace(each, scores_only=scores_only) for each in found]
 
     def ask(self, analysis: Analysis, query: str | None) -> Analysis:
         """Score a video that was analysed for another query; nothing is read again.
@@ -152,7 +155,7 @@ class Highlighter:
         Raises:
             ConfigError: the query is not acceptable, or the video was analysed for scores alone.
         """
-        _check_purpose(analysis)
+        _check_complete(analysis)
         models = self._models
         models.check_query(query)
         said = None if query is None else models.listen(analysis.transcript, self._cache)
@@ -165,7 +168,7 @@ class Highlighter:
         Raises:
             ConfigError: as for `select_segments`, or the video was analysed for scores alone.
         """
-        _check_purpose(analysis)
+        _check_complete(analysis)
         from highlightr.selection.reasons import with_quotes
         from highlightr.selection.segments import select_segments
 
@@ -231,7 +234,9 @@ class Highlighter:
                 outputs = plan_outputs(source, wanted)
                 speech = find_speech(source, wanted.transcript, wanted.transcribe, self._models.device)
                 outputs = with_captions(outputs, source, wanted, speech.is_expected)
-            (analysis,) = self._analyse(source, [query], encoding, wanted.selection, speech, "summary", stages)
+            how = wanted.selection
+            extractors = self._models.extractors_for(how.detector, [query])
+            (analysis,) = self._analyse(source, [query], encoding, how, extractors, speech, stages)
         with stages("select"):
             remarks = selection_notes(wanted.selection, query, analysis.scores.match)
             segments = self.choose(analysis, wanted.selection)
@@ -270,8 +275,8 @@ class Highlighter:
         queries: Sequence[str | None],
         encoding: Encoding,
         how: SelectionOptions,
+        extractors: Sequence[Extractor],
         speech: SpeechSource,
-        purpose: Purpose,
         stages: Stages,
         show: Callable[[Scores], None] | None = None,
     ) -> list[Analysis]:
@@ -279,10 +284,10 @@ class Highlighter:
         # Where there is neither query nor sound, movement is what scores, and that shows in every picture.
         skip_calm = how.analysis == "auto" and (source.audio is not None or None not in queries)
         with stages("extract") as advance:
-            extractors = (*models.extractors_for(how.detector, queries, purpose), *speech.extractors)
+            listening = (*extractors, *speech.extractors)
             look = None if show is None else self._glimpse(queries[0], encoding, show)
             features = extract(
-                source, grid, extractors, cache=self._cache, progress=advance, glimpse=look, skip_calm=skip_calm
+                source, grid, listening, cache=self._cache, progress=advance, glimpse=look, skip_calm=skip_calm
             )
             transcript, told = speech.heard(features)
             notes = (*loss_notes(features.losses), *told)
@@ -293,7 +298,7 @@ class Highlighter:
             meant = models.listen(transcript, self._cache) if asked else None
             pairs = zip(queries, encoding.result(), strict=True)
             scores = [models.score(features, query, encoded, shots, meant) for query, encoded in pairs]
-        heard = (transcript, notes, speech.weights, purpose)
+        heard = (transcript, notes, speech.weights)
         return [
             Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *heard)
             for query, values in zip(queries, scores, strict=True)
@@ -312,6 +317,6 @@ class Highlighter:
         return look
 
 
-def _check_purpose(analysis: Analysis) -> None:
-    if analysis.purpose == "scores":
+def _check_complete(analysis: Analysis) -> None:
+    if analysis.scores_only:
         raise ConfigError("the video was analysed with scores_only=True: analyse it without to choose, or to ask again")

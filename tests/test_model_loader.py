@@ -19,7 +19,7 @@ from highlightr.core.transcript import Transcript, Utterance
 from highlightr.features import EXTRACTORS, extractor_class
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.cache import FeatureCache
-from highlightr.model_loader import Models, Purpose, load_models
+from highlightr.model_loader import Models, load_models
 from highlightr.model_loader import models as loaded
 from highlightr.scorers import Scorer, create_scorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
@@ -227,24 +227,24 @@ OF_SOUND = {"yamnet", "logmel", "silero-vad"}
 
 
 @pytest.mark.parametrize(
-    ("scorer", "queries", "purpose", "heard"),
+    ("scorer", "queries", "scores_only", "heard"),
     [
-        (None, ["a cat"], "summary", {"yamnet", "silero-vad"}),
-        (None, ["a cat"], "scores", {"yamnet"}),
-        (None, [None], "summary", OF_SOUND),
-        (None, [None], "scores", {"yamnet", "logmel"}),
-        (None, ["a cat", None], "scores", {"yamnet", "logmel"}),
-        (None, ["a cat"], "any", OF_SOUND),
-        ("zeroshot", ["a cat"], "summary", {"yamnet", "silero-vad"}),
-        ("zeroshot", [None], "scores", {"yamnet", "logmel"}),
+        (None, ["a cat"], False, {"yamnet", "silero-vad"}),
+        (None, ["a cat"], True, {"yamnet"}),
+        (None, [None], False, OF_SOUND),
+        (None, [None], True, {"yamnet", "logmel"}),
+        (None, ["a cat", None], True, {"yamnet", "logmel"}),
+        (None, None, False, OF_SOUND),
+        ("zeroshot", ["a cat"], False, {"yamnet", "silero-vad"}),
+        ("zeroshot", [None], True, {"yamnet", "logmel"}),
     ],
 )
 def test_what_nothing_reads_is_not_heard(
-    scorer: str | None, queries: list[str | None], purpose: Purpose, heard: set[str]
+    scorer: str | None, queries: list[str | None] | None, scores_only: bool, heard: set[str]
 ) -> None:
     preset = load_preset("lite")
     models = load_models(preset if scorer is None else preset.with_scorer(scorer), "cpu")
-    found = {each.name for each in models.extractors_for("cheap", queries, purpose)}
+    found = {each.name for each in models.extractors_for("cheap", queries, scores_only=scores_only)}
     assert found & OF_SOUND == heard
     assert found - OF_SOUND == {"efficientnet_lite0", "motion"}  # What sees always runs.
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.extras import need
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
@@ -33,10 +34,9 @@ def open_hdf5(path: Path) -> Any:
     Raises:
         ConfigError: h5py is not installed, or the file is absent or not HDF5.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ConfigError(f"{path}: reading HDF5 needs h5py; pip install 'highlightr[train]'") from error
+    need(f"{path}: reading HDF5", "h5py")
+    import h5py
+
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -144,6 +144,9 @@ class Protocol(ABC):
     key: ClassVar[str] = "vid"
     """Field that joins predictions and annotations."""
 
+    fills: ClassVar[bool] = False
+    """Whether every clip must have a score; `Case.filled` gives those without one the lowest."""
+
     def read(self, predictions: Path, annotations: Path, *, allow_missing: bool = False) -> tuple[list[Case], int]:
         """Join two files of JSON Lines into cases, in the order of the annotations; and how many items are annotated.
 
@@ -160,8 +163,8 @@ class Protocol(ABC):
         return json.dumps({self.key: case.key, "clip_seconds": clip_seconds, SCORES_FIELD: scores}) + "\n"
 
     def fitted(self, case: Case) -> Case:
-        """The case as it is judged, with one score per clip where the protocol wants that."""
-        return case
+        """The case as it is judged."""
+        return case.filled() if self.fills else case
 
     @abstractmethod
     def case(self, annotation: Record, prediction: Record) -> Case:

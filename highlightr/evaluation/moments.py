@@ -40,6 +40,7 @@ class Moments(Protocol):
     predictions_format: ClassVar[str] = '{"qid": 4, "clip_seconds": 1.0, "pred_saliency_scores": [one number per clip]}'
 
     key: ClassVar[str] = "qid"
+    fills: ClassVar[bool] = True
 
     def case(self, annotation: Record, prediction: Record) -> Case:
         """See `Protocol.case`; annotations hold qid, vid, duration and window or relevant_windows."""
@@ -52,10 +53,6 @@ class Moments(Protocol):
                 f"{grid.clip_seconds:g} s"
             )
         return moment_case(annotation.key("qid"), annotation.key("vid"), scores, grid, read_windows(annotation))
-
-    def fitted(self, case: Case) -> Case:
-        """See `Protocol.fitted`: a score per clip."""
-        return case.filled()
 
     def measure(self, cases: Sequence[Case]) -> Metrics:
         """``hit@1`` and ``map``."""

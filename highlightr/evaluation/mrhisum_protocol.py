@@ -35,6 +35,7 @@ class MrHiSumTripleSumm(Protocol):
     name: ClassVar[str] = "triplesumm"
     source: ClassVar[str] = VARIANTS["triplesumm"].source
     predictions_format: ClassVar[str] = '{"vid": "video_1", "pred_saliency_scores": [one number per second]}'
+    fills: ClassVar[bool] = True
 
     def read(self, predictions: Path, annotations: Path, *, allow_missing: bool = False) -> tuple[list[Case], int]:
         """See `Protocol.read`. An HDF5 file holds every split, so there only the predicted videos are judged."""
@@ -42,10 +43,6 @@ class MrHiSumTripleSumm(Protocol):
             cases = _read_hdf5(read_predictions(predictions, self.key), annotations)
             return cases, len(cases)
         return super().read(predictions, annotations, allow_missing=allow_missing)
-
-    def fitted(self, case: Case) -> Case:
-        """See `Protocol.fitted`: a score per second."""
-        return case.filled()
 
     def case(self, annotation: Record, prediction: Record) -> Case:
         """See `Protocol.case`; annotations are lines with the fields of the HDF5 release."""

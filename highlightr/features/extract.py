@@ -26,7 +26,7 @@ from highlightr.features.cache import FeatureCache
 from highlightr.features.glimpses import Glimpses, Show
 from highlightr.features.workers import RequestWorkers
 from highlightr.media.decode import LOSSES_OF_SOUND, decode
-from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, Item, SampleRequest
+from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item, SampleRequest
 
 _REPORT_SECONDS = 0.5
 """Progress is told at most this often, in seconds of video."""
@@ -174,11 +174,13 @@ def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
 
 def _seconds(request: SampleRequest, item: Item) -> float:
     """When an item is; a frame counts by its interval, because a still picture's own time stands still."""
-    if isinstance(item, AudioBlock) and isinstance(request, AudioRequest):
+    if isinstance(item, AudioBlock):
+        assert isinstance(request, AudioRequest)
         return item.start_sample / request.sample_rate
-    if isinstance(item, Frame) and not isinstance(request, AudioRequest) and hasattr(request, "frames_per_second"):
-        return item.index / float(request.frames_per_second)
-    return 0.0 if isinstance(item, AudioBlock) else item.time_seconds
+    if isinstance(item, Frame):
+        assert isinstance(request, FrameRequest)
+        return item.index / request.frames_per_second
+    return item.time_seconds
 
 
 def _check_names(extractors: Sequence[Extractor]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -28,8 +28,12 @@ from highlightr.features.base import TextEncoder
 
 logger = logging.getLogger(__name__)
 
-LABELLED_STREAMS = ("imagenet", "yamnet")
-"""Streams whose columns are classes with names."""
+LABELLED_STREAMS: Mapping[str, tuple[str, str]] = {
+    "imagenet": ("imagenet.csv", "lemma"),
+    "yamnet": ("audioset.csv", "display_name"),
+}
+"""Stream whose columns are classes to the table and column of their names: the 1000 classes of ILSVRC 2012 in their
+usual order, by their WordNet lemmas; the 521 classes of AudioSet that YAMNet scores."""
 
 SHIPPED = Path(__file__).with_name("label_vectors.safetensors")
 
@@ -37,11 +41,9 @@ SHIPPED = Path(__file__).with_name("label_vectors.safetensors")
 @cache
 def label_names(stream: str) -> tuple[str, ...]:
     """Names of a class stream's columns, synonyms parted by commas; a `ConfigError` where they have none."""
-    if stream == "imagenet":  # The 1000 classes of ILSVRC 2012 in their usual order, by their WordNet lemmas.
-        return _column("imagenet.csv", "lemma")
-    if stream == "yamnet":  # The 521 classes of AudioSet that YAMNet scores.
-        return _column("audioset.csv", "display_name")
-    raise ConfigError(f"stream {stream!r} has no class names; those that have: {', '.join(LABELLED_STREAMS)}")
+    if stream not in LABELLED_STREAMS:
+        raise ConfigError(f"stream {stream!r} has no class names; those that have: {', '.join(LABELLED_STREAMS)}")
+    return _column(*LABELLED_STREAMS[stream])
 
 
 @cache

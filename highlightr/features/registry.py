@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.extras import need
 from highlightr.features.base import Extractor, ExtractorOrigin, TextEncoder
 
 EXTRACTORS: dict[str, str] = {
@@ -53,8 +54,7 @@ TEXT_ENCODERS: dict[str, str] = {
 
 def extractor_class(name: str) -> type[Extractor]:
     """The class of an extractor, for its streams, weights and modality; a `ConfigError` lists the known names."""
-    found: type[Extractor] = _load(EXTRACTORS, name, "extractor")
-    return found
+    return _load(EXTRACTORS, name, "extractor")
 
 
 def create_extractor(
@@ -68,7 +68,7 @@ def create_extractor(
             each of its checkpoints (`highlightr.model_loader` finds them).
 
     Raises:
-        ConfigError: an unknown name, option or device.
+        ConfigError: an unknown name, option or device; a package that is not installed.
         WeightsError: as for `Extractor.load`.
     """
     made: Extractor = _create(extractor_class(name), name, clip_seconds=clip_seconds, device=device, **options)
@@ -81,14 +81,12 @@ def create_extractor(
 
 def text_encoder_class(name: str) -> type[TextEncoder]:
     """The class of a text encoder; a `ConfigError` lists the known names."""
-    found: type[TextEncoder] = _load(TEXT_ENCODERS, name, "text encoder")
-    return found
+    return _load(TEXT_ENCODERS, name, "text encoder")
 
 
 def create_text_encoder(name: str, *, device: str = "cpu", **options: Any) -> TextEncoder:
     """Open a text encoder, one of `TEXT_ENCODERS`; arguments and errors as for `create_extractor`."""
-    opened: TextEncoder = _create(text_encoder_class(name), name, device=device, **options)
-    return opened
+    return _create(text_encoder_class(name), name, device=device, **options)
 
 
 def _load(table: Mapping[str, str], name: str, kind: str) -> Any:
@@ -111,6 +109,7 @@ def options_of(kind: type) -> set[str]:
 
 
 def _create(kind: Any, name: str, **options: Any) -> Any:
+    need(name, *kind.packages)
     accepted = options_of(kind)
     unknown = sorted(set(options) - accepted)
     if unknown:

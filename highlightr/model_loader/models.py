@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError
@@ -35,9 +35,6 @@ from highlightr.selection.options import Detector
 from highlightr.zoo import Preset, ScorerChoice
 from highlightr.zoo.presets import HUB_MODEL
 from highlightr.zoo.store import weights_path
-
-Purpose = Literal["any", "summary", "scores"]
-"""What is wanted of a video's features: whatever may be asked later, a summary for its queries, or scores for them."""
 
 _KEPT_QUERIES = 256
 
@@ -109,16 +106,17 @@ class Models:
         return open_extractor("transnetv2", clip_seconds=self.preset.clip_seconds, device=self.device)
 
     def extractors_for(
-        self, detector: Detector, queries: Sequence[str | None] = (), purpose: Purpose = "any"
+        self, detector: Detector, queries: Sequence[str | None] | None = None, *, scores_only: bool = False
     ) -> tuple[Extractor, ...]:
         """What the decode pass feeds: the preset's backbones, and the boundary network where it is asked for.
 
-        For a purpose, those that hear what nothing will read are left out. If it is wanted later, the sound alone is
-        decoded again, which takes little time; pictures take long.
+        Given the only queries, those that hear what neither their scores read nor, without `scores_only`, the choice of
+        moments are left out. If it is wanted later, the sound alone is decoded again, which takes little time; pictures
+        take long.
         """
         kept = self.extractors
-        if purpose != "any":
-            read = frozenset[str]().union(*map(self._read_for, queries)) | ({SPEECH} if purpose == "summary" else set())
+        if queries is not None:
+            read = {name for query in queries for name in self._read_for(query)} | (set() if scores_only else {SPEECH})
             kept = tuple(each for each in kept if each.modality != "audio" or read & {*each.streams, *each.signals})
         return (*kept, self._boundary_network) if detector == "transnetv2" else kept
 
@@ -134,7 +132,7 @@ class Models:
         )
         name = self.choice_for(query).weights
         scorer = () if name is None else records([name])
-        run = self.extractors_for("cheap", [query], "summary")
+        run = self.extractors_for("cheap", [query])
         extractors = (item for each in run for item in each.origin.weights)
         said = records(MiniLM.checkpoints) if speech and query is not None else ()
         return tuple(dict.fromkeys((*extractors, *encoder, *said, *scorer)))

@@ -354,7 +354,9 @@ def test_cases_in_memory_may_lack_scores_for_the_tail(protocol: str) -> None:
 def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     annotations = write_hdf5(tmp_path / "a.h5", ["v"])
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ConfigError, match=r"a\.h5: reading HDF5 needs h5py; pip install 'highlightr\[train\]'"):
+    with pytest.raises(
+        ConfigError, match=r"a\.h5: reading HDF5 needs the package h5py: run `pip install 'highlightr\[train\]'`"
+    ):
         evaluate_files("mrhisum", mrhisum_predictions(tmp_path), annotations)
 
 

@@ -11,7 +11,7 @@ import torch
 from highlightr.core.errors import ConfigError
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.modules import interaction_pairs
+from highlightr.scorers.cfsum.modules import CFSumModules, CFSumOutput, interaction_pairs
 from highlightr.scorers.cfsum.network import CFSum
 from tests.scorers import reference
 
@@ -26,10 +26,10 @@ def small(**changes: object) -> CFSumConfig:
     return CFSumConfig(**{**streams, "width": 16, "heads": 2, **changes})  # type: ignore[arg-type]
 
 
-def network(config: CFSumConfig, seed: int = 0) -> CFSum:
+def network(config: CFSumConfig, kind: type[CFSumModules] = CFSum) -> CFSumModules:
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        built = CFSum(config).double().eval()
+        torch.manual_seed(0)
+        built = kind(config).double().eval()
         for parameter in built.parameters():
             torch.nn.init.normal_(parameter, std=0.4)  # away from zero, where a wrong sign would hide
     return built
@@ -42,6 +42,22 @@ def inputs(modalities: tuple[str, ...], batch: int = 1, seed: int = 1) -> dict[s
         name: torch.randn(batch, rows[name], WIDTHS[name], generator=generator, dtype=torch.float64)
         for name in modalities
     }
+
+
+def beside_a_longer_one(built: CFSumModules, short: dict[str, torch.Tensor]) -> CFSumOutput:
+    """What is made of one video that is padded with 7 to the length of another."""
+    padded = {
+        name: torch.nn.functional.pad(rows, (0, 0, 0, 3 if name == "text" else 4), value=7.0)
+        for name, rows in short.items()
+    }
+    batch = {name: torch.cat((rows, torch.randn_like(rows))) for name, rows in padded.items()}
+    return built(batch, torch.tensor([CLIPS, CLIPS + 4]), torch.tensor([TOKENS, TOKENS + 3]), explain=True)
+
+
+def assert_same_and_zero(together: torch.Tensor, alone: torch.Tensor) -> None:
+    """Padded clips get 0, and the others what they get alone."""
+    torch.testing.assert_close(together[0, :CLIPS], alone[0])
+    assert (together[0, CLIPS:] == 0).all()
 
 
 def test_the_published_model_has_the_published_size() -> None:
@@ -111,19 +127,10 @@ def test_padding_changes_nothing_whatever_it_holds() -> None:
     built = network(small())
     short = inputs(("video", "audio", "text"), seed=3)
     alone = built(short, explain=True)
-    padded = {
-        name: torch.cat((value, torch.full((1, extra, value.shape[2]), 7.0, dtype=torch.float64)), dim=1)
-        for (name, value), extra in zip(short.items(), (4, 4, 3), strict=True)
-    }
-    longer = {name: torch.randn(1, *value.shape[1:], dtype=torch.float64) for name, value in padded.items()}
-    batch = {name: torch.cat((padded[name], longer[name])) for name in padded}
-    together = built(batch, torch.tensor([CLIPS, CLIPS + 4]), torch.tensor([TOKENS, TOKENS + 3]), explain=True)
-
-    torch.testing.assert_close(together.scores[0, :CLIPS], alone.scores[0])
-    assert (together.scores[0, CLIPS:] == 0).all()
+    together = beside_a_longer_one(built, short)
+    assert_same_and_zero(together.scores, alone.scores)
     for name, share in alone.terms.items():
-        torch.testing.assert_close(together.terms[name][0, :CLIPS], share[0])
-        assert (together.terms[name][0, CLIPS:] == 0).all()
+        assert_same_and_zero(together.terms[name], share)
     for name, weights in alone.attention.items():
         torch.testing.assert_close(together.attention[name][0, :CLIPS, :TOKENS], weights[0])
         assert (together.attention[name][0, :, TOKENS:] == 0).all()

@@ -13,22 +13,15 @@ from highlightr.core.types import Features, Query, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.attention import parameter_counts
 from highlightr.scorers.cfsum.config import CFSumConfig
-from highlightr.scorers.cfsum.modules import PLACE_WIDTH, place_waves
+from highlightr.scorers.cfsum.modules import PLACE_WIDTH, CFSumModules, place_waves
 from highlightr.scorers.cfsum.regularised import CFSumMembers, CFSumRegularised, smoothed
 from highlightr.scorers.cfsum.scorer import places
-
-WIDTHS = {"video": 24, "audio": 10, "text": 14}
-CLIPS, TOKENS = 9, 5
-MODALITIES = [("video",), ("video", "text"), ("video", "audio"), ("video", "audio", "text"), ("audio", "text")]
+from tests.scorers import test_cfsum
+from tests.scorers.test_cfsum import CLIPS, MODALITIES, WIDTHS
 
 
 def small(**changes: object) -> CFSumConfig:
     settings = {
-        "video_streams": {"a": 16, "b": 8},
-        "audio_streams": {"c": 10},
-        "text_width": 14,
-        "width": 16,
-        "heads": 2,
         "variant": "regularised",
         "output": "logits",
         "refinement_layers": 1,
@@ -36,27 +29,16 @@ def small(**changes: object) -> CFSumConfig:
         "input_dropout": 0.2,
         "smoothing_seconds": 2.0,
     }
-    return CFSumConfig(**{**settings, **changes})  # type: ignore[arg-type]
+    return test_cfsum.small(**{**settings, **changes})
 
 
-def network(config: CFSumConfig, seed: int = 0) -> CFSumRegularised:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        built = CFSumRegularised(config).double().eval()
-        for parameter in built.parameters():
-            torch.nn.init.normal_(parameter, std=0.4)
-    return built
+def network(config: CFSumConfig) -> CFSumModules:
+    return test_cfsum.network(config, CFSumRegularised)
 
 
 def inputs(modalities: tuple[str, ...], batch: int = 1, seed: int = 1) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    rows = {"video": CLIPS, "audio": CLIPS, "text": TOKENS}
-    drawn = {
-        name: torch.randn(batch, rows[name], WIDTHS[name], generator=generator, dtype=torch.float64)
-        for name in modalities
-    }
     place = ((torch.arange(CLIPS, dtype=torch.float64) + 0.5) / CLIPS)[None, :, None]
-    return drawn | {"place": place.expand(batch, -1, -1)}
+    return test_cfsum.inputs(modalities, batch, seed) | {"place": place.expand(batch, -1, -1)}
 
 
 @pytest.mark.parametrize("modalities", MODALITIES, ids="+".join)
@@ -110,16 +92,8 @@ def test_padding_changes_nothing_whatever_it_holds() -> None:
     built = network(small())
     short = inputs(("video", "audio", "text"), seed=3)
     alone = built(short, explain=True)
-    extra = {"video": 4, "audio": 4, "text": 3, "place": 4}
-    padded = {
-        name: torch.cat((value, torch.full((1, extra[name], value.shape[2]), 7.0, dtype=torch.float64)), dim=1)
-        for name, value in short.items()
-    }
-    longer = {name: torch.randn(1, *value.shape[1:], dtype=torch.float64) for name, value in padded.items()}
-    batch = {name: torch.cat((padded[name], longer[name])) for name in padded}
-    together = built(batch, torch.tensor([CLIPS, CLIPS + 4]), torch.tensor([TOKENS, TOKENS + 3]), explain=True)
-    torch.testing.assert_close(together.scores[0, :CLIPS], alone.scores[0])
-    assert (together.scores[0, CLIPS:] == 0).all()
+    together = test_cfsum.beside_a_longer_one(built, short)
+    test_cfsum.assert_same_and_zero(together.scores, alone.scores)
     for name, share in alone.terms.items():
         torch.testing.assert_close(together.terms[name][0, :CLIPS], share[0])
 

@@ -1,4 +1,4 @@
-"""What every scorer promises, held to by all five; and what scorers are made of and described as."""
+"""What every scorer promises, held to by all; and what scorers are made of and described as."""
 
 from __future__ import annotations
 
@@ -69,6 +69,8 @@ class TestContract:
         features = factories.features(40)
         first, second = (self.score(name, features, factories.query()) for _ in range(2))
         assert np.array_equal(first.values, second.values)
+        drawn = [factories.scorer(name, seed).score(features, factories.query(), ()).values for seed in (0, 1)]
+        assert np.array_equal(*drawn) == (name in ("zeroshot", "cosine"))
 
     def test_inputs_are_left_as_they_were(self, name: str) -> None:
         features, query = factories.features(200), factories.query()

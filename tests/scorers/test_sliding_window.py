@@ -131,16 +131,6 @@ def test_two_hours_in_the_memory_of_a_window(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cfsum", "davihd"])
-def test_the_same_input_gives_the_same_bits(name: str) -> None:
-    features, query = factories.features(200), factories.query_for(name)
-    first = factories.scorer(name).score(features, query, ())
-    second = factories.scorer(name).score(features, query, ())
-    assert np.array_equal(first.values, second.values)
-    other = factories.scorer(name, seed=1).score(features, query, ())
-    assert not np.array_equal(first.values, other.values)
-
-
-@pytest.mark.parametrize("name", ["cfsum", "davihd"])
 def test_bf16_stays_near_fp32(name: str) -> None:
     features, query = factories.features(90), factories.query_for(name)
     exact = factories.scorer(name).score(features, query, ()).values

@@ -1,4 +1,4 @@
-"""What the published backbones share: an extractor that runs on checkpoints, and imports that can be missing."""
+"""What the published backbones share: an extractor that runs on checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Unpack
 import numpy.typing as npt
 
 from highlightr.core.device import Precision
-from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray
 from highlightr.features.base import Extractor, ExtractorOptions
 from highlightr.features.engines.network import Network
@@ -57,14 +56,8 @@ class Backbone(Extractor):
         self._source.compile()
 
 
-def require(module: str, owner: str, distribution: str) -> Any:
-    """Import a package of the extra ``backbones``; a `ConfigError` where it is not installed."""
-    try:
-        with warnings.catch_warnings():
-            # What these packages call is about to be deprecated; the reader of our output can do nothing about it.
-            warnings.simplefilter("ignore", FutureWarning)
-            return import_module(module)
-    except ImportError as error:
-        raise ConfigError(
-            f"{owner} needs the package {distribution} ({error}): run `pip install 'highlightr[backbones]'`"
-        ) from error
+def quiet_import(module: str) -> Any:
+    """Import a module that calls what is about to be deprecated, of which its user need not be told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return import_module(module)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
-from highlightr.features.backbones.base import Backbone, require
+from highlightr.features.backbones.base import Backbone, quiet_import
 from highlightr.features.backbones.pictures import PictureBackbone, central_square, frames_per_clip, noise
 from highlightr.features.engines.checkpoint import State
 from highlightr.features.engines.network import Network
@@ -105,12 +105,7 @@ def logit_scale(source: NetworkSource, checkpoint: str) -> float:
 
 
 def open_towers(source: NetworkSource, checkpoint: str, model: str) -> Any:
-    """Both towers of a model.
-
-    Raises:
-        ConfigError: open_clip is not installed.
-        WeightsError: the file does not fit.
-    """
+    """Both towers of a model; a `WeightsError` where the file does not fit."""
     package = open_clip()
 
     def build() -> Any:
@@ -136,5 +131,5 @@ def _tensors(state: State) -> State:
 
 
 def open_clip() -> Any:
-    """The package; a `ConfigError` where it is not installed."""
-    return require("open_clip", "clip", "open_clip_torch")
+    """The package."""
+    return quiet_import("open_clip")

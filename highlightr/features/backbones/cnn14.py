@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.backbones.base import Backbone
 from highlightr.features.base import Extracted, Extraction
@@ -59,8 +58,7 @@ class Cnn14(Backbone):
         kind = type(self)
 
         def empty() -> Any:
-            models = panns_models(kind.name)
-            return models.Cnn14(kind.sample_rate, kind.window, kind.hop, 64, 50, kind.highest_hz, CLASSES)
+            return panns_models().Cnn14(kind.sample_rate, kind.window, kind.hop, 64, 50, kind.highest_hz, CLASSES)
 
         def build() -> Any:
             from highlightr.features.backbones.wrappers import Embedding, run_in_single_precision
@@ -148,22 +146,16 @@ class _Extraction(Extraction[AudioBlock]):
         self._clip += 1
 
 
-def panns_models(owner: str) -> ModuleType:
+def panns_models() -> ModuleType:
     """The module ``models`` of panns-inference, without importing the package.
 
     Its ``__init__`` downloads with wget into the home folder. The module itself needs only its neighbour
     ``pytorch_utils``, by a relative import, so it is imported below an empty parent of another name that has the
     package's folder as its path. The name ``panns_inference`` stays free for those who import the real thing.
-
-    Raises:
-        ConfigError: panns-inference is not installed.
     """
-    # find_spec of a top-level package does not run it.
-    spec = find_spec("panns_inference")
-    if spec is None or spec.submodule_search_locations is None:
-        raise ConfigError(f"{owner} needs the package panns-inference: run `pip install 'highlightr[backbones]'`")
     if _STUB not in sys.modules:
+        spec = find_spec("panns_inference")  # Of a top-level package, which is not run.
         parent = ModuleType(_STUB)
-        parent.__path__ = list(spec.submodule_search_locations)
+        parent.__path__ = list((spec and spec.submodule_search_locations) or ())
         sys.modules[_STUB] = parent
     return import_module(f"{_STUB}.models")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from highlightr.features.backbones.base import Backbone, require
+from highlightr.features.backbones.base import Backbone, quiet_import
 from highlightr.features.backbones.pictures import Colour, noise
 from highlightr.features.backbones.windows import WindowBackbone, WindowProtocol
 from highlightr.features.engines.checkpoint import without
@@ -72,7 +72,7 @@ class SlowFast(_Kinetics):
     def _build(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.wrappers import SlowFastRows
 
-        hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
+        hub = quiet_import("pytorchvideo.models.hub")
         return SlowFastRows(source.open("slowfast-r50", lambda: hub.slowfast_r50(pretrained=False)))
 
 
@@ -98,7 +98,7 @@ class I3DR50(_Kinetics):
     def _build(cls, source: NetworkSource) -> torch.nn.Module:
         from highlightr.features.backbones.wrappers import ResNetRows
 
-        hub = require("pytorchvideo.models.hub", cls.name, "pytorchvideo")
+        hub = quiet_import("pytorchvideo.models.hub")
         return ResNetRows(source.open("i3d-r50", lambda: hub.i3d_r50(pretrained=False)))
 
 

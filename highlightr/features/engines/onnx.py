@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 Graph = bytes | Path
 """An ONNX protobuf, or the file that it is in."""
 
-Model = Callable[[Mapping[str, Array]], list[FloatArray]]
+RunGraph = Callable[[Mapping[str, Array]], list[FloatArray]]
 """Named input arrays to all outputs, in the graph's order."""
 
 Run = Callable[[Array], FloatArray]
@@ -66,7 +66,7 @@ def open_session(graph: Graph, threads: int | None = None, *, unpacked: bool = T
     )
 
 
-def open_graph(path: Path, threads: int | None = None, *, unpacked: bool = True) -> Model:
+def open_graph(path: Path, threads: int | None = None, *, unpacked: bool = True) -> RunGraph:
     """A graph of highlightr's own on the CPU, opened as by `open_session`; a `WeightsError` if it cannot be read."""
     try:
         session = open_session(path, threads, unpacked=unpacked)

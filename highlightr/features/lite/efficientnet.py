@@ -16,7 +16,7 @@ import numpy.typing as npt
 from highlightr.core.types import TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, streams_of
-from highlightr.features.engines.onnx import Model, default_threads, open_graph
+from highlightr.features.engines.onnx import RunGraph, default_threads, open_graph
 from highlightr.media.sampling import Frame, FrameRequest
 
 INPUT_PIXELS = 224
@@ -63,7 +63,7 @@ class EfficientNetLite0(Extractor):
 
 
 class _Extraction(Extraction[Frame]):
-    def __init__(self, graph: Model, grid: TimeGrid) -> None:
+    def __init__(self, graph: RunGraph, grid: TimeGrid) -> None:
         self._graph, self._grid = graph, grid
         self._last_clip = grid.num_clips - 1
         self._means = {name: ClipMeans(grid, width) for name, width in EfficientNetLite0.streams.items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
-from highlightr.features.engines.onnx import Model, open_graph
+from highlightr.features.engines.onnx import RunGraph, open_graph
 from highlightr.features.spectral import FrameCutter
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
@@ -66,7 +66,7 @@ class SileroVad(Extractor):
 class VoiceActivity(Extraction[AudioBlock]):
     """The state for one video."""
 
-    def __init__(self, graph: Model) -> None:
+    def __init__(self, graph: RunGraph) -> None:
         self._graph = graph
         self._hidden = self._cell = np.zeros(_STATE_SHAPE, dtype=np.float32)
         self._cutter = FrameCutter(_CONTEXT_SAMPLES + FRAME_SAMPLES, FRAME_SAMPLES, _BLOCK_FRAMES)

@@ -15,7 +15,7 @@ import numpy as np
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, overlaps
-from highlightr.features.engines.onnx import Model, open_graph
+from highlightr.features.engines.onnx import RunGraph, open_graph
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_htk, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioRequest
 
@@ -60,7 +60,7 @@ class YamNet(Extractor):
 
 
 class _Extraction(Extraction[AudioBlock]):
-    def __init__(self, graph: Model, grid: TimeGrid) -> None:
+    def __init__(self, graph: RunGraph, grid: TimeGrid) -> None:
         self._graph = graph
         self._grid = grid
         self._means = ClipMeans(grid, YamNet.streams["yamnet"])
@@ -121,8 +121,7 @@ class _Extraction(Extraction[AudioBlock]):
 def log_mel_rows(frames: FloatArray) -> FloatArray:
     """YAMNet's own log-mel: (n, 400) samples to (n, 64), natural log of magnitudes with an offset of 0.001."""
     magnitudes = np.abs(spectra_of(frames, _FFT_SAMPLES))
-    rows: FloatArray = np.log(_filters()(magnitudes) + np.float32(_LOG_OFFSET))
-    return rows
+    return np.log(_filters()(magnitudes) + np.float32(_LOG_OFFSET))
 
 
 @cache

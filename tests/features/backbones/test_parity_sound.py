@@ -45,7 +45,7 @@ def test_cnn14_equals_panns_inference_chunk_by_chunk(name: str, clip_seconds: fl
     import torch
 
     extractor: Any = create_extractor(name, clip_seconds=clip_seconds, random_seed=0)
-    library = panns_models("test").Cnn14(*ARGUMENTS[name]).eval()
+    library = panns_models().Cnn14(*ARGUMENTS[name]).eval()
     library.load_state_dict(extractor._network.module.network.state_dict())
     rate = ARGUMENTS[name][0]
     samples, grid = noise(2 * clip_seconds + 0.5, rate), TimeGrid(2 * clip_seconds + 0.5, clip_seconds)
@@ -128,9 +128,9 @@ def test_panns_inference_is_reached_without_its_side_effects(tmp_path: Path) -> 
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("highlightr.features.backbones.cnn14.find_spec", lambda _name: None)
+    monkeypatch.setattr("highlightr.core.extras.find_spec", lambda name: None if name == "panns_inference" else name)
     with pytest.raises(
-        ConfigError, match=r"cnn14 needs the package panns-inference: run `pip install 'highlightr\[back"
+        ConfigError, match=r"cnn14 needs the package panns_inference: run `pip install 'highlightr\[back"
     ):
         create_extractor("cnn14", random_seed=0)
 
