@@ -31,6 +31,17 @@ scorer: {name: debug, config: {}, weights: null, random_seed: 0}
 """
 
 
+DEBUG_PRESET = """\
+name: debug
+summary: Frame changes and random weights; nothing to load.
+clip_seconds: 1.0
+extractors: [motion]
+text: null
+scorer: {name: debug, random_seed: 0}
+"""
+"""What only shipped parts are needed for: it starts at once, also in another process."""
+
+
 class _Means(Extraction):
     """The mean of every item, one row per item or per second of sound, and one row per clip."""
 

@@ -121,16 +121,23 @@ def test_few_files_lie_at_the_root() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= 6
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["presets"], ["summarize", "--help"], ["batch", "--help"]], ids=" ".join
-)
-def test_starting_up_loads_no_deep_learning_library(arguments: list[str]) -> None:
+HEAVY = {"torch", "timm", "torchvision", "transformers", "onnxruntime", "av", "scipy", "PIL"}
+
+
+def test_importing_all_rooms_loads_no_heavy_library() -> None:
+    rooms = ", ".join(f"highlightr.{room}" for room in FLOOR_OF if room != "__main__")
+    program = f"import sys, {rooms}; sys.exit(', '.join({HEAVY} & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("arguments", [["presets"], ["summarize", "--help"], ["batch", "--help"]], ids=" ".join)
+def test_commands_start_without_heavy_libraries(arguments: list[str]) -> None:
     program = (
         "import sys; sys.argv = ['highlightr', *sys.argv[1:]]\n"
         "from highlightr.cli import main\n"
         "try: main()\n"
         "except SystemExit as leaving: assert not leaving.code, leaving.code\n"
-        "heavy = {'torch', 'timm', 'torchvision', 'transformers', 'onnxruntime', 'av'} & set(sys.modules)\n"
+        f"heavy = {HEAVY} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)

@@ -22,7 +22,7 @@ from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import cut_again
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
-from tests.batch.conftest import DEBUG_PRESET
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import make_video
 
 CLASSES = (BatchOptions, ExtractOptions, SelectionOptions, SummarizeOptions)

@@ -14,7 +14,7 @@ import numpy as np
 from highlightr.datasets.items import full_ratings
 from highlightr.datasets.json_lines import SCORES_FIELD, Record
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, mean_percent
-from highlightr.evaluation.ranking import hit_at_1, interpolated_average_precision
+from highlightr.evaluation.ranking import interpolated_average_precision
 
 LEVELS = {"fair": 2, "good": 3, "very_good": 4}
 """Name of a level to the lowest rating that counts as positive."""
@@ -38,7 +38,8 @@ def highlight_hit_at_1(scores: Array, ratings: Array, lowest_positive: float) ->
 
     Source: Moment-DETR, standalone_eval ``compute_hl_hit1``. A best clip past the rated ones is a miss.
     """
-    return hit_at_1((ratings >= lowest_positive).any(axis=1), scores)
+    relevant, best = (ratings >= lowest_positive).any(axis=1), int(np.argmax(scores))
+    return float(best < len(relevant) and relevant[best])
 
 
 class QVHighlights(Protocol):

@@ -75,16 +75,6 @@ def trapezoid_average_precision(ranked_labels: npt.ArrayLike) -> float:
     return float((np.diff(recall) * (precision[1:] + precision[:-1]) / 2).sum())
 
 
-def hit_at_1(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Label, 0 or 1, of the clip with the highest score; the earliest of equal ones.
-
-    0 if that clip has no label: there may be more scores than labels.
-    """
-    labels = np.asarray(labels, dtype=np.float64)
-    best = int(np.argmax(np.asarray(scores)))
-    return float(labels[best]) if best < len(labels) else 0.0
-
-
 def expected_hit_at_1(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Chance that the best clip is positive when ties are broken at random: mean label of the highest scores."""
     scores = np.asarray(scores, dtype=np.float64)

@@ -10,16 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
-
-DEBUG_PRESET = """
-name: debug
-summary: Frame changes and random weights; nothing to load.
-clip_seconds: 1.0
-extractors: [motion]
-text: null
-scorer: {name: debug, random_seed: 0}
-"""
 
 
 @pytest.fixture(scope="session")

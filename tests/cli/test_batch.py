@@ -13,8 +13,8 @@ from rich.console import Console
 from highlightr.batch import BatchProgress, BatchResult, Job, JobResult
 from highlightr.cli.batch_progress import batch_progress_hook, progress_table, show_result
 from highlightr.core.types import Match
-from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.cli.completion import listed_words_of, words
 from highlightr.core.errors import ConfigError
-from tests.batch.conftest import DEBUG_PRESET
+from tests.light import DEBUG_PRESET
 
 BASH = shutil.which("bash")
 pytestmark = pytest.mark.skipif(BASH is None, reason="needs bash")

@@ -27,9 +27,9 @@ from highlightr.export.feature_files.extract import VideoResult
 from highlightr.export.scores import Scored
 from highlightr.features.cache import FeatureCache
 from highlightr.zoo import preset_names
-from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
 from tests.export.example import example
+from tests.light import DEBUG_PRESET
 
 COLUMNS = 80
 

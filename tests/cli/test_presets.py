@@ -14,8 +14,8 @@ from highlightr.cli.presets import RANDOM, preset_lines
 from highlightr.zoo import load_preset, preset_names
 from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.store import WeightsState
-from tests.batch.conftest import DEBUG_PRESET
 from tests.cli.run import run
+from tests.light import DEBUG_PRESET
 
 
 @pytest.mark.parametrize("name", preset_names())

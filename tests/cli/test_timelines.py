@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from highlightr.media.ffmpeg import run_ffmpeg
-from tests.batch.conftest import DEBUG_PRESET, results
+from tests.batch.conftest import results
 from tests.cli.run import run
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import make_video
 
 

@@ -56,6 +56,13 @@ def test_qvhighlights_cuts_and_fills_as_published(tmp_path: Path) -> None:
     assert report.metrics["fair_hit@1"] == 50
 
 
+def test_qvhighlights_hit_takes_the_earliest_of_equal_clips(tmp_path: Path) -> None:
+    report = evaluate_qv(
+        tmp_path, [qv_prediction(1, [0, 3, 3, 0]), qv_prediction(2, [3, 3, 0, 0])], [qv_truth(1), qv_truth(2)]
+    )
+    assert report.metrics["very_good_hit@1"] == 50
+
+
 def test_a_report_has_all_rows_and_is_plain_json(tmp_path: Path) -> None:
     report = evaluate_qv(tmp_path, [qv_prediction()], [qv_truth()])
     assert [row.name for row in report.rows] == ROWS

@@ -11,7 +11,6 @@ from scipy import stats
 from highlightr.evaluation.ranking import (
     average_precision,
     expected_hit_at_1,
-    hit_at_1,
     interpolated_average_precision,
     kendall,
     ranked,
@@ -86,15 +85,6 @@ def test_trapezoid_average_precision_of_published_sequences(labels: str, expecte
 
 def test_ranked_keeps_the_earlier_of_equal_scores_first() -> None:
     assert ranked([10, 20, 30], [1, 2, 1]).tolist() == [20, 10, 30]
-
-
-def test_hit_at_1_takes_the_earliest_best_clip() -> None:
-    assert hit_at_1([0, 1, 1], [1, 5, 5]) == 1
-    assert hit_at_1([1, 0, 1], [1, 5, 5]) == 0
-
-
-def test_hit_past_the_labels_is_a_miss() -> None:
-    assert hit_at_1([1, 1], [0, 0, 9]) == 0
 
 
 def test_expected_hit_at_1_averages_over_ties() -> None:

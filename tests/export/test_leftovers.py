@@ -17,7 +17,7 @@ from highlightr.export.outputs import Outputs
 from highlightr.export.recut import cut_again
 from highlightr.export.segment_files import SegmentFolder
 from highlightr.options import SummarizeOptions
-from tests.batch.conftest import DEBUG_PRESET
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import make_video
 
 ALL = {"export": "csv,ffconcat", "transcript": True, "clips": True, "thumbnails": True}

@@ -21,7 +21,7 @@ from highlightr.export.timelines.write import FORMATS, render_timeline
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.options import SummarizeOptions, TimelineFormat
 from highlightr.pipeline import Highlighter
-from tests.batch.conftest import DEBUG_PRESET
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import frame_times, make_video, read_number, variable_times
 
 NTSC = Fraction(30000, 1001)

@@ -14,7 +14,7 @@ from highlightr import Highlighter
 from highlightr.core.hashing import file_sha256
 from highlightr.core.locks import turn_in
 from highlightr.export import outputs
-from tests.batch.conftest import DEBUG_PRESET
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import make_video
 
 

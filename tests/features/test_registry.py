@@ -33,12 +33,6 @@ def test_options_of_bases_count_where_they_are_handed_on() -> None:
         create_extractor("transnetv2", random_seed=0, precision="bf16", load=False)
 
 
-def test_importing_the_package_loads_no_heavy_library() -> None:
-    heavy = "{'torch', 'timm', 'transformers', 'onnxruntime', 'scipy', 'av', 'PIL'}"
-    code = f"import sys, highlightr.features; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_what_lite_runs_on_loads_no_torch() -> None:
     code = """
 import sys

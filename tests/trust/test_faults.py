@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from highlightr.pipeline import Highlighter
 from tests.light import light_highlighter
 from tests.mediamaker import made
 from tests.signals import as_in_a_terminal
+from tests.trust.conftest import Disk
 
 SMALL = {"seconds": 8.0, "size": (96, 64)}
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -56,49 +57,7 @@ def _refused(run: Callable[[], object], *folders: Path) -> str:
     return str(caught.value)
 
 
-def _mounted(folder: Path, kilobytes: int) -> bool:
-    folder.mkdir(exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-    return sys.platform == "linux" and os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Makes a disk of so many kilobytes; only the superuser may."""
-    made_here: list[Path] = []
-
-    def make(kilobytes: int) -> Path:
-        folder = tmp_path / f"disk{kilobytes}"
-        if not _mounted(folder, kilobytes):
-            pytest.skip("no small disk can be mounted: not the superuser, or not allowed to")
-        made_here.append(folder)
-        return folder
-
-    yield make
-    for folder in made_here:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.parametrize("copy", [False, True], ids=["encode", "copy"])
-def test_a_full_disk(copy: bool, light: Highlighter, place: Path, disk: Callable[[int], Path]) -> None:
-    """At every size the three files are there whole, or none of them is."""
-    succeeded = []
-    for kilobytes in (4, 12, 24, 48, 4096):
-        folder = disk(kilobytes)
-        try:
-            light.summarize(place / "video.mp4", output=folder / "out.mp4", copy=copy)
-        except HighlightrError as error:
-            assert "No space left" in str(error)
-            assert "\n" not in str(error)
-            assert _everything(folder) == {}
-        else:
-            assert sorted(_everything(folder)) == ["out.html", "out.json", "out.mp4"]
-            succeeded.append(kilobytes)
-    assert 4096 in succeeded
-    assert 4 not in succeeded
-
-
-def test_no_room_for_the_clips(light: Highlighter, place: Path, disk: Callable[[int], Path]) -> None:
+def test_no_room_for_the_clips(light: Highlighter, place: Path, disk: Disk) -> None:
     full = disk(8)
 
     def run() -> None:
@@ -107,7 +66,7 @@ def test_no_room_for_the_clips(light: Highlighter, place: Path, disk: Callable[[
     assert "No space left" in _refused(run, place, full)
 
 
-def test_a_disk_that_may_only_be_read(light: Highlighter, place: Path, disk: Callable[[int], Path]) -> None:
+def test_a_disk_that_may_only_be_read(light: Highlighter, place: Path, disk: Disk) -> None:
     folder = disk(4096)
     shutil.copy(place / "video.mp4", folder)
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)

@@ -5,11 +5,7 @@ The disks are tmpfs mounts, which only the superuser may make; elsewhere these t
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +18,14 @@ from highlightr.export.feature_files.extract import ExtractOptions, extract_to_f
 from highlightr.features.base import Extracted
 from highlightr.features.cache import FeatureCache
 from highlightr.pipeline import Highlighter
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
+from tests.trust.conftest import Disk
 
 SIZES = (4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 1024, 8192)
 """Kilobytes, from less than the first file to more than everything."""
 
 SMALL = {"seconds": 8.0, "size": (96, 64)}
-
-Disk = Callable[[int], Path]
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    """Make, or resize, the one small disk of a test."""
-    folder = tmp_path / "disk"
-    mounted: list[int] = []
-
-    def sized(kilobytes: int) -> Path:
-        folder.mkdir(exist_ok=True)
-        options = f"size={kilobytes}k" + (",remount" if mounted else "")
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
-        if done.returncode != 0:
-            pytest.skip("no small disk can be mounted: not the superuser, or not allowed to")
-        mounted.append(kilobytes)
-        return folder
-
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only the superuser of Linux mounts a small disk")
-    yield sized
-    if mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -145,10 +119,7 @@ def _batch(video: Path, sizes: tuple[int, ...], disk: Disk, options: dict[str, A
 @pytest.fixture
 def options(tmp_path: Path) -> dict[str, Any]:
     preset = tmp_path / "debug.yaml"
-    preset.write_text(
-        "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"
-        "scorer: {name: debug, random_seed: 0}\n"
-    )
+    preset.write_text(DEBUG_PRESET)
     return {"preset": str(preset), "device": "cpu", "workers": 1, "cache": False, "retries": 0}
 
 

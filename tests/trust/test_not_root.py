@@ -17,13 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PRESET = (
-    "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"
-    "scorer: {name: debug, random_seed: 0}\n"
-)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users of POSIX")
 
@@ -45,7 +42,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(["cat", str(closed)], preexec_fn=_as_an_ordinary_user, capture_output=True).returncode != 1:
         pytest.skip("permissions cannot be made to count here")
     shutil.copy(made("tiny.mp4", seconds=3.0, size=(160, 120)), tmp_path / "good.mp4")
-    (tmp_path / "debug.yaml").write_text(PRESET)
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
     yield tmp_path
     for path in tmp_path.rglob("*"):  # So that it can be removed.
         if path.is_dir() and not path.is_symlink():

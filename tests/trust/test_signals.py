@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 from tests.signals import as_in_a_terminal
 
@@ -107,10 +108,7 @@ def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
     """SIGKILL in the middle of the cut: ffmpeg ends with it, and the next run removes the half-written folder."""
     video = Path(shutil.copy(made("plain.mp4", seconds=20.0, size=(640, 480)), tmp_path / "video.mp4"))
     preset = tmp_path / "debug.yaml"
-    preset.write_text(
-        "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"
-        "scorer: {name: debug, random_seed: 0}\n"
-    )
+    preset.write_text(DEBUG_PRESET)
     environment = {**os.environ, "HIGHLIGHTR_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
     wanted = ["--ratio", "1", "--cut", "exact"]  # A copy is over before it can be killed.
     command = [sys.executable, "-m", "highlightr", "summarize", str(video), "--preset", str(preset), *wanted]

@@ -19,6 +19,7 @@ from highlightr.features.base import Extracted
 from highlightr.features.cache import FeatureCache
 from highlightr.pipeline import Highlighter
 from highlightr.zoo.records import pins, pins_file, read_install_record, weights_folder
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 
 DEEP = "[" * 100_000
@@ -33,10 +34,6 @@ HOSTILE = [
     "\x00\xff",
     '{"id": "x", "folder": "y"',
 ]
-PRESET = (
-    "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"
-    "scorer: {name: debug, random_seed: 0}\n"
-)
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def video(tmp_path: Path) -> Path:
 
 def test_a_batch_goes_on_over_damaged_state(video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     preset = tmp_path / "debug.yaml"
-    preset.write_text(PRESET)
+    preset.write_text(DEBUG_PRESET)
     options: dict[str, Any] = {"preset": str(preset), "device": "cpu", "workers": 1, "cache": False}
     out = tmp_path / "out"
 

@@ -10,20 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import run
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 
 NAME = "a\x1b[2J\r\u202egpm\x9b1m.mp4"
 ACTIVE = "\x1b\r\u202e\x9b"
-PRESET = (
-    "name: debug\nsummary: No model.\nclip_seconds: 1.0\nextractors: [motion]\ntext: null\n"
-    "scorer: {name: debug, random_seed: 0}\n"
-)
 
 
 @pytest.fixture
 def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "debug.yaml").write_text(PRESET)
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
     (tmp_path / "in").mkdir()
     return Path(shutil.copy(made("tiny.mp4", seconds=3.0, size=(160, 120)), tmp_path / "in" / NAME))
 

@@ -1,4 +1,4 @@
-"""A server that misbehaves on demand, and what it serves."""
+"""A server that misbehaves on demand, and what it serves; a pickle that tells when it was read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 QUICK = {"TIMEOUT_SECONDS": 0.5, "WINDOW_SECONDS": 0.3, "WINDOW_BYTES": 1000, "ATTEMPTS": 3, "BACKOFF_SECONDS": 0.0}
 """Patience of `highlightr.zoo.fetch` with which a silent server costs a test half a second."""
@@ -174,3 +175,13 @@ def checkpoint(seed: int = 0, **more: object) -> bytes:
     buffer = io.BytesIO()
     torch.save({"state_dict": state, **more} if more else state, buffer)
     return buffer.getvalue()
+
+
+class Canary:
+    """Writes a file when it is unpickled the ordinary way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")

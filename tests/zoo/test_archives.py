@@ -12,6 +12,7 @@ import pytest
 from highlightr.core.errors import WeightsError
 from highlightr.zoo import archives
 from highlightr.zoo.archives import read_members, read_npy_archive
+from tests.zoo.server import Canary
 
 
 def packed(path: Path, members: dict[str, bytes], *others: tarfile.TarInfo) -> Path:
@@ -92,16 +93,6 @@ def test_damage_is_refused(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(WeightsError, match=r"a\.tgz"):
         read_members(path, ("mean.npy",))
-
-
-class Canary:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, str]]:
-        return open, (str(self.path), "w")
 
 
 def test_a_pickle_inside_npy_is_refused(tmp_path: Path) -> None:

@@ -19,18 +19,9 @@ from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.tensors import read_metadata
 from highlightr.zoo.convert import PROVENANCE_KEY, convert, write_converted
 from highlightr.zoo.manifest import WeightsEntry
+from tests.zoo.server import Canary
 
 READING = WeightsEntry(name="net", title="t", file="net.pth", licence="MIT", citation="c")
-
-
-class Canary:
-    """Writes a file when it is unpickled the ordinary way."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, str]]:
-        return open, (str(self.path), "w")
 
 
 def saved(path: Path, value: object, **more: object) -> Path:

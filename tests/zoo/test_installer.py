@@ -47,7 +47,9 @@ def test_a_known_file_is_fetched_converted_and_found(site: Site, use_manifest: U
     seen: list[tuple[str, float, float]] = []
     (result,) = pull(["net"], progress=lambda *step: seen.append(step))
     assert (result.fetched, result.newly_pinned, result.sha256) == (True, False, sha256(GOOD))
-    assert source_of("net") == url
+    receipt = json.loads((weights_folder("net") / "receipt.json").read_text(encoding="utf-8"))
+    assert (receipt["source"], receipt["source_sha256"]) == (url, sha256(GOOD))
+    assert receipt["sha256"] == sha256(result.path.read_bytes())
     assert weights_path("net") == result.path
     assert load_file(result.path)["layer.weight"].shape == (100, 100)
     assert json.loads(read_metadata(result.path)[PROVENANCE_KEY])["source_sha256"] == sha256(GOOD)
@@ -321,13 +323,3 @@ def test_a_killed_process_leaves_no_lock_and_its_part_is_used(site: Site, use_ma
     first.stdout.close()
     assert pull(["net"])[0].fetched
     assert site.requests[-1][1] == "bytes=3000-"
-
-
-def test_the_receipt_tells_the_story(site: Site, use_manifest: UseManifest) -> None:
-    url = site.serve("/w", GOOD)
-    use_manifest(entry_text("net", url))
-    pull(["net"])
-    receipt = json.loads((weights_folder("net") / "receipt.json").read_text(encoding="utf-8"))
-    assert receipt["source"] == url
-    assert receipt["source_sha256"] == sha256(GOOD)
-    assert receipt["sha256"] == sha256(weights_path("net").read_bytes())

@@ -15,6 +15,7 @@ from torch import nn
 from highlightr.core.errors import WeightsError
 from highlightr.zoo.convert import convert
 from highlightr.zoo.torchscript import read_torchscript
+from tests.zoo.server import Canary
 
 
 class Net(nn.Module):
@@ -53,14 +54,6 @@ def test_convert_recognises_it(scripted: tuple[Path, Net], tmp_path: Path) -> No
     assert set(load_file(tmp_path / "out")) == set(net.state_dict())
 
 
-class _Call:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, str]]:
-        return open, (str(self.path), "w")
-
-
 def archive_of(path: Path, value: bytes) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("net/data.pkl", value)
@@ -69,7 +62,7 @@ def archive_of(path: Path, value: bytes) -> Path:
 
 
 def test_code_does_not_run(tmp_path: Path) -> None:
-    path = archive_of(tmp_path / "net.pt", pickle.dumps(_Call(tmp_path / "canary")))
+    path = archive_of(tmp_path / "net.pt", pickle.dumps(Canary(tmp_path / "canary")))
     with pytest.raises(WeightsError, match=r"refused: it needs (io|_io)\.open"):
         read_torchscript(path)
     assert not (tmp_path / "canary").exists()

@@ -159,17 +159,6 @@ def test_a_batch_is_shared_out_to_the_cores_in_order(
     assert means(given[:1]).shape == (1, 3)
 
 
-def test_damage_is_repaired(home: Path) -> None:
-    paths = weights(home.parent / "w", 3.0)
-    opened(paths)
-    (path,) = kept(home)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    np.testing.assert_allclose(opened(paths)(EXAMPLE), expected(EXAMPLE, 3.0), rtol=1e-5)
-    assert path.read_bytes()[:50] == whole[:50]
-    assert len(path.read_bytes()) == len(whole)
-
-
 def test_weights_that_are_gone_are_told(home: Path) -> None:
     paths = weights(home.parent / "w", 3.0)
     opened(paths)
