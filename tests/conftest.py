@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 
+from tests.cli.run import Run, run_cli
 from tests.mediamaker import remove_made
 
 _STATUS = pytest.StashKey[int]()
@@ -74,6 +76,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["HIGHLIGHTR_HOME"]
     else:
         os.environ["HIGHLIGHTR_HOME"] = before
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line inside the test process: exit code, stdout and stderr of `run("summarize", video)`."""
+    return partial(run_cli, capsys, monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -18,7 +19,11 @@ class Outcome:
     err: str
 
 
-def run(
+Run = Callable[..., Outcome]
+"""The fixture `run`: `run_cli` with what it watches by."""
+
+
+def run_cli(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object, columns: int = 200
 ) -> Outcome:
     """Exit code, stdout and stderr of `highlightr ARGUMENTS`; a traceback of any kind fails the test."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import Outcome, run
+from tests.cli.run import Outcome, Run
 from tests.mediamaker import make_video
 from tests.signals import handlers_restored
 
@@ -70,10 +70,8 @@ def _sound_only(folder: Path) -> Path:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_file_that_cannot_be_summarised(
-    make, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _refused(run(capsys, monkeypatch, "summarize", make(tmp_path), "--quiet"), tmp_path, *words)
+def test_a_file_that_cannot_be_summarised(make, words: list[str], tmp_path: Path, run: Run) -> None:
+    _refused(run("summarize", make(tmp_path), "--quiet"), tmp_path, *words)
 
 
 @pytest.mark.parametrize(
@@ -98,30 +96,22 @@ def test_a_file_that_cannot_be_summarised(
     ids=lambda value: " ".join(value),
 )
 def test_an_option_that_is_not_acceptable(
-    options: list[str],
-    words: list[str],
-    video: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    options: list[str], words: list[str], video: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(video.parent)
-    _refused(run(capsys, monkeypatch, "summarize", video, "--quiet", *options), video.parent, *words)
+    _refused(run("summarize", video, "--quiet", *options), video.parent, *words)
 
 
-def test_ratio_and_duration_together_are_refused(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcome = run(capsys, monkeypatch, "summarize", video, "--ratio", "0.2", "--duration", "2", "--quiet")
+def test_ratio_and_duration_together_are_refused(video: Path, run: Run) -> None:
+    outcome = run("summarize", video, "--ratio", "0.2", "--duration", "2", "--quiet")
     _refused(outcome, video.parent, "--ratio", "--duration", "one of them")
 
 
 @pytest.mark.parametrize("name", ["video.summary.mp4", "video.summary.json", "video.summary.html"])
-def test_an_existing_output_is_kept(
-    name: str, video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_existing_output_is_kept(name: str, video: Path, run: Run) -> None:
     mine = video.with_name(name)
     mine.write_text("mine")
-    outcome = run(capsys, monkeypatch, "summarize", video, "--quiet")
+    outcome = run("summarize", video, "--quiet")
     assert outcome.code == 2
     assert name in outcome.err
     assert "--overwrite" in outcome.err
@@ -129,68 +119,58 @@ def test_an_existing_output_is_kept(
     assert sorted(path.name for path in video.parent.iterdir()) == sorted(["video.mp4", name])
 
 
-def test_the_source_is_never_overwritten(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_source_is_never_overwritten(video: Path, run: Run) -> None:
     before = video.read_bytes()
     link = video.with_name("link.mp4")
     link.symlink_to(video)
     for target in (video, link):
-        outcome = run(capsys, monkeypatch, "summarize", video, "-o", target, "--overwrite", "--quiet")
+        outcome = run("summarize", video, "-o", target, "--overwrite", "--quiet")
         assert outcome.code == 2
         assert video.read_bytes() == before
 
 
-def test_a_clips_folder_that_is_a_file_is_known_before_any_work(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clips_folder_that_is_a_file_is_known_before_any_work(video: Path, run: Run) -> None:
     (video.parent / "clips").write_text("mine")
-    outcome = run(capsys, monkeypatch, "summarize", video, "--clips", video.parent / "clips", "--quiet")
+    outcome = run("summarize", video, "--clips", video.parent / "clips", "--quiet")
     _refused(outcome, video.parent, "clips", "not a directory")
     assert (video.parent / "clips").read_text() == "mine"
 
 
-def test_an_output_folder_that_is_not_there(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_folder_that_is_not_there(video: Path, run: Run) -> None:
     target = video.parent / "no" / "such" / "film.mp4"
-    _refused(run(capsys, monkeypatch, "summarize", video, "-o", target, "--quiet"), video.parent, str(target.parent))
+    _refused(run("summarize", video, "-o", target, "--quiet"), video.parent, str(target.parent))
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_an_output_folder_that_cannot_be_written(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_folder_that_cannot_be_written(video: Path, run: Run) -> None:
     locked = video.parent / "locked"
     locked.mkdir(mode=0o500)
-    outcome = run(capsys, monkeypatch, "summarize", video, "-o", locked / "film.mp4", "--quiet")
+    outcome = run("summarize", video, "-o", locked / "film.mp4", "--quiet")
     _refused(outcome, video.parent, "locked")
 
 
-def test_an_unknown_option_is_a_usage_error(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcome = run(capsys, monkeypatch, "summarize", video, "--fast")
+def test_an_unknown_option_is_a_usage_error(video: Path, run: Run) -> None:
+    outcome = run("summarize", video, "--fast")
     assert outcome.code == 2
     assert "--fast" in outcome.err
 
 
 @pytest.mark.parametrize("command", [("summarize",), ("batch",), ("cut",)])
 def test_a_file_whose_name_begins_with_a_dash_is_no_option(
-    command: tuple[str, ...], video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...], video: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(video.parent)
     video.rename("-5 & x.mp4")
-    outcome = run(capsys, monkeypatch, *command, "-5 & x.mp4", "out.mp4")
+    outcome = run(*command, "-5 & x.mp4", "out.mp4")
     _refused(outcome, video.parent, "write ./-5 & x.mp4, or put -- before the files")
 
 
 def test_spans_outside_the_video_are_refused_before_it_is_analysed(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    video: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("highlightr.pipeline.extract", lambda *_, **__: pytest.fail("decoded"))
     for spans in (("--range", "5-6"), ("--exclude", "0-9"), ("--range", "1-2", "--exclude", "0:00-0:02")):
-        outcome = run(capsys, monkeypatch, "summarize", video, *spans, "--quiet")
+        outcome = run("summarize", video, *spans, "--quiet")
         _refused(outcome, video.parent, "range and exclude leave nothing of a video of 3.0 s")
 
 
@@ -203,59 +183,46 @@ def test_debug_shows_where_an_error_comes_from(tmp_path: Path, monkeypatch: pyte
         main()
 
 
-def test_a_checkpoint_is_not_converted_into_itself(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_is_not_converted_into_itself(tmp_path: Path, run: Run) -> None:
     checkpoint = tmp_path / "mine.safetensors"
     checkpoint.write_bytes(b"of the user")
     (tmp_path / "link.safetensors").symlink_to(checkpoint)
-    outcome = run(capsys, monkeypatch, "models", "convert", checkpoint, tmp_path / "link.safetensors", "--overwrite")
+    outcome = run("models", "convert", checkpoint, tmp_path / "link.safetensors", "--overwrite")
     _refused(outcome, tmp_path, "this is the checkpoint itself")
     assert checkpoint.read_bytes() == b"of the user"
 
 
 @pytest.mark.parametrize("query", ["a caf\udce9", "\udce9", "half an emoji \ud83d"])
 @pytest.mark.parametrize("command", ["summarize", "score", "batch"])
-def test_a_query_that_is_not_unicode(
-    command: str,
-    query: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    video: Path,
-) -> None:
+def test_a_query_that_is_not_unicode(command: str, query: str, run: Run, tmp_path: Path, video: Path) -> None:
     output = [tmp_path / "out"] if command == "batch" else []
-    _refused(run(capsys, monkeypatch, command, video, *output, "--query", query), tmp_path, "write it in UTF-8")
+    _refused(run(command, video, *output, "--query", query), tmp_path, "write it in UTF-8")
 
 
-def test_a_name_that_is_too_long_for_an_output(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, video: Path
-) -> None:
+def test_a_name_that_is_too_long_for_an_output(run: Run, tmp_path: Path, video: Path) -> None:
     long = video.rename(tmp_path / f"{'x' * 245}.mp4")
-    _refused(run(capsys, monkeypatch, "summarize", long), tmp_path, "File name too long; choose a shorter name")
-    ended = run(capsys, monkeypatch, "summarize", long, "-o", tmp_path / "short.mp4", "--clips", tmp_path / ("y" * 256))
+    _refused(run("summarize", long), tmp_path, "File name too long; choose a shorter name")
+    ended = run("summarize", long, "-o", tmp_path / "short.mp4", "--clips", tmp_path / ("y" * 256))
     _refused(ended, tmp_path, "File name too long; choose a shorter name")
 
 
-def test_a_library_that_cannot_be_loaded_is_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_library_that_cannot_be_loaded_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> object:
         raise ImportError("libx.so.0: failed to map segment from shared object")
 
     monkeypatch.setattr("highlightr.cli.app.app", broken)
-    ended = run(capsys, monkeypatch, "presets")
+    ended = run("presets")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("highlightr: a library cannot be loaded: libx.so.0: failed to map segment")
     assert len(ended.err.splitlines()) == 1
 
 
 def test_a_current_folder_that_is_gone_is_named(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, video: Path
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, video: Path
 ) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    ended = run(capsys, monkeypatch, "batch", video, "out")
+    ended = run("batch", video, "out")
     assert (ended.code, ended.err) == (1, "highlightr: the current folder: No such file or directory\n")

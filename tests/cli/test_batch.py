@@ -13,7 +13,7 @@ from rich.console import Console
 from highlightr.batch import BatchProgress, BatchResult, Job, JobResult
 from highlightr.cli.batch_progress import batch_progress_hook, progress_table, show_result
 from highlightr.core.types import Match
-from tests.cli.run import run
+from tests.cli.run import Run
 from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 
@@ -31,11 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 USUAL = ("batch", "--preset", "debug.yaml", "--device", "cpu", "--no-cache")
 
 
-def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(folder: Path, run: Run) -> None:
     (folder / "broken.mp4").write_bytes(b"nothing")
-    outcome = run(capsys, monkeypatch, *USUAL, "--", "-one.mp4", "100% [two].mp4", "broken.mp4", "out")
+    outcome = run(*USUAL, "--", "-one.mp4", "100% [two].mp4", "broken.mp4", "out")
     assert outcome.code == 1
     for words in (
         "-one.mp4",
@@ -49,18 +47,16 @@ def test_a_batch_prints_a_row_per_video_and_exits_with_1_if_one_failed(
     failure = next(line for line in outcome.err.splitlines() if line.startswith("failed: broken.mp4: "))
     assert "not a video that can be read" in failure
     assert "(3 of 3, 1 failed" in failure
-    again = run(capsys, monkeypatch, *USUAL, "--json", "--", "-one.mp4", "100% [two].mp4", "out")
+    again = run(*USUAL, "--json", "--", "-one.mp4", "100% [two].mp4", "out")
     assert (again.code, again.err) == (0, "")
     told = json.loads(again.out)
     assert [(job["state"], job["kept"]) for job in told["jobs"]] == [("done", True)] * 2
     assert Path(told["results"]).read_text().count("\n") == 3
 
 
-def test_quiet_tells_failures_alone(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_quiet_tells_failures_alone(folder: Path, run: Run) -> None:
     (folder / "broken.mp4").write_bytes(b"nothing")
-    outcome = run(capsys, monkeypatch, *USUAL, "--quiet", "--", "-one.mp4", "broken.mp4", "out")
+    outcome = run(*USUAL, "--quiet", "--", "-one.mp4", "broken.mp4", "out")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith("broken.mp4: ")
 
@@ -82,14 +78,8 @@ def test_quiet_tells_failures_alone(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line_and_exits_with_2(
-    arguments: list[str],
-    words: str,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    outcome = run(capsys, monkeypatch, *USUAL, *arguments)
+def test_bad_input_is_one_line_and_exits_with_2(arguments: list[str], words: str, folder: Path, run: Run) -> None:
+    outcome = run(*USUAL, *arguments)
     assert outcome.code == (1 if "text encoder" in words else 2), outcome.err
     said = outcome.err + outcome.out
     assert words in " ".join(said.split())
@@ -102,15 +92,11 @@ def test_bad_input_is_one_line_and_exits_with_2(
     ids=["ray", "cuda"],
 )
 def test_what_cannot_run_here_is_refused_before_the_folder_is_made(
-    options: tuple[str, ...],
-    words: str,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...], words: str, folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("highlightr.core.extras.find_spec", lambda _: None)
     monkeypatch.setattr("highlightr.core.device.cuda_device_count", lambda: 0)
-    outcome = run(capsys, monkeypatch, *USUAL, *options, "100% [two].mp4", "out")
+    outcome = run(*USUAL, *options, "100% [two].mp4", "out")
     assert outcome.code == 2
     assert words in outcome.err
     assert not (folder / "out").exists()

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from importlib import metadata
 
 import pytest
 
 from highlightr.cli import doctor as command
-from tests.cli.run import Outcome, run
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    return partial(run, capsys, monkeypatch)
+from tests.cli.run import Run
 
 
 @pytest.fixture
@@ -36,25 +28,25 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return hide
 
 
-def test_everything_is_found(call: Run) -> None:
-    outcome = call("doctor", "--json")
+def test_everything_is_found(run: Run) -> None:
+    outcome = run("doctor", "--json")
     found = {each["part"]: each for each in json.loads(outcome.out)}
     assert outcome.code == 0
     assert {"highlightr", "python", "libav", "ffmpeg", "weights efficientnet_lite0", "cache", "device"} <= set(found)
     assert all(each["good"] for each in found.values())
 
 
-def test_what_lite_needs_must_be_there(call: Run, without: Callable[[str], None]) -> None:
+def test_what_lite_needs_must_be_there(run: Run, without: Callable[[str], None]) -> None:
     without("tokenizers")
-    outcome = call("doctor")
+    outcome = run("doctor")
     assert outcome.code == 1
     assert "BAD tokenizers                 missing: pip install tokenizers" in outcome.out
 
 
 @pytest.mark.parametrize("name", command.OPTIONAL)
-def test_what_other_presets_need_may_be_missing(call: Run, without: Callable[[str], None], name: str) -> None:
+def test_what_other_presets_need_may_be_missing(run: Run, without: Callable[[str], None], name: str) -> None:
     without(name)
-    outcome = call("doctor")
+    outcome = run("doctor")
     assert outcome.code == 0
     told = " ".join(outcome.out.split())
     assert f"not installed; {command.OPTIONAL[name]}" in told

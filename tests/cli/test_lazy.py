@@ -12,7 +12,7 @@ import pytest
 
 from highlightr.cli.app import COMMANDS
 from highlightr.cli.lazy import Home
-from tests.cli.run import run
+from tests.cli.run import Run
 
 
 @pytest.mark.parametrize("home", COMMANDS, ids=lambda home: home.name)
@@ -43,28 +43,21 @@ def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
         assert "highlightr" in printed.stdout
 
 
-def test_a_command_that_is_called_prints_its_own_help_under_its_own_name(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = run(capsys, monkeypatch, "extract", "--help")
+def test_a_command_that_is_called_prints_its_own_help_under_its_own_name(run: Run) -> None:
+    done = run("extract", "--help")
     assert done.code == 0
     assert "highlightr extract" in " ".join(done.out.split())
 
 
-def test_a_misspelt_command_is_bad_input_with_a_suggestion(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = run(capsys, monkeypatch, "sumarize", "video.mp4")
+def test_a_misspelt_command_is_bad_input_with_a_suggestion(run: Run) -> None:
+    done = run("sumarize", "video.mp4")
     assert done.code == 2
     assert "summarize" in done.err
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"OMP_NUM_THREADS": "3"}, None)], ids=["usual", "told"])
 def test_the_process_is_set_up_for_the_command_and_put_back(
-    given: dict[str, str],
-    expected: str | None,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str], expected: str | None, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
@@ -77,7 +70,7 @@ def test_the_process_is_set_up_for_the_command_and_put_back(
         during.append((gc.get_threshold()[0], os.environ.get("OPENBLAS_NUM_THREADS")))
 
     monkeypatch.setattr("highlightr.cli.app.app", look)
-    assert run(capsys, monkeypatch, "--version").code == 0
+    assert run("--version").code == 0
     assert during[0][0] > 100 * before[0]
     assert during[0][1] == expected
     assert gc.get_threshold() == before

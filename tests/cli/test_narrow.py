@@ -27,7 +27,7 @@ from highlightr.export.feature_files.extract import VideoResult
 from highlightr.export.scores import Scored
 from highlightr.features.cache import FeatureCache
 from highlightr.zoo import preset_names
-from tests.cli.run import run
+from tests.cli.run import Run
 from tests.export.example import example
 from tests.light import DEBUG_PRESET
 
@@ -88,18 +88,16 @@ def replace_extractor(entry: Any, name: str) -> Any:
     ],
     ids=" ".join,
 )
-def test_a_command_that_lists(
-    command: tuple[str, ...], own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended = run(capsys, monkeypatch, *command, columns=COLUMNS)
+def test_a_command_that_lists(command: tuple[str, ...], own: Path, run: Run) -> None:
+    ended = run(*command, columns=COLUMNS)
     assert ended.code in (0, 1)
     assert ended.out
     assert too_wide(ended.out) == []
 
 
 @pytest.mark.parametrize("command", [(), *((home.name,) for home in COMMANDS)], ids=" ".join)
-def test_help(command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert too_wide(run(capsys, monkeypatch, *command, "--help", columns=COLUMNS).out) == []
+def test_help(command: tuple[str, ...], run: Run) -> None:
+    assert too_wide(run(*command, "--help", columns=COLUMNS).out) == []
 
 
 def results() -> tuple[JobResult, ...]:
@@ -217,10 +215,8 @@ def test_columns_are_counted_as_rich_counts_them(text: str) -> None:
     assert all(cell_len(piece) <= 7 for piece in pieces)
 
 
-def test_help_names_every_option_whole_and_is_no_column_of_single_words(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = run(capsys, monkeypatch, "summarize", "--help", columns=COLUMNS).out
+def test_help_names_every_option_whole_and_is_no_column_of_single_words(run: Run) -> None:
+    shown = run("summarize", "--help", columns=COLUMNS).out
     assert "…" not in shown
     assert "--merge-gap-seconds" in shown
     assert "`h264_videotoolbox`" in shown
@@ -231,9 +227,7 @@ def test_help_names_every_option_whole_and_is_no_column_of_single_words(
 
 
 @pytest.mark.parametrize("command", [(), *((home.name,) for home in COMMANDS), ("models", "pull")], ids=" ".join)
-def test_help_has_no_types_of_python(
-    command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = run(capsys, monkeypatch, *command, "--help", columns=120).out
+def test_help_has_no_types_of_python(command: tuple[str, ...], run: Run) -> None:
+    shown = run(*command, "--help", columns=120).out
     assert not re.search(r"<\w|list\[|\bstr\b|\bfloat\b|\bbool\b", shown)
     assert [line for line in shown.splitlines()[1:] if line.endswith("...")] == []

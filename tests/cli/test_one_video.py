@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import run
+from tests.cli.run import Run
 
 
 @pytest.mark.parametrize("command", ["summarize", "score"])
@@ -20,14 +20,8 @@ from tests.cli.run import run
     ],
     ids=["several", "https", "address and query", "s3"],
 )
-def test_the_way_to_do_it_is_said(
-    command: str,
-    places: tuple[str, ...],
-    words: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ended = run(capsys, monkeypatch, command, *places)
+def test_the_way_to_do_it_is_said(command: str, places: tuple[str, ...], words: str, run: Run) -> None:
+    ended = run(command, *places)
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
     assert "secret" not in ended.err
@@ -37,26 +31,22 @@ def test_the_way_to_do_it_is_said(
 @pytest.mark.parametrize("command", ["summarize", "score"])
 @pytest.mark.parametrize("places", [("my v.mp4", "a dog"), ("a dog", "my v.mp4"), ("my v.mp4", "a", "dog")], ids=str)
 def test_a_query_beside_the_video_is_shown_its_place(
-    command: str,
-    places: tuple[str, ...],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    command: str, places: tuple[str, ...], tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("my v.mp4").touch()
-    ended = run(capsys, monkeypatch, command, *places)
+    ended = run(command, *places)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.endswith(f"a query goes behind -q: highlightr {command} 'my v.mp4' -q 'a dog'\n")
 
 
 @pytest.mark.parametrize("command", ["summarize", "score"])
 def test_a_folder_is_shown_the_command_for_many(
-    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("my videos").mkdir()
-    ended = run(capsys, monkeypatch, command, "my videos")
+    ended = run(command, "my videos")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.endswith("for all in it: highlightr batch 'my videos' OUTPUT_DIR\n")
 
@@ -84,18 +74,14 @@ def test_a_folder_is_shown_the_command_for_many(
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )
 def test_a_query_where_the_folder_of_a_batch_belongs_is_shown_its_place(
-    places: tuple[str, ...],
-    words: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    places: tuple[str, ...], words: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("videos", "old"):
         Path(folder).mkdir()
     for video in ("my v.mp4", "other.mp4", "videos/v.mp4"):
         Path(video).touch()
-    ended = run(capsys, monkeypatch, "batch", *places)
+    ended = run("batch", *places)
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert words in ended.err
     assert "secret" not in ended.err
@@ -114,26 +100,20 @@ def test_a_query_where_the_folder_of_a_batch_belongs_is_shown_its_place(
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )
 def test_a_folder_of_a_batch_may_have_any_name(
-    places: tuple[str, ...],
-    folder: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    places: tuple[str, ...], folder: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("videos", "there is one"):
         Path(name).mkdir()
     Path("videos/v.mp4").touch()
     Path("list.txt").write_text("videos/v.mp4\n")
-    ended = run(capsys, monkeypatch, "batch", *places)
+    ended = run("batch", *places)
     assert ended.code == 1  # The video is empty.
     assert (tmp_path / folder / "results.jsonl").exists()
 
 
 @pytest.mark.parametrize("command", [("summarize", "v.mp4"), ("batch", "v.mp4", "out")], ids=lambda each: each[0])
-def test_a_second_query_is_not_lost(
-    command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended = run(capsys, monkeypatch, *command, "-q", "a dog", "--query", "a cat")
+def test_a_second_query_is_not_lost(command: tuple[str, ...], run: Run) -> None:
+    ended = run(*command, "-q", "a dog", "--query", "a cat")
     assert ended.code == 2
     assert "one query at a time, got 2" in ended.err

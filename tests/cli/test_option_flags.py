@@ -9,7 +9,7 @@ import pytest
 from highlightr.cli.option_flags import FLAGS
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
-from tests.cli.run import run
+from tests.cli.run import Run
 
 ONE_VIDEO_ONLY = ("output", "clips", "thumbnails", "transcript")
 
@@ -19,10 +19,8 @@ def _flag(name: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["summarize", "batch"])
-def test_every_option_is_a_flag(
-    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcome = run(capsys, monkeypatch, command, "--help")
+def test_every_option_is_a_flag(command: str, run: Run) -> None:
+    outcome = run(command, "--help")
     names = [item.name for kind in (SummarizeOptions, SelectionOptions) for item in fields(kind)]
     names.remove("selection")
     for name in names:
@@ -35,11 +33,11 @@ def test_every_option_is_a_flag(
     assert "None" not in words
 
 
-def test_what_is_given_reaches_the_options(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_given_reaches_the_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
     monkeypatch.setattr("highlightr.pipeline.Highlighter.from_preset", lambda *_, **__: _Recorder(seen))
     flags = ["--range", "0:10-1:00", "--range", "2:00-3:00", "--margin", "1", "--fill", "--no-strict", "--copy"]
-    run(capsys, monkeypatch, "summarize", "v.mp4", *flags, "--max-clips", "3", "--quiet")
+    run("summarize", "v.mp4", *flags, "--max-clips", "3", "--quiet")
     assert seen == {
         "range": ["0:10-1:00", "2:00-3:00"],
         "margin": "1",
@@ -69,10 +67,8 @@ class _Recorder:
         (["--cut", "x"], "cut must be"),
     ],
 )
-def test_a_wrong_value_is_one_line_before_any_work(
-    flags: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcome = run(capsys, monkeypatch, "summarize", "gone.mp4", *flags)
+def test_a_wrong_value_is_one_line_before_any_work(flags: list[str], words: str, run: Run) -> None:
+    outcome = run("summarize", "gone.mp4", *flags)
     assert outcome.code == 2
     assert words in outcome.err
     assert outcome.err.count("\n") == 1

@@ -14,7 +14,7 @@ from highlightr.cli.presets import RANDOM, preset_lines
 from highlightr.zoo import load_preset, preset_names
 from highlightr.zoo.manifest import load_manifest
 from highlightr.zoo.store import WeightsState
-from tests.cli.run import run
+from tests.cli.run import Run
 from tests.light import DEBUG_PRESET
 
 
@@ -47,12 +47,12 @@ def test_needs_follow_the_manifest_and_what_is_here() -> None:
     assert preset_lines(replace(load_preset("lite"), cost=None))["needs"].startswith("nothing more")
 
 
-def test_a_narrow_terminal_is_not_overrun(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_is_not_overrun(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((60, 24)))
-    printed = run(capsys, monkeypatch, "presets").out
+    printed = run("presets").out
     assert max(map(len, printed.splitlines())) <= 60
     assert "  good for  " in printed
-    described = run(capsys, monkeypatch, "models", "describe", "cfsum-tvsum").out
+    described = run("models", "describe", "cfsum-tvsum").out
     assert described.index("No trained weights") < described.index("good for") < described.index("streams")
 
 
@@ -66,13 +66,13 @@ def test_a_narrow_terminal_is_not_overrun(capsys: pytest.CaptureFixture[str], mo
     ids=["yaml", "keys", "extractor"],
 )
 def test_a_malformed_preset_is_named_and_the_others_are_listed(
-    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    text: str, words: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, preset in (("bad", text), ("good", DEBUG_PRESET)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "preset.yaml").write_text(preset)
     monkeypatch.chdir(tmp_path)
-    listed = run(capsys, monkeypatch, "presets", "--json")
+    listed = run("presets", "--json")
     assert listed.code == 0
     names = [row["name"] for row in json.loads(listed.out)]
     assert names[0] == "lite"
@@ -82,4 +82,4 @@ def test_a_malformed_preset_is_named_and_the_others_are_listed(
     assert words in listed.err
     assert listed.err.count("\n") == 1
     shutil.rmtree(tmp_path / "bad")
-    assert run(capsys, monkeypatch, "presets", "--json").err == ""
+    assert run("presets", "--json").err == ""

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tests.cli.run import Run
 from tests.mediamaker import made
-
-from .run import Outcome, run
-
-Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def call(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Run:
+def call(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Run:
     # A home of its own: what other tests have cached must not show. Compiled models stay where they are.
     monkeypatch.setattr("highlightr.features.cache.home_folder", lambda: tmp_path_factory.getbasetemp() / "scores")
-    return partial(run, capsys, monkeypatch)
+    return run
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from highlightr.datasets.base import Item
 from highlightr.datasets.catalogue import CATALOGUE
 from highlightr.training.config import TrainConfig, config_names
 from highlightr.training.splits import open_parts
-from tests.cli.run import run
+from tests.cli.run import Run
 from tests.training.releases import AS_RELEASED
 
 pytest.importorskip("lightning")
@@ -36,9 +36,7 @@ def first_items(config: TrainConfig, data: Path) -> tuple[Item, Item]:
 
 
 @pytest.mark.parametrize(("name", "release"), AS_RELEASED, ids=map("-".join, AS_RELEASED))
-def test_one_epoch_as_released_with_holes_and_without(
-    name: str, release: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_epoch_as_released_with_holes_and_without(name: str, release: str, tmp_path: Path, run: Run) -> None:
     make, needed = AS_RELEASED[name, release]
     data = tmp_path / "data"
     data.mkdir()
@@ -52,14 +50,14 @@ def test_one_epoch_as_released_with_holes_and_without(
     for path in holes:
         path.unlink()
     if name in CHECKED:
-        assert run(capsys, monkeypatch, "datasets", "check", data).code == 1
-    refused = run(capsys, monkeypatch, *command, tmp_path / "none")
+        assert run("datasets", "check", data).code == 1
+    refused = run(*command, tmp_path / "none")
     assert refused.code == 2
     assert f"1 of the {'10' if 'qv' in name else '2'} test items cannot be used ({judged.key}; " in refused.err
     assert "--allow-missing" in refused.err
     assert not (tmp_path / "none").exists()
 
-    allowed = run(capsys, monkeypatch, *command, tmp_path / "part", "--allow-missing", "--json")
+    allowed = run(*command, tmp_path / "part", "--allow-missing", "--json")
     assert allowed.code == 0, allowed.err
     report = json.loads(allowed.out)
     assert (report["runs"][0]["missing"]["train"], report["runs"][0]["missing"]["test"]) == (1, 1)
@@ -69,9 +67,9 @@ def test_one_epoch_as_released_with_holes_and_without(
     for path, content in zip(holes, kept, strict=True):
         path.write_bytes(content)
     if name in CHECKED:
-        checked = run(capsys, monkeypatch, "datasets", "check", data)
+        checked = run("datasets", "check", data)
         assert (checked.code, checked.out.count(" 0 missing")) == (0, 2 + (config.data.validation is not None))
-    whole = run(capsys, monkeypatch, *command, tmp_path / "whole")
+    whole = run(*command, tmp_path / "whole")
     assert whole.code == 0, whole.err
     assert config.monitor in whole.out
     assert "missing" not in whole.out + whole.err
@@ -94,9 +92,7 @@ def test_one_epoch_as_released_with_holes_and_without(
         ),
     ],
 )
-def test_an_option_that_would_be_passed_over_is_refused(
-    command: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refused = run(capsys, monkeypatch, *command, "--data", "DIR")
+def test_an_option_that_would_be_passed_over_is_refused(command: tuple[str, ...], message: str, run: Run) -> None:
+    refused = run(*command, "--data", "DIR")
     assert refused.code == 2
     assert message in refused.err

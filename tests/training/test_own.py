@@ -19,7 +19,7 @@ from highlightr.training.own import cross_selected_scores, train_own
 from highlightr.training.own_data import LabelledItem, folds_of
 from highlightr.zoo import load_preset, store
 from highlightr.zoo.presets import with_model
-from tests.cli.run import run
+from tests.cli.run import Run
 from tests.features.backbones.hub import use_small_model, write_small_model
 
 SIZE = "320x180:r=10"
@@ -60,10 +60,10 @@ def moments(folder: Path, source: Path, count: int) -> Path:
 
 
 def test_scores_become_a_preset_that_every_command_runs(
-    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    videos: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    trained = run(capsys, monkeypatch, "train", "--config", "own", "--data", videos, "--out", "mine")
+    trained = run("train", "--config", "own", "--data", videos, "--out", "mine")
     assert trained.code == 0, trained.err
     for word in ("linear CFSum, own", "zeroshot", "oracle", "each video held out once: 4 videos"):
         assert word in trained.out
@@ -76,15 +76,13 @@ def test_scores_become_a_preset_that_every_command_runs(
     figures = {row["name"]: row["metrics"]["map"] for row in kind["rows"]}
     assert figures["linear CFSum, own"] > figures["zeroshot"]
     assert kind["kept"] == "own-no-query"
-    assert "mine" in run(capsys, monkeypatch, "presets").out
-    assert "cfsum-linear" in run(capsys, monkeypatch, "models", "describe", "mine").out
-    judged = run(capsys, monkeypatch, "evaluate", "--preset", "mine", "--data", videos, "--json")
+    assert "mine" in run("presets").out
+    assert "cfsum-linear" in run("models", "describe", "mine").out
+    judged = run("evaluate", "--preset", "mine", "--data", videos, "--json")
     assert json.loads(judged.out)["metrics"]["map"] > 90
-    cut = run(
-        capsys, monkeypatch, "summarize", videos / "a.mp4", "--preset", "mine", "--duration", "4", "-o", "cut.mp4"
-    )
+    cut = run("summarize", videos / "a.mp4", "--preset", "mine", "--duration", "4", "-o", "cut.mp4")
     assert cut.code == 0, cut.err
-    many = run(capsys, monkeypatch, "batch", videos / "b.mp4", "out", "--preset", "mine")
+    many = run("batch", videos / "b.mp4", "out", "--preset", "mine")
     assert many.code == 0, many.err
 
 
@@ -175,7 +173,7 @@ def _two_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_two_epochs")
 def test_on_clips_features_with_random_weights(
-    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    videos: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a query a linear map of them is tried; with one the full network alone, and that is said."""
     pytest.importorskip("open_clip")
@@ -186,19 +184,19 @@ def test_on_clips_features_with_random_weights(
     monkeypatch.setattr(own, "load_preset", lambda name: with_model(load_preset(name), "small"))
     monkeypatch.chdir(tmp_path)
     command = ("train", "--config", "own", "--features", "clip", "--device", "cpu", "--json")
-    trained = run(capsys, monkeypatch, *command, "--data", videos, "--out", "scored")
+    trained = run(*command, "--data", videos, "--out", "scored")
     assert trained.code == 0, trained.err
     (kind,) = json.loads(trained.out)["kinds"]
     assert [row["name"] for row in kind["rows"]][:2] == ["linear CFSum, own", "zeroshot"]
     monkeypatch.setattr(own, "MANY_ITEMS", 3)
-    asked = run(capsys, monkeypatch, *command, "--data", moments(tmp_path / "data", videos, 3), "--out", "asked")
+    asked = run(*command, "--data", moments(tmp_path / "data", videos, 3), "--out", "asked")
     assert asked.code == 0, asked.err
     (kind,) = json.loads(asked.out)["kinds"]
     assert [row["name"] for row in kind["rows"]][:3] == ["full CFSum, own", "cosine", "zeroshot"]
     assert any("nothing linear to fit" in note for note in kind["notes"])
     for name, options in (("scored", ()), ("asked", ("--query", "a colourful fractal"))):
         made = ("summarize", videos / "a.mp4", "--preset", name, "--duration", "4", "-o", f"{name}.mp4")
-        cut = run(capsys, monkeypatch, *made, *options)
+        cut = run(*made, *options)
         assert cut.code == 0, cut.err
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import run
+from tests.cli.run import Run
 from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
 
@@ -40,22 +40,18 @@ def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=lambda arguments: f"{arguments[0]} {arguments[-1]}"[:30],
 )
-def test_commands_show_names_as_text(
-    arguments: tuple[str, ...], video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcome = run(capsys, monkeypatch, *arguments)
+def test_commands_show_names_as_text(arguments: tuple[str, ...], video: Path, run: Run) -> None:
+    outcome = run(*arguments)
     for text in (outcome.out, outcome.err):
         assert not set(ACTIVE) & set(text), repr(text)
     if arguments[-1] == "--json":
         json.loads(outcome.out)
 
 
-def test_a_batch_shows_names_as_text(
-    video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_shows_names_as_text(video: Path, run: Run) -> None:
     (video.parent / f"broken{NAME}").write_bytes(b"nothing")
     for more in ((), ("--json",), ("--quiet",)):
-        outcome = run(capsys, monkeypatch, "batch", "in", "out", "--preset", "debug.yaml", "--no-cache", *more)
+        outcome = run("batch", "in", "out", "--preset", "debug.yaml", "--no-cache", *more)
         assert not set(ACTIVE) & set(outcome.out + outcome.err), repr(outcome.out + outcome.err)
     for path in Path("out").rglob("*.json*"):
         if path.is_file():
