@@ -11,7 +11,6 @@ cross-validation, and with `--stitched 5` from mp4 to scores.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command import run_command
+from benchmarks.running import write_json
 from benchmarks.stitching import (
     Captioned,
     Picture,
@@ -93,8 +93,7 @@ def main() -> None:
     rows = run(videos, pipeline, options.seed)
     print(f"{len(videos)} videos, {sum(len(video.captions) for video in videos)} queries, seed {options.seed}")
     print(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps({"seed": options.seed, "videos": len(videos), "rows": rows}, indent=2))
+    write_json(options.json, {"seed": options.seed, "videos": len(videos), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -280,7 +280,7 @@ def _stretch(
     found: list[tuple[int, Frame]] = []
     if all(picker._index >= picker._count for picker in pickers):
         return found
-    container.seek(start_pts(stream) if first is None else first, stream=stream)
+    container.seek((stream.start_time or 0) if first is None else first, stream=stream)
     for frame in _frames(
         container, stream, PacketFilter(stream, start, sampled_by([picker.request for picker in pickers])), stop
     ):
@@ -288,11 +288,6 @@ def _stretch(
         if all(picker._index >= picker._count for picker in pickers):
             return found
     return found + list(_left(pickers))
-
-
-def start_pts(stream: Any) -> int:
-    """Where a stream begins, in its own ticks."""
-    return int(stream.start_time or 0)
 
 
 def _frames(container: Any, stream: Any, packet_filter: PacketFilter, stop: int | None) -> Iterator[av.VideoFrame]:

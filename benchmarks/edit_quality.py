@@ -29,6 +29,7 @@ from benchmarks.edit_figures import Watched, calibration, curve, judge, print_ta
 from benchmarks.edit_sets import HALVES, SETS
 from benchmarks.edit_studio import Studio
 from benchmarks.edit_videos import Asked
+from benchmarks.running import write_json
 from benchmarks.spoken import SpeechEncoder, talk_of
 from highlightr.core.types import Match, Query, Segment
 from highlightr.model_loader import load_models
@@ -114,10 +115,8 @@ def main() -> None:
         earlier = json.loads(options.beside.read_text(encoding="utf-8"))["rows"]
         rows |= {f"{name}, earlier": row for name, row in earlier.items() if name.endswith("highlightr")}
     print_table(rows)
-    if options.json:
-        asked = {"half": options.half, "seed": options.seed, "speech": options.speech}
-        facts = {**asked, "rows": rows, "curves": curves, "chances": chances, "scores": scores}
-        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    asked = {"half": options.half, "seed": options.seed, "speech": options.speech}
+    write_json(options.json, {**asked, "rows": rows, "curves": curves, "chances": chances, "scores": scores})
 
 
 def _talked_over(video: Watched, half: str, rng: np.random.Generator) -> Watched:

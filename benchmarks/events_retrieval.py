@@ -10,12 +10,12 @@ the committed file, which was fitted on none of these clips; only its weight of 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.command import run_command
+from benchmarks.running import write_json
 from benchmarks.stitching import (
     Picture,
     Pipeline,
@@ -72,8 +72,7 @@ def main() -> None:
     rows = run(videos, pipeline, options.seed)
     print(f"{len(videos)} videos, {sum(len(video.captions) for video in videos)} queries, seeds from {options.seed}")
     print(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps({"seed": options.seed, "videos": len(videos), "rows": rows}, indent=2))
+    write_json(options.json, {"seed": options.seed, "videos": len(videos), "rows": rows})
 
 
 if __name__ == "__main__":

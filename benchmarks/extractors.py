@@ -10,13 +10,10 @@ decoding and that. The gap is what `extraction` adds to `forward`. Both are the 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,12 +21,14 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.command import run_command
+from benchmarks.running import by_turns, machine, timed, write_json
 from highlightr.core.source import Source
 from highlightr.core.types import TimeGrid
 from highlightr.features import EXTRACTORS, create_extractor, extract
 from highlightr.features.base import Extraction
+from highlightr.features.extract import item_seconds
 from highlightr.media import decode, probe
-from highlightr.media.sampling import Frame, Item, Thumbnail
+from highlightr.media.sampling import Item
 
 BACKBONES = tuple(sorted(name for name, home in EXTRACTORS.items() if ".backbones." in home))
 SLOW = ("i3d", "i3d-flow")
@@ -65,9 +64,7 @@ def main() -> None:
     over = [row.extractor for row in rows if row.gap_percent > TARGET_PERCENT]
     kept = "all" if not over else f"all but {', '.join(over)}"
     print(f"gap of at most {TARGET_PERCENT:g} %: {kept}; device {options.device}")
-    if options.json:
-        about = {"machine": platform.processor() or platform.machine(), "device": options.device}
-        options.json.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    write_json(options.json, {"machine": machine(options.device), "rows": [asdict(row) for row in rows]})
 
 
 def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
@@ -78,37 +75,24 @@ def measure(name: str, source: Source, options: argparse.Namespace) -> Row:
     calls = _record(extractor, grid, items)
     for call in calls:
         np.testing.assert_allclose(call.run(), call.made, rtol=1e-4, atol=1e-4)
-    bare, pushed, whole = [], [], []
-    for _ in range(options.repeat):
-        bare.append(_timed(lambda: [call.run() for call in calls]))
-        pushed.append(_timed(lambda: _push(extractor.start(grid), items)))
-    if source.duration_seconds <= options.seconds:
-        whole.append(_timed(lambda: extract(source, grid, [extractor])))
+    work = {
+        "forward": lambda: [call.run() for call in calls],
+        "extraction": lambda: _push(extractor.start(grid), items),
+    }
+    spreads = by_turns(work, options.repeat)
+    whole = source.duration_seconds <= options.seconds
+    passed = timed(lambda: extract(source, grid, [extractor])) if whole else float("nan")
     scale = 1000 / grid.duration_seconds
-    middle = statistics.median(bare), statistics.median(pushed)
-    return Row(
-        name,
-        middle[0] * scale,
-        (max(bare) - min(bare)) * scale,
-        middle[1] * scale,
-        (max(pushed) - min(pushed)) * scale,
-        min(whole) * scale if whole else float("nan"),
-        100 * (middle[1] / middle[0] - 1),
-    )
+    forward, extraction = spreads.values()
+    times = (forward.median, forward.range, extraction.median, extraction.range, passed)
+    return Row(name, *(each * scale for each in times), 100 * (extraction.median / forward.median - 1))
 
 
 def recorded_items(source: Source, extractor: Any, grid: TimeGrid) -> list[Item]:
     """The items of the extractor's request within the grid, decoded beforehand."""
-    request, kept = extractor.request, []
-    for _, item in decode(source, {"request": request}):
-        if isinstance(item, Frame):
-            seconds = item.index / request.frames_per_second
-        else:
-            seconds = item.time_seconds if isinstance(item, Thumbnail) else item.start_sample / request.sample_rate
-        if seconds >= grid.duration_seconds:
-            break
-        kept.append(item)
-    return kept
+    request = extractor.request
+    items = (item for _, item in decode(source, {"request": request}))
+    return list(takewhile(lambda item: item_seconds(request, item) < grid.duration_seconds, items))
 
 
 @dataclass(frozen=True)
@@ -155,12 +139,6 @@ def _push(extraction: Extraction, items: Sequence[Item]) -> None:
     for item in items:
         extraction.push(item)
     extraction.finish()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def _options() -> argparse.Namespace:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.command import run_command
 from benchmarks.growth_picture import growth_svg
-from benchmarks.realtime import _timed, _with_children, looped
+from benchmarks.realtime import highlightr_in, looped, process_seconds
 from benchmarks.running import machine, write_json
 
 MEMORY_TARGET_MIB = 1.2 * 1024
@@ -92,8 +91,7 @@ def query(number: int) -> str:
 
 
 def _run(series: str, size: float, command: Sequence[str], folder: Path) -> Row:
-    program = [*_with_children(folder), sys.executable, "-m", "highlightr", *command]
-    seconds, _ = _timed([*program, "--quiet", "--no-cache", "--overwrite"])
+    seconds = process_seconds([*highlightr_in(folder), *command, "--quiet", "--no-cache", "--overwrite"])
     own, ffmpeg = json.loads((folder / "peaks.json").read_text())
     return Row(series, size, seconds, own, 0.0 if series == QUERIES else ffmpeg)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -97,13 +98,6 @@ def _listen(extractor: Any, stack: ExitStack) -> Network | None:
     return None
 
 
-def _patch(place: Any, attribute: str, value: Any, stack: ExitStack) -> None:
-    """Set an attribute until the stack closes."""
-    mine, before = attribute in vars(place), vars(place).get(attribute)
-    setattr(place, attribute, value)
-    stack.callback(lambda: setattr(place, attribute, before) if mine else delattr(place, attribute))
-
-
 def _shipped(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Network | None:
     """A graph that comes with highlightr, with one input; what it was made from in torch, where there is that."""
     if extractor.name not in ("efficientnet_lite0", "yamnet"):
@@ -123,7 +117,7 @@ def _shipped(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> Ne
         network.heard(inputs[given], np.hstack(made))
         return made
 
-    _patch(place, attribute, listen, stack)
+    stack.enter_context(patch.object(place, attribute, listen))
     return network
 
 
@@ -138,7 +132,7 @@ def _backbone(extractor: Any, place: Any, attribute: str, stack: ExitStack) -> N
         network.heard(given, made)
         return made
 
-    _patch(place, attribute, listen, stack)
+    stack.enter_context(patch.object(place, attribute, listen))
     return network
 
 
@@ -152,7 +146,7 @@ def _windows(extractor: Any, place: Any, _: str, stack: ExitStack) -> Network:
         network.heard(windows, np.hstack(list(made.values())))
         return made
 
-    _patch(place, "_forward", listen, stack)
+    stack.enter_context(patch.object(place, "_forward", listen))
     return network
 
 

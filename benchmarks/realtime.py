@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.command import run_command
+from benchmarks.running import machine, write_json
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 
 
@@ -53,47 +52,34 @@ def looped(video: Path, minutes: float, folder: Path) -> Path:
     return target
 
 
-def _timed(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak MiB of one process."""
+def process_seconds(command: list[str]) -> float:
+    """Wall seconds of one process."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     seconds = time.perf_counter() - began
-    if status:
-        sys.exit(f"{command[0]} failed: {process.stderr.read().decode() if process.stderr else ''}")
-    return seconds, usage.ru_maxrss / 1024
+    if done.returncode:
+        sys.exit(f"{command[0]} failed: {done.stderr.decode()}")
+    return seconds
 
 
 def measure(video: Path, minutes: float, query: str | None) -> Row:
     """One run, with its baseline just before it."""
-    decode_seconds, _ = _timed([ffmpeg_path(), "-v", "error", "-i", str(video), "-f", "null", "-"])
+    decode_seconds = process_seconds([ffmpeg_path(), "-v", "error", "-i", str(video), "-f", "null", "-"])
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "summary.mp4"
         asked = ["--query", query] if query else []
-        command = [
-            sys.executable,
-            "-m",
-            "highlightr",
-            "summarize",
-            str(video),
-            "-o",
-            str(output),
-            "--quiet",
-            "--no-cache",
-            *asked,
-        ]
-        seconds, peak = _timed([*_with_children(Path(name)), *command])
+        command = ["summarize", str(video), "-o", str(output), "--quiet", "--no-cache", *asked]
+        seconds = process_seconds([*highlightr_in(Path(name)), *command])
         receipt = json.loads(output.with_suffix(".json").read_text())
         own, ffmpeg = json.loads((Path(name) / "peaks.json").read_text())
-    del peak
     return Row(minutes, seconds, own, ffmpeg, decode_seconds, receipt["timings"])
 
 
-def _with_children(folder: Path) -> list[str]:
-    """A wrapper that keeps the peak of the command itself apart from that of its children."""
+def highlightr_in(folder: Path) -> list[str]:
+    """The command, which keeps its own peak, and that of its children, in ``peaks.json`` there."""
     program = (
         "import json, resource, runpy, sys\n"
-        "peaks, sys.argv = sys.argv[1], sys.argv[4:]\n"
+        "peaks, sys.argv = sys.argv[1], sys.argv[1:]\n"
         "try: runpy.run_module('highlightr', run_name='__main__', alter_sys=True)\n"
         "finally:\n"
         "    own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (0, -1))\n"
@@ -116,10 +102,8 @@ def main() -> None:
             video = looped(arguments.video, minutes, Path(folder))
             rows += [measure(video, minutes, arguments.query) for _ in range(arguments.repeat)]
             _show(rows[-arguments.repeat :])
-    if arguments.json:
-        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        kept = [asdict(row) | {"times_real_time": row.times_real_time} for row in rows]
-        arguments.json.write_text(json.dumps({"machine": machine, "rows": kept}, indent=2) + "\n")
+    kept = [asdict(row) | {"times_real_time": row.times_real_time} for row in rows]
+    write_json(arguments.json, {"machine": machine(), "rows": kept})
 
 
 def _show(rows: list[Row]) -> None:

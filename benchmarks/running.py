@@ -42,6 +42,10 @@ class Spread:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
+    @property
+    def range(self) -> float:
+        return max(self.seconds) - min(self.seconds)
+
     def __str__(self) -> str:
         return f"{self.median:.2f} s ({min(self.seconds):.2f} to {max(self.seconds):.2f})"
 

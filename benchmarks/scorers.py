@@ -15,13 +15,12 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
 
 from benchmarks.command import run_command
-from benchmarks.running import machine
+from benchmarks.running import machine, timed
 from highlightr.core.types import Features, Query, Signal, TimeGrid
 from highlightr.scorers import ScorerContext, create_scorer, describe
 from highlightr.scorers.sliding_window import apply_windows
@@ -94,11 +93,7 @@ def measure(case: str, preset: str, clips: int, repeat: int, device: str) -> dic
     run, parameters = (scorer_case if case == "scorer" else floor_case)(preset, clips, device)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     run()  # the first run also allocates
-    seconds = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        run()
-        seconds.append((time.perf_counter() - start) * 1000 / clips)
+    seconds = [timed(run) * 1000 / clips for _ in range(repeat)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "case": case if case == "scorer" else "nn.TransformerEncoder",

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ import numpy as np
 
 from benchmarks.command import run_command
 from benchmarks.other_ways import boundaries_of, scene_detection
+from benchmarks.running import write_json
 from benchmarks.stitching import Captioned, Picture, deal, read_captions, table
 from highlightr.core.types import Shot, Signal, TimeGrid
 from highlightr.features.backbones.transnetv2 import BOUNDARY_PROBABILITY
@@ -270,8 +270,7 @@ def main() -> None:
             tallies = measure(clips, picture, parts, transition, given.videos, given.seed, detectors)
             rows |= {f"{name}, {transition}, {detector}": tally.row() for detector, tally in tallies.items()}
             print(table({key: rows[key] for key in list(rows)[-len(tallies) :]}), flush=True)
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    write_json(given.json, rows)
 
 
 if __name__ == "__main__":

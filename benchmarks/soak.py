@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command import run_command
+from benchmarks.running import write_json
 from highlightr.batch import BatchOptions, Job
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.work import JobRunner
@@ -102,8 +103,7 @@ def main() -> None:
     told: dict[str, Any] = {"count": chosen.count, "growth_mib": round(seen.growth_mib, 1)}
     told |= {"outputs_per_input": max(map(len, seen.digests.values())), "failures": seen.failures}
     print(json.dumps(told))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({**told, "rss_mib": seen.rss_mib, "descriptors": seen.descriptors}))
+    write_json(chosen.json, {**told, "rss_mib": seen.rss_mib, "descriptors": seen.descriptors})
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def _decoded(
 
         def seen(name: str, item: Item) -> None:
             nonlocal told
-            seconds = _seconds(requests[name], item)
+            seconds = item_seconds(requests[name], item)
             if seconds >= told + _REPORT_SECONDS:
                 told = min(seconds, total)
                 progress(told, total)
@@ -172,7 +172,7 @@ def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:
     return Features(grid, streams, signals, losses)
 
 
-def _seconds(request: SampleRequest, item: Item) -> float:
+def item_seconds(request: SampleRequest, item: Item) -> float:
     """When an item is; a frame counts by its interval, because a still picture's own time stands still."""
     if isinstance(item, AudioBlock):
         assert isinstance(request, AudioRequest)
