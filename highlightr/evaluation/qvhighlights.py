@@ -38,8 +38,8 @@ def highlight_hit_at_1(scores: Array, ratings: Array, lowest_positive: float) ->
 
     Source: Moment-DETR, standalone_eval ``compute_hl_hit1``. A best clip past the rated ones is a miss.
     """
-    relevant, best = (ratings >= lowest_positive).any(axis=1), int(np.argmax(scores))
-    return float(best < len(relevant) and relevant[best])
+    best = int(np.argmax(scores))
+    return float(best < len(ratings) and bool((ratings[best] >= lowest_positive).any()))
 
 
 class QVHighlights(Protocol):
