@@ -1,13 +1,15 @@
 """Being told to stop: SIGINT (Ctrl-C), SIGTERM (a service manager, `docker stop`) and SIGHUP (a closed terminal).
 
 The first of them becomes an exception, so that every `with` and `finally` on the way does its work; later ones change
-nothing. Python drops what is raised inside a destructor or a callback from C, so the signal is remembered as well, and
-asked for wherever progress is told. Steps that belong together are not broken off between each other.
+nothing. Python drops what is raised inside a destructor or a callback from C, and would print a traceback of it, so the
+signal is remembered as well, and asked for wherever progress is told. Steps that belong together are not broken off
+between each other.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,11 +77,19 @@ def stopped_by_signals() -> Iterator[None]:
         _State.number = number
         raise_if_stopped()
 
+    tell = sys.unraisablehook
+
+    def tell_others(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, StoppedBySignal):
+            tell(dropped)
+
+    sys.unraisablehook = tell_others
     for number in handled:
         signal.signal(number, stop)
     try:
         yield
         raise_if_stopped()
     finally:
+        sys.unraisablehook = tell
         for number in handled:
             signal.signal(number, signal.SIG_IGN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,20 +43,28 @@ def handlers() -> Iterator[None]:
         yield
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_one_that_python_drops_is_remembered(handlers: None) -> None:
+def test_one_that_python_drops_is_remembered_and_no_traceback_is_printed(
+    handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError
+
     class Dropping:
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.001)
 
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: told.append(dropped.exc_type))
     with pytest.raises(StoppedBySignal), stopped_by_signals():
-        dropping: Any = Dropping()
-        del dropping
+        dropping: list[Any] = [Failing(), Dropping(), Failing()]
+        dropping.clear()
         gc.collect()
         went_on = True
         raise_if_stopped()
     assert went_on
+    assert told == [ValueError, ValueError]
 
 
 def test_what_belongs_together_is_not_broken_off(handlers: None) -> None:
