@@ -15,8 +15,9 @@ import pytest
 
 from highlightr.core.errors import CutError, shortage
 from highlightr.media.ffmpeg import run_ffmpeg
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import CLOSED_GOP, made
-from tests.trust.test_not_root import PRESET, REPOSITORY
+from tests.trust.test_not_root import REPOSITORY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 SAID = (
@@ -34,7 +35,7 @@ def _limited(most: int, *arguments: object, **options: Any) -> subprocess.Popen[
 @pytest.mark.parametrize("how", ["--cut exact --subtitles none", "--cut smart", "--cut copy --clips {0}/clips"])
 def test_a_summary_is_made_or_the_reason_told(how: str, tmp_path: Path) -> None:
     preset = tmp_path / "debug.yaml"
-    preset.write_text(PRESET)
+    preset.write_text(DEBUG_PRESET)
     codes, cuts = [], []
     for most in (8, 10, 12, 24):
         output = tmp_path / f"{most}" / "out.mp4"
