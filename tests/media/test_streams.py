@@ -295,12 +295,27 @@ def test_surround_sound_whose_container_names_no_channels_stays_surround(
     source = probe(with_tone(tmp_path / f"in{suffix}", f"60:volume=0.2,pan={layout}|{panned}"))
     assert source.audio_tracks[0].layout == f"{count} channels"
     result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mkv")
-    taken = f"Audio track 1: {count} channels without positions, taken for {layout}."
+    taken = f"Audio track 1: {count} channels without positions, taken for {layout}: "
+    taken += "the fourth, for bass, keeps low tones alone."
     assert [note for note in result.notes if "channels" in note] == ([taken] if count > 2 else [])
     run_ffmpeg(["-i", f"file:{result.path}", "-map", "0:a", "-f", "f32le", f"file:{tmp_path}/samples"])
     samples = np.fromfile(tmp_path / "samples", np.float32).reshape(-1, count)
     heard_levels = np.sqrt((samples**2).mean(axis=0))
     assert heard_levels / heard_levels[0] == pytest.approx(np.array(levels) / levels[0], abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+@pytest.mark.parametrize("count", [3, 4, 5, 7, 8, 10, 12, 16])
+def test_copied_channels_without_positions_get_none(count: int, suffix: str, tmp_path: Path) -> None:
+    """QuickTime would state that the third or fourth one is bass, which players leave out; it is any microphone."""
+    panned = "|".join(f"c{number}=c0" for number in range(count))
+    source = probe(with_tone(tmp_path / "in.mkv", f"1000:pan={count}c|{panned}"))
+    copied = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / f"out{suffix}", CutOptions(cut="copy"))
+    (track,) = probe(copied.path).audio_tracks
+    assert track.layout == f"{count} channels"
+    encoded = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "exact.mp4")
+    assert any(note.startswith(f"Audio track 1: {count} channels without positions, ") for note in encoded.notes)
+    assert loudness(heard(probe(encoded.path)), 1000) > 0.2
 
 
 def test_copied_packets_cannot_be_mixed_or_mapped(tmp_path: Path) -> None:

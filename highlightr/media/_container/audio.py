@@ -170,7 +170,8 @@ def _unnamed(channels: int) -> Channels:
     if layout is None:
         return _as_one(channels)
     placed = "|".join(f"c{number}=c{number}" for number in range(channels))
-    change = "" if channels <= 2 else f"{channels} channels without positions, taken for {layout}"
+    bass = "the fourth, for bass, keeps low tones alone"
+    change = "" if channels <= 2 else f"{channels} channels without positions, taken for {layout}: {bass}"
     return Channels(layout, f"pan={layout}|{placed}", change)
 
 

@@ -60,7 +60,9 @@ def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> Out
             places = list(range(len(places)))  # A track without packets is not there at all.
         plan = _without(plan, silent)
         extras = make_extras(plan, output, folder, 1)
-        reading = ["-protocol_whitelist", "file", "-i", file_url(packets_file), *extras.inputs]
+        # Where positions are not told, ffmpeg would state some, and players leave out what it takes for bass.
+        reading = ["-protocol_whitelist", "file", "-guess_layout_max", "2", "-i", file_url(packets_file)]
+        reading += extras.inputs
         mapped = ["-map", "0:v", *(word for place in places for word in ("-map", f"0:a:{place}")), "-c:a", "copy"]
         mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
         mapped += [*last_durations(last, sum(piece.seconds for piece in plan.pieces)), *_stated_aspect(source, output)]
