@@ -6,7 +6,8 @@ In: a path that a user named. Out: nothing, or an `OutputError` of one line that
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from highlightr.core.errors import OutputError, not_written
@@ -31,27 +32,38 @@ def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
 
     Raises:
         OutputError: it is the `source` video itself (also through a link), exists and may not be replaced, is a
-            directory, a device or a pipe, or its folder is missing or cannot be written.
+            directory, a device or a pipe, has too long a name, or its folder is missing or cannot be written.
     """
     check_no_input(path, (source,), "the source video itself")
-    if path.is_dir():
-        raise OutputError(f"{path}: a directory; name a file")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: a device or a pipe; name a file")
-    if (path.exists() or path.is_symlink()) and not overwrite:
-        raise OutputError(f"{path}: exists already; choose another output or --overwrite")
-    _check_folder(path.absolute().parent)
+    with _looked_at(path):
+        if path.is_dir():
+            raise OutputError(f"{path}: a directory; name a file")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: a device or a pipe; name a file")
+        if (path.exists() or path.is_symlink()) and not overwrite:
+            raise OutputError(f"{path}: exists already; choose another output or --overwrite")
+        _check_folder(path.absolute().parent)
 
 
 def check_folder_output(folder: Path) -> None:
     """Make sure, before any work, that a folder can be made or filled.
 
     Raises:
-        OutputError: it is a file, or its place is missing or cannot be written.
+        OutputError: it is a file, has too long a name, or its place is missing or cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: not a directory; choose another folder")
-    _check_folder(folder.absolute() if folder.exists() else folder.absolute().parent)
+    with _looked_at(folder):
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder}: not a directory; choose another folder")
+        _check_folder(folder.absolute() if folder.exists() else folder.absolute().parent)
+
+
+@contextmanager
+def _looked_at(path: Path) -> Iterator[None]:
+    """Of a name that is too long, or in a folder that is closed, the system does not even tell what is there."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _check_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ import av
 import pytest
 
 from highlightr.core.errors import ConfigError, CutError, OutputError
-from highlightr.core.outputs import check_output
+from highlightr.core.outputs import check_folder_output, check_output
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import check_suffix, probe
@@ -81,6 +82,15 @@ def test_what_to_do_where_copying_fails(number: int, advice: str, source: Source
     with pytest.raises((av.FFmpegError, OSError)) as raised:
         av.error.err_check(-number)
     assert re.search(advice, str(_failed(source, Path("a.mp4"), raised.value)))
+
+
+def test_too_long_a_name(source: Source, tmp_path: Path) -> None:
+    long = tmp_path / f"{'a' * 252}.mp4"
+    for check in (partial(check_output, source=source.path, overwrite=False), check_folder_output):
+        with pytest.raises(
+            OutputError, match=r"a\.mp4: cannot be written \(File name too long\); choose a shorter name"
+        ):
+            check(long)
 
 
 def test_a_directory(source: Source, tmp_path: Path) -> None:
