@@ -356,6 +356,41 @@ def test_a_network_that_does_not_repeat_itself_is_refused(home: Path) -> None:
     assert not kept(home)
 
 
+class BakedValue(Means):
+    """Tracing takes the largest value for a constant."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return super().forward(given) * float(given.abs().max())
+
+
+class BakedLength(Means):
+    """Tracing takes the number of frames for a constant."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.sum(dim=1) @ self.weight.T / float(len(given[0]))
+
+
+class BakedBatch(Means):
+    """Tracing takes the number of inputs for a constant."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return super().forward(given) * float(len(given))
+
+
+class BakedShape(Means):
+    """Tracing takes the numbers of inputs and frames for constants, and an engine refuses others."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return super().forward(given.reshape(int(given.shape[0]), int(given.shape[1]), 4))
+
+
+@pytest.mark.parametrize("module", [BakedValue, BakedLength, BakedBatch, BakedShape])
+def test_a_network_that_is_right_on_its_example_alone_is_refused(module: type[Means], home: Path) -> None:
+    with pytest.raises(WeightsError, match=r"compiled means (differs from torch by|does not run: )"):
+        opened(weights(home.parent / "w", 3.0), module=module)
+    assert not kept(home)
+
+
 def test_two_networks_may_be_prepared_at_once(home: Path) -> None:
     paths = [weights(home.parent / f"w{value}", value) for value in range(1, 5)]
     with ThreadPoolExecutor(max_workers=4) as threads:
