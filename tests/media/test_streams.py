@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
@@ -212,6 +214,12 @@ def test_what_a_container_crops_stays_hidden(
     written = (video.width, video.height, side_data.get("Frame Cropping"))
     assert written == ((300, 200, None) if how == "exact" else (320, 240, "14/6/14/26"))
     assert told(result) == []
+
+
+def test_stills_of_a_cropped_picture_have_its_shape(tmp_path: Path) -> None:
+    source = probe(cropped(tmp_path, ".mp4"))
+    result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4", CutOptions(still_width=150))
+    assert Image.open(io.BytesIO(result.stills[0])).size == (150, 100)
 
 
 def test_what_an_ffmpeg_does_not_crop_is_told(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from highlightr.core.errors import CutError
-from highlightr.core.source import Source
-from highlightr.media._container.contents import read_contents
+from highlightr.core.source import Source, VideoStream
+from highlightr.media._container.contents import CROP, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut.encode import encode_pieces
 from highlightr.media._cut.encoders import SOFTWARE, find_encoder
@@ -59,13 +59,13 @@ def write_encoded(job: CutJob) -> CutResult:
 
 def _encoded(job: CutJob) -> CutResult:
     source, output, width = job.source, job.output, job.options.still_width
-    size = None if width is None else Stills(*size_of_width(source.video, width))
     before: tuple[CutPlan, Verdict] | None = None
     for careful in (False, True):
         cut, plan, notes = planned_cut(job, careful=careful)
         if before is not None and before[0] == cut:
             break
         plan = with_encoder(plan, job.options.encoder)
+        size = None if width is None else Stills(*size_of_width(_visible(plan), width))
         stills = encode_pieces(plan, cut.takes, output, job.progress, size)
         verdict = check_video(output, expected(cut, plan))
         if verdict.is_as_planned or (before is not None and before[1] == verdict):
@@ -81,6 +81,13 @@ def _encoded(job: CutJob) -> CutResult:
     shown = () if stills is None else tuple(b"" if at is None else stills[at] for at in cut.main_takes)
     pieces = (replace(piece, encoded_pictures=count) for piece, count in zip(cut.pieces, cut.num_frames, strict=True))
     return CutResult(output, tuple(pieces), shown, notes)
+
+
+def _visible(plan: OutputPlan) -> VideoStream:
+    """The picture without what the container crops, which ffmpeg decodes; left, right, top and bottom in its words."""
+    video = plan.source.video
+    left, right, top, bottom = map(int, plan.contents.side_data.get(CROP, "0/0/0/0").split("/"))
+    return replace(video, width=video.width - left - right, height=video.height - top - bottom)
 
 
 def planned_cut(job: CutJob, *, careful: bool = False) -> tuple[CutPlan, OutputPlan, tuple[str, ...]]:
