@@ -9,7 +9,7 @@ budget and scene allow, and otherwise gives words up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
 
@@ -39,6 +39,9 @@ OVER_SECONDS = 0.3
 TRIM_SECONDS = 1.0
 """With a transcript, so much silence at most is cut off between an edge and the words inside: edges lie on clips first,
 and a clip is a second."""
+
+LONG_PAUSE_SECONDS = 2.0
+"""In a longer pause there is more to see than words: an edge that gives words up stays in it, beside them."""
 
 GIVING_UP = 1.5
 """Giving up a second of a moment costs as much as adding so many."""
@@ -81,8 +84,9 @@ def move_to_pauses(
     """
     before = [max(pause.start, pause.stop - AIR_SECONDS) for pause in pauses]
     after = [min(pause.stop, pause.start + AIR_SECONDS) for pause in pauses]
-    starts = _targets(span.start, before, pauses, speech, room)
-    stops = _targets(span.stop, after, pauses, speech, room)
+    is_long = [pause.seconds > LONG_PAUSE_SECONDS for pause in pauses]
+    starts = _targets(span.start, [*before, *compress(after, is_long)], pauses, speech, room)
+    stops = _targets(span.stop, [*after, *compress(before, is_long)], pauses, speech, room)
     low, high = min(shortest, span.seconds) - EPSILON_SECONDS, max(longest, span.seconds) + EPSILON_SECONDS
     pairs = [
         (cost + other + _moving(span, Span(start, stop)), start, stop)
