@@ -28,6 +28,9 @@ DEFAULT_RATIO = 0.15
 SHORTEST_SUMMARY_SECONDS = 6.0
 """The default budget is no shorter, or a clip of 14 s would become one of 2.1 s; a ratio that is asked for is kept."""
 
+LEAST_SECONDS = 0.1
+"""Of a summary and of a moment, whatever is asked for: less is a picture or none."""
+
 SHORTEST_MOMENT_SECONDS = (2.0, 5.0)
 """Bounds of the default `min_seconds`: less than 2 s cannot be followed, and more than 5 s leaves out short answers."""
 
@@ -35,6 +38,8 @@ KNAPSACK_NOTE = (
     "Knapsack maximises a sum over shots, so many middling shots can outweigh the one that was asked for; "
     "leave out --mode to get the best moments."
 )
+
+_AT_LEAST = f"at least {LEAST_SECONDS} s"
 
 Spans = tuple[tuple[float, float], ...]
 
@@ -98,12 +103,12 @@ class SelectionOptions:
         check_fields(self)
         ratio, seconds = self.ratio, self.duration_seconds
         self._check("ratio", ratio is None or 0.0 < ratio <= 1.0, "a number in (0, 1]", "0.15 keeps 15 % of the video")
-        self._check("duration_seconds", seconds is None or _positive(seconds), "a positive number", "30 keeps 30 s")
+        self._check("duration_seconds", seconds is None or _enough(seconds), _AT_LEAST, "30 keeps 30 s")
         within = self.threshold is None or 0.0 <= self.threshold <= 1.0
         self._check("threshold", within, "a score in [0, 1]", "leave it out to let the query decide")
         for name in ("min_seconds", "max_seconds"):
             value = getattr(self, name)
-            self._check(name, value is None or _positive(value), "a positive number", "leave it out for the default")
+            self._check(name, value is None or _enough(value), _AT_LEAST, "leave it out for the default")
         least = self.min_seconds or 0.0
         self._check("max_seconds", self.max_seconds >= least, f"at least min_seconds ({least:g})")
         for name in ("merge_gap_seconds", "snap_seconds"):
@@ -138,7 +143,7 @@ class SelectionOptions:
         if self.duration_seconds is not None:
             return min(self.duration_seconds, video_seconds)
         if self.ratio is not None:
-            return self.ratio * video_seconds
+            return min(max(self.ratio * video_seconds, LEAST_SECONDS), video_seconds)
         return min(max(DEFAULT_RATIO * video_seconds, SHORTEST_SUMMARY_SECONDS), video_seconds)
 
     def shortest_seconds(self, video_seconds: float) -> float:
@@ -169,8 +174,8 @@ def _inside(seconds: float, spans: Spans) -> bool:
     return any(start <= seconds < stop for start, stop in spans)
 
 
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
+def _enough(value: float) -> bool:
+    return math.isfinite(value) and value >= LEAST_SECONDS
 
 
 def _not_negative(value: float) -> bool:

@@ -81,7 +81,7 @@ def test_a_file_that_cannot_be_summarised(make, words: list[str], tmp_path: Path
         (["--ratio", "0"], ["ratio must be a number in (0, 1]", "got 0"]),
         (["--ratio", "1.5"], ["ratio must be a number in (0, 1]", "got 1.5"]),
         (["--ratio", "nan"], ["ratio must be a number in (0, 1]"]),
-        (["--duration", "-3"], ["duration_seconds must be a positive number", "got -3"]),
+        (["--duration", "-3"], ["duration_seconds must be at least 0.1 s", "got -3"]),
         (["--max-clips", "0"], ["max_clips must be", "got 0"]),
         (["--mode", "best"], ["mode must be one of moments, knapsack", "'best'"]),
         (["--preset", "light"], ["no preset named 'light'", "lite"]),

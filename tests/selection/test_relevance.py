@@ -241,6 +241,21 @@ def test_a_margin_that_leaves_the_budget_no_moment_is_shortened(margin: Span) ->
     assert stop - start == pytest.approx(6.0)
 
 
+@pytest.mark.parametrize("name", ["duration_seconds", "min_seconds", "max_seconds"])
+def test_lengths_of_less_than_a_picture_are_refused(name: str) -> None:
+    """Moments without length were chosen without end."""
+    for value in (0.0, 1e-9, 0.09, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=rf"{name} must be at least 0\.1 s"):
+            SelectionOptions(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.timeout(60)
+def test_a_ratio_of_next_to_nothing_keeps_a_moment() -> None:
+    ((start, stop),) = chosen(answers(0.1, 0.1, 0.9, 0.1, 0.1), ratio=1e-9)
+    assert 24.0 <= start < stop <= 40.0
+    assert stop - start == pytest.approx(0.1, abs=1e-3)
+
+
 def test_segments_are_numbered_by_score_and_may_follow_it() -> None:
     scores = answers(0.1, 0.85, 0.1, 0.88, 0.1)
 
