@@ -203,7 +203,7 @@ def test_a_name_that_is_too_long_for_an_output(run: Run, tmp_path: Path, video: 
     long = video.rename(tmp_path / f"{'x' * 245}.mp4")
     _refused(run("summarize", long), tmp_path, "File name too long; choose a shorter name")
     ended = run("summarize", long, "-o", tmp_path / "short.mp4", "--clips", tmp_path / ("y" * 256))
-    _refused(ended, tmp_path, "File name too long; choose a shorter name")
+    _refused(ended, tmp_path, "cannot be written (File name too long); choose a shorter name")
 
 
 def test_a_library_that_cannot_be_loaded_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
