@@ -34,12 +34,27 @@ def main() -> None:
             from highlightr.cli.app import main as run
 
             share_arenas()
+            _open_what_is_closed()
             _print_all_letters()
             run()
     except StoppedBySignal as stopped:
         with suppress(OSError):  # The terminal may be gone.
             print(f"highlightr: ended by {stopped}; nothing half-written was left", file=sys.stderr, flush=True)
         sys.exit(stopped.exit_code)
+
+
+def _open_what_is_closed() -> None:
+    """Standard streams that the caller closed lead nowhere; the next file that is opened would take their place.
+
+    FFmpeg would write its messages into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # The lowest number that is free: this one.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _print_all_letters() -> None:
