@@ -31,12 +31,12 @@ def assert_near(found: dict[str, FloatArray], exact: dict[str, FloatArray], leas
         assert ((values * found[stream]).sum(axis=1) >= least_cosine * norms).all(), stream
 
 
-ONE_OF_EACH_KIND = ("clip", "cnn14", "inception-yt8m", "r3d34-kinetics700")
-"""A transformer, and networks over spectrograms, pictures and clips; a CPU takes long in half precision."""
+QUICK = ("inception-yt8m", "r3d34-kinetics700")
+"""One over pictures and one over clips; a CPU takes long in half precision."""
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in ONE_OF_EACH_KIND else pytest.mark.slow) for name in sorted(OPTIONS)]
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in sorted(OPTIONS)]
 )
 def test_half_precision_stays_near_and_is_really_used(name: str) -> None:
     exact, short = made(small(name, 1.0)), made(small(name, 1.0, precision="bf16"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +152,14 @@ def test_eight_bits_and_back() -> None:
 
 
 CLIPS = {"clip": "ViT-B-32-quickgelu", "clip-laion": "ViT-B-32"}
+BOTH_CLIPS = ["clip", pytest.param("clip-laion", marks=pytest.mark.slow)]
 
 
-@pytest.fixture(scope="module")
-def networks() -> dict[str, Any]:
-    made = {name: open_clip.create_model(model, pretrained=None).eval() for name, model in CLIPS.items()}
-    for network in made.values():
-        randomise(network, seed=5)
-    return made
+@cache
+def network_of(name: str) -> Any:
+    network = open_clip.create_model(CLIPS[name], pretrained=None).eval()
+    randomise(network, seed=5)
+    return network
 
 
 def weights(tmp_path: Path, name: str, network: Any) -> dict[str, Path]:
@@ -167,9 +168,9 @@ def weights(tmp_path: Path, name: str, network: Any) -> dict[str, Path]:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", ["clip", pytest.param("clip-laion", marks=pytest.mark.slow)])
-def test_pictures_equal_open_clip(tmp_path: Path, networks: dict[str, Any], name: str) -> None:
-    network, image = networks[name], picture(224, 398)
+@pytest.mark.parametrize("name", BOTH_CLIPS)
+def test_pictures_equal_open_clip(tmp_path: Path, name: str) -> None:
+    network, image = network_of(name), picture(224, 398)
     transform: Any = open_clip.image_transform(224, False, network.visual.image_mean, network.visual.image_std)
     theirs = network.encode_image(transform(Image.fromarray(image))[None])
     extractor = create_extractor(name, clip_seconds=1.0, weights=weights(tmp_path, name, network))
@@ -177,9 +178,9 @@ def test_pictures_equal_open_clip(tmp_path: Path, networks: dict[str, Any], name
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", sorted(CLIPS))
-def test_text_equals_open_clip(tmp_path: Path, networks: dict[str, Any], name: str) -> None:
-    network, text = networks[name], "a dog runs over the grass"
+@pytest.mark.parametrize("name", BOTH_CLIPS)
+def test_text_equals_open_clip(tmp_path: Path, name: str) -> None:
+    network, text = network_of(name), "a dog runs over the grass"
     encoder = create_text_encoder(name, weights=weights(tmp_path, name, network))
     ids = open_clip.get_tokenizer("ViT-B-32")([text])
     rows: list[torch.Tensor] = []
@@ -195,18 +196,18 @@ def test_text_equals_open_clip(tmp_path: Path, networks: dict[str, Any], name: s
     assert encoder.vectors([]).shape == (0, 512)
 
 
-def test_openai_needs_its_own_activation(networks: dict[str, Any]) -> None:
+def test_openai_needs_its_own_activation() -> None:
     """The plain model on the same tensors gives other numbers, which open_clip only warns about."""
     image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     plain: Any = open_clip.create_model("ViT-B-32", pretrained=None).eval()
-    plain.load_state_dict(networks["clip"].state_dict())
+    plain.load_state_dict(network_of("clip").state_dict())
     with torch.inference_mode():
-        one, other = networks["clip"].encode_image(image), plain.encode_image(image)
+        one, other = network_of("clip").encode_image(image), plain.encode_image(image)
     assert (one - other).abs().max() > 1e-3 * one.abs().max()
 
 
-def test_half_precision_and_openais_three_numbers_load(tmp_path: Path, networks: dict[str, Any]) -> None:
-    network = networks["clip"]
+def test_half_precision_and_openais_three_numbers_load(tmp_path: Path) -> None:
+    network = network_of("clip")
     state = {name: tensor.half() for name, tensor in network.state_dict().items()}
     beside = {name: torch.tensor(1) for name in ("input_resolution", "context_length", "vocab_size")}
     path = saved(tmp_path / "clip.safetensors", state | beside)
@@ -220,15 +221,15 @@ def test_an_empty_query_is_refused() -> None:
         create_text_encoder("clip", random_seed=0).encode("  ")
 
 
-def test_weights_of_another_model_are_refused(tmp_path: Path, networks: dict[str, Any]) -> None:
-    paths = weights(tmp_path, "clip", networks["clip"].transformer)
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    paths = weights(tmp_path, "clip", network_of("clip").transformer)
     with pytest.raises(WeightsError, match="the weights clip-vit-b32-openai do not fit the network"):
         create_extractor("clip", weights=paths)
 
 
 @pytest.mark.slow
-def test_classes_are_a_softmax_over_prompts(tmp_path: Path, networks: dict[str, Any]) -> None:
-    paths, image = weights(tmp_path, "clip-laion", networks["clip-laion"]), picture(224, 300)
+def test_classes_are_a_softmax_over_prompts(tmp_path: Path) -> None:
+    paths, image = weights(tmp_path, "clip-laion", network_of("clip-laion")), picture(224, 300)
     made = row(create_extractor("clip-classes", clip_seconds=1.0, weights=paths), image)
     vectors = class_vectors(create_text_encoder("clip-laion", weights=paths))  # type: ignore[arg-type]
     again = class_vectors(create_text_encoder("clip-laion", weights=paths))  # type: ignore[arg-type]
@@ -236,5 +237,5 @@ def test_classes_are_a_softmax_over_prompts(tmp_path: Path, networks: dict[str, 
     first = create_text_encoder("clip-laion", weights=paths).encode("a photo of a tench.").vector
     close(vectors[0], first)
     unit = made["clip"] / np.linalg.norm(made["clip"])
-    logits = torch.from_numpy(float(networks["clip-laion"].logit_scale.exp().detach()) * vectors @ unit)
+    logits = torch.from_numpy(float(network_of("clip-laion").logit_scale.exp().detach()) * vectors @ unit)
     close(made["imagenet"], logits.softmax(dim=0))
