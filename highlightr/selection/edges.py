@@ -8,7 +8,7 @@ budget and scene allow, and otherwise gives words up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress, pairwise
 
 import numpy as np
@@ -69,7 +69,13 @@ def pauses_between(transcript: Transcript, duration: float) -> list[Span]:
 
 
 def move_to_pauses(
-    span: Span, pauses: Sequence[Span], speech: Signal | None, room: Span, shortest: float, longest: float
+    span: Span,
+    pauses: Sequence[Span],
+    speech: Signal | None,
+    room: Span,
+    shortest: float,
+    longest: float,
+    answers: Callable[[Span], bool] = lambda _: True,
 ) -> Span:
     """Move both edges of a span that lie in speech, together: where one goes limits where the other may.
 
@@ -77,6 +83,7 @@ def move_to_pauses(
         speech: the signal; `None` with a transcript.
         shortest: what must be left of the moment.
         longest: how long it may become.
+        answers: whether what it may become still is what was chosen; the moment itself is.
 
     Returns:
         A span inside the room that overlaps the moment. An edge that has no pause to go to takes the least speech near
@@ -92,7 +99,7 @@ def move_to_pauses(
         (cost + other + _moving(span, Span(start, stop)), start, stop)
         for start, cost in starts.items()
         for stop, other in stops.items()
-        if low <= stop - start <= high and start < span.stop and stop > span.start
+        if low <= stop - start <= high and start < span.stop and stop > span.start and answers(Span(start, stop))
     ]
     moved = Span(*min(pairs)[1:])
     return moved if speech is not None else _trimmed(moved, pauses)

@@ -81,6 +81,10 @@ def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
     return ranked([_segment(scores, span) for span in spans])
 
 
+LEAST_ANSWER = 0.5
+"""Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
+
+
 @dataclass(frozen=True)
 class Pauses:
     """Where edges may lie."""
@@ -220,7 +224,11 @@ def _moved(
         max(span.stop, min(free.stop, scene.stop + pauses.over_seconds, span.stop + longest)),
     )
     least = min(span.seconds / 2, options.shortest_seconds(free_time.pieces.stop) / 2, SHORTEST_MOMENT_SECONDS[0])
-    return move_to_pauses(span, pauses.spans, pauses.speech, room, least, longest)
+    score_of = free_time.pieces.mean_score
+    level = LEAST_ANSWER * score_of(span)
+    return move_to_pauses(
+        span, pauses.spans, pauses.speech, room, least, longest, lambda moved: score_of(moved) >= level
+    )
 
 
 def _with_margin(spans: Sequence[Span], free_time: FreeTime, margin: tuple[float, float]) -> list[Span]:

@@ -85,6 +85,19 @@ def test_where_the_start_goes_decides_where_the_stop_may() -> None:
     assert [in_pauses(Span(edge, edge), pauses) for edge in short].count(True) == 1
 
 
+def test_a_moment_is_not_moved_into_silence_beside_what_was_chosen() -> None:
+    """Its words go on beyond its scene; in the long pause before them no edge would lie in speech."""
+    grid = TimeGrid(30.0, 1.0)
+    values, borders = np.full(30, 0.1, dtype=np.float32), np.zeros(29, dtype=np.float32)
+    values[5:8], borders[7] = 0.9, 1.0
+    features = Features(grid, {}, {SPEECH: talk(30.0, (5.2, 12.0))})
+    scores = Scores(grid, values, borders=borders)
+    shots = [Shot(0.0, 8.0), Shot(8.0, 30.0)]
+    (segment,) = select_segments(scores, shots, SelectionOptions(min_seconds=3.0), features, answering=True)
+    assert segment.start_seconds == 5.0
+    assert segment.stop_seconds > 6.0
+
+
 def test_a_scrap_of_a_sentence_is_left_out_beside_the_best_moment() -> None:
     speech = talk(100.0, (2.0, 9.0), (39.5, 40.4), (50.0, 69.0))
     grid = TimeGrid(100.0, 1.0)
