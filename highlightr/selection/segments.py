@@ -33,6 +33,10 @@ from highlightr.selection.relevance import allowed_pieces, relevant_pieces
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps, cut_into_pieces
 
 
+LEAST_ANSWER = 0.5
+"""Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
+
+
 def select_segments(
     scores: Scores,
     shots: Sequence[Shot],
@@ -79,10 +83,6 @@ def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
                 f"got {span.start:g} to {span.stop:g}"
             )
     return ranked([_segment(scores, span) for span in spans])
-
-
-LEAST_ANSWER = 0.5
-"""Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
 
 
 @dataclass(frozen=True)
