@@ -128,7 +128,7 @@ class _Moments:
         return np.asarray((middles >= span.start) & (middles < span.stop))
 
     def _more_room(self, scene: Span, peak: int) -> Span:
-        """For an answer too short to be followed: the rest of its scene, with a neighbour if that is too short as well."""
+        """For an answer too short to be followed: the rest of its scene, and of a neighbour if that is short, too."""
         wide = scene if scene.seconds >= self._least else self._pieces.with_neighbour(scene)
         return _both(wide, self._stretch(self._allowed, peak, peak))
 

@@ -32,7 +32,6 @@ from highlightr.selection.reasons import segment_reasons, title_of
 from highlightr.selection.relevance import allowed_pieces, relevant_pieces
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps, cut_into_pieces
 
-
 LEAST_ANSWER = 0.5
 """Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
 
