@@ -30,7 +30,7 @@ def test_training_reads_them(library: Library) -> None:
     assert not add_example(library, video(library), 1.0, 2.5, query)
     text = (library.root / "moments.csv").read_text("utf-8")
     assert text.startswith("file,start_seconds,stop_seconds,query\nnumbers.mp4,1.000,2.500,\"'=1+1")
-    items = {(item.path.name, item.query): item.spans for item in plain(library.root).items}
+    items = {(item.path.name, item.query): tuple(span[:3] for span in item.spans) for item in plain(library.root).items}
     assert items == {
         ("numbers.mp4", query): ((1.0, 2.5, 1.0),),
         ("numbers.mp4", None): ((4.0, 5.0, 1.0),),
