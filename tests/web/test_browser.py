@@ -412,3 +412,18 @@ def test_names_queries_and_states_are_text(page: Page) -> None:
     assert hostile in page.find("#videos").text
     assert page.js("return document.title") != "owned"
     assert page.complaints() == []
+
+
+def test_a_filter_that_no_name_fits_says_where_to_ask(page: Page) -> None:
+    page.driver.get(page.client.prepared.url)
+    page.until_js("document.querySelectorAll('.video').length > 0")
+    assert not page.find("#unmatched").is_displayed()
+    page.find("#filter").send_keys("a cat")
+    page.until(page.find("#unmatched").is_displayed)
+    assert not page.find("#empty").is_displayed()
+    assert "Open a video to ask" in page.find("#unmatched").text
+    page.find("#filter").clear()
+    page.find("#filter").send_keys("NUMBERS")
+    page.until_js("document.querySelectorAll('.video').length > 0")
+    assert not page.find("#unmatched").is_displayed()
+    assert page.complaints() == []

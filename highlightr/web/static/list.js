@@ -70,6 +70,7 @@ function show() {
   $("videos").replaceChildren(...shown.map(card));
   $("count").textContent = words ? `${shown.length} of ${videos.length}` : `${videos.length} ${videos.length === 1 ? "video" : "videos"}`;
   $("empty").hidden = videos.length > 0;
+  $("unmatched").hidden = videos.length === 0 || shown.length > 0;
 }
 
 async function load() {
