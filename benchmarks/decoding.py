@@ -148,7 +148,8 @@ class _GraphPainter:
         if self._graph is None:
             self._graph = self._made(frame)
         self._graph.push(frame)
-        return self._graph.pull().to_ndarray()
+        picture: npt.NDArray[np.uint8] = self._graph.pull().to_ndarray()
+        return picture
 
     def _made(self, frame: av.VideoFrame) -> Any:
         graph = av.filter.Graph()

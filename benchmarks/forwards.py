@@ -186,7 +186,8 @@ def _graph(network: Network) -> bytes:
         example = torch.from_numpy(np.ascontiguousarray(network.sample[:2]))
         names: dict[str, Any] = {"input_names": ["given"], "output_names": ["made"], "dynamic_axes": axes}
         torch.onnx.export(copy.deepcopy(network.module), (example,), buffer, opset_version=OPSET, dynamo=False, **names)
-    return buffer.getvalue()
+    made: bytes = buffer.getvalue()
+    return made
 
 
 def forget() -> None:
@@ -215,7 +216,8 @@ def _onnxruntime_beside(network: Network) -> Run | None:
     pool = ThreadPoolExecutor(default_threads())
 
     def one(part: Array) -> Array:
-        return session.run(None, {"given": np.ascontiguousarray(part)})[0]
+        made: Array = session.run(None, {"given": np.ascontiguousarray(part)})[0]
+        return made
 
     return lambda batch: np.concatenate(list(pool.map(one, np.array_split(batch, min(len(batch), default_threads())))))
 

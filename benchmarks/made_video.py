@@ -55,7 +55,8 @@ def _picture(number: int, width: int, height: int) -> Picture:
     """(height, width, 3): the shot's texture, moved on, with a fine grain that changes."""
     shot, since = divmod(number, _shot_frames())
     moved = np.roll(_texture(shot, width, height), (since * (1 + shot % 3), since * (2 + shot % 4)), axis=(0, 1))
-    return moved + _grain(number % _GRAINS, width, height)
+    made: Picture = moved + _grain(number % _GRAINS, width, height)
+    return made
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +71,8 @@ def _texture(shot: int, width: int, height: int) -> Picture:
 
 @lru_cache(maxsize=_GRAINS)
 def _grain(which: int, width: int, height: int) -> Picture:
-    return np.random.default_rng(which).integers(0, 5, (height, width, 1), dtype=np.uint8)
+    made: Picture = np.random.default_rng(which).integers(0, 5, (height, width, 1), dtype=np.uint8)
+    return made
 
 
 def _heard(number: int) -> av.AudioFrame:

@@ -174,7 +174,8 @@ def text_network(encoder: Any, texts: Sequence[str]) -> Network:
 
     def own(batch: Array) -> Array:
         (tokens,) = graph({"ids": batch[:, 0], "mask": batch[:, 1]})
-        return means(tokens, batch[:, 1].astype(np.float32))
+        made: Array = means(tokens, batch[:, 1].astype(np.float32))
+        return made
 
     network = Network(encoder.name, own)
     published = minilm_module(source_file("minilm"), source_bytes("minilm"))

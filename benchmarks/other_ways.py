@@ -36,7 +36,8 @@ def scene_detection(video: Path, detector: str) -> list[Any]:
         import scenedetect
     except ImportError as error:
         raise ConfigError(f"PySceneDetect is not installed ({error}): run `pip install scenedetect`") from error
-    return scenedetect.detect(str(video), getattr(scenedetect, detector)())
+    scenes: list[Any] = scenedetect.detect(str(video), getattr(scenedetect, detector)())
+    return scenes
 
 
 def boundaries_of(scenes: list[Any]) -> list[float]:

@@ -49,7 +49,8 @@ def few(dataset: Dataset, labels: int, seed: int) -> Dataset:
 
 def positive(example: Example) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(num_clips,) the clips inside the labelled moment."""
-    return example.item.ratings[: example.num_clips, 0] > 0
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = example.item.ratings[: example.num_clips, 0] > 0
+    return found
 
 
 def precision(examples: Sequence[Example], score: Callable[[Example], FloatArray]) -> float:

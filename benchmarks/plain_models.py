@@ -148,7 +148,8 @@ def _forward(extractor: Any, module: Any) -> Callable[[Any], Streams]:
     if getattr(extractor, "_flow", None) is not None:
         return _flow(extractor)
     if module is None:
-        return extractor._forward
+        forward: Callable[[Any], Streams] = extractor._forward
+        return forward
     names, widths = list(extractor.streams), list(extractor.streams.values())
     if extractor.name == "efficientnet_lite0":
         return lambda picture: dict(

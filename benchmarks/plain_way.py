@@ -200,7 +200,8 @@ def _stored_sound(source: Source, stored: int) -> FloatArray:
 def _of_length(samples: FloatArray, length: float) -> FloatArray:
     """Cut, or filled up with silence."""
     wanted = int(np.ceil(length))
-    return np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
+    made: FloatArray = np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).astype(np.float32)
+    return made
 
 
 def compare(own: Streams, plain: Streams) -> dict[str, dict[str, Any]]:

@@ -59,7 +59,7 @@ class BertEncoder(nn.Module):
         bias = (1.0 - mask[:, None, None, :].to(rows.dtype)) * _MASKED  # (batch, 1, 1, length)
         for layer in self.layers:
             rows = layer(rows, bias)
-        return rows
+        return rows  # type: ignore[no-any-return]
 
     def load_bert(self, state: Mapping[str, torch.Tensor]) -> None:
         """Load a checkpoint that uses BERT's published names; every parameter must be in it."""
@@ -96,7 +96,7 @@ class _Layer(nn.Module):
         attended = (weights.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)  # (batch, length, width)
         rows = self.norm(rows + self.mix(attended))
         inner = nn.functional.gelu(self.widen(rows))
-        return self.last_norm(rows + self.narrow(inner))
+        return self.last_norm(rows + self.narrow(inner))  # type: ignore[no-any-return]
 
     def _split(self, rows: torch.Tensor) -> torch.Tensor:
         """(batch, length, width) to (batch, heads, length, width / heads)."""

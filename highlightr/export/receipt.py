@@ -84,7 +84,8 @@ def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
 def receipt_schema() -> dict[str, Any]:
     """The JSON Schema that every receipt of `SCHEMA_VERSION` satisfies."""
     text = files("highlightr.export").joinpath("receipt.schema.json").read_text(encoding="utf-8")
-    return json.loads(text)
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def software_versions() -> dict[str, str]:

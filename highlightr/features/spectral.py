@@ -68,7 +68,8 @@ class FilterBank:
 
     def __call__(self, spectra: FloatArray) -> FloatArray:
         """(n, bins) to (n, bands)."""
-        return np.add.reduceat(spectra[:, self._bins] * self._weights, self._starts, axis=1)
+        banded: FloatArray = np.add.reduceat(spectra[:, self._bins] * self._weights, self._starts, axis=1)
+        return banded
 
 
 def spectra_of(frames: FloatArray, fft_length: int) -> npt.NDArray[np.complex64]:
@@ -92,7 +93,8 @@ def mel_filters_slaney(sample_rate: int, fft_length: int, num_mels: int) -> Floa
     """
     edges = _slaney_to_hz(np.linspace(0.0, _hz_to_slaney(sample_rate / 2), num_mels + 2))
     bins = np.arange(fft_length // 2 + 1) * sample_rate / fft_length
-    return (_triangles(bins, edges) * (2.0 / (edges[2:] - edges[:-2]))).astype(np.float32)
+    filters: FloatArray = (_triangles(bins, edges) * (2.0 / (edges[2:] - edges[:-2]))).astype(np.float32)
+    return filters
 
 
 def mel_filters_htk(

@@ -34,7 +34,8 @@ def scorer_class(name: str) -> type[Scorer]:
     if name not in SCORERS:
         raise ConfigError(f"no scorer named {name!r}; there are {', '.join(SCORERS)}")
     module, _, attribute = SCORERS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    found: type[Scorer] = getattr(import_module(module), attribute)
+    return found
 
 
 def runnable_class(name: str) -> type[Scorer]:

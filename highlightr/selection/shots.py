@@ -123,7 +123,8 @@ def _stands_out(times: TimeArray, strength: Values) -> npt.NDArray[np.bool_]:
     after = np.concatenate([np.where(near, strength[1:], 0.0), [0.0]])
     peak = (strength > before) & (strength >= after)
     enough = [(strength >= least) & (strength >= share * average) for least, share in ENOUGH]
-    return np.any(enough, axis=0) & peak
+    found: npt.NDArray[np.bool_] = np.any(enough, axis=0) & peak
+    return found
 
 
 def shots_from_probability(probability: Signal, duration_seconds: float) -> tuple[Shot, ...]:

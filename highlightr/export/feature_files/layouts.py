@@ -74,7 +74,8 @@ def array_bytes(path: Path, arrays: Arrays) -> bytes:
     if path.suffix == ".safetensors":
         from safetensors.numpy import save
 
-        return save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+        content: bytes = save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+        return content
     buffer = io.BytesIO()
     if path.suffix == ".npy":
         (values,) = arrays.values()

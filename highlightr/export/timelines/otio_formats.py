@@ -21,7 +21,7 @@ def opentimelineio() -> ModuleType:
     need("a timeline of this format", "opentimelineio", "otio_cmx3600_adapter", "otio_fcp_adapter")
     import opentimelineio
 
-    return opentimelineio
+    return opentimelineio  # type: ignore[no-any-return]
 
 
 def write_otio(timeline: Timeline) -> str:

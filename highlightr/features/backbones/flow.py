@@ -87,7 +87,8 @@ class OpticalFlow:
 
     def _flow(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
         if self._pairs.backend != "torch":
-            return flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
+            made: FloatArray = flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
+            return made
         import torch
 
         with self._source.forward():  # What is known of frames stays on the device.

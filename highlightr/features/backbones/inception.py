@@ -139,7 +139,10 @@ def quantise(rows: FloatArray) -> npt.NDArray[np.uint8]:
 
     Source: google/youtube-8m, ``quantize``.
     """
-    return np.rint((rows.clip(-_LIMIT, _LIMIT) + _LIMIT) * (255 / (2 * _LIMIT))).astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = np.rint((rows.clip(-_LIMIT, _LIMIT) + _LIMIT) * (255 / (2 * _LIMIT))).astype(
+        np.uint8
+    )
+    return codes
 
 
 def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
@@ -147,4 +150,5 @@ def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
 
     Source: google/youtube-8m, ``Dequantize``: ``codes * 4 / 255 + 4 / 512 - 2``.
     """
-    return codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)
+    values: FloatArray = codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)
+    return values

@@ -35,7 +35,8 @@ def inception_2015() -> nn.Module:
 
 def _headless(network: Inception3) -> nn.Module:
     network.fc = nn.Identity()
-    return network
+    headless: nn.Module = network
+    return headless
 
 
 def _average(x: torch.Tensor) -> torch.Tensor:

@@ -83,7 +83,8 @@ def window_indices(available: int, protocol: WindowProtocol, source_rate: float 
         steps = np.arange(max(min(available, protocol.span), protocol.least_frames))
     else:
         steps = np.linspace(0, span - 1, protocol.frames).astype(np.int64)
-    return np.minimum(starts[:, None] + steps, available - 1)
+    indices: npt.NDArray[np.int64] = np.minimum(starts[:, None] + steps, available - 1)
+    return indices
 
 
 def frame_rate(times_seconds: Sequence[float]) -> float | None:

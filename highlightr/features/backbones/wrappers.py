@@ -32,7 +32,8 @@ class Normalised(_Wrapper):
         shape = (-1, *(1,) * (pixels.ndim - 2))
         mean, deviation = self.get_buffer("mean").view(shape), self.get_buffer("deviation").view(shape)
         axes = (0, pixels.ndim - 1, *range(1, pixels.ndim - 1))
-        return self.network((pixels.permute(axes).float() - mean) / deviation)
+        rows: torch.Tensor = self.network((pixels.permute(axes).float() - mean) / deviation)
+        return rows
 
 
 FLOW_LIMIT_PIXELS = 20.0
@@ -47,7 +48,8 @@ class CodedFlow(_Wrapper):
 
     def forward(self, flow: torch.Tensor) -> torch.Tensor:
         """(batch, frames, 2, height, width) pixels to (batch, width)."""
-        return self.network(self.coded(flow))
+        rows: torch.Tensor = self.network(self.coded(flow))
+        return rows
 
     @staticmethod
     def coded(flow: torch.Tensor) -> torch.Tensor:
@@ -75,7 +77,8 @@ class Embedding(_Wrapper):
 
     def forward(self, sound: torch.Tensor) -> torch.Tensor:
         """(batch, samples) to (batch, width)."""
-        return self.network(sound)["embedding"]
+        rows: torch.Tensor = self.network(sound)["embedding"]
+        return rows
 
 
 class ResNetRows(_Wrapper):

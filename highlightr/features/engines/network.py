@@ -207,7 +207,8 @@ def _export(module: torch.nn.Module, example: Array, varying: Mapping[int, str])
             opset_version=_OPSET,
             dynamo=False,
         )
-    return buffer.getvalue()
+    exported: bytes = buffer.getvalue()
+    return exported
 
 
 @contextmanager

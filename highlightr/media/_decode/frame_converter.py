@@ -84,7 +84,8 @@ def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpola
     scaled = scaler.reformat(
         frame, width, height, made_as, src_colorspace=matrix, interpolation=interpolation, threads=1
     )
-    return scaled.to_ndarray()
+    picture: npt.NDArray[np.uint8] = scaled.to_ndarray()
+    return picture
 
 
 def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:

@@ -34,7 +34,8 @@ class ModalAutoencoder(nn.Module):
     def forward(self, values: Tensor, padding: Tensor | None) -> Tensor:
         """(B, rows, width) to the same shape."""
         attended, _ = self.attention(values, values, padding)
-        return self.mlp(attended + values)
+        out: Tensor = self.mlp(attended + values)
+        return out
 
 
 class ModalFusion(nn.Module):
@@ -55,7 +56,8 @@ class ModalFusion(nn.Module):
 
     def _attend(self, joined: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
         attended, _ = self.attention(joined, joined, padding, positions=(positions, positions))
-        return attended + joined
+        out: Tensor = attended + joined
+        return out
 
 
 class FeatureInteraction(nn.Module):

@@ -70,7 +70,8 @@ class _Feed(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """(B, rows, width) to the same shape."""
-        return self.norm(rows + self.dropout(self.mlp(rows)))
+        out: Tensor = self.norm(rows + self.dropout(self.mlp(rows)))
+        return out
 
 
 class _Layer(nn.Module):
@@ -83,7 +84,8 @@ class _Layer(nn.Module):
     def forward(self, rows: Tensor, padding: Tensor | None) -> Tensor:
         """(B, rows, width) to the same shape."""
         attended, _ = self.attend(rows, rows, padding)
-        return self.feed(attended)
+        out: Tensor = self.feed(attended)
+        return out
 
 
 class _Layers(nn.Module):
@@ -113,7 +115,8 @@ class _Fusion(nn.Module):
         return fuse(rows, padding, self._attend, self.feed)
 
     def _attend(self, joined: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
-        return self.attend(joined, joined, padding, positions=(positions, positions))[0]
+        fused: Tensor = self.attend(joined, joined, padding, positions=(positions, positions))[0]
+        return fused
 
 
 class _Similarity(nn.Module):

@@ -108,7 +108,8 @@ class _Layer(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """From (B, C_in, T, F) to the pooled (B, C_out, T', F')."""
-        return self.pooling(torch.relu(self.norm(self.convolution(values))))
+        pooled: Tensor = self.pooling(torch.relu(self.norm(self.convolution(values))))
+        return pooled
 
 
 class DynamicsEncoder(nn.Module):
