@@ -24,6 +24,7 @@ from highlightr.core.folders import make_folder
 from highlightr.core.locks import acquired, file_lock
 from highlightr.core.outputs import check_folder_output, unwritable
 from highlightr.core.stop import stop_deferred
+from highlightr.core.text import shown
 
 logger = logging.getLogger(__name__)
 
@@ -170,3 +171,8 @@ def move(source: Path, target: Path) -> None:
 def printable(path: str | Path) -> str:
     """A path or name as text that UTF-8 can hold: bytes of it that are not UTF-8 show as a replacement character."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def path_shown(path: str | Path) -> str:
+    """A path or name for a person to read: `printable`, and no character in it acts (`core.text.shown`)."""
+    return shown(printable(path))

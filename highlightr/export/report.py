@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from highlightr import __version__
 from highlightr.core.clock import clock, length_clock, length_words, span_clock
-from highlightr.core.files import printable, write_whole
+from highlightr.core.files import path_shown, write_whole
 from highlightr.core.text import shown
 from highlightr.core.transcript import Transcript
 from highlightr.core.types import Reason, Segment, Summary
@@ -83,7 +83,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         **inlined(style=style, script=script),
         "data": _embedded(_data(summary, videos)),
         "poster": _picture(_best_picture(summary, thumbnails)),
-        "name": shown(printable(source.path.name)),
+        "name": path_shown(source.path.name),
         "query": summary.query,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
         "percent_note": PERCENT_NOTE,
@@ -164,7 +164,7 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
     sound = "none" if audio is None else f"{audio.codec} · {audio.sample_rate / 1000:g} kHz · {audio.channels} ch"
     scorer = summary.receipt.get("scorer")
     return [
-        ("File", shown(printable(source.path))),
+        ("File", path_shown(source.path)),
         ("Size", f"{source.size_bytes / 1e6:.1f} MB · {source.container.split(',')[0]}"),
         ("Video", f"{video.codec} · {video.width} x {video.height}{rate}"),
         ("Sound", sound),

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, MediaError
-from highlightr.core.files import LONGEST_NAME_BYTES, printable
-from highlightr.core.text import shown
+from highlightr.core.files import LONGEST_NAME_BYTES, path_shown, printable
 from highlightr.media.suffixes import VIDEO_SUFFIXES
 from highlightr.media.transcript import sidecars
 
@@ -194,7 +193,7 @@ class Library:
     def _video(self, path: Path, status: os.stat_result) -> Video:
         relative = path.relative_to(self.root)
         identifier = hashlib.sha256(os.fsencode(relative.as_posix())).hexdigest()[:24]
-        return Video(identifier, path, shown(printable(relative)), status.st_size, status.st_mtime_ns)
+        return Video(identifier, path, path_shown(relative), status.st_size, status.st_mtime_ns)
 
     @staticmethod
     def _source_of(path: Path, found: dict[Path, Video]) -> Path | None:

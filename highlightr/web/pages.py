@@ -17,8 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from highlightr import __version__
 from highlightr.core.errors import ConfigError, MediaError
-from highlightr.core.files import printable
-from highlightr.core.text import shown
+from highlightr.core.files import path_shown
 from highlightr.export.report import packaged, template
 from highlightr.export.timelines.write import FORMATS
 from highlightr.selection.spans import Span
@@ -54,7 +53,7 @@ class Pages:
 
     async def index(self, _: Request) -> Response:
         """The list."""
-        root = shown(printable(self._studio.library.root))
+        root = path_shown(self._studio.library.root)
         return _page("list.html.j2", folder=root.rpartition("/")[2] or root, path=root)
 
     async def video(self, request: Request) -> Response:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from highlightr.core.errors import ConfigError, OutputError
-from highlightr.core.files import printable
+from highlightr.core.files import path_shown, printable
 from highlightr.core.folders import make_folder
 from highlightr.core.progress import ProgressHook
-from highlightr.core.text import shown
 from highlightr.core.types import Summary
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
@@ -115,6 +114,6 @@ def _note(request: WriteRequest) -> str:
 
 
 def _written(summary: Summary) -> Mapping[str, Any]:
-    outputs = [{"kind": name, "name": shown(printable(path.name))} for name, path in summary.outputs.items()]
-    folder = shown(printable(next(iter(summary.outputs.values())).parent))
+    outputs = [{"kind": name, "name": path_shown(path.name)} for name, path in summary.outputs.items()]
+    folder = path_shown(next(iter(summary.outputs.values())).parent)
     return {"seconds": round(summary.seconds, 3), "folder": folder, "outputs": outputs, "notes": list(summary.notes)}
