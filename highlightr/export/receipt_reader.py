@@ -137,7 +137,8 @@ def receipt_from_plain(values: Any, where: str) -> Receipt:
     """
     version = values.get("schema_version") if isinstance(values, Mapping) else None
     if version != 2:
-        raise ConfigError(f"{where}: not a receipt of schema version 2 (got {version!r}); make the summary again")
+        remedy = "update highlightr" if isinstance(version, int) and version > 2 else "make the summary again"
+        raise ConfigError(f"{where}: not a receipt of schema version 2 (got {version!r}); {remedy}")
     try:
         return msgspec.convert(values, Receipt)
     except ConfigError as error:

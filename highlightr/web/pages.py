@@ -30,7 +30,7 @@ from highlightr.web.shared import MOST_LISTENERS, Studio, event_stream
 from highlightr.web.state import EditedSegment, StaleStateError, StudioState, clean_query
 from highlightr.web.stills import BusyError
 from highlightr.web.view import analysis_values, list_row, partial_curve, proposal_rows, video_facts
-from highlightr.web.writing import WriteRequest, targets_of, write
+from highlightr.web.writing import WriteRequest, check_version, targets_of, write
 
 PACKAGE = "highlightr.web"
 SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}
@@ -190,7 +190,9 @@ class Pages:
         return StreamingResponse(event_stream(self._studio), headers=headers, media_type="text/event-stream")
 
     async def _video(self, request: Request) -> Video:
-        return await run_in_threadpool(self._studio.library.find, request.path_params["id"])
+        video = await run_in_threadpool(self._studio.library.find, request.path_params["id"])
+        check_version(video, request.query_params.get("version"))
+        return video
 
 
 def _page(page: str, **values: Any) -> Response:

@@ -148,6 +148,9 @@ def parse_state(content: bytes, where: str) -> StudioState:
         plain = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ConfigError(f"{where}: not JSON: {error}") from error
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if isinstance(version, int) and version > StudioState.schema_version:
+        raise ConfigError(f"{where}: of a newer highlightr (schema_version {version}), which can read it")
     try:
         return msgspec.convert(plain, StudioState)
     except (ConfigError, msgspec.ValidationError) as error:

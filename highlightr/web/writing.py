@@ -52,6 +52,12 @@ class WriteRequest:
         SummarizeOptions(cut=self.cut, subtitles=self.subtitles)  # Some do not go together.
 
 
+def check_version(video: Video, version: str | None) -> None:
+    """Refuse, as an `OutputError`, what a page asks of a video that is not the one that it shows any more."""
+    if version not in (None, str(video.modified_ns)):
+        raise OutputError(f"{printable(video.name)} was replaced meanwhile; reload this page")
+
+
 def targets_of(library: Library, video: Video, request: WriteRequest) -> tuple[Path, Path | None]:
     """Name the summary and the folder of its clips, and refuse before any work what cannot be written.
 
@@ -59,8 +65,7 @@ def targets_of(library: Library, video: Video, request: WriteRequest) -> tuple[P
         ConfigError: a folder that is not below the library's; timelines whose library is not installed.
         OutputError: an output exists, and `overwrite` was not asked for; or the video is not the one that was edited.
     """
-    if request.version not in (None, str(video.modified_ns)):
-        raise OutputError(f"{printable(video.name)} was replaced meanwhile; reload this page")
+    check_version(video, request.version)
     check_formats(request.export)
     folder = video.path.parent if request.folder is None else library.folder_below(request.folder)
     stem = video.path.stem

@@ -252,6 +252,7 @@ def test_a_drop_frame_list_with_colons_is_read_as_its_head_says(made: Path, tmp_
         ("a.json", "{", "not JSON"),
         ("a.json", '{"preset": "caf\udce9"}', "not JSON"),
         ("a.json", "[1]", "not a receipt of schema version 2"),
+        ("a.json", '{"schema_version": 3}', r"got 3\); update highlightr"),
         ("a.json", '{"schema_version": 2}', "not a receipt: Object missing required field `source`"),
         ("a.otio", "{}", "not a timeline"),
         ("a.otio", "nonsense", "cannot be understood"),

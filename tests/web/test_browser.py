@@ -260,6 +260,9 @@ def test_two_windows_follow_each_other(page: Page) -> None:
     page.js("studio.edit.add(8, 9)")
     page.until_js("document.getElementById('alert').textContent.includes('another window')")
     assert page.segments() == [(1, 2), (5, 6)]
+    page.find("#undo").click()
+    assert page.segments() == [(1, 2), (8, 9)]  # Nothing of what was edited here is lost.
+    page.find("#redo").click()
     page.js("studio.edit.add(8, 9)")
     page.saved()
     state = json.loads((page.client.folder / "numbers.mp4.studio.json").read_text())
@@ -343,6 +346,85 @@ def test_a_video_that_is_deleted_meanwhile(page: Page) -> None:
     page.driver.get(f"http://127.0.0.1:{page.client.port}/")
     page.until_js("document.querySelectorAll('.video').length === 1")
     assert page.complaints("404 (Not Found)") == []
+
+
+def test_what_is_asked_of_a_video_that_was_replaced_is_refused(page: Page) -> None:
+    page.open()
+    page.js("studio.edit.add(1, 2)")
+    page.saved()
+    still = page.find("#segments img").get_attribute("src")
+    shutil.copy(made("plain.mp4", seconds=5.0), page.client.folder / "numbers.mp4")
+    for act in ("studio.ask(null)", "studio.choose([{text: null}], true)", "studio.example(studio.edit.segments[0])"):
+        page.js(f"document.getElementById('alert').click(); {act}")
+        page.until_js("document.getElementById('alert').textContent.includes('was replaced meanwhile; reload')")
+    assert not (page.client.folder / "moments.csv").exists()
+    page.driver.refresh()
+    page.until_js("window.studio && studio.online")
+    assert page.find("#segments img").get_attribute("src") != still  # Which the browser keeps for an hour.
+    assert page.complaints("409 (Conflict)") == []
+
+
+def test_a_list_that_is_drawn_anew_keeps_focus_clicks_and_what_is_typed(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    page.search("a dog")
+    page.js("studio.edit.load([]); studio.edit.add(1, 2); studio.edit.add(4, 5); studio.edit.add(8, 9)")
+    for selector in (".swatch", ".query-name", "#segments .tools button:nth-child(2)"):
+        page.js("document.querySelector(arguments[0]).focus()", selector)
+        key = page.js("return document.activeElement.dataset.key")
+        page.driver.switch_to.active_element.send_keys(" ")
+        assert page.js("return document.activeElement.dataset.key") == key
+    assert page.js("return studio.player.playing") is False
+    page.js("studio.edit.load([]); studio.edit.add(1, 2); studio.edit.add(4, 5); studio.edit.add(8, 9)")
+    # The first is renamed while the page is drawn anew, and another window's change comes.
+    title = page.find("#segments .title")
+    title.send_keys("one two\ue012\ue012\ue012")
+    page.js("studio.show()")
+    page.js("const all = studio.edit.plain(); studio.edit.load([all[0], all[2], {...all[1], start_seconds: 4.4}])")
+    title.send_keys("and ")
+    page.find("#segments li:nth-child(2) [aria-label^=Delete]").click()
+    assert page.js("return studio.edit.plain().map((one) => one.title)") == ["one and two", ""]
+    assert page.segments() == [(1, 2), (4.4, 5)]
+    # What is gone hands the focus on to the next.
+    page.js("document.querySelector('#segments [aria-label^=Delete]').focus()")
+    page.driver.switch_to.active_element.send_keys(" ")
+    assert page.js("return document.activeElement.getAttribute('aria-label')") == "Delete segment 1"
+    page.find("#undo").click()
+    assert page.js("return document.querySelector('#segments .title').value") == "one and two"
+    page.keys("\ue00c")
+    assert page.complaints() == []
+
+
+def test_what_is_being_written_is_told_after_a_reload(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    from highlightr.web import pages
+
+    gate, real = threading.Event(), pages.write
+    monkeypatch.setattr(pages, "write", lambda *arguments: gate.wait(30) and real(*arguments))
+    page.open()
+    page.js("studio.edit.add(1, 3)")
+    page.find("#write-open").click()
+    page.find("#write button[type=submit]").click()
+    page.until_js("studio.writing")
+    page.driver.refresh()
+    page.until_js("window.studio && studio.writing")
+    gate.set()
+    page.until_js("document.getElementById('alert').textContent.startsWith('Written to')")
+    assert page.complaints() == []
+
+
+def test_the_list_is_found_as_it_was_left(page: Page) -> None:
+    for n in range(60):
+        shutil.copy(page.client.folder / "numbers.mp4", page.client.folder / f"copy {n}.mp4")
+    page.driver.get(page.client.prepared.url)
+    page.until_js("document.querySelectorAll('.video').length === 62")
+    page.find("#filter").send_keys("copy")
+    page.js("window.scrollTo(0, 900)")
+    page.js("document.querySelectorAll('.open')[40].click()")
+    page.until_js("window.studio && studio.online")
+    page.driver.back()
+    page.until_js("document.querySelectorAll('.video').length === 60 && scrollY === 900")
+    assert page.find("#filter").get_attribute("value") == "copy"
+    assert page.complaints() == []
 
 
 def test_a_hostile_state_is_named_and_stays_until_the_first_change(page: Page) -> None:

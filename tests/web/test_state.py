@@ -113,6 +113,13 @@ def test_hostile_files_are_refused_in_one_line(store: tuple[StateStore, Video], 
     assert states.save(video, STATE, replace_damaged=True).revision == 1
 
 
+def test_a_state_of_a_newer_version_is_told_as_such(store: tuple[StateStore, Video]) -> None:
+    states, video = store
+    video.state_path.write_text('{"schema_version": 2, "segments": {"new": 1}}')
+    with pytest.raises(ConfigError, match=r"newer highlightr \(schema_version 2\)"):
+        states.read(video)
+
+
 def test_links_pipes_and_folders_are_refused(store: tuple[StateStore, Video], tmp_path: Path) -> None:
     states, video = store
     secret = tmp_path / "secret.json"

@@ -48,6 +48,9 @@ export function listen(onNews, onState) {
   open();
 }
 
+// A picture of a video as it is: of the same name, but replaced, another.
+export const still = (about, seconds, width) => `/api/videos/${about.id}/frame?at=${seconds}&width=${width}&v=${about.version}`;
+
 export const $ = (id) => document.getElementById(id);
 
 export function make(tag, attributes = {}, ...children) {
@@ -60,6 +63,32 @@ export function make(tag, attributes = {}, ...children) {
   }
   element.append(...children);
   return element;
+}
+
+// A list as it is now. A row stays the same element while it is of the same thing: no click, focus or half-written title
+// in it is lost. What had the focus and is gone hands it on to its like in the row that took its place.
+export function renew(list, rows) {
+  const focused = document.activeElement, from = [...list.children].findIndex((row) => row.contains(focused));
+  rows.forEach((row, index) => {
+    const old = list.children[index];
+    if (!old) list.append(row);
+    else if (old.dataset.row === undefined || old.dataset.row !== row.dataset.row) old.replaceWith(row);
+    else renewElement(old, row);
+  });
+  while (list.children.length > rows.length) list.lastElementChild.remove();
+  const { key } = focused.dataset, like = list.children[Math.min(from, rows.length - 1)];
+  if (from < 0 || !key || !like || list.contains(document.activeElement)) return;
+  const next = list.querySelector(`[data-key="${CSS.escape(key)}"]`) || [like, ...like.querySelectorAll("*")].find((one) => one.matches(`[data-key^="${key[0]}"]`));
+  if (next) next.focus({ preventScroll: true });
+}
+
+function renewElement(old, now) {
+  for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  if (old instanceof HTMLInputElement && old !== document.activeElement) old.value = now.value;
+  const before = [...old.childNodes], after = [...now.childNodes];
+  if (before.length !== after.length || before.some((child, index) => child.nodeName !== after[index].nodeName)) old.replaceChildren(...after);
+  else before.forEach((child, index) => { if (child instanceof Element) renewElement(child, after[index]); else child.data = after[index].data; });
 }
 
 export function svg(tag, attributes = {}) {

@@ -19,11 +19,16 @@ export class Edit {
     this.future = [];
   }
 
+  // What is where it was is the same segment: it stays chosen, and what is typed into it stays.
   load(segments) {
-    this.segments = segments.map((one) => named({ start: one.start_seconds, stop: one.stop_seconds, title: one.title, query: one.query }));
+    const before = this.segments;
+    this.segments = segments.map((one) => {
+      const same = before.find((each) => each.start === one.start_seconds && each.stop === one.stop_seconds);
+      return named({ start: one.start_seconds, stop: one.stop_seconds, title: one.title, query: one.query, ...(same && { id: same.id }) });
+    });
     this.past = [];
     this.future = [];
-    this.selected = null;
+    if (!this.chosen) this.selected = null;
     this.changed("load");
   }
 

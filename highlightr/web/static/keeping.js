@@ -39,8 +39,11 @@ export class Keeping {
       this.unsaved = "";
     } catch (error) {
       if (error.status === 409 && error.answer.state) {
+        const mine = this.edit.segments;
         this.load(error.answer.state, "");
-        say("This video was edited in another window; what was saved there was taken over.", "note");
+        this.edit.past.push(mine);
+        this.show();
+        say("This video was edited in another window; what was saved there was taken over. Undo brings back what was here.", "note");
       } else {
         this.unsaved = error.message;
         say(`Not saved: ${error.message}`);
@@ -57,7 +60,7 @@ export class Keeping {
     const known = new Map(this.asked.map((one) => [one.text, one]));
     this.asked = [];
     for (const { text, shown } of state.queries) {
-      this.asked.push({ colour: this.freeColour(), found: null, job: null, ...known.get(text), text, shown });
+      this.asked.push(Object.assign(known.get(text) || { text, colour: this.freeColour(), found: null, job: null }, { shown }));
     }
     this.activeIndex = clamp(state.active, 0, Math.max(this.asked.length - 1, 0));
     this.setBudget(state.budget_seconds);

@@ -1,5 +1,5 @@
 // Keys of the studio, as editing programs have them. Fields keep their own keys; buttons keep space and enter.
-import { $ } from "./api.js";
+import { $, say } from "./api.js";
 
 export function listenToKeys(page) {
   const { edit, player, lanes } = page;
@@ -21,7 +21,7 @@ export function listenToKeys(page) {
     " ": () => player.toggle(), k: () => player.pause(), l: () => player.shuttle(1), j: () => player.shuttle(-1),
     i: () => setEdge("start"), o: () => setEdge("stop"), s: () => page.split(), a: () => page.add(),
     Delete: () => edit.remove(), Backspace: () => edit.remove(), Home: () => player.seek(0), End: () => player.seek(page.duration),
-    ArrowUp: () => toEdge(-1), ArrowDown: () => toEdge(1), Escape: () => edit.select(null), p: () => page.playSummary(),
+    ArrowUp: () => toEdge(-1), ArrowDown: () => toEdge(1), Escape: () => { edit.select(null); say(""); }, p: () => page.playSummary(),
     "+": () => lanes.zoom(0.5), "-": () => lanes.zoom(2),
   };
 

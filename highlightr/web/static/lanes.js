@@ -1,5 +1,5 @@
 // The time line: what part of the video it shows, curves of several queries over each other, lanes, what is under the mouse.
-import { $, make, svg } from "./api.js";
+import { $, make, still, svg } from "./api.js";
 import { Track } from "./track.js";
 
 const { clamp, clock, scoreAt, timeAt } = Timeline;
@@ -110,12 +110,13 @@ export class Lanes extends Track {
       parts.push(svg("path", { class: `line q${one.colour}${one === active ? " active" : ""}`, d: one.found.curve }));
     }
     // What is known while the rest is analysed; the whole curve takes its place.
-    for (const one of this.page.queries().filter((each) => !each.found && each.job && each.shown && each.soFar && each.soFar.curve)) {
+    const growing = this.page.queries().filter((each) => !each.found && each.job && each.shown && each.soFar && each.soFar.curve);
+    for (const one of growing) {
       parts.push(svg("path", { class: `line so-far q${one.colour}`, d: one.soFar.curve, transform: `scale(${one.soFar.seconds / this.page.duration} 1)` }));
     }
     chart.replaceChildren(...parts);
     this.box(chart);
-    $("chart-empty").hidden = shown.length > 0 || this.watched !== null;
+    $("chart-empty").hidden = shown.length + growing.length > 0 || this.watched !== null;
   }
 
   drawLanes() {
@@ -187,7 +188,7 @@ export class Lanes extends Track {
     $("tip-text").replaceChildren(...this.why(seconds));
     clearTimeout(this.frameTimer);
     this.frameTimer = setTimeout(() => {
-      $("tip-frame").src = `/api/videos/${this.page.id}/frame?at=${(Math.round(seconds * 5) / 5).toFixed(1)}&width=160`;
+      $("tip-frame").src = still(this.page.about, (Math.round(seconds * 5) / 5).toFixed(1), 160);
     }, FRAME_MS);
   }
 

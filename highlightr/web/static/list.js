@@ -73,6 +73,13 @@ function show() {
   $("unmatched").hidden = videos.length === 0 || shown.length > 0;
 }
 
+// What was looked for and how far down is kept for who comes back from a video.
+const kept = `list of ${document.querySelector("h1").title}`;
+const [filter, order, down] = JSON.parse(sessionStorage.getItem(kept) || '["", "name", 0]');
+window.addEventListener("pagehide", () => sessionStorage.setItem(kept, JSON.stringify([$("filter").value, $("sort").value, window.scrollY])));
+$("filter").value = filter;
+$("sort").value = order;
+
 async function load() {
   try {
     const answer = await call("GET", "/api/videos");
@@ -87,4 +94,4 @@ async function load() {
 $("filter").addEventListener("input", show);
 $("sort").addEventListener("change", show);
 window.addEventListener("pageshow", (event) => { if (event.persisted) load(); });
-load();
+load().then(() => window.scrollTo(0, down));

@@ -1,5 +1,5 @@
 // Playing the source, or the summary as it would be cut: a second player stands ready at the next segment.
-import { $ } from "./api.js";
+import { $, still } from "./api.js";
 
 const { clamp } = Timeline;
 const SPEEDS = [1, 2, 4];
@@ -8,11 +8,11 @@ const BACK_MS = 80;
 const INSIDE = 0.001;  // A player that is sent to where a frame begins may show the one before.
 
 export class Player {
-  constructor(id, duration, moved) {
+  constructor(about, moved) {
     this.players = [$("video-a"), $("video-b")];
     this.front = 0;
-    this.id = id;
-    this.duration = duration;
+    this.about = about;
+    this.duration = about.duration;
     this.moved = moved;
     this.pieces = null;  // Of the summary while it plays.
     this.piece = 0;
@@ -21,7 +21,7 @@ export class Player {
     this.stills = false;
     this.backwards = null;
     for (const [index, video] of this.players.entries()) {
-      video.src = `/media/${id}`;
+      video.src = `/media/${about.id}`;
       video.addEventListener("error", () => this.unplayable());
       video.addEventListener("ended", () => { if (index === this.front && !this.pieces) this.pause(); });
       video.addEventListener("seeked", () => { if (index === this.front && video.paused && this.speed === 0 && Math.abs(video.currentTime - this.position) > 2 * INSIDE) this.tell(video.currentTime); });
@@ -57,7 +57,7 @@ export class Player {
 
   showStill(seconds) {
     clearTimeout(this.stillTimer);
-    this.stillTimer = setTimeout(() => { $("still").src = `/api/videos/${this.id}/frame?at=${seconds.toFixed(2)}&width=640`; }, 60);
+    this.stillTimer = setTimeout(() => { $("still").src = still(this.about, seconds.toFixed(2), 640); }, 60);
   }
 
   play(speed = 1) {

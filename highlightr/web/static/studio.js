@@ -25,7 +25,7 @@ class Studio extends Keeping {
     this.marked = null;
     this.finished = new Set();
     this.edit = new Edit(this.duration, (seconds) => this.onFrame(seconds), (kind) => this.changed(kind));
-    this.player = new Player(id, this.duration, (seconds) => this.moved(seconds));
+    this.player = new Player(about, (seconds) => this.moved(seconds));
     this.lanes = new Lanes(this);
     this.keys = listenToKeys(this);
     this.buttons();
@@ -68,13 +68,14 @@ class Studio extends Keeping {
   async fetchCurve(query) {
     query.error = "";
     try {
-      const answer = await call("POST", `/api/videos/${id}/curve`, { query: query.text });
+      const answer = await call("POST", `/api/videos/${id}/curve?version=${this.about.version}`, { query: query.text });
       if (answer.job) { query.job = answer.job.id; } else {
         query.found = answer;
         query.job = null;
         if (answer.notes.length && !alarmed()) say(answer.notes[0], "note");
         if (this.wantsFirst && this.asked.includes(query)) {
           this.wantsFirst = false;
+          this.show();
           if (!this.edit.segments.length) await this.choose([query], true);  // What was marked by hand stays.
         }
       }
@@ -102,7 +103,7 @@ class Studio extends Keeping {
     const left = this.budget === null ? null : this.budget - (anew ? 0 : this.edit.seconds);
     if (left !== null && left < 0.5) { say("The target length is reached; raise it or delete something.", "note"); return; }
     try {
-      const answer = await call("POST", `/api/videos/${id}/propose`, { queries: queries.map((one) => one.text), seconds: left, fill: anew, taken: anew ? [] : this.edit.plain() });
+      const answer = await call("POST", `/api/videos/${id}/propose?version=${this.about.version}`, { queries: queries.map((one) => one.text), seconds: left, fill: anew, taken: anew ? [] : this.edit.plain() });
       if (!answer.segments.length) say("Nothing more was found for this.", "note");
       else if (anew) this.edit.replaceAll(answer.segments);
       else if (!this.edit.addAll(answer.segments)) say("Its moments are in the summary already.", "note");
@@ -115,7 +116,7 @@ class Studio extends Keeping {
   async example(segment) {
     const query = segment.query ?? (this.active() ? this.active().text : null);
     try {
-      const answer = await call("POST", `/api/videos/${id}/example`, { start_seconds: segment.start, stop_seconds: segment.stop, query });
+      const answer = await call("POST", `/api/videos/${id}/example?version=${this.about.version}`, { start_seconds: segment.start, stop_seconds: segment.stop, query });
       say(answer.added ? `Added to moments.csv as an example of “${label(query)}”.` : "This example is in moments.csv already.", "note");
     } catch (error) { say(error.message); }
   }
@@ -173,6 +174,8 @@ class Studio extends Keeping {
     if (asking) asking.soFar = running.so_far;
     if (watched !== this.lanes.watched || asking) { this.lanes.watched = watched; this.lanes.drawChart(); }
     showJobs(this, jobs);
+    const writing = mine.find((job) => job.kind === "write" && (job.state === "queued" || job.state === "running"));
+    if (writing) this.writing ??= writing.id;  // Of before a reload, or of another window.
     for (const job of mine) {
       if (job.state === "queued" || job.state === "running" || this.finished.has(job.id)) continue;
       this.finished.add(job.id);
@@ -279,4 +282,5 @@ try {
   window.studio = new Studio(await call("GET", `/api/videos/${id}`));
 } catch (error) {
   say(error.message);
+  document.querySelector(".studio").hidden = true;  // There is nothing to work on.
 }
