@@ -47,14 +47,20 @@ def without_initialisation() -> AbstractContextManager[Any]:
     import torch
     from torch.overrides import TorchFunctionMode
 
-    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.nn.init.trunc_normal_}
+    init = torch.nn.init
+    # Those of `init` hand themselves over whole, with the tensor under its name; what they call in turn is not seen.
+    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.trunc_normal_}
+    drawing |= {init.kaiming_uniform_, init.kaiming_normal_}
 
     class Mode(TorchFunctionMode):
         def __torch_function__(
             self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
         ) -> Any:
             del types
-            return args[0] if func in drawing else func(*args, **(kwargs or {}))
+            kwargs = kwargs or {}
+            tensor: Any = args[0] if args else kwargs.get("tensor")
+            # What has one axis may be left by `randomise` as it was made.
+            return tensor if func in drawing and tensor.ndim >= 2 else func(*args, **kwargs)
 
     return Mode()
 

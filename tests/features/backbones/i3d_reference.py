@@ -109,7 +109,8 @@ def _network(
     for name in ("4b", "4c", "4d", "4e", "4f"):
         x = mixed(x, name)
     x = mixed(mixed(pool(x, (2, 2, 2), (2, 2, 2)), "5b"), "5c")
-    return nn.AvgPool3d((2, 7, 7), (1, 1, 1))(x).squeeze(3).squeeze(3).mean(2)
+    # Both ports average 7 x 7, which is the whole picture at 224 pixels.
+    return nn.AvgPool3d((2, *x.shape[3:]), (1, 1, 1))(x).squeeze(3).squeeze(3).mean(2)
 
 
 def _norm(x: torch.Tensor, state: State, name: str, epsilon: float) -> torch.Tensor:

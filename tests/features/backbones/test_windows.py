@@ -81,43 +81,42 @@ def mean_colour(windows: npt.NDArray[np.uint8]) -> dict[str, FloatArray]:
 SPARSE = replace(I3D, frames_per_second=25, short_side=8, crop=8)
 
 
-def flash(
-    protocol: WindowProtocol, grid: TimeGrid, event: float, *, first: float = 0.0, batch: int = 3, whole: bool = False
-) -> FloatArray:
-    """The stream of a black video that is white during the one frame at `event`."""
-    extraction = windows_of(grid, replace(protocol, whole_frames=whole), mean_colour, batch)
-    rate = protocol.frames_per_second
+def flashes(grid: TimeGrid, *events: float, batch: int = 3) -> FloatArray:
+    """The stream of a black video that is white during the one frame at each event."""
+    extraction = windows_of(grid, SPARSE, mean_colour, batch)
+    rate = SPARSE.frames_per_second
     black, white = np.zeros((8, 12, 3), np.uint8), np.full((8, 12, 3), 255, np.uint8)
-    for index in range(round(first * rate), int(np.ceil(grid.duration_seconds * rate))):
-        hit = index == int(event * rate)
-        extraction.push(Frame(index, index / rate, white if hit else black))
+    hits = {int(event * rate) for event in events}
+    for index in range(int(np.ceil(grid.duration_seconds * rate))):
+        extraction.push(Frame(index, index / rate, white if index in hits else black))
     return extraction.finish().streams["seen"][:, 0]
 
 
 @pytest.mark.parametrize("clip_seconds", [1.0, 2.0])
-@pytest.mark.parametrize("event", [1.0, 1.99, 3599.0, 3599.96])
-def test_one_frame_shows_in_its_own_clip_alone_for_an_hour(event: float, clip_seconds: float) -> None:
-    grid = TimeGrid(3600.0, clip_seconds)
-    seen = flash(SPARSE, grid, event)
-    assert np.flatnonzero(seen).tolist() == [int(event // clip_seconds)]
+def test_a_frame_shows_in_its_own_clip_alone_for_an_hour(clip_seconds: float) -> None:
+    """The first and the last frame of a clip of a second, at the beginning and at the end."""
+    expected = np.zeros(round(3600 / clip_seconds))
+    for event in (events := (1.0, 1.99, 3599.0, 3599.96)):
+        expected[int(event / clip_seconds)] += 255 / (25 * clip_seconds)
+    np.testing.assert_allclose(flashes(TimeGrid(3600.0, clip_seconds), *events), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("clip_seconds", [0.3, 1.4, 2.56])
 def test_clips_that_the_frame_rate_does_not_divide_do_not_drift(clip_seconds: float) -> None:
     grid = TimeGrid(400.0, clip_seconds)
-    seen = flash(SPARSE, grid, 399.02)
+    seen = flashes(grid, 399.02)
     assert np.flatnonzero(seen).tolist() == [int(399.02 // clip_seconds)]
 
 
 def test_batches_do_not_change_the_rows() -> None:
     grid = TimeGrid(9.3, 1.0)
-    one, many = (flash(SPARSE, grid, 4.2, batch=batch) for batch in (1, 16))
+    one, many = (flashes(grid, 4.2, batch=batch) for batch in (1, 16))
     np.testing.assert_array_equal(one, many)
 
 
 def test_a_long_clip_averages_its_windows() -> None:
     grid = TimeGrid(8.0, 4.0)
-    seen = flash(SPARSE, grid, 4.5)
+    seen = flashes(grid, 4.5)
     # Frame 12 of the clip's 100 is in the first of two windows of 64.
     np.testing.assert_allclose(seen, [0.0, 255 / 64 / 2], rtol=1e-5)
 
