@@ -18,11 +18,9 @@ from highlightr.features.engines.source import NetworkSource
 
 from .tiny import OPTIONS, rows, small
 
-GRID = TimeGrid(2.0, 1.0)
-
 
 def made(extractor: Any) -> dict[str, FloatArray]:
-    return dict(rows(extractor, GRID, 0.0, 2.0, 0.4))
+    return dict(rows(extractor, TimeGrid(1.0, 1.0), 0.0, 1.0, 0.4))
 
 
 def assert_near(found: dict[str, FloatArray], exact: dict[str, FloatArray], least_cosine: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features import Extractor, create_extractor, create_text_encoder
 from highlightr.features.backbones.clip_text import class_vectors
 from highlightr.features.backbones.inception import dequantise, quantise, squeeze
-from highlightr.features.engines.checkpoint import randomise
+from highlightr.features.engines.checkpoint import randomise, without_initialisation
 from highlightr.media.sampling import Frame
 
 Pixels = npt.NDArray[np.uint8]
@@ -58,7 +58,8 @@ def saved(path: Path, tensors: Mapping[str, torch.Tensor]) -> Path:
 
 
 def inception(classes: int) -> Any:
-    network = torchvision.models.Inception3(num_classes=classes, aux_logits=True, init_weights=False)
+    with without_initialisation():
+        network = torchvision.models.Inception3(num_classes=classes, aux_logits=True, init_weights=False)
     randomise(network, seed=4)
     return network.eval()
 
@@ -155,33 +156,46 @@ CLIPS = {"clip": "ViT-B-32-quickgelu", "clip-laion": "ViT-B-32"}
 BOTH_CLIPS = ["clip", pytest.param("clip-laion", marks=pytest.mark.slow)]
 
 
+def empty_clip(model: str) -> Any:
+    with without_initialisation():
+        return open_clip.create_model(model, pretrained=None).eval()
+
+
 @cache
 def network_of(name: str) -> Any:
-    network = open_clip.create_model(CLIPS[name], pretrained=None).eval()
+    network = empty_clip(CLIPS[name])
     randomise(network, seed=5)
     return network
 
 
-def weights(tmp_path: Path, name: str, network: Any) -> dict[str, Path]:
-    checkpoint = {"clip": "clip-vit-b32-openai", "clip-laion": "clip-vit-b32-laion2b"}[name]
-    return {checkpoint: saved(tmp_path / "clip.safetensors", network.state_dict())}
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Path]]:
+    """The weights of `network_of`, written once: they have 600 MB."""
+
+    @cache
+    def of(name: str) -> dict[str, Path]:
+        checkpoint = {"clip": "clip-vit-b32-openai", "clip-laion": "clip-vit-b32-laion2b"}[name]
+        path = tmp_path_factory.mktemp(name) / "clip.safetensors"
+        return {checkpoint: saved(path, network_of(name).state_dict())}
+
+    return of
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("name", BOTH_CLIPS)
-def test_pictures_equal_open_clip(tmp_path: Path, name: str) -> None:
+def test_pictures_equal_open_clip(weights: Any, name: str) -> None:
     network, image = network_of(name), picture(224, 398)
     transform: Any = open_clip.image_transform(224, False, network.visual.image_mean, network.visual.image_std)
     theirs = network.encode_image(transform(Image.fromarray(image))[None])
-    extractor = create_extractor(name, clip_seconds=1.0, weights=weights(tmp_path, name, network))
+    extractor = create_extractor(name, clip_seconds=1.0, weights=weights(name))
     close(row(extractor, image)["clip"], theirs)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("name", BOTH_CLIPS)
-def test_text_equals_open_clip(tmp_path: Path, name: str) -> None:
+def test_text_equals_open_clip(weights: Any, name: str) -> None:
     network, text = network_of(name), "a dog runs over the grass"
-    encoder = create_text_encoder(name, weights=weights(tmp_path, name, network))
+    encoder = create_text_encoder(name, weights=weights(name))
     ids = open_clip.get_tokenizer("ViT-B-32")([text])
     rows: list[torch.Tensor] = []
     network.ln_final.register_forward_hook(lambda _module, _inputs, made: rows.append(made))
@@ -199,7 +213,7 @@ def test_text_equals_open_clip(tmp_path: Path, name: str) -> None:
 def test_openai_needs_its_own_activation() -> None:
     """The plain model on the same tensors gives other numbers, which open_clip only warns about."""
     image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    plain: Any = open_clip.create_model("ViT-B-32", pretrained=None).eval()
+    plain = empty_clip("ViT-B-32")
     plain.load_state_dict(network_of("clip").state_dict())
     with torch.inference_mode():
         one, other = network_of("clip").encode_image(image), plain.encode_image(image)
@@ -222,14 +236,14 @@ def test_an_empty_query_is_refused() -> None:
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    paths = weights(tmp_path, "clip", network_of("clip").transformer)
+    path = saved(tmp_path / "clip.safetensors", network_of("clip").transformer.state_dict())
     with pytest.raises(WeightsError, match="the weights clip-vit-b32-openai do not fit the network"):
-        create_extractor("clip", weights=paths)
+        create_extractor("clip", weights={"clip-vit-b32-openai": path})
 
 
 @pytest.mark.slow
-def test_classes_are_a_softmax_over_prompts(tmp_path: Path) -> None:
-    paths, image = weights(tmp_path, "clip-laion", network_of("clip-laion")), picture(224, 300)
+def test_classes_are_a_softmax_over_prompts(weights: Any) -> None:
+    paths, image = weights("clip-laion"), picture(224, 300)
     made = row(create_extractor("clip-classes", clip_seconds=1.0, weights=paths), image)
     vectors = class_vectors(create_text_encoder("clip-laion", weights=paths))  # type: ignore[arg-type]
     again = class_vectors(create_text_encoder("clip-laion", weights=paths))  # type: ignore[arg-type]

@@ -73,6 +73,9 @@ def test_requests_are_those_of_the_protocols() -> None:
     assert i3d.PROTOCOL.request == FrameRequest(25, 256)
     assert kinetics.SlowFast.protocol.request == FrameRequest(60, 224)
     assert kinetics.R3D34.protocol.request == FrameRequest(25, 112)
-    assert create_extractor("inception-yt8m", clip_seconds=1.0, random_seed=0).request == FrameRequest(1.0, None)
-    assert create_extractor("inception-imagenet", clip_seconds=2.0, random_seed=0).request == FrameRequest(1.0, 342)
-    assert create_extractor("clip", clip_seconds=2.0, random_seed=0).request == FrameRequest(0.5, 224, 1e-4)
+    for name, clip_seconds, request in (
+        ("inception-yt8m", 1.0, FrameRequest(1.0, None)),
+        ("inception-imagenet", 2.0, FrameRequest(1.0, 342)),
+        ("clip", 2.0, FrameRequest(0.5, 224, 1e-4)),
+    ):
+        assert create_extractor(name, clip_seconds=clip_seconds, random_seed=0, load=False).request == request

@@ -95,8 +95,9 @@ def flashes(grid: TimeGrid, *events: float, batch: int = 3) -> FloatArray:
 @pytest.mark.parametrize("clip_seconds", [1.0, 2.0])
 def test_a_frame_shows_in_its_own_clip_alone_for_an_hour(clip_seconds: float) -> None:
     """The first and the last frame of a clip of a second, at the beginning and at the end."""
+    events = (1.0, 1.99, 3599.0, 3599.96)
     expected = np.zeros(round(3600 / clip_seconds))
-    for event in (events := (1.0, 1.99, 3599.0, 3599.96)):
+    for event in events:
         expected[int(event / clip_seconds)] += 255 / (25 * clip_seconds)
     np.testing.assert_allclose(flashes(TimeGrid(3600.0, clip_seconds), *events), expected, rtol=1e-6)
 

@@ -88,8 +88,8 @@ def kept(home: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("name", "engine"),
     [
-        ("cnn14-16k", "onnxruntime"),
         ("cnn14-16k", "openvino"),
+        pytest.param("cnn14-16k", "onnxruntime", marks=pytest.mark.slow),
         ("slowfast", "openvino"),
         pytest.param("slowfast", "onnxruntime", marks=pytest.mark.slow),
         pytest.param("i3d-r50", "onnxruntime", marks=pytest.mark.slow),
