@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from highlightr.core.checks import check_fields
+from highlightr.core.checks import check_fields, given_flag, is_word
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.device import Precision, check_precision
@@ -123,7 +123,7 @@ class SummarizeOptions:
         if self.transcribe is not None:
             check_speech_model(self.transcribe)
         track = self.audio_track
-        if track not in ("all", "mix") and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
+        if not is_word(track, ("all", "mix")) and (not isinstance(track, int) or isinstance(track, bool) or track < 1):
             raise ConfigError(f"audio_track must be a number from 1, all or mix, got {track!r}")
         self.cut_options()
 
@@ -202,10 +202,17 @@ def merged_options(defaults: Mapping[str, Any], keywords: Mapping[str, Any]) -> 
 def _canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords by their options' names, texts turned into values."""
     wanted = {ALIASES.get(name, name): value for name, value in keywords.items()}
-    if wanted.pop("copy", False):
+    wanted = {name: _plain(value) for name, value in wanted.items()}
+    if given_flag("copy", wanted.pop("copy", False)):
         wanted["cut"] = "copy"
-    plain = ((name, value.item() if isinstance(value, np.number) else value) for name, value in wanted.items())
-    return {name: _read(name, value) for name, value in plain}
+    return {name: _read(name, value) for name, value in wanted.items()}
+
+
+def _plain(value: Any) -> Any:
+    """The value with Python's own numbers and lists in place of NumPy's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return tuple(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 def _read(name: str, value: Any) -> Any:
@@ -223,8 +230,8 @@ def parse_margin(value: str | float | Sequence[float]) -> tuple[float, float]:
     """
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else (value,)
     try:
-        seconds = tuple(float(part) for part in parts)
-    except (TypeError, ValueError):
+        seconds = tuple(float(part) for part in parts if not isinstance(part, bool))
+    except (TypeError, ValueError, OverflowError):
         seconds = ()
     if len(seconds) not in (1, 2):
         raise ConfigError(f"margin must be BEFORE or BEFORE,AFTER in seconds, such as 1,0.5; got {value!r}")

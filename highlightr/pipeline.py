@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.checks import given_list, given_options, given_path
+from highlightr.core.checks import given_flag, given_list, given_options, given_path
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
@@ -37,7 +37,7 @@ Encoding = Future[list[Query | None]]
 """The queries' embeddings, once they are made."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """Everything known about a video before anything is chosen."""
 
@@ -105,9 +105,7 @@ class Highlighter:
             SummarizeOptions.check_defaults(preset.summarize, f"preset {preset.name}: summarize")
         preset = preset if scorer is None else preset.with_scorer(scorer)
         preset = preset if model is None else with_model(preset, model)
-        if not isinstance(cache, bool):  # A text such as "no" would be true.
-            raise ConfigError(f"cache must be True or False, got {cache!r}")
-        kept = FeatureCache() if cache else None
+        kept = FeatureCache() if given_flag("cache", cache) else None
         return cls(preset, load_models(preset, device, precision), kept, progress)
 
     def analyse(self, video: str | Path, query: str | None = None, **options: Any) -> Analysis:
@@ -133,6 +131,7 @@ class Highlighter:
         rest is decoded.
         """
         how = SelectionOptions(detector=detector, analysis=analysis)
+        scores_only = given_flag("scores_only", scores_only)
         video = given_path("video", video)
         transcript = None if transcript is None else given_path("transcript", transcript)
         if isinstance(queries, str) or not isinstance(queries, Sequence):  # A text is a sequence of letters.
@@ -194,7 +193,7 @@ class Highlighter:
         from highlightr.options import SummarizeOptions
         from highlightr.selection.reasons import with_quotes
 
-        chosen = given_list("segments", segments, Segment)
+        analysis, chosen = _given(analysis), given_list("segments", segments, Segment)
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         outputs = plan_outputs(analysis.source, wanted)
         outputs = with_captions(outputs, analysis.source, wanted, analysis.transcript is not None)
@@ -317,6 +316,12 @@ class Highlighter:
         return look
 
 
+def _given(analysis: Analysis) -> Analysis:
+    if not isinstance(analysis, Analysis):
+        raise ConfigError(f"analysis must be what Highlighter.analyse returned, got {analysis!r}")
+    return analysis
+
+
 def _check_complete(analysis: Analysis) -> None:
-    if analysis.scores_only:
+    if _given(analysis).scores_only:
         raise ConfigError("the video was analysed with scores_only=True: analyse it without to choose, or to ask again")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -20,6 +22,7 @@ from highlightr.core.types import Segment
 from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import cut_again
+from highlightr.media.cut import TWICE_NOTE
 from highlightr.options import SummarizeOptions
 from highlightr.selection.options import SelectionOptions
 from tests.light import DEBUG_PRESET
@@ -36,7 +39,7 @@ class Odd:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("value", [Odd(), [Odd()], {"a": Odd()}, "\0", b"x"], ids=repr)
+@pytest.mark.parametrize("value", [Odd(), [Odd()], {"a": Odd()}, "\0", b"x", np.array([1.0, 2.0])], ids=repr)
 def test_every_field_of_every_class_of_options(kind: type, value: Any) -> None:
     for item in fields(kind):
         if isinstance(value, str) and item.type in ("str", "str | None"):
@@ -71,6 +74,13 @@ def test_what_is_accepted_is_told(kind: type, values: dict[str, Any], message: s
         (lambda odd: load_preset(odd), "preset must be a path, got odd"),
         (lambda odd: Highlighter.from_preset(odd), "preset must be a path, got odd"),
         (lambda odd: Highlighter.from_preset(cache=odd), "cache must be True or False, got odd"),
+        (lambda _: Highlighter.from_preset(device=np.ones(2)), "no device array"),
+        (lambda _: Highlighter.from_preset(precision=np.ones(2)), "precision must be fp32, bf16 or fp16, got array"),
+        (lambda _: Highlighter.from_preset(scorer=np.ones(2)), "preset lite has no scorer named array"),
+        (lambda odd: SummarizeOptions.from_keywords(copy=odd), "copy must be True or False, got odd"),
+        (lambda _: SummarizeOptions.from_keywords(copy="no"), "copy must be True or False, got 'no'"),
+        (lambda _: SummarizeOptions.from_keywords(margin=True), "margin must be BEFORE or BEFORE,AFTER in seconds"),
+        (lambda _: SummarizeOptions.from_keywords(margin=10**400), "margin must be BEFORE or BEFORE,AFTER in seconds"),
         (lambda odd: Highlighter.from_preset(scorer=[odd]), r"preset lite has no scorer named \[odd\]"),
         (lambda odd: plan_jobs(odd, Path("out")), "inputs must be a list of str or Path, got odd"),
         (lambda _: plan_jobs("videos", Path("out")), "inputs must be a list of str or Path, got 'videos'"),
@@ -101,6 +111,11 @@ def test_methods() -> None:
         made.analyse_queries("v.mp4", odd)
     with pytest.raises(ConfigError, match="transcript must be a path, got odd"):
         made.analyse("v.mp4", transcript=odd)
+    with pytest.raises(ConfigError, match="scores_only must be True or False, got odd"):
+        made.analyse("v.mp4", scores_only=odd)
+    for call in (made.choose, lambda odd: made.ask(odd, "a cat"), lambda odd: made.deliver(odd, [])):
+        with pytest.raises(ConfigError, match=r"analysis must be what Highlighter\.analyse returned, got odd"):
+            call(odd)
 
 
 def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_read(tmp_path: Path) -> None:
@@ -115,11 +130,34 @@ def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_re
     highlighter.deliver(analysis, [Segment(-1.0, 1.0, 0.5), Segment(2.0, 1000.0, 0.5)], output=tmp_path / "s.mp4")
     spans = [(each.start_seconds, each.stop_seconds) for each in read_receipt(tmp_path / "s.json").segments]
     assert spans == [(0.0, 1.0), (2.0, pytest.approx(3.0, abs=0.05))]
+    again = highlighter.deliver(analysis, [Segment(0.0, 2.0), Segment(1.0, 3.0)], output=tmp_path / "twice.mp4")
+    assert TWICE_NOTE in again.notes
+    touching = highlighter.deliver(analysis, [Segment(1.0, 2.0), Segment(0.0, 1.0)], output=tmp_path / "once.mp4")
+    assert TWICE_NOTE not in touching.notes
+
+
+def test_results_travel_between_processes_and_compare_with_others(tmp_path: Path) -> None:
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    highlighter = Highlighter.from_preset(tmp_path / "debug.yaml", cache=False)
+    analysis = highlighter.analyse(make_video(tmp_path / "v.mp4", seconds=3.0, size=(160, 120)))
+    summary = highlighter.deliver(analysis, highlighter.choose(analysis), output=tmp_path / "s.mp4")
+    for thing in (analysis, summary):
+        for copied in (pickle.loads(pickle.dumps(thing)), copy.deepcopy(thing)):
+            assert np.array_equal(copied.scores.values, thing.scores.values)
+            assert (copied == thing, thing == thing, len({thing, copied})) == (False, True, 2)
+    copied = pickle.loads(pickle.dumps(analysis))
+    assert highlighter.choose(copied) == highlighter.choose(analysis)
+    assert {name: each.tolist() for name, each in copied.features.streams.items()} == {
+        name: each.tolist() for name, each in analysis.features.streams.items()
+    }
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     wanted = SummarizeOptions.from_keywords(duration_seconds=np.float32(5), max_clips=np.int64(2))
     assert wanted == SummarizeOptions.from_keywords(duration_seconds=5.0, max_clips=2)
+    one, two = np.float32(1), np.int64(2)
+    wanted = SummarizeOptions.from_keywords(range=[(one, two)], exclude=np.array([[3, 4]]), fill=np.True_, margin=two)
+    assert wanted == SummarizeOptions.from_keywords(range=[(1.0, 2)], exclude=[(3, 4)], fill=True, margin=2)
     travelling = BatchOptions(summarize={"duration": np.float32(5), "range": "1-2", "copy": True})
     assert json.loads(json.dumps(asdict(travelling)))["summarize"] == {
         "duration_seconds": 5.0,

@@ -48,7 +48,7 @@ def check_fields(options: Any) -> None:
     hints = get_type_hints(type(options))
     for item in fields(options):
         value, hint = getattr(options, item.name), hints[item.name]
-        if (words := _words(hint)) and value not in words and not (value is None and NoneType in _kinds(hint)):
+        if (words := _words(hint)) and not is_word(value, words) and not (value is None and NoneType in _kinds(hint)):
             raise ConfigError(f"{item.name} must be {' or '.join(words)}, got {value!r}")
         if not _fits(value, hint):
             raise ConfigError(f"{item.name} must be {_in_words(hint)}, got {value!r}")
@@ -61,7 +61,7 @@ def _fits(value: object, hint: Any) -> bool:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
         return any(get_origin(each) is Literal for each in _kinds(hint)) or str(error).startswith("Invalid enum value")
-    except (ValueError, OverflowError, RecursionError):  # Such as a number of a thousand digits.
+    except (ValueError, OverflowError, RecursionError, AttributeError):  # A number of a thousand digits, an array.
         return False
     return True
 
@@ -80,6 +80,18 @@ def _in_words(hint: Any) -> str:
     """An annotation as people write it."""
     words = {bool: "True or False", NoneType: "None"}
     return " or ".join(words.get(each) or (str(each) if get_args(each) else each.__name__) for each in _kinds(hint))
+
+
+def is_word(value: object, words: Collection[str]) -> bool:
+    """Whether a value is one of some words; arrays compare with them one by one."""
+    return isinstance(value, str) and value in words
+
+
+def given_flag(name: str, value: object) -> bool:
+    """A caller's True or False; a `ConfigError` for anything else: a text such as "no" would be true."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be True or False, got {value!r}")
+    return value
 
 
 def given_path(name: str, value: object) -> Path:

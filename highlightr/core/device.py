@@ -9,6 +9,7 @@ import sys
 from contextlib import AbstractContextManager
 from typing import Literal, get_args
 
+from highlightr.core.checks import is_word
 from highlightr.core.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -29,7 +30,7 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
 
 def check_precision(precision: str, device: str) -> Precision:
     """The precision, if it is known and the device can run it; a `ConfigError` if not."""
-    found = next((each for each in PRECISIONS if each == precision), None)
+    found = next((each for each in PRECISIONS if is_word(precision, (each,))), None)
     if found is None:
         raise ConfigError(f"precision must be fp32, bf16 or fp16, got {precision!r}")
     if found == "fp16" and device == "cpu":
@@ -76,7 +77,7 @@ def cuda_device_count() -> int:
 
 def resolve_device(device: str) -> str:
     """``cpu`` or ``cuda`` for a caller's choice; a `ConfigError` for an unknown one, or CUDA on a machine without."""
-    if device not in DEVICES:
+    if not is_word(device, DEVICES):
         raise ConfigError(f"no device {device!r}; there are {', '.join(DEVICES)}")
     if device == "cpu":
         return "cpu"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
 
-from highlightr.core.errors import OutputError
+from highlightr.core.errors import HighlightrError, OutputError
 from highlightr.core.folders import make_folder
 from highlightr.core.locks import acquired, file_lock
 from highlightr.core.outputs import check_folder_output, unwritable
@@ -102,6 +102,16 @@ def _is_own_folder(path: Path) -> bool:
 
 
 @contextmanager
+def told_as(hidden: Path, asked: Path) -> Iterator[None]:
+    """Errors name the file or folder that was asked for, and not the hidden one that is written first."""
+    try:
+        yield
+    except HighlightrError as error:
+        error.args = (str(error).replace(str(hidden), str(asked)), *error.args[1:])
+        raise
+
+
+@contextmanager
 def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A name in the same folder to write to; it becomes `path` on a clean exit and is removed on an error.
 
@@ -111,7 +121,8 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     with staging_folder(path.absolute().parent) as staging:
         # Short, because `path` may have the longest name that there can be.
         partial = staging / f"output{path.suffix.lower()[:16]}"
-        yield partial
+        with told_as(partial, path):
+            yield partial
         if not overwrite and path.exists():
             raise OutputError(f"{path}: has appeared meanwhile; choose another output or --overwrite")
         move(partial, path)
@@ -147,7 +158,8 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     with staging_folder(folder.absolute() if folder.exists() else folder.absolute().parent) as staging:
         filled = staging / "clips"
         make_folder(filled)
-        yield filled
+        with told_as(filled, folder):
+            yield filled
         if not folder.exists():
             move(filled, folder)
             return

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from highlightr.core.errors import HighlightrError
 from highlightr.core.hashing import FileIdentity
 
 
@@ -81,14 +80,15 @@ class Source:
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Make sure that the file is still the one that was probed, when the block ends or an error leaves it.
+        """Make sure that the file is still the one that was probed, before the block, and when it ends or fails.
 
         Raises:
             MediaError: it was written to, replaced or removed meanwhile; takes the place of what that led to.
         """
+        self._check_identity()
         try:
             yield
-        except HighlightrError:
+        except Exception:
             self._check_identity()
             raise
         self._check_identity()

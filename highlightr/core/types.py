@@ -1,6 +1,7 @@
 """The data that flows from a video to its summary.
 
-Plain frozen dataclasses of numbers and numpy arrays: no files, no models. Every span of time is half-open,
+Plain frozen dataclasses of numbers and numpy arrays: no files, no models; those with arrays, of which no two are simply
+equal, are compared by identity. Every span of time is half-open,
 ``[start_seconds, stop_seconds)``, in seconds from the source's time zero (`highlightr.core.source`).
 """
 
@@ -70,7 +71,7 @@ class TimeGrid:
         return np.clip(index, 0, self.num_clips - 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signal:
     """A stream that keeps its own timestamps because it is finer than the grid (a spectrogram, frame changes)."""
 
@@ -89,7 +90,7 @@ class Signal:
         return f"Signal{self.values.shape}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Features:
     """Everything extracted from one video. A modality that the video lacks is an absent key, never zeros."""
 
@@ -111,13 +112,17 @@ class Features:
         object.__setattr__(self, "streams", MappingProxyType(dict(self.streams)))
         object.__setattr__(self, "signals", MappingProxyType(dict(self.signals)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle writes, which cannot write the read-only mappings."""
+        return Features, (self.grid, dict(self.streams), dict(self.signals), self.losses)
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {value.shape}" for name, value in self.streams.items())
         signals = ", ".join(f"{name} {value!r}" for name, value in self.signals.items())
         return f"Features({self.grid.num_clips} clips: {shapes}; {signals})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """A text query and its embedding."""
 
@@ -160,7 +165,7 @@ class Match:
     """Chance in [0, 1] that something in the video answers the query."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """One saliency score per clip, and the parts that made it."""
 
@@ -235,13 +240,13 @@ class Segment:
         return self.stop_seconds - self.start_seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summary:
     """The result: what was chosen, from which scores, and where it was written."""
 
     source: Source
     segments: tuple[Segment, ...]
-    """In the order in which they play, not overlapping."""
+    """In the order in which they play; they overlap only where the caller's do, which a note tells."""
     scores: Scores
     shots: tuple[Shot, ...]
     preset: str

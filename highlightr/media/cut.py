@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, CutError, HighlightrError
@@ -29,6 +30,11 @@ from highlightr.media.suffixes import check_suffix
 from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = ["CutOptions", "CutResult", "Piece", "check_encoder", "cut_clips", "cut_summary"]
+
+SAME_SECONDS = 1e-3
+"""Segments that overlap by less only touch: times of timelines are rounded."""
+
+TWICE_NOTE = "Some of the video is in the summary twice, because segments overlap."
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +67,9 @@ def cut_summary(
     check_output(output, source.path, overwrite=overwrite)
     spans = _spans(source, segments)
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
-        return replace(_write(CutJob(source, spans, partial, options, progress)), path=output)
+        written = _write(CutJob(source, spans, partial, options, progress))
+    again = any(after[0] < before[1] - SAME_SECONDS for before, after in pairwise(sorted(spans)))
+    return replace(written, path=output, notes=(*((TWICE_NOTE,) if again else ()), *written.notes))
 
 
 def cut_clips(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.checks import check_positive, given_path
+from highlightr.core.checks import check_positive, given_path, is_word
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
@@ -97,7 +97,7 @@ class Preset:
 
     def with_scorer(self, name: str) -> Preset:
         """The same preset with one of its scorers active for all; a `ConfigError` for one that it does not list."""
-        if name not in tuple(self.scorers):  # A caller may give what cannot be a key.
+        if not is_word(name, self.scorers):
             raise ConfigError(f"preset {self.name} has no scorer named {name!r}; it has {', '.join(self.scorers)}")
         return replace(self, use=ScorerUse(name, name))
 

@@ -272,3 +272,12 @@ def test_a_network_folder_without_locks(number: int, tmp_path: Path, monkeypatch
         assert (first, second) == (True, False)
     with file_lock(lock) as again:
         assert again
+
+
+def test_errors_name_what_was_asked_for_and_not_where_it_is_written_first(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as raised, whole_file(tmp_path / "a.mp4", overwrite=False) as partial:
+        raise OutputError(f"{partial}: cannot be written")
+    assert str(raised.value) == f"{tmp_path / 'a.mp4'}: cannot be written"
+    with pytest.raises(OutputError) as raised, whole_folder(tmp_path / "clips", overwrite=False) as partial:
+        raise OutputError(f"{partial / '1.mp4'}: cannot be written")
+    assert str(raised.value) == f"{tmp_path / 'clips' / '1.mp4'}: cannot be written"

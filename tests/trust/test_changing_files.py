@@ -51,6 +51,11 @@ def grow(path: Path) -> None:
         file.write(b"more")
 
 
+def shorten(path: Path) -> None:
+    """To a video without sound."""
+    path.write_bytes(made("plain.mp4", seconds=2.0, size=(96, 64), sound=False).read_bytes())
+
+
 CHANGES = [overwrite, replace, overwrite_and_set_back, grow, Path.unlink]
 
 
@@ -114,3 +119,16 @@ def test_a_large_file_overwritten_between_samples_is_another(tmp_path: Path, mon
     assert before != after
     with pytest.raises(MediaError, match="changed"):
         identity.check(path)
+
+
+@pytest.mark.parametrize("change", [overwrite, shorten, Path.unlink], ids=lambda change: change.__name__)
+def test_a_change_before_a_summary_is_delivered_is_told_before_any_work(
+    change: Change, video: Path, light: Highlighter
+) -> None:
+    highlighter = Highlighter(light.preset, light._models, None, lambda *_: None)
+    analysis = highlighter.analyse(video)
+    chosen = highlighter.choose(analysis)
+    change(video)
+    with pytest.raises(MediaError, match=r"changed while it was read; run it again|no such file any more"):
+        highlighter.deliver(analysis, chosen)
+    assert [path.name for path in video.parent.iterdir()] == ([video.name] if video.exists() else [])

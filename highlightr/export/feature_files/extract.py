@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from highlightr.core.checks import check_fields, check_positive, given_list, given_options, given_path
+from highlightr.core.checks import check_fields, check_positive, given_list, given_options, given_path, is_word
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.folders import make_folder
@@ -60,7 +60,7 @@ class ExtractOptions:
     """Extract again what is there and was made the same way."""
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
+        if not is_word(self.format, FORMATS):
             raise ConfigError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
         check_precision(self.precision, resolve_device(self.device))
         check_fields(self)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -36,6 +37,11 @@ FASTEST_RATE = 100_000
 
 _LONGEST_HOURS = 12
 """Of a source; what a list has longer after its first timecode lies before it."""
+
+_KEY, _BACKGROUND = re.compile(r"\d+ +\S+ +\S+ +K"), re.compile(r"(\d+ +\S+ +\S+ +)K *B +")
+
+_RECORD = re.compile(r"\d+ +\S+ +(\S+) .*?(\d\d:\d\d:\d\d[:;.]\d\d)\s+\S+\s*$", re.MULTILINE)
+"""The channel of an event, and where it begins in what is edited."""
 
 TRANSITION_NOTE = "Transitions of the timeline became plain cuts."
 SPEED_NOTE = "Changes of speed in the timeline were left out; the pictures run as in the source."
@@ -93,8 +99,10 @@ def _from_edl(path: Path) -> Edit:
         told = source.timecode
         counted = None if told is None else parse_timecode(told, rate)
         listed = _counted(text) if told is None or counted is None else _past_midnight(_counted(text), int(told[:2]))
+        listed, has_keys = _in_order(listed)
         timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, listed)
         clips, notes = _clips(otio, timeline, path)
+        notes = tuple(dict.fromkeys((*notes, TRACKS_NOTE))) if has_keys else notes
         return _spans_of(clips, path, source, receipt, (counted or (0, False))[0], rate), notes
 
     return Edit(url, receipt, spans)
@@ -121,6 +129,24 @@ def _past_midnight(text: str, first_hour: int) -> str:
         return re.sub(r"\b\d\d(?=:\d\d:\d\d[:;.]\d\d)", later, event[0])
 
     return re.sub(r"^\d+ .*$", counted_on, text, flags=re.MULTILINE)
+
+
+def _in_order(text: str) -> tuple[str, bool]:
+    """The list without what is keyed over other pictures (`K`, not its background `K B`), in the order of its record.
+
+    And whether something is keyed. An event has several lines of one number where a transition or a key leads to it.
+    """
+    head, *lines = re.split(r"^(?=\d)", text, flags=re.MULTILINE)
+    kept = [_BACKGROUND.sub(r"\1C ", line) for line in lines if _BACKGROUND.match(line) or not _KEY.match(line)]
+    events = ["".join(event) for _, event in groupby(kept, lambda line: re.split(r"\D", line, maxsplit=1)[0])]
+    found = [_RECORD.match(event) for event in events]
+    channels = list(dict.fromkeys(each[1] for each in found if each is not None))
+    places = [(channels.index(each[1]), re.sub(r"\D", ":", each[2])) for each in found if each is not None]
+    if places != sorted(places) and len(places) == len(events):
+        ordered = [event for _, event in sorted(zip(places, events, strict=True), key=lambda each: each[0])]
+        # Events of one number that meet would be taken for one.
+        events = [re.sub(r"^\d+", f"{n:03}", each, flags=re.MULTILINE) for n, each in enumerate(ordered, start=1)]
+    return "".join((head, *events)), len(kept) < len(lines)
 
 
 def _from_csv(path: Path) -> Edit:
