@@ -61,7 +61,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.modules["make_demo"] = maker
     spec.loader.exec_module(maker)
     video = tmp_path_factory.mktemp("demo") / "demo.mp4"
-    maker.make_demo(video, size=(480, 270))
+    maker.make_demo(video, size=(400, 224))
     return video
 
 

@@ -27,6 +27,7 @@ from highlightr.scorers.debug import DebugScorer
 from highlightr.scorers.registry import scorer_class
 from highlightr.scorers.zeroshot.scorer import ZeroShotScorer
 from highlightr.zoo.presets import Preset, load_preset, parse_preset, preset_names
+from tests.mediamaker import made
 from tests.scorers import factories
 
 TWO = """
@@ -260,17 +261,17 @@ def test_other_presets_hear_all_that_their_scorers_read(name: str) -> None:
             assert set(contract.required) <= read <= {*contract.streams, *contract.signals}
 
 
-def test_scores_and_segments_are_those_of_everything_that_can_be_heard(demo: Path, tmp_path: Path) -> None:
-    highlighter = Highlighter.from_preset("lite", device="cpu", cache=False)
-    whole = highlighter.analyse(demo, "a cat")
-    (scored,) = highlighter.analyse_queries(demo, ["a cat"], scores_only=True)
+def test_scores_and_segments_are_those_of_everything_that_can_be_heard(tmp_path: Path) -> None:
+    highlighter, video = Highlighter.from_preset("lite", device="cpu", cache=False), made("plain.mp4", seconds=12.0)
+    whole = highlighter.analyse(video, "a cat")
+    (scored,) = highlighter.analyse_queries(video, ["a cat"], scores_only=True)
     np.testing.assert_array_equal(scored.scores.values, whole.scores.values)
     assert scored.scores.reasons == whole.scores.reasons
     assert scored.features.signals.keys() < whole.features.signals.keys()
-    summary = highlighter.summarize(demo, "a cat", output=tmp_path / "cat.mp4")
+    summary = highlighter.summarize(video, "a cat", output=tmp_path / "cat.mp4")
     assert summary.segments == highlighter.choose(whole)
     for refused in (lambda: highlighter.choose(scored), lambda: highlighter.ask(scored, "a dog")):
         with pytest.raises(ConfigError, match="scores_only"):
             refused()
     unasked = highlighter.ask(whole, None)
-    np.testing.assert_array_equal(unasked.scores.values, highlighter.analyse(demo).scores.values)
+    np.testing.assert_array_equal(unasked.scores.values, highlighter.analyse(video).scores.values)

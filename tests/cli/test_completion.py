@@ -1,4 +1,4 @@
-"""Completion through bash itself: the script that Typer installs, asked as the shell asks when Tab is pressed."""
+"""Completion: what is offered for a line, and bash itself, asked by Typer's script as when Tab is pressed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer._completion_classes import BashComplete
 
+from highlightr.cli.app import app
 from highlightr.cli.completion import listed_words_of, words
 from highlightr.core.errors import ConfigError
 from tests.light import DEBUG_PRESET
 
 BASH = shutil.which("bash")
-pytestmark = pytest.mark.skipif(BASH is None, reason="needs bash")
 
 SCRIPT = """
 source completion.bash
@@ -32,8 +34,8 @@ done
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the command, its completion script, a preset of the user's, and one that is broken."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the command, a preset of the user's, and one that is broken."""
     folder = tmp_path_factory.mktemp("shell")
     command = folder / "bin" / "highlightr"
     command.parent.mkdir()
@@ -42,9 +44,6 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (("mine", DEBUG_PRESET), ("broken", "name: [")):
         (folder / name).mkdir()
         (folder / name / "preset.yaml").write_text(text)
-    told = ask(folder, "highlightr", _HIGHLIGHTR_COMPLETE="source_bash")
-    assert told.returncode == 0, told.stderr
-    (folder / "completion.bash").write_text(told.stdout)
     return folder
 
 
@@ -87,14 +86,32 @@ LINES = {
 """What is typed, and some of what is offered; nothing where names of files are wanted, which the shell then offers."""
 
 
-def test_tab_offers_the_words_that_are_accepted(shell: Path) -> None:
-    told = ask(shell, str(BASH), "--norc", "-c", SCRIPT, text="\n".join(LINES) + "\n")
+def offered(line: str) -> list[str]:
+    """The words for the last one of a line."""
+    given, _, incomplete = line.rpartition(" ")
+    complete = BashComplete(typer.main.get_command(app), {}, "highlightr", "_HIGHLIGHTR_COMPLETE")
+    return [item.value for item in complete.get_completions(given.split()[1:], incomplete)]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_words_that_are_accepted_are_offered(folder: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    found = offered(line)
+    assert set(LINES[line]) <= set(found)
+    assert all(word.startswith(line.rpartition(" ")[2]) for word in found)
+    assert LINES[line] or not found
+
+
+@pytest.mark.skipif(BASH is None, reason="needs bash")
+def test_bash_offers_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["highlightr summ", "highlightr batch in out --engine ", "highlightr extract v.mp4 --features clip,cnn1"]
+    with_script = ask(folder, "highlightr", _HIGHLIGHTR_COMPLETE="source_bash")
+    assert with_script.returncode == 0, with_script.stderr
+    (folder / "completion.bash").write_text(with_script.stdout)
+    told = ask(folder, str(BASH), "--norc", "-c", SCRIPT, text="\n".join(lines) + "\n")
     assert told.stderr == ""
-    for (line, wanted), offered in zip(LINES.items(), told.stdout.splitlines(), strict=True):
-        found = offered.split()
-        assert set(wanted) <= set(found), line
-        assert all(word.startswith(line.rpartition(" ")[2]) for word in found), line
-        assert wanted or not found, line
+    monkeypatch.chdir(folder)
+    assert [line.split() for line in told.stdout.splitlines()] == [offered(line) for line in lines]
 
 
 def test_words_and_lists_of_words() -> None:

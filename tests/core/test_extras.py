@@ -12,6 +12,7 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import EXTRA_OF, need
+from tests.mediamaker import made
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -74,8 +75,8 @@ def test_what_needs_no_extra_works_without(command: list[str]) -> None:
         ("web . --no-browser", "web"),
     ],
 )
-def test_what_misses_an_extra_says_so_in_one_line(demo: Path, tmp_path: Path, command: str, extra: str) -> None:
-    places = {"VIDEO": demo, "OUT": tmp_path / "out"}
+def test_what_misses_an_extra_says_so_in_one_line(tmp_path: Path, command: str, extra: str) -> None:
+    places = {"VIDEO": made("plain.mp4", seconds=2.0), "OUT": tmp_path / "out"}
     done = run(*(places.get(word, word) for word in command.split()))
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -111,19 +110,17 @@ class Monkey:
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize("minutes", [1, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(18_000, marks=pytest.mark.slow)])
 def test_random_clicking_leads_to_no_error(
-    minutes: int, videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    count: int, videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seed, acts = 20260101, 0
+    seed = 20260101
     with opened(videos, tmp_path) as page:
         page.open()
         page.search("a cat")
         monkey = Monkey(page, seed)
-        end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end:
+        for acts in range(1, count + 1):
             monkey.act()
-            acts += 1
             if acts % 25 == 0:
                 assert page.complaints(*EXPECTED) == [], f"after {acts} acts with the seed {seed}"
                 if not page.driver.current_url.startswith("http://127.0.0.1") or acts % 200 == 0:
@@ -131,5 +128,4 @@ def test_random_clicking_leads_to_no_error(
                     (page.client.folder / "numbers.mp4.studio.json").unlink(missing_ok=True)
                     page.driver.refresh()
         assert page.complaints(*EXPECTED) == []
-    assert acts > 20
     assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
