@@ -85,7 +85,7 @@ def _weights() -> list[Finding]:
 def _home() -> Finding:
     folder = home_folder()
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    writable = os.access(nearest, os.W_OK)
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
     return Finding("cache", f"{folder}" if writable else f"{folder} cannot be written; set HIGHLIGHTR_HOME")
 
 

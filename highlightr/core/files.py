@@ -39,6 +39,16 @@ _LOCK_NAME = "lock"
 
 
 @contextmanager
+def _told_as(hidden: Path, asked: Path) -> Iterator[None]:
+    """Errors name the file or folder that was asked for, and not the hidden one that is written first."""
+    try:
+        yield
+    except HighlightrError as error:
+        error.args = (str(error).replace(str(hidden), str(asked)), *error.args[1:])
+        raise
+
+
+@contextmanager
 def staging_folder(folder: Path) -> Iterator[Path]:
     """Make a hidden folder inside `folder`, on the same file system, that is gone afterwards.
 
@@ -53,7 +63,8 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     try:
         with stop_deferred():
             staging, lock = _locked_staging(folder)
-        yield staging
+        with _told_as(staging, folder):
+            yield staging
     finally:
         if staging is not None and lock is not None:
             with stop_deferred():
@@ -102,16 +113,6 @@ def _is_own_folder(path: Path) -> bool:
 
 
 @contextmanager
-def told_as(hidden: Path, asked: Path) -> Iterator[None]:
-    """Errors name the file or folder that was asked for, and not the hidden one that is written first."""
-    try:
-        yield
-    except HighlightrError as error:
-        error.args = (str(error).replace(str(hidden), str(asked)), *error.args[1:])
-        raise
-
-
-@contextmanager
 def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A name in the same folder to write to; it becomes `path` on a clean exit and is removed on an error.
 
@@ -121,7 +122,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     with staging_folder(path.absolute().parent) as staging:
         # Short, because `path` may have the longest name that there can be.
         partial = staging / f"output{path.suffix.lower()[:16]}"
-        with told_as(partial, path):
+        with _told_as(partial, path):
             yield partial
         if not overwrite and path.exists():
             raise OutputError(f"{path}: has appeared meanwhile; choose another output or --overwrite")
@@ -158,7 +159,7 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     with staging_folder(folder.absolute() if folder.exists() else folder.absolute().parent) as staging:
         filled = staging / "clips"
         make_folder(filled)
-        with told_as(filled, folder):
+        with _told_as(filled, folder):
             yield filled
         if not folder.exists():
             move(filled, folder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from highlightr.core.errors import OutputError
-from highlightr.core.files import move, staging_folder, told_as
+from highlightr.core.files import move, staging_folder
 from highlightr.core.outputs import check_folder_output, check_no_input, check_output
 from highlightr.core.source import Source
 from highlightr.core.stop import stop_deferred
@@ -135,8 +135,7 @@ def staged(outputs: Outputs) -> Iterator[tuple[Outputs, list[Callable[[], None]]
         timelines = {name: staging / path.name for name, path in outputs.timelines.items()}
         captions = {name: staging / path.name for name, path in outputs.captions.items()}
         video, receipt, report = (staging / path.name for path in (outputs.video, outputs.receipt, outputs.report))
-        with told_as(staging, outputs.video.parent):
-            yield Outputs(video, receipt, report, timelines, captions), before
+        yield Outputs(video, receipt, report, timelines, captions), before
         with stop_deferred():
             for act in before:
                 act()

@@ -68,7 +68,7 @@ def pins() -> Mapping[str, Pin]:
     path = pins_file()
     try:
         return read_json(path, dict[str, Pin])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # A file may be where the folder should be; `doctor` tells.
         return {}
     except (OSError, ConfigError) as error:
         raise WeightsError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,9 @@ def test_what_other_presets_need_may_be_missing(run: Run, without: Callable[[str
     told = " ".join(outcome.out.split())
     assert f"not installed; {command.OPTIONAL[name]}" in told
     assert "pip install 'highlightr[backbones]'" in told
+
+
+def test_a_home_that_is_a_file_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "file" / "home"))
+    assert "cannot be written; set HIGHLIGHTR_HOME" in " ".join(run("doctor").out.split())

@@ -142,7 +142,7 @@ def _with_decode_times(copier: _Copier, runs: Sequence[Piece]) -> Iterator[tuple
 
 def _failed(source: Source, output: Path, error: Exception) -> CutError:
     if isinstance(error, OSError):  # Not what a container does not hold, which is an invalid argument.
-        return CutError(f"{output.name}: {not_written(error)}")
+        return CutError(f"{output}: {not_written(error)}")
     words = getattr(error, "strerror", None) or error
     codecs = list(dict.fromkeys([source.video.codec, *(track.codec for track in source.audio_tracks)]))
     streams = f"{' and '.join(codecs)} stream{'s' if len(codecs) > 1 else ''}"
