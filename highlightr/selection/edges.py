@@ -75,7 +75,7 @@ def move_to_pauses(
     room: Span,
     shortest: float,
     longest: float,
-    answers: Callable[[Span], bool] = lambda _: True,
+    answers: Callable[[Span], bool],
 ) -> Span:
     """Move both edges of a span that lie in speech, together: where one goes limits where the other may.
 

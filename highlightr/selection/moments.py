@@ -8,20 +8,22 @@ move to near shot boundaries, and moments of one scene that nearly touch are joi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache, partial
 
 import numpy as np
 
 from highlightr.core.types import Scores
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
+from highlightr.selection.pauses import EdgeMover
 from highlightr.selection.relevance import mean_look, same_look
-from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, join_touching
+from highlightr.selection.spans import EPSILON_SECONDS, FRAGMENT_SECONDS, Mask, Pieces, Span, join_touching
 
 HALF_PROMINENCE = 0.5
 """A moment reaches as far as scores stay above this part of the way from the video's median to the peak."""
 
-FRAGMENT_SECONDS = 1.0
-"""Less of a neighbouring shot than this looks like a fault, so it is left out."""
+_TRIES = 20
+"""So many moments in a row that would break a sentence off: what is left of the budget holds no sentence."""
 
 
 def select_moments(
@@ -31,8 +33,7 @@ def select_moments(
     eligible: Mask,
     allowed: Mask,
     scores: Scores,
-    *,
-    fill: bool,
+    mover: EdgeMover | None,
 ) -> list[Span]:
     """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
 
@@ -40,16 +41,19 @@ def select_moments(
         eligible: (P,) pieces that may be chosen.
         allowed: (P,) pieces that a moment may hold besides, where it would be too short to be followed.
         scores: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
-        fill: lengthen the chosen moments by what is left of the budget.
+        mover: fill the budget, with whole sentences as far as there are such; `None`: it is a ceiling, and edges stay
+            where scores no longer hold up.
 
     Returns:
         Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
-        shot would fit: a clean ending is worth more than the last second.
+        shot would fit, and more where only part of a sentence would: a clean ending is worth more than the last second.
     """
-    moments = _Moments(pieces, options, budget, eligible, allowed, scores)
+    moments = _Moments(pieces, options, budget, eligible, allowed, scores, mover)
     moments.choose()
-    if fill:
-        moments.allow_repeats()
+    if mover is not None:
+        moments.allow(broken_off=False)
+        moments.choose()
+        moments.allow(broken_off=True)
         moments.choose()
         moments.lengthen()
     return moments.chosen
@@ -59,11 +63,18 @@ class _Moments:
     """The state of one selection: what was chosen, what is still free, what is left of the budget."""
 
     def __init__(
-        self, pieces: Pieces, options: SelectionOptions, budget: float, eligible: Mask, allowed: Mask, scores: Scores
+        self,
+        pieces: Pieces,
+        options: SelectionOptions,
+        budget: float,
+        eligible: Mask,
+        allowed: Mask,
+        scores: Scores,
+        mover: EdgeMover | None,
     ) -> None:
-        self._pieces, self._look = pieces, cache(partial(mean_look, scores))
-        self._may_repeat = False
-        self._repeats: list[Span] = []
+        self._pieces, self._look, self._mover = pieces, cache(partial(mean_look, scores)), mover
+        self._may_repeat = self._may_break_off = False
+        self._left_out: list[Span] = []
         self._options = options
         self._margin = sum(options.margin)
         self._shortest = min(options.shortest_seconds(pieces.stop), budget)
@@ -85,18 +96,26 @@ class _Moments:
     def choose(self) -> None:
         """Run until the budget does not hold another moment."""
         limit = math.inf if self._options.max_clips is None else self._options.max_clips
+        broken_off = 0
         while self._longest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self.chosen) < limit:
             peak = self._peak()
             scene = self._pieces.scene_at(float(self._pieces.edges[peak]))
             answer = _both(scene, self._stretch(self._free, peak, peak))
             room = answer if answer.seconds >= self._least else self._more_room(scene, peak)
             span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
-            span = self._close_gaps(span, room)
             if self._is_repeat(span):
-                self._repeats.append(answer)
-                self._free &= ~self._within(answer)
+                self._leave_out(answer)
+                continue
+            moved, whole = self._moved(span, self.chosen, self._rest - self._margin)
+            if whole or not self.chosen or (self._may_break_off and moved.seconds >= self._shortest - EPSILON_SECONDS):
+                self._take(self._close_gaps(moved, room))
+                self._free &= ~self._within(span)  # What was given up is no moment of its own.
+                broken_off = 0
             else:
-                self._take(span)
+                self._leave_out(span)
+                broken_off += 1
+                if broken_off == _TRIES:
+                    break
 
     def _peak(self) -> int:
         """The highest free piece, the earliest of equals; not the sliver of a clip before the rest of its own shot."""
@@ -106,11 +125,22 @@ class _Moments:
         ties = peak + 1 < len(scores) and scores[peak + 1] == scores[peak]
         return peak + 1 if ties and lengths[1] > lengths[0] + EPSILON_SECONDS else peak
 
-    def allow_repeats(self) -> None:
-        """Free what was left out because it looks the same; from now on nothing is."""
-        self._may_repeat = True
-        for room in self._repeats:
-            self._free |= self._within(room)
+    def _moved(self, span: Span, others: Sequence[Span], longest: float) -> tuple[Span, bool]:
+        """With its edges in pauses; and whether it breaks no sentence off."""
+        return (span, True) if self._mover is None else self._mover.moved(span, others, longest - span.seconds)
+
+    def _leave_out(self, span: Span) -> None:
+        self._left_out.append(span)
+        self._free &= ~self._within(span)
+
+    def allow(self, *, broken_off: bool) -> None:
+        """Free what was left out because it looks the same as a chosen moment, or because it breaks a sentence off."""
+        self._may_repeat, self._may_break_off = True, broken_off
+        for span in self._left_out:
+            self._free |= self._within(span)
+        for span in self.chosen:
+            self._free &= ~self._within(span)
+        self._left_out.clear()
 
     def _is_repeat(self, span: Span) -> bool:
         """Whether a chosen moment of another scene, which this one does not touch, looks the same."""
@@ -228,7 +258,11 @@ class _Moments:
             free = self._stretch(self._free, first, last)
             start, stop = self._pieces.shot_at(span.start), self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
             limits = Span(max(free.start, start.start), min(free.stop, stop.stop))
-            self._take(self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0))
+            longer = self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0)
+            others = [other for other in self.chosen if other != span]
+            moved, whole = self._moved(longer, others, span.seconds + step)
+            if whole and _both(moved, span) == span:
+                self._take(moved)
 
 
 def _both(one: Span, other: Span) -> Span:

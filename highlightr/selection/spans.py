@@ -18,6 +18,9 @@ from highlightr.core.types import Scores, Shot, TimeGrid
 EPSILON_SECONDS = 1e-6
 """Shorter spans and smaller overshoots are float noise."""
 
+FRAGMENT_SECONDS = 1.0
+"""Less of a neighbouring shot than this looks like a fault, so it is left out."""
+
 SCENE_BORDER = 0.1
 """Chance from which a border between clips parts what is judged and grown alone. Of the moments that edit_quality found
 to reach into another part at 0.5, nearly all crossed a border of 0.1 to 0.5; inside a scene chances are near 0."""

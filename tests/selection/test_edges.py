@@ -30,6 +30,10 @@ def talk(seconds: float, *sentences: tuple[float, float]) -> Signal:
     return Signal(times, said[:, None])
 
 
+def always(_: Span) -> bool:
+    return True
+
+
 def test_the_signal_has_the_name_that_the_extractor_gives_it() -> None:
     assert SPEECH == WRITTEN
 
@@ -43,32 +47,32 @@ def test_pauses_are_the_long_gaps_and_what_lies_before_and_after_all_speech() ->
 
 def test_a_moment_grows_to_the_whole_utterance_with_air_around_it() -> None:
     speech = talk(30.0, (2.0, 5.0), (6.0, 12.0), (13.0, 18.0))
-    moved = move_to_pauses(Span(7.0, 11.0), find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0, 20.0)
+    moved = move_to_pauses(Span(7.0, 11.0), find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0, 20.0, always)
     assert moved == pytest.approx((6.0 - AIR_SECONDS, 12.0 + AIR_SECONDS), abs=2 * FRAME)
 
 
 def test_an_edge_gives_words_up_where_there_is_no_room() -> None:
     speech = talk(30.0, (2.0, 5.0), (6.0, 12.0), (13.0, 18.0))
-    moved = move_to_pauses(Span(4.0, 14.0), find_pauses(speech, 30.0), speech, Span(4.0, 14.0), 2.0, 20.0)
+    moved = move_to_pauses(Span(4.0, 14.0), find_pauses(speech, 30.0), speech, Span(4.0, 14.0), 2.0, 20.0, always)
     assert moved == pytest.approx((6.0 - AIR_SECONDS, 12.0 + AIR_SECONDS), abs=2 * FRAME)
 
 
 def test_an_edge_gives_up_a_few_words_rather_than_what_is_seen_beside_them() -> None:
     speech = talk(40.0, (2.0, 4.0), (14.0, 20.0), (30.0, 34.0))
     pauses = find_pauses(speech, 40.0)
-    moved = move_to_pauses(Span(5.0, 17.0), pauses, speech, Span(4.0, 24.0), 2.0, 12.0)
+    moved = move_to_pauses(Span(5.0, 17.0), pauses, speech, Span(4.0, 24.0), 2.0, 12.0, always)
     assert moved == pytest.approx((5.0, 14.0 - AIR_SECONDS), abs=2 * FRAME)
-    moved = move_to_pauses(Span(17.0, 29.0), pauses, speech, Span(10.0, 30.0), 2.0, 12.0)
+    moved = move_to_pauses(Span(17.0, 29.0), pauses, speech, Span(10.0, 30.0), 2.0, 12.0, always)
     assert moved == pytest.approx((20.0 + AIR_SECONDS, 29.0), abs=2 * FRAME)
 
 
 def test_an_edge_in_a_pause_stays_and_without_a_pause_the_least_speech_is_taken() -> None:
     speech = talk(30.0, (2.0, 5.0), (6.0, 12.0))
     quiet = Span(5.5, 12.5)
-    assert move_to_pauses(quiet, find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0, 20.0) == quiet
+    assert move_to_pauses(quiet, find_pauses(speech, 30.0), speech, Span(0.0, 30.0), 2.0, 20.0, always) == quiet
     endless = talk(30.0, (0.0, 30.0))
     endless.values[endless.times_seconds.searchsorted(9.0)] = 0.6
-    moved = move_to_pauses(Span(10.0, 16.0), [], endless, Span(0.0, 30.0), 2.0, 20.0)
+    moved = move_to_pauses(Span(10.0, 16.0), [], endless, Span(0.0, 30.0), 2.0, 20.0, always)
     assert moved.start == pytest.approx(9.0, abs=FRAME)
 
 
@@ -76,11 +80,11 @@ def test_where_the_start_goes_decides_where_the_stop_may() -> None:
     speech = talk(30.0, (2.0, 10.4), (11.0, 15.0))
     pauses = find_pauses(speech, 30.0)
     # No pause lies before the start within the room: the moment moves on to the next sentence.
-    moved = move_to_pauses(Span(8.0, 12.0), pauses, speech, Span(8.0, 16.0), 2.0, 6.0)
+    moved = move_to_pauses(Span(8.0, 12.0), pauses, speech, Span(8.0, 16.0), 2.0, 6.0, always)
     assert in_pauses(moved, pauses)
     assert moved.stop == pytest.approx(15.0 + AIR_SECONDS, abs=2 * FRAME)
     # With no room for that sentence either, one edge stays in speech, and the other in the pause.
-    short = move_to_pauses(Span(8.0, 12.0), pauses, speech, Span(8.0, 13.0), 2.0, 6.0)
+    short = move_to_pauses(Span(8.0, 12.0), pauses, speech, Span(8.0, 13.0), 2.0, 6.0, always)
     assert short.seconds >= 2.0
     assert [in_pauses(Span(edge, edge), pauses) for edge in short].count(True) == 1
 
@@ -138,6 +142,42 @@ def test_segments_of_a_talk_begin_and_end_in_pauses(
     assert not inside or longest > 2.0
 
 
+def test_without_a_query_a_short_talk_is_filled_with_whole_sentences() -> None:
+    """One that does not fit into what is left gives way to another that does."""
+    grid, broken, spent = TimeGrid(40.0, 1.0), 0, []
+    for seed in range(30):
+        rng, at, sentences = np.random.default_rng(seed), 0.5, []
+        while at < 39.0:
+            sentences.append((at, at + rng.uniform(1.5, 3.5)))
+            at = sentences[-1][1] + rng.uniform(0.4, 1.0)
+        speech, scores = talk(40.0, *sentences), Scores(grid, rng.random(40).astype(np.float32))
+        shots = [Shot(0.0, 13.0), Shot(13.0, 27.0), Shot(27.0, 40.0)]
+        found = select_segments(scores, shots, SelectionOptions(), Features(grid, {}, {SPEECH: speech}))
+        pauses = find_pauses(speech, 40.0)
+        broken += sum(not in_pauses(Span(each.start_seconds, each.stop_seconds), pauses) for each in found)
+        spent.append(sum(each.seconds for each in found) / 6.0)
+    assert broken == 0
+    assert min(spent) > 0.7 and np.mean(spent) > 0.95
+
+
+def test_without_a_pause_anywhere_the_budget_is_filled_all_the_same() -> None:
+    grid, values = TimeGrid(200.0, 1.0), np.full(200, 0.1, dtype=np.float32)
+    values[[20, 60, 100, 140, 180]] = 0.9, 0.8, 0.7, 0.6, 0.5
+    features = Features(grid, {}, {SPEECH: talk(200.0, (0.0, 200.0))})
+    shots = [Shot(start, start + 10.0) for start in np.arange(0.0, 200.0, 10.0)]
+    found = select_segments(Scores(grid, values), shots, SelectionOptions(), features)
+    assert sum(segment.seconds for segment in found) > 0.8 * 30.0
+
+
+def test_what_edges_leave_between_two_moments_of_one_shot_is_no_jump() -> None:
+    grid, values = TimeGrid(60.0, 1.0), np.full(60, 0.1, dtype=np.float32)
+    values[20:24], values[25:29] = 0.9, 0.8
+    features = Features(grid, {}, {SPEECH: talk(60.0, (20.3, 24.1), (24.8, 29.2))})
+    options = SelectionOptions(duration_seconds=9.5, max_seconds=5.0, min_seconds=2.0)
+    (segment,) = select_segments(Scores(grid, values), (), options, features)
+    assert (segment.start_seconds, segment.stop_seconds) == pytest.approx((20.0, 29.37), abs=0.01)
+
+
 def spoken(*spans: tuple[float, float]) -> Transcript:
     return Transcript(tuple(Utterance(*span, "words") for span in spans), "made")
 
@@ -151,16 +191,16 @@ def test_a_transcript_has_a_pause_around_every_utterance_even_one_without_length
 
 def test_edges_lie_exactly_between_utterances_that_follow_without_a_gap() -> None:
     pauses = pauses_between(spoken((0.0, 4.3), (4.3, 8.6), (8.6, 20.0)), 20.0)
-    assert move_to_pauses(Span(4.0, 9.0), pauses, None, Span(0.0, 20.0), 2.0, 20.0) == Span(4.3, 8.6)
+    assert move_to_pauses(Span(4.0, 9.0), pauses, None, Span(0.0, 20.0), 2.0, 20.0, always) == Span(4.3, 8.6)
     inside = Span(9.0, 12.0)
-    assert move_to_pauses(inside, pauses, None, inside, 2.0, 20.0) == inside, "nowhere to go"
+    assert move_to_pauses(inside, pauses, None, inside, 2.0, 20.0, always) == inside, "nowhere to go"
 
 
 def test_silence_at_the_ends_is_cut_off_but_not_much_of_it() -> None:
     pauses = pauses_between(spoken((2.0, 5.0), (5.9, 6.3), (7.0, 9.0)), 30.0)
     room = Span(0.0, 30.0)
-    assert move_to_pauses(Span(1.2, 9.9), pauses, None, room, 2.0, 20.0) == pytest.approx((1.85, 9.15))
-    assert move_to_pauses(Span(5.5, 12.0), pauses, None, room, 2.0, 20.0) == pytest.approx((5.75, 12.0))
+    assert move_to_pauses(Span(1.2, 9.9), pauses, None, room, 2.0, 20.0, always) == pytest.approx((1.85, 9.15))
+    assert move_to_pauses(Span(5.5, 12.0), pauses, None, room, 2.0, 20.0, always) == pytest.approx((5.75, 12.0))
 
 
 def _scores(**parts: float) -> Scores:
