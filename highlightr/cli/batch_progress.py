@@ -25,6 +25,9 @@ REFRESH_SECONDS = 0.25
 MAX_ROWS = 12
 """Of running videos on the screen."""
 
+OTHERS_WIDTH = 30
+"""Columns of the live table that its stages leave to the name, device and time, however narrow the terminal is."""
+
 WIDE = 120
 """Columns from which on remarks have a column of the table; below it they are listed after it."""
 
@@ -74,10 +77,11 @@ class _LineLog:
 
 def progress_table(progress: BatchProgress) -> Group:
     """The counts, and a row per running video."""
-    table = Table(box=None, show_header=False, pad_edge=False, width=terminal_width())
+    width = terminal_width()
+    table = Table(box=None, show_header=False, pad_edge=False, width=width)
     table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
-    for _ in range(3):
-        table.add_column(justify="right", no_wrap=True)
+    for most in (width - OTHERS_WIDTH, None, None):
+        table.add_column(justify="right", no_wrap=True, max_width=most)
     for one in list(progress.running.values())[:MAX_ROWS]:
         table.add_row(*_running(one))
     return Group(Text(status_line(progress), style="bold"), table)

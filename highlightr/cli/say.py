@@ -34,8 +34,10 @@ def say_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 
 def say_folded(text: object, *, begin: str = "", indent: int | None = None) -> None:
     """Print a sentence after `begin`, folded to the terminal's width; other lines are indented like it."""
-    before = shown(begin)
-    lines = folded(shown(str(text)), terminal_width(), before, " " * (columns_of(before) if indent is None else indent))
+    before, width = shown(begin), terminal_width()
+    # Below a heading that takes most of a narrow terminal there is no room for sentences.
+    below = min(columns_of(before), width // 2) if indent is None else indent
+    lines = folded(shown(str(text)), width, before, " " * below)
     typer.echo("\n".join(lines))
 
 
@@ -48,8 +50,9 @@ def folded(text: str, width: int, begin: str = "", indent: str = "") -> list[str
     """Lines of at most `width` columns, of which some letters take two; a word that is longer is broken."""
     lines, line, empty = list[str](), begin, True
     for word in text.split():
-        if not empty and columns_of(line) + 1 + columns_of(word) > width:
-            lines.append(line)
+        is_full = columns_of(line) + (not empty) + columns_of(word) > width
+        if is_full and (not empty or columns_of(indent) + columns_of(word) <= width):
+            lines.append(line.rstrip())
             line, empty = indent, True
         if empty and columns_of(line) + columns_of(word) > width:
             *whole, word = in_columns(word, max(width - columns_of(line), 2))

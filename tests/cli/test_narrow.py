@@ -182,6 +182,16 @@ def test_the_live_table_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(re.search(r" Writing the pictures 50 %  cuda:0  \d:\d\d\.\d$", row) for row in rows)
 
 
+def test_the_live_table_names_the_video_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, (outcome, *_) = BatchProgress(3), results()
+    progress.start(replace(outcome.job, title="clip 1.mp4"), "cpu", 1)
+    progress.advance(replace(outcome.job, title="clip 1.mp4"), "extract", 1.0, 2.0)
+    text = io.StringIO()
+    monkeypatch.setenv("COLUMNS", "40")
+    Console(file=text, width=40).print(batch_progress.progress_table(progress))
+    assert re.search(r"clip 1\.mp4 +Watching .*…  +cpu  \d:\d\d\.\d$", text.getvalue(), re.MULTILINE)
+
+
 def test_scores_that_do_not_fit_beside_each_other_lie_below_each_other(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +210,14 @@ def test_folding_loses_nothing(text: str, begin: str) -> None:
     lines = folded(text, 40, begin, " " * len(begin))
     assert all(cell_len(line) <= 40 for line in lines)
     assert "".join("".join(lines).removeprefix(begin.rstrip()).split()) == "".join(text.split())
+
+
+def test_below_a_wide_heading_sentences_take_half_of_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    say_folded("8.1.2, libavformat 62, inside PyAV", begin="ok  libav                      ")
+    assert capsys.readouterr().out.split("\n")[1:-1] == [" " * 20 + "libavformat 62,", " " * 20 + "inside PyAV"]
 
 
 def test_what_a_terminal_would_act_upon_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
