@@ -412,6 +412,34 @@ def test_what_is_being_written_is_told_after_a_reload(page: Page, monkeypatch: p
     assert page.complaints() == []
 
 
+def test_answers_that_come_late_or_not_at_all(page: Page) -> None:
+    page.open()
+    # What was queued has ended, and the page was told so, before the answer that names it.
+    page.js(
+        "const real = window.fetch; window.lost = false; window.late = 1500; window.fetch = async (path, options) => {"
+        "  if (window.lost) throw new TypeError('Failed to fetch');"
+        "  const answer = await real(path, options);"
+        "  if (options.method === 'POST') await new Promise((done) => setTimeout(done, window.late));"
+        "  return answer; }"
+    )
+    page.search("a cat")
+    page.until(page.segments)
+    page.find("#write-open").click()
+    page.js("for (let n = 0; n < 3; n += 1) document.querySelector('#write button[type=submit]').click()")
+    page.until_js("document.getElementById('alert').textContent.startsWith('Written to')")
+    page.until_js("!document.getElementById('write').open && !studio.writing")
+    assert len([job for job in page.client.prepared.studio.jobs.plain() if job["kind"] == "write"]) == 1
+    # What could not be saved is saved as soon as that is possible, and the page no longer says that it was not.
+    page.js("window.lost = true; studio.edit.replaceAll([{start_seconds: 1, stop_seconds: 2}])")
+    page.until_js("document.getElementById('alert').textContent.startsWith('Not saved')")
+    page.js("window.lost = false")
+    page.saved()
+    page.until_js("document.getElementById('alert').hidden")
+    state = json.loads((page.client.folder / "numbers.mp4.studio.json").read_text())
+    assert [each["start_seconds"] for each in state["segments"]] == [1]
+    assert page.complaints() == []
+
+
 def test_the_list_is_found_as_it_was_left(page: Page) -> None:
     for n in range(60):
         shutil.copy(page.client.folder / "numbers.mp4", page.client.folder / f"copy {n}.mp4")

@@ -4,6 +4,7 @@ import { showLength } from "./panels.js";
 
 const { clamp } = Timeline;
 const SAVE_MS = 400;
+const AGAIN_MS = 2000;
 
 export class Keeping {
   constructor() {
@@ -36,6 +37,7 @@ export class Keeping {
       const answer = await call("PUT", `/api/videos/${this.id}/state`, { state: this.state(), replace_damaged: this.refused });
       this.revision = answer.revision;
       this.refused = false;
+      if (this.unsaved && $("alert").textContent === `Not saved: ${this.unsaved}`) say("");
       this.unsaved = "";
     } catch (error) {
       if (error.status === 409 && error.answer.state) {
@@ -45,8 +47,9 @@ export class Keeping {
         this.show();
         say("This video was edited in another window; what was saved there was taken over. Undo brings back what was here.", "note");
       } else {
+        if (this.unsaved !== error.message) say(`Not saved: ${error.message}`);
         this.unsaved = error.message;
-        say(`Not saved: ${error.message}`);
+        if (!error.status) this.timer = setTimeout(() => this.save(), AGAIN_MS);
       }
     }
     this.saving = false;

@@ -112,8 +112,8 @@ export function writeDialog(page) {
   $("write-close").addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const fields = new FormData(form);
-    error.hidden = true;
+    const fields = new FormData(form), button = form.querySelector("[type=submit]");
+    error.hidden = button.disabled = true;
     try {
       await page.write({
         export: fields.getAll("export"), clips: fields.has("clips"), folder: fields.get("folder").trim() || null,
@@ -124,6 +124,7 @@ export function writeDialog(page) {
       error.textContent = refusal.message;
       error.hidden = false;
     }
+    button.disabled = false;
   });
   $("write-open").addEventListener("click", () => {
     error.hidden = true;

@@ -23,7 +23,7 @@ class Studio extends Keeping {
     this.asked = [];
     this.activeIndex = 0;
     this.marked = null;
-    this.finished = new Set();
+    this.finished = new Map();  // Identifier to what became of a job.
     this.edit = new Edit(this.duration, (seconds) => this.onFrame(seconds), (kind) => this.changed(kind));
     this.player = new Player(about, (seconds) => this.moved(seconds));
     this.lanes = new Lanes(this);
@@ -34,7 +34,7 @@ class Studio extends Keeping {
     $("facts").textContent = `${clock(this.duration, 0)} · ${about.width} × ${about.height}${about.rate ? ` · ${about.rate.toFixed(2).replace(/\.?0+$/, "")} fps` : ""}`;
     $("total").textContent = `/ ${clock(this.duration, 2)}`;
     listen((news) => this.news(news), (open) => this.connected(open));
-    window.addEventListener("pagehide", () => { if (this.dirty && !this.refused) this.save(); });
+    window.addEventListener("pagehide", () => { if ((this.dirty || this.unsaved) && !this.refused) this.save(); });
   }
 
   onFrame(seconds) {
@@ -69,7 +69,7 @@ class Studio extends Keeping {
     query.error = "";
     try {
       const answer = await call("POST", `/api/videos/${id}/curve?version=${this.about.version}`, { query: query.text });
-      if (answer.job) { query.job = answer.job.id; } else {
+      if (answer.job) { query.job = answer.job.id; this.settle(query.job); } else {
         query.found = answer;
         query.job = null;
         if (answer.notes.length && !alarmed()) say(answer.notes[0], "note");
@@ -178,7 +178,7 @@ class Studio extends Keeping {
     if (writing) this.writing ??= writing.id;  // Of before a reload, or of another window.
     for (const job of mine) {
       if (job.state === "queued" || job.state === "running" || this.finished.has(job.id)) continue;
-      this.finished.add(job.id);
+      this.finished.set(job.id, job);
       this.ended(job);
     }
     const revision = revisions[id];
@@ -187,6 +187,9 @@ class Studio extends Keeping {
       if (about && !about.refused && about.state.revision > this.revision && !this.dirty && !this.saving) this.load(about.state, "");
     }
   }
+
+  // On a slow way a job may end before the answer that names it.
+  settle(job) { if (this.finished.has(job)) this.ended(this.finished.get(job)); }
 
   ended(job) {
     const query = this.asked.find((one) => one.job === job.id);
@@ -204,8 +207,9 @@ class Studio extends Keeping {
   async write(wanted) {
     const query = this.active() && this.active().found ? this.active().text : null;
     const answer = await call("POST", `/api/videos/${id}/write`, { ...wanted, query, segments: this.edit.plain(), version: this.about.version });
-    this.writing = answer.job.id;
     say("");
+    this.writing = answer.job.id;
+    this.settle(this.writing);
   }
 
   cancel(job) { call("POST", "/api/cancel", { job: job.id }).catch((error) => say(error.message)); }
