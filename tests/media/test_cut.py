@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,15 @@ from tests.mediamaker import (
     OPEN_GOP,
     click_times,
     frame_times,
-    made,
     read_number,
     variable_times,
     without_some_timestamps,
 )
+from tests.mediamaker import made as made_of_any_size
+
+SIZE = (192, 144)
+"""What is cut more than a hundred times here is small."""
+made = partial(made_of_any_size, size=SIZE)
 
 FRAME = 1 / 25
 
@@ -269,7 +274,7 @@ def test_sound_that_begins_late(tmp_path: Path) -> None:
 def test_rotation_is_baked_in(clockwise: int, tmp_path: Path) -> None:
     source = probe(made("turned.mp4", rotation=clockwise, seconds=1.0))
     cut = probe(cut_summary(source, segments((0.2, 0.6)), tmp_path / "cut.mp4").path)
-    assert (cut.video.width, cut.video.height, cut.video.rotation_degrees) == (320, 240, 0)
+    assert (cut.video.width, cut.video.height, cut.video.rotation_degrees) == (*SIZE, 0)
     assert watch(cut.path).numbers == list(range(5, 15))
 
 
@@ -359,7 +364,7 @@ IDR_AND_OTHERS: Mapping[str, Any] = {
 
 def test_copying_begins_and_ends_where_decoding_is_clean(tmp_path: Path) -> None:
     """The first piece at a recovery point, the second at an IDR picture; both end before pictures that need more."""
-    source = probe(made("open.mp4", seconds=8.0, **IDR_AND_OTHERS))
+    source = probe(made("open.mp4", seconds=8.0, size=(320, 240), **IDR_AND_OTHERS))
     result = cut_summary(source, segments((0.5, 1.2), (4.1, 4.6)), tmp_path / "cut.mp4", CutOptions(cut="copy"))
     assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(0.48, 1.4), (3.84, 4.76)]
     moved = "1. begins as chosen, ends 0.2 s later; 2. begins 0.3 s earlier, ends 0.2 s later"

@@ -106,7 +106,7 @@ def test_sixty_signals_at_random_moments(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
     """SIGKILL in the middle of the cut: ffmpeg ends with it, and the next run removes the half-written folder."""
-    video = Path(shutil.copy(made("plain.mp4", seconds=20.0, size=(640, 480)), tmp_path / "video.mp4"))
+    video = Path(shutil.copy(made("plain.mp4", seconds=8.0, size=(640, 480)), tmp_path / "video.mp4"))
     preset = tmp_path / "debug.yaml"
     preset.write_text(DEBUG_PRESET)
     environment = {**os.environ, "HIGHLIGHTR_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}

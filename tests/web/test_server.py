@@ -133,9 +133,9 @@ def test_only_this_machine_is_listened_to_by_default(shared: Client) -> None:
 
 def test_closing_while_a_summary_is_written_leaves_nothing_half_written(videos: Path, tmp_path: Path) -> None:
     # FFV1 is encoded again as a whole, so the cut takes seconds.
-    make_video(videos / "long.mkv", seconds=60.0, size=(640, 480), codec="ffv1", options=())
+    make_video(videos / "long.mkv", seconds=20.0, size=(640, 480), codec="ffv1", options=())
     with running(videos, tmp_path) as client:
-        whole = {"segments": [{"start_seconds": 0, "stop_seconds": 59}]}
+        whole = {"segments": [{"start_seconds": 0, "stop_seconds": 19}]}
         answer = client.post(f"/api/videos/{client.video('long.mkv')}/write", whole)
         assert answer.status == 202
         jobs = client.prepared.studio.jobs
