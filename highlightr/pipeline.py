@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from highlightr.core.checks import given_flag, given_list, given_options, given_path
+import numpy as np
+
+from highlightr.core.checks import check_fields, given_flag, given_list, given_options, given_path
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
@@ -198,11 +201,8 @@ class Highlighter:
         outputs = plan_outputs(analysis.source, wanted)
         outputs = with_captions(outputs, analysis.source, wanted, analysis.transcript is not None)
         end = analysis.source.duration_seconds
-        chosen = tuple(
-            replace(each, start_seconds=max(0.0, each.start_seconds), stop_seconds=min(each.stop_seconds, end))
-            for each in chosen
-        )
-        summary = self._summary(analysis, with_quotes(chosen, analysis.transcript), notes)
+        chosen = tuple(_given_segment(each, end) for each in chosen)
+        summary = self._summary(analysis, with_quotes(chosen, analysis.transcript), given_list("notes", notes, str))
         return deliver(summary, outputs, wanted, self._provenance(analysis), Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
@@ -320,6 +320,25 @@ def _given(analysis: Analysis) -> Analysis:
     if not isinstance(analysis, Analysis):
         raise ConfigError(f"analysis must be what Highlighter.analyse returned, got {analysis!r}")
     return analysis
+
+
+def _given_segment(given: Segment, end_seconds: float) -> Segment:
+    """A caller's segment with numbers of Python's own, clamped to the video.
+
+    Raises:
+        ConfigError: a field of another type, or a number that it cannot have.
+    """
+    values = {item.name: getattr(given, item.name) for item in fields(given)}
+    segment = Segment(**{name: each.item() if isinstance(each, np.generic) else each for name, each in values.items()})
+    check_fields(segment)
+    for reason in segment.reasons:
+        check_fields(reason)
+    if not all(map(math.isfinite, (segment.score, *(reason.weight for reason in segment.reasons)))):
+        raise ConfigError(f"a segment's score and its reasons' weights must be finite numbers, got {segment!r}")
+    start, stop = segment.start_seconds, segment.stop_seconds
+    if not start < stop:
+        raise ConfigError(f"a segment must begin before it ends, got {start:g} to {stop:g}")
+    return replace(segment, start_seconds=max(0.0, start), stop_seconds=min(stop, end_seconds))
 
 
 def _check_complete(analysis: Analysis) -> None:

@@ -18,7 +18,7 @@ import pytest
 from highlightr import Highlighter, load_preset
 from highlightr.batch import BatchOptions, Job, plan_jobs, run_batch
 from highlightr.core.errors import ConfigError
-from highlightr.core.types import Segment
+from highlightr.core.types import Reason, Segment
 from highlightr.export.feature_files.extract import ExtractOptions, extract_to_files
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import cut_again
@@ -130,6 +130,25 @@ def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_re
     highlighter.deliver(analysis, [Segment(-1.0, 1.0, 0.5), Segment(2.0, 1000.0, 0.5)], output=tmp_path / "s.mp4")
     spans = [(each.start_seconds, each.stop_seconds) for each in read_receipt(tmp_path / "s.json").segments]
     assert spans == [(0.0, 1.0), (2.0, pytest.approx(3.0, abs=0.05))]
+    hostile: list[tuple[dict[str, Any], str]] = [
+        ({"start_seconds": "0"}, "start_seconds must be float, got '0'"),
+        ({"start_seconds": True}, "start_seconds must be float, got True"),
+        ({"start_seconds": float("nan")}, "a segment must begin before it ends, got nan to 1"),
+        ({"score": float("nan")}, "must be finite numbers"),
+        ({"title": 5}, "title must be str, got 5"),
+        ({"rank": "1"}, "rank must be int, got '1'"),
+        ({"reasons": ("x",)}, "reasons must be tuple"),
+        ({"reasons": (Reason("visual", "cat", float("inf")),)}, "must be finite numbers"),
+        ({"reasons": (Reason("visual", odd, 0.5),)}, "label must be str, got odd"),
+    ]
+    for fields_of, message in hostile:
+        with pytest.raises(ConfigError, match=message):
+            highlighter.deliver(analysis, [Segment(**{"start_seconds": 0.0, "stop_seconds": 1.0, **fields_of})])
+    with pytest.raises(ConfigError, match="notes must be a list of str, got 'note'"):
+        highlighter.deliver(analysis, [Segment(0.0, 1.0)], notes="note")
+    numpy = Segment(np.float32(0), np.int64(1), np.float32(0.5))
+    highlighter.deliver(analysis, [numpy], output=tmp_path / "numpy.mp4")
+    assert read_receipt(tmp_path / "numpy.json").segments[0].score == 0.5
     again = highlighter.deliver(analysis, [Segment(0.0, 2.0), Segment(1.0, 3.0)], output=tmp_path / "twice.mp4")
     assert TWICE_NOTE in again.notes
     touching = highlighter.deliver(analysis, [Segment(1.0, 2.0), Segment(0.0, 1.0)], output=tmp_path / "once.mp4")
