@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from highlightr.core.checks import check_fields, given_flag, given_list, given_options, given_path
+from highlightr.core.checks import check_fields, check_text, given_flag, given_list, given_options, given_path
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
@@ -201,8 +201,9 @@ class Highlighter:
         outputs = plan_outputs(analysis.source, wanted)
         outputs = with_captions(outputs, analysis.source, wanted, analysis.transcript is not None)
         end = analysis.source.duration_seconds
-        chosen = tuple(_given_segment(each, end) for each in chosen)
-        summary = self._summary(analysis, with_quotes(chosen, analysis.transcript), given_list("notes", notes, str))
+        chosen, told = tuple(_given_segment(each, end) for each in chosen), given_list("notes", notes, str)
+        check_text("the note", *told)
+        summary = self._summary(analysis, with_quotes(chosen, analysis.transcript), told)
         return deliver(summary, outputs, wanted, self._provenance(analysis), Stages(self._progress))
 
     def summarize(self, video: str | Path, query: str | None = None, **options: Any) -> Summary:
@@ -333,6 +334,7 @@ def _given_segment(given: Segment, end_seconds: float) -> Segment:
     check_fields(segment)
     for reason in segment.reasons:
         check_fields(reason)
+    check_text("the segment's text", segment.title, *segment.quotes, *(reason.label for reason in segment.reasons))
     if not all(map(math.isfinite, (segment.score, *(reason.weight for reason in segment.reasons)))):
         raise ConfigError(f"a segment's score and its reasons' weights must be finite numbers, got {segment!r}")
     start, stop = segment.start_seconds, segment.stop_seconds

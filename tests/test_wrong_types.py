@@ -136,6 +136,8 @@ def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_re
         ({"start_seconds": float("nan")}, "a segment must begin before it ends, got nan to 1"),
         ({"score": float("nan")}, "must be finite numbers"),
         ({"title": 5}, "title must be str, got 5"),
+        ({"title": "caf\udce9"}, "holds bytes that are no text in UTF-8"),
+        ({"quotes": ("caf\ud800",)}, "holds bytes that are no text in UTF-8"),
         ({"rank": "1"}, "rank must be int, got '1'"),
         ({"reasons": ("x",)}, "reasons must be tuple"),
         ({"reasons": (Reason("visual", "cat", float("inf")),)}, "must be finite numbers"),
@@ -146,6 +148,8 @@ def test_segments_of_a_caller_are_clamped_to_the_video_and_the_receipt_can_be_re
             highlighter.deliver(analysis, [Segment(**{"start_seconds": 0.0, "stop_seconds": 1.0, **fields_of})])
     with pytest.raises(ConfigError, match="notes must be a list of str, got 'note'"):
         highlighter.deliver(analysis, [Segment(0.0, 1.0)], notes="note")
+    with pytest.raises(ConfigError, match=r"the note .* holds bytes that are no text in UTF-8"):
+        highlighter.deliver(analysis, [Segment(0.0, 1.0)], notes=["caf\udce9"])
     numpy = Segment(np.float32(0), np.int64(1), np.float32(0.5))
     highlighter.deliver(analysis, [numpy], output=tmp_path / "numpy.mp4")
     assert read_receipt(tmp_path / "numpy.json").segments[0].score == 0.5

@@ -110,6 +110,13 @@ def given_list(name: str, values: Iterable[Given], *kinds: type) -> tuple[Given,
     return things
 
 
+def check_text(name: str, *texts: str) -> None:
+    """Refuse texts that no file can hold: half a letter, or bytes that are no UTF-8; with a `ConfigError`."""
+    for text in texts:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ConfigError(f"{name} {text.strip()!r} holds bytes that are no text in UTF-8: write it in UTF-8")
+
+
 def given_options(value: Given | None, kind: type[Given]) -> Given:
     """A caller's options, or the default ones; a `ConfigError` where they are of another class."""
     if value is not None and not isinstance(value, kind):

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 
+from highlightr.core.checks import check_text
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
 from highlightr.media.sampling import AudioBlock, Frame, SampleRequest, Thumbnail
@@ -194,8 +195,7 @@ def check_query(text: object) -> None:
         raise ConfigError(f"a query is text, got {text!r}; for several: Highlighter.analyse_queries")
     if not text.strip():
         raise ConfigError("the query is empty: say what to look for, or leave the query out")
-    if any(unicodedata.category(letter) == "Cs" for letter in text):
-        raise ConfigError(f"the query {text.strip()!r} holds bytes that are no text in UTF-8: write it in UTF-8")
+    check_text("the query", text)
     if not any(letter.isalnum() or unicodedata.category(letter) == "So" for letter in text):  # CLIP knows emoji.
         raise ConfigError(f"the query {text.strip()!r} holds no word: say what to look for, or leave the query out")
 
