@@ -181,6 +181,7 @@ class Models:
             return None
         encoder = self._speech_encoder
         vectors = utterance_vectors(transcript.utterances, encoder, cache)
+        encoder.release()
         return Speech(transcript, vectors, understood(transcript, encoder.rarities))
 
     def score(
