@@ -239,6 +239,23 @@ def test_a_list_in_any_order_with_what_is_keyed_over_it(made: Path, tmp_path: Pa
     assert _numbers(tmp_path / "edited.cut.mp4") == [*range(30, 60), *range(150, 180), *range(90, 120)]
 
 
+@pytest.mark.parametrize("first", ["00:00:00;00", "13:00:00;00"])
+def test_a_record_that_passes_midnight_or_an_hour(first: str, made: Path, tmp_path: Path) -> None:
+    video = tmp_path / "tape.mov"
+    told = ["-c", "copy", "-metadata:s:v:0", f"timecode={first}", f"file:{video}"]
+    run_ffmpeg(["-i", f"file:{made.with_name('my holiday.mp4')}", *told])
+    for records in (
+        ("23:59:58;00 23:59:59;00", "23:59:59;15 00:00:00;15", "00:00:03;00 00:00:04;00"),
+        ("00:59:57;00 00:59:58;00", "00:59:59;15 01:00:00;15", "01:00:03;00 01:00:04;00"),
+    ):
+        events = zip((3, 5, 1), records, strict=True)
+        lines = [f"00{n}  AX V C {first[:6]}0{n};00 {first[:6]}0{n + 1};00 {record}\n" for n, record in events]
+        for order in (lines, [lines[1], lines[2], lines[0]]):
+            (tmp_path / "edited.edl").write_text("TITLE: x\nFCM: DROP FRAME\n\n" + "".join(order))
+            cut_again(tmp_path / "edited.edl", video, SummarizeOptions(output=tmp_path / "cut.mp4", overwrite=True))
+            assert _numbers(tmp_path / "cut.mp4") == [*range(90, 120), *range(150, 180), *range(30, 60)]
+
+
 def test_clips_are_counted_at_another_rate_than_their_media(made: Path, tmp_path: Path) -> None:
     timeline = otio.adapters.read_from_file(str(made.with_suffix(".otio")))
     for clip in timeline.tracks[0]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -37,6 +37,9 @@ FASTEST_RATE = 100_000
 
 _LONGEST_HOURS = 12
 """Of a source; what a list has longer after its first timecode lies before it."""
+
+_HOUR = re.compile(r"(?<=\s)\d\d(?=:\d\d:\d\d[:;.]\d\d(?: +\S+)?( +\S+ +\S+)?\s*$)")
+"""Of a timecode of an event; of the source's, the two of the record follow."""
 
 _KEY, _BACKGROUND = re.compile(r"\d+ +\S+ +\S+ +K"), re.compile(r"(\d+ +\S+ +\S+ +)K *B +")
 
@@ -98,8 +101,8 @@ def _from_edl(path: Path) -> Edit:
         check_timecode_rate(rate, "an EDL")
         told = source.timecode
         counted = None if told is None else parse_timecode(told, rate)
-        listed = _counted(text) if told is None or counted is None else _past_midnight(_counted(text), int(told[:2]))
-        listed, has_keys = _in_order(listed)
+        first_hour = int(told[:2]) if told is not None and counted is not None else 0
+        listed, has_keys = _in_order(_past_midnight(_counted(text), first_hour))
         timeline = _parsed(otio, path, "cmx_3600", {"rate": float(rate)}, listed)
         clips, notes = _clips(otio, timeline, path)
         notes = tuple(dict.fromkeys((*notes, TRACKS_NOTE))) if has_keys else notes
@@ -118,17 +121,20 @@ def _counted(text: str) -> str:
     return re.sub(r"^(M2\s.*);(?=\d\d\s*$)", r"\1:", text, flags=re.MULTILINE)
 
 
-def _past_midnight(text: str, first_hour: int) -> str:
-    """The list with hours from 24 on where the source's timecode, which begins in `first_hour`, begins again."""
+def _past_midnight(text: str, source_hour: int) -> str:
+    """The list with hours from 24 on where timecodes begin again: the source's, which begins in `source_hour`, and the
+    record's, where it falls by more than half a day.
+    """
+    found = [each for event in re.findall(r"^\d+ .*$", text, re.MULTILINE) for each in _HOUR.finditer(event)]
+    hours = [int(each[0]) for each in found if each[1] is None]
+    begins_again = any(before - after > _LONGEST_HOURS for before, after in pairwise(hours))
+    record_hour = min(hour for hour in hours if max(hours) - hour <= _LONGEST_HOURS) if begins_again else 0
 
     def later(match: re.Match[str]) -> str:
-        hour = int(match[0])
+        hour, first_hour = int(match[0]), record_hour if match[1] is None else source_hour
         return f"{hour + 24}" if hour < first_hour and (hour - first_hour) % 24 < _LONGEST_HOURS else match[0]
 
-    def counted_on(event: re.Match[str]) -> str:
-        return re.sub(r"\b\d\d(?=:\d\d:\d\d[:;.]\d\d)", later, event[0])
-
-    return re.sub(r"^\d+ .*$", counted_on, text, flags=re.MULTILINE)
+    return re.sub(r"^\d+ .*$", lambda event: _HOUR.sub(later, event[0]), text, flags=re.MULTILINE)
 
 
 def _in_order(text: str) -> tuple[str, bool]:
