@@ -440,6 +440,46 @@ def test_answers_that_come_late_or_not_at_all(page: Page) -> None:
     assert page.complaints() == []
 
 
+def test_what_is_not_saved_is_not_lost_to_another_window(page: Page) -> None:
+    page.open()
+    page.js(
+        "window.real = window.fetch; window.fetch = async (path, options) => options.method === 'PUT'"
+        '  ? new Response(\'{"error": "the disk is full"}\', { status: 507 }) : window.real(path, options)'
+    )
+    page.js("studio.edit.add(8, 9)")
+    page.until_js("document.getElementById('alert').textContent.includes('the disk is full')")
+    path = page.js("return `/api/videos/${studio.id}/state`")
+    page.js(
+        "const real = studio.news; studio.news = (news) => { real.call(studio, news); window.told = news.revisions; }"
+    )
+    state = {"revision": page.js("return studio.revision"), "segments": [{"start_seconds": 1, "stop_seconds": 2}]}
+    assert page.client.ask("PUT", path, {"state": state}).status == 200
+    page.until_js("window.told && window.told[studio.id] > studio.revision")
+    assert page.segments() == [(8, 9)]
+    page.js("window.fetch = window.real; studio.save()")
+    page.saved()
+    assert page.segments() == [(1, 2)]
+    assert page.find("#saved").text == "Saved"
+    page.find("#undo").click()
+    assert page.segments() == [(8, 9)]
+    assert page.complaints("409 (Conflict)") == []
+
+
+def test_a_button_that_takes_the_place_of_another_does_its_own(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    page.until(page.segments)
+    page.js(
+        "studio.edit.replaceAll([]);"
+        "const one = studio.asked[0], found = { ...one.found, match: ['strong', 'yes', ''] };"
+        "Object.assign(one, { found: null, error: 'the studio does not answer' }); studio.show();"
+        "Object.assign(one, { found, error: '' }); studio.show()"
+    )
+    page.find("#queries .add-moments").click()
+    page.until(page.segments)
+    assert page.complaints() == []
+
+
 def test_the_list_is_found_as_it_was_left(page: Page) -> None:
     for n in range(60):
         shutil.copy(page.client.folder / "numbers.mp4", page.client.folder / f"copy {n}.mp4")

@@ -65,15 +65,14 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// A list as it is now. A row stays the same element while it is of the same thing: no click, focus or half-written title
-// in it is lost. What had the focus and is gone hands it on to its like in the row that took its place.
+// A list as it is now. An element stays while its `data-key` does, so no click, focus or half-typed title in it is lost.
+// Where the one with the focus is gone, that of the same kind (the key's first letter) in the row at its place gets it.
 export function renew(list, rows) {
   const focused = document.activeElement, from = [...list.children].findIndex((row) => row.contains(focused));
   rows.forEach((row, index) => {
     const old = list.children[index];
-    if (!old) list.append(row);
-    else if (old.dataset.row === undefined || old.dataset.row !== row.dataset.row) old.replaceWith(row);
-    else renewElement(old, row);
+    if (old) renewElement(old, row);
+    else list.append(row);
   });
   while (list.children.length > rows.length) list.lastElementChild.remove();
   const { key } = focused.dataset, like = list.children[Math.min(from, rows.length - 1)];
@@ -83,6 +82,7 @@ export function renew(list, rows) {
 }
 
 function renewElement(old, now) {
+  if (old.dataset.key !== now.dataset.key) { old.replaceWith(now); return; }
   for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   if (old instanceof HTMLInputElement && old !== document.activeElement) old.value = now.value;

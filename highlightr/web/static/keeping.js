@@ -49,6 +49,7 @@ export class Keeping {
       } else {
         if (this.unsaved !== error.message) say(`Not saved: ${error.message}`);
         this.unsaved = error.message;
+        this.dirty = true;
         if (!error.status) this.timer = setTimeout(() => this.save(), AGAIN_MS);
       }
     }
@@ -74,6 +75,7 @@ export class Keeping {
     const outside = state.segments.length - inside.length;
     if (outside) say(`${outside} of ${state.segments.length} segments that were edited lie after the end of this video: was it replaced? They are dropped at your first change.`);
     this.loading = this.dirty = false;
+    this.unsaved = "";
     for (const query of this.asked) if (!query.found) this.fetchCurve(query);
     this.show();
     this.lanes.draw();

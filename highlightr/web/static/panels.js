@@ -12,7 +12,7 @@ export function showQueries(page) {
   const active = page.active();
   renew($("queries"), page.queries().map((one) => {
     const name = label(one.text), key = one.text ?? "", match = one.found && one.found.match;
-    const row = make("li", { "data-row": key, class: `query q${one.colour}${one === active ? " active" : ""}` },
+    const row = make("li", { "data-key": `q${key}`, class: `query q${one.colour}${one === active ? " active" : ""}` },
       make("button", { type: "button", class: "swatch", "data-key": `s${key}`, "aria-pressed": String(one.shown), "aria-label": `Show the curve of ${name}`, title: "Show or hide the curve", onclick: () => page.toggleQuery(one) }),
       make("button", { type: "button", class: "query-name", "data-key": `n${key}`, "aria-current": one === active ? "true" : null, title: match ? match[2] : name, onclick: () => page.activate(one) }, name));
     if (one.found && match) row.append(make("span", { class: `match v-${match[0]}` }, match[1]));
@@ -30,7 +30,7 @@ export function showSuggestions(page) {
   const words = overall ? overall.found.suggestions.filter((word) => !asked.has(word.toLowerCase())).slice(0, 6) : [];
   $("suggestions").hidden = !words.length;
   renew($("suggestions"), [make("span", { class: "soft" }, "Found here:"),
-    ...words.map((word) => make("button", { type: "button", "data-row": word, "data-key": `w${word}`, onclick: () => page.ask(word) }, word))]);
+    ...words.map((word) => make("button", { type: "button", "data-key": `w${word}`, onclick: () => page.ask(word) }, word))]);
 }
 
 export function showJobs(page, jobs) {
@@ -39,7 +39,7 @@ export function showJobs(page, jobs) {
     const words = job.state === "queued" ? "waits" : STAGES[job.stage] || doing;
     const share = job.state === "running" ? Math.min(job.completed / Math.max(job.total, 1e-9), 1) : 0;
     const bar = make("progress", { max: 1, value: share, "aria-label": words });
-    return make("div", { class: "job", "data-row": job.id }, make("span", {}, `${here ? "" : "Another video: "}${label(job.title)}: ${words}`),
+    return make("div", { class: "job", "data-key": `j${job.id}` }, make("span", {}, `${here ? "" : "Another video: "}${label(job.title)}: ${words}`),
       make("span", { class: "soft" }, job.state === "running" ? `${Math.round(100 * share)} %` : ""),
       bar, make("button", { type: "button", class: "quiet", "data-key": `c${job.id}`, "aria-label": `Cancel ${job.title}`, onclick: () => page.cancel(job) }, "Cancel"));
   });
@@ -51,7 +51,7 @@ export function showSegments(page, draft = null) {
   const seconds = edit.seconds + (draft ? draft.stop - draft.start - lengthOf(edit, draft.id) : 0);
   showLength(page, seconds);
   if (draft) {
-    const times = list.querySelector(`[data-row="${draft.id}"] .times`);
+    const times = list.querySelector(`[data-key="g${draft.id}"] .times`);
     if (times) times.textContent = times_(draft);
     return;
   }
@@ -80,7 +80,7 @@ function row(page, one, index) {
   const title = make("input", { class: "title", value: one.title, maxlength: 200, placeholder: `Segment ${number}`, "aria-label": `Title of segment ${number}`, "data-key": `t${one.id}` });
   title.addEventListener("change", () => edit.place({ ...now(), title: title.value.trim() }));
   const button = (key, words, name, act, off = false) => make("button", { type: "button", "data-key": `${key}${one.id}`, "aria-label": `${name} segment ${number}`, title: name, disabled: off, onclick: act }, words);
-  const item = make("li", { class: `segment q${page.colourOf(one.query)}${chosen ? " chosen" : ""}`, "data-row": one.id, draggable: "true", "aria-current": chosen ? "true" : null },
+  const item = make("li", { class: `segment q${page.colourOf(one.query)}${chosen ? " chosen" : ""}`, "data-key": `g${one.id}`, draggable: "true", "aria-current": chosen ? "true" : null },
     make("button", { type: "button", class: "shot", "data-key": `p${one.id}`, "aria-label": `Go to segment ${number}`, onclick: () => { edit.select(one.id); page.player.seek(now().start); } }, picture, make("b", {}, String(number))),
     make("div", { class: "what" }, title, make("p", { class: "times" }, times_(one)), why(page, one)),
     make("div", { class: "tools" },

@@ -34,13 +34,16 @@ class Studio extends Keeping {
     $("facts").textContent = `${clock(this.duration, 0)} · ${about.width} × ${about.height}${about.rate ? ` · ${about.rate.toFixed(2).replace(/\.?0+$/, "")} fps` : ""}`;
     $("total").textContent = `/ ${clock(this.duration, 2)}`;
     listen((news) => this.news(news), (open) => this.connected(open));
-    window.addEventListener("pagehide", () => { if ((this.dirty || this.unsaved) && !this.refused) this.save(); });
+    window.addEventListener("pagehide", () => { if (this.dirty && !this.refused) this.save(); });
   }
 
   onFrame(seconds) {
     const { rate, first } = this.about;
     return rate ? clamp(first + Math.round((seconds - first) * rate) / rate, 0, this.duration) : seconds;
   }
+
+  // Refused where the video is no longer the one that is shown.
+  post(what, body) { return call("POST", `/api/videos/${id}/${what}?version=${this.about.version}`, body); }
 
   // ---- What was asked
   queries() { return this.asked; }
@@ -68,7 +71,7 @@ class Studio extends Keeping {
   async fetchCurve(query) {
     query.error = "";
     try {
-      const answer = await call("POST", `/api/videos/${id}/curve?version=${this.about.version}`, { query: query.text });
+      const answer = await this.post("curve", { query: query.text });
       if (answer.job) { query.job = answer.job.id; this.settle(query.job); } else {
         query.found = answer;
         query.job = null;
@@ -103,7 +106,7 @@ class Studio extends Keeping {
     const left = this.budget === null ? null : this.budget - (anew ? 0 : this.edit.seconds);
     if (left !== null && left < 0.5) { say("The target length is reached; raise it or delete something.", "note"); return; }
     try {
-      const answer = await call("POST", `/api/videos/${id}/propose?version=${this.about.version}`, { queries: queries.map((one) => one.text), seconds: left, fill: anew, taken: anew ? [] : this.edit.plain() });
+      const answer = await this.post("propose", { queries: queries.map((one) => one.text), seconds: left, fill: anew, taken: anew ? [] : this.edit.plain() });
       if (!answer.segments.length) say("Nothing more was found for this.", "note");
       else if (anew) this.edit.replaceAll(answer.segments);
       else if (!this.edit.addAll(answer.segments)) say("Its moments are in the summary already.", "note");
@@ -116,7 +119,7 @@ class Studio extends Keeping {
   async example(segment) {
     const query = segment.query ?? (this.active() ? this.active().text : null);
     try {
-      const answer = await call("POST", `/api/videos/${id}/example?version=${this.about.version}`, { start_seconds: segment.start, stop_seconds: segment.stop, query });
+      const answer = await this.post("example", { start_seconds: segment.start, stop_seconds: segment.stop, query });
       say(answer.added ? `Added to moments.csv as an example of “${label(query)}”.` : "This example is in moments.csv already.", "note");
     } catch (error) { say(error.message); }
   }
@@ -188,7 +191,7 @@ class Studio extends Keeping {
     }
   }
 
-  // On a slow way a job may end before the answer that names it.
+  // Over a slow connection a job may end before the answer that names it.
   settle(job) { if (this.finished.has(job)) this.ended(this.finished.get(job)); }
 
   ended(job) {
@@ -206,7 +209,7 @@ class Studio extends Keeping {
 
   async write(wanted) {
     const query = this.active() && this.active().found ? this.active().text : null;
-    const answer = await call("POST", `/api/videos/${id}/write`, { ...wanted, query, segments: this.edit.plain(), version: this.about.version });
+    const answer = await this.post("write", { ...wanted, query, segments: this.edit.plain(), version: this.about.version });
     say("");
     this.writing = answer.job.id;
     this.settle(this.writing);
