@@ -105,11 +105,6 @@ def move_to_pauses(
     return moved if speech is not None else _trimmed(moved, pauses)
 
 
-def in_pauses(span: Span, pauses: Sequence[Span]) -> bool:
-    """Whether both edges lie in pauses."""
-    return all(is_quiet(edge, pauses) for edge in span)
-
-
 def _trimmed(span: Span, pauses: Sequence[Span]) -> Span:
     """Without the silence at both ends, but for `AIR_SECONDS`; where there is much of it, it belongs to the moment."""
     start, stop = span
@@ -144,11 +139,12 @@ def _moving(span: Span, moved: Span) -> float:
 
 
 def _quietest(edge: float, speech: Signal | None, room: Span) -> float:
-    """The frame of least speech within `REACH_SECONDS`; the edge itself where the room leaves no frame."""
+    """The frame of least speech within `REACH_SECONDS`, the nearest of equals; the edge itself where there is none."""
     if speech is None:
         return edge
     low, high = max(edge - REACH_SECONDS, room.start), min(edge + REACH_SECONDS, room.stop)
     near = np.flatnonzero((speech.times_seconds >= low) & (speech.times_seconds <= high))
     if not len(near):
         return edge
-    return float(speech.times_seconds[near[int(np.argmin(speech.values[near, 0]))]])
+    times = speech.times_seconds[near]
+    return float(times[np.lexsort((np.abs(times - edge), speech.values[near, 0]))[0]])

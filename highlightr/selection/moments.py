@@ -22,7 +22,7 @@ from highlightr.selection.spans import EPSILON_SECONDS, FRAGMENT_SECONDS, Mask, 
 HALF_PROMINENCE = 0.5
 """A moment reaches as far as scores stay above this part of the way from the video's median to the peak."""
 
-_TRIES = 20
+_TRIES = 50
 """So many moments in a row that would break a sentence off: what is left of the budget holds no sentence."""
 
 
@@ -51,9 +51,9 @@ def select_moments(
     moments = _Moments(pieces, options, budget, eligible, allowed, scores, mover)
     moments.choose()
     if mover is not None:
-        moments.allow(broken_off=False)
+        moments.allow_repeats()
         moments.choose()
-        moments.allow(broken_off=True)
+        moments.allow_broken_off()
         moments.choose()
         moments.lengthen()
     return moments.chosen
@@ -74,7 +74,8 @@ class _Moments:
     ) -> None:
         self._pieces, self._look, self._mover = pieces, cache(partial(mean_look, scores)), mover
         self._may_repeat = self._may_break_off = False
-        self._left_out: list[Span] = []
+        self._repeats: list[Span] = []
+        self._broken_off: list[Span] = []
         self._options = options
         self._margin = sum(options.margin)
         self._shortest = min(options.shortest_seconds(pieces.stop), budget)
@@ -93,29 +94,34 @@ class _Moments:
     def _longest(self) -> float:
         return min(self._options.max_seconds, self._rest - self._margin)
 
+    def _has_room(self) -> bool:
+        """Whether another moment is free and fits."""
+        limit = math.inf if self._options.max_clips is None else self._options.max_clips
+        fits = self._longest >= self._shortest - EPSILON_SECONDS
+        return fits and len(self.chosen) < limit and bool(self._free.any())
+
     def choose(self) -> None:
         """Run until the budget does not hold another moment."""
-        limit = math.inf if self._options.max_clips is None else self._options.max_clips
-        broken_off = 0
-        while self._longest >= self._shortest - EPSILON_SECONDS and self._free.any() and len(self.chosen) < limit:
+        tries = _TRIES
+        while tries and self._has_room():
             peak = self._peak()
             scene = self._pieces.scene_at(float(self._pieces.edges[peak]))
             answer = _both(scene, self._stretch(self._free, peak, peak))
             room = answer if answer.seconds >= self._least else self._more_room(scene, peak)
             span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
             if self._is_repeat(span):
-                self._leave_out(answer)
+                self._repeats.append(answer)
+                self._free &= ~self._within(answer)
                 continue
             moved, whole = self._moved(span, self.chosen, self._rest - self._margin)
             if whole or not self.chosen or (self._may_break_off and moved.seconds >= self._shortest - EPSILON_SECONDS):
                 self._take(self._close_gaps(moved, room))
                 self._free &= ~self._within(span)  # What was given up is no moment of its own.
-                broken_off = 0
+                tries = _TRIES
             else:
-                self._leave_out(span)
-                broken_off += 1
-                if broken_off == _TRIES:
-                    break
+                self._broken_off.append(span)
+                self._free &= ~self._within(span)
+                tries -= 1
 
     def _peak(self) -> int:
         """The highest free piece, the earliest of equals; not the sliver of a clip before the rest of its own shot."""
@@ -129,18 +135,21 @@ class _Moments:
         """With its edges in pauses; and whether it breaks no sentence off."""
         return (span, True) if self._mover is None else self._mover.moved(span, others, longest - span.seconds)
 
-    def _leave_out(self, span: Span) -> None:
-        self._left_out.append(span)
-        self._free &= ~self._within(span)
+    def allow_repeats(self) -> None:
+        """Free what was left out because it looks the same; from now on nothing is."""
+        self._may_repeat = True
+        self._free_again(self._repeats)
 
-    def allow(self, *, broken_off: bool) -> None:
-        """Free what was left out because it looks the same as a chosen moment, or because it breaks a sentence off."""
-        self._may_repeat, self._may_break_off = True, broken_off
-        for span in self._left_out:
+    def allow_broken_off(self) -> None:
+        """Free what was left out because it breaks a sentence off; from now on nothing is that is long enough."""
+        self._may_break_off = True
+        self._free_again(self._broken_off)
+
+    def _free_again(self, left_out: Sequence[Span]) -> None:
+        for span in left_out:
             self._free |= self._within(span)
         for span in self.chosen:
             self._free &= ~self._within(span)
-        self._left_out.clear()
 
     def _is_repeat(self, span: Span) -> bool:
         """Whether a chosen moment of another scene, which this one does not touch, looks the same."""

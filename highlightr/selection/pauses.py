@@ -20,7 +20,6 @@ from highlightr.selection.edges import (
     OVER_SECONDS,
     SPEECH,
     find_pauses,
-    in_pauses,
     is_quiet,
     move_to_pauses,
     pauses_between,
@@ -30,6 +29,9 @@ from highlightr.selection.spans import EPSILON_SECONDS, FRAGMENT_SECONDS, Mask, 
 
 LEAST_ANSWER = 0.5
 """Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
+
+LONGEST_SENTENCE_SECONDS = 15.0
+"""What goes on for longer without a pause is singing or noise, and may be cut anywhere. Set by hand."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,13 @@ class Pauses:
     """Probability over time; `None` where a transcript tells."""
     over_seconds: float
     """How far an edge may leave its scene."""
+
+    def breaks_off(self, edge: float, duration: float) -> bool:
+        """Whether an edge lies in speech, and that lasts no longer than a sentence."""
+        after = bisect_left(self.spans, edge - EPSILON_SECONDS, key=lambda pause: pause.stop)
+        start = self.spans[after - 1].stop if after else 0.0
+        stop = self.spans[after].start if after < len(self.spans) else duration
+        return stop > edge + EPSILON_SECONDS and stop - start <= LONGEST_SENTENCE_SECONDS
 
     def near(self, span: Span) -> Pauses:
         """Those that reach into a span."""
@@ -128,7 +137,7 @@ class EdgeMover:
         moved = move_to_pauses(
             span, near, pauses.speech, room, least, longest, lambda moved: pieces.mean_score(moved) >= level
         )
-        return moved, pauses.speech is None or in_pauses(moved, near)
+        return moved, pauses.speech is None or not any(pauses.breaks_off(edge, pieces.stop) for edge in moved)
 
     def all_moved(self, spans: Sequence[Span], budget: float) -> list[Span]:
         """The longest moment first, within what is left of the budget.

@@ -16,7 +16,7 @@ from highlightr.features.lite.speech import SPEECH as WRITTEN
 from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.scorers.speech.fusion import UTTERANCE_BORDER
 from highlightr.selection import SelectionOptions, select_segments
-from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, in_pauses, move_to_pauses, pauses_between
+from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, is_quiet, move_to_pauses, pauses_between
 from highlightr.selection.spans import Span
 
 FRAME = 0.032
@@ -28,6 +28,10 @@ def talk(seconds: float, *sentences: tuple[float, float]) -> Signal:
     for start, stop in sentences:
         said[(times >= start) & (times < stop)] = 0.98
     return Signal(times, said[:, None])
+
+
+def in_pauses(span: Span, pauses: Sequence[Span]) -> bool:
+    return all(is_quiet(edge, pauses) for edge in span)
 
 
 def always(_: Span) -> bool:
@@ -103,7 +107,7 @@ def test_a_moment_is_not_moved_into_silence_beside_what_was_chosen() -> None:
 
 
 def test_a_scrap_of_a_sentence_is_left_out_beside_the_best_moment() -> None:
-    speech = talk(100.0, (2.0, 9.0), (39.5, 40.4), (50.0, 69.0))
+    speech = talk(100.0, (2.0, 9.0), (39.5, 40.4), (52.0, 66.0))
     grid = TimeGrid(100.0, 1.0)
     values = np.full(100, 0.1, dtype=np.float32)
     values[40:46], values[58:60] = 0.9, 0.85
@@ -160,13 +164,28 @@ def test_without_a_query_a_short_talk_is_filled_with_whole_sentences() -> None:
     assert min(spent) > 0.7 and np.mean(spent) > 0.95
 
 
-def test_without_a_pause_anywhere_the_budget_is_filled_all_the_same() -> None:
+def test_singing_without_a_pause_is_cut_anywhere_and_gives_way_to_nothing() -> None:
     grid, values = TimeGrid(200.0, 1.0), np.full(200, 0.1, dtype=np.float32)
-    values[[20, 60, 100, 140, 180]] = 0.9, 0.8, 0.7, 0.6, 0.5
-    features = Features(grid, {}, {SPEECH: talk(200.0, (0.0, 200.0))})
+    values[[20, 40, 60, 80]] = 0.9, 0.8, 0.7, 0.6
+    features = Features(grid, {}, {SPEECH: talk(200.0, (0.0, 100.0))})
     shots = [Shot(start, start + 10.0) for start in np.arange(0.0, 200.0, 10.0)]
-    found = select_segments(Scores(grid, values), shots, SelectionOptions(), features)
-    assert sum(segment.seconds for segment in found) > 0.8 * 30.0
+    found = select_segments(Scores(grid, values), shots, SelectionOptions(duration_seconds=20.0), features)
+    assert sum(segment.seconds for segment in found) > 0.95 * 20.0
+    assert [round(segment.start_seconds) for segment in found] == [20, 40, 60, 80]
+
+
+@pytest.mark.parametrize("footage", [0.0, 100.0], ids=["talk alone", "and footage"])
+def test_where_no_sentence_fits_footage_is_taken_and_only_then_part_of_one(footage: float) -> None:
+    seconds = 400.0 + footage
+    grid, values = TimeGrid(seconds, 1.0), np.full(int(seconds), 0.1, dtype=np.float32)
+    values[:400:10] = np.linspace(0.9, 0.5, 40)
+    sentences = [(start + 0.2, start + 9.8) for start in np.arange(0.0, 400.0, 10.0)]
+    features = Features(grid, {}, {SPEECH: talk(seconds, *sentences)})
+    shots = [Shot(start, start + 10.0) for start in np.arange(0.0, seconds, 10.0)]
+    options = SelectionOptions(duration_seconds=16.0, min_seconds=4.0)
+    found = select_segments(Scores(grid, values), shots, options, features)
+    assert sum(segment.seconds for segment in found) > 0.8 * 16.0
+    assert any(segment.start_seconds >= 400.0 for segment in found) == bool(footage)
 
 
 def test_what_edges_leave_between_two_moments_of_one_shot_is_no_jump() -> None:
