@@ -278,9 +278,9 @@ def test_errors_name_what_was_asked_for_and_not_where_it_is_written_first(tmp_pa
     with pytest.raises(OutputError) as raised, whole_file(tmp_path / "a.mp4", overwrite=False) as partial:
         raise OutputError(f"{partial}: cannot be written")
     assert str(raised.value) == f"{tmp_path / 'a.mp4'}: cannot be written"
-    with pytest.raises(OutputError) as raised, whole_folder(tmp_path / "clips", overwrite=False) as partial:
+    with pytest.raises(OutputError) as raised, whole_folder(tmp_path / "moments", overwrite=False) as partial:
         raise OutputError(f"{partial / '1.mp4'}: cannot be written")
-    assert str(raised.value) == f"{tmp_path / 'clips' / '1.mp4'}: cannot be written"
+    assert str(raised.value) == f"{tmp_path / 'moments' / '1.mp4'}: cannot be written"
     with (
         pytest.raises(OutputError) as raised,
         staging_folder(tmp_path) as staging,

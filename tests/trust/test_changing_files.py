@@ -13,6 +13,8 @@ from highlightr.core import hashing
 from highlightr.core.errors import MediaError
 from highlightr.core.hashing import FileIdentity, content_key
 from highlightr.features.cache import FeatureCache
+from highlightr.media import cut
+from highlightr.media.probe import probe
 from highlightr.pipeline import Highlighter
 from tests.mediamaker import made
 
@@ -123,12 +125,19 @@ def test_a_large_file_overwritten_between_samples_is_another(tmp_path: Path, mon
 
 @pytest.mark.parametrize("change", [overwrite, shorten, Path.unlink], ids=lambda change: change.__name__)
 def test_a_change_before_a_summary_is_delivered_is_told_before_any_work(
-    change: Change, video: Path, light: Highlighter
+    change: Change, video: Path, light: Highlighter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     highlighter = Highlighter(light.preset, light._models, None, lambda *_: None)
     analysis = highlighter.analyse(video)
     chosen = highlighter.choose(analysis)
     change(video)
+    monkeypatch.setattr(cut, "_write", lambda _: pytest.fail("was cut"))
     with pytest.raises(MediaError, match=r"changed while it was read; run it again|no such file any more"):
         highlighter.deliver(analysis, chosen)
     assert [path.name for path in video.parent.iterdir()] == ([video.name] if video.exists() else [])
+
+
+def test_a_change_takes_the_place_of_the_error_that_it_led_to(video: Path) -> None:
+    with pytest.raises(MediaError, match="changed"), probe(video).unchanged():
+        grow(video)
+        raise ValueError("cannot be decoded")
