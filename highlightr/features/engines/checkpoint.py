@@ -48,9 +48,9 @@ def without_initialisation() -> AbstractContextManager[Any]:
     from torch.overrides import TorchFunctionMode
 
     init = torch.nn.init
-    # Those of `init` hand themselves over whole, with the tensor under its name; what they call in turn is not seen.
-    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.trunc_normal_}
-    drawing |= {init.kaiming_uniform_, init.kaiming_normal_}
+    # These three of `init` arrive whole, with the tensor by its name; others by the methods that they call. None may
+    # be `trunc_normal_`, which draws until all numbers are within its bounds.
+    drawing = {torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_}
 
     class Mode(TorchFunctionMode):
         def __torch_function__(
