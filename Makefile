@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 QUERY ?= a cat
 CHROMIUM ?= chromium
 EXTRAS := dev,train,backbones,timelines,speech,web,docs
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
-# pip compiles what it installs, but no package in editable form, and where PYTHONDONTWRITEBYTECODE is set, as in many
-# containers, Python would compile it anew in every run: a fifth of a second each.
-COMPILE := $(BIN)/python -m compileall -q highlightr
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
+# pip compiles 20,000 files one after the other, and not those of a package in editable form; where PYTHONDONTWRITEBYTECODE
+# is set, as in many containers, Python would compile those anew in every run. Some packages bring files that do not compile.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib highlightr || true
 
 .PHONY: demo test test-slow setup lint types wheel-check docs docs-check docs-tables docs-picture clean
 
