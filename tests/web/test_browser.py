@@ -391,7 +391,16 @@ def test_a_list_that_is_drawn_anew_keeps_focus_clicks_and_what_is_typed(page: Pa
     assert page.js("return document.activeElement.getAttribute('aria-label')") == "Delete segment 1"
     page.find("#undo").click()
     assert page.js("return document.querySelector('#segments .title').value") == "one and two"
+    # A row that stays is of the segment as it is now.
+    page.js("studio.edit.place({ ...studio.edit.segments[0], start: 0.4 })")
+    page.find("#segments .title").send_keys("!\t")
+    assert page.segments()[0] == (0.4, 2)
+    page.find("#undo").click()
+    assert page.js("return document.querySelector('#segments .title').value") == "one and two"
+    page.js("studio.split()")
+    assert page.find("#alert").is_displayed()
     page.keys("\ue00c")
+    assert not page.find("#alert").is_displayed()
     assert page.complaints() == []
 
 
@@ -486,12 +495,14 @@ def test_the_list_is_found_as_it_was_left(page: Page) -> None:
     page.driver.get(page.client.prepared.url)
     page.until_js("document.querySelectorAll('.video').length === 62")
     page.find("#filter").send_keys("copy")
+    page.find("#sort [value=new]").click()
     page.js("window.scrollTo(0, 900)")
-    page.js("document.querySelectorAll('.open')[40].click()")
-    page.until_js("window.studio && studio.online")
-    page.driver.back()
-    page.until_js("document.querySelectorAll('.video').length === 60 && scrollY === 900")
-    assert page.find("#filter").get_attribute("value") == "copy"
+    for leave in (page.driver.back, lambda: page.find(".back").click()):
+        page.js("document.querySelectorAll('.open')[40].click()")
+        page.until_js("window.studio && studio.online")
+        leave()
+        page.until_js("document.querySelectorAll('.video').length === 60 && scrollY === 900")
+        assert [page.find(field).get_attribute("value") for field in ("#filter", "#sort")] == ["copy", "new"]
     assert page.complaints() == []
 
 
