@@ -230,7 +230,7 @@ def parse_margin(value: str | float | Sequence[float]) -> tuple[float, float]:
     """
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else (value,)
     try:
-        seconds = tuple(float(part) for part in parts if not isinstance(part, bool))
+        seconds = () if any(isinstance(part, bool) for part in parts) else tuple(map(float, parts))
     except (TypeError, ValueError, OverflowError):
         seconds = ()
     if len(seconds) not in (1, 2):

@@ -80,6 +80,7 @@ def test_what_is_accepted_is_told(kind: type, values: dict[str, Any], message: s
         (lambda odd: SummarizeOptions.from_keywords(copy=odd), "copy must be True or False, got odd"),
         (lambda _: SummarizeOptions.from_keywords(copy="no"), "copy must be True or False, got 'no'"),
         (lambda _: SummarizeOptions.from_keywords(margin=True), "margin must be BEFORE or BEFORE,AFTER in seconds"),
+        (lambda _: SummarizeOptions.from_keywords(margin=[1, True]), r"margin must be .*; got \(1, True\)"),
         (lambda _: SummarizeOptions.from_keywords(margin=10**400), "margin must be BEFORE or BEFORE,AFTER in seconds"),
         (lambda odd: Highlighter.from_preset(scorer=[odd]), r"preset lite has no scorer named \[odd\]"),
         (lambda odd: plan_jobs(odd, Path("out")), "inputs must be a list of str or Path, got odd"),

@@ -26,7 +26,7 @@ MAX_ROWS = 12
 """Of running videos on the screen."""
 
 OTHERS_WIDTH = 30
-"""Columns of the live table that its stages leave to the name, device and time, however narrow the terminal is."""
+"""Columns of the live table for name, device and time: on a narrow terminal the stage is cut off, not the name."""
 
 WIDE = 120
 """Columns from which on remarks have a column of the table; below it they are listed after it."""

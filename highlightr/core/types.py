@@ -1,7 +1,7 @@
 """The data that flows from a video to its summary.
 
-Plain frozen dataclasses of numbers and numpy arrays: no files, no models; those with arrays, of which no two are simply
-equal, are compared by identity. Every span of time is half-open,
+Plain frozen dataclasses of numbers and numpy arrays: no files, no models. Those with arrays are compared by identity,
+because `==` of two arrays is an array. Every span of time is half-open,
 ``[start_seconds, stop_seconds)``, in seconds from the source's time zero (`highlightr.core.source`).
 """
 

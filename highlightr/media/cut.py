@@ -69,7 +69,7 @@ def cut_summary(
     with whole_file(output, overwrite=overwrite) as partial, source.unchanged():
         written = _write(CutJob(source, spans, partial, options, progress))
     again = any(after[0] < before[1] - SAME_SECONDS for before, after in pairwise(sorted(spans)))
-    return replace(written, path=output, notes=(*((TWICE_NOTE,) if again else ()), *written.notes))
+    return replace(written, path=output, notes=(TWICE_NOTE, *written.notes) if again else written.notes)
 
 
 def cut_clips(

@@ -150,7 +150,7 @@ def parse_state(content: bytes, where: str) -> StudioState:
         raise ConfigError(f"{where}: not JSON: {error}") from error
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if isinstance(version, int) and version > StudioState.schema_version:
-        raise ConfigError(f"{where}: of a newer highlightr (schema_version {version}), which can read it")
+        raise ConfigError(f"{where}: written by a newer highlightr (schema_version {version}); update highlightr")
     try:
         return msgspec.convert(plain, StudioState)
     except (ConfigError, msgspec.ValidationError) as error:
