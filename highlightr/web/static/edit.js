@@ -19,7 +19,7 @@ export class Edit {
     this.future = [];
   }
 
-  // What is where it was is the same segment: it stays chosen, and what is typed into it stays.
+  // A segment with the same times keeps its id, so it stays chosen, and what is being typed into it stays.
   load(segments) {
     const before = this.segments;
     this.segments = segments.map((one) => {

@@ -73,7 +73,7 @@ function show() {
   $("unmatched").hidden = videos.length === 0 || shown.length > 0;
 }
 
-// What was looked for and how far down is kept for who comes back from a video.
+// Filter, order and scroll position survive a visit to a video.
 const kept = `list of ${document.querySelector("h1").title}`;
 const [filter, order, down] = JSON.parse(sessionStorage.getItem(kept) || '["", "name", 0]');
 window.addEventListener("pagehide", () => sessionStorage.setItem(kept, JSON.stringify([$("filter").value, $("sort").value, window.scrollY])));
