@@ -78,12 +78,18 @@ class OpticalFlow:
     def __call__(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
         """The flow from each frame (frames, height, width, 3) to the next; at least two, of sides of at least 128.
 
+        Where a frame stays for longer, what is between two of it is computed once.
+
         Returns:
             (frames - 1, 2, height, width): x and y, pixels.
         """
         height, width = frames.shape[1:3]
-        padded, top, left = _padded(frames)
-        return self._flow(padded)[..., top : top + height, left : left + width]
+        still = (frames[1:] == frames[:-1]).all(axis=(1, 2, 3))
+        is_new = np.append(True, ~(still[1:] & still[:-1]))  # (frames - 1,): not a frame's third and later showing
+        padded, top, left = _padded(frames[np.append(True, is_new)])
+        flow = self._flow(padded)[..., top : top + height, left : left + width]
+        every: FloatArray = flow[np.cumsum(is_new) - 1]
+        return every
 
     def _flow(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
         if self._pairs.backend != "torch":

@@ -260,6 +260,22 @@ def test_the_flow_of_a_shift_is_coded_in_pixels() -> None:
     np.testing.assert_allclose(coded[0, 1], 2 * 0 / 255 - 1, atol=1e-6)
 
 
+def test_flow_of_frames_that_stay_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = OpticalFlow(NetworkSource("test", "cpu", None, 0), "raft-large", 1)
+    first, second = frames(2, 128)
+    counts: list[int] = []
+    run = flow._flow
+    monkeypatch.setattr(flow, "_flow", lambda given: (counts.append(len(given)), run(given))[1])
+    expected = [
+        flow(np.stack(pair))[0] for pair in ((first, first), (first, second), (second, second), (second, first))
+    ]
+    counts.clear()
+    made = flow(np.stack([first, first, first, second, second, second, second, first]))
+    assert counts == [5]
+    np.testing.assert_allclose(made, [expected[pair] for pair in (0, 0, 1, 2, 2, 2, 3)], atol=1e-4)
+    assert np.abs(expected[1] - expected[3]).max() > 1e-2
+
+
 def test_i3d_makes_both_streams_as_the_two_alone() -> None:
     sampling = replace(SMALL_FLOW, frames_per_second=11, span=11)
     pictures = frames(11, 128)
