@@ -1,8 +1,8 @@
 """Test videos made by script, with their truth known: frame n carries the number n, and clicks sound at known times.
 
-`make_video` writes one file; `made` keeps each distinct video for the whole test run. A number is drawn as 16 bars
-across the picture (white is 1, most significant first) and read back with `read_number`; below the bars the picture
-flashes white on frames on which a click begins.
+`make_video` writes one file, `made` lends one that is kept; each distinct video is encoded once in a process. A number
+is drawn as 16 bars across the picture (white is 1, most significant first) and read back with `read_number`; below the
+bars the picture flashes white on frames on which a click begins.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import atexit
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from highlightr.media.ffmpeg import run_ffmpeg
 
 BITS = 16
-SIZE = (320, 240)
+SIZE = (192, 144)
 RATE = Fraction(25)
 SAMPLE_RATE = 48_000
 CLICK_EVERY_SECONDS = Fraction(2, 5)
@@ -52,12 +52,31 @@ def made(name: str, **how: Any) -> Path:
 
     Do not write to it; copy it first.
     """
-    key = hashlib.sha256(repr((name, sorted(how.items()))).encode()).hexdigest()[:12]
-    path = _folder() / key / name
+    path = _folder_of(name, how) / name
     if not path.exists():
-        path.parent.mkdir(exist_ok=True)
         make_video(path, **how)
     return path
+
+
+def _folder_of(name: str, how: Mapping[str, Any]) -> Path:
+    """Where the video of this name, or all of this suffix alone, with these arguments is kept."""
+    key = hashlib.sha256(repr((name, sorted(how.items()))).encode()).hexdigest()[:12]
+    folder = _folder() / key
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _encoded_once(make: Callable[..., Path]) -> Callable[..., Path]:
+    """A copy of what was made with the same arguments before, if anything was."""
+
+    @wraps(make)
+    def make_or_copy(path: Path, **how: Any) -> Path:
+        first = _folder_of(path.suffix, how) / f"first{path.suffix}"
+        if not first.exists():
+            make(first.with_name(f"unfinished{path.suffix}"), **how).rename(first)
+        return Path(shutil.copyfile(first, path))
+
+    return make_or_copy
 
 
 def frame_times(seconds: float = 4.0, rate: Fraction = RATE) -> list[Fraction]:
@@ -109,6 +128,7 @@ def click_times(samples: npt.NDArray[np.float32], sample_rate: int, threshold: f
     return [float(start) / sample_rate for start in starts]
 
 
+@_encoded_once
 def make_video(
     path: Path,
     *,

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.decoding import WAYS, NotHere, expected_picks, fastest_exact, picks, sound_rates
 from highlightr.media import probe
 from highlightr.media.sampling import FrameRequest
-from tests.mediamaker import CLOSED_GOP, OPEN_GOP, made, read_number, variable_times
+from tests.mediamaker import CLOSED_GOP, OPEN_GOP, SIZE, made, read_number, variable_times
 
 VIDEOS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "b-frames": ("closed.mp4", {**CLOSED_GOP, "seconds": 4.2}),
@@ -42,7 +42,7 @@ def test_the_pictures_are_those_that_were_drawn(way: str) -> None:
     source = probe(_video("b-frames"))
     for request, frame in WAYS[way](source, TAPS):
         assert read_number(frame.image) == round(frame.time_seconds * 25)
-        assert min(frame.image.shape[:2]) == (64, 240)[request]
+        assert min(frame.image.shape[:2]) == (64, min(SIZE))[request]
 
 
 def test_parallel_groups_give_the_bytes_of_the_decode_pass() -> None:

@@ -46,7 +46,7 @@ def talk(tmp_path: Path) -> Path:
     """Eight seconds, in a folder whose name a filter graph could take for something else."""
     folder = tmp_path / "it's [1], a:b;\\ c"
     folder.mkdir()
-    os.link(made("long.mp4", seconds=8.0, **CLOSED_GOP), folder / "talk.mp4")
+    os.link(made("long.mp4", seconds=8.0, size=(320, 240), **CLOSED_GOP), folder / "talk.mp4")
     (folder / "talk.en.srt").write_text(SRT, encoding="utf-8")
     return folder / "talk.mp4"
 

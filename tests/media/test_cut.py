@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,17 +34,14 @@ from tests.mediamaker import (
     CLICK_EVERY_SECONDS,
     CLOSED_GOP,
     OPEN_GOP,
+    SIZE,
     click_times,
     frame_times,
+    made,
     read_number,
     variable_times,
     without_some_timestamps,
 )
-from tests.mediamaker import made as made_of_any_size
-
-SIZE = (192, 144)
-"""What is cut more than a hundred times here is small."""
-made = partial(made_of_any_size, size=SIZE)
 
 FRAME = 1 / 25
 

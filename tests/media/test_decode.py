@@ -161,7 +161,7 @@ def test_a_video_that_begins_late_shows_its_first_frame_until_then(tmp_path: Pat
 
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
 def test_frames_are_upright(clockwise: int) -> None:
-    frames = _frames(made("turned.mp4", rotation=clockwise, seconds=1.0), FrameRequest(5.0))
+    frames = _frames(made("turned.mp4", size=(320, 240), rotation=clockwise, seconds=1.0), FrameRequest(5.0))
     assert frames[0].image.shape == (240, 320, 3)
     assert [read_number(frame.image) for frame in frames] == [2, 7, 12, 17, 22]
     assert not is_flash(frames[0].image)
@@ -169,13 +169,17 @@ def test_frames_are_upright(clockwise: int) -> None:
 
 @pytest.mark.parametrize(("short_side", "shape"), [(None, (240, 427, 3)), (120, (120, 213, 3))])
 def test_pixels_are_square(short_side: int | None, shape: tuple[int, int, int]) -> None:
-    frames = _frames(made("wide.mp4", aspect=Fraction(4, 3), seconds=1.0), FrameRequest(5.0, short_side))
+    frames = _frames(
+        made("wide.mp4", size=(320, 240), aspect=Fraction(4, 3), seconds=1.0), FrameRequest(5.0, short_side)
+    )
     assert frames[0].image.shape == shape
     assert [read_number(frame.image) for frame in frames] == [2, 7, 12, 17, 22]
 
 
 def test_rotated_anamorphic_picture() -> None:
-    frames = _frames(made("both.mp4", aspect=Fraction(2), rotation=90, seconds=1.0), FrameRequest(1.0, 100))
+    frames = _frames(
+        made("both.mp4", size=(320, 240), aspect=Fraction(2), rotation=90, seconds=1.0), FrameRequest(1.0, 100)
+    )
     assert frames[0].image.shape == (150, 100, 3)  # stored 240 x 320, twice as wide: 480 x 320, upright 320 x 480
 
 

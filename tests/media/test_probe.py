@@ -19,13 +19,13 @@ from highlightr.core.errors import DecodeError, MediaError
 from highlightr.media import probe
 from highlightr.media._container.opening import open_container, packets
 from highlightr.media.ffmpeg import run_ffmpeg
-from tests.mediamaker import made, turn, variable_times
+from tests.mediamaker import SIZE, made, turn, variable_times
 
 
 def test_plain_video() -> None:
     source = probe(made("plain.mp4"))
     assert source.duration_seconds == pytest.approx(4.0, abs=1e-6)
-    assert (source.video.width, source.video.height, source.video.codec) == (320, 240, "h264")
+    assert (source.video.width, source.video.height, source.video.codec) == (*SIZE, "h264")
     assert source.video.frames_per_second == 25
     assert source.audio is not None
     assert (source.audio.codec, source.audio.sample_rate, source.audio.channels) == ("aac", 48_000, 1)
@@ -88,7 +88,7 @@ def test_a_larger_still_beside_the_video_is_not_chosen(suffix: str, codec: str, 
     tracks = ["-map", "1:v", "-map", "0:v", "-c:v:0", codec, "-c:v:1", "copy"]
     run_ffmpeg(["-i", f"file:{made('plain.mp4')}", *still, *tracks, f"file:{path}"])
     source = probe(path)
-    assert (source.video.width, source.video.codec) == (320, "h264")
+    assert (source.video.width, source.video.codec) == (SIZE[0], "h264")
     assert source.duration_seconds == pytest.approx(4.0, abs=0.05)
 
 

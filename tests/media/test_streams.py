@@ -191,7 +191,7 @@ CLEAN_APERTURE = struct.pack(">I4s8i", 40, b"clap", 300, 1, 200, 1, 4, 1, -6, 1)
 
 def cropped(folder: Path, suffix: str) -> Path:
     """A video whose container shows the clean aperture of its picture alone."""
-    data = bytearray(made(f"closed{suffix}", **CLOSED_GOP).read_bytes())
+    data = bytearray(made(f"closed{suffix}", size=(320, 240), **CLOSED_GOP).read_bytes())
     entry = data.rindex(b"avc1")
     for kind in (b"avc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
         begin = data.rindex(kind, 0, entry + 4) - 4
@@ -228,7 +228,9 @@ def test_what_an_ffmpeg_does_not_crop_is_told(tmp_path: Path) -> None:
     with reading(path) as container:
         plan = plan_copied(probe(path), read_contents(container, 0), ())
     assert not_kept(plan, path) == ()
-    assert not_kept(plan, made("closed.mp4", **CLOSED_GOP)) == ("Not kept in .mp4: what it crops of its picture.",)
+    assert not_kept(plan, made("closed.mp4", size=(320, 240), **CLOSED_GOP)) == (
+        "Not kept in .mp4: what it crops of its picture.",
+    )
 
 
 def test_tracks_are_chosen_and_mixed(tmp_path: Path) -> None:
