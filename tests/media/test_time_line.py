@@ -8,9 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -34,17 +32,9 @@ def _base() -> Path:
     return made("base.mkv", codec="ffv1", options=(), seconds=12.4, size=(160, 120), sound_codec="pcm_s16le")
 
 
-@cache
-def _encoded(suffix: str, first: float, stop: float, how: tuple[str, ...]) -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder, f"part{suffix}")
-        run_ffmpeg(["-ss", str(first), "-t", str(stop - first), "-i", f"file:{_base()}", *how, f"file:{path}"])
-        return path.read_bytes()
-
-
 def _part(path: Path, first: float, stop: float, *how: str) -> bytes:
-    path.write_bytes(data := _encoded(path.suffix, first, stop, how))
-    return data
+    run_ffmpeg(["-ss", str(first), "-t", str(stop - first), "-i", f"file:{_base()}", *how, f"file:{path}"])
+    return path.read_bytes()
 
 
 def _cut(source: Source, spans: Sequence[tuple[float, float]], path: Path) -> CutResult:
