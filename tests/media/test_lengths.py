@@ -129,7 +129,7 @@ def test_copied_pictures_without_a_steady_rate_keep_their_times(
     spans: list[tuple[float, float]], seed: int, suffix: str, tmp_path: Path
 ) -> None:
     """Decode times say how long until the next picture is decoded, not until it is shown."""
-    path = made("unsteady.mp4", times=tuple(variable_times(6.0, seed)), size=(320, 240), options=B_FRAMES)
+    path = made("unsteady.mp4", times=tuple(variable_times(6.0, seed)), options=B_FRAMES)
     segments = [Segment(start, stop, 0.5) for start, stop in spans]
     result = cut_summary(probe(path), segments, tmp_path / f"cut{suffix}", CutOptions(cut="copy"))
     expected = [

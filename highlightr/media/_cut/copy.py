@@ -6,7 +6,7 @@ Pictures that are shown before the first keyframe of a piece belong to the group
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +39,9 @@ SLACK = Fraction(1, 100_000)
 _SAME_SECONDS = Fraction(1, 1000)
 """Containers round timestamps."""
 
+_TICKS_SECONDS = Fraction(1, 100)
+"""More than the ticks by which decode times grow while pictures are reordered."""
+
 _HEADER_BYTES = 8
 
 _INTERLEAVING_SECONDS = 5
@@ -54,28 +57,39 @@ def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> Out
     source = plan.source
     with extras_folder(output) as folder:
         packets_file = folder / f"packets{output.suffix}"
-        last, met, silent = _copy_packets(plan, packets_file, output, progress)
-        places = [place for place, sound in enumerate(plan.sound) if sound.inputs[0].index in met]
-        if check_suffix(output) != MUXERS[".mkv"]:
+        copied = _copy_packets(plan, packets_file, output, progress)
+        places = [place for place, sound in enumerate(plan.sound) if sound.inputs[0].index in copied.met]
+        is_matroska = check_suffix(output) == MUXERS[".mkv"]
+        if not is_matroska:
             places = list(range(len(places)))  # A track without packets is not there at all.
-        plan = _without(plan, silent)
+        plan = _without(plan, copied.silent)
         extras = make_extras(plan, output, folder, 1)
         # Where positions are not told, ffmpeg would state some, and players leave out what it takes for bass.
         reading = ["-protocol_whitelist", "file", "-guess_layout_max", "2", "-i", file_url(packets_file)]
         reading += extras.inputs
         mapped = ["-map", "0:v", *(word for place in places for word in ("-map", f"0:a:{place}")), "-c:a", "copy"]
         mapped += copied_picture(source, output, is_hevc=source.video.codec == "hevc")
-        mapped += [*last_durations(last, sum(piece.seconds for piece in plan.pieces)), *_stated_aspect(source, output)]
+        decoded = _early_enough(copied.reordering) if is_matroska else "DTS"
+        mapped += last_durations(copied.last_shown, sum(piece.seconds for piece in plan.pieces), decoded)
+        mapped += _stated_aspect(source) if is_matroska else []
         run_ffmpeg([*reading, *mapped, *extras.outputs, *container(output)])
     return plan
 
 
-def _stated_aspect(source: Source, output: Path) -> list[str]:
+def _early_enough(reordering: Fraction) -> str:
+    """Decode times for Matroska, which keeps none: as they grow, and none after it is shown.
+
+    ffmpeg guesses them from the order of pictures, and where these have no steady rate moves pictures to fit its guess.
+    """
+    early = f"PTS-{float(reordering + _TICKS_SECONDS):.6f}/TB"
+    return f"if(eq(N,0),{early},max(PREV_OUTDTS+1,{early}))"
+
+
+def _stated_aspect(source: Source) -> list[str]:
     """Arguments for Matroska, whose writer does not take the aspect from what its pictures are told to be."""
     video = source.video
     shape = Fraction(video.width, video.height) * video.sample_aspect_ratio
-    is_matroska = check_suffix(output) == MUXERS[".mkv"]
-    return ["-aspect:v:0", f"{shape.numerator}:{shape.denominator}"] if is_matroska else []
+    return ["-aspect:v:0", f"{shape.numerator}:{shape.denominator}"]
 
 
 def _without(plan: OutputPlan, silent: Set[int]) -> OutputPlan:
@@ -86,7 +100,7 @@ def _without(plan: OutputPlan, silent: Set[int]) -> OutputPlan:
     return replace(plan, sound=kept, notes=(*plan.notes, *notes))
 
 
-def last_durations(last: Fraction, stop: float) -> list[str]:
+def last_durations(last: Fraction, stop: float, decoded: str = "DTS") -> list[str]:
     """Arguments that let the last picture shown last to the end of the file, and no other one longer.
 
     Packets say how long until the next one is decoded, which differs from that where frames have no steady rate. The
@@ -96,17 +110,25 @@ def last_durations(last: Fraction, stop: float) -> list[str]:
     rest = f"{stop:.6f}/TB-STARTPTS-(DTS-STARTDTS)"
     shown_last = f"gte(PTS*TB,{float(last - _SAME_SECONDS):.6f})"
     duration = f"if({shown_last},{left},min({left},if(eq(NEXT_PTS,NOPTS),{rest},DURATION)))"
-    return ["-time_base:v:0", "1:90000", "-bsf:v:0", f"setts=pts=PTS:dts=DTS:duration='{duration}'"]
+    return ["-time_base:v:0", "1:90000", "-bsf:v:0", f"setts=pts=PTS:dts='{decoded}':duration='{duration}'"]
 
 
-def _copy_packets(
-    plan: OutputPlan, packets_file: Path, output: Path, progress: Advance | None
-) -> tuple[Fraction, Set[int], Set[int]]:
-    """Pictures and sound alone.
+@dataclass(frozen=True)
+class _Copied:
+    """What was written."""
 
-    Returns:
-        When the last picture is shown, the streams of which something was copied, and those that have nothing there.
-    """
+    last_shown: Fraction
+    """When the last picture is shown."""
+    reordering: Fraction
+    """Seconds by which a picture is shown before one that is decoded earlier, at most."""
+    met: Set[int]
+    """Indices of the source's streams of which something was copied."""
+    silent: Set[int]
+    """Of those that have nothing there."""
+
+
+def _copy_packets(plan: OutputPlan, packets_file: Path, output: Path, progress: Advance | None) -> _Copied:
+    """Pictures and sound alone."""
     import av
 
     source, pieces, muxer = plan.source, plan.pieces, check_suffix(output)
@@ -122,7 +144,7 @@ def _copy_packets(
                         progress(run.output_start_seconds + run.seconds, total)
                 if source.video.index not in copier.met:
                     raise CutError(f"{source.path}: no picture of the moments can be copied; leave out --copy")
-                return copier.last_shown, copier.met, copier.silent(runs)
+                return _Copied(copier.last_shown, copier.reordering, copier.met, copier.silent(runs))
         except (av.FFmpegError, ValueError) as error:
             raise _failed(source, output, error) from error
 
@@ -179,6 +201,8 @@ class _Copier:
         self._path = source.path
         self.last_shown = Fraction(0)
         """When the last picture so far is shown in the output."""
+        self.reordering = Fraction(0)
+        """As in `_Copied`."""
 
     @property
     def met(self) -> Set[int]:
@@ -211,6 +235,7 @@ class _Copier:
             dts = pts + next(decoded, packet.pts or 0) - (packet.pts or 0) if index == video else pts
             if index == video:
                 self.last_shown = max(self.last_shown, shown)
+                self.reordering = max(self.reordering, self.last_shown - shown)
             else:
                 self._check_sound(packet, shown)
             if index == video and joins:
