@@ -45,6 +45,11 @@ def raise_if_stopped() -> None:
         raise StoppedBySignal(_State.number)
 
 
+def is_stopping() -> bool:
+    """Whether a signal has come while `stopped_by_signals` is in force."""
+    return _State.number is not None
+
+
 @contextmanager
 def stop_deferred() -> Iterator[None]:
     """Inside the block a signal is only remembered; for a few quick steps that are done all or none."""

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.progress import ProgressHook
+from highlightr.core.stop import is_stopping, stop_deferred
 from highlightr.pipeline import Highlighter
 from highlightr.web.analyst import Analyst
 from highlightr.web.app import make_app
@@ -61,7 +62,8 @@ class StudioServer:
 
     def run(self) -> None:
         """Answer until a signal comes, or `server.should_exit` is set."""
-        self.server.run(sockets=[self.listening])
+        with stop_deferred():  # The loop would tell what a signal raises as the fault of a callback, and go on.
+            self.server.run(sockets=[self.listening])
 
 
 def prepare(
@@ -99,7 +101,7 @@ def prepare(
         timeout_graceful_shutdown=GOODBYE_SECONDS,
         h11_max_incomplete_event_size=32 << 10,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     studio.closing = lambda: server.should_exit
     return StudioServer(address, f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
 
@@ -119,6 +121,13 @@ def serve(prepared: StudioServer, announce: Callable[[str], None], *, browser: b
     if browser:
         webbrowser.open(prepared.url)
     prepared.run()
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As there; a signal that came before uvicorn took them over ends it."""
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or is_stopping()
 
 
 class PromptProtocol(H11Protocol):

@@ -56,6 +56,28 @@ def test_the_address_is_the_first_line_and_ctrl_c_closes(videos: Path) -> None:
     assert "Traceback" not in errors
 
 
+EARLY = """
+import asyncio, os, signal, sys, uvicorn
+from highlightr.cli.start import main
+
+async def serve(self, *arguments, **named):
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.1)
+    await plain(self, *arguments, **named)
+
+plain, uvicorn.Server.serve = uvicorn.Server.serve, serve
+sys.argv = ["highlightr", "web", sys.argv[1], "--no-browser", "--port", "0"]
+main()
+"""
+
+
+def test_a_signal_while_it_starts_closes_it_without_a_word(videos: Path) -> None:
+    """In a callback of the loop, before uvicorn takes signals over."""
+    done = subprocess.run([sys.executable, "-c", EARLY, str(videos)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
 def test_closes_while_a_page_listens(studio: Client) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
     connection.request("GET", "/api/events", headers=studio.own)
