@@ -35,7 +35,6 @@ from highlightr.zoo.speech_models import check_speech_model
 
 if TYPE_CHECKING:
     from highlightr.export.provenance import Provenance
-    from highlightr.scorers.speech.answer import Speech
 
 Encoding = Future[list[Query | None]]
 """The queries' embeddings, once they are made."""
@@ -284,10 +283,7 @@ class Highlighter:
         models, grid = self._models, TimeGrid(source.duration_seconds, self.preset.clip_seconds)
         # Where there is neither query nor sound, movement is what scores, and that shows in every picture.
         skip_calm = how.analysis == "auto" and (source.audio is not None or None not in queries)
-        asked = any(query is not None for query in queries)
-        with stages("extract") as advance, ThreadPoolExecutor(max_workers=1) as beside:
-            # What is written is known already, and decoding leaves cores idle now and then.
-            written = beside.submit(self._listen, encoding, speech.transcript if asked else None)
+        with stages("extract") as advance:
             listening = (*extractors, *speech.extractors)
             look = None if show is None else self._glimpse(queries[0], encoding, show)
             features = extract(
@@ -298,8 +294,8 @@ class Highlighter:
         with stages("shots"):
             shots = find_shots(features, how.detector)
         with stages("score"):
-            recognised = transcript if asked and speech.recogniser is not None else None
-            meant = models.listen(recognised, self._cache) or written.result()
+            asked = any(query is not None for query in queries)
+            meant = models.listen(transcript, self._cache) if asked else None
             pairs = zip(queries, encoding.result(), strict=True)
             scores = [models.score(features, query, encoded, shots, meant) for query, encoded in pairs]
         heard = (transcript, notes, speech.weights)
@@ -307,11 +303,6 @@ class Highlighter:
             Analysis(source, query, self.preset.scorer_name(query), features, shots, values, *heard)
             for query, values in zip(queries, scores, strict=True)
         ]
-
-    def _listen(self, encoding: Encoding, transcript: Transcript | None) -> Speech | None:
-        """What is said and what it means, once the queries are encoded: their encoder may be the same one."""
-        encoding.result()
-        return self._models.listen(transcript, self._cache)
 
     def _glimpse(
         self, query: str | None, encoding: Encoding, show: Callable[[Scores], None]
