@@ -116,12 +116,11 @@ class _Moments:
             moved, whole = self._moved(span, self.chosen, self._rest - self._margin)
             if whole or not self.chosen or (self._may_break_off and moved.seconds >= self._shortest - EPSILON_SECONDS):
                 self._take(self._close_gaps(moved, room))
-                self._free &= ~self._within(span)  # What was given up is no moment of its own.
                 tries = _TRIES
             else:
                 self._broken_off.append(span)
-                self._free &= ~self._within(span)
                 tries -= 1
+            self._free &= ~self._within(span)  # What was given up is no moment of its own.
 
     def _peak(self) -> int:
         """The highest free piece, the earliest of equals; not the sliver of a clip before the rest of its own shot."""
