@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from highlightr.core.checks import check_text
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import write_whole
 from highlightr.core.text import json_shown, shown
@@ -172,5 +173,4 @@ def _check_text(*texts: str | None) -> None:
     for text in texts:
         if text is not None and len(text) > LONGEST_TEXT:
             raise ConfigError(f"a text is longer than {LONGEST_TEXT} characters")
-        if text is not None and any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
-            raise ConfigError("a text is not Unicode")
+        check_text("the text", text or "")
