@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from highlightr.core.checks import check_fields, given_flag, is_word
+from highlightr.core.checks import check_fields, given_flag, is_word, plain
 from highlightr.core.clock import parse_clock
 from highlightr.core.config import from_plain
 from highlightr.core.device import Precision, check_precision
@@ -202,17 +200,10 @@ def merged_options(defaults: Mapping[str, Any], keywords: Mapping[str, Any]) -> 
 def _canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords by their options' names, texts turned into values."""
     wanted = {ALIASES.get(name, name): value for name, value in keywords.items()}
-    wanted = {name: _plain(value) for name, value in wanted.items()}
+    wanted = {name: plain(value) for name, value in wanted.items()}
     if given_flag("copy", wanted.pop("copy", False)):
         wanted["cut"] = "copy"
     return {name: _read(name, value) for name, value in wanted.items()}
-
-
-def _plain(value: Any) -> Any:
-    """The value with Python's own numbers and lists in place of NumPy's."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return tuple(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 def _read(name: str, value: Any) -> Any:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from highlightr.core.checks import check_fields, check_text, given_flag, given_list, given_options, given_path
+from highlightr.core.checks import check_text, given_flag, given_list, given_options, given_path
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError, NothingToScoreError
 from highlightr.core.hashing import content_hash
@@ -195,13 +192,14 @@ class Highlighter:
         from highlightr.export.summary import deliver
         from highlightr.options import SummarizeOptions
         from highlightr.selection.reasons import with_quotes
+        from highlightr.selection.segments import given_segment
 
         analysis, chosen = _given(analysis), given_list("segments", segments, Segment)
         wanted = SummarizeOptions.from_keywords(self.preset.summarize, **options)
         outputs = plan_outputs(analysis.source, wanted)
         outputs = with_captions(outputs, analysis.source, wanted, analysis.transcript is not None)
         end = analysis.source.duration_seconds
-        chosen, told = tuple(_given_segment(each, end) for each in chosen), given_list("notes", notes, str)
+        chosen, told = tuple(given_segment(each, end) for each in chosen), given_list("notes", notes, str)
         check_text("the note", *told)
         summary = self._summary(analysis, with_quotes(chosen, analysis.transcript), told)
         return deliver(summary, outputs, wanted, self._provenance(analysis), Stages(self._progress))
@@ -321,26 +319,6 @@ def _given(analysis: Analysis) -> Analysis:
     if not isinstance(analysis, Analysis):
         raise ConfigError(f"analysis must be what Highlighter.analyse returned, got {analysis!r}")
     return analysis
-
-
-def _given_segment(given: Segment, end_seconds: float) -> Segment:
-    """A caller's segment with numbers of Python's own, clamped to the video.
-
-    Raises:
-        ConfigError: a field of another type, or a number that it cannot have.
-    """
-    values = {item.name: getattr(given, item.name) for item in fields(given)}
-    segment = Segment(**{name: each.item() if isinstance(each, np.generic) else each for name, each in values.items()})
-    check_fields(segment)
-    for reason in segment.reasons:
-        check_fields(reason)
-    check_text("the segment's text", segment.title, *segment.quotes, *(reason.label for reason in segment.reasons))
-    if not all(map(math.isfinite, (segment.score, *(reason.weight for reason in segment.reasons)))):
-        raise ConfigError(f"a segment's score and its reasons' weights must be finite numbers, got {segment!r}")
-    start, stop = segment.start_seconds, segment.stop_seconds
-    if not start < stop:
-        raise ConfigError(f"a segment must begin before it ends, got {start:g} to {stop:g}")
-    return replace(segment, start_seconds=max(0.0, start), stop_seconds=min(stop, end_seconds))
 
 
 def _check_complete(analysis: Analysis) -> None:

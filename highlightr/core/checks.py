@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+import numpy as np
 
 from highlightr.core.errors import ConfigError
 
@@ -85,6 +86,13 @@ def _in_words(hint: Any) -> str:
 def is_word(value: object, words: Collection[str]) -> bool:
     """Whether a value is one of some words; arrays compare with them one by one."""
     return isinstance(value, str) and value in words
+
+
+def plain(value: Any) -> Any:
+    """The value with Python's own numbers and lists in place of NumPy's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return tuple(map(plain, value)) if type(value) in (list, tuple) else value
 
 
 def given_flag(name: str, value: object) -> bool:

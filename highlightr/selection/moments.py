@@ -26,16 +26,8 @@ _TRIES = 50
 """So many moments in a row that would break a sentence off: what is left of the budget holds no sentence."""
 
 
-def select_moments(
-    pieces: Pieces,
-    options: SelectionOptions,
-    budget: float,
-    eligible: Mask,
-    allowed: Mask,
-    scores: Scores,
-    mover: EdgeMover | None,
-) -> list[Span]:
-    """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of time.
+class Moments:
+    """One selection: what was chosen, what is still free, what is left of the budget.
 
     Args:
         eligible: (P,) pieces that may be chosen.
@@ -43,24 +35,7 @@ def select_moments(
         scores: a moment that looks like a better one elsewhere is left out, unless only such are left to fill with.
         mover: fill the budget, with whole sentences as far as there are such; `None`: it is a ceiling, and edges stay
             where scores no longer hold up.
-
-    Returns:
-        Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
-        shot would fit, and more where only part of a sentence would: a clean ending is worth more than the last second.
     """
-    moments = _Moments(pieces, options, budget, eligible, allowed, scores, mover)
-    moments.choose()
-    if mover is not None:
-        moments.allow_repeats()
-        moments.choose()
-        moments.allow_broken_off()
-        moments.choose()
-        moments.lengthen()
-    return moments.chosen
-
-
-class _Moments:
-    """The state of one selection: what was chosen, what is still free, what is left of the budget."""
 
     def __init__(
         self,
@@ -83,12 +58,32 @@ class _Moments:
         self._budget = budget
         self._floor = float(np.median(pieces.scores))
         self._free, self._allowed = eligible.copy(), allowed.copy()
-        self.chosen: list[Span] = []
+        self._chosen: list[Span] = []
+
+    def select(self) -> list[Span]:
+        """Take peaks from the highest down until the budget is spent or nothing eligible is left; ties in order of
+        time.
+
+        Returns:
+            Spans in order of time. Up to the shortest moment's length may stay unspent where only a fragment of another
+            shot would fit, and more where only part of a sentence would: a clean ending is worth more than the last
+            second.
+        """
+        self._choose()
+        if self._mover is not None:
+            self._may_repeat = True
+            self._free_again(self._repeats)
+            self._choose()
+            self._may_break_off = True
+            self._free_again(self._broken_off)
+            self._choose()
+            self._lengthen()
+        return self._chosen
 
     @property
     def _rest(self) -> float:
         """What is left of the budget."""
-        return self._budget - sum(span.seconds + self._margin for span in self.chosen)
+        return self._budget - sum(span.seconds + self._margin for span in self._chosen)
 
     @property
     def _longest(self) -> float:
@@ -98,9 +93,9 @@ class _Moments:
         """Whether another moment is free and fits."""
         limit = math.inf if self._options.max_clips is None else self._options.max_clips
         fits = self._longest >= self._shortest - EPSILON_SECONDS
-        return fits and len(self.chosen) < limit and bool(self._free.any())
+        return fits and len(self._chosen) < limit and bool(self._free.any())
 
-    def choose(self) -> None:
+    def _choose(self) -> None:
         """Run until the budget does not hold another moment."""
         tries = _TRIES
         while tries and self._has_room():
@@ -113,8 +108,8 @@ class _Moments:
                 self._repeats.append(answer)
                 self._free &= ~self._within(answer)
                 continue
-            moved, whole = self._moved(span, self.chosen, self._rest - self._margin)
-            if whole or not self.chosen or (self._may_break_off and moved.seconds >= self._shortest - EPSILON_SECONDS):
+            moved, whole = self._moved(span, self._chosen, self._rest - self._margin)
+            if whole or not self._chosen or (self._may_break_off and moved.seconds >= self._shortest - EPSILON_SECONDS):
                 self._take(self._close_gaps(moved, room))
                 tries = _TRIES
             else:
@@ -132,22 +127,13 @@ class _Moments:
 
     def _moved(self, span: Span, others: Sequence[Span], longest: float) -> tuple[Span, bool]:
         """With its edges in pauses; and whether it breaks no sentence off."""
-        return (span, True) if self._mover is None else self._mover.moved(span, others, longest - span.seconds)
-
-    def allow_repeats(self) -> None:
-        """Free what was left out because it looks the same; from now on nothing is."""
-        self._may_repeat = True
-        self._free_again(self._repeats)
-
-    def allow_broken_off(self) -> None:
-        """Free what was left out because it breaks a sentence off; from now on nothing is that is long enough."""
-        self._may_break_off = True
-        self._free_again(self._broken_off)
+        return (span, True) if self._mover is None else self._mover.moved(span, others, longest)
 
     def _free_again(self, left_out: Sequence[Span]) -> None:
+        """Free what was left out until now."""
         for span in left_out:
             self._free |= self._within(span)
-        for span in self.chosen:
+        for span in self._chosen:
             self._free &= ~self._within(span)
 
     def _is_repeat(self, span: Span) -> bool:
@@ -157,7 +143,7 @@ class _Moments:
             max(span.start - other.stop, other.start - span.stop) > near
             and self._pieces.unit_at(other.start) != home
             and same_look(self._look(span), self._look(other))
-            for other in self.chosen
+            for other in self._chosen
         )
 
     def _within(self, span: Span) -> Mask:
@@ -235,10 +221,10 @@ class _Moments:
     def _close_gaps(self, span: Span, room: Span) -> Span:
         """Reach a chosen neighbour of the same scene that is nearly touched, if the budget allows."""
         near, rest = self._options.merge_gap_seconds, self._rest - self._margin + EPSILON_SECONDS
-        before = any(abs(other.stop - room.start) <= EPSILON_SECONDS for other in self.chosen)
+        before = any(abs(other.stop - room.start) <= EPSILON_SECONDS for other in self._chosen)
         if before and span.start - room.start <= near and span.stop - room.start <= rest:
             span = Span(room.start, span.stop)
-        after = any(abs(other.start - room.stop) <= EPSILON_SECONDS for other in self.chosen)
+        after = any(abs(other.start - room.stop) <= EPSILON_SECONDS for other in self._chosen)
         if after and room.stop - span.stop <= near and room.stop - span.start <= rest:
             span = Span(span.start, room.stop)
         return span
@@ -254,20 +240,20 @@ class _Moments:
                 self._pieces = pieces
         self._free &= ~self._within(span)
         self._allowed &= ~self._within(span)
-        self.chosen = join_touching([*self.chosen, span], self._pieces.walls)
+        self._chosen = join_touching([*self._chosen, span], self._pieces.walls)
 
-    def lengthen(self) -> None:
+    def _lengthen(self) -> None:
         """Spend what is too short for another moment on the chosen ones, earliest first, inside their shots."""
-        for span in tuple(self.chosen):
+        for span in tuple(self._chosen):
             step = min(self._rest, self._options.max_seconds - span.seconds)
-            if step <= EPSILON_SECONDS or span not in self.chosen:
+            if step <= EPSILON_SECONDS or span not in self._chosen:
                 continue  # Nothing to spend, or joined to a neighbour in the meantime.
             first, last = self._pieces.index_at(span.start), self._pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
             free = self._stretch(self._free, first, last)
             start, stop = self._pieces.shot_at(span.start), self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
             limits = Span(max(free.start, start.start), min(free.stop, stop.stop))
             longer = self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0)
-            others = [other for other in self.chosen if other != span]
+            others = [other for other in self._chosen if other != span]
             moved, whole = self._moved(longer, others, span.seconds + step)
             if whole and _both(moved, span) == span:
                 self._take(moved)

@@ -115,8 +115,9 @@ class EdgeMover:
     free_time: FreeTime
     options: SelectionOptions
 
-    def moved(self, span: Span, others: Sequence[Span], rest: float) -> tuple[Span, bool]:
-        """One moment beside the others, `rest` seconds longer at most; and whether it breaks no sentence off."""
+    def moved(self, span: Span, others: Sequence[Span], longest: float) -> tuple[Span, bool]:
+        """One moment beside the others, no longer than it is or than `longest`; and whether it breaks no sentence
+        off."""
         pauses = self.pauses_of(span)
         if pauses is None:
             return span, True
@@ -125,7 +126,7 @@ class EdgeMover:
         # A fragment of another scene does not count; with a transcript, utterances are scenes, however short.
         inset = 2 * EPSILON_SECONDS if pauses.speech is None else min(FRAGMENT_SECONDS, span.seconds / 2)
         scene = Span(scene_at(span.start + inset).start, scene_at(span.stop - inset).stop)
-        longest = span.seconds + max(0.0, min(rest, self.options.max_seconds - span.seconds))
+        longest = max(span.seconds, min(longest, self.options.max_seconds))
         room = Span(
             min(span.start, max(free.start, scene.start - pauses.over_seconds, span.start - longest)),
             max(span.stop, min(free.stop, scene.stop + pauses.over_seconds, span.stop + longest)),
@@ -150,7 +151,8 @@ class EdgeMover:
         best, shortest = max(spans, key=pieces.mean_score), self.options.shortest_seconds(pieces.stop)
         for index in sorted(range(len(spans)), key=lambda each: -spans[each].seconds):
             rest = budget - sum(each.seconds + sum(self.options.margin) for each in left)
-            left[index], whole = self.moved(left[index], [*left[:index], *left[index + 1 :]], rest)
+            others = [*left[:index], *left[index + 1 :]]
+            left[index], whole = self.moved(left[index], others, left[index].seconds + rest)
             if not whole and left[index].seconds < shortest:
                 scraps.add(index)
         return [span for index, span in enumerate(left) if index not in scraps or spans[index] == best]

@@ -6,16 +6,18 @@ the budget, each with its mean score and the reasons of the clips it covers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
+from highlightr.core.checks import check_fields, check_text, plain
 from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.transcript import Transcript
 from highlightr.core.types import Features, Scores, Segment, Shot
 from highlightr.selection.budget import select_shots
-from highlightr.selection.moments import select_moments
+from highlightr.selection.moments import Moments
 from highlightr.selection.options import SelectionOptions
 from highlightr.selection.pauses import EdgeMover, FreeTime, PausesOf, pauses_for
 from highlightr.selection.reasons import segment_reasons, title_of
@@ -71,6 +73,25 @@ def segments_of(scores: Scores, spans: Sequence[Span]) -> tuple[Segment, ...]:
     return ranked([_segment(scores, span) for span in spans])
 
 
+def given_segment(given: Segment, end_seconds: float) -> Segment:
+    """A caller's segment with numbers of Python's own, clamped to the video.
+
+    Raises:
+        ConfigError: a field of another type, or a number that it cannot have.
+    """
+    segment = Segment(**{item.name: plain(getattr(given, item.name)) for item in fields(given)})
+    check_fields(segment)
+    for reason in segment.reasons:
+        check_fields(reason)
+    check_text("the segment's text", segment.title, *segment.quotes, *(reason.label for reason in segment.reasons))
+    if not all(map(math.isfinite, (segment.score, *(reason.weight for reason in segment.reasons)))):
+        raise ConfigError(f"a segment's score and its reasons' weights must be finite numbers, got {segment!r}")
+    start, stop = segment.start_seconds, segment.stop_seconds
+    if not start < stop:
+        raise ConfigError(f"a segment must begin before it ends, got {start:g} to {stop:g}")
+    return replace(segment, start_seconds=max(0.0, start), stop_seconds=min(stop, end_seconds))
+
+
 def _choose(
     scores: Scores, shots: Sequence[Shot], options: SelectionOptions, pauses_of: PausesOf, *, answering: bool
 ) -> list[Span]:
@@ -99,7 +120,7 @@ def _choose(
     options = options.with_room(duration)
     beside = allowed if options.threshold is None else eligible
     mover = EdgeMover(pauses_of, FreeTime(pieces, allowed), options)
-    spans = select_moments(pieces, options, budget, eligible, beside, scores, mover if filling else None)
+    spans = Moments(pieces, options, budget, eligible, beside, scores, mover if filling else None).select()
     if not filling:
         spans = mover.all_moved(spans, budget)
     return _with_margin(spans, mover.free_time, options.margin)
