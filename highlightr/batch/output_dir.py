@@ -8,6 +8,7 @@ outputs are whole. Every file is written beside its place and renamed.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from highlightr.batch.jobs import Job, JobResult
 from highlightr.batch.names import is_inside
 from highlightr.core.config import read_json_or_none
-from highlightr.core.errors import OutputError
+from highlightr.core.errors import HighlightrError, OutputError
 from highlightr.core.files import remove_abandoned, write_whole
 from highlightr.core.folders import make_folder
 from highlightr.core.locks import file_lock
@@ -117,6 +118,19 @@ class OutputDir:
     def results_lock(self) -> Path:
         """What guards `results.jsonl`."""
         return self._state / "locks" / "results"
+
+    def shown_in(self, error: str) -> str:
+        """An error whose text names a file of the hidden folder names this one instead, which the user chose."""
+        return re.sub(rf"{re.escape(str(self._state))}(/[^\s:/]+)*", lambda _: str(self.root), error)
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Errors that leave the block are as `shown_in` has them."""
+        try:
+            yield
+        except HighlightrError as error:
+            error.args = (self.shown_in(str(error)),)
+            raise
 
     def token(self) -> str:
         """What this folder alone holds, by which another machine can tell whether it sees the same one.

@@ -7,6 +7,7 @@ In: jobs, an output folder, options. Out: a `BatchResult`, and in the folder a s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -68,11 +69,9 @@ def run_batch(
     engine, output_dir = _ready(todo, output, wanted)
     recorder = ResultRecorder(output_dir, BatchProgress(len(todo)), progress)
     recorder.told_of(todo)
-    try:
+    with output_dir.named_in_errors(), closing(recorder.results):
         engine(todo, output_dir, wanted, recorder)
         recorder.ended()
-    finally:
-        recorder.results.close()
     return BatchResult(
         tuple(recorder.outcomes[job.id] for job in todo),
         output_dir.root / RESULTS_NAME,
@@ -104,10 +103,8 @@ def watch_batch(
     first = plan()
     _, output_dir = _ready(first, output, wanted)
     recorder = ResultRecorder(output_dir, BatchProgress(0, watching=True), progress)
-    try:
+    with output_dir.named_in_errors(), closing(recorder.results):
         run_locally((), output_dir, wanted, recorder, FolderWatch(plan, wanted.for_job))
-    finally:
-        recorder.results.close()
     raise AssertionError("a watch ends by a signal")
 
 
@@ -117,8 +114,9 @@ def _ready(todo: Sequence[Job], output: str | Path, options: BatchOptions) -> tu
     for job in todo:
         options.for_job(job)
     engine, output_dir = _engine(options), OutputDir(given_path("output", output))
-    output_dir.prepare()
-    output_dir.sweep()
+    with output_dir.named_in_errors():
+        output_dir.prepare()
+        output_dir.sweep()
     return engine, output_dir
 
 

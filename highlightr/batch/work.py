@@ -76,7 +76,8 @@ class JobRunner:
             # A disk that is full or a folder that went away while something else was at work.
             where = f"{error.filename}: " if error.filename else ""
             outcome = JobResult(job, "failed", error=shortage(error) or f"{where}{error.strerror or error}")
-        return replace(outcome, seconds=round(time.monotonic() - clock, 3))
+        told = None if outcome.error is None else self._output_dir.shown_in(outcome.error)
+        return replace(outcome, error=told, seconds=round(time.monotonic() - clock, 3))
 
     def _claimed(self, job: Job) -> JobResult:
         if not self._options.overwrite and (record := self._output_dir.whole(job)) is not None:

@@ -33,6 +33,13 @@ class Finding:
     state: str
     good: bool = True
     """False where the `lite` preset cannot run because of it."""
+    lacks: bool = False
+    """True where `lite` runs, but something is missing that others need, or that makes it faster."""
+
+    @property
+    def mark(self) -> str:
+        """What stands before it."""
+        return "BAD" if not self.good else "-- " if self.lacks else "ok "
 
 
 def examine() -> list[Finding]:
@@ -58,7 +65,7 @@ def _library(name: str) -> Finding:
 
 def _optional(name: str, use: str) -> Finding:
     found = _library(name)
-    return found if found.good else Finding(name, f"not installed; {use}")
+    return found if found.good else Finding(name, f"not installed; {use}", lacks=True)
 
 
 def _ffmpeg() -> list[Finding]:
@@ -71,9 +78,10 @@ def _ffmpeg() -> list[Finding]:
         told = f"{ffmpeg_version()}, libavformat {generation or 'unknown'}, at {ffmpeg_path()}"
     except HighlightrError as error:
         return [planning, Finding("ffmpeg", str(error), good=False)]
-    if (generation or 0) < av_generation():
+    is_older = (generation or 0) < av_generation()
+    if is_older:
         told += "; older than what plans: pip install -U imageio-ffmpeg"
-    return [planning, Finding("ffmpeg", told)]
+    return [planning, Finding("ffmpeg", told, lacks=is_older)]
 
 
 def _weights() -> list[Finding]:
@@ -85,8 +93,9 @@ def _weights() -> list[Finding]:
 def _home() -> Finding:
     folder = home_folder()
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
-    return Finding("cache", f"{folder}" if writable else f"{folder} cannot be written; set HIGHLIGHTR_HOME")
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding("cache", str(folder))
+    return Finding("cache", f"{folder} cannot be written; set HIGHLIGHTR_HOME", lacks=True)
 
 
 def _device() -> Finding:
@@ -101,6 +110,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON li
         say(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            say_folded(finding.state, begin=f"{'ok ' if finding.good else 'BAD'} {finding.part:<26} ")
+            say_folded(finding.state, begin=f"{finding.mark} {finding.part:<26} ")
     if not all(finding.good for finding in findings):
         raise typer.Exit(FAILURE)

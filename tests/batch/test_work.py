@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from highlightr.batch import BatchOptions, Job, plan_jobs, work
+from highlightr.batch import BatchOptions, Job, plan_jobs, run_batch, work
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.work import JobRunner
-from highlightr.core.errors import NoMatchError
+from highlightr.core.errors import NoMatchError, OutputError
 from highlightr.core.types import Segment
 from highlightr.pipeline import Highlighter
 
@@ -157,3 +157,18 @@ def test_what_strict_does_not_find_is_no_failure(
     assert (result.state, result.error) == ("no_match", None)
     assert result.notes == ("nothing in this video seems to be 'a zebra'",)
     assert not list(output_dir.root.rglob("*.summary.*"))
+
+
+@pytest.mark.parametrize("name", ["began", "locks", "done"])
+def test_what_cannot_be_written_in_the_hidden_folder_is_told_of_the_output_folder(
+    output_dir: OutputDir, options: Any, videos: Path, name: str
+) -> None:
+    (output_dir.root / ".highlightr" / name).rmdir()
+    (output_dir.root / ".highlightr" / name).touch()
+    (job,) = plan_jobs([videos / "a.mp4"], output_dir.root)
+    result = JobRunner(output_dir, BatchOptions(**options))(job)
+    assert result.state == "failed"
+    assert str(result.error).startswith(f"{output_dir.root}: ")
+    assert ".highlightr" not in str(result.error)
+    with pytest.raises(OutputError, match=f"^{output_dir.root}: cannot be written"):
+        run_batch([job], output_dir.root, BatchOptions(**options))

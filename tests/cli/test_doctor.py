@@ -50,11 +50,20 @@ def test_what_other_presets_need_may_be_missing(run: Run, without: Callable[[str
     outcome = run("doctor")
     assert outcome.code == 0
     told = " ".join(outcome.out.split())
-    assert f"not installed; {command.OPTIONAL[name]}" in told
+    assert f"-- {name} not installed; {command.OPTIONAL[name]}" in told
     assert "pip install 'highlightr[backbones]'" in told
 
 
 def test_a_home_that_is_a_file_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("HIGHLIGHTR_HOME", str(tmp_path / "file" / "home"))
-    assert "cannot be written; set HIGHLIGHTR_HOME" in " ".join(run("doctor").out.split())
+    outcome = run("doctor")
+    assert outcome.code == 0
+    assert "-- cache " in " ".join(outcome.out.split())
+    assert "cannot be written; set HIGHLIGHTR_HOME" in " ".join(outcome.out.split())
+
+
+def test_an_ffmpeg_that_is_older_than_what_plans_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "av_generation", lambda: 999)
+    found = {each["part"]: each for each in json.loads(run("doctor", "--json").out)}
+    assert (found["ffmpeg"]["good"], found["ffmpeg"]["lacks"], found["libav"]["lacks"]) == (True, True, False)

@@ -109,11 +109,13 @@ def _batch(video: Path, sizes: tuple[int, ...], disk: Disk, options: dict[str, A
             (result,) = run_batch(jobs, out, BatchOptions(**options)).outcomes
         except HighlightrError as error:
             assert "No space left" in str(error)
+            assert ".highlightr" not in str(error)
             states.append("failed")
             continue
         states.append(result.state)
         if result.state == "failed":
             assert "No space left" in str(result.error)
+            assert ".highlightr" not in str(result.error)
             assert not list(out.rglob("*.summary.*"))
     done = states.index("done")
     assert set(states[:done]) <= {"failed"}
