@@ -39,6 +39,8 @@ _LOOKED_AT_FRAMES = 32
 _SAMPLED_SECONDS = Fraction(1, 4)
 """How far apart the packets of sound are that are kept."""
 
+_WITHOUT_DISPLAY_TIMES = ("avi", "asf")
+
 
 def sound_mark(packet: av.Packet[Any]) -> int:
     """What tells a packet of sound from others: their sizes are often all the same."""
@@ -67,7 +69,7 @@ def read_frame_index(path: Path) -> FrameIndex:
 def _read(path: Path, identity: FileIdentity) -> FrameIndex:
     with reading(path) as container:
         stream = best_video(container, path)
-        delay = decoder_delay(path, stream.index) if container.format.name == "avi" else None
+        delay = decoder_delay(path, stream.index) if container.format.name in _WITHOUT_DISPLAY_TIMES else None
         recordings = _Splitter(stream, container.format.name in BY_BYTES, delay)
         others = of_other_programs(describe(container), stream.index)  # They may have a clock of their own.
         sounds = [sound for sound in container.streams.audio if sound.index not in others]
@@ -80,9 +82,9 @@ def _read(path: Path, identity: FileIdentity) -> FrameIndex:
 
 
 def decoder_delay(path: Path, video_index: int) -> int | None:
-    """How many ticks after its decode time a frame of an AVI file leaves the decoder; `None` where it does at once.
+    """How many ticks after its decode time a frame of an AVI or ASF file leaves the decoder; `None`: it does at once.
 
-    AVI has no display times. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release
+    Neither has display times. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release
     differently: only the order of decode times is sure.
     """
     with reading(path) as container:
