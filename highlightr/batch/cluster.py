@@ -21,7 +21,7 @@ from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
 from highlightr.batch.process import CORES_PER_WORKER
 from highlightr.batch.progress import ResultRecorder
-from highlightr.batch.work import ModelsUnusableError, TimedRunner
+from highlightr.batch.work import JobRunner, ModelsUnusableError
 from highlightr.core import errors
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, HighlightrError
@@ -139,6 +139,6 @@ def _do(root: str, settings: str, device: str, token: str, job: Mapping[str, Any
 
 
 @cache
-def _work(root: str, settings: str, device: str) -> TimedRunner:
+def _work(root: str, settings: str, device: str) -> JobRunner:
     """What does jobs in this Ray worker, made once; Ray sees it die where one has had its time."""
-    return TimedRunner(OutputDir(Path(root)), BatchOptions(**json.loads(settings)), device)
+    return JobRunner(OutputDir(Path(root)), BatchOptions(**json.loads(settings)), device)

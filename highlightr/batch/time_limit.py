@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import faulthandler
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -19,18 +21,27 @@ class TimeLimit:
     """Longest time for the whole job; `None`: none."""
     stall_seconds: float
     """Longest time without progress."""
+    grace_seconds: float = 0.0
+    """How much longer this process lives, if it is to end itself: the one who watches it ends it first."""
     began: float = 0.0
     """When the job began, by `time.monotonic`."""
     last_progress: float = 0.0
     """When it last told of progress."""
+    _ends_itself: bool = False
 
     def start(self) -> None:
         """A job begins now."""
-        self.began = self.last_progress = time.monotonic()
+        self.began = time.monotonic()
+        self.progressed()
 
     def progressed(self) -> None:
         """It goes on."""
         self.last_progress = time.monotonic()
+        if self._ends_itself:
+            left = self.stall_seconds
+            if self.limit_seconds is not None:
+                left = min(left, self.began + self.limit_seconds - self.last_progress)
+            faulthandler.dump_traceback_later(max(left + self.grace_seconds, 0.01), exit=True, file=2)
 
     def exceeded(self) -> str | None:
         """Why the job has to end now, in words for a person; `None` while its time is not up."""
@@ -41,17 +52,13 @@ class TimeLimit:
             return f"no progress for {self.stall_seconds:g} s: it hangs; leave this video out"
         return None
 
-    def end_process_when_exceeded(self, grace_seconds: float = 0.0) -> None:
-        """End this process when the time is up, even if a library holds the interpreter's lock by then.
-
-        Call it again after each sign of progress; `cancel` once the job is over.
-        """
-        left = self.last_progress + self.stall_seconds - time.monotonic()
-        if self.limit_seconds is not None:
-            left = min(left, self.began + self.limit_seconds - time.monotonic())
-        faulthandler.dump_traceback_later(max(left + grace_seconds, 0.01), exit=True, file=2)
-
-    @staticmethod
-    def cancel() -> None:
-        """The process need not end any more."""
-        faulthandler.cancel_dump_traceback_later()
+    @contextmanager
+    def ending_this_process(self) -> Iterator[None]:
+        """A job begins; this process ends when its time is up, even if a library holds the interpreter's lock then."""
+        self._ends_itself = True
+        self.start()
+        try:
+            yield
+        finally:
+            self._ends_itself = False
+            faulthandler.cancel_dump_traceback_later()

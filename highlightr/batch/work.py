@@ -47,13 +47,23 @@ class ModelsUnusableError(Exception):
 
 
 class JobRunner:
-    """Does jobs, one at a time."""
+    """Does jobs, one at a time, and ends this process where one hangs or has had its time: what watches it may be gone.
+
+    Progress is told at most every `TELL_SECONDS`, and the beginning of each stage always; `grace_seconds` are what the
+    one who watches has to end the process first.
+    """
 
     def __init__(
-        self, output_dir: OutputDir, options: BatchOptions, *, device: str = "cpu", progress: ProgressHook | None = None
+        self,
+        output_dir: OutputDir,
+        options: BatchOptions,
+        device: str = "cpu",
+        tell: ProgressHook = silent,
+        grace_seconds: float = 0.0,
     ) -> None:
         self._output_dir, self._options, self._device = output_dir, options, device
-        self._progress = progress or silent
+        self._tell, self._stage, self._told = tell, "", 0.0
+        self._time_limit = TimeLimit(options.time_limit_seconds, options.stall_seconds, grace_seconds)
         # Before the models are loaded: weights that are trained anew later are not those of what is made now.
         self._made_by = _made_by(options.load_preset())
         self._highlighter: Highlighter | None = None
@@ -66,7 +76,7 @@ class JobRunner:
         """
         clock = time.monotonic()
         try:
-            with self._output_dir.claim(job) as is_claimed:
+            with self._time_limit.ending_this_process(), self._output_dir.claim(job) as is_claimed:
                 outcome = self._claimed(job) if is_claimed else JobResult(job, "busy")
         except NoMatchError as error:
             outcome = JobResult(job, "no_match", notes=(" ".join(str(error).split()),))
@@ -78,6 +88,14 @@ class JobRunner:
             outcome = JobResult(job, "failed", error=shortage(error) or f"{where}{error.strerror or error}")
         told = None if outcome.error is None else self._output_dir.shown_in(outcome.error)
         return replace(outcome, error=told, seconds=round(time.monotonic() - clock, 3))
+
+    def _progress(self, stage: str, completed: float, total: float) -> None:
+        now = time.monotonic()
+        if stage == self._stage and now < self._told + TELL_SECONDS:
+            return
+        self._stage, self._told = stage, now
+        self._time_limit.progressed()
+        self._tell(stage, completed, total)
 
     def _claimed(self, job: Job) -> JobResult:
         if not self._options.overwrite and (record := self._output_dir.whole(job)) is not None:
@@ -160,44 +178,6 @@ class JobRunner:
         bands = tuple((round(s.start_seconds / duration, 4), round(s.seconds / duration, 4)) for s in summary.segments)
         sizes = self._output_dir.sizes(job)
         return JobRecord(key, outcome, sizes, curve, bands, _poster(summary))
-
-
-class TimedRunner:
-    """Does jobs, and ends this process where one hangs or has had its time: what watches it may be gone.
-
-    Progress is told at most every `TELL_SECONDS`, and the beginning of each stage always.
-    """
-
-    def __init__(
-        self,
-        output_dir: OutputDir,
-        options: BatchOptions,
-        device: str,
-        tell: ProgressHook = silent,
-        grace_seconds: float = 0.0,
-    ) -> None:
-        self._tell, self._grace_seconds = tell, grace_seconds
-        self._time_limit = TimeLimit(options.time_limit_seconds, options.stall_seconds)
-        self._stage, self._told = "", 0.0
-        self._runner = JobRunner(output_dir, options, device=device, progress=self._progress)
-
-    def __call__(self, job: Job) -> JobResult:
-        """As `JobRunner`."""
-        self._time_limit.start()
-        self._time_limit.end_process_when_exceeded(self._grace_seconds)
-        try:
-            return self._runner(job)
-        finally:
-            TimeLimit.cancel()
-
-    def _progress(self, stage: str, completed: float, total: float) -> None:
-        now = time.monotonic()
-        if stage == self._stage and now < self._told + TELL_SECONDS:
-            return
-        self._stage, self._told = stage, now
-        self._time_limit.progressed()
-        self._time_limit.end_process_when_exceeded(self._grace_seconds)
-        self._tell(stage, completed, total)
 
 
 _WORDS = ("summary", "cost", "measured")

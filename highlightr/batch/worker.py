@@ -22,7 +22,7 @@ from typing import IO, Any
 from highlightr.batch.jobs import Job
 from highlightr.batch.options import BatchOptions
 from highlightr.batch.output_dir import OutputDir
-from highlightr.batch.work import ModelsUnusableError, TimedRunner
+from highlightr.batch.work import JobRunner, ModelsUnusableError
 from highlightr.core.allocator import share_arenas
 
 GRACE_SECONDS = 60.0
@@ -78,7 +78,7 @@ def _serve(settings: Mapping[str, Any], lines: Lines, send: Callable[..., None])
         send(kind="progress", stage=stage, completed=completed, total=total)
 
     output_dir, options = OutputDir(Path(settings["output"])), BatchOptions(**settings["options"])
-    work = TimedRunner(output_dir, options, settings["device"], tell, GRACE_SECONDS)
+    work = JobRunner(output_dir, options, settings["device"], tell, GRACE_SECONDS)
     while True:
         job = Job(**json.loads(lines.get()))
         try:

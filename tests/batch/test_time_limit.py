@@ -33,8 +33,12 @@ def test_the_process_ends_at_the_earlier_of_both(
 ) -> None:
     armed: list[float] = []
     monkeypatch.setattr(time_limit.faulthandler, "dump_traceback_later", lambda seconds, **_: armed.append(seconds))
-    clock = TimeLimit(limit, stall)
-    clock.start()
-    clock.end_process_when_exceeded()
-    clock.end_process_when_exceeded(grace_seconds=60.0)
+    cancelled: list[bool] = []
+    monkeypatch.setattr(time_limit.faulthandler, "cancel_dump_traceback_later", lambda: cancelled.append(True))
+    for grace_seconds in (0.0, 60.0):
+        clock = TimeLimit(limit, stall, grace_seconds)
+        with clock.ending_this_process():
+            pass
+        clock.progressed()  # Of a job that is over.
     assert armed == [pytest.approx(expected, abs=0.5), pytest.approx(expected + 60, abs=0.5)]
+    assert len(cancelled) == 2

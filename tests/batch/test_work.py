@@ -137,8 +137,7 @@ def test_a_worker_that_hangs_without_a_parent_ends_itself() -> None:
     # The pattern takes for ever and holds the interpreter's lock meanwhile: no thread of Python's could end it.
     program = (
         "import re\nfrom highlightr.batch.time_limit import TimeLimit\n"
-        "clock = TimeLimit(None, 0.5)\nclock.start()\nclock.end_process_when_exceeded()\n"
-        "re.match('(a+)+$', 'a' * 60 + 'b')"
+        "with TimeLimit(None, 0.5).ending_this_process():\n    re.match('(a+)+$', 'a' * 60 + 'b')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
