@@ -9,44 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError
+from highlightr.datasets import jsonl
 from highlightr.datasets.base import Dataset, Example, Item, Layout, Problem
-from highlightr.datasets.extracted import PLAIN, extracted
-from highlightr.datasets.jsonl import (
-    CHARADES,
-    QVHIGHLIGHTS,
-    TVSUM,
-    YOUTUBE_HIGHLIGHTS,
-    charades,
-    qvhighlights,
-    tvsum,
-    youtube_highlights,
-)
-from highlightr.datasets.mrhisum import MRHISUM, mrhisum
+from highlightr.datasets.building import DatasetBuilder
+from highlightr.datasets.extracted import PLAIN, add_extracted
+from highlightr.datasets.mrhisum import MRHISUM, add_mrhisum
 from highlightr.datasets.plain import plain
 from highlightr.datasets.releases import RELEASES, settled
 
-__all__ = [
-    "DATASETS",
-    "RELEASES",
-    "Dataset",
-    "Example",
-    "Item",
-    "Layout",
-    "Problem",
-    "charades",
-    "open_dataset",
-    "plain",
-]
+__all__ = ["DATASETS", "RELEASES", "Dataset", "Example", "Item", "Layout", "Problem", "open_dataset", "plain"]
 
-DATASETS: dict[str, tuple[Callable[[Path, Layout], Dataset], Layout]] = {
-    "qvhighlights": (qvhighlights, QVHIGHLIGHTS),
-    "tvsum": (tvsum, TVSUM),
-    "youtube-highlights": (youtube_highlights, YOUTUBE_HIGHLIGHTS),
-    "mrhisum": (mrhisum, MRHISUM),
-    "charades": (charades, CHARADES),
-    "plain": (extracted, PLAIN),
+DATASETS: dict[str, tuple[Callable[[DatasetBuilder], None], Layout]] = {
+    "qvhighlights": (jsonl.add_qvhighlights, jsonl.QVHIGHLIGHTS),
+    "tvsum": (jsonl.add_tvsum, jsonl.TVSUM),
+    "youtube-highlights": (jsonl.add_youtube_highlights, jsonl.YOUTUBE_HIGHLIGHTS),
+    "mrhisum": (add_mrhisum, MRHISUM),
+    "charades": (jsonl.add_charades, jsonl.CHARADES),
+    "plain": (add_extracted, PLAIN),
 }
-"""Name to its function and default layout. `plain` by itself reads the plain format before features are extracted."""
+"""Name to what adds its items, and its default layout. The function `plain` reads what lies there before `extract`."""
 
 
 def open_dataset(name: str, root: Path, layout: Layout | None = None, release: str | None = None) -> Dataset:
@@ -63,7 +44,8 @@ def open_dataset(name: str, root: Path, layout: Layout | None = None, release: s
     """
     if name not in DATASETS:
         raise ConfigError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
-    function, default = DATASETS[name]
+    add_items, default = DATASETS[name]
     found, problems = settled(name, Path(root), layout or default, release)
-    dataset = function(Path(root), found)
-    return Dataset(dataset.name, dataset.entries, (*dataset.problems, *problems), dataset.widths)
+    builder = DatasetBuilder(name, Path(root), found)
+    add_items(builder)
+    return builder.dataset(problems)

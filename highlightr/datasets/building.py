@@ -47,8 +47,8 @@ class DatasetBuilder:
         else:
             self._items[item.key] = item
 
-    def dataset(self) -> Dataset:
-        """Find and check the feature files of every item.
+    def dataset(self, also: Iterable[Problem] = ()) -> Dataset:
+        """Find and check the feature files of every item; `also` are further problems, told last.
 
         Raises:
             ConfigError: no item can be used; the message carries the first reason.
@@ -76,7 +76,7 @@ class DatasetBuilder:
             raise ConfigError(
                 f"{self.root}: no item of {self.name} can be used ({len(problems)} problems; the first: {first})"
             )
-        return Dataset(self.name, entries, problems, widths)
+        return Dataset(self.name, entries, (*problems, *also), widths)
 
 
 Widths = Mapping[str, int]

@@ -1,7 +1,7 @@
 """The plain format with features: a folder of videos, their CSV, and what `highlightr extract` wrote of them.
 
-In: the folder, and a `Layout` that says where each stream lies, ``{video}`` being a video's name without suffix. Out: a
-`Dataset`. The clips are those that the features were extracted for: the metadata beside them says how long they are.
+In: the folder, and a `Layout` that says where each stream lies, ``{video}`` being a video's name without suffix. Out:
+items. The clips are those that the features were extracted for: the metadata beside them says how long they are.
 
     highlightr extract DIR --features clip --clip-seconds 1 --out DIR/features
 """
@@ -16,7 +16,7 @@ from typing import Any
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import Hdf5Source, Source, locate
-from highlightr.datasets.base import Dataset, Item, Layout
+from highlightr.datasets.base import Item, Layout
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.json_lines import read_json_value
 from highlightr.datasets.plain import PlainItem, plain
@@ -28,34 +28,32 @@ _LARGEST_METADATA_BYTES = 64 * 2**20
 """An HDF5 file's has about 1,000 bytes for each video."""
 
 
-def extracted(root: Path, layout: Layout = PLAIN) -> Dataset:
+def add_extracted(builder: DatasetBuilder) -> None:
     """Users' data: moments or a curve per video, with a query or without.
 
     The target is the score of each clip's center. `layout.annotations` is the folder with the CSV and the videos.
 
     Raises:
-        ConfigError: no stream is named; no CSV, or no item that can be used.
+        ConfigError: no stream is named; no CSV.
     """
-    if not layout.streams:
+    if not builder.layout.streams:
         raise ConfigError(
             "the plain format needs data.layout.streams: which features were extracted, and where they lie"
         )
-    found = plain(root / layout.annotations, videos=False)
-    builder = DatasetBuilder("plain", root, layout)
+    found = plain(builder.annotations, videos=False)
     builder.problems += found.problems
     paths: dict[str, set[Path]] = {}
     for item in found.items:
         paths.setdefault(item.path.stem, set()).add(item.path)
     for item in found.items:
         builder.add(item.key, _item, builder, item, paths[item.path.stem])
-    return builder.dataset()
 
 
 def extracted_layout(folder: Path) -> Layout | None:
     """Where `highlightr extract` put each stream and signal, in the folder or in its ``features``.
 
     Returns:
-        A layout for `extracted`; `None` if nothing was extracted there.
+        A layout for `add_extracted`; `None` if nothing was extracted there.
 
     Raises:
         ConfigError: features in a format that is not read.

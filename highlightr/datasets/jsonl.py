@@ -1,20 +1,19 @@
 """The data sets that are released as JSON Lines: QVHighlights, TVSum, YouTube Highlights, Charades-STA moments.
 
-A folder and a `Layout` go in, a `Dataset` comes out. The default layouts are those of the public feature releases
-(Moment-DETR, UMT, Lighthouse); every path can be given. Training targets are each protocol's own, in [0, 1]. All raise
-a `ConfigError` where there are no annotations, or no item can be used.
+A builder that knows the folder and its `Layout` goes in, items are added. The default layouts are those of the public
+feature releases (Moment-DETR, UMT, Lighthouse); every path can be given. Training targets are each protocol's own, in
+[0, 1]. All raise a `ConfigError` where there are no annotations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
-from highlightr.datasets.base import Dataset, Item, Layout, Problem
+from highlightr.datasets.base import Item, Layout, Problem
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.items import (
     UMT_CLIP_SECONDS,
@@ -62,84 +61,78 @@ CHARADES = Layout(annotations="moments.jsonl", streams={"clip": "features/{video
 """CLIP ViT-B/32 at 1 fps: ``image_embeddings`` (T, 512) and ``frame_timestamps`` (T,)."""
 
 
-def _read_lines(builder: DatasetBuilder, make: Callable[[Record], Item]) -> Dataset:
+def _add_lines(builder: DatasetBuilder, make: Callable[[Record], Item]) -> None:
     path, broken = builder.annotations, list[str]()
     for record in read_json_lines(path, broken):
         builder.add(f"{path.name}, line {record.line}", make, record)
     builder.problems += (Problem(path.name, reason) for reason in broken)
-    return builder.dataset()
 
 
-def qvhighlights(root: Path, layout: Layout = QVHIGHLIGHTS) -> Dataset:
+def add_qvhighlights(builder: DatasetBuilder) -> None:
     """QVHighlights (Lei et al., NeurIPS 2021): a query and the saliency of 2 s clips by three workers.
 
     The target is the workers' sum over 12, 0 outside the moments (UMT). Test lines, which have no ratings, are
     problems on record.
     """
-    return _read_lines(DatasetBuilder("qvhighlights", root, layout), qvhighlights_item)
+    _add_lines(builder, qvhighlights_item)
 
 
-def tvsum(root: Path, layout: Layout = TVSUM) -> Dataset:
+def add_tvsum(builder: DatasetBuilder) -> None:
     """TVSum (Song et al., CVPR 2015) on 2 s clips: JSON Lines, UMT's ``tvsum_anno.json`` or the original ``.mat``.
 
     `layout.clip_seconds` 1 reads the original on clips of 1 s. In the JSON Lines ``duration`` counts clips, so the
     number of ratings is what makes the grid.
     """
-    builder, clip_seconds = DatasetBuilder("tvsum", root, layout), layout.clip_seconds or UMT_CLIP_SECONDS
-    if layout.annotations.endswith(".json"):
+    annotations, clip_seconds = builder.layout.annotations, builder.layout.clip_seconds or UMT_CLIP_SECONDS
+    if annotations.endswith(".json"):
         add_umt_items(builder)
-        return builder.dataset()
-    if layout.annotations.endswith(".mat"):
-        if clip_seconds not in (1, UMT_CLIP_SECONDS):
-            raise ConfigError(f"TVSum is read on clips of 1 s or 2 s, got layout.clip_seconds {clip_seconds:g}")
+    elif not annotations.endswith(".mat"):
+        _add_lines(builder, _tvsum_line)
+    elif clip_seconds in (1, UMT_CLIP_SECONDS):
         add_tvsum_mat(builder, clip_seconds)
-        return builder.dataset()
-
-    def make(record: Record) -> Item:
-        ratings = record.matrix("label")
-        return tvsum_item(
-            record.key("vid"), query_of(record), str(record.fields.get("domain", "")), ratings, record.where
-        )
-
-    return _read_lines(builder, make)
+    else:
+        raise ConfigError(f"TVSum is read on clips of 1 s or 2 s, got layout.clip_seconds {clip_seconds:g}")
 
 
-def youtube_highlights(root: Path, layout: Layout = YOUTUBE_HIGHLIGHTS) -> Dataset:
+def _tvsum_line(record: Record) -> Item:
+    ratings, domain = record.matrix("label"), str(record.fields.get("domain", ""))
+    return tvsum_item(record.key("vid"), query_of(record), domain, ratings, record.where)
+
+
+def add_youtube_highlights(builder: DatasetBuilder) -> None:
     """YouTube Highlights (Sun et al., ECCV 2014), from JSON Lines, UMT's ``youtube_anno.json`` or the original folders.
 
     If `layout.annotations` is a folder, it is read as ``DOMAIN/VIDEO/match_label.json``.
     """
-    builder = DatasetBuilder("youtube-highlights", root, layout)
-    if layout.annotations.endswith(".json"):
+    if builder.layout.annotations.endswith(".json"):
         add_umt_items(builder)
-        return builder.dataset()
-    if builder.annotations.is_dir():
+    elif builder.annotations.is_dir():
         add_match_labels(builder)
-        return builder.dataset()
-
-    def make(record: Record) -> Item:
-        return youtube_item(record.key("vid"), record.key("domain"), record.vector("match"), record.where)
-
-    return _read_lines(builder, make)
+    else:
+        _add_lines(builder, _youtube_line)
 
 
-def charades(root: Path, layout: Layout = CHARADES) -> Dataset:
+def _youtube_line(record: Record) -> Item:
+    return youtube_item(record.key("vid"), record.key("domain"), record.vector("match"), record.where)
+
+
+def add_charades(builder: DatasetBuilder) -> None:
     """Moments in the manner of Charades-STA (Gao et al., ICCV 2017): a query and the window it describes.
 
     The target is 1 for clips of 1 s whose center lies in the window, as the `moments` protocol judges them.
     """
+    _add_lines(builder, _charades_line)
 
-    def make(record: Record) -> Item:
-        duration = record.number("duration", positive=True)
-        if duration > LONGEST_SECONDS:
-            raise ConfigError(f"{record.where}: 'duration' of {duration:g} s is longer than a week")
-        grid, windows = TimeGrid(duration, CHARADES_CLIP_SECONDS), read_windows(record)
-        if late := [start for start, _ in windows if start >= duration]:
-            raise ConfigError(
-                f"{record.where}: a window begins at {late[0]:g} s, and {record.key('vid')} ends at {duration:g} s"
-            )
-        inside = moment_labels(grid, windows)
-        ratings = inside.astype(np.float64)[:, None]
-        return Item(record.key("qid"), record.key("vid"), query_of(record), grid, inside.astype(np.float32), ratings)
 
-    return _read_lines(DatasetBuilder("charades", root, layout), make)
+def _charades_line(record: Record) -> Item:
+    duration = record.number("duration", positive=True)
+    if duration > LONGEST_SECONDS:
+        raise ConfigError(f"{record.where}: 'duration' of {duration:g} s is longer than a week")
+    grid, windows = TimeGrid(duration, CHARADES_CLIP_SECONDS), read_windows(record)
+    if late := [start for start, _ in windows if start >= duration]:
+        raise ConfigError(
+            f"{record.where}: a window begins at {late[0]:g} s, and {record.key('vid')} ends at {duration:g} s"
+        )
+    inside = moment_labels(grid, windows)
+    ratings = inside.astype(np.float64)[:, None]
+    return Item(record.key("qid"), record.key("vid"), query_of(record), grid, inside.astype(np.float32), ratings)

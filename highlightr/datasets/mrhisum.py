@@ -1,4 +1,4 @@
-"""Mr.HiSum: ``mr_hisum.h5`` and a split file go in, a `Dataset` of one-second clips comes out.
+"""Mr.HiSum: ``mr_hisum.h5`` and a split file go in, items of one-second clips come out.
 
 Per video the file holds ``gtscore`` (num_frames,), ``change_points`` and ``gt_summary``, and ``features`` once the
 YouTube-8M features were added; other streams may lie in files of their own, an array per video. The split file is
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.arrays import MEMBERS
-from highlightr.datasets.base import Dataset, Item, Layout
+from highlightr.datasets.base import Item, Layout
 from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.hdf5 import first_member, member, open_hdf5, read_array
 from highlightr.datasets.json_lines import read_json_value
@@ -73,14 +73,8 @@ def _are_shots(shots: Array, num_frames: int) -> bool:
     if shots.shape[1] != 2:
         return False
     starts, stops = shots.T
-    in_order = (starts[1:] >= stops[:-1]).all()
-    return bool(
-        in_order
-        and (starts >= 0).all()
-        and (starts < num_frames).all()
-        and (stops >= starts).all()
-        and stops[-1] <= num_frames
-    )
+    within = (starts >= 0) & (starts < num_frames) & (starts <= stops) & (stops <= num_frames)
+    return bool(within.all() and (starts[1:] >= stops[:-1]).all())
 
 
 def truth_from_group(group: Any) -> Truth:
@@ -125,14 +119,14 @@ def _has_features(file: Any, vid: str) -> bool:
         return True
 
 
-def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:
+def add_mrhisum(builder: DatasetBuilder) -> None:
     """Mr.HiSum (Sul et al., NeurIPS 2023): how often each second was replayed, without a query.
 
     Raises:
-        ConfigError: no annotations or split file, an unknown split, or no video that can be used.
+        ConfigError: no annotations or split file, an unknown split, or labels without features.
     """
-    builder, keys = DatasetBuilder("mrhisum", root, layout), _keys(root, layout)
-    path = builder.annotations
+    layout, path = builder.layout, builder.annotations
+    keys = _keys(builder.root, layout)
     with open_hdf5(path) as file:
         if layout.annotations in layout.streams.values() and not any(_has_features(file, vid) for vid in keys):
             raise ConfigError(
@@ -141,4 +135,3 @@ def mrhisum(root: Path, layout: Layout = MRHISUM) -> Dataset:
             )
         for vid in keys:
             builder.add(vid, _item, file, vid, path)
-    return builder.dataset()

@@ -105,9 +105,14 @@ def settled(name: str, root: Path, layout: Layout, release: str | None = None) -
     absent = [each for each, path in streams.items() if each in _OPTIONAL and not _there(root, path)]
     kept = {stream: path for stream, path in streams.items() if stream not in absent} or streams
     tokens = None if layout.tokens is None else _place(name, root, layout.tokens, chosen, release)
-    problems = tuple(_without(root, stream, streams[stream]) for stream in absent if stream not in kept)
-    found = replace(_labelled(name, root, layout), streams=kept, tokens=tokens)
-    return found, problems
+    places = {stream: root / Path(streams[stream]).parent for stream in absent if stream not in kept}
+    problems = tuple(
+        Problem(
+            stream, f"no sound: {where} holds no features, and the rest is used without", used=True, annotated=False
+        )
+        for stream, where in places.items()
+    )
+    return replace(_labelled(name, root, layout), streams=kept, tokens=tokens), problems
 
 
 def recognised(name: str, root: Path) -> str | None:
@@ -125,13 +130,6 @@ def unlabelled_test(root: Path, annotations: str) -> bool:
     """Whether the folder holds QVHighlights' test queries but not the labels that were published later."""
     labels, queries = _UNLABELLED
     return annotations == labels and _find(root, labels) is None and _find(root, queries) is not None
-
-
-def _without(root: Path, stream: str, path: str) -> Problem:
-    where = root / Path(path).parent
-    return Problem(
-        stream, f"no sound: {where} holds no features, and the rest is used without", used=True, annotated=False
-    )
 
 
 def _place(name: str, root: Path, path: str, chosen: str | None, forced: str | None) -> str:

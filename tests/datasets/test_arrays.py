@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import ConfigError
-from highlightr.datasets import Layout, charades, open_dataset
+from highlightr.datasets import Layout, open_dataset
 from highlightr.datasets.arrays import LARGEST_ELEMENTS, Hdf5Source, NumpySource, safe_name
 from highlightr.scorers.davihd.scorer import pool_mel
 from tests.training.files import charades_folder, lines, mrhisum_folder, rows, save
@@ -23,14 +23,14 @@ def test_dated_rows_are_put_on_the_grid_by_time(tmp_path: Path) -> None:
     times = np.arange(0, 5.2, 0.4)  # 2.5 frames per second: the row on screen at each clip's center
     values = times[:, None].astype(np.float32)
     save(root / "features/AMT7R.npz", values, "image_embeddings", frame_timestamps=times)
-    clips = charades(root)[0].streams["clip"][:, 0]
+    clips = open_dataset("charades", root)[0].streams["clip"][:, 0]
     np.testing.assert_allclose(clips, [0.4, 1.2, 2.4, 3.2, 4.4, 4.8], atol=1e-6)
 
 
 def test_dated_rows_that_end_early_cut_the_example(tmp_path: Path) -> None:
     root = charades_folder(tmp_path)
     save(root / "features/AMT7R.npz", rows(3, 9), "image_embeddings", frame_timestamps=np.arange(3.0))
-    dataset = charades(root)
+    dataset = open_dataset("charades", root)
     assert [example.num_clips for example in dataset] == [3, 3]
     assert "cut from 6 to 3 clips" in dataset.problems[-1].reason
 
@@ -46,7 +46,7 @@ def test_signals_keep_their_own_times(tmp_path: Path) -> None:
     root = charades_folder(tmp_path)
     save(root / "mel/AMT7R.npz", rows(300, 16), "values", times_seconds=np.arange(300) * 0.016)
     layout = Layout("moments.jsonl", {"clip": "features/{video}.npz"}, signals={"logmel": "mel/{video}.npz"})
-    features = charades(root, layout)[0].features()
+    features = open_dataset("charades", root, layout)[0].features()
     assert features.signals["logmel"].values.shape == (300, 16)
 
 
@@ -57,7 +57,7 @@ def test_a_signal_ends_with_the_example(tmp_path: Path) -> None:
     save(root / "features/AMT7R.npz", rows(3, 9))
     save(root / "mel/AMT7R.npz", np.floor(times)[:, None].repeat(128, axis=1), "values", times_seconds=times)
     layout = Layout("moments.jsonl", {"clip": "features/{video}.npz"}, signals={"davihd_mel": "mel/{video}.npz"})
-    features = charades(root, layout)[0].features()
+    features = open_dataset("charades", root, layout)[0].features()
     assert features.signals["davihd_mel"].times_seconds[-1] == 2.9
     assert pool_mel(features.signals["davihd_mel"], features.grid)[:, 0].tolist() == [0, 1, 2]
 
@@ -68,7 +68,7 @@ def test_names_that_lead_out_are_problems(tmp_path: Path, name: str) -> None:
     record = {"qid": 1, "vid": name or "..", "query": "q", "duration": 4, "window": [1, 2]}
     lines(tmp_path / "moments.jsonl", [record])
     with pytest.raises(ConfigError, match="cannot be part of a file name"):
-        charades(tmp_path)
+        open_dataset("charades", tmp_path)
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_one_odd_width_costs_one_item_wherever_it_comes(tmp_path: Path) -> None:
     lines(tmp_path / "moments.jsonl", records)
     for i in range(4):
         save(tmp_path / f"features/v{i}.npz", rows(4, 9 if i else 5))
-    dataset = charades(tmp_path)
+    dataset = open_dataset("charades", tmp_path)
     assert [item.key for item in dataset.items] == ["1", "2", "3"]
     assert [problem.reason for problem in dataset.problems] == ["'clip' has width 5, other items 9"]
     assert dataset.widths["clip"] == 9

@@ -11,7 +11,7 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import TimeGrid
-from highlightr.datasets import DATASETS, Layout, charades, open_dataset
+from highlightr.datasets import DATASETS, Layout, open_dataset
 from highlightr.evaluation import Case, evaluate_cases, find_protocol
 from tests.training.files import charades_folder, lines, mrhisum_folder, qvhighlights_folder, rows, save, umt_features
 
@@ -187,7 +187,7 @@ def test_splits_and_folds_keep_a_video_on_one_side(tmp_path: Path) -> None:
         {"qid": i, "vid": f"v{i // 3}", "query": "q", "duration": 4, "window": [1, 2]} for i in range(30)
     ]  # ten videos, three queries each
     lines(tmp_path / "moments.jsonl", records)
-    dataset = charades(tmp_path, Layout("moments.jsonl", {}))
+    dataset = open_dataset("charades", tmp_path, Layout("moments.jsonl", {}))
     rest, held_out = dataset.split_by_video(0.3, seed=1)
     assert (len(rest), len(held_out)) == (21, 9)
     assert not set(rest.videos) & set(held_out.videos)
