@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import BaseFileLock, Timeout
+from filelock import BaseFileLock
 
 from highlightr.core.errors import HighlightrError, OutputError
 from highlightr.core.folders import make_folder
 from highlightr.core.locks import acquired, file_lock
-from highlightr.core.outputs import check_folder_output, unwritable
+from highlightr.core.outputs import check_folder_output, unwritable, writing_to
 from highlightr.core.stop import stop_deferred
 from highlightr.core.text import shown
 
@@ -74,18 +74,17 @@ def staging_folder(folder: Path) -> Iterator[Path]:
 
 def _locked_staging(folder: Path) -> tuple[Path, BaseFileLock]:
     while True:
-        try:
+        with writing_to(folder):
             staging = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
-        except OSError as error:
-            raise unwritable(folder, error) from error
         try:
             lock = acquired(staging / _LOCK_NAME, 0)
-        except (Timeout, FileNotFoundError):
-            continue  # Another process took it for abandoned before it was locked, and removes it.
+        except FileNotFoundError:
+            continue
         except OSError as error:
             shutil.rmtree(staging, ignore_errors=True)
             raise unwritable(folder, error) from error
-        return staging, lock
+        if lock is not None:  # Otherwise another process took it for abandoned before it was locked, and removes it.
+            return staging, lock
 
 
 @lru_cache(maxsize=1024)
@@ -138,13 +137,9 @@ def write_whole(path: Path, *contents: str | bytes | memoryview, overwrite: bool
         OutputError: the place cannot be written, or as for `whole_file`.
     """
     make_folder(path.absolute().parent)
-    with whole_file(path, overwrite=overwrite) as partial:
-        try:
-            with partial.open("xb") as file:
-                for content in contents:
-                    file.write(content.encode("utf-8") if isinstance(content, str) else content)
-        except OSError as error:
-            raise unwritable(path, error) from error
+    with whole_file(path, overwrite=overwrite) as partial, writing_to(path), partial.open("xb") as file:
+        for content in contents:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 @contextmanager
@@ -175,10 +170,8 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
 def move(source: Path, target: Path) -> None:
     """Rename a finished file or folder to its final name, in one step; an `OutputError` where that cannot be."""
-    try:
+    with writing_to(target):
         source.replace(target)
-    except OSError as error:
-        raise unwritable(target, error) from error
 
 
 def printable(path: str | Path) -> str:

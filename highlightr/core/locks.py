@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from highlightr.core.folders import make_folder
-from highlightr.core.outputs import unwritable
+from highlightr.core.outputs import writing_to
 
 with suppress(ImportError):  # Windows has no locks of folders.
     import fcntl
@@ -28,13 +28,8 @@ def file_lock(path: Path, wait_seconds: float = 0.0) -> Iterator[bool]:
         OutputError: the file cannot be made or locked.
     """
     make_folder(path.parent)
-    lock: BaseFileLock | None = None
-    try:
+    with writing_to(path):
         lock = acquired(path, wait_seconds)
-    except Timeout:
-        pass
-    except OSError as error:
-        raise unwritable(path, error) from error
     try:
         yield lock is not None
     finally:
@@ -42,18 +37,23 @@ def file_lock(path: Path, wait_seconds: float = 0.0) -> Iterator[bool]:
             lock.release()
 
 
-def acquired(path: Path, wait_seconds: float) -> BaseFileLock:
-    """A lock that is held; in a network folder that knows no locks, a file beside it that its holder removes."""
+def acquired(path: Path, wait_seconds: float) -> BaseFileLock | None:
+    """A lock that is held, `None` if another process holds it all along.
+
+    In a network folder that knows no locks it is a file beside it that its holder removes.
+    """
     lock: BaseFileLock = FileLock(path, timeout=wait_seconds)
-    try:
-        lock.acquire()
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
-            raise
-        # Of a holder that died on this machine it is taken over.
-        lock = SoftFileLock(f"{path}.held", timeout=wait_seconds)
-        lock.acquire()
-    return lock
+    with suppress(Timeout):
+        try:
+            lock.acquire()
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
+            # Of a holder that died on this machine it is taken over.
+            lock = SoftFileLock(f"{path}.held", timeout=wait_seconds)
+            lock.acquire()
+        return lock
+    return None
 
 
 @contextmanager

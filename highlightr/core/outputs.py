@@ -35,7 +35,7 @@ def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
             directory, a device or a pipe, has too long a name, or its folder is missing or cannot be written.
     """
     check_no_input(path, (source,), "the source video itself")
-    with _looked_at(path):
+    with writing_to(path):  # Of too long a name, or in a closed folder, not even what is there can be looked at.
         if path.is_dir():
             raise OutputError(f"{path}: a directory; name a file")
         if path.exists() and not path.is_file():
@@ -51,19 +51,10 @@ def check_folder_output(folder: Path) -> None:
     Raises:
         OutputError: it is a file, has too long a name, or its place is missing or cannot be written.
     """
-    with _looked_at(folder):
+    with writing_to(folder):
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: not a directory; choose another folder")
         _check_folder(folder.absolute() if folder.exists() else folder.absolute().parent)
-
-
-@contextmanager
-def _looked_at(path: Path) -> Iterator[None]:
-    """Of a name that is too long, or in a folder that is closed, the system does not even tell what is there."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def _check_folder(folder: Path) -> None:
@@ -71,6 +62,15 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: no such folder; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: no permission to write here; choose another place")
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """What the system refuses inside the block is an `OutputError` about this place."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

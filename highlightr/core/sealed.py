@@ -18,7 +18,7 @@ from typing import BinaryIO
 from highlightr.core.errors import OutputError
 from highlightr.core.files import remove_abandoned, whole_file, write_whole
 from highlightr.core.folders import make_folder
-from highlightr.core.outputs import unwritable
+from highlightr.core.outputs import writing_to
 
 logger = logging.getLogger(__name__)
 
@@ -76,16 +76,12 @@ def write_sealed(path: Path, payload: bytes) -> None:
 def seal_written(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """The same for a payload that is written piece by piece, and need not fit into memory; errors as for that."""
     make_folder(path.absolute().parent)
-    with whole_file(path, overwrite=True) as partial:
-        try:
-            with partial.open("x+b") as file:
-                write(file)
-                file.seek(0)
-                seal = hashlib.file_digest(file, "sha256").digest()
-                file.seek(0, os.SEEK_END)
-                file.write(seal)
-        except OSError as error:
-            raise unwritable(path, error) from error
+    with whole_file(path, overwrite=True) as partial, writing_to(path), partial.open("x+b") as file:
+        write(file)
+        file.seek(0)
+        seal = hashlib.file_digest(file, "sha256").digest()
+        file.seek(0, os.SEEK_END)
+        file.write(seal)
 
 
 @dataclass(frozen=True)

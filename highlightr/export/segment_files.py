@@ -14,7 +14,7 @@ from pathlib import Path
 
 from highlightr.core.clock import clock
 from highlightr.core.files import whole_folder
-from highlightr.core.outputs import check_output, unwritable
+from highlightr.core.outputs import check_output, writing_to
 from highlightr.core.progress import Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
@@ -145,8 +145,6 @@ def write_thumbnails(source: Source, segments: Sequence[Segment], folder: Path) 
             if not picture:
                 notes.append(f"No picture could be decoded for {name}.")
                 continue
-            try:
+            with writing_to(folder):
                 (folder / f"{name}.jpg").write_bytes(picture)
-            except OSError as error:
-                raise unwritable(folder, error) from error
     return tuple(notes)
