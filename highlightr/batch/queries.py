@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
+from highlightr.core.checks import kinds_of
 from highlightr.core.errors import ConfigError
 from highlightr.core.tables import table_reader
 from highlightr.options import ALIASES, PLACES, SummarizeOptions
@@ -85,7 +85,7 @@ def _value(name: str, cell: str, where: str) -> Any:
     name, text = ALIASES.get(name, name), cell.strip()
     if name in _LISTED:
         return [span.strip() for span in text.split(";") if span.strip()]
-    kinds = [kind for kind in get_args(_KINDS[name]) if kind is not NoneType] or [_KINDS[name]]
+    kinds = kinds_of(_KINDS[name])
     kind = kinds[0]
     if kind is bool and text.lower() not in _WORDS:
         raise ConfigError(f"{where}: column {name}: must be yes or no, got {cell!r}")

@@ -15,8 +15,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from highlightr import __version__
-from highlightr.cli.choices import HELP_OPTIONS
-from highlightr.cli.lazy import Home, group_of
+from highlightr.cli.choices import HELP_OPTIONS, WordyGroup
+from highlightr.cli.lazy import Subcommand
 from highlightr.cli.say import say
 from highlightr.core.errors import BAD_INPUT, FAILURE, HighlightrError, shortage
 from highlightr.core.text import shown
@@ -39,12 +39,21 @@ _HELP = {
     "models": "List, fetch, check and convert weights; describe a preset's scorer.",
 }
 
-COMMANDS = tuple(Home(name, text, "train" if name == "ablate" else name) for name, text in _HELP.items())
-"""Every subcommand; a test compares the help lines with the commands' own."""
+COMMANDS = tuple(Subcommand(name, text, "train" if name == "ablate" else name) for name, text in _HELP.items())
+"""A test compares the help lines with the commands' own."""
+
+
+class _Commands(WordyGroup):
+    """All of them, in this order."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update((str(each.name), each) for each in COMMANDS)
+
 
 app = typer.Typer(
     name="highlightr",
-    cls=group_of(COMMANDS),
+    cls=_Commands,
     help="Turns a raw video into the part worth watching, and says why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -129,7 +138,7 @@ def _command_of(error: Any) -> str:
     """The command whose help explains the error, which does not always know it."""
     if error.ctx is not None:
         return str(error.ctx.command_path)
-    return " ".join(["highlightr", *(each.name for each in COMMANDS if each.name == sys.argv[1])])
+    return " ".join(["highlightr", *(str(each.name) for each in COMMANDS if each.name == sys.argv[1])])
 
 
 def _plain(message: str, cause: Any) -> str:

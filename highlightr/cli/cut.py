@@ -10,7 +10,7 @@ import typer
 
 from highlightr.cli.choices import CopyChoice, DebugChoice, QuietChoice
 from highlightr.cli.option_flags import with_flags
-from highlightr.cli.say import say, say_folded
+from highlightr.cli.say import say, say_notes
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.clock import length_words
 from highlightr.core.text import json_shown
@@ -48,7 +48,6 @@ def _show(made: Recut) -> None:
     say(
         f"{length_words(made.seconds)} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}"
     )
-    for note in made.notes:
-        say_folded(f"Note: {note}")
+    say_notes(made.notes)
     for name, path in made.outputs.items():
         say(f"{name:<10} {path}")

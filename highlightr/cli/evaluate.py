@@ -11,7 +11,7 @@ import typer
 
 from highlightr.cli.choices import DebugChoice, DeviceChoice, ModelChoice
 from highlightr.cli.completion import complete_preset, words
-from highlightr.cli.say import say, say_folded, terminal_width
+from highlightr.cli.say import say, say_folded, say_notes, terminal_width
 from highlightr.cli.terminal import columns_width, print_table, progress_hook, show_log
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
@@ -73,13 +73,7 @@ def evaluate(
 def _show(report: Report) -> None:
     say_folded(f"{report.protocol}: {report.num_cases} cases ({report.source})")
     show_rows(report.rows)
-    show_notes(report.notes)
-
-
-def show_notes(notes: Sequence[str]) -> None:
-    """Print what the figures leave out or adjust."""
-    for note in notes:
-        say_folded(f"Note: {note}")
+    say_notes(report.notes)
 
 
 def show_rows(rows: Sequence[Row]) -> None:

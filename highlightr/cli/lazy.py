@@ -1,45 +1,43 @@
-"""Subcommands that are imported when they are called, so that `highlightr --help` loads none of them.
-
-In: a table of names, help lines and modules. Out: a Typer group that lists them at once and imports one on use.
-"""
+"""Subcommands that are imported when they are called, so that `highlightr --help` loads none of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
-from highlightr.cli.choices import HELP_OPTIONS, WordyGroup
+from highlightr.cli.choices import HELP_OPTIONS
 
 
-@dataclass(frozen=True)
-class Home:
-    """Where a subcommand lives."""
+class Subcommand(TyperCommand):
+    """Stands in a group for a command that was not imported yet; `help_line` is the first of its own help.
 
-    name: str
-    """As it is typed."""
-    help: str
-    """What `highlightr --help` says of it: the first line of its own help."""
-    module: str
-    """The module of this package that is imported on use. It has a function of the command's name, or `app`, the
-    `Typer` of a command that has subcommands."""
+    The module of this package has a function of the command's name, or `app`, the `Typer` of one with subcommands.
+    """
+
+    def __init__(self, name: str, help_line: str, module: str) -> None:
+        super().__init__(name, help=help_line)
+        self._module = module
 
     def load(self) -> Any:
         """Import the module and build the command."""
-        module = import_module(f"highlightr.cli.{self.module}")
+        module = import_module(f"highlightr.cli.{self._module}")
         found = getattr(module, "app", None)
         if found is None:
             found = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, rich_markup_mode=None)
-            found.command(self.name)(getattr(module, self.name))
+            found.command(self.name)(getattr(module, str(self.name)))
         command = typer.main.get_command(found)
         command.name = self.name
         for each in (command, *getattr(command, "commands", {}).values()):
             _name_values(each.params)
         return command
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Import the command; what parses the arguments, and is invoked afterwards, is the command itself."""
+        return self.load().make_context(info_name, args, parent=parent, **extra)
 
 
 _VALUES = {"str": "TEXT", "int": "N", "float": "NUMBER", "Path": "PATH"}
@@ -54,26 +52,3 @@ def _name_values(parameters: Sequence[Any]) -> None:
             if each.param_type_name == "argument":
                 each.metavar, word = each.metavar or each.name.upper(), ""
             each.display_type = lambda _, word=word: word
-
-
-class _Later(TyperCommand):
-    """Stands in a group for a command that was not imported yet."""
-
-    def __init__(self, home: Home) -> None:
-        super().__init__(home.name, help=home.help)
-        self._home = home
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Import the command; what parses the arguments, and is invoked afterwards, is the command itself."""
-        return self._home.load().make_context(info_name, args, parent=parent, **extra)
-
-
-def group_of(homes: Sequence[Home]) -> type[TyperGroup]:
-    """The class of a group that has these subcommands, in this order."""
-
-    class LazyGroup(WordyGroup):
-        def __init__(self, **settings: Any) -> None:
-            super().__init__(**settings)
-            self.commands.update((home.name, _Later(home)) for home in homes)
-
-    return LazyGroup

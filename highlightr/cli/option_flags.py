@@ -12,12 +12,11 @@ import inspect
 import itertools
 import logging
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
 from functools import cache, wraps
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -29,6 +28,7 @@ from highlightr.cli.completion import (
     listed_words_of,
     words,
 )
+from highlightr.core.checks import kinds_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,24 +98,32 @@ def parted(kind: type[Options], options: Mapping[str, Any]) -> tuple[Options, di
 
 def _parameter(item: Field[Any], kind: type, told: str) -> inspect.Parameter:
     """A flag that is `None` unless it is given; its default is told in its help."""
-    accepted = _without_none(get_type_hints(kind)[item.name])
-    names = FLAGS.get(item.name, (_flag(item.name, accepted),))
+    kinds = kinds_of(get_type_hints(kind)[item.name])
+    accepted: Any = kinds[0] if len(kinds) == 1 else str  # What is one of several kinds is read from its text.
+    dashed = item.name.replace("_", "-")
+    flag = f"--{dashed}/--no-{dashed}" if accepted is bool else f"--{dashed}"
+    choices = "|".join(get_args(accepted)) if get_origin(accepted) is Literal else ""
     option = typer.Option(
-        *names,
+        *FLAGS.get(item.name, (flag,)),
         help=told,
         show_default=False,
-        metavar=_metavar(item.name, accepted),
-        autocompletion=COMPLETIONS.get(item.name) or _completion(get_type_hints(kind)[item.name]),
+        metavar=METAVARS.get(item.name) or (choices if len(choices) <= LONGEST_METAVAR else "NAME") or None,
+        autocompletion=COMPLETIONS.get(item.name) or _completion(kinds),
     )
-    wanted: Any = list[str] if item.name in REPEATED else _type(accepted)
+    # Words and compound values are checked by the options class.
+    read_as: Any = accepted if accepted in (bool, int, float, Path) else str
+    wanted: Any = list[str] if item.name in REPEATED else read_as
     return inspect.Parameter(
         item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[wanted | None, option]
     )
 
 
-def _flag(name: str, accepted: Any) -> str:
-    words = name.replace("_", "-")
-    return f"--{words}/--no-{words}" if accepted is bool else f"--{words}"
+def _completion(kinds: Sequence[Any]) -> Complete | None:
+    """Offers the words of a set, one or a list of them; nothing for other values."""
+    if get_origin(kinds[0]) is tuple and get_origin(get_args(kinds[0])[0]) is Literal:
+        return listed_words_of(lambda: get_args(get_args(kinds[0])[0]))
+    found = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    return words(*found) if found else None
 
 
 def _help(item: Field[Any], kind: type) -> str:
@@ -126,32 +134,6 @@ def _help(item: Field[Any], kind: type) -> str:
         return text
     told = f"{default:g}" if isinstance(default, float) else f"`{default}`"
     return f"{text.rstrip('.')} (by default {told})."
-
-
-def _without_none(accepted: Any) -> Any:
-    if get_origin(accepted) not in (Union, UnionType):
-        return accepted
-    kinds = [kind for kind in get_args(accepted) if kind is not NoneType]
-    return kinds[0] if len(kinds) == 1 else str  # What is one of several kinds is read from its text.
-
-
-def _metavar(name: str, accepted: Any) -> str | None:
-    choices = "|".join(get_args(accepted)) if get_origin(accepted) is Literal else ""
-    return METAVARS.get(name) or (choices if len(choices) <= LONGEST_METAVAR else "NAME") or None
-
-
-def _completion(hint: Any) -> Complete | None:
-    """Offers the words of a set, one or a list of them; nothing for other values."""
-    if get_origin(hint) is tuple and get_origin(get_args(hint)[0]) is Literal:
-        return listed_words_of(lambda: get_args(get_args(hint)[0]))
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    found = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
-    return words(*found) if found else None
-
-
-def _type(accepted: Any) -> type:
-    """What Typer reads the text as; words and compound values are checked by the options class."""
-    return accepted if accepted in (bool, int, float, Path) else str
 
 
 @cache

@@ -32,6 +32,12 @@ def say_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
         say_folded(text, begin=begin)
 
 
+def say_notes(notes: Iterable[str]) -> None:
+    """Print what there is to say of a result."""
+    for note in notes:
+        say_folded(f"Note: {note}")
+
+
 def say_folded(text: object, *, begin: str = "", indent: int | None = None) -> None:
     """Print a sentence after `begin`, folded to the terminal's width; other lines are indented like it."""
     before, width = shown(begin), terminal_width()

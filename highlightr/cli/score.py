@@ -11,7 +11,7 @@ import typer
 
 from highlightr.cli.choices import DebugChoice, QuietChoice, VideoArgument, one_video
 from highlightr.cli.option_flags import parted, with_flags
-from highlightr.cli.say import say, say_folded
+from highlightr.cli.say import say, say_folded, say_notes
 from highlightr.cli.terminal import print_columns, progress_hook, show_log
 from highlightr.core.clock import span_clock
 from highlightr.core.text import columns_of, json_shown
@@ -76,5 +76,4 @@ def _show(results: Sequence[Scored]) -> None:
             say_folded(heading, begin=f"{number}: ")
         headings = [str(number) for number in range(1, len(headings) + 1)]
     print_columns(("from", "to", *headings), rows, keys=2)
-    for note in dict.fromkeys(note for each in results for note in each.scores.notes):
-        say_folded(f"Note: {note}")
+    say_notes(dict.fromkeys(note for each in results for note in each.scores.notes))

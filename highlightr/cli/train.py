@@ -11,8 +11,8 @@ import typer
 
 from highlightr.cli.choices import DebugChoice, DeviceChoice, JsonChoice
 from highlightr.cli.completion import complete_precision, complete_training_config, words
-from highlightr.cli.evaluate import show_notes, show_rows
-from highlightr.cli.say import say
+from highlightr.cli.evaluate import show_rows
+from highlightr.cli.say import say, say_notes
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
@@ -98,7 +98,7 @@ def train(
         say(json.dumps(result.as_dict(), indent=2))
         return
     show_rows((result.row, *result.baselines))
-    show_notes(result.notes)
+    say_notes(result.notes)
     for one in result.runs:
         say(one.weights)
 
@@ -121,8 +121,8 @@ def _own(data: Path, out: Path, features: str, device: str, as_json: bool) -> No
     for kind in result.kinds:
         say("with a query" if kind.kind == "query" else "without a query")
         show_rows(kind.rows)
-        show_notes(kind.notes)
-    show_notes(result.notes)
+        say_notes(kind.notes)
+    say_notes(result.notes)
     say(f"{result.folder}: run it with highlightr summarize VIDEO --preset {result.folder}")
 
 

@@ -67,9 +67,14 @@ def _fits(value: object, hint: Any) -> bool:
     return True
 
 
+def kinds_of(hint: Any) -> list[Any]:
+    """The types that an annotation accepts, beside `None`."""
+    return [kind for kind in _kinds(hint) if kind is not NoneType]
+
+
 def _words(hint: Any) -> tuple[str, ...]:
     """What is accepted beside `None` by an annotation that names words and no other type."""
-    kinds = [kind for kind in _kinds(hint) if kind is not NoneType]
+    kinds = kinds_of(hint)
     return get_args(kinds[0]) if len(kinds) == 1 and get_origin(kinds[0]) is Literal else ()
 
 

@@ -11,13 +11,13 @@ import sys
 import pytest
 
 from highlightr.cli.app import COMMANDS
-from highlightr.cli.lazy import Home
+from highlightr.cli.lazy import Subcommand
 from tests.cli.run import Run
 
 
-@pytest.mark.parametrize("home", COMMANDS, ids=lambda home: home.name)
-def test_the_help_line_is_the_commands_own(home: Home) -> None:
-    assert home.load().help.strip().split("\n")[0] == home.help
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_help_line_is_the_commands_own(command: Subcommand) -> None:
+    assert command.load().help.strip().split("\n")[0] == command.help
 
 
 def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
