@@ -42,7 +42,7 @@ def web(
     models, how = parted(ModelOptions, options)
 
     from highlightr.pipeline import Highlighter
-    from highlightr.web.server import Address, prepare, serve
+    from highlightr.web.server import prepare, serve
     from highlightr.zoo import load_preset
 
     load_preset(models.preset)  # A wrong name is told now, not at the first query.
@@ -54,4 +54,4 @@ def web(
         say(url)
         say("The studio is open at this address, for you alone. Ctrl-C closes it.", err=True)
 
-    serve(prepare(folder, open_highlighter, Address(host, port), **how), announce, browser=browser)
+    serve(prepare(folder, open_highlighter, host, port, **how), announce, browser=browser)

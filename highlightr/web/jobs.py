@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -85,75 +86,67 @@ class JobQueue:
     def __init__(self) -> None:
         self.version = 0
         """Grows whenever a page would see something new."""
-        self._jobs: list[tuple[Job, Work]] = []
+        self._jobs: list[Job] = []
+        self._waiting: queue.SimpleQueue[tuple[Job, Work] | None] = queue.SimpleQueue()
         # A page that outlives a restart must not take a new job for one that it knew.
         self._numbers = itertools.count(time.time_ns() // 1_000)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="studio-jobs", daemon=True)
         self._thread.start()
 
     def add(self, kind: Literal["analyse", "write"], video: str, title: str, work: Work) -> Job:
         """Queue work; the same analysis is not queued twice. A `ConfigError` where too much waits, or this closes."""
-        with self._changed:
-            waiting = [job for job, _ in self._jobs if job.open]
+        with self._lock:
+            unfinished = [job for job in self._jobs if job.open]
             same = (kind, video, title)
-            for job in waiting:
+            for job in unfinished:
                 if kind == "analyse" and (job.kind, job.video, job.title) == same and not job.cancelling:
                     return job
-            if len(waiting) >= MOST_WAITING or self._closing:
+            if len(unfinished) >= MOST_WAITING or self._closing:
                 raise ConfigError(f"{MOST_WAITING} jobs wait already; let some finish, or cancel them")
             job = Job(next(self._numbers), kind, video, title)
-            self._jobs.append((job, work))
-            finished = [pair for pair in self._jobs if not pair[0].open]
-            for pair in finished[: max(len(self._jobs) - MOST_REMEMBERED, 0)]:
-                self._jobs.remove(pair)
-            self._notify()
+            self._jobs.append(job)
+            finished = [each for each in self._jobs if not each.open]
+            for each in finished[: max(len(self._jobs) - MOST_REMEMBERED, 0)]:
+                self._jobs.remove(each)
+            self._waiting.put((job, work))
+            self.version += 1
             return job
 
     def cancel(self, job_id: int) -> None:
         """Ask a job to leave; one that has finished stays as it is. A `ConfigError` where no such job is known."""
-        with self._changed:
-            job = next((job for job, _ in self._jobs if job.id == job_id), None)
+        with self._lock:
+            job = next((job for job in self._jobs if job.id == job_id), None)
             if job is None:
                 raise ConfigError("this job is not known any more")
             if job.state == "queued":
                 job.state = "cancelled"
             job.cancelling = True
-            self._notify()
+            self.version += 1
 
     def plain(self) -> list[dict[str, Any]]:
         """Every job that is remembered, the oldest first."""
-        with self._changed:
-            return [job.plain() for job, _ in self._jobs]
+        with self._lock:
+            return [job.plain() for job in self._jobs]
 
     def close(self) -> None:
         """Cancel everything and wait until the running job has left."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            for job, _ in self._jobs:
+            for job in self._jobs:
                 job.cancelling = True
-            self._changed.notify_all()
+        self._waiting.put(None)
         self._thread.join(CLOSE_SECONDS)
 
-    def _notify(self) -> None:
-        self.version += 1
-        self._changed.notify_all()
-
-    def _next(self) -> tuple[Job, Work] | None:
-        with self._changed:
-            while not self._closing:
-                waiting = next((pair for pair in self._jobs if pair[0].state == "queued"), None)
-                if waiting is not None:
-                    waiting[0].state = "running"
-                    self._notify()
-                    return waiting
-                self._changed.wait()
-        return None
-
     def _run(self) -> None:
-        while (pair := self._next()) is not None:
-            self._finish(pair[0], *self._outcome(*pair))
+        for job, work in iter(self._waiting.get, None):
+            with self._lock:
+                if job.cancelling:
+                    continue
+                job.state = "running"
+                self.version += 1
+            self._finish(job, *self._outcome(job, work))
 
     def _outcome(self, job: Job, work: Work) -> tuple[State, str, Mapping[str, Any]]:
         try:
@@ -174,7 +167,7 @@ class JobQueue:
 
     def _change(self, job: Job, **values: Any) -> None:
         """Change what pages see of a running job; raises `Cancelled` where it is to leave."""
-        with self._changed:
+        with self._lock:
             if job.cancelling:
                 raise Cancelled
             for name, value in values.items():
@@ -182,6 +175,6 @@ class JobQueue:
             self.version += 1
 
     def _finish(self, job: Job, state: State, error: str, result: Mapping[str, Any]) -> None:
-        with self._changed:
+        with self._lock:
             job.state, job.error, job.result, job.so_far = state, error, result, {}
-            self._notify()
+            self.version += 1

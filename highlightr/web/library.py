@@ -13,7 +13,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, MediaError
@@ -78,27 +78,21 @@ class Video:
         return self.path.with_name(f"{part}.{digest}{STATE_SUFFIX}")
 
 
-@dataclass
 class Library:
     """A folder, and the videos that were found in it."""
 
-    root: Path
-    """Resolved."""
-    truncated: bool = False
-    """Whether there are more videos than `MOST_VIDEOS`."""
-    _known: dict[str, Video] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @classmethod
-    def of(cls, folder: Path) -> Library:
-        """The library of a folder; a `ConfigError` where there is no such folder."""
+    def __init__(self, folder: Path) -> None:
+        """A `ConfigError` where there is no such folder."""
         try:
-            root = folder.resolve(strict=True)
+            self.root = folder.resolve(strict=True)
         except (OSError, RuntimeError) as error:
             raise ConfigError(f"no folder at {folder}") from error
-        if not root.is_dir():
+        if not self.root.is_dir():
             raise ConfigError(f"{folder}: not a folder; name the folder that the videos lie in")
-        return cls(root)
+        self.truncated = False
+        """Whether there are more videos than `MOST_VIDEOS`."""
+        self._known: dict[str, Video] = {}
+        self._lock = threading.Lock()
 
     def videos(self) -> list[Video]:
         """Every video, sorted by name; summaries are listed with the video that they were made of.

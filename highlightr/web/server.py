@@ -40,19 +40,10 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (what a caller may ask for, with a
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where to listen."""
-
-    host: str = DEFAULT_HOST
-    port: int | None = None
-    """`None`: `DEFAULT_PORT`, or any free one if it is taken."""
-
-
-@dataclass(frozen=True)
 class StudioServer:
     """A studio that listens, but does not answer yet."""
 
-    address: Address
+    host: str
     url: str
     """With the token."""
     studio: Studio
@@ -69,11 +60,12 @@ class StudioServer:
 def prepare(
     folder: Path,
     open_highlighter: Callable[[ProgressHook], Highlighter],
-    address: Address = Address(),
+    host: str = DEFAULT_HOST,
+    port: int | None = None,
     *,
     transcribe: str | None = None,
 ) -> StudioServer:
-    """Listen on an address for the studio of a folder; nothing outside is read or written.
+    """Listen for the studio of a folder, by default on `DEFAULT_PORT` or any free one; nothing else is read or written.
 
     `open_highlighter` is called when the first query comes; `transcribe` names a model of faster-whisper that
     recognises what is said where it is not written. A `ConfigError` where there is no such folder or model, or no such
@@ -81,11 +73,11 @@ def prepare(
     """
     if transcribe is not None:
         check_speech_model(transcribe)
-    library = Library.of(folder)
-    listening = _listen(address)
+    library = Library(folder)
+    listening = _listen(host, port)
     port = listening.getsockname()[1]
-    access = Access(port, _names(address.host))
-    name = "127.0.0.1" if address.host in EVERYWHERE else f"[{address.host}]" if ":" in address.host else address.host
+    access = Access(port, _names(host))
+    name = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     studio = Studio(library, Analyst(open_highlighter, transcribe))
     config = uvicorn.Config(
         make_app(studio, access),
@@ -103,7 +95,7 @@ def prepare(
     )
     server = _Server(config)
     studio.closing = lambda: server.should_exit
-    return StudioServer(address, f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
+    return StudioServer(host, f"http://{name}:{port}/?token={access.token}", studio, access, server, listening)
 
 
 def serve(prepared: StudioServer, announce: Callable[[str], None], *, browser: bool = True) -> None:
@@ -113,11 +105,9 @@ def serve(prepared: StudioServer, announce: Callable[[str], None], *, browser: b
     quiet.setLevel(logging.ERROR)
     quiet.addFilter(lambda _: not prepared.server.should_exit)
     announce(prepared.url)
-    host = prepared.address.host
-    if host not in (DEFAULT_HOST, "localhost", "::1"):
-        logger.warning(
-            "--host %s lets other machines reach the studio; anyone with the token can change your files", host
-        )
+    if prepared.host not in (DEFAULT_HOST, "localhost", "::1"):
+        why = "lets other machines reach the studio; anyone with the token can change your files"
+        logger.warning("--host %s %s", prepared.host, why)
     if browser:
         webbrowser.open(prepared.url)
     prepared.run()
@@ -166,15 +156,15 @@ def _names(host: str) -> tuple[str, ...]:
     return (f"[{host}]" if ":" in host else host.lower(),)
 
 
-def _listen(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    wanted = [DEFAULT_PORT, 0] if address.port is None else [address.port]
+def _listen(host: str, port: int | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = [DEFAULT_PORT, 0] if port is None else [port]
     for port in wanted:
         listening = socket.socket(family, socket.SOCK_STREAM)
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((address.host, port))
+            listening.bind((host, port))
             listening.listen(MOST_CONNECTIONS)
         except (OSError, OverflowError) as error:
             listening.close()
@@ -182,7 +172,7 @@ def _listen(address: Address) -> socket.socket:
             if taken and port != wanted[-1]:
                 continue
             why = error.strerror if isinstance(error, OSError) else str(error)
-            raise ConfigError(f"cannot listen on {address.host}:{port} ({why}); choose another --port") from error
+            raise ConfigError(f"cannot listen on {host}:{port} ({why}); choose another --port") from error
         else:
             return listening
     raise AssertionError

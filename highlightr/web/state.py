@@ -6,7 +6,6 @@ not. A state has a revision: a page that edits an older one than lies on the dis
 
 from __future__ import annotations
 
-import os
 import stat
 import threading
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ import msgspec
 from highlightr.core.checks import check_text
 from highlightr.core.errors import ConfigError
 from highlightr.core.files import write_whole
+from highlightr.core.reading import read_at_most
 from highlightr.core.text import json_shown, shown
 from highlightr.web.library import Library, Video
 
@@ -102,20 +102,18 @@ class StateStore:
         Raises:
             ConfigError: the file is no state, or leads out of the folder.
         """
-        name = shown(video.state_path.name)
+        path, name = video.state_path, shown(video.state_path.name)
+        if not self._library.inside(path):
+            raise ConfigError(f"{name}: leads out of the folder; remove it")
         try:
-            if not self._library.inside(video.state_path):
-                raise ConfigError(f"{name}: leads out of the folder; remove it")
-            descriptor = os.open(video.state_path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise ConfigError(f"{name}: not a file; remove it")
-                content = file.read(LARGEST_BYTES + 1)
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise ConfigError(f"{name}: not a file; remove it")
+            content = read_at_most(path, LARGEST_BYTES)
         except FileNotFoundError:
             return StudioState()
         except OSError as error:
             raise ConfigError(f"{name}: cannot be read ({error.strerror or error})") from error
-        if len(content) > LARGEST_BYTES:
+        if content is None:
             raise ConfigError(f"{name}: too large to be a state of the studio")
         return parse_state(content, name)
 

@@ -41,7 +41,7 @@ class Stills:
         self._sources: OrderedDict[Hashable, Source] = OrderedDict()
         self._decoding = threading.Lock()
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._places = threading.Semaphore(MOST_WAITING)
 
     def source(self, video: Video) -> Source:
         """What probing finds; errors as for `probe`."""
@@ -70,9 +70,8 @@ class Stills:
             if key in kept:
                 kept.move_to_end(key)
                 return kept[key]
-            if self._waiting >= MOST_WAITING:
-                raise BusyError("too many pictures are being made; try again in a moment")
-            self._waiting += 1
+        if not self._places.acquire(blocking=False):
+            raise BusyError("too many pictures are being made; try again in a moment")
         try:
             with self._decoding:
                 with self._lock:
@@ -85,5 +84,4 @@ class Stills:
                     kept.popitem(last=False)
             return made
         finally:
-            with self._lock:
-                self._waiting -= 1
+            self._places.release()

@@ -17,7 +17,7 @@ import pytest
 
 from highlightr.core.progress import ProgressHook
 from highlightr.pipeline import Highlighter
-from highlightr.web.server import Address, StudioServer, prepare
+from highlightr.web.server import StudioServer, prepare
 from tests.light import light_preset
 from tests.mediamaker import made
 
@@ -110,7 +110,7 @@ def running(folder: Path, preset_folder: Path, port: int = 0, **options: Any) ->
     def open_highlighter(hook: ProgressHook) -> Highlighter:
         return Highlighter.from_preset(preset, cache=False, progress=hook)
 
-    prepared = prepare(folder, open_highlighter, Address(port=port), **options)
+    prepared = prepare(folder, open_highlighter, port=port, **options)
     thread = threading.Thread(target=prepared.run, daemon=True)
     thread.start()
     while not prepared.server.started:

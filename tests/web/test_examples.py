@@ -15,7 +15,7 @@ from tests.web.conftest import Client
 
 @pytest.fixture
 def library(videos: Path) -> Library:
-    return Library.of(videos)
+    return Library(videos)
 
 
 def video(library: Library, name: str = "numbers.mp4") -> Video:

@@ -23,7 +23,7 @@ def test_lists_videos_and_what_was_made_of_them(videos: Path) -> None:
     (videos / "numbers.clips").mkdir()
     (videos / "numbers.clips" / "01 clip.mp4").write_bytes(b"x")
     (videos / "lone.summary.mp4").write_bytes(b"x")
-    library = Library.of(videos)
+    library = Library(videos)
     found = {video.name: video for video in library.videos()}
     assert sorted(found) == ["deep/two words ü.mkv", "lone.summary.mp4", "numbers.mp4"]
     assert found["numbers.mp4"].made == ("summary", "receipt", "OTIO", "clips")
@@ -43,16 +43,16 @@ def test_what_lies_elsewhere_is_no_video_of_the_folder(videos: Path, tmp_path: P
     (videos / "passwd.mp4").symlink_to("/etc/passwd")
     (videos / "inside.mp4").symlink_to("numbers.mp4")
     os.mkfifo(videos / "pipe.mp4")
-    assert names(Library.of(videos)) == ["inside.mp4", "numbers.mp4", "deep/two words ü.mkv"]
+    assert names(Library(videos)) == ["inside.mp4", "numbers.mp4", "deep/two words ü.mkv"]
 
 
 def test_a_name_does_not_turn_the_direction_of_writing(videos: Path) -> None:
     (videos / "deep" / "two words ü.mkv").rename(videos / "deep" / "\u202egpj.mkv")
-    assert names(Library.of(videos)) == ["numbers.mp4", r"deep/\u202egpj.mkv"]
+    assert names(Library(videos)) == ["numbers.mp4", r"deep/\u202egpj.mkv"]
 
 
 def test_a_video_that_becomes_a_link_or_goes_is_not_found_any_more(videos: Path, tmp_path: Path) -> None:
-    library = Library.of(videos)
+    library = Library(videos)
     video = next(each for each in library.videos() if each.name == "numbers.mp4")
     outside = tmp_path / "secret.mp4"
     video.path.rename(outside)
@@ -66,12 +66,12 @@ def test_a_video_that_becomes_a_link_or_goes_is_not_found_any_more(videos: Path,
 @pytest.mark.parametrize("path", ["../x", "/etc", "a/../../x", "..", "a\0b", "a\\..\\b", "x" * 501])
 def test_folders_for_outputs_stay_below(videos: Path, path: str) -> None:
     with pytest.raises(ConfigError, match="not a folder below"):
-        Library.of(videos).folder_below(path)
+        Library(videos).folder_below(path)
 
 
 def test_a_folder_that_is_a_link_out_is_refused(videos: Path, tmp_path: Path) -> None:
     (videos / "out").symlink_to(tmp_path)
-    library = Library.of(videos)
+    library = Library(videos)
     with pytest.raises(ConfigError, match="not a folder below"):
         library.folder_below("out")
     with pytest.raises(ConfigError, match="not a folder below"):
@@ -110,4 +110,4 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "file"):
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(ConfigError, match="folder"):
-            Library.of(path)
+            Library(path)

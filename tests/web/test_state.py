@@ -25,7 +25,7 @@ STATE = StudioState(
 
 @pytest.fixture
 def store(videos: Path) -> tuple[StateStore, Video]:
-    library = Library.of(videos)
+    library = Library(videos)
     return StateStore(library), next(each for each in library.videos() if each.name == "numbers.mp4")
 
 
@@ -34,7 +34,7 @@ def test_survives_a_restart(store: tuple[StateStore, Video], videos: Path) -> No
     assert states.read(video) == StudioState()
     saved = states.save(video, STATE)
     assert saved == replace(STATE, revision=1)
-    assert StateStore(Library.of(videos)).read(video) == saved
+    assert StateStore(Library(videos)).read(video) == saved
     assert video.state_path.name == "numbers.mp4.studio.json"
     assert [path.name for path in videos.iterdir() if "partial" in path.name] == []
 
@@ -46,7 +46,7 @@ def test_a_name_of_any_length_keeps_its_state(letter: str, length: int, tmp_path
     names = [f"{stem}{last}.mp4" for last in "ab"]
     for name in names:
         (tmp_path / name).write_bytes(b"video")
-    library = Library.of(tmp_path)
+    library = Library(tmp_path)
     states, videos = StateStore(library), library.videos()
     first, second = (states.save(video, replace(STATE, active=number)) for number, video in enumerate(videos))
     assert [states.read(video) for video in videos] == [first, second]
