@@ -17,8 +17,8 @@ from rich.console import Console
 from highlightr.batch import BatchProgress, BatchResult, Job, JobResult
 from highlightr.cli import batch_progress, extract, score, terminal
 from highlightr.cli.app import COMMANDS
-from highlightr.cli.evaluate import show_notes, show_rows
-from highlightr.cli.say import folded, say_folded
+from highlightr.cli.evaluate import show_rows
+from highlightr.cli.say import folded, say_folded, say_notes
 from highlightr.core.text import columns_of, in_columns
 from highlightr.core.types import Match, Scores, TimeGrid
 from highlightr.datasets.catalogue import CATALOGUE
@@ -131,7 +131,7 @@ TABLES: dict[str, Callable[[Path], None]] = {
     "metrics": lambda _: show_rows(
         [Row(name, METRICS, dict.fromkeys(METRICS, 0.5)) for name in ("predictions (10 of 12 items)", "random")]
     ),
-    "notes": lambda _: show_notes([SENTENCE, *NAMES]),
+    "notes": lambda _: say_notes([SENTENCE, *NAMES]),
     "scores": lambda _: score._show(scored("a cat", None, *(f"query {number}" for number in range(30)))),
     "long queries": lambda _: score._show(scored(SENTENCE, *NAMES)),
     "summary": lambda folder: terminal.show_summary(
