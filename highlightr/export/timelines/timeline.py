@@ -6,10 +6,12 @@ Frames are whole numbers from the source's first picture on, spans half-open, ra
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import quote
 
 from highlightr.core.files import printable
 from highlightr.core.timecode import parse_timecode
@@ -25,11 +27,12 @@ _END_SECONDS = Fraction(1, 100)
 class Medium:
     """The source video as an editing program links it."""
 
-    path: Path
     url: str
     """``file:///…``, or relative to the timeline's folder; percent-encoded."""
     link: str
     """The same as a plain path, with ``/``."""
+    name: str
+    """The file's name, readable."""
     rate: Fraction
     """Frames per second, nominal."""
     num_frames: int
@@ -46,11 +49,6 @@ class Medium:
     """Channels of each audio track."""
     sample_rate: int = 48000
     """Of the first audio track."""
-
-    @property
-    def name(self) -> str:
-        """The file's name, readable."""
-        return one_line(printable(self.path.name))
 
 
 @dataclass(frozen=True)
@@ -103,19 +101,19 @@ class Timeline:
         return sum(event.num_frames for event in self.events)
 
 
-def timeline_from_receipt(receipt: Receipt, path: Path, url: str, link: str, name: str) -> Timeline:
+def timeline_from_receipt(receipt: Receipt, link: Path) -> Timeline:
     """The timeline that a receipt describes: the pieces as they were cut, or the segments where nothing was.
 
-    It links the source by `url`; `link` is the same, not encoded.
+    It links the source by `link`: its absolute place, or a path relative to the timeline's folder.
     """
     spans, times = receipt_spans(receipt), boundaries(receipt)
     stated = receipt.source.video.frames_per_second
     rate = nominal_rate(None if stated is None else Fraction(stated), times)
     notes = [] if stated is not None else [f"The file does not tell its frame rate; {float(rate):g} is assumed."]
     notes += grid_note(times, rate)
-    medium = _medium(receipt.source, path, url, link, rate)
+    medium = _medium(receipt.source, link, rate)
     events = _events(receipt.segments, spans, rate, _exact(receipt.source.picture_start_seconds or 0))
-    return Timeline(name, medium, events, tuple(notes), receipt.query)
+    return Timeline(f"{one_line(printable(link.stem))} highlights", medium, events, tuple(notes), receipt.query)
 
 
 def receipt_spans(receipt: Receipt) -> list[tuple[Fraction, Fraction]]:
@@ -136,7 +134,7 @@ def _exact(seconds: float) -> Fraction:
     return Fraction(str(seconds))
 
 
-def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fraction) -> Medium:
+def _medium(source: ReceiptSource, link: Path, rate: Fraction) -> Medium:
     video, timecode = source.video, source.timecode
     counted = None if timecode is None else parse_timecode(timecode, rate)
     first, drop = counted or (0, False)
@@ -144,9 +142,9 @@ def _medium(source: ReceiptSource, path: Path, url: str, link: str, rate: Fracti
     width, height = video.width * Fraction(video.sample_aspect_ratio), video.height
     upright = (width, height) if video.rotation_degrees % 180 == 0 else (height, width)
     return Medium(
-        path=path,
-        url=url,
-        link=link,
+        url=link.as_uri() if link.is_absolute() else quote(os.fsencode(link.as_posix()), safe="/"),
+        link=printable(link),
+        name=one_line(printable(link.name)),
         rate=rate,
         num_frames=round((_exact(source.duration_seconds) - _exact(source.picture_start_seconds or 0)) * rate),
         start_seconds=_exact(source.start_seconds),

@@ -9,9 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
 
-from highlightr.core.files import printable
 from highlightr.export.receipt_reader import Receipt
 from highlightr.export.timelines.fcpxml import write_fcpxml
 from highlightr.export.timelines.otio_formats import opentimelineio, write_otio, write_premiere
@@ -23,7 +21,7 @@ from highlightr.export.timelines.text_formats import (
     write_llc,
     write_vtt,
 )
-from highlightr.export.timelines.timeline import Timeline, one_line, timeline_from_receipt
+from highlightr.export.timelines.timeline import Timeline, timeline_from_receipt
 from highlightr.media import probe
 
 LEAST_CHAPTERS, LEAST_CHAPTER_SECONDS = 3, 10
@@ -107,8 +105,5 @@ def render_timeline(
         ConfigError: what this format cannot hold at all, or the extra is not installed.
     """
     link = Path(os.path.relpath(source.absolute(), target.absolute().parent)) if relative else source.absolute()
-    url = quote(os.fsencode(link.as_posix()), safe="/") if relative else link.as_uri()
-    name_shown = one_line(printable(source.stem))
-    timeline = timeline_from_receipt(receipt, source, url, printable(link), f"{name_shown} highlights")
-    form = FORMATS[name]
+    timeline, form = timeline_from_receipt(receipt, link), FORMATS[name]
     return form.write(timeline), (timeline.notes if form.has_frames else ()) + form.note(timeline)
