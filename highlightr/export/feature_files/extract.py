@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +21,13 @@ from highlightr.core.source import Source
 from highlightr.core.types import Features, TimeGrid
 from highlightr.export.feature_files.layouts import FORMATS, Arrays, FileFormat, describe_video, stream_metadata
 from highlightr.export.feature_files.stores import FeatureStore, open_store
-from highlightr.export.feature_files.utterance_files import UTTERANCES, UtteranceFiles
-from highlightr.features import Extractor, extract, extractor_class
+from highlightr.export.feature_files.utterance_files import UTTERANCES, utterance_arrays, utterance_metadata
+from highlightr.features import Extractor, TextEncoder, extract, extractor_class
+from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.registry import options_of
 from highlightr.media import probe
 from highlightr.media.decode import loss_notes
-from highlightr.model_loader import open_extractor
+from highlightr.model_loader import open_extractor, open_text_encoder
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo.speech_models import check_speech_model
 
@@ -181,8 +183,12 @@ class _Run:
         self, opened: tuple[Extractor, ...], store: FeatureStore, options: ExtractOptions, progress: ProgressHook
     ) -> None:
         self._opened, self._options, self._progress = opened, options, progress
-        self._utterances = UtteranceFiles()
         self.store = store
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        """Of what is said; opened for the first video that has a transcript."""
+        return open_text_encoder(MiniLM.name)
 
     def video(self, path: Path) -> VideoResult:
         """Extract one video; an expected error becomes part of the result."""
@@ -196,12 +202,14 @@ class _Run:
         device = resolve_device(self._options.device)
         speech = find_speech(source, self._options.transcript, self._options.transcribe, device)
         about = self._metadata(source, grid, speech)
-        done = {stream for stream, wanted in about.items() if self._done(wanted, name)}
+        kept = {} if self._options.overwrite else about
+        done = {stream for stream, wanted in kept.items() if self.store.holds(wanted, name)}
         todo = [each for each in self._opened if not {*each.streams, *each.signals} <= done]
         if done == set(about):
             return VideoResult(source.path, "skipped", grid.num_clips, source.duration_seconds, kept=tuple(about))
         todo += speech.extractors if UTTERANCES not in done else ()
-        features = self._run(source, grid, todo) if todo else Features(grid, {})
+        progress = partial(self._progress, f"extract {source.path.name}")
+        features = extract(source, grid, todo, progress=progress) if todo else Features(grid, {})
         transcript, told = speech.heard(features) if UTTERANCES not in done else (None, ())
         notes = (*loss_notes(features.losses), *told)
         written, absent = {}, []
@@ -210,7 +218,7 @@ class _Run:
                 continue
             arrays = _arrays(features, stream)
             if stream == UTTERANCES and transcript is not None:
-                arrays = self._utterances.arrays(transcript)
+                arrays = utterance_arrays(transcript, self._encoder)
                 metadata |= {"origin": transcript.origin, "language": transcript.language}
             found = metadata if arrays else {**metadata, "absent": f"the video has no {metadata['modality']} part"}
             place = self.store.put(found, name, arrays)
@@ -218,9 +226,8 @@ class _Run:
                 written[stream] = place
             else:
                 absent.append(stream)
-        seconds = source.duration_seconds
-        kept, lacking = tuple(sorted(done)), tuple(absent)
-        return VideoResult(source.path, "written", grid.num_clips, seconds, written, kept, lacking, notes=notes)
+        seconds, had = source.duration_seconds, tuple(sorted(done))
+        return VideoResult(source.path, "written", grid.num_clips, seconds, written, had, tuple(absent), notes=notes)
 
     def _metadata(self, source: Source, grid: TimeGrid, speech: SpeechSource) -> dict[str, dict[str, Any]]:
         """Per stream and signal; of what is said only where that is known or may be, or was at an earlier run."""
@@ -230,16 +237,9 @@ class _Run:
             for each in self._opened
             for stream in (*each.streams, *each.signals)
         }
-        said = self._utterances.metadata(video, source.duration_seconds, speech)
+        said = utterance_metadata(video, source.duration_seconds, speech)
         before = self.store.record(said, source.path.stem)
         return {**about, UTTERANCES: said} if speech.is_expected or (before and not before.get("absent")) else about
-
-    def _done(self, wanted: Mapping[str, Any], video: str) -> bool:
-        return not self._options.overwrite and self.store.holds(wanted, video)
-
-    def _run(self, source: Source, grid: TimeGrid, extractors: Sequence[Extractor]) -> Features:
-        stage = f"extract {source.path.name}"
-        return extract(source, grid, extractors, progress=lambda done, total: self._progress(stage, done, total))
 
 
 def _arrays(features: Features, stream: str) -> Arrays:

@@ -9,58 +9,50 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from highlightr.core.transcript import Transcript
 from highlightr.export.feature_files.layouts import SCHEMA_VERSION, Arrays, versions
+from highlightr.features import TextEncoder
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.utterances import utterance_vectors
-from highlightr.model_loader import open_text_encoder, records
+from highlightr.model_loader import records
 from highlightr.transcripts import SpeechSource
 
 UTTERANCES = "utterances"
 """Name of the signal."""
 
 
-class UtteranceFiles:
-    """Makes the signal of many videos; the encoder is opened for the first that has a transcript."""
+def utterance_arrays(transcript: Transcript, encoder: TextEncoder) -> Arrays:
+    """What is written."""
+    said = transcript.utterances
+    return {
+        "values": utterance_vectors(said, encoder),
+        "times_seconds": np.array([each.start_seconds for each in said], dtype=np.float64),
+        "stops_seconds": np.array([each.stop_seconds for each in said], dtype=np.float64),
+        "texts": np.frombuffer(_lines(transcript), dtype=np.uint8),
+    }
 
-    @cached_property
-    def _encoder(self) -> Any:
-        return open_text_encoder(MiniLM.name)
 
-    def arrays(self, transcript: Transcript) -> Arrays:
-        """What is written."""
-        said = transcript.utterances
-        return {
-            "values": utterance_vectors(said, self._encoder),
-            "times_seconds": np.array([each.start_seconds for each in said], dtype=np.float64),
-            "stops_seconds": np.array([each.stop_seconds for each in said], dtype=np.float64),
-            "texts": np.frombuffer(_lines(transcript), dtype=np.uint8),
-        }
-
-    def metadata(self, video: Mapping[str, Any], duration_seconds: float, speech: SpeechSource) -> dict[str, Any]:
-        """How it is made: of a transcript that is there, or by a recogniser."""
-        transcript = speech.transcript
-        made_of = {"transcribe": speech.model} if transcript is None else {"transcript": _digest(transcript)}
-        weights = [asdict(each) for each in (*records(MiniLM.checkpoints), *speech.weights)]
-        return {
-            "schema": SCHEMA_VERSION,
-            "video": dict(video),
-            "extractor": MiniLM.name,
-            "stream": UTTERANCES,
-            "kind": "signal",
-            "width": MiniLM.width,
-            "modality": "speech",
-            "duration_seconds": duration_seconds,
-            "options": made_of,
-            "weights": weights,
-            "random_seed": None,
-            "versions": versions(),
-        }
+def utterance_metadata(video: Mapping[str, Any], duration_seconds: float, speech: SpeechSource) -> dict[str, Any]:
+    """How it is made: of a transcript that is there, or by a recogniser."""
+    transcript = speech.transcript
+    return {
+        "schema": SCHEMA_VERSION,
+        "video": dict(video),
+        "extractor": MiniLM.name,
+        "stream": UTTERANCES,
+        "kind": "signal",
+        "width": MiniLM.width,
+        "modality": "speech",
+        "duration_seconds": duration_seconds,
+        "options": {"transcribe": speech.model} if transcript is None else {"transcript": _digest(transcript)},
+        "weights": [asdict(each) for each in (*records(MiniLM.checkpoints), *speech.weights)],
+        "random_seed": None,
+        "versions": versions(),
+    }
 
 
 def _digest(transcript: Transcript) -> str:
