@@ -10,7 +10,7 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,3 @@ def read_npy_archive(path: Path, members: tuple[str, ...]) -> dict[str, NDArray[
             raise WeightsError(f"{name} in {path.name} is not a plain array: {error}") from error
         arrays[name.removesuffix(".npy")] = array
     return arrays
-
-
-def as_torch(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """The arrays as tensors of their own memory; float64 stays float64."""
-    import torch
-
-    return {name: torch.from_numpy(np.array(array, order="C")) for name, array in arrays.items()}

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.tensors import read_tensors, write_tensors
 from highlightr.core.torch_files import check_checkpoint, check_sizes, read_torch_file
-from highlightr.zoo.archives import as_torch, read_npy_archive
+from highlightr.zoo.archives import read_npy_archive
 from highlightr.zoo.checksums import Digests, digests
 from highlightr.zoo.manifest import Format, WeightsEntry
 from highlightr.zoo.torchscript import read_torchscript
@@ -65,7 +67,10 @@ def _read(source: Path, reading: WeightsEntry) -> dict[str, Any]:
     if reading.format == "safetensors":
         return read_tensors(source, "torch")
     if reading.format == "npy-archive":
-        return as_torch(read_npy_archive(source, reading.members))
+        import torch
+
+        arrays = read_npy_archive(source, reading.members)
+        return {name: torch.from_numpy(np.array(array, order="C")) for name, array in arrays.items()}
     if reading.format == "torchscript":
         tensors = read_torchscript(source)
     else:
@@ -77,7 +82,6 @@ def _read(source: Path, reading: WeightsEntry) -> dict[str, Any]:
 
 def _numpy_names() -> list[Any]:
     """What NumPy arrays and scalars of numbers are pickled as, under NumPy 1's and NumPy 2's module names."""
-    import numpy as np
     from numpy._core import multiarray
 
     rebuild, scalar = multiarray._reconstruct, multiarray.scalar

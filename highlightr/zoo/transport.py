@@ -2,22 +2,28 @@
 
 http and https only, at most five redirects, never from https down to http, proxies as the environment says. What
 comes back is the open response, or one of two errors: `TryAgain` for what may pass, `WeightsError` for what will not.
+If only machines of the public internet may be connected to, a name is resolved once, and what was looked at is what is
+connected to, so that a name whose answers change gains nothing.
 """
 
 from __future__ import annotations
 
 import http
 import http.client
+import ipaddress
+import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from email.message import Message
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from highlightr.core.errors import WeightsError
-from highlightr.zoo.addresses import PrivateAddressError, PublicHandler, check_public
+
+_EMBEDDING = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+"""IPv6 addresses whose last four bytes are an IPv4 address (NAT64, and the old compatible form)."""
 
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 60.0
@@ -37,6 +43,86 @@ class TryAgain(Exception):  # noqa: N818  (a state of affairs, caught inside the
 
 class Changed(TryAgain):
     """What was received so far does not fit the file on the server any more."""
+
+
+class PrivateAddressError(Exception):
+    """The host is this machine, or lies in a private network."""
+
+
+def is_public(text: str) -> bool:
+    """Whether an IP address is one of the public internet, also where it wraps another."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        wrapped = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        wrapped += [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) for net in _EMBEDDING if address in net]
+        if not all(is_public(str(each)) for each in wrapped if each is not None):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _connect_public(address: tuple[str, int], timeout: Any = None, source_address: Any = None) -> socket.socket:
+    """As `socket.create_connection`, but to public addresses only.
+
+    Raises:
+        PrivateAddressError: one of the host's addresses is not public.
+        OSError: the host is unknown or does not answer.
+    """
+    host, port = address
+    found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if host not in _proxy_hosts():
+        _refuse_private(host, found)
+    failure: OSError = OSError(f"{host} has no address")
+    for each in found:
+        try:
+            return socket.create_connection((str(each), port), timeout, source_address)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _check_public(url: str) -> None:
+    """Look at the host of an address that a proxy will connect to; one that only the proxy can look up passes.
+
+    Raises:
+        PrivateAddressError: one of its addresses is not public.
+        ValueError: not an address.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        found = [info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except OSError:
+        return
+    _refuse_private(host, found)
+
+
+def _refuse_private(host: str, found: list[str | int]) -> None:
+    private = [each for each in found if not is_public(str(each))]
+    if private:
+        raise PrivateAddressError(f"{host} is at {private[0]}, which is not on the public internet")
+
+
+def _proxy_hosts() -> set[str | None]:
+    """The proxies that the environment names: the user's own choice, wherever they are."""
+    return {
+        urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname for proxy in urllib.request.getproxies().values()
+    }
+
+
+class _PublicHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens ``http`` and ``https`` addresses, connecting to public ones only; a certificate is that of the name."""
+
+    def do_open(self, http_class: Any, req: urllib.request.Request, **http_conn_args: Any) -> http.client.HTTPResponse:
+        """See `urllib.request.AbstractHTTPHandler`."""
+
+        def connection(*args: Any, **named: Any) -> http.client.HTTPConnection:
+            made: http.client.HTTPConnection = http_class(*args, **named)
+            vars(made)["_create_connection"] = _connect_public
+            return made
+
+        return super().do_open(connection, req, **http_conn_args)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -64,12 +150,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if before == "https" and after == "http":
             raise WeightsError(f"the server redirects from https to unencrypted http ({newurl})")
         if self._public_only:
-            check_public(newurl)
+            _check_public(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _opener(public_only: bool) -> urllib.request.OpenerDirector:
-    own = (PublicHandler(),) if public_only else (urllib.request.HTTPHandler(), urllib.request.HTTPSHandler())
+    own = (_PublicHandler(),) if public_only else (urllib.request.HTTPHandler(), urllib.request.HTTPSHandler())
     # build_opener would add file:, ftp: and data:, which no address in the manifest may lead to.
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -97,7 +183,7 @@ def open_url(
     request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  (the opener knows http(s) only)
     try:
         if public_only:
-            check_public(url)
+            _check_public(url)
         response = _opener(public_only).open(request, timeout=timeout_seconds)
     except PrivateAddressError as error:
         raise WeightsError(f"{error}; add --allow-private if it is meant") from error

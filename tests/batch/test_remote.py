@@ -15,7 +15,7 @@ from highlightr.batch import BatchOptions, plan_jobs, remote, run_batch
 from highlightr.batch.remote import fetched
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.progress import silent
-from highlightr.zoo import addresses
+from highlightr.zoo import transport
 from tests.batch.conftest import leftovers, results
 from tests.mediamaker import made
 
@@ -172,7 +172,7 @@ def test_a_redirect_into_a_private_network_is_refused(
         judged.append(text)
         return len(judged) <= 2  # Before it is asked, and as it is connected to.
 
-    monkeypatch.setattr(addresses, "is_public", first_only)
+    monkeypatch.setattr(transport, "is_public", first_only)
     with (
         pytest.raises(MediaError, match="not on the public internet"),
         fetched(f"{server}/http://127.0.0.1:9/x", tmp_path / "f" / "v.mp4", 10**6, silent),
@@ -189,7 +189,7 @@ def test_a_name_that_answers_otherwise_the_second_time_gains_nothing(
     def resolve(host: str, port: object, **_: object) -> list[tuple[object, ...]]:
         return [(2, 1, 6, "", (next(answers), 80))]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(transport.socket, "getaddrinfo", resolve)
     with (
         pytest.raises(MediaError, match=r"rebinding\.example is at 127\.0\.0\.1, which is not on the public internet"),
         fetched("http://rebinding.example/v.mp4", tmp_path / "f" / "v.mp4", 10**6, silent),
@@ -240,4 +240,4 @@ def test_a_bad_host_in_a_redirect_is_that_jobs_failure(target: str, server: str,
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert addresses.is_public(address) is public
+    assert transport.is_public(address) is public
