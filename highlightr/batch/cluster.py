@@ -69,7 +69,9 @@ class _Cluster:
         token = self._output_dir.token()
         while waiting or self._running:
             while waiting and len(self._running) < most and waiting[0].not_before <= time.monotonic():
-                self._submit(waiting.popleft(), token)
+                one = waiting.popleft()
+                arguments = (str(self._output_dir.root), self._settings, self._device, token, asdict(one.job))
+                self._running[self._task.remote(*arguments)] = one
             if not self._running:
                 time.sleep(TICK_SECONDS)
                 continue
@@ -77,10 +79,6 @@ class _Cluster:
             for reference in ready:
                 waiting.extend(self._take(reference, self._running.pop(reference)))
             self._recorder.ticked()
-
-    def _submit(self, one: Attempt, token: str) -> None:
-        reference = self._task.remote(str(self._output_dir.root), self._settings, self._device, token, asdict(one.job))
-        self._running[reference] = one
 
     def _take(self, reference: Any, one: Attempt) -> list[Attempt]:
         """Tell the outcome; what has to be tried again comes back."""

@@ -83,7 +83,9 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
     """The page's HTML; the same cards give the same bytes."""
     of_state = {state: [each for each in cards if each["state"] == state] for state in ("made", "failed", "absent")}
     made = of_state["made"]
-    folders = _studio_folders(cards)
+    # None whose name a terminal would act upon; those with most videos first.
+    named = [folder for each in cards if (folder := each["source_folder"]) and shown(folder) == folder]
+    folders = sorted(set(named), key=lambda folder: (-named.count(folder), folder))
     return template("index.html.j2", _PACKAGE).render(
         **inlined(style=packaged("index.css", _PACKAGE), script=packaged("index.js", _PACKAGE)),
         failed=of_state["failed"],
@@ -96,12 +98,6 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
         summary_seconds=sum(each["summary_seconds"] for each in made),
         version=__version__,
     )
-
-
-def _studio_folders(cards: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The folders of videos, those with most first; none whose name a terminal would act upon."""
-    folders = [folder for each in cards if (folder := each["source_folder"]) and shown(folder) == folder]
-    return sorted(set(folders), key=lambda folder: (-folders.count(folder), folder))
 
 
 def _verdicts(cards: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

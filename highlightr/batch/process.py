@@ -124,7 +124,10 @@ class WorkerProcess:
 
     def exit_reason(self) -> str:
         """How the process ended, in words; it has ended or is about to."""
-        code, last = self._process.wait(), self._stderr_tail()
+        code = self._process.wait()
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - 4096))
+        lines = [line.strip() for line in self._stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        last = f": {lines[-1][:200]}" if lines else ""
         if code >= 0:
             return f"the worker process ended with status {code}{last}"
         try:
@@ -146,8 +149,3 @@ class WorkerProcess:
                 with suppress(ValueError):  # A worker that is killed may leave half a line.
                     inbox.put((self, json.loads(line)))
         inbox.put((self, None))
-
-    def _stderr_tail(self) -> str:
-        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - 4096))
-        lines = [line.strip() for line in self._stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
-        return f": {lines[-1][:200]}" if lines else ""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
@@ -70,7 +70,10 @@ class Results:
                 write_whole(self._path, "".join(_text(line) for line in ordered))
                 cards = list(self._cards(ordered))
                 write_whole(self._output_dir.root / INDEX_NAME, render_index(cards))
-                self._drop_posters({each["poster"] for each in cards})
+                shown = {each["poster"] for each in cards}
+                for path in (self._output_dir.root / POSTERS).glob("*.jpg"):
+                    if self._output_dir.relative(path) not in shown:
+                        path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{error.filename or self._path}: {not_written(error)}, then run it again") from error
 
@@ -127,12 +130,6 @@ class Results:
         if not path.exists():
             write_whole(path, picture)
         return name
-
-    def _drop_posters(self, used: Collection[str]) -> None:
-        """Remove the pictures that the index page does not show any more."""
-        for path in (self._output_dir.root / POSTERS).glob("*.jpg"):
-            if self._output_dir.relative(path) not in used:
-                path.unlink(missing_ok=True)
 
     def _removed(self, line: Mapping[str, Any]) -> bool:
         """Whether a summary that was finished is there no more, nor anything that was written with it."""

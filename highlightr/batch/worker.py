@@ -15,7 +15,6 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,7 +36,11 @@ def main() -> None:
     orders, answers = _own_streams()
     lines: Lines = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, lines), daemon=True).start()
-    send = partial(_send, answers)
+
+    def send(**message: Any) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
     send(kind="hello")
     try:
         _serve(json.loads(lines.get()), lines, send)
@@ -66,11 +69,6 @@ def _listen(orders: IO[str], lines: Lines) -> None:
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
-
-
-def _send(answers: IO[str], **message: Any) -> None:
-    answers.write(json.dumps(message) + "\n")
-    answers.flush()
 
 
 def _serve(settings: Mapping[str, Any], lines: Lines, send: Callable[..., None]) -> None:

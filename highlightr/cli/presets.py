@@ -65,8 +65,10 @@ def _entries(preset: Preset) -> list[WeightsEntry]:
 
 def _needs(preset: Preset, states: Mapping[str, WeightsState] | None) -> str:
     extras = [f"`highlightr[{extra}]`" for extra in _extras(preset)]
-    absent = [_weights(entry, states) for entry in _entries(preset) if not entry.embedded]
-    lost = [f"{Path(name).name} (missing)" for name in _own_files(preset) if not Path(name).is_file()]
+    entries = {entry.name: entry for entry in _entries(preset)}
+    absent = [_weights(entry, states) for entry in entries.values() if not entry.embedded]
+    own = [Path(name) for name in weights_of(preset) if name not in entries]
+    lost = [f"{file.name} (missing)" for file in own if not file.is_file()]
     parts = [*extras, *absent, *lost] or ["nothing more: all comes with the installation"]
     return "; ".join(filter(None, (", ".join(parts), preset.cost)))
 
@@ -74,11 +76,6 @@ def _needs(preset: Preset, states: Mapping[str, WeightsState] | None) -> str:
 def _extras(preset: Preset) -> list[str]:
     kinds = [*_encoders(preset), *(scorer_class(preset.scorers[name].name) for name in preset.in_use)]
     return list(dict.fromkeys(EXTRA_OF[each] for kind in kinds for each in kind.packages if each in EXTRA_OF))
-
-
-def _own_files(preset: Preset) -> list[str]:
-    known = {entry.name for entry in _entries(preset)}
-    return [name for name in weights_of(preset) if name not in known]
 
 
 def _weights(entry: WeightsEntry, states: Mapping[str, WeightsState] | None) -> str:
@@ -94,8 +91,7 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
     states = {state.entry.name: state for state in list_weights()}
     found = [*map(load_preset, preset_names()), *_own_presets(Path())]
     if as_json:
-        rows = [asdict(preset) | {"weights": _states(preset, states)} for preset in found]
-        say(json.dumps(rows, indent=2))
+        say(json.dumps([asdict(preset) | {"weights": _states(preset, states)} for preset in found], indent=2))
         return
     for preset in found:
         default = " (default)" if preset.name == DEFAULT_PRESET else ""

@@ -188,9 +188,11 @@ def show_summary(summary: Summary) -> None:
 
 
 def _segment_table(segments: Sequence[Segment]) -> Table:
-    """A row per segment in the order in which they play: rank, span, score, title and reasons."""
+    """A row per segment in the order in which they play: rank, span, score, title and the strongest reasons."""
     from rich.table import Table
     from rich.text import Text
+
+    from highlightr.export.words import reason_words
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("rank", "from", "to", "score"):
@@ -198,19 +200,11 @@ def _segment_table(segments: Sequence[Segment]) -> Table:
     table.add_column("what and why", overflow="fold")
     for segment in segments:
         times = span_clock(segment.start_seconds, segment.stop_seconds)
-        why = Text.assemble(
-            (shown(segment.title), "bold"), "\n" if segment.title and segment.reasons else "", _why(segment)
-        )
+        reasons = ", ".join(reason_words(segment.reasons)[:3]) or ("" if segment.title else "by score alone")
+        between = "\n" if segment.title and segment.reasons else ""
+        why = Text.assemble((shown(segment.title), "bold"), between, reasons)
         table.add_row(str(segment.rank), *times, f"{segment.score:.2f}", why)
     return table
-
-
-def _why(segment: Segment) -> str:
-    """The strongest reasons, each with its share."""
-    from highlightr.export.words import reason_words
-
-    told = ", ".join(reason_words(segment.reasons)[:3])
-    return told or ("" if segment.title else "by score alone")
 
 
 def show_log(*, quiet: bool, debug: bool) -> None:
@@ -231,16 +225,16 @@ class _LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record."""
         try:
-            self._rich = self._rich or self._opened()
+            if self._rich is None:
+                from rich.logging import RichHandler
+
+                about = self._debug
+                self._rich = RichHandler(
+                    console=error_console(), show_path=about, show_time=about, rich_tracebacks=False
+                )
         except OSError:  # No more files can be opened, which may be what the record is about.
             say(record.getMessage(), err=True)
             return
         safe = copy.copy(record)
         safe.msg, safe.args = shown(record.getMessage()), None
         self._rich.emit(safe)
-
-    def _opened(self) -> logging.Handler:
-        from rich.logging import RichHandler
-
-        about = self._debug
-        return RichHandler(console=error_console(), show_path=about, show_time=about, rich_tracebacks=False)

@@ -96,19 +96,14 @@ def remove_abandoned(folder: Path) -> None:
     """Remove the staging folders whose writers are dead; those of living ones, and other users', stay."""
     for staging in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         try:
-            if not _is_own_folder(staging):
-                continue
+            status = staging.lstat()
+            if not stat.S_ISDIR(status.st_mode) or (hasattr(os, "geteuid") and status.st_uid != os.geteuid()):
+                continue  # No folder, a link to one, or another user's.
             with file_lock(staging / _LOCK_NAME) as abandoned:
                 if abandoned:
                     shutil.rmtree(staging, ignore_errors=True)
         except (OSError, OutputError) as error:
             logger.info("%s cannot be removed: %s", staging, error)
-
-
-def _is_own_folder(path: Path) -> bool:
-    """Whether it is a folder, not a link to one, that belongs to this user."""
-    status = path.lstat()
-    return stat.S_ISDIR(status.st_mode) and (not hasattr(os, "geteuid") or status.st_uid == os.geteuid())
 
 
 @contextmanager

@@ -67,11 +67,7 @@ def turn_in(folders: Iterable[Path]) -> Iterator[None]:
         # All processes take them in one order, or two could wait for each other.
         for folder in sorted({folder.resolve() for folder in folders}):
             with suppress(OSError, NameError):
-                _lock(folder, held)
+                descriptor = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-
-
-def _lock(folder: Path, held: ExitStack) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    held.callback(os.close, descriptor)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -13,7 +13,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -185,7 +185,9 @@ def _opened(path: Path, members: Sequence[str]) -> Iterator[IO[bytes] | None]:
                 yield stream
             return
         with zipfile.ZipFile(path) as archive:
-            name = _pick([name[:-4] for name in archive.namelist() if name.endswith(".npy")], members)
+            names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+            only = names[0] if len(names) == 1 and members is MEMBERS else None  # Values may have any name.
+            name = next((each for each in members if each in names), only)
             if name is None:
                 yield None
                 return
@@ -193,13 +195,6 @@ def _opened(path: Path, members: Sequence[str]) -> Iterator[IO[bytes] | None]:
                 yield stream
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-
-
-def _pick(names: Collection[str], members: Sequence[str]) -> str | None:
-    """The member that holds the array: a known name, or for values the only one."""
-    known = next((name for name in members if name in names), None)
-    only = next(iter(names)) if len(names) == 1 and members is MEMBERS else None
-    return known or only
 
 
 def _load(path: Path, members: Sequence[str]) -> npt.NDArray[Any]:

@@ -56,19 +56,15 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     check_encoder(source, wanted.encoder)
     timelines = timeline_paths(video, wanted.export)
     outputs = Outputs(video, video.with_suffix(".json"), video.with_suffix(".html"), timelines)
-    outputs = replace(outputs, inputs=_transcripts(outputs, source, wanted))
+    # What is said in the source, as far as an output may have its name; whether it is used this time or not.
+    named = () if wanted.transcript is None else (wanted.transcript,)
+    heard = (outputs.receipt,) if is_whisper_json(outputs.receipt) else ()
+    outputs = replace(outputs, inputs=(*named, *sidecars(source.path), *heard))
     _check_files(outputs, source, overwrite=wanted.overwrite)
     for folder in (wanted.clips, wanted.thumbnails):
         if folder is not None:
             check_folder_output(folder)
     return outputs
-
-
-def _transcripts(outputs: Outputs, source: Source, wanted: SummarizeOptions) -> tuple[Path, ...]:
-    """What is said in the source, as far as an output may have its name; whether it is used this time or not."""
-    named = () if wanted.transcript is None else (wanted.transcript,)
-    heard = (outputs.receipt,) if is_whisper_json(outputs.receipt) else ()
-    return (*named, *sidecars(source.path), *heard)
 
 
 def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is_expected: bool) -> Outputs:

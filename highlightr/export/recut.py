@@ -88,10 +88,11 @@ def cut_again(
     outputs = replace(outputs, inputs=(*outputs.inputs, file))
     with stages("extract") as advance:
         transcript, told = listen(source, speech, edit.receipt.clip_seconds, advance)
-    summary = replace(_summary(edit.receipt, source, spans, scores), notes=(*noted, *told), transcript=transcript)
+    receipt, segments = edit.receipt, ranked([_segment(span, edit.receipt.segments, scores) for span in spans])
     if transcript is not None:
-        summary = replace(summary, segments=with_quotes(summary.segments, transcript))
-    receipt = edit.receipt
+        segments = with_quotes(segments, transcript)
+    known = (receipt.shots, receipt.preset, receipt.query)
+    summary = Summary(source, segments, scores, *known, notes=(*noted, *told), transcript=transcript)
     provenance = Provenance(receipt.scorer, receipt.settings, receipt.marks, receipt.weights)
     made = deliver(summary, outputs, wanted, provenance, stages)
     return Recut(made.seconds, made.segments, made.outputs, tuple(made.notes), made.receipt)
@@ -120,11 +121,6 @@ def _scores(receipt: Receipt, source: Source) -> Scores | None:
         return Scores(grid, np.asarray(receipt.scores, np.float32), parts, match=receipt.match)
     except ValueError as error:
         raise ConfigError(f"the receipt's scores cannot be used: {error}") from error
-
-
-def _summary(receipt: Receipt, source: Source, spans: Sequence[Segment], scores: Scores) -> Summary:
-    segments = [_segment(span, receipt.segments, scores) for span in spans]
-    return Summary(source, ranked(segments), scores, receipt.shots, receipt.preset, receipt.query)
 
 
 def _segment(span: Segment, known: Sequence[Segment], scores: Scores) -> Segment:

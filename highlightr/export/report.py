@@ -79,10 +79,11 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     videos = {"source": _url(source.path, folder)}
     if "video" in summary.outputs:
         videos["summary"] = _url(summary.outputs["video"], folder)
+    best_first = sorted(zip(summary.segments, thumbnails, strict=False), key=lambda pair: pair[0].rank)
     return {
         **inlined(style=style, script=script),
         "data": _embedded(_data(summary, videos)),
-        "poster": _picture(_best_picture(summary, thumbnails)),
+        "poster": _picture(next((picture for _, picture in best_first if picture), b"")),
         "name": path_shown(source.path.name),
         "query": summary.query,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
@@ -145,12 +146,6 @@ def _picture(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}" if jpeg else ""
 
 
-def _best_picture(summary: Summary, thumbnails: Sequence[bytes]) -> bytes:
-    """The thumbnail of the best segment that has one; empty bytes without any."""
-    ranked = sorted(zip(summary.segments, thumbnails, strict=False), key=lambda pair: pair[0].rank)
-    return next((picture for _, picture in ranked if picture), b"")
-
-
 def _band(segment: Segment, duration: float) -> dict[str, float]:
     return {
         "x": round(1000 * segment.start_seconds / duration, 2),
@@ -182,23 +177,20 @@ def _timings(timings: Mapping[str, float]) -> list[dict[str, Any]]:
 def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
     """What the script needs."""
     segments = [[segment.start_seconds, segment.stop_seconds] for segment in summary.segments]
+    # What the summary really holds, in its order; nothing where the receipt does not tell.
+    cut = summary.receipt.get("cut", {}).get("pieces", ())
+    pieces = [[piece["start_seconds"], piece["stop_seconds"]] for piece in cut]
     said = () if summary.transcript is None else summary.transcript.utterances[:MOST_LINES]
     return {
         "duration": summary.source.duration_seconds,
         "segments": segments,
-        "pieces": _pieces(summary) or segments,
+        "pieces": pieces or segments,
         "scores": columns(summary.scores.values),
         "covered": summary.scores.grid.num_clips * summary.scores.grid.clip_seconds,
         "clip": summary.scores.grid.clip_seconds,
         "videos": dict(videos),
         "said": [[each.start_seconds, each.stop_seconds] for each in said],
     }
-
-
-def _pieces(summary: Summary) -> list[list[float]]:
-    """The spans of the source that the summary really holds, in its order; empty where the receipt does not tell."""
-    pieces = summary.receipt.get("cut", {}).get("pieces", ())
-    return [[piece["start_seconds"], piece["stop_seconds"]] for piece in pieces]
 
 
 def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:

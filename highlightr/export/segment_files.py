@@ -39,7 +39,9 @@ def segment_names(segments: Sequence[Segment]) -> list[str]:
     names = []
     for each in segments:
         time = clock(each.start_seconds).replace(":", "-")
-        name = f"{each.rank:0{digits}d} {time} {_safe(each.title)}"
+        # Without separators, control characters and what file systems or shells give a meaning.
+        title = " ".join(_UNSAFE.sub(" ", unicodedata.normalize("NFC", each.title)).split())
+        name = f"{each.rank:0{digits}d} {time} {title}"
         names.append(name.encode()[:LONGEST_BYTES].decode(errors="ignore").rstrip(" ."))
     return names
 
@@ -84,11 +86,13 @@ def segment_folders(
     names, found = segment_names(segments), dict[str, SegmentFolder]()
     with ExitStack() as stack:
         places = {"thumbnails": (wanted.thumbnails, ".jpg"), "clips": (wanted.clips, suffix)}
-        filled = {
-            output: (folder, stack.enter_context(_filled(folder, names, ending, source, overwrite=wanted.overwrite)))
-            for output, (folder, ending) in places.items()
-            if folder is not None
-        }
+        filled: dict[str, tuple[Path, Path]] = {}
+        for output, (folder, ending) in places.items():
+            if folder is None:
+                continue
+            for name in names if folder.exists() else ():
+                check_output(folder / f"{name}{ending}", source.path, overwrite=wanted.overwrite)
+            filled[output] = folder, stack.enter_context(whole_folder(folder, overwrite=wanted.overwrite))
         for output, (folder, filling) in filled.items():
             notes: tuple[str, ...] = ()
             cuts: tuple[CutResult, ...] = ()
@@ -108,19 +112,6 @@ def folder_notes(folders: Mapping[str, SegmentFolder], summary: CutResult) -> tu
     cuts = [cut for each in folders.values() for cut in each.cuts]
     own = [f"{cut.path.name}: {note}" for cut in cuts for note in cut.notes if note not in summary.notes]
     return (*notes, *own)
-
-
-@contextmanager
-def _filled(folder: Path, names: Sequence[str], suffix: str, source: Source, *, overwrite: bool) -> Iterator[Path]:
-    for name in names if folder.exists() else ():
-        check_output(folder / f"{name}{suffix}", source.path, overwrite=overwrite)
-    with whole_folder(folder, overwrite=overwrite) as filling:
-        yield filling
-
-
-def _safe(title: str) -> str:
-    """The title without separators, control characters and what file systems or shells give a meaning."""
-    return " ".join(_UNSAFE.sub(" ", unicodedata.normalize("NFC", title)).split())
 
 
 def _telling_seconds(segment: Segment) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +52,9 @@ def deliver(
             notes = (*cut.notes, *folder_notes(folders, cut))
             captions, told = _captions(summary, wanted, cut, outputs, places)
             # Until all files are in their places: they describe each other, and another run may write to the same ones.
-            turn.enter_context(turn_in(_places_of(outputs, folders)))
+            # A folder for clips may be made, so the one around it counts.
+            changing = (outputs.video, *(each.folder for each in folders.values()))
+            turn.enter_context(turn_in(path.absolute().parent for path in changing))
             leftovers = find_leftovers(outputs, folders)
             before_moving.append(leftovers.remove)
             summary = replace(
@@ -73,12 +75,6 @@ def deliver(
                 write_receipt(places.receipt, summary.receipt)
             check_again(outputs, overwrite=wanted.overwrite)
     return replace(summary, timings_seconds=stages.timings_seconds)
-
-
-def _places_of(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Iterator[Path]:
-    """The folders that change: one for clips may be made, so the one around it counts."""
-    yield outputs.video.absolute().parent
-    yield from (each.folder.absolute().parent for each in folders.values())
 
 
 def _captions(

@@ -68,13 +68,9 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(each)}" for name, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_span(each) if _is_span(each) else _value(each) for each in value)
+        return ", ".join("\u2013".join(span_clock(*each)) if _is_span(each) else _value(each) for each in value)
     return str(value)
 
 
 def _is_span(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(each, int | float) for each in value)
-
-
-def _span(value: Sequence[float]) -> str:
-    return "\u2013".join(span_clock(value[0], value[1]))

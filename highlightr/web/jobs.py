@@ -146,7 +146,10 @@ class JobQueue:
                     continue
                 job.state = "running"
                 self.version += 1
-            self._finish(job, *self._outcome(job, work))
+            state, error, result = self._outcome(job, work)
+            with self._lock:
+                job.state, job.error, job.result, job.so_far = state, error, result, {}
+                self.version += 1
 
     def _outcome(self, job: Job, work: Work) -> tuple[State, str, Mapping[str, Any]]:
         try:
@@ -172,9 +175,4 @@ class JobQueue:
                 raise Cancelled
             for name, value in values.items():
                 setattr(job, name, value)
-            self.version += 1
-
-    def _finish(self, job: Job, state: State, error: str, result: Mapping[str, Any]) -> None:
-        with self._lock:
-            job.state, job.error, job.result, job.so_far = state, error, result, {}
             self.version += 1

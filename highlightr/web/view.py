@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from highlightr.core.source import Source
-from highlightr.core.transcript import Transcript
 from highlightr.core.types import Features, FloatArray, Reason, Scores
 from highlightr.export.curve import columns, line_path, part_lines, shot_path
 from highlightr.export.words import sense, verdict_words
@@ -100,22 +99,20 @@ def _lanes(analysis: Analysis) -> dict[str, Any]:
     speech = analysis.features.signals.get(SPEECH)
     pauses = find_pauses(speech, duration) if speech is not None and len(speech.times_seconds) else []
     shots = [round(shot.start_seconds, 4) for shot in analysis.shots[1:]]
+    said = () if analysis.transcript is None else analysis.transcript.utterances[:MOST_EDGES]
     return {
         "shots": shots[:MOST_EDGES],
         "shot_path": shot_path(analysis.shots, duration),
         "pauses": _rounded(pauses),
         "speech": _rounded(_between(pauses, duration)),
-        "transcript": _spoken_lines(analysis.transcript),
+        "transcript": [
+            (round(each.start_seconds, 3), round(each.stop_seconds, 3), each.text[:LONGEST_LINE]) for each in said
+        ],
     }
 
 
 def _rounded(spans: Sequence[Span]) -> list[list[float]]:
     return [[round(span.start, 3), round(span.stop, 3)] for span in spans[:MOST_EDGES]]
-
-
-def _spoken_lines(transcript: Transcript | None) -> list[tuple[float, float, str]]:
-    said = () if transcript is None else transcript.utterances[:MOST_EDGES]
-    return [(round(each.start_seconds, 3), round(each.stop_seconds, 3), each.text[:LONGEST_LINE]) for each in said]
 
 
 def _between(pauses: Sequence[Span], duration: float) -> list[Span]:

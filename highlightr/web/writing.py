@@ -15,7 +15,6 @@ from highlightr.core.errors import ConfigError, OutputError
 from highlightr.core.files import path_shown, printable
 from highlightr.core.folders import make_folder
 from highlightr.core.progress import ProgressHook
-from highlightr.core.types import Summary
 from highlightr.export.captions import CAPTION_SUFFIXES
 from highlightr.export.timelines.write import FORMATS, check_formats, timeline_paths
 from highlightr.media.choices import CutChoice, SubtitleChoice
@@ -97,6 +96,8 @@ def write(
     library.check_sidecars(video)
     make_folder(output.parent)
     analysis = analyst.analyse(video, request.query, hook)
+    asked = list(dict.fromkeys(each.query for each in request.segments if each.query is not None))
+    answers = f" They answer: {', '.join(asked)}." if len(asked) > 1 else ""
     duration = analysis.source.duration_seconds
     spans = [Span(each.start_seconds, min(each.stop_seconds, duration)) for each in request.segments]
     options: dict[str, Any] = {
@@ -106,19 +107,9 @@ def write(
         "cut": request.cut,
         "subtitles": request.subtitles,
         "overwrite": request.overwrite,
-        "notes": (_note(request),),
+        "notes": (f"The segments were chosen by hand in the studio.{answers}",),
     }
     summary = analyst.deliver(analysis, spans, [each.title for each in request.segments], options, hook)
-    return _written(summary)
-
-
-def _note(request: WriteRequest) -> str:
-    asked = list(dict.fromkeys(each.query for each in request.segments if each.query is not None))
-    words = f" They answer: {', '.join(asked)}." if len(asked) > 1 else ""
-    return f"The segments were chosen by hand in the studio.{words}"
-
-
-def _written(summary: Summary) -> Mapping[str, Any]:
     outputs = [{"kind": name, "name": path_shown(path.name)} for name, path in summary.outputs.items()]
     folder = path_shown(next(iter(summary.outputs.values())).parent)
     return {"seconds": round(summary.seconds, 3), "folder": folder, "outputs": outputs, "notes": list(summary.notes)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import discard, download
 from highlightr.zoo.hub import is_offline
 from highlightr.zoo.manifest import WeightsEntry, entry
-from highlightr.zoo.presets import ScorerChoice, load_preset, preset_names
+from highlightr.zoo.presets import load_preset, preset_names
 from highlightr.zoo.records import (
     InstallRecord,
     Pin,
@@ -87,17 +87,12 @@ def import_file(
     with lock(item.name):
         try:
             if check_trained is not None and item.train:
-                for choice in _scorers_on(item.name):
+                scorers = (each for name in preset_names() for each in load_preset(name).scorers.values())
+                for choice in (each for each in scorers if each.weights == item.name):
                     check_trained(choice.name, choice.config, file)
             return _install(item, file, str(file), silent)
         except WeightsError as error:
             raise WeightsError(f"{file} is not accepted as {item.name}: {error}") from error
-
-
-def _scorers_on(weights: str) -> Iterator[ScorerChoice]:
-    """The scorers of presets that run on these weights."""
-    for preset in map(load_preset, preset_names()):
-        yield from (choice for choice in preset.scorers.values() if choice.weights == weights)
 
 
 def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:

@@ -72,7 +72,8 @@ def _connect_public(address: tuple[str, int], timeout: Any = None, source_addres
     """
     host, port = address
     found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if host not in _proxy_hosts():
+    proxies = urllib.request.getproxies().values()  # The user's own choice, wherever they are.
+    if host not in {urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname for proxy in proxies}:
         _refuse_private(host, found)
     failure: OSError = OSError(f"{host} has no address")
     for each in found:
@@ -102,13 +103,6 @@ def _refuse_private(host: str, found: list[str | int]) -> None:
     private = [each for each in found if not is_public(str(each))]
     if private:
         raise PrivateAddressError(f"{host} is at {private[0]}, which is not on the public internet")
-
-
-def _proxy_hosts() -> set[str | None]:
-    """The proxies that the environment names: the user's own choice, wherever they are."""
-    return {
-        urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname for proxy in urllib.request.getproxies().values()
-    }
 
 
 class _PublicHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):

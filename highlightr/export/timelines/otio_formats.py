@@ -59,7 +59,8 @@ def _build(otio: Any, timeline: Timeline, *, premiere: bool = False) -> Any:
         built.tracks.append(track)
     if premiere:
         built.global_start_time = otio.opentime.RationalTime(0, float(medium.rate))
-        built.metadata["fcp_xml"] = _sequence_hints(medium)
+        shape = {"samplecharacteristics": {"rate": _rate(medium), **_size(medium)}}
+        built.metadata["fcp_xml"] = {"media": {"video": {"format": shape}}, "timecode": _counting(medium)}
     return built
 
 
@@ -95,11 +96,6 @@ def _add_hints(clip: Any, medium: Medium, track: int) -> None:
         "timecode": _counting(medium),
         "media": {"video": {"samplecharacteristics": _size(medium)}, **({"audio": sound} if sound else {})},
     }
-
-
-def _sequence_hints(medium: Medium) -> dict[str, Any]:
-    shape = {"samplecharacteristics": {"rate": _rate(medium), **_size(medium)}}
-    return {"media": {"video": {"format": shape}}, "timecode": _counting(medium)}
 
 
 def _counting(medium: Medium) -> dict[str, Any]:

@@ -221,7 +221,9 @@ def _clips(otio: Any, timeline: Any, path: Path) -> tuple[list[Any], tuple[str, 
     """The clips of the video on the first track of pictures, and notes about the rest."""
     tracks = [track for track in timeline.tracks if track.kind == otio.schema.TrackKind.Video]
     items = list(next((track for track in tracks if track.enabled), ()))
-    clips = [item for item in items if isinstance(item, otio.schema.Clip) and _shows_video(otio, item)]
+    played = [item for item in items if isinstance(item, otio.schema.Clip) and item.enabled]
+    black_or_bars = otio.schema.GeneratorReference
+    clips = [clip for clip in played if not isinstance(clip.media_reference, black_or_bars)]
     if not clips:
         raise ConfigError(f"{path}: no clips on a track of pictures")
     transitions = [item for item in items if isinstance(item, otio.schema.Transition)]
@@ -235,11 +237,6 @@ def _clips(otio: Any, timeline: Any, path: Path) -> tuple[list[Any], tuple[str, 
     if len(clips) + len(transitions) < len(items):
         notes.append(ITEMS_NOTE)
     return clips, tuple(notes)
-
-
-def _shows_video(otio: Any, clip: Any) -> bool:
-    """Whether a clip is played, and is no black or bars."""
-    return clip.enabled and not isinstance(clip.media_reference, otio.schema.GeneratorReference)
 
 
 def _spans_of(
