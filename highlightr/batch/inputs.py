@@ -9,7 +9,6 @@ import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -46,59 +45,50 @@ def find_videos(
     Arguments and errors as for `plan_jobs`; an `output` inside a folder that is walked through is left out, and what is
     relative in a list is looked up from its own folder. `known`: video to folder, as earlier runs gave them out.
     """
-    places: list[tuple[str, str | None]] = []
+    places: list[tuple[str, Path | None]] = []
     for text in inputs:
         listed = text.startswith("@") and not Path(text).exists()
         places += _lines(Path(text[1:])) if listed else [(text, None)]
     for one in lists:
         places += _lines(one)
-    videos: dict[str, Job] = {}
+    jobs: dict[str, Job] = {}
     folders = FolderNames(RESERVED, known or {})
     for text, below in places:
-        for found in _at(text, below, output.absolute(), pattern, allow_remote, absent_ok):
-            if found.video not in videos:
-                folder = folders.folder_for(found.video, found.title)
-                videos[found.video] = replace(found, folder=folder, video_folder=folder)
-    if not videos and not (absent_ok and places):
+        path = Path(text) if below is None else below / text
+        found: Iterable[tuple[str, str]]
+        if remote := is_address(text):
+            check_address(text, allowed=allow_remote)
+            found = [(text, _address_name(text))]
+        elif path.is_dir():
+            found = _inside(path.absolute(), output.absolute(), pattern, absent_ok)
+        elif below is None and not path.exists():
+            raise ConfigError(f"no video or folder at {path}")
+        else:
+            # A line of a list whose file is missing fails alone: the rest of a long list is still worth doing.
+            inner = PurePosixPath(text)
+            plain = below is not None and not inner.is_absolute() and ".." not in inner.parts
+            found = [(os.path.abspath(path), str(inner) if plain else path.name)]  # noqa: PTH100  (drops `..` too)
+        for video, title in found:
+            if video not in jobs:
+                folder = folders.folder_for(video, title)
+                jobs[video] = Job(video, None, folder, remote=remote, title=title, video_folder=folder)
+    if not jobs and not (absent_ok and places):
         raise ConfigError("no videos were given; name files, folders or a list")
-    return tuple(videos.values())
+    return tuple(jobs.values())
 
 
-def read_list(path: Path) -> tuple[str, ...]:
-    """The lines of a list but empty ones and those that begin with ``#``; a `ConfigError` where it cannot be read."""
+def _lines(path: Path) -> list[tuple[str, Path | None]]:
+    """The lines of a list, each with its folder, but empty ones and those that begin with ``#``."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise ConfigError(f"cannot read the list {path}: {error.strerror or error}") from error
-    return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    lines = (line.strip() for line in text.splitlines() if not line.startswith("#"))
+    return [(line, path.absolute().parent) for line in lines if line]
 
 
-def _lines(path: Path) -> list[tuple[str, str | None]]:
-    return [(line, str(path.absolute().parent)) for line in read_list(path)]
-
-
-def _at(
-    text: str, below: str | None, output: Path, pattern: str | None, allow_remote: bool, absent_ok: bool
-) -> Iterator[Job]:
-    """The videos at one place, without their folders; `below` is the folder of the list that named it."""
-    if is_address(text):
-        check_address(text, allowed=allow_remote)
-        yield Job(text, None, "", remote=True, title=_address_name(text))
-        return
-    path = Path(text) if below is None else Path(below) / text
-    if path.is_dir():
-        yield from _inside(path.absolute(), output, pattern, absent_ok)
-    elif below is None and not path.exists():
-        raise ConfigError(f"no video or folder at {path}")
-    else:
-        # A line of a list whose file is missing fails alone: the rest of a long list is still worth doing.
-        inner = PurePosixPath(text)
-        plain = below is not None and not inner.is_absolute() and ".." not in inner.parts
-        name = str(inner) if plain else path.name
-        yield Job(os.path.abspath(path), None, "", title=name)  # noqa: PTH100  (drops `..` too)
-
-
-def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[Job]:
+def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) -> Iterator[tuple[str, str]]:
+    """The videos in a folder, and their paths below it."""
     if folder.resolve() == output.resolve():
         raise ConfigError(f"{folder} is the output folder too; choose another for the outputs")
     found, clips = list[Path](), dict[str, set[str]]()
@@ -118,7 +108,7 @@ def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) ->
     # By content: a folder of clips may have been moved, and a video have the name of a clip that lies elsewhere.
     videos = [path for path in found if not any(holds(path, digest) for digest in clips.get(path.name, ()))]
     for path in videos:
-        yield Job(str(path), None, "", title=path.relative_to(folder).as_posix())
+        yield str(path), path.relative_to(folder).as_posix()
     if not videos and not absent_ok:
         meant = pattern or f"*{', *'.join(VIDEO_SUFFIXES)}"
         raise ConfigError(f"no videos in {folder}; their names would match {meant}")

@@ -25,6 +25,9 @@ from highlightr.web.stills import BusyError
 
 logger = logging.getLogger(__name__)
 
+_STATUSES: dict[type[HighlightrError], int] = {BusyError: 503, MediaError: 404, OutputError: 409, ConfigError: 400}
+"""Of errors; of others 500."""
+
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -84,18 +87,10 @@ def _answering(studio: Studio, answer: Answer) -> Answer:
         except ClientDisconnect:
             return Response(status_code=400)
         except HighlightrError as error:
-            status = _status(error)
+            status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
             line = studio.line(error)
             return PlainTextResponse(f"{line}\n", status) if page else JSONResponse({"error": line}, status)
         except OSError as error:
             return JSONResponse({"error": shortage(error) or f"{error.strerror or error}"}, 409)
 
     return answered
-
-
-def _status(error: HighlightrError) -> int:
-    if isinstance(error, BusyError):
-        return 503
-    if isinstance(error, MediaError):
-        return 404
-    return 409 if isinstance(error, OutputError) else 400 if isinstance(error, ConfigError) else 500
