@@ -7,10 +7,11 @@ videos, and packaged files.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -21,13 +22,12 @@ from highlightr.core.files import path_shown
 from highlightr.export.report import packaged, template
 from highlightr.export.timelines.write import FORMATS
 from highlightr.selection.spans import Span
-from highlightr.web.bodies import Ask, Cancel, Propose, Save, read_body
 from highlightr.web.examples import add_example
 from highlightr.web.jobs import JobHook
 from highlightr.web.library import MOST_VIDEOS, Video
 from highlightr.web.playback import play
 from highlightr.web.shared import MOST_LISTENERS, Studio, event_stream
-from highlightr.web.state import EditedSegment, StaleStateError, StudioState, clean_query
+from highlightr.web.state import LONGEST_SECONDS, EditedSegment, StaleStateError, StudioState, clean_query
 from highlightr.web.stills import BusyError
 from highlightr.web.view import analysis_values, list_row, partial_curve, proposal_rows, video_facts
 from highlightr.web.writing import WriteRequest, check_version, targets_of, write
@@ -36,13 +36,60 @@ PACKAGE = "highlightr.web"
 SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}
 """Of the report."""
 
-SCRIPTS = ("list", "studio", "api", "edit", "player", "lanes", "panels", "keyboard", "track", "keeping")
+SCRIPTS = ("list", "studio", "api", "edit", "player", "lanes", "panels", "keyboard")
 OWN = ("studio.css", "icon.svg", *(f"{name}.js" for name in SCRIPTS))
 
 MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 PATIENCE_SECONDS = 1.0
 """How long a query about a video that was read already is waited for, rather than answered with a job."""
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A query about a video."""
+
+    query: str | None
+
+
+@dataclass(frozen=True)
+class Propose:
+    """What is to be chosen for."""
+
+    queries: tuple[str | None, ...]
+    seconds: float | None = None
+    taken: tuple[EditedSegment, ...] = ()
+    fill: bool = False
+    """Spend all of the seconds, where the queries' best moments leave some."""
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds <= LONGEST_SECONDS:
+            raise ConfigError(f"seconds must be a positive number, got {self.seconds!r}")
+
+
+@dataclass(frozen=True)
+class Save:
+    """A state, and whether a damaged file may be replaced."""
+
+    state: StudioState
+    replace_damaged: bool = False
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """A job to cancel."""
+
+    job: int
+
+
+async def read_body(request: Request, kind: type[Body]) -> Body:
+    """The request's JSON, checked; a `ConfigError` where it is not what was expected."""
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the request was not understood: {error}") from error
 
 
 class Pages:
