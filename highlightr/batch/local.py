@@ -148,7 +148,7 @@ class _WorkerPool:
         self._recorder.finished(replace(outcome, attempts=done.number, seconds=seconds))
 
     def _ended(self, slot: _WorkerSlot, worker: WorkerProcess) -> None:
-        """A worker has ended, by itself or because we ended it."""
+        """A worker has ended, by itself or because we ended it; its job is tried again in another, or has failed."""
         why = slot.ended_for or worker.exit_reason()
         worker.end()  # Its children may live on.
         self._startup_failures += not slot.spoke
@@ -156,17 +156,13 @@ class _WorkerPool:
         if self._startup_failures >= MAX_STARTUP_FAILURES:
             raise HighlightrError(f"no worker can be started: {why}")
         lost, slot.doing = slot.doing, None
-        if lost is not None:
-            self._lost(lost, why, time.monotonic() - slot.time_limit.began)
-
-    def _lost(self, lost: Attempt, why: str, seconds: float) -> None:
-        """A job lost its worker: it is tried again in another, or has failed."""
-        if lost.number <= self._options.retries:
+        seconds = time.monotonic() - slot.time_limit.began
+        if lost is not None and lost.number <= self._options.retries:
             self._recorder.requeued(lost.job)
             self._waiting.append(lost.again(seconds))
-            return
-        self._output_dir.sweep()
-        self._recorder.finished(lost.given_up(why, seconds))
+        elif lost is not None:
+            self._output_dir.sweep()
+            self._recorder.finished(lost.given_up(why, seconds))
 
     def _check_time(self, slot: _WorkerSlot) -> None:
         """End a worker that hangs or has had its time; such a video is not tried again."""

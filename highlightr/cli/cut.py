@@ -14,7 +14,7 @@ from highlightr.cli.say import say, say_notes
 from highlightr.cli.terminal import progress_hook, show_log
 from highlightr.core.clock import length_words
 from highlightr.core.text import json_shown
-from highlightr.export.recut import Recut, cut_again
+from highlightr.export.recut import cut_again
 from highlightr.options import SummarizeOptions
 
 
@@ -41,13 +41,8 @@ def cut(
         plain = made.receipt or {"seconds": made.seconds, "outputs": outputs, "notes": list(made.notes)}
         say(json_shown(plain, indent=2))
     elif not quiet:
-        _show(made)
-
-
-def _show(made: Recut) -> None:
-    say(
-        f"{length_words(made.seconds)} s in {len(made.segments)} {'segment' if len(made.segments) == 1 else 'segments'}"
-    )
-    say_notes(made.notes)
-    for name, path in made.outputs.items():
-        say(f"{name:<10} {path}")
+        count = len(made.segments)
+        say(f"{length_words(made.seconds)} s in {count} {'segment' if count == 1 else 'segments'}")
+        say_notes(made.notes)
+        for name, path in made.outputs.items():
+            say(f"{name:<10} {path}")

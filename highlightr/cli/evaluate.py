@@ -15,7 +15,7 @@ from highlightr.cli.say import say, say_folded, say_notes, terminal_width
 from highlightr.cli.terminal import columns_width, print_table, progress_hook, show_log
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
-from highlightr.evaluation import Report, Row, evaluate_files
+from highlightr.evaluation import Row, evaluate_files
 from highlightr.evaluation.protocols import PROTOCOLS
 
 
@@ -67,13 +67,9 @@ def evaluate(
     if as_json:
         say(json.dumps(report.as_dict(), indent=2))
     else:
-        _show(report)
-
-
-def _show(report: Report) -> None:
-    say_folded(f"{report.protocol}: {report.num_cases} cases ({report.source})")
-    show_rows(report.rows)
-    say_notes(report.notes)
+        say_folded(f"{report.protocol}: {report.num_cases} cases ({report.source})")
+        show_rows(report.rows)
+        say_notes(report.notes)
 
 
 def show_rows(rows: Sequence[Row]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,16 +48,12 @@ def extract(
     if as_json:
         say(json.dumps([asdict(result) for result in results], indent=2, default=str))
     elif not quiet:
-        _show(results)
+        print_table(("video", "state", "clips", "written", "remarks"), map(_row, results))
     if any(result.state == "failed" for result in results):
         raise typer.Exit(FAILURE)
 
 
-def _show(results: Sequence[VideoResult]) -> None:
-    rows = []
-    for result in results:
-        made = ", ".join(result.written) or "-"
-        absent = f"absent: {', '.join(result.absent)}" if result.absent else ""
-        remarks = result.error or "; ".join(filter(None, (absent, *result.notes)))
-        rows.append((result.video.name, result.state, str(result.num_clips), made, remarks))
-    print_table(("video", "state", "clips", "written", "remarks"), rows)
+def _row(result: VideoResult) -> tuple[str, ...]:
+    absent = f"absent: {', '.join(result.absent)}" if result.absent else ""
+    remarks = result.error or "; ".join(filter(None, (absent, *result.notes)))
+    return (result.video.name, result.state, str(result.num_clips), ", ".join(result.written) or "-", remarks)

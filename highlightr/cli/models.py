@@ -131,15 +131,11 @@ def describe(
     say_facts(chosen.name, preset_lines(chosen, {state.entry.name: state for state in store.list_weights()}).items())
     for each in found:
         say("")
-        _show_scorer(each)
-
-
-def _show_scorer(found: dict[str, Any]) -> None:
-    parameters = found.pop("parameters")
-    for key, value in found.items():
-        say_folded(_words(value), begin=f"{key:<16} ")
-    for block, count in parameters.items():
-        say(f"  {block:<24} {count:>13,}")
+        parameters = each.pop("parameters")
+        for key, value in each.items():
+            say_folded(_words(value), begin=f"{key:<16} ")
+        for block, count in parameters.items():
+            say(f"  {block:<24} {count:>13,}")
 
 
 def _row(state: Any) -> dict[str, Any]:

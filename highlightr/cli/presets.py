@@ -29,9 +29,12 @@ def preset_lines(preset: Preset, states: Mapping[str, WeightsState] | None = Non
 
     Without `states`, which tell what is here, the lines are the same on every machine.
     """
-    first = _first(preset)
+    to_train = [entry.train for entry in _entries(preset) if entry.train]
+    first = {"": f"No trained weights are published; `{to_train[0]}` makes them."} if to_train else {}
+    if not to_train and any(preset.scorers[name].random_seed is not None for name in preset.in_use):
+        first = {"": RANDOM}
     return {
-        **({} if first is None else {"": first}),
+        **first,
         "good for": preset.summary,
         "needs": _needs(preset, states),
         "measured": preset.measured or "not measured",
@@ -49,13 +52,6 @@ def _encoders(preset: Preset) -> list[type[Extractor] | type[TextEncoder]]:
     """Of pictures, sound and queries."""
     text = [text_encoder_class(preset.text)] if preset.text else []
     return [*map(extractor_class, preset.extractors), *text]
-
-
-def _first(preset: Preset) -> str | None:
-    entries = [entry for entry in _entries(preset) if entry.train]
-    if entries:
-        return f"No trained weights are published; `{entries[0].train}` makes them."
-    return RANDOM if any(preset.scorers[name].random_seed is not None for name in preset.in_use) else None
 
 
 def _entries(preset: Preset) -> list[WeightsEntry]:

@@ -94,7 +94,13 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "kept_percent": 100 * summary.seconds / duration,
         "num_shots": len(summary.shots),
         "segments": [_card(i, item, thumbnails) for i, item in enumerate(summary.segments)],
-        "bands": [_band(segment, duration) for segment in summary.segments],
+        "bands": [
+            {
+                "x": round(1000 * each.start_seconds / duration, 2),
+                "width": round(max(1000 * each.seconds / duration, 1.0), 2),
+            }
+            for each in summary.segments
+        ],
         "curve": line_path(summary.scores.values, summary.scores.grid),
         "parts": part_lines(summary.scores),
         "shot_path": shot_path(summary.shots, duration),
@@ -144,13 +150,6 @@ def _reason_line(reason: Reason, segment: Segment) -> dict[str, Any]:
 
 def _picture(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}" if jpeg else ""
-
-
-def _band(segment: Segment, duration: float) -> dict[str, float]:
-    return {
-        "x": round(1000 * segment.start_seconds / duration, 2),
-        "width": round(max(1000 * segment.seconds / duration, 1.0), 2),
-    }
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:

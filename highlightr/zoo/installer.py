@@ -16,7 +16,7 @@ from typing import Any
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
-from highlightr.zoo.checksums import Digests, digests, mismatch
+from highlightr.zoo.checksums import digests, mismatch
 from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import discard, download
 from highlightr.zoo.hub import is_offline
@@ -166,7 +166,11 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     """Check, convert, pin, and leave the receipt: in this order, so that nothing unchecked is ever believed."""
     found = digests(source, md5=bool(item.md5), git_blob_sha1=bool(item.git_blob_sha1), progress=hook)
     pinned = pins().get(item.name) if not item.sha256 and not item.train else None
-    _refuse(item, found, pinned)
+    why = mismatch(item, found, pinned.sha256 if pinned else None)
+    if why and pinned and found.sha256 != pinned.sha256:
+        why += f" ({pins_file()}; delete its line only if you know that the publisher changed the file)"
+    if why:
+        raise WeightsError(f"not the file that is meant: {why}")
     target = stored_file(item)
     note = {"name": item.name, "source": item.where, "source_sha256": found.sha256, "licence": item.licence}
     made = write_converted(source, target, item, note)
@@ -178,11 +182,3 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     for left in weights_folder(item.name).glob(".*"):
         left.unlink(missing_ok=True)  # What broken-off pulls left; the lock is held, so it is not in use.
     return Pulled(item.name, target, found.sha256, fetched=True, newly_pinned=new)
-
-
-def _refuse(item: WeightsEntry, found: Digests, pinned: Pin | None) -> None:
-    why = mismatch(item, found, pinned.sha256 if pinned else None)
-    if why and pinned and found.sha256 != pinned.sha256:
-        why += f" ({pins_file()}; delete its line only if you know that the publisher changed the file)"
-    if why:
-        raise WeightsError(f"not the file that is meant: {why}")
