@@ -20,6 +20,7 @@ import yaml
 
 from docs.snippets import PROGRAMS, ROOT, split
 from highlightr.cli.app import app
+from highlightr.cli.lazy import Subcommand
 from highlightr.core.errors import HighlightrError
 from highlightr.zoo import load_preset
 from highlightr.zoo.manifest import entry
@@ -89,7 +90,7 @@ def all_commands() -> Iterator[tuple[str, Any]]:
     group, context = _root()
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        command = command._home.load() if hasattr(command, "_home") else command
+        command = command.load() if isinstance(command, Subcommand) else command
         inner = getattr(command, "commands", None)
         yield from ((f"{name} {each}", inner[each]) for each in inner) if inner else [(name, command)]
 
