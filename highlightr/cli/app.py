@@ -131,7 +131,7 @@ def _fail_usage(error: Any) -> NoReturn:
     dashed = next((each for each in sys.argv[2:] if each.startswith("-") and Path(each).is_file()), None)
     if dashed is not None and "--" not in sys.argv:
         _fail(f"{dashed} begins with a dash: write ./{dashed}, or put -- before the files", BAD_INPUT)
-    _fail(f"{_plain(message, error.__cause__).rstrip('.')}; see `{_command_of(error)} --help`", BAD_INPUT)
+    _fail(f"{message.rstrip('.')}; see `{_command_of(error)} --help`", BAD_INPUT)
 
 
 def _command_of(error: Any) -> str:
@@ -139,14 +139,6 @@ def _command_of(error: Any) -> str:
     if error.ctx is not None:
         return str(error.ctx.command_path)
     return " ".join(["highlightr", *(str(each.name) for each in COMMANDS if each.name == sys.argv[1])])
-
-
-def _plain(message: str, cause: Any) -> str:
-    """A number that cannot be read, in our words: the validator's neither repeat it nor are for users."""
-    for wanted, words in (("a valid number", "a number"), ("a valid integer", "a whole number")):
-        if cause is not None and f"Input should be {wanted}" in message:
-            return f"{message.partition(': Input')[0]}: {cause.errors()[0]['input']!r} is not {words}"
-    return message
 
 
 def _options_escaped(arguments: list[str]) -> list[str]:

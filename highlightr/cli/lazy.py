@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from highlightr.cli.choices import HELP_OPTIONS
+from highlightr.cli.values import name_values
 
 
 class Subcommand(TyperCommand):
@@ -32,23 +32,9 @@ class Subcommand(TyperCommand):
         command = typer.main.get_command(found)
         command.name = self.name
         for each in (command, *getattr(command, "commands", {}).values()):
-            _name_values(each.params)
+            name_values(each.params)
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Import the command; what parses the arguments, and is invoked afterwards, is the command itself."""
         return self.load().make_context(info_name, args, parent=parent, **extra)
-
-
-_VALUES = {"str": "TEXT", "int": "N", "float": "NUMBER", "Path": "PATH"}
-"""What a value is called in the help; Typer's own words for it are types of Python."""
-
-
-def _name_values(parameters: Sequence[Any]) -> None:
-    for each in parameters:
-        if hasattr(each, "bare_type"):  # Earlier versions of Typer have words of their own.
-            kind = each.bare_type().removeprefix("list[").removesuffix("]")
-            word = _VALUES.get(kind, kind)
-            if each.param_type_name == "argument":
-                each.metavar, word = each.metavar or each.name.upper(), ""
-            each.display_type = lambda _, word=word: word
