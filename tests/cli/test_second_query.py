@@ -20,7 +20,9 @@ except SystemExit as leaving: assert not leaving.code, leaving.code
 print(" ".join(sys.modules), file=sys.stderr)
 """
 
-NOT_NEEDED = {"torch", "torchvision", "timm", "transformers", "scipy", "PIL", "jinja2", "rich", "ssl", "tarfile"} | {
+NOT_NEEDED = {"torch", "torchvision", "timm", "transformers", "scipy", "PIL", "jinja2", "rich", "ssl", "tarfile"}
+NOT_NEEDED |= {"pydantic", "numpy.ma"}
+NOT_NEEDED |= {
     f"highlightr.{name}"
     for name in (
         "export.feature_files",

@@ -47,6 +47,13 @@ def _together(pooled: Mapping[str, FloatArray]) -> FloatArray:
     return np.maximum(np.sum(list(pooled.values()), axis=0, dtype=np.float32), _LEAST_EVIDENCE)
 
 
+def _quantile(rows: FloatArray, share: float) -> FloatArray:
+    """Of each column, as ``np.quantile`` makes it, which imports NumPy's masked arrays for it: 20 ms of a start."""
+    ordered, at = np.sort(rows, axis=0), share * (len(rows) - 1)
+    below, above = ordered[math.floor(at)], ordered[math.ceil(at)]
+    return np.asarray(above - (above - below) * np.float32(math.ceil(at) - at), dtype=np.float32)
+
+
 def scene_excess(chances: FloatArray) -> float:
     """Log of how many scenes these borders part over how many are usual: what the best of them gains by chance."""
     scenes = min(max(1 + float(chances.sum()), _FEWEST_SCENES), _MOST_SCENES)
@@ -173,7 +180,7 @@ class CFSumLiteScorer(Scorer):
         """(queries,) log evidence that the best of ordinary footage has for each query."""
         own, vectors = self._weights, np.stack([query.vector for query in queries])
         rows = self._log_evidence("visual", own["ordinary_classes"], own["ordinary_pooled"], vectors)
-        levels = np.quantile(rows - self._ordinary_common, self.config.ordinary_share, axis=0)
+        levels = _quantile(rows - self._ordinary_common, self.config.ordinary_share)
         return np.asarray(self.config.sharpness * levels, dtype=np.float32)
 
     @cached_property
