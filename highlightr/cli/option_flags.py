@@ -20,14 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 import typer
 
-from highlightr.cli.completion import (
-    Complete,
-    complete_device,
-    complete_preset,
-    complete_scorer,
-    listed_words_of,
-    words,
-)
+from highlightr.cli import completion
 from highlightr.core.checks import kinds_of
 
 logger = logging.getLogger(__name__)
@@ -52,9 +45,9 @@ LONGEST_METAVAR = 24
 REPEATED = ("range", "exclude", "export")
 
 COMPLETIONS: Mapping[str, Any] = {
-    "preset": complete_preset,
-    "scorer": complete_scorer,
-    "device": complete_device,
+    "preset": completion.complete_preset,
+    "scorer": completion.complete_scorer,
+    "device": completion.complete_device,
 }
 """Options whose words their types do not tell."""
 
@@ -118,12 +111,12 @@ def _parameter(item: Field[Any], kind: type, told: str) -> inspect.Parameter:
     )
 
 
-def _completion(kinds: Sequence[Any]) -> Complete | None:
+def _completion(kinds: Sequence[Any]) -> completion.Complete | None:
     """Offers the words of a set, one or a list of them; nothing for other values."""
     if get_origin(kinds[0]) is tuple and get_origin(get_args(kinds[0])[0]) is Literal:
-        return listed_words_of(lambda: get_args(get_args(kinds[0])[0]))
+        return completion.listed_words_of(lambda: get_args(get_args(kinds[0])[0]))
     found = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
-    return words(*found) if found else None
+    return completion.words(*found) if found else None
 
 
 def _help(item: Field[Any], kind: type) -> str:

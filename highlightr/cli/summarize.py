@@ -7,15 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from highlightr.cli.choices import (
-    CopyChoice,
-    DebugChoice,
-    QueryChoice,
-    QuietChoice,
-    VideoArgument,
-    one_query,
-    one_video,
-)
+from highlightr.cli import choices
 from highlightr.cli.option_flags import parted, with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import progress_hook, show_log, show_summary
@@ -28,17 +20,17 @@ from highlightr.selection.options import SelectionOptions
 @with_flags(ModelOptions, SummarizeOptions, SelectionOptions, leave_out=("selection",))
 def summarize(
     *,
-    video: VideoArgument,
-    query: QueryChoice = None,
+    video: choices.VideoArgument,
+    query: choices.QueryChoice = None,
     options: Mapping[str, Any],
-    copy: CopyChoice = False,
-    quiet: QuietChoice = False,
+    copy: choices.CopyChoice = False,
+    quiet: choices.QuietChoice = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt alone on stdout.")] = False,
-    debug: DebugChoice = False,
+    debug: choices.DebugChoice = False,
 ) -> None:
     """Cut the part of a video that is worth watching, and say why it was chosen."""
     show_log(quiet=quiet, debug=debug)
-    place, asked = one_video(video, "summarize"), one_query(query)
+    place, asked = choices.one_video(video, "summarize"), choices.one_query(query)
     models, wanted = parted(ModelOptions, options)
     wanted |= {"copy": True} if copy else {}
     SummarizeOptions.from_keywords(**wanted)  # Before anything is loaded.

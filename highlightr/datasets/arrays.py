@@ -25,15 +25,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.types import FloatArray, TimeArray
-from highlightr.datasets.hdf5 import (
-    HDF5_SUFFIXES,
-    LARGEST_ELEMENTS,
-    dataset_shape,
-    first_member,
-    member,
-    open_hdf5,
-    read_array,
-)
+from highlightr.datasets import hdf5
 
 MEMBERS = ("features", "image_embeddings", "last_hidden_state", "token", "values")
 """Where the array lies in an archive or group, in the order of looking: QVHighlights and Mr.HiSum; CLIP embeddings
@@ -107,12 +99,12 @@ class Hdf5Source:
     @property
     def _group(self) -> Any:
         """Of the video, or its data set, or `None`."""
-        return member(_shared_file(self.path, os.getpid()), self.video)
+        return hdf5.member(_shared_file(self.path, os.getpid()), self.video)
 
     def _values(self) -> Any:
         found = self._group
         if hasattr(found, "keys"):
-            found = first_member(found, MEMBERS)
+            found = hdf5.first_member(found, MEMBERS)
         if found is None:
             raise ConfigError(f"{self.path}: no features for {self.video!r}")
         return found
@@ -124,17 +116,17 @@ class Hdf5Source:
 
     def shape(self) -> tuple[int, ...]:
         """As `NumpySource.shape`."""
-        return dataset_shape(self._values(), self._where, 2)
+        return hdf5.dataset_shape(self._values(), self._where, 2)
 
     def times(self) -> TimeArray | None:
         """As `NumpySource.times`."""
         group = self._group
-        found = first_member(group, TIMES) if hasattr(group, "keys") else None
-        return None if found is None else _rising(read_array(found, self._where, 1), self.shape()[0], self._where)
+        found = hdf5.first_member(group, TIMES) if hasattr(group, "keys") else None
+        return None if found is None else _rising(hdf5.read_array(found, self._where, 1), self.shape()[0], self._where)
 
     def read(self) -> FloatArray:
         """As `NumpySource.read`."""
-        return _finite(read_array(self._values(), self._where, 2), self._where)
+        return _finite(hdf5.read_array(self._values(), self._where, 2), self._where)
 
 
 Source = NumpySource | Hdf5Source
@@ -143,7 +135,7 @@ Source = NumpySource | Hdf5Source
 @lru_cache(maxsize=16)
 def _shared_file(path: Path, process: int) -> Any:  # noqa: ARG001
     """One open file per path and process: opening costs more than reading, and a handle must not cross a fork."""
-    return open_hdf5(path)
+    return hdf5.open_hdf5(path)
 
 
 def safe_name(name: str) -> bool:
@@ -168,7 +160,7 @@ def locate(root: Path, pattern: str, names: Mapping[str, str]) -> Source:
             if not safe_name(parts[index]):
                 raise ConfigError(f"{parts[index]!r} cannot be part of a file name")
     path = root / "".join(parts)
-    if path.suffix.lower() in HDF5_SUFFIXES:
+    if path.suffix.lower() in hdf5.HDF5_SUFFIXES:
         return Hdf5Source(path, names["video"])
     other = _OTHER_SUFFIX.get(path.suffix)
     if other is not None and not path.exists() and path.with_suffix(other).is_file():
@@ -216,9 +208,9 @@ def _header(stream: IO[bytes], path: Path, ndim: int) -> tuple[int, ...]:
         # To NumPy a header is Python source, and hostile bytes may make reading it fail in any way.
         raise ConfigError(f"{path}: not a numpy array ({' '.join(str(error).split())[:200]})") from error
     elements = math.prod(shape)
-    if len(shape) != ndim or dtype.kind not in "iuf" or not 0 < elements <= LARGEST_ELEMENTS:
+    if len(shape) != ndim or dtype.kind not in "iuf" or not 0 < elements <= hdf5.LARGEST_ELEMENTS:
         raise ConfigError(
-            f"{path}: must hold 1 to {LARGEST_ELEMENTS} numbers with {ndim} axes, got shape {shape} of {dtype}"
+            f"{path}: must hold 1 to {hdf5.LARGEST_ELEMENTS} numbers with {ndim} axes, got shape {shape} of {dtype}"
         )
     return tuple(int(length) for length in shape)
 

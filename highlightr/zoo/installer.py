@@ -16,23 +16,13 @@ from typing import Any
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
+from highlightr.zoo import records
 from highlightr.zoo.checksums import digests, mismatch
 from highlightr.zoo.convert import write_converted
 from highlightr.zoo.fetch import discard, download
 from highlightr.zoo.hub import is_offline
 from highlightr.zoo.manifest import WeightsEntry, entry
 from highlightr.zoo.presets import load_preset, preset_names
-from highlightr.zoo.records import (
-    InstallRecord,
-    Pin,
-    lock,
-    pin,
-    pins,
-    pins_file,
-    read_install_record,
-    weights_folder,
-    write_install_record,
-)
 from highlightr.zoo.store import by_hand, inspect, origin, stored_file
 
 _SPARE_BYTES = 64 << 20
@@ -84,7 +74,7 @@ def import_file(
         raise ConfigError(f"{item.name} comes with the installation ({origin(item)}); there is nothing to import")
     if not file.is_file():
         raise ConfigError(f"no file at {file}")
-    with lock(item.name):
+    with records.lock(item.name):
         try:
             if check_trained is not None and item.train:
                 scorers = (each for name in preset_names() for each in load_preset(name).scorers.values())
@@ -103,7 +93,7 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
         if there := _there(item, hook):
             return there
         raise WeightsError(inspect(item, file_sha256).detail)
-    with lock(item.name):
+    with records.lock(item.name):
         # Only under the lock: another process may have fetched it while this one waited.
         if there := _there(item, hook):
             return there
@@ -122,7 +112,10 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
 
 
 def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
-    found, receipt = inspect(item, lambda path: digests(path, progress=hook).sha256), read_install_record(item.name)
+    found, receipt = (
+        inspect(item, lambda path: digests(path, progress=hook).sha256),
+        records.read_install_record(item.name),
+    )
     if found.path is None or found.state != "ok":
         return None
     sha256 = receipt.source_sha256 if receipt and not item.embedded else item.sha256
@@ -130,7 +123,7 @@ def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
 
 
 def _check_space(item: WeightsEntry) -> None:
-    folder = weights_folder(item.name)
+    folder = records.weights_folder(item.name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -147,7 +140,7 @@ def _check_space(item: WeightsEntry) -> None:
 
 
 def _fetch(item: WeightsEntry, url: str, hook: ProgressHook) -> Pulled:
-    part = weights_folder(item.name) / f".{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
+    part = records.weights_folder(item.name) / f".{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
     may_retry = True
     while True:
         joined = download(url, part, size_bytes=item.size_bytes, limit_bytes=item.limit_bytes, progress=hook)
@@ -165,10 +158,10 @@ def _fetch(item: WeightsEntry, url: str, hook: ProgressHook) -> Pulled:
 def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: ProgressHook) -> Pulled:
     """Check, convert, pin, and leave the receipt: in this order, so that nothing unchecked is ever believed."""
     found = digests(source, md5=bool(item.md5), git_blob_sha1=bool(item.git_blob_sha1), progress=hook)
-    pinned = pins().get(item.name) if not item.sha256 and not item.train else None
+    pinned = records.pins().get(item.name) if not item.sha256 and not item.train else None
     why = mismatch(item, found, pinned.sha256 if pinned else None)
     if why and pinned and found.sha256 != pinned.sha256:
-        why += f" ({pins_file()}; delete its line only if you know that the publisher changed the file)"
+        why += f" ({records.pins_file()}; delete its line only if you know that the publisher changed the file)"
     if why:
         raise WeightsError(f"not the file that is meant: {why}")
     target = stored_file(item)
@@ -176,9 +169,9 @@ def _install(item: WeightsEntry, source: Path, origin_of_source: str, hook: Prog
     made = write_converted(source, target, item, note)
     new = not item.sha256 and not item.train and pinned is None
     if new:
-        pin(item.name, Pin(found.sha256, found.size_bytes, origin_of_source))
+        records.pin(item.name, records.Pin(found.sha256, found.size_bytes, origin_of_source))
     stored = (item.file, found.sha256, found.size_bytes, origin_of_source, target.name, made.sha256, made.size_bytes)
-    write_install_record(InstallRecord(item.name, *stored))
-    for left in weights_folder(item.name).glob(".*"):
+    records.write_install_record(records.InstallRecord(item.name, *stored))
+    for left in records.weights_folder(item.name).glob(".*"):
         left.unlink(missing_ok=True)  # What broken-off pulls left; the lock is held, so it is not in use.
     return Pulled(item.name, target, found.sha256, fetched=True, newly_pinned=new)

@@ -11,16 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from highlightr.export.receipt_reader import Receipt
+from highlightr.export.timelines import text_formats as text
 from highlightr.export.timelines.fcpxml import write_fcpxml
 from highlightr.export.timelines.otio_formats import opentimelineio, write_otio, write_premiere
-from highlightr.export.timelines.text_formats import (
-    write_chapters,
-    write_csv,
-    write_edl,
-    write_ffconcat,
-    write_llc,
-    write_vtt,
-)
 from highlightr.export.timelines.timeline import Timeline, timeline_from_receipt
 from highlightr.media import probe
 
@@ -58,14 +51,14 @@ def _short_chapters(timeline: Timeline) -> tuple[str, ...]:
 
 FORMATS: Mapping[str, Format] = {
     "otio": Format(".otio", "OTIO (OpenTimelineIO)", write_otio, needs_library=True),
-    "edl": Format(".edl", "EDL (CMX 3600)", write_edl, _pictures_only),
+    "edl": Format(".edl", "EDL (CMX 3600)", text.write_edl, _pictures_only),
     "fcpxml": Format(".fcpxml", "Final Cut (FCPXML)", write_fcpxml),
     "premiere": Format(".xml", "Premiere (XML)", write_premiere, needs_library=True),
-    "llc": Format(".llc", "LosslessCut", write_llc, has_frames=False),
-    "csv": Format(".csv", "CSV", write_csv, has_frames=False),
-    "chapters": Format(".chapters.txt", "Chapters (YouTube)", write_chapters, _short_chapters, has_frames=False),
-    "vtt": Format(".vtt", "Chapters (WebVTT)", write_vtt, has_frames=False),
-    "ffconcat": Format(".ffconcat", "FFmpeg list", write_ffconcat, has_frames=False),
+    "llc": Format(".llc", "LosslessCut", text.write_llc, has_frames=False),
+    "csv": Format(".csv", "CSV", text.write_csv, has_frames=False),
+    "chapters": Format(".chapters.txt", "Chapters (YouTube)", text.write_chapters, _short_chapters, has_frames=False),
+    "vtt": Format(".vtt", "Chapters (WebVTT)", text.write_vtt, has_frames=False),
+    "ffconcat": Format(".ffconcat", "FFmpeg list", text.write_ffconcat, has_frames=False),
 }
 """Every format by its name."""
 
