@@ -112,10 +112,8 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
 
 
 def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
-    found, receipt = (
-        inspect(item, lambda path: digests(path, progress=hook).sha256),
-        records.read_install_record(item.name),
-    )
+    found = inspect(item, lambda path: digests(path, progress=hook).sha256)
+    receipt = records.read_install_record(item.name)
     if found.path is None or found.state != "ok":
         return None
     sha256 = receipt.source_sha256 if receipt and not item.embedded else item.sha256

@@ -13,7 +13,8 @@ import pytest
 
 from highlightr.core.errors import ConfigError
 from highlightr.datasets import Layout, open_dataset
-from highlightr.datasets.arrays import LARGEST_ELEMENTS, Hdf5Source, NumpySource, safe_name
+from highlightr.datasets.arrays import Hdf5Source, NumpySource, safe_name
+from highlightr.datasets.hdf5 import LARGEST_ELEMENTS
 from highlightr.scorers.davihd.scorer import pool_mel
 from tests.training.files import charades_folder, lines, mrhisum_folder, rows, save
 
