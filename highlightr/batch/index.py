@@ -87,7 +87,7 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
     named = [folder for each in cards if (folder := each["source_folder"]) and shown(folder) == folder]
     folders = sorted(set(named), key=lambda folder: (-named.count(folder), folder))
     return template("index.html.j2", _PACKAGE).render(
-        **inlined(style=packaged("index.css", _PACKAGE), script=packaged("index.js", _PACKAGE)),
+        **inlined(style=packaged("theme.css") + packaged("index.css", _PACKAGE), script=packaged("index.js", _PACKAGE)),
         failed=of_state["failed"],
         absent=of_state["absent"],
         cards=made,

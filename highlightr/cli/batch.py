@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from highlightr.batch import BatchOptions, BatchResult, plan_jobs, run_batch, watch_batch
+from highlightr.batch import BatchOptions, plan_jobs, run_batch, watch_batch
 from highlightr.batch.jobs import Job
 from highlightr.batch.output_dir import RESULTS_NAME
 from highlightr.batch.results import result_line
@@ -101,18 +101,10 @@ def _run(jobs: Sequence[Job], output: Path, options: BatchOptions, *, quiet: boo
     with batch_progress_hook(error_console(), quiet=quiet or as_json) as progress:
         result = run_batch(jobs, output, options, progress=progress)
     if as_json:
-        say(json.dumps(_as_dict(result), indent=2))
+        lines = [{**result_line(one), "kept": one.state == "kept"} for one in result.outcomes]
+        written = {"results": str(result.results), "index": str(result.index)}
+        say(json.dumps({**written, "seconds": round(result.seconds, 3), "jobs": lines}, indent=2))
     else:
         show_result(result, quiet=quiet)
     if result.failed:
         raise typer.Exit(FAILURE)
-
-
-def _as_dict(result: BatchResult) -> dict[str, Any]:
-    lines = [{**result_line(one), "kept": one.state == "kept"} for one in result.outcomes]
-    return {
-        "results": str(result.results),
-        "index": str(result.index),
-        "seconds": round(result.seconds, 3),
-        "jobs": lines,
-    }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +15,7 @@ from highlightr.cli.choices import JsonChoice, group
 from highlightr.cli.completion import words
 from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.core.errors import FAILURE, ConfigError
-from highlightr.datasets import DATASETS, open_dataset
+from highlightr.datasets import DATASETS, Dataset, open_dataset
 from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, part_check
 from highlightr.datasets.releases import UMT_LABELS, recognised
 from highlightr.training.config import load_config
@@ -108,12 +109,10 @@ def _recognised(folder: Path) -> str:
 def _parts(name: str, facts: DatasetFacts, folder: Path) -> Iterator[PartCheck]:
     """Each part as the data set's training config reads it."""
     data = load_config(facts.config).data
-    parts = {"train": {}, "validation": data.validation, "test": data.test}
-    for part, changes in parts.items():
-        if changes is None:
-            continue
-        try:
-            layout = replace(DATASETS[name][1], **data.layout, **changes)
-            yield part_check(part, open_dataset(name, folder, layout))
-        except ConfigError as error:
-            yield part_check(part, error)
+
+    def opened(changes: Mapping[str, Any]) -> Dataset:
+        return open_dataset(name, folder, replace(DATASETS[name][1], **data.layout, **changes))
+
+    for part, changes in {"train": {}, "validation": data.validation, "test": data.test}.items():
+        if changes is not None:
+            yield part_check(part, partial(opened, changes))

@@ -6,7 +6,7 @@ In: a name, or a folder. Out: facts as data, and a count of what a folder lacks,
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from highlightr.core.config import from_plain
@@ -36,6 +36,8 @@ CATALOGUE: Mapping[str, DatasetFacts] = from_plain(
 )
 """Name in `highlightr.datasets.DATASETS` to what is known."""
 
+MOST_REASONS = 5
+
 
 @dataclass(frozen=True)
 class PartCheck:
@@ -49,12 +51,14 @@ class PartCheck:
     """Of the first of them, with their names; or why the part cannot be read at all."""
 
 
-def part_check(part: str, opened: Dataset | ConfigError, shown: int = 5) -> PartCheck:
-    """Count a part that was opened, or say why it could not be."""
-    if isinstance(opened, ConfigError):
-        return PartCheck(part, 0, 0, (str(opened),))
+def part_check(part: str, open_part: Callable[[], Dataset]) -> PartCheck:
+    """Count a part that can be opened, or say why it cannot."""
+    try:
+        opened = open_part()
+    except ConfigError as error:
+        return PartCheck(part, 0, 0, (str(error),))
     missing = opened.missing
     aside = [each.reason for each in opened.problems if not each.annotated]
-    reasons = [f"{each.item}: {each.reason}" for each in missing[:shown]]
-    more = [f"… and {len(missing) - shown} more"] if len(missing) > shown else []
-    return PartCheck(part, len(opened), len(missing), (*reasons, *more, *dict.fromkeys(aside[:shown])))
+    reasons = [f"{each.item}: {each.reason}" for each in missing[:MOST_REASONS]]
+    more = [f"… and {len(missing) - MOST_REASONS} more"] if len(missing) > MOST_REASONS else []
+    return PartCheck(part, len(opened), len(missing), (*reasons, *more, *dict.fromkeys(aside[:MOST_REASONS])))

@@ -23,36 +23,27 @@ Places = Mapping[str, str]
 """Release to the path of one kind of file."""
 
 
-def _umt(folder: str, name: str) -> Places:
-    """The feature release of UMT's authors, that of QD-DETR, which keeps the same files, and Lighthouse's."""
-    theirs = {"video": "i3d", "audio": "audio", "query": "clip_text"}[folder]
+def _places(name: str, moment_detr: str, umt: str, lighthouse: str) -> Places:
+    """Where each release has a file; Moment-DETR's is laid out like those of UMT's authors and of QD-DETR."""
     return {
-        "moment-detr": f"{folder}/{name}",
-        "umt": f"{folder}_features/{name}",
-        "lighthouse": f"features/{{set}}/{theirs}/{name}",
-    }
-
-
-def _qvhighlights(theirs: str, lighthouse: str, name: str) -> Places:
-    return {
-        "moment-detr": f"features/{theirs}/{name}",
-        "umt": f"{theirs}/{name}",
+        "moment-detr": f"{moment_detr}/{name}",
+        "umt": f"{umt}/{name}",
         "lighthouse": f"features/{{set}}/{lighthouse}/{name}",
     }
 
 
 _UMT_SETS = (
-    _umt("video", "{video}_rgb.npy"),
-    _umt("video", "{video}_opt.npy"),
-    _umt("audio", "{video}.npy"),
-    _umt("query", "{video}.npz"),
+    _places("{video}_rgb.npy", "video", "video_features", "i3d"),
+    _places("{video}_opt.npy", "video", "video_features", "i3d"),
+    _places("{video}.npy", "audio", "audio_features", "audio"),
+    _places("{video}.npz", "query", "query_features", "clip_text"),
 )
 PLACES: Mapping[str, tuple[Places, ...]] = {
     "qvhighlights": (
-        _qvhighlights("slowfast_features", "slowfast", "{video}.npz"),
-        _qvhighlights("clip_features", "clip", "{video}.npz"),
-        _qvhighlights("pann_features", "pann", "{video}.npy"),
-        _qvhighlights("clip_text_features", "clip_text", "qid{key}.npz"),
+        _places("{video}.npz", "features/slowfast_features", "slowfast_features", "slowfast"),
+        _places("{video}.npz", "features/clip_features", "clip_features", "clip"),
+        _places("{video}.npy", "features/pann_features", "pann_features", "pann"),
+        _places("qid{key}.npz", "features/clip_text_features", "clip_text_features", "clip_text"),
     ),
     "tvsum": _UMT_SETS,
     "youtube-highlights": _UMT_SETS,
