@@ -27,9 +27,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests that run side by side share the cores, which threads that wait by spinning would take from the others.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Every run tries the same examples; `--hypothesis-profile=random` looks for new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("random", derandomize=False)
+# Every run tries the same examples, however long they take; `--hypothesis-profile=random` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("random", derandomize=False, deadline=None)
 settings.load_profile("same")
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None

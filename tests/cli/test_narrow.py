@@ -125,8 +125,9 @@ TABLES: dict[str, Callable[[Path], None]] = {
     "batch": lambda folder: batch_progress.show_result(
         BatchResult(results(), folder / "results.jsonl", folder / "index.html", 1.0), quiet=False
     ),
-    "extract": lambda _: extract._show(
-        [VideoResult(Path(name), "failed", error=SENTENCE) for name in NAMES]  # type: ignore[call-arg]
+    "extract": lambda _: terminal.print_table(
+        ("video", "state", "clips", "written", "remarks"),
+        [extract._row(VideoResult(Path(name), "failed", error=SENTENCE)) for name in NAMES],  # type: ignore[call-arg]
     ),
     "metrics": lambda _: show_rows(
         [Row(name, METRICS, dict.fromkeys(METRICS, 0.5)) for name in ("predictions (10 of 12 items)", "random")]

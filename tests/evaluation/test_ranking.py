@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -45,7 +45,6 @@ def slow_average_precision(labels: list[int], scores: list[int]) -> float:
 
 
 @given(RANKINGS)
-@settings(max_examples=100, deadline=None)
 def test_average_precision_agrees_with_its_definition(pairs: list[tuple[int, int]]) -> None:
     labels, scores = map(list, zip(*pairs, strict=True))
     assert average_precision(labels, scores) == pytest.approx(slow_average_precision(labels, scores))
@@ -64,7 +63,6 @@ def slow_interpolated(labels: list[int], scores: list[int]) -> float:
 
 
 @given(RANKINGS)
-@settings(max_examples=100, deadline=None)
 def test_interpolated_average_precision_agrees_with_its_definition(pairs: list[tuple[int, int]]) -> None:
     labels, scores = map(list, zip(*pairs, strict=True))
     assert interpolated_average_precision(labels, scores) == pytest.approx(slow_interpolated(labels, scores))

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from highlightr.core.errors import ConfigError
@@ -23,7 +23,6 @@ window sees other neighbours then. On pure noise, the worst case, and with weigh
 
 
 @given(num_clips=st.integers(1, 700), longest=st.integers(1, 160))
-@settings(deadline=None)
 def test_weights_sum_to_one_and_windows_fit(num_clips: int, longest: int) -> None:
     total = np.zeros(num_clips)
     for start, stop, weights in blend_weights(num_clips, longest):
@@ -35,7 +34,6 @@ def test_weights_sum_to_one_and_windows_fit(num_clips: int, longest: int) -> Non
 
 
 @given(num_clips=st.integers(1, 700), longest=st.integers(8, 160))
-@settings(deadline=None)
 def test_a_clip_is_scored_where_it_has_context_on_both_sides(num_clips: int, longest: int) -> None:
     context = np.zeros(num_clips)
     for start, stop, weights in blend_weights(num_clips, longest):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
@@ -12,7 +12,6 @@ from highlightr.training.learners import Sample
 
 
 @given(length=st.integers(1, 60), longest=st.integers(4, 70), seed=st.integers(0, 10_000))
-@settings(deadline=None)
 def test_rows_are_in_order_and_fit(length: int, longest: int, seed: int) -> None:
     rows = chosen_rows(length, longest, 1.0, np.random.default_rng(seed))
     assert 1 <= len(rows) <= longest

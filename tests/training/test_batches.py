@@ -22,7 +22,7 @@ from tests.training import moments
 
 
 @given(count=st.integers(1, 300), size=st.integers(1, 16), epoch=st.integers(0, 3))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_an_epoch_takes_every_example_once(count: int, size: int, epoch: int) -> None:
     lengths = np.random.default_rng(0).integers(1, 90, count).tolist()
     order = EpochOrder(lengths, size, 0, epoch)
