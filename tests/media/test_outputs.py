@@ -132,3 +132,11 @@ def test_known_suffixes(name: str) -> None:
 def test_other_suffixes(name: str, source: Source, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot write a video with (the|no) suffix.*; use \.mp4"):
         cut_summary(source, [Segment(0, 1, 0.5)], tmp_path / name)
+
+
+def test_raw_pictures_that_a_container_would_show_as_others_are_not_copied(tmp_path: Path) -> None:
+    """QuickTime takes what it has no name for as RGB."""
+    source = probe(made("raw.mkv", codec="rawvideo", options=(), seconds=1.0))
+    with pytest.raises(CutError, match=r"\.mov cannot hold raw pictures of yuv420p; use \.mkv or leave out --copy"):
+        cut_summary(source, [Segment(0, 0.6, 0.5)], tmp_path / "cut.mov", CutOptions(cut="copy"))
+    assert names_in(tmp_path) == []

@@ -83,6 +83,7 @@ def test_pieces_that_begin_with_a_keyframe(
         ("a.wmv", ("-c:v", "wmv2", "-g", "50", "-c:a", "wmav2")),
         ("a.ogv", ("-c:v", "libtheora", "-g", "50", "-c:a", "libvorbis")),
         ("b.ogv", ("-c:v", "libtheora", "-g", "50", "-c:a", "flac")),
+        ("tta.mkv", ("-c:v", "mjpeg", "-c:a", "tta")),
     ],
 )
 def test_pieces_of_other_containers(name: str, how: tuple[str, ...], tmp_path: Path) -> None:

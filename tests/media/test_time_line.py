@@ -19,6 +19,7 @@ from highlightr.core.errors import CutError, MediaError
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
+from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import click_times, made, read_number
@@ -389,6 +390,64 @@ def test_an_avi_file_whose_pictures_are_not_reordered_is_cut_whole(codec: tuple[
         assert numbers == list(range(310))
         assert times[100] == pytest.approx(_frames(path)[1][100], abs=0.05)
         assert result.notes == ()
+
+
+def _edited(path: Path, edits: Sequence[tuple[float, float]], *codec: str) -> Path:
+    """A QuickTime file, frames 0 to 249, that shows these two spans of its media one after the other."""
+    late = ["-f", "mov", "-output_ts_offset", "1"]  # Which makes an edit list of two: nothing, and all that follows.
+    run_ffmpeg(["-t", "10", "-i", f"file:{_base()}", "-an", *codec, *late, f"file:{path}"])
+    data = bytearray(path.read_bytes())
+    scale, media_scale = (int.from_bytes(data[(at := data.index(name)) + 16 : at + 20]) for name in (b"mvhd", b"mdhd"))
+    first = data.index(b"elst") + 12
+    begin = int.from_bytes(data[first + 16 : first + 20])
+    for entry, (start, seconds) in zip((first, first + 12), edits, strict=True):
+        data[entry : entry + 4] = round(seconds * scale).to_bytes(4)
+        data[entry + 4 : entry + 8] = (begin + round(start * media_scale)).to_bytes(4)
+    path.write_bytes(data)
+    return path
+
+
+def _meant(source: Source, result: CutResult) -> list[int]:
+    """Numbers of the pictures that the source shows in the pieces."""
+    shown = list(zip(*_frames(source.path), strict=True))
+    spans = [(piece.start_seconds - 1e-3, piece.stop_seconds - 1e-3) for piece in result.pieces]
+    return [number for start, stop in spans for number, time in shown if start <= time < stop]
+
+
+EDITED = [
+    (*X264, "-bf", "3", "-sc_threshold", "0"),
+    ("-c:v", "libx265", "-tag:v", "hvc1", "-x265-params", "log-level=none:keyint=25:scenecut=0"),
+]
+
+
+@pytest.mark.parametrize("codec", EDITED)
+def test_a_copy_ends_before_pictures_that_need_one_which_an_edit_list_hides(
+    codec: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Of both spans the end lies inside a group; the second one follows in the media."""
+    source = probe(_edited(tmp_path / "edited.mov", [(0.0, 4.0), (4.0, 2.56)], *codec))
+    segments = [Segment(0.5, 1.5, 0.5), Segment(5.2, 6.6, 0.5)]
+    result = cut_summary(source, segments, tmp_path / "cut.mov", CutOptions(cut="copy"))
+    assert _frames(result.path)[0] == _meant(source, result)
+    assert result.pieces[0].start_seconds == 0.0
+    assert result.pieces[1].stop_seconds == pytest.approx(6.56, abs=0.17)
+
+
+@pytest.mark.parametrize("codec", EDITED)
+@pytest.mark.parametrize("cut", ["auto", "copy"])
+def test_pictures_behind_an_edit_that_begins_inside_a_group(
+    cut: CutChoice, codec: tuple[str, ...], tmp_path: Path
+) -> None:
+    source = probe(_edited(tmp_path / "edited.mov", [(0.0, 2.4), (6.4, 3.0)], *codec))
+    segments = [Segment(1.6, 4.0, 0.5)]
+    if cut == "copy":
+        with pytest.raises(CutError, match=r"an edit inside it, near 2.[45] s, needs .* leave out --copy"):
+            cut_summary(source, segments, tmp_path / "cut.mov", CutOptions(cut=cut))
+        return
+    result = cut_summary(source, segments, tmp_path / "cut.mov", CutOptions(cut=cut))
+    numbers = _frames(result.path)[0]
+    assert numbers == _meant(source, result)
+    assert numbers[:21] == [*range(40, 60), 160]
 
 
 @pytest.mark.parametrize("name", ["raw.h264", "raw.hevc"])

@@ -17,7 +17,7 @@ from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, copied_picture
-from highlightr.media._cut.copy_plan import PacketReader
+from highlightr.media._cut.copy_plan import SLACK, PacketReader
 from highlightr.media._cut.extras import extras_folder, make_extras
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.pcm import Pcm
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 _EARLY_SECONDS = 1
 """Reading begins this much before a piece, for sound that lies before its picture in the file."""
-
-SLACK = Fraction(1, 100_000)
-"""Times of pieces are floats; a frame due at a boundary falls on its right side."""
 
 _SAME_SECONDS = Fraction(1, 1000)
 """Containers round timestamps."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from highlightr.core.errors import CutError
 from highlightr.core.source import Source
 from highlightr.media._container.contents import read_contents
-from highlightr.media._container.opening import reading
-from highlightr.media._cut.copy import SLACK, copy_pieces
-from highlightr.media._cut.copy_plan import plan_copy
+from highlightr.media._container.opening import best_video, moving_pictures, reading
+from highlightr.media._cut.copy import copy_pieces
+from highlightr.media._cut.copy_plan import SLACK, plan_copy
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._cut.job import CutJob, with_texts
 from highlightr.media._cut.not_kept import not_kept
@@ -38,8 +39,22 @@ def write_copied(job: CutJob) -> CutResult:
     planned = Planned(sum(piece.seconds for piece in pieces), starts, len(plan.sound), num_pictures=num_pictures)
     if fault := check_video(output, planned).fault:
         raise CutError(f"{source.path}: cannot be copied, {fault}; leave out --copy")
+    _check_raw(source, output)
     notes = (*_moved(pieces), *plan.notes, *not_kept(plan, output))
     return CutResult(output, pieces, notes=notes)
+
+
+def _check_raw(source: Source, output: Path) -> None:
+    """Make sure that raw pictures are what they were: nothing but the container says what their bytes mean."""
+    if source.video.codec != "rawvideo":
+        return
+    with reading(source.path) as container, reading(output) as written:
+        was = best_video(container, source.path).codec_context.pix_fmt
+        now = moving_pictures(written)[0].codec_context.pix_fmt
+    if was != now:
+        raise CutError(
+            f"{source.path}: {output.suffix} cannot hold raw pictures of {was}; use .mkv or leave out --copy"
+        )
 
 
 def _counted_copies(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:

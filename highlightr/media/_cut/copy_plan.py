@@ -20,11 +20,15 @@ from highlightr.media._cut.result import Piece
 from highlightr.media._decode.frame_index import on_one_time_line
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.nal import NalReader
-from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek
+from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek, timed
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+
+
+SLACK = Fraction(1, 100_000)
+"""Times of pieces are floats; a frame due at a boundary falls on its right side."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,36 @@ class PacketReader:
             elif is_picture:
                 self.undated.add(latest)
 
+    def whole_until(self, start: Fraction, stop: Fraction) -> Fraction:
+        """Where a copy of a span ends: before a picture that needs one which an edit list hides.
+
+        Hidden are pictures that are decoded alone: in front of an edit that begins inside a group, and behind its end.
+
+        Raises:
+            CutError: the span goes on behind such a picture.
+        """
+        if self._index is not None:
+            return stop
+        seek(self._container, start)
+        is_hidden, end, latest_key = False, stop, start
+        for shown, packet in timed(packets(self._container, self.video), self._zero):
+            if packet.is_discard:
+                is_hidden = True
+                continue
+            is_hidden = is_hidden and not packet.is_keyframe
+            if packet.is_keyframe and shown >= stop:
+                break
+            if start <= shown < end and is_hidden:
+                end = shown
+            elif packet.is_keyframe:
+                latest_key = max(latest_key, shown)
+        if latest_key > end:
+            raise CutError(
+                f"{self._source.path}: an edit inside it, near {float(end):.1f} s, needs pictures that a copy would "
+                f"show; leave out --copy, or choose other moments"
+            )
+        return end
+
     def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
         """The groups of the video, from one at or before a time on."""
         keyframe: tuple[Fraction, av.Packet[Any]] | None = None
@@ -122,6 +156,8 @@ def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Pie
             start, end = float(begin), source.duration_seconds if stop is None else float(stop)
             if pieces and pieces[-1].wanted_stop_seconds <= wanted_start:
                 start = max(start, pieces[-1].stop_seconds)
+            if start < end:
+                end = float(reader.whole_until(Fraction(start) - SLACK, Fraction(end)))
             piece = Piece(wanted_start, wanted_stop, start, max(start, end), offset, "copied")
             offset += piece.seconds
             pieces.append(piece)

@@ -31,6 +31,10 @@ _KEYFRAMES_BACK = (1, 2, 4, 8)
 _SOUND_LEAD_SECONDS = Fraction(1, 2)
 """Reading begins before sound of this much before the frame: its decoders need a few packets to begin, too."""
 
+_LONG_BLOCKS = ("alac", "ape", "flac", "tak", "tta", "wavpack")
+_LONG_SOUND_LEAD_SECONDS = Fraction(2)
+"""Of these codecs, blocks of a second, as all of TTA's are."""
+
 _SOUND_READ_SECONDS = 2
 """How far sound is read to look whether a seek dates it right: some lies behind its picture in the file."""
 
@@ -43,6 +47,8 @@ class FrameTimes:
         self._stream: Any = container.streams[source.video.index]
         self._zero = start_seconds(container)
         self._nal = NalReader.of(self._stream.codec_context)
+        is_long = any(track.codec in _LONG_BLOCKS for track in source.audio_tracks)
+        self._sound_lead = _LONG_SOUND_LEAD_SECONDS if is_long else _SOUND_LEAD_SECONDS
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Frames on screen during ``[start, stop)``, in order, and the first one at or after `stop` if there is one.
@@ -98,7 +104,7 @@ class FrameTimes:
     def _sound_aim(self, aim: Fraction, earliest: Fraction) -> Fraction | None:
         """Where to seek for the sound, unless the picture at which reading begins is early enough."""
         begin = next((shown for shown, _ in self._read(aim)), aim)
-        wanted = aim - _SOUND_LEAD_SECONDS
+        wanted = aim - self._sound_lead
         return None if begin <= wanted else max(earliest, wanted)
 
     def _comes_out_right(
@@ -159,7 +165,7 @@ class _IndexedTimes(FrameTimes):
 
     def _checked_sound_aim(self, aim: Fraction, earliest: Fraction) -> Fraction | None:
         """As `_sound_aim`; the beginning of the file where a seek finds no sound so early, or dates it anew."""
-        wanted = aim - _SOUND_LEAD_SECONDS
+        wanted = aim - self._sound_lead
         if not self._source.audio_tracks or self._finds_sound(aim, wanted):
             return None
         return wanted if wanted >= earliest and self._finds_sound(wanted, wanted) else Fraction(0)
@@ -232,7 +238,7 @@ class _ByteTimes(_IndexedTimes):
 
     def _sound_position(self, shown: Fraction) -> int:
         """Where to read from for the sound at a time."""
-        early = shown - _SOUND_LEAD_SECONDS
+        early = shown - self._sound_lead
         before = [position for seconds, position in self._index.sound_positions if seconds <= early]
         return before[-1] if before else 0
 
