@@ -157,10 +157,11 @@ def _read(container: InputContainer, planned: Planned) -> _Seen:
             seen.sounds[packet.stream.index] = (min(first, begin), max(last, end))
     trial.finish()
     # Players believe the header, that of the track: Matroska has it as a tag, and no length of its last packet.
-    if video.duration:
-        seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
-    elif "DURATION" in video.metadata:
+    # Where that is the only one, FFmpeg takes the length of the file, which sound may make longer.
+    if "DURATION" in video.metadata:
         seen.end = parse_clock(video.metadata["DURATION"]) - zero
+    elif video.duration:
+        seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
     return seen
 
 

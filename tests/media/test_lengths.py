@@ -158,3 +158,12 @@ def test_the_last_frame_lasts_to_the_end_where_the_first_is_cut_short(tmp_path: 
     path = made("slow.mkv", times=[Fraction(k, 6) for k in range(24)], sound=False, size=(160, 120))
     result = _cut(path, [(0.0, 0.06), (1.0, 2.0)], tmp_path / "cut.mp4")
     assert _lengths(result.path)[0] == pytest.approx(1.06, abs=0.005)
+
+
+def test_a_flash_beside_sound_of_a_low_rate_has_its_length(tmp_path: Path) -> None:
+    """A block of 8 kHz lasts longer than the whole cut."""
+    path = tmp_path / "low.mkv"
+    base = made("short.mkv", codec="ffv1", options=(), seconds=2.0)
+    run_ffmpeg(["-i", f"file:{base}", "-c:v", "copy", "-c:a", "pcm_s16le", "-ar", "8000", f"file:{path}"])
+    result = _cut(path, [(1.0, 1.08)], tmp_path / "cut.mkv")
+    assert [number for number, _ in _frames(result.path)] == [25, 26]
