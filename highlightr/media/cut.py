@@ -21,9 +21,10 @@ from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media._cut.copy_cut import write_copied
 from highlightr.media._cut.encoders import find_encoder
-from highlightr.media._cut.exact_cut import write_encoded, write_smart
-from highlightr.media._cut.job import CutJob
+from highlightr.media._cut.exact_cut import write_encoded
+from highlightr.media._cut.output_plan import CutJob
 from highlightr.media._cut.result import CutResult, Piece
+from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
 from highlightr.media.choices import CutOptions, EncoderChoice
 from highlightr.media.suffixes import check_suffix

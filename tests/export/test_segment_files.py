@@ -16,7 +16,7 @@ from highlightr.core.progress import Stages
 from highlightr.core.types import Reason, Segment
 from highlightr.export.segment_files import folder_notes, segment_folders, segment_names, write_thumbnails
 from highlightr.media import probe
-from highlightr.media._cut import encode
+from highlightr.media._cut import exact_cut
 from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.options import SummarizeOptions
 from tests.mediamaker import make_video
@@ -67,7 +67,7 @@ def test_clips_appear_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
         if len(calls) == 2:
             raise CutError("ffmpeg failed")
 
-    monkeypatch.setattr(encode, "run_ffmpeg", fail_on_the_second)
+    monkeypatch.setattr(exact_cut, "run_ffmpeg", fail_on_the_second)
     with pytest.raises(CutError):
         _write_clips(video, [Segment(0.0, 4.0, rank=1), Segment(0.0, 2.0, rank=2)], tmp_path / "clips")
     assert len(calls) == 2

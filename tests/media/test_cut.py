@@ -19,14 +19,11 @@ from PIL import Image
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, decode, grab_thumbnails, probe
-from highlightr.media._container.contents import Contents
-from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import codecs as _codecs
-from highlightr.media._cut import encode as _encode
+from highlightr.media._cut import exact_cut as _exact_cut
 from highlightr.media._cut import inputs as _inputs
-from highlightr.media._cut.output_plan import plan_output
+from highlightr.media._cut.output_plan import CutJob, plan_encoded
 from highlightr.media._cut.picture import Stills
-from highlightr.media._cut.plan import plan_encode
 from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
@@ -167,12 +164,12 @@ def test_reading_begins_at_the_keyframe_that_a_piece_begins_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, given = probe(made("closed.mp4", **CLOSED_GOP)), []
-    monkeypatch.setattr(_encode, "run_ffmpeg", lambda arguments, **_: given.extend(arguments))
+    monkeypatch.setattr(_exact_cut, "run_ffmpeg", lambda arguments, **_: given.extend(arguments))
     with av.open(str(source.path)) as container:
         keys = [p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
-        cut = plan_encode(container, source, [(float(key), float(key) + 0.2) for key in keys])
-        plan = plan_output(container, source, Contents(PictureFormat()), cut, None, mix=False)
-        _encode.encode_pieces(plan, cut.takes, tmp_path / "cut.mp4", None)
+        spans = [(float(key), float(key) + 0.2) for key in keys]
+        job = CutJob(source, spans, tmp_path / "cut.mp4", CutOptions())
+        _exact_cut.encode_pieces(plan_encoded(job), job.output, None)
         aims = [float(aim) for option, aim in pairwise(given) if option == "-ss"]
         for key, aim in zip(keys, aims[: len(keys)], strict=True):  # Those of the sound follow.
             container.seek(round(aim * av.time_base))

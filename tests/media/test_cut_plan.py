@@ -15,8 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from highlightr.core.source import Source, VideoStream
+from highlightr.media._container.contents import Contents
+from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import plan
-from highlightr.media._cut.plan import CutPlan, plan_encode
+from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.reach import Reach
 
 LONGEST = Fraction(1, 10)
@@ -57,11 +59,11 @@ def cases(draw: st.DrawFn) -> tuple[Frames, Fraction, list[tuple[float, float]]]
     return Frames(times, jumps, end), end, spans or [(float(times[0]), whole)]
 
 
-def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], careful: bool = False) -> CutPlan:
+def _plan(frames: Frames, end: Fraction, spans: list[tuple[float, float]], careful: bool = False) -> OutputPlan:
     source = Source(Path("x.ts"), float(end), 0.0, "mpegts", 1, VideoStream(0, "h264", 64, 64))
     nothing: Any = mock.Mock()
     with mock.patch.object(plan, "frame_times", lambda *_: frames):
-        return plan_encode(nothing, source, spans, careful=careful)
+        return OutputPlan(source, Contents(PictureFormat()), *plan.plan_takes(nothing, source, spans, careful=careful))
 
 
 ROUNDED_END = Fraction(313, 250)
@@ -74,7 +76,7 @@ ROUNDED_END = Fraction(313, 250)
 def test_any_plan(case: tuple[Frames, Fraction, list[tuple[float, float]]]) -> None:
     frames, end, spans = case
     made = _plan(frames, end, spans)
-    assert len(made.pieces) == len(made.main_takes) == len(spans)
+    assert len(made.pieces) == len(spans)
     offset = Fraction(0)
     for take in made.takes:
         assert take.offset == offset

@@ -15,7 +15,7 @@ from highlightr.media._container.boxes import check_tables
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.limits import check_length, check_picture, decoders, frame_threads
 from highlightr.media._container.picture_format import PictureFormat
-from highlightr.media._cut.copy import copy_pieces
+from highlightr.media._cut.copy_cut import copy_pieces
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media.cut import Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg

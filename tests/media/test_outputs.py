@@ -17,7 +17,7 @@ from highlightr.core.outputs import check_folder_output, check_output
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import check_suffix, probe
-from highlightr.media._cut.copy import _failed
+from highlightr.media._cut.copy_cut import _failed
 from highlightr.media.cut import CutOptions, cut_clips, cut_summary
 from tests.mediamaker import made
 

@@ -22,7 +22,7 @@ from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._cut import inputs
 from highlightr.media._cut.not_kept import not_kept
-from highlightr.media._cut.output_plan import plan_copied
+from highlightr.media._cut.output_plan import CutJob, plan_copied
 from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
@@ -225,8 +225,7 @@ def test_stills_of_a_cropped_picture_have_its_shape(tmp_path: Path) -> None:
 def test_what_an_ffmpeg_does_not_crop_is_told(tmp_path: Path) -> None:
     """One that does not know of it, as those before 7.1, writes the whole picture, on every path."""
     path = cropped(tmp_path, ".mp4")
-    with reading(path) as container:
-        plan = plan_copied(probe(path), read_contents(container, 0), ())
+    plan = plan_copied(CutJob(probe(path), (), path, CutOptions(cut="copy")), ())
     assert not_kept(plan, path) == ()
     assert not_kept(plan, made("closed.mp4", size=(320, 240), **CLOSED_GOP)) == (
         "Not kept in .mp4: what it crops of its picture.",

@@ -177,7 +177,7 @@ def test_what_is_kept_lies_in_its_piece_and_lasts_as_long(
 
 
 def test_an_ffmpeg_that_cannot_draw_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("highlightr.media._cut.job.has_filter", lambda name: name != "subtitles")
+    monkeypatch.setattr("highlightr.media._cut.output_plan.has_filter", lambda name: name != "subtitles")
     options = CutOptions(subtitles="burn", said=Subtitles.from_cues(CUES))
     with pytest.raises(CutError, match=r"cannot draw subtitles .* choose --subtitles soft, or another ffmpeg"):
         cut_summary(probe(made("plain.mp4")), [Segment(0, 1, 1.0)], tmp_path / "out.mp4", options)

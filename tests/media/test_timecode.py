@@ -13,8 +13,8 @@ from highlightr.core.timecode import advance
 from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._container.contents import Chapter
+from highlightr.media._cut.extras import cut_chapters, metadata_text
 from highlightr.media._cut.result import Piece
-from highlightr.media._cut.tags import cut_chapters, metadata_text
 from highlightr.media.cut import cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
 from highlightr.media import probe
-from highlightr.media._cut import copy as copying
+from highlightr.media._cut import copy_cut as copying
 from highlightr.media._cut import exact_cut
 from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -130,12 +129,12 @@ def _lying(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
     """The first runs of ffmpeg read something else than was planned."""
     real, calls = exact_cut.encode_pieces, list[int]()
 
-    def encode(plan: Any, takes: Sequence[Any], *rest: Any) -> Any:
-        calls.append(len(takes))
+    def encode(plan: Any, *rest: Any) -> Any:
+        calls.append(len(plan.takes))
         if len(calls) <= times:
-            takes = [replace(take, reach=replace(take.reach, clock=take.reach.clock + 2)) for take in takes]
-            plan = replace(plan, shapes={})
-        return real(plan, takes, *rest)
+            takes = [replace(take, reach=replace(take.reach, clock=take.reach.clock + 2)) for take in plan.takes]
+            plan = replace(plan, shapes={}, takes=tuple(takes))
+        return real(plan, *rest)
 
     monkeypatch.setattr(exact_cut, "encode_pieces", encode)
     return calls

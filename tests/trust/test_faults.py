@@ -146,7 +146,7 @@ SLOW = {
     "def slow(self, item):\n"
     "    print('there', flush=True); time.sleep(0.2); push(self, item)\n"
     "t._Means.push = slow\n",
-    "cut": "from highlightr.media._cut import encode as e\n"
+    "cut": "from highlightr.media._cut import exact_cut as e\n"
     "run = e.run_ffmpeg\n"
     "def slow(arguments, **rest):\n"
     "    print('there', flush=True); run(['-readrate', '0.01', *arguments], **rest)\n"

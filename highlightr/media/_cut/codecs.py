@@ -14,8 +14,8 @@ from highlightr.media._container.opening import file_url
 from highlightr.media._cut.colour import ColourPlan
 from highlightr.media._cut.encoders import encoder_arguments
 from highlightr.media._cut.output_plan import OutputPlan
+from highlightr.media._cut.plan import GUARD_SECONDS, decimal
 from highlightr.media._cut.sound import SoundTrack
-from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
 from highlightr.media.suffixes import MUXERS, check_suffix
 
 PRESET = "superfast"
@@ -63,6 +63,19 @@ def copied_picture(source: Source, output: Path, *, is_hevc: bool) -> list[str]:
     rate = source.video.frames_per_second
     stated = [] if rate is None else ["-r:v:0", f"{rate.numerator}/{rate.denominator}"]
     return ["-c:v:0", "copy", *stated, *(_hevc_tag(output) if is_hevc else ())]
+
+
+def last_durations(last: Fraction, stop: float, decoded: str = "DTS") -> list[str]:
+    """Arguments that let the last picture shown last to the end of the file, and no other one longer.
+
+    Packets say how long until the next one is decoded, which differs from that where frames have no steady rate. The
+    last one decoded makes up for it: MP4 has no other length than the sum of these.
+    """
+    left = f"{stop:.6f}/TB-PTS"
+    rest = f"{stop:.6f}/TB-STARTPTS-(DTS-STARTDTS)"
+    shown_last = f"gte(PTS*TB,{float(last - GUARD_SECONDS):.6f})"
+    duration = f"if({shown_last},{left},min({left},if(eq(NEXT_PTS,NOPTS),{rest},DURATION)))"
+    return ["-time_base:v:0", "1:90000", "-bsf:v:0", f"setts=pts=PTS:dts='{decoded}':duration='{duration}'"]
 
 
 def _hevc_tag(output: Path) -> list[str]:

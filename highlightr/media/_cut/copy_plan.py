@@ -131,8 +131,8 @@ class PacketReader:
             yield self._group(*keyframe, lead)
 
     def _group(self, shown: Fraction, keyframe: av.Packet[Any], lead: Fraction) -> Gop:
-        is_fresh = self.nal.begins_afresh(keyframe)
-        return Gop(shown, lead, is_fresh, is_fresh or self.nal.frames_to_recover(keyframe) == 0)
+        is_clean = self.nal.frames_to_recover(keyframe) == 0
+        return Gop(shown, lead, self.nal.begins_afresh(keyframe), is_clean)
 
 
 def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Piece, ...]:

@@ -1,43 +1,52 @@
-"""An exact cut, compared with its plan: every picture encoded, or only those that have to be (a smart cut).
+"""A cut of which every picture is encoded anew, compared with its plan.
 
-In: a probed source and spans. Out: a file that is as planned, or a `CutError`; a smart cut is what the other would be,
-or a `NotSmartError` says why not. Encoding is done again by a safer way where it differs. Pictures that no way can
-decode are missing; then the one before stays on screen, and a note says so.
+In: a probed source and spans. Out: a file that is as planned, or a `CutError`. Every piece is a seeked input of one
+ffmpeg run, which reads from the last keyframe on; filters drop what lies outside the piece (`picture`, `sound`). What
+differs from its plan is encoded again by a safer way. Pictures that no way can decode are missing; then the one before
+stays on screen, and a note says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
 
 from highlightr.core.errors import CutError
+from highlightr.core.progress import Advance
 from highlightr.core.source import Source, VideoStream
-from highlightr.media._container.contents import CROP, read_contents
-from highlightr.media._container.opening import reading
-from highlightr.media._cut.encode import encode_pieces
-from highlightr.media._cut.encoders import SOFTWARE, find_encoder
-from highlightr.media._cut.h264 import H264Splice
-from highlightr.media._cut.hevc import HevcSplice
-from highlightr.media._cut.job import CutJob, with_texts
+from highlightr.media._container.contents import CROP
+from highlightr.media._cut.codecs import container, picture_codec, sound_codec
+from highlightr.media._cut.encoders import SOFTWARE, find_encoder, output_of, uploading
+from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, join, make_extras
+from highlightr.media._cut.inputs import batches, concat_input, sound_inputs, take_input
 from highlightr.media._cut.not_kept import not_kept
-from highlightr.media._cut.output_plan import OutputPlan, plan_output, with_encoder
-from highlightr.media._cut.picture import Stills, with_fades
-from highlightr.media._cut.plan import CutPlan, plan_encode
-from highlightr.media._cut.result import CutResult, Method, Piece
-from highlightr.media._cut.smart import SmartWriter
-from highlightr.media._cut.splice import NotSmartError, Splice
-from highlightr.media._cut.stretches import Stretch, plan_stretches
-from highlightr.media._cut.time_notes import time_notes
+from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_encoded, with_encoder
+from highlightr.media._cut.picture import Stills, burning, middles, picture_graph
+from highlightr.media._cut.plan import GUARD_SECONDS, Take, decimal
+from highlightr.media._cut.result import CutResult
+from highlightr.media._cut.sound import sound_arguments
 from highlightr.media._decode.frame_converter import size_of_width
+from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.verify import Planned, Verdict, check_video
-
-_SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}
-"""Codec to what splices it."""
 
 _MOST_MISSING = 0.5
 """Share of the planned pictures that may be missing."""
+
+_LONG_SECONDS = Fraction(1, 5)
+"""A picture that lasts longer stands still: slides, a screen, very low rates."""
+
+_UNEVEN_SECONDS = Fraction(1, 100)
+"""By how much the length in decode times may differ from that in display times."""
+
+_REORDERED = (1, 2)
+"""How many pictures late x264 and x265 decode, as they are used here."""
+
+_MOST_PACKETS_AHEAD = 1_000_000
+"""Encoded pictures that wait for the first sound: those of a whole summary, where the file has to be read to its end to
+know that there is none."""
 
 
 def write_encoded(job: CutJob) -> CutResult:
@@ -58,29 +67,22 @@ def write_encoded(job: CutJob) -> CutResult:
 
 
 def _encoded(job: CutJob) -> CutResult:
-    source, output, width = job.source, job.output, job.options.still_width
-    before: tuple[CutPlan, Verdict] | None = None
+    width = job.options.still_width
     for careful in (False, True):
-        cut, plan, notes = planned_cut(job, careful=careful)
-        if before is not None and before[0] == cut:
-            break
-        plan = with_encoder(plan, job.options.encoder)
+        plan = with_encoder(plan_encoded(job, careful=careful), job.options)
         size = None if width is None else Stills(*size_of_width(_visible(plan), width))
-        stills = encode_pieces(plan, cut.takes, output, job.progress, size)
-        verdict = check_video(output, expected(cut, plan))
-        if verdict.is_as_planned or (before is not None and before[1] == verdict):
+        stills = encode_pieces(plan, job.output, job.progress, size)
+        verdict = check_video(job.output, expected(plan))
+        if verdict.is_as_planned:
             break
-        before = cut, verdict
     if verdict.fault:
         raise CutError(
-            f"{source.path}: what was cut is not what was planned: {verdict.fault}; remux or convert the video"
+            f"{job.source.path}: what was cut is not what was planned: {verdict.fault}; remux or convert the video"
         )
-    missing = (_missing_pictures(source, cut, verdict),) if verdict.missing else ()
-    notes = (*notes, *missing, *plan.notes, *not_kept(plan, output))
-    # One for each piece, without bytes for one that is empty; none at all if some could not be had.
-    shown = () if stills is None else tuple(b"" if at is None else stills[at] for at in cut.main_takes)
-    pieces = (replace(piece, encoded_pictures=count) for piece, count in zip(cut.pieces, cut.num_frames, strict=True))
-    return CutResult(output, tuple(pieces), shown, notes)
+    missing = (_missing_pictures(job.source, plan, verdict),) if verdict.missing else ()
+    notes = (*plan.time_notes, *missing, *plan.notes, *not_kept(plan, job.output))
+    shown = tuple(_still_of(number, plan, stills) for number in range(len(plan.pieces))) if stills else ()
+    return CutResult(job.output, plan.pieces, shown, notes)
 
 
 def _visible(plan: OutputPlan) -> VideoStream:
@@ -90,26 +92,14 @@ def _visible(plan: OutputPlan) -> VideoStream:
     return replace(video, width=video.width - left - right, height=video.height - top - bottom)
 
 
-def planned_cut(job: CutJob, *, careful: bool = False) -> tuple[CutPlan, OutputPlan, tuple[str, ...]]:
-    """What an exact cut is to hold, how it is made, and notes; `careful` as for `plan_encode`."""
-    source = job.source
-    with reading(source.path) as container:
-        contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
-        cut = plan_encode(container, source, job.spans, careful=careful)
-        if job.options.fade:
-            cut = replace(cut, takes=with_fades(cut.takes))
-        plan = plan_output(container, source, contents, cut, job.options.hdr, mix=job.options.mix_audio)
-        return cut, with_texts(plan, job.options), time_notes(container, source)
-
-
-def expected(cut: CutPlan, plan: OutputPlan) -> Planned:
+def expected(plan: OutputPlan) -> Planned:
     """What the file should hold."""
-    starts = [float(take.offset) for take in cut.takes if take.frames]
-    loose = max((take.loose_seconds for take in cut.takes), default=Fraction(0))
-    return Planned(float(cut.seconds), starts, len(plan.sound), [float(time) for time in cut.shown], float(loose))
+    starts = [float(take.offset) for take in plan.takes if take.frames]
+    loose = max((take.loose_seconds for take in plan.takes), default=Fraction(0))
+    return Planned(float(plan.seconds), starts, len(plan.sound), [float(time) for time in plan.shown], float(loose))
 
 
-def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:
+def _missing_pictures(source: Source, plan: OutputPlan, verdict: Verdict) -> str:
     """The note about them; a `CutError` where they are too many."""
     total, missing = len(plan.shown), len(verdict.missing)
     if missing > _MOST_MISSING * total:
@@ -122,54 +112,88 @@ def _missing_pictures(source: Source, plan: CutPlan, verdict: Verdict) -> str:
     )
 
 
-def write_smart(job: CutJob) -> CutResult:
-    """Copy what can be, encode the rest, and make sure that the file holds all of it.
+def _still_of(piece: int, plan: OutputPlan, stills: Sequence[bytes]) -> bytes:
+    """That of the piece's longest take; no bytes for one that lies before the first picture."""
+    own = [number for number, take in enumerate(plan.takes) if take.piece == piece]
+    return stills[max(own, key=lambda number: plan.takes[number].seconds)] if own else b""
 
-    Raises:
-        NotSmartError: this source or these choices ask for pictures that are all encoded anew, or a check failed.
-        CutError: ffmpeg failed, or no span has a picture.
+
+def encode_pieces(
+    plan: OutputPlan, output: Path, progress: Advance | None, stills: Stills | None = None
+) -> list[bytes]:
+    """Encode every frame once; many pieces go through several runs whose results are joined without loss.
+
+    If `stills` were asked for, a JPEG of the frame in the middle of each take comes back; nothing if not all could be
+    had. A `CutError` where ffmpeg failed.
     """
-    source, output = job.source, job.output
-    if source.video.codec not in _SPLICES:
-        raise NotSmartError(f"only H.264 and HEVC are, not {source.video.codec}")
-    cut, plan, notes = planned_cut(job)
-    if job.options.fade or plan.burned is not None:
-        raise NotSmartError("its pictures are to fade, or to be drawn on")
-    _check(cut, plan)
-    with reading(source.path) as container:
-        splice = _SPLICES[source.video.codec](container.streams[source.video.index])
-        stretches = plan_stretches(container, source, cut, splice)
-    if not any(stretch.is_copied for stretch in stretches):
-        raise NotSmartError("no chosen span holds a keyframe with enough pictures behind it")
-    SmartWriter(plan, cut, stretches, splice).write(output, job.progress)
-    starts = [float(stretch.take.offset) for stretch in stretches]
-    verdict = check_video(output, replace(expected(cut, plan), starts=starts))
-    if not verdict.is_as_planned:
-        raise NotSmartError(verdict.fault or f"{len(verdict.missing)} pictures are missing in what was written")
-    pieces = tuple(_counted(cut.pieces, stretches))
-    return CutResult(output, pieces, notes=(*notes, *plan.notes, *not_kept(plan, output)))
+    runs, parts = list(batches(plan, plan.takes)), list[tuple[Path, Fraction]]()
+    pictures: list[bytes] = []
+    with extras_folder(output) as folder:
+        is_whole = len(runs) == 1 and not counts_frames(plan, output)
+        num_inputs = 1 + max(sound_inputs(plan, plan.takes)[1])
+        extras = make_extras(plan, output, folder, num_inputs) if is_whole else None
+        for number, run in enumerate(runs):
+            part = output if is_whole else folder / f"part{number:05d}.mov"
+            raw = folder / "stills.rgb"
+            report = None if progress is None else _in_seconds(progress, run, float(plan.seconds))
+            burn = burning(plan, run, folder / f"burn{number}.ass")
+            arguments = _encode_arguments(plan, run, part, stills, extras, burn)
+            run_ffmpeg([*arguments, *(stills.output(raw) if stills is not None else ())], progress=report)
+            parts.append((part, run[-1].output_stop - run[0].offset))
+            pictures += stills.read(raw, middles(run)) if stills is not None else []
+        if not is_whole:
+            mapped = [*(["-map", "0:a"] if plan.sound else []), *sound_codec(plan.sound)]
+            join(plan, output, folder, concat_input(folder, parts), 1, mapped, is_hevc=plan.colour.is_hdr)
+    return pictures if len(pictures) == len(plan.takes) else []
 
 
-def _check(cut: CutPlan, plan: OutputPlan) -> None:
-    """Refuse what filters would change, and what is not proven, with a `NotSmartError` that says what it is."""
-    picture = plan.contents.picture
-    if picture.interlaced or plan.colour.deinterlace:
-        raise NotSmartError("its pictures are interlaced")
-    if picture.hdr is not None or picture.dolby_vision is not None:
-        raise NotSmartError("its pictures have high dynamic range")
-    if plan.shapes:
-        raise NotSmartError("its pictures change their size or colours")
-    if plan.source.video.dated_when_decoded:
-        raise NotSmartError("it does not say when its pictures are shown")
-    if len(cut.takes) > len(cut.pieces):
-        raise NotSmartError("its clock jumps within a chosen span")
+def _in_seconds(progress: Advance, run: Sequence[Take], total: float) -> Callable[[int], None]:
+    """The hook for the frames of one run: told as seconds of the whole output."""
+    began, frames = float(run[0].offset), max(1, sum(len(take.frames) for take in run))
+    seconds = float(run[-1].output_stop) - began
+    return lambda frame: progress(began + seconds * min(1.0, frame / frames), total)
 
 
-def _counted(pieces: Sequence[Piece], stretches: Sequence[Stretch]) -> Iterator[Piece]:
-    """The pieces, with how many pictures of each were written in which way."""
-    for number, piece in enumerate(pieces):
-        own = [one for one in stretches if one.take.piece == number]
-        copied = sum(len(stretch.order) for stretch in own if stretch.is_copied)
-        total = sum(len(stretch.take.frames) for stretch in own)
-        method: Method = "encoded" if not copied else "smart" if copied < total else "copied"
-        yield replace(piece, method=method, copied_pictures=copied, encoded_pictures=total - copied)
+def _encode_arguments(
+    plan: OutputPlan, takes: Sequence[Take], part: Path, stills: Stills | None, extras: Extras | None, burn: str
+) -> list[str]:
+    """One run; a part that is still to be joined (`extras` is `None`) holds pictures and sound alone."""
+    # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
+    arguments = [*plan.encoder.device, "-copyts"]
+    began = takes[0].offset
+    for take in takes:
+        arguments += ["-reinit_filter", "0"] if take in plan.shapes else []
+        arguments += take_input(plan.source, take)
+    sounds, inputs = sound_inputs(plan, takes)
+    arguments += [*sounds, *(extras.inputs if extras is not None else ())]
+    graph = picture_graph(plan, takes, stills, burn) + uploading(plan.encoder)
+    arguments += ["-filter_complex", graph, "-map", output_of(plan.encoder)]
+    # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
+    arguments += [*sound_arguments(plan.sound, takes, inputs), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
+    shown = max((time for take in takes for time in take.shown), default=began) - began
+    seconds = takes[-1].output_stop - began
+    arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
+    arguments += picture_codec(plan, part, shown, seconds)
+    # The length that an MP4 file states is that of its decode times: with B-frames it is wrong if steps are uneven.
+    arguments += ["-bf:v:0", "0"] if _stands_still(takes) else []
+    if extras is None:
+        # PCM in between: an AAC stream would gain its encoder's padding at every join.
+        return [*arguments, "-map_chapters", "-1", *(["-c:a", "pcm_s16le"] if plan.sound else []), *container(part)]
+    return [*arguments, *sound_codec(plan.sound), *extras.outputs, *container(part)]
+
+
+def _stands_still(takes: Sequence[Take]) -> bool:
+    """Whether a picture lasts so long, or may, that decode times cannot be made up of its neighbours'.
+
+    So it is, too, where the last pictures follow each other faster or slower than the first.
+    """
+    shown = [time for take in takes for time in take.shown]
+    leads = [(shown[-1] - shown[-1 - late], shown[late] - shown[0]) for late in _REORDERED if late < len(shown)]
+    is_uneven = any(abs(end - begin) > _UNEVEN_SECONDS for end, begin in leads)
+    return takes[0].is_careful or is_uneven or any(after - before > _LONG_SECONDS for before, after in pairwise(shown))
+
+
+def _keyframes(takes: Sequence[Take]) -> list[Fraction]:
+    """The first and the last frame of each piece: players go there at once, and both are decoded to verify the file."""
+    ends = {take.shown[number] for take in takes if take.frames for number in (0, -1)}
+    return [time - takes[0].offset - GUARD_SECONDS for time in sorted(ends)]

@@ -1,12 +1,13 @@
 """What goes into the output beside pictures and sound: tags, chapters, titles, subtitles, cover pictures, fonts.
 
-In: the plan of an output. Out: small files in a folder of their own, and the arguments by which
-ffmpeg takes them in. The same arguments serve a file that is encoded and one that is joined of parts.
+In: the plan of an output. Out: small files in a folder of their own, and the arguments by which ffmpeg takes them in;
+tags and chapters go through a file, too: a command line has a limit and is seen by every process of the machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,10 +16,12 @@ from tempfile import TemporaryDirectory
 
 from highlightr.core.errors import CutError, not_written
 from highlightr.core.timecode import advance
-from highlightr.media._container.contents import Extra, Track
+from highlightr.media._container.contents import Chapter, Extra, Track
 from highlightr.media._container.opening import file_url
+from highlightr.media._cut.codecs import container, copied_picture
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.tags import cut_chapters, metadata_text
+from highlightr.media._cut.result import Piece
+from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import Subtitles
 from highlightr.media.suffixes import MUXERS, check_suffix
 
@@ -32,6 +35,9 @@ _OTHER_CODES = (
 )
 _QUICKTIME = dict(pair.split(":") for pair in _OTHER_CODES.split())
 """Where ISO 639-2 has two codes, the one that QuickTime's table of languages lacks, and the one it has."""
+
+_SHORTEST_SECONDS = 0.04
+"""A chapter of which less than a frame is left is left out."""
 
 _FENCE = ("-protocol_whitelist", "file")
 _ASS = frozenset({"ass", "ssa"})
@@ -86,6 +92,26 @@ def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) 
         return Extras(tuple(inputs), (*outputs, *attached))
     covers, taken = _covers(plan.contents.covers, folder, following)
     return Extras((*inputs, *covers), (*outputs, *taken))
+
+
+def join(
+    plan: OutputPlan,
+    output: Path,
+    folder: Path,
+    inputs: Sequence[str],
+    num_inputs: int,
+    mapped: Sequence[str],
+    *,
+    is_hevc: bool,
+) -> None:
+    """Write the output of pictures that are ready, those of the first input, and all that comes along.
+
+    `mapped`: what else is taken from the inputs, and how it is written. A `CutError` where ffmpeg failed.
+    """
+    extras = make_extras(plan, output, folder, num_inputs)
+    picture = ["-map", "0:v", *copied_picture(plan.source, output, is_hevc=is_hevc)]
+    arguments = [*inputs, *extras.inputs, *picture, *mapped, *extras.outputs, *container(output)]
+    run_ffmpeg(arguments, folder=folder)
 
 
 def cut_subtitles(plan: OutputPlan) -> list[tuple[Track, Subtitles]]:
@@ -167,3 +193,32 @@ def _attached(extras: Sequence[Extra], folder: Path) -> list[str]:
         path.write_bytes(extra.data)
         arguments += ["-attach", file_url(path), tag, f"mimetype={extra.mime_type}", tag, f"filename={extra.name}"]
     return arguments
+
+
+def cut_chapters(chapters: Sequence[Chapter], pieces: Sequence[Piece]) -> list[Chapter]:
+    """The chapters that the pieces show, on the output's time line; one that goes on in the next piece stays one."""
+    kept: list[tuple[Chapter, Chapter]] = []
+    for piece in pieces:
+        shift = piece.output_start_seconds - piece.start_seconds
+        for chapter in chapters:
+            start = max(chapter.start_seconds, piece.start_seconds)
+            stop = min(chapter.stop_seconds, piece.stop_seconds)
+            if stop - start < _SHORTEST_SECONDS:
+                continue
+            if kept and kept[-1][0] is chapter and abs(kept[-1][1].stop_seconds - start - shift) < _SHORTEST_SECONDS:
+                start = kept.pop()[1].start_seconds - shift
+            kept.append((chapter, Chapter(start + shift, stop + shift, chapter.title)))
+    return [written for _, written in kept]
+
+
+def metadata_text(tags: Mapping[str, str], chapters: Sequence[Chapter]) -> str:
+    """A file in ffmpeg's metadata format."""
+    lines = [";FFMETADATA1", *(f"{_escaped(name)}={_escaped(value)}" for name, value in tags.items())]
+    for chapter in chapters:
+        start, stop = round(chapter.start_seconds * 1000), round(chapter.stop_seconds * 1000)
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={start}", f"END={stop}", f"title={_escaped(chapter.title)}"]
+    return "\n".join([*lines, ""])
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([=;#\[\\\n])", r"\\\1", text.replace("\r\n", "\n").replace("\0", ""))

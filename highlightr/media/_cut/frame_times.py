@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.reach import Part, Reach, reached
-from highlightr.media._cut.ticks import AIM_SECONDS
 from highlightr.media._decode.frame_index import BY_BYTES, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index, sound_mark
 from highlightr.media._decode.nal import NalReader
@@ -24,6 +23,9 @@ from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, on_screen, s
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+
+_AIM_SECONDS = Fraction(1, 2000)
+"""Seeking aims this much after the first frame's time: where it is a keyframe, reading begins there and not earlier."""
 
 _KEYFRAMES_BACK = (1, 2, 4, 8)
 """How many keyframes before a frame reading begins, tried in turn."""
@@ -86,7 +88,7 @@ class FrameTimes:
 
         The keyframe that the container's index names, or one before.
         """
-        for back in (-AIM_SECONDS, *STEPS_BACK_SECONDS):
+        for back in (-_AIM_SECONDS, *STEPS_BACK_SECONDS):
             aim = shown - back
             if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
                 yield self._from_aim(aim, self._sound_aim(aim, Fraction(0)))
@@ -157,7 +159,7 @@ class _IndexedTimes(FrameTimes):
     def reach(self, shown: Fraction) -> Iterator[Reach]:
         """The frame itself as the aim, then its keyframe, then times before."""
         keys = [key.shown for key in self._index.keyframes if key.shown <= shown]
-        for aim in (shown + AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
+        for aim in (shown + _AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
             # Before its second keyframe a file is read from its beginning: some seek to that one instead.
             if len(keys) > 1 and aim >= keys[1] and self._comes_out_right(self._read(aim), shown):
                 yield self._from_aim(aim, self._checked_sound_aim(aim, keys[1]))

@@ -13,8 +13,7 @@ from highlightr.core.device import core_count
 from highlightr.core.source import Source
 from highlightr.media._container.opening import DEMUXERS, RANGE_PROTOCOLS, file_url, range_url
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.plan import Take
-from highlightr.media._cut.ticks import decimal
+from highlightr.media._cut.plan import Take, decimal
 
 _MEMORY_BYTES = 320 << 20
 _FRAMES_HELD = 16

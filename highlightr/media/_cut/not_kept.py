@@ -11,10 +11,9 @@ from pathlib import Path
 
 from highlightr.media._container.contents import CROP, Contents, Track, read_contents
 from highlightr.media._container.opening import best_video, reading
-from highlightr.media._cut.extras import cut_subtitles, subtitle_codec
+from highlightr.media._cut.extras import cut_chapters, cut_subtitles, subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.shapes import even
-from highlightr.media._cut.tags import cut_chapters
 
 _SIDE_DATA = {"Spherical Mapping": "its 360 degree projection", "Stereo 3D": "its stereo format"}
 

@@ -1,7 +1,7 @@
 """What a summary or clip is made of, decided before anything is written.
 
-In: the open source, the pieces, and what the caller chose. Out: an `OutputPlan` that the encoder and the copier follow,
-with a sentence for everything that is changed or left out.
+In: what is to be cut, and what the caller chose. Out: an `OutputPlan` that the encoder and the copier follow, with a
+sentence for everything that is changed or left out.
 """
 
 from __future__ import annotations
@@ -9,25 +9,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from highlightr.core.errors import CutError
+from highlightr.core.progress import Advance
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import written_channels
-from highlightr.media._container.contents import Contents, Track
+from highlightr.media._container.contents import Contents, Track, read_contents
+from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
 from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder
-from highlightr.media._cut.plan import CutPlan, Take
+from highlightr.media._cut.plan import Take, plan_takes, with_fades
 from highlightr.media._cut.result import Piece
 from highlightr.media._cut.shapes import Shape, even, find_shapes
 from highlightr.media._cut.sound import LARGEST_SAMPLE_RATE, SoundTrack, plan_sound
-from highlightr.media.choices import EncoderChoice, HdrChoice
+from highlightr.media._cut.time_notes import time_notes
+from highlightr.media.choices import CutOptions
 from highlightr.media.ffmpeg import has_encoder, has_filter
 from highlightr.media.subtitles import Subtitles
 
-if TYPE_CHECKING:
-    from av.container import InputContainer
+_ALPHA3 = (
+    "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est fa:fas fi:fin fr:fra he:heb hi:hin "
+    "hr:hrv hu:hun id:ind it:ita ja:jpn ko:kor lt:lit lv:lav ms:msa nl:nld no:nor pl:pol pt:por ro:ron ru:rus sk:slk "
+    "sl:slv sr:srp sv:swe ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd vi:vie zh:zho"
+)
+_CODES = dict(pair.split(":") for pair in _ALPHA3.split())
+"""Codes of two letters to the codes of three that containers hold."""
+
+
+@dataclass(frozen=True)
+class CutJob:
+    """One file that is to be written."""
+
+    source: Source
+    spans: Sequence[tuple[float, float]]
+    """Of the source, in seconds from time zero, half-open, in the order of the output."""
+    output: Path
+    options: CutOptions
+    progress: Advance | None = None
 
 
 @dataclass(frozen=True)
@@ -37,71 +57,84 @@ class OutputPlan:
     source: Source
     contents: Contents
     pieces: tuple[Piece, ...]
-    """As cut."""
+    """As cut, one per span."""
+    takes: tuple[Take, ...] = ()
+    """What is read for them, in the order of the output; none where packets are copied."""
     colour: ColourPlan = field(default_factory=ColourPlan)
     sound: tuple[SoundTrack, ...] = ()
     shapes: Mapping[Take, tuple[Shape, ...]] = field(default_factory=dict)
-    """Of each piece that is not all of the first size."""
+    """Of each take that is not all of the first size."""
     subtitles: tuple[tuple[Track, Subtitles], ...] = ()
     """Text tracks, whole."""
-    notes: tuple[str, ...] = ()
     burned: Subtitles | None = None
     """Drawn into the picture, on the time line of the source."""
+    notes: tuple[str, ...] = ()
+    time_notes: tuple[str, ...] = ()
+    """About the source's time line."""
     encoder: Encoder = field(default_factory=Encoder)
     """Of the picture."""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the output."""
+        return self.takes[-1].output_stop
+
+    @property
+    def shown(self) -> list[Fraction]:
+        """When each frame appears in the output."""
+        return [time for take in self.takes for time in take.shown]
 
     def track(self, index: int) -> Track:
         """What is said of a stream of the source."""
         return self.contents.tracks.get(index, Track(index, "unknown"))
 
 
-def plan_output(
-    container: InputContainer,
-    source: Source,
-    contents: Contents,
-    cut: CutPlan,
-    hdr: HdrChoice | None,
-    *,
-    mix: bool,
-) -> OutputPlan:
-    """Decide how the pieces are encoded; with `mix`, all audio tracks that are heard become one.
+def plan_encoded(job: CutJob, *, careful: bool = False) -> OutputPlan:
+    """Decide what an exact cut is to hold and how it is made; `careful` as for `plan_takes`.
 
     Raises:
-        CutError: the colours cannot be converted.
+        CutError: no span has a picture, the colours cannot be converted, or this ffmpeg cannot draw subtitles.
     """
-    abilities = Abilities()
-    if contents.picture.hdr:
-        abilities = Abilities(has_encoder("libx265"), has_filter("zscale") and has_filter("tonemap"))
-    try:
-        colour = plan_colour(contents.picture, source.video.height, hdr, abilities, contents.hdr)
-    except CutError as error:
-        raise CutError(f"{source.path}: {error}") from error
-    shapes = find_shapes(container, source, cut.takes)
-    subtitles, left_out = _subtitles(source, contents)
-    notes = [*colour.notes, *_size_notes(source.video), *_shape_notes(source, shapes.values())]
-    notes += [*_sound_notes(source, mix=mix), *left_out]
-    sound = plan_sound(source, mix=mix)
-    return OutputPlan(source, contents, cut.pieces, colour, sound, shapes, subtitles, tuple(map(_sentence, notes)))
+    source, options = job.source, job.options
+    with reading(source.path) as container:
+        contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
+        pieces, takes = plan_takes(container, source, job.spans, careful=careful)
+        takes = with_fades(takes) if options.fade else takes
+        abilities = Abilities()
+        if contents.picture.hdr:
+            abilities = Abilities(has_encoder("libx265"), has_filter("zscale") and has_filter("tonemap"))
+        try:
+            colour = plan_colour(contents.picture, source.video.height, options.hdr, abilities, contents.hdr)
+        except CutError as error:
+            raise CutError(f"{source.path}: {error}") from error
+        shapes = find_shapes(container, source, takes)
+        notes = [*colour.notes, *_size_notes(source.video), *_shape_notes(source, shapes.values())]
+        notes += _sound_notes(source, mix=options.mix_audio)
+        sound = plan_sound(source, mix=options.mix_audio)
+        plan = OutputPlan(source, contents, pieces, takes, colour, sound, shapes)
+        return replace(_with_subtitles(plan, options, notes), time_notes=time_notes(container, source))
 
 
-def with_encoder(plan: OutputPlan, choice: EncoderChoice) -> OutputPlan:
+def plan_copied(job: CutJob, pieces: tuple[Piece, ...]) -> OutputPlan:
+    """Decide what comes along where packets are copied."""
+    source = job.source
+    with reading(source.path) as container:
+        contents = read_contents(container, source.video.index)
+    tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
+    return _with_subtitles(OutputPlan(source, contents, pieces, sound=tracks), job.options, [])
+
+
+def with_encoder(plan: OutputPlan, options: CutOptions) -> OutputPlan:
     """The plan with what encodes its pictures, and notes about that.
 
     Raises:
         CutError: the named encoder is not here, or does not work.
     """
-    encoder, notes = find_encoder(choice, plan.source.video.width, plan.source.video.height, hdr=plan.colour.is_hdr)
+    video = plan.source.video
+    encoder, notes = find_encoder(options.encoder, video.width, video.height, hdr=plan.colour.is_hdr)
     states_light = any(each.startswith(("master-display", "max-cll")) for each in plan.colour.x265_parameters)
     lost = (f"{encoder.name} does not write the mastering display.",) if states_light and encoder.options else ()
     return replace(plan, encoder=encoder, notes=(*plan.notes, *notes, *lost))
-
-
-def plan_copied(source: Source, contents: Contents, pieces: tuple[Piece, ...]) -> OutputPlan:
-    """What comes along where packets are copied."""
-    tracks = tuple(SoundTrack((one,), "stereo", one.sample_rate) for one in source.audio_tracks)
-    subtitles, left_out = _subtitles(source, contents)
-    notes = tuple(map(_sentence, left_out))
-    return OutputPlan(source, contents, pieces, sound=tracks, subtitles=subtitles, notes=notes)
 
 
 def _size_notes(video: VideoStream) -> list[str]:
@@ -139,20 +172,40 @@ def _sound_notes(source: Source, *, mix: bool) -> list[str]:
     return notes
 
 
-def _subtitles(source: Source, contents: Contents) -> tuple[tuple[tuple[Track, Subtitles], ...], list[str]]:
+def _with_subtitles(plan: OutputPlan, options: CutOptions, notes: Sequence[str]) -> OutputPlan:
+    """The plan with its text tracks and what is said, and with all notes as sentences."""
+    tracks, left_out = _text_tracks(plan.source, plan.contents)
+    plan = replace(plan, subtitles=tracks, notes=tuple(map(_sentence, [*notes, *left_out])))
+    if options.subtitles == "none":
+        return replace(plan, subtitles=())
+    if options.said is None:
+        return plan
+    code = (options.language or "").lower().replace("_", "-").split("-")[0]
+    language = _CODES.get(code, code if len(code) == 3 else "")
+    if options.subtitles == "soft":
+        track = Track(-1, "subrip", tags={"language": language} if language else {})
+        return replace(plan, subtitles=(*tracks, (track, options.said)))
+    if not has_filter("subtitles"):
+        raise CutError("this ffmpeg cannot draw subtitles (no libass): choose --subtitles soft, or another ffmpeg")
+    others = [_named(track) for track, _ in tracks if track.tags.get("language", language) != language]
+    lost = (f"Left out beside burned subtitles: {'; '.join(others)}.",) if others else ()
+    return replace(plan, subtitles=(), burned=options.said, notes=(*plan.notes, *lost))
+
+
+def _text_tracks(source: Source, contents: Contents) -> tuple[tuple[tuple[Track, Subtitles], ...], list[str]]:
     """The text tracks that can be read, and a note that names all streams which are left out."""
     read = read_tracks(source, contents.subtitles)
-    missing = [*contents.left_out]
-    missing += [
-        f"subtitles that cannot be read ({', '.join([track.codec, *track.tags.values()])})"
-        for track in contents.subtitles
-        if read[track.index] is None
-    ]
+    unread = [track for track in contents.subtitles if read[track.index] is None]
+    missing = [*contents.left_out, *(f"subtitles that cannot be read ({_named(track)})" for track in unread)]
     if others := contents.sounds_of_others - {track.index for track in source.audio_tracks}:
         missing.append(f"the sound of other programs in the file (audio tracks: {len(others)})")
     notes = [f"left out: {'; '.join(missing)}"] if missing else []
     pairs = ((track, read[track.index]) for track in contents.subtitles)
     return tuple((track, subtitles) for track, subtitles in pairs if subtitles is not None), notes
+
+
+def _named(track: Track) -> str:
+    return ", ".join([track.codec, *track.tags.values()])
 
 
 def _sentence(text: str) -> str:

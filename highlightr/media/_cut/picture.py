@@ -1,7 +1,7 @@
 """The filters of the picture: each piece's frames are kept by time, dated on the output's own time line, and merged.
 
 Pieces fade through black inside themselves, so that no frame's time changes; stills come out of the same run, because
-the frames are decoded there anyway.
+the frames are decoded there anyway; subtitles are drawn on what is merged.
 
 In: pieces as planned. Out: the text of a filter graph for one ffmpeg run. Frames are merged by date, because the concat
 filter would guess where a piece ends from its mean frame rate, which is wrong for variable rates.
@@ -10,7 +10,7 @@ filter would guess where a piece ends from its mean frame rate, which is wrong f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,16 +19,20 @@ import numpy as np
 from highlightr.core.source import VideoStream
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.plan import Take
+from highlightr.media._cut.plan import GUARD_SECONDS, Take, decimal
 from highlightr.media._cut.shapes import canvas, even, pixel_aspect
-from highlightr.media._cut.ticks import GUARD_SECONDS, TICKS, decimal, ticks
 from highlightr.media._decode.frame_converter import to_jpeg
 
-STILLS = "stills"
-"""The filters' output."""
+_TICKS = 1_000_000
+"""Ticks per second of the output's time line inside the filters."""
 
-LONGEST_FADE_SECONDS = Fraction(1, 4)
-"""Of one side; a short piece fades over a third of its length at most."""
+_LEAD_SECONDS = 0.001
+"""By which burned subtitles come early, because libass rounds the times of pictures down."""
+
+
+def ticks(seconds: Fraction) -> int:
+    """The nearest whole number of ticks."""
+    return round(seconds * _TICKS)
 
 
 def middles(takes: Sequence[Take]) -> list[int]:
@@ -49,7 +53,7 @@ def picture_graph(plan: OutputPlan, takes: Sequence[Take], stills: Stills | None
     if stills is None:
         return ";".join([*filters, f"{together}[v]"])
     return ";".join(
-        [*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes), plan.colour.viewing)}[{STILLS}]"]
+        [*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes), plan.colour.viewing)}[stills]"]
     )
 
 
@@ -65,13 +69,13 @@ def _picture_filter(plan: OutputPlan, take: Take, number: int, start: Fraction) 
     if plan.shapes and not shapes:
         framed = f",{pixel_aspect(video)}"
     converted = "".join([framed, _even(video), *(f",{each}" for each in plan.colour.filters)])
-    kept = f"{whole}settb=1/{TICKS},trim=start_pts={first}:end_pts={end}"
+    kept = f"{whole}settb=1/{_TICKS},trim=start_pts={first}:end_pts={end}"
     # A frame that cannot be decoded leaves its time to the next one, not to the piece before.
     relative = f"if(eq(N,0),0,PTS-{lead})" if take.frames and appeared <= take.start else f"PTS-{lead}"
     dated = f"setpts='{relative}+{offset}'"
     if take.smallest_step is not None:
         dated += f",setpts='if(eq(N,0),PTS,max(PTS,PREV_OUTPTS+{ticks(take.smallest_step / 2)}))'"
-    return f"{take.input(number, video.index)}{kept},{dated}{converted}{fade_filters(take, start)}[v{number}]"
+    return f"{take.input(number, video.index)}{kept},{dated}{converted}{_fades(take, start)}[v{number}]"
 
 
 def _even(video: VideoStream) -> str:
@@ -103,35 +107,24 @@ class Stills:
 
     def output(self, path: Path) -> list[str]:
         """Arguments for one more file of the same run."""
-        return ["-map", f"[{STILLS}]", "-c:v", "rawvideo", "-fps_mode", "passthrough", "-f", "rawvideo", file_url(path)]
+        return ["-map", "[stills]", "-c:v", "rawvideo", "-fps_mode", "passthrough", "-f", "rawvideo", file_url(path)]
 
-    def take(self, path: Path, moments: Sequence[int]) -> list[bytes] | None:
-        """Read the file and remove it: a still for each moment, or `None` where they are not as many."""
+    def read(self, path: Path, moments: Sequence[int]) -> list[bytes]:
+        """Read the file and remove it: a still for each moment, or nothing where they are not as many."""
         try:
             content = path.read_bytes()
             path.unlink()
         except OSError:
-            return None
+            return []
         extra = int(moments[0] > 0)
         if len(content) != (extra + len(moments)) * self.height * self.width * 3:
-            return None
+            return []
         pictures = np.frombuffer(content, np.uint8).reshape(-1, self.height, self.width, 3)
         return [to_jpeg(picture) for picture in pictures[extra:]]
 
 
-def with_fades(takes: Sequence[Take]) -> tuple[Take, ...]:
-    """Takes that fade at every join of two pieces; the first piece begins and the last one ends as they are."""
-    pieces = [take.piece for take in takes]
-    faded = []
-    for take, before, after in zip(takes, [pieces[0], *pieces], [*pieces[1:], pieces[-1]], strict=False):
-        longest = min(LONGEST_FADE_SECONDS, take.seconds / 3)
-        begin, end = (longest if other != take.piece else Fraction(0) for other in (before, after))
-        faded.append(replace(take, fade_in_seconds=begin, fade_out_seconds=end))
-    return tuple(faded)
-
-
-def fade_filters(take: Take, start: Fraction) -> str:
-    """The filters of the picture, for a take that is shown from `start` of the run's output on; empty without any."""
+def _fades(take: Take, start: Fraction) -> str:
+    """The filters of a take that is shown from `start` of the run's output on; empty where it does not fade."""
     filters = ""
     if take.fade_in_seconds:
         filters += f",fade=t=in:st={decimal(start)}:d={decimal(take.fade_in_seconds)}"
@@ -139,3 +132,20 @@ def fade_filters(take: Take, start: Fraction) -> str:
         begin = start + take.seconds - take.fade_out_seconds
         filters += f",fade=t=out:st={decimal(begin)}:d={decimal(take.fade_out_seconds)}"
     return filters
+
+
+def burning(plan: OutputPlan, takes: Sequence[Take], path: Path) -> str:
+    """Write what is drawn during a run, and return the filter that draws it, with a leading comma."""
+    if plan.burned is None:
+        return ""
+    began, ended = float(takes[0].offset) + _LEAD_SECONDS, float(takes[-1].output_stop)
+    spans = (piece.span for piece in plan.pieces)
+    plan.burned.cut([(start, stop, at - began) for start, stop, at in spans if at < ended]).save(path)
+    return f",subtitles=filename={_escaped(str(path))}"
+
+
+def _escaped(text: str) -> str:
+    """A value of a filter in a graph: escaped as an option first, then as a part of the graph."""
+    for special in ("\\':", "\\'[],;"):
+        text = "".join(f"\\{letter}" if letter in special else letter for letter in text)
+    return text

@@ -1,7 +1,7 @@
 """Where to cut by re-encoding: each boundary moved to a frame.
 
-In: spans in seconds from time zero. Out: a `CutPlan`, in exact seconds (`Fraction`): which frames are shown when, and
-how each is reached.
+In: spans in seconds from time zero. Out: pieces, and `Take`s in exact seconds (`Fraction`): which frames are shown
+when, and how each is reached.
 """
 
 from __future__ import annotations
@@ -24,9 +24,20 @@ from highlightr.media._cut.result import Piece
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+GUARD_SECONDS = Fraction(1, 1000)
+"""A piece's frames are counted from this much before its ends, so that rounded timestamps fall on their right side."""
+
 _NEAR_SECONDS = Fraction(1, 20)
 """A boundary so near to where a frame begins or ends moves there, as all do in frames of up to twice that; of a longer
 one, such as a slide, it cuts off a part. What is shown for less is a flash of what was not chosen."""
+
+_LONGEST_FADE_SECONDS = Fraction(1, 4)
+"""Of one side; a short piece fades over a third of its length at most."""
+
+
+def decimal(seconds: Fraction) -> str:
+    """To the microsecond, as ffmpeg takes it."""
+    return f"{float(seconds):.6f}"
 
 
 @dataclass(frozen=True)
@@ -97,47 +108,15 @@ class Take:
         return f"[{number}:{index}]" if part is None else f"[{number}:i:{part.ids[index]}]"
 
 
-@dataclass(frozen=True)
-class CutPlan:
-    """What is to be written."""
-
-    pieces: tuple[Piece, ...]
-    """One per span."""
-    takes: tuple[Take, ...]
-    """In the order of the output."""
-
-    @property
-    def seconds(self) -> Fraction:
-        """Length of the output."""
-        return self.takes[-1].output_stop
-
-    @property
-    def main_takes(self) -> list[int | None]:
-        """For each piece, the number of its longest take; `None` for one that lies before the first picture."""
-        by_length = sorted(enumerate(self.takes), key=lambda each: -each[1].seconds)
-        return [
-            next((number for number, take in by_length if take.piece == piece), None)
-            for piece in range(len(self.pieces))
-        ]
-
-    @property
-    def num_frames(self) -> list[int]:
-        """How many frames each piece has."""
-        own = [[len(take.frames) for take in self.takes if take.piece == piece] for piece in range(len(self.pieces))]
-        return list(map(sum, own))
-
-    @property
-    def shown(self) -> list[Fraction]:
-        """When each frame appears in the output."""
-        return [time for take in self.takes for time in take.shown]
-
-
-def plan_encode(
+def plan_takes(
     container: InputContainer, source: Source, spans: Sequence[tuple[float, float]], *, careful: bool = False
-) -> CutPlan:
-    """Move each boundary to a frame, and find all frames between; a `CutError` where no span has a picture.
+) -> tuple[tuple[Piece, ...], tuple[Take, ...]]:
+    """Move each boundary to a frame, and find all frames between: a piece per span, and takes in the output's order.
 
     `careful`: reach them in the safest way, which reads from the beginning, and not in the fastest.
+
+    Raises:
+        CutError: no span has a picture.
     """
     times = frame_times(container, source)
     pieces: list[Piece] = []
@@ -147,12 +126,26 @@ def plan_encode(
         start, stop = _snapped(times, Fraction(wanted_start), Fraction(wanted_stop), Fraction(source.duration_seconds))
         some = list(_takes(times, start, stop, offset, careful)) if start < stop else []
         takes += [replace(take, piece=len(pieces)) for take in some]
-        pieces.append(Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset)))
+        count = sum(len(take.frames) for take in some)
+        pieces.append(
+            Piece(wanted_start, wanted_stop, float(start), float(stop), float(offset), encoded_pictures=count)
+        )
         # Not `stop - start`: the source's length is rounded, and its last recording may end a little before.
         offset = some[-1].output_stop if some else offset
     if not any(take.frames for take in takes):
         raise CutError(f"{source.path}: has no picture in any chosen span, only sound; choose others with --range")
-    return CutPlan(tuple(pieces), tuple(takes))
+    return tuple(pieces), tuple(takes)
+
+
+def with_fades(takes: Sequence[Take]) -> tuple[Take, ...]:
+    """Takes that fade at every join of two pieces; the first piece begins and the last one ends as they are."""
+    pieces = [take.piece for take in takes]
+    faded = []
+    for take, before, after in zip(takes, [pieces[0], *pieces], [*pieces[1:], pieces[-1]], strict=False):
+        longest = min(_LONGEST_FADE_SECONDS, take.seconds / 3)
+        begin, end = (longest if other != take.piece else Fraction(0) for other in (before, after))
+        faded.append(replace(take, fade_in_seconds=begin, fade_out_seconds=end))
+    return tuple(faded)
 
 
 def _snapped(times: FrameTimes, start: Fraction, stop: Fraction, end: Fraction) -> tuple[Fraction, Fraction]:

@@ -12,8 +12,7 @@ from fractions import Fraction
 
 from highlightr.core.source import AudioStream, Source
 from highlightr.media._container.audio import CHANNELS, aligned, written_channels
-from highlightr.media._cut.plan import Take
-from highlightr.media._cut.ticks import GUARD_SECONDS, decimal
+from highlightr.media._cut.plan import GUARD_SECONDS, Take, decimal
 
 FADE_SECONDS = Fraction(1, 100)
 """Fade of the sound at both ends of a piece: without it a join may click."""

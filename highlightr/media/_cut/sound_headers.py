@@ -1,12 +1,15 @@
 """What the header of a sound packet says of its format, for codecs that repeat it in every packet.
 
-In: a packet's first bytes. Out: a mark that is equal where codec, rate and channels are: copied packets cannot change.
+In: the packets of a track. Out: whether codec, rate or channels change, which those of copied packets cannot.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 _CODECS = {"aac": "aac", "mp1": "mpeg", "mp2": "mpeg", "mp3": "mpeg", "ac3": "ac3"}
 """What the header looks like, by FFmpeg's name of the codec."""
+_HEADER_BYTES = 8
 _LEAST_BYTES = 7
 
 _ADTS_MASKS = (0xFF, 0xF6, 0xFD, 0xC0)
@@ -15,21 +18,26 @@ _MPEG_MASKS = (0xFF, 0xFE, 0x0C, 0xC0)
 """Sync word, version and layer; rate; channels."""
 _JOINT_STEREO = 0x40
 
-Format = tuple[str, bytes]
-"""What the header looks like, and what of it says codec, rate and channels."""
+
+class SoundHeaders:
+    """Compares the packets of one track with the first of them, and with the codec that the container names."""
+
+    def __init__(self, codec: str) -> None:
+        self._kind = _CODECS.get(codec)
+        self._first: tuple[str, bytes] | None = None
+
+    def has_changed(self, packet: Any) -> bool:
+        """Whether this packet differs; those of another recording may be of another codec."""
+        found = None if self._kind is None else _format(bytes(memoryview(packet)[:_HEADER_BYTES]))
+        if found is None:
+            return False
+        self._first = self._first or found
+        return found[0] != self._kind or found != self._first
 
 
-def is_other_codec(codec: str, found: Format) -> bool:
-    """Whether a packet is not of the codec that the container names."""
-    return _CODECS[codec] != found[0]
-
-
-def sound_format(codec: str, data: bytes) -> Format | None:
-    """The mark of AAC in ADTS, MPEG audio or AC-3; `None` for what has no such header.
-
-    `codec` is the container's word: packets of another recording may be of another one.
-    """
-    if codec not in _CODECS or len(data) < _LEAST_BYTES:
+def _format(data: bytes) -> tuple[str, bytes] | None:
+    """Of AAC in ADTS, MPEG audio or AC-3: which of them, and what of the header says codec, rate and channels."""
+    if len(data) < _LEAST_BYTES:
         return None
     if data[0] == 0xFF and data[1] & 0xF6 == 0xF0:
         return "aac", _masked(data, _ADTS_MASKS)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
 from highlightr.media._cut.frame_times import FrameTimes, frame_times
-from highlightr.media._cut.plan import CutPlan, Take
+from highlightr.media._cut.plan import Take
 from highlightr.media._cut.reach import packets_until, reached
 from highlightr.media._cut.splice import NotSmartError, Splice
 
@@ -43,17 +43,14 @@ class Stretch:
         shown = self.take.shown
         return [shown[place] for place in self.order]
 
-    @property
-    def reorder(self) -> int:
-        """How many pictures are decoded before one that is shown before them, at most."""
-        return max(number - place for number, place in enumerate(self.order))
 
-
-def plan_stretches(container: InputContainer, source: Source, cut: CutPlan, splice: Splice) -> tuple[Stretch, ...]:
+def plan_stretches(
+    container: InputContainer, source: Source, takes: Sequence[Take], splice: Splice
+) -> tuple[Stretch, ...]:
     """Take every take apart; a `NotSmartError` where timestamps are not all there, or not all different."""
     times = frame_times(container, source)
     stretches: list[Stretch] = []
-    for take in cut.takes:
+    for take in takes:
         if take.smallest_step is not None:
             raise NotSmartError("some of its pictures have the same timestamp")
         order = _copied(take, (shown for shown, _ in copyable(container, source, take, splice)))
