@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.errors import MediaError
 from highlightr.core.source import Source
+from highlightr.media._container.boxes import appended_file
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.gop_decoder import GopDecoder
 from highlightr.media._decode.sound import Sound
-from highlightr.media._decode.unread import unread_percent
 from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest, ThumbnailRequest
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ _logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
 """A stream whose clock falls back by more than this, to so near its beginning, starts again."""
+
+_INTERLEAVED = ("flv", "ogg", "asf")
+"""Containers that end in packets, or in an index that is small beside them."""
+
+_LEAST_SHARE, _LEAST_BYTES = 0.05, 1 << 16
+"""Of a file; an index, or a page of Ogg that is not complete, is less."""
 
 _LOSSES = {
     "restarted": "Pictures of a second recording, whose clock starts again, are left out: {}; join videos by ffmpeg's "
@@ -100,12 +106,12 @@ def decode(
         streams = [_stream(container, source, index) for index in by_stream]
         undated, restarted, end = 0, 0, 0
         failures: list[Exception] = []
-        restarts = _Restarts() if has_own_index(source.container) else None
+        has_one_clock, clocks = has_own_index(source.container), dict[int, _Clock]()
         for packet in _packets(container, source, streams, failures.append) if streams else ():
             end = max(end, (packet.pos or 0) + packet.size)
             is_dated = packet.pts is not None or packet.dts is not None or not packet.size
             undated += packet.stream.index == source.video.index and not is_dated
-            if restarts is not None and restarts.has(packet):
+            if has_one_clock and _is_of_another_file(packet, clocks):
                 restarted += packet.stream.index == source.video.index
                 continue
             yield from by_stream[packet.stream.index].push(packet)
@@ -128,29 +134,25 @@ def loss_notes(losses: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{words.format(losses[kind])}." for kind, words in _LOSSES.items() if kind in losses)
 
 
-class _Restarts:
-    """Tells packets of a file that was appended to another one, where the container has one clock.
+def _is_of_another_file(packet: av.Packet[Any], clocks: dict[int, _Clock]) -> bool:
+    """Whether a packet is of a file that was appended to the first, where the container has one clock.
+
+    `clocks`: those of the streams so far; packets come in file order.
+    """
+    index, stamp = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
+    if stamp is None or not packet.size:
+        return False
+    if index not in clocks:
+        clocks[index] = _Clock(stamp, _RESTART_SECONDS / float(packet.time_base))
+    return clocks[index].restarts_at(stamp)
+
+
+class _Clock:
+    """The timestamps of one stream, in ticks: exact fractions of seconds would be dear for every packet of a video.
 
     Damage may date a packet anywhere; only a clock that starts again does so near its beginning, and only after damage
     does it jump back to where it was.
     """
-
-    def __init__(self) -> None:
-        self._clocks: dict[int, _Clock] = {}
-
-    def has(self, packet: av.Packet[Any]) -> bool:
-        """Whether the packet, or one before it in its stream, starts again; packets come in file order."""
-        index, stamp = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
-        if stamp is None or not packet.size:
-            return False
-        clock = self._clocks.get(index)
-        if clock is None:
-            clock = self._clocks[index] = _Clock(stamp, _RESTART_SECONDS / float(packet.time_base))
-        return clock.restarts_at(stamp)
-
-
-class _Clock:
-    """The timestamps of one stream, in ticks: exact fractions of seconds would be dear for every packet of a video."""
 
     def __init__(self, first: int, near: float) -> None:
         self._first = self._latest = self._before = first
@@ -169,6 +171,23 @@ class _Clock:
         if not self._is_over:
             self._latest = max(self._latest, stamp)
         return self._is_over
+
+
+def unread_percent(source: Source, end: int, *, broken_off: bool) -> int:
+    """The share of a file's bytes that was not read; 0 where an index or the like may be all that is left.
+
+    Args:
+        end: the byte behind the last packet.
+        broken_off: reading ended with an error.
+    """
+    kind, size = source.container.split(",")[0], source.size_bytes
+    begin = appended_file(source.path) if kind == "mov" and not broken_off else None
+    if begin is not None:
+        end = begin
+    elif not broken_off and kind not in _INTERLEAVED:
+        return 0
+    unread = size - end
+    return round(100 * unread / size) if unread >= max(_LEAST_BYTES, _LEAST_SHARE * size) else 0
 
 
 def _stream(container: InputContainer, source: Source, index: int) -> Any:

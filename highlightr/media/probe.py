@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +24,7 @@ from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import heard_tracks
 from highlightr.media._container.contents import picture_timecode
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
-from highlightr.media._container.opening import best_video, packets, reading, start_seconds
+from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import FASTEST_RATE, LastFrames
 from highlightr.media.choices import AudioChoice
@@ -60,6 +61,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         check_picture(path, video.width, video.height, video.sample_aspect_ratio)
         index = frame_index(path, container.format.name)
         shown = start if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+        late_seconds = float(shown - start)
         duration_seconds = _video_seconds(container, stream, start, path) if index is None else float(index.seconds)
         check_length(path, duration_seconds, size_bytes)
         return Source(
@@ -71,7 +73,8 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
             video=video if index is None or index.delay is None else replace(video, dated_when_decoded=True),
             audio=audio,
             audio_tracks=tracks,
-            picture_start_seconds=_picture_start(frame, start, duration_seconds),
+            # Zero where that timestamp cannot be.
+            picture_start_seconds=late_seconds if 0 < late_seconds < duration_seconds else 0.0,
             identity=identity,
             timecode=picture_timecode(container, stream, shown, video.frames_per_second),
         )
@@ -95,15 +98,9 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
 
 def _first_frame(container: InputContainer, stream: Any, path: Path) -> av.VideoFrame:
     """The first frame that decodes."""
-    import av
-
-    refused = 0
+    refused: deque[Exception] = deque(maxlen=1)
     for packet in packets(container, stream):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            refused += 1
-            continue
+        frames: list[av.VideoFrame] = decoded(packet, damaged=refused.append)
         if frames:
             return frames[0]
     if refused:
@@ -112,12 +109,6 @@ def _first_frame(container: InputContainer, stream: Any, path: Path) -> av.Video
             f"(damaged, cut off or encrypted); give an intact file"
         )
     raise DecodeError(f"{path}: the video stream holds no frames; give a complete video file")
-
-
-def _picture_start(frame: av.VideoFrame, start: Fraction, duration_seconds: float) -> float:
-    """When the first frame appears; zero where its timestamp cannot be."""
-    seconds = 0.0 if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base - start)
-    return seconds if 0 < seconds < duration_seconds else 0.0
 
 
 def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from highlightr.core.source import Source
 from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
-from highlightr.media._cut.frame_times import frame_times
-from highlightr.media._cut.reach import Reach, reached
+from highlightr.media._cut.frame_times import Reach, frame_times, reached
 from highlightr.media._decode.decoders import threaded
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter

@@ -10,7 +10,7 @@ import statistics
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -78,28 +78,13 @@ def check_video(path: Path, planned: Planned) -> Verdict:
         return Verdict(f"it cannot be opened again ({error})")
 
 
-@dataclass
-class _Seen:
-    """What the packets of a file say; seconds."""
-
-    shown: list[float] = field(default_factory=list)
-    latest: float = 0.0
-    end: float = 0.0
-    sounds: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """Audio stream to its first and last moment."""
-    undecoded: list[float] = field(default_factory=list)
-    """Where pieces begin of which a picture that was tried did not decode."""
-    sizes: list[tuple[int, int]] = field(default_factory=list)
-    """Of the pictures that were tried, each one once."""
-
-
 def _checked(container: InputContainer, planned: Planned) -> Verdict:
     if not moving_pictures(container):
         return Verdict("it has no picture")
     count = len(container.streams.audio)
     if count != planned.num_sounds:
         return Verdict(f"it has {count} audio streams instead of {planned.num_sounds}")
-    seen = _read(container, planned)
+    seen = _Reading(container, planned)
     fault = _fault(seen, planned)
     if fault or planned.shown is None:
         return Verdict(fault)
@@ -109,7 +94,7 @@ def _checked(container: InputContainer, planned: Planned) -> Verdict:
     return Verdict(missing=tuple(missing))
 
 
-def _fault(seen: _Seen, planned: Planned) -> str:
+def _fault(seen: _Reading, planned: Planned) -> str:
     """What is wrong whatever frames were planned."""
     if not seen.shown:
         return "it has no picture"
@@ -133,56 +118,63 @@ def _fault(seen: _Seen, planned: Planned) -> str:
     return ""
 
 
-def _read(container: InputContainer, planned: Planned) -> _Seen:
-    """Go through all packets once."""
-    video, seen = moving_pictures(container)[0], _Seen()
-    zero = float(start_seconds(container))
-    if not container.streams.audio and planned.shown:
-        zero -= planned.shown[0]  # A picture without sound may begin late: the file then begins with it.
-    trial = _Trial(video, planned, seen)
-    for packet in packets(container, video, *container.streams.audio):
-        if packet.pts is None or packet.size == 0:
-            continue
-        begin = float(packet.pts * packet.time_base) - zero
-        end = begin + float((packet.duration or 0) * packet.time_base)
-        if packet.stream is video:
-            trial.push(packet, begin)
-            if not packet.is_discard:
-                # The last one shown tells the end: others may say how long until the next one is decoded.
-                seen.end = end if begin >= seen.latest else seen.end
-                seen.latest = max(seen.latest, begin)
-                seen.shown.append(begin)
-        else:
-            first, last = seen.sounds.get(packet.stream.index, (begin, end))
-            seen.sounds[packet.stream.index] = (min(first, begin), max(last, end))
-    trial.finish()
-    # Players believe the header, that of the track: Matroska has it as a tag, and no length of its last packet.
-    # Where that is the only one, FFmpeg takes the length of the file, which sound may make longer.
-    if "DURATION" in video.metadata:
-        seen.end = parse_clock(video.metadata["DURATION"]) - zero
-    elif video.duration:
-        seen.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
-    return seen
+class _Reading:
+    """What the packets of a file say, in seconds, and what comes of decoding a few of them; they are read once.
 
-
-class _Trial:
-    """Decodes the first picture of each piece, and those from its last keyframe on, and tells `seen` what came of it.
-
-    Where all frames are known, it goes on from one piece to the next as a player does, and nothing may be damaged.
+    Decoded are the first picture of each piece, and those from its last keyframe on. Where all frames are known, it
+    goes on from one piece to the next as a player does, and nothing may be damaged.
     """
 
-    def __init__(self, stream: Any, planned: Planned, seen: _Seen) -> None:
-        self._decoder: Any = stream.codec_context
+    def __init__(self, container: InputContainer, planned: Planned) -> None:
+        self.shown: list[float] = []
+        self.end = 0.0
+        self.sounds: dict[int, tuple[float, float]] = {}
+        """Audio stream to its first and last moment."""
+        self.undecoded: list[float] = []
+        """Where pieces begin of which a picture that was tried did not decode."""
+        self.sizes: list[tuple[int, int]] = []
+        """Of the pictures that were tried, each one once."""
+        self._video = moving_pictures(container)[0]
+        self._decoder: Any = self._video.codec_context
         self._decoder.thread_count = 1
-        self._starts, self._seen = sorted(planned.starts), seen
+        self._starts = sorted(planned.starts)
         # Pictures that follow a copied keyframe may need those before it, and are left out.
         self._needs_all = planned.shown is not None
         self._nal = NalReader.of(self._decoder)
         self._piece = -1
         self._group: list[av.Packet[Any]] = []
+        zero = float(start_seconds(container))
+        if not container.streams.audio and planned.shown:
+            zero -= planned.shown[0]  # A picture without sound may begin late: the file then begins with it.
+        self._read(container, zero)
 
-    def push(self, packet: av.Packet[Any], shown: float) -> None:
-        """Take the next packet of the file."""
+    def _read(self, container: InputContainer, zero: float) -> None:
+        video, latest = self._video, 0.0
+        for packet in packets(container, video, *container.streams.audio):
+            if packet.pts is None or packet.size == 0:
+                continue
+            begin = float(packet.pts * packet.time_base) - zero
+            end = begin + float((packet.duration or 0) * packet.time_base)
+            if packet.stream is video:
+                self._decode(packet, begin)
+                if not packet.is_discard:
+                    # The last one shown tells the end: others may say how long until the next one is decoded.
+                    self.end = end if begin >= latest else self.end
+                    latest = max(latest, begin)
+                    self.shown.append(begin)
+            else:
+                first, last = self.sounds.get(packet.stream.index, (begin, end))
+                self.sounds[packet.stream.index] = (min(first, begin), max(last, end))
+        self._try(self._group)
+        # Players believe the header, that of the track: Matroska has it as a tag, and no length of its last packet.
+        # Where that is the only one, FFmpeg takes the length of the file, which sound may make longer.
+        if "DURATION" in video.metadata:
+            self.end = parse_clock(video.metadata["DURATION"]) - zero
+        elif video.duration:
+            self.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
+
+    def _decode(self, packet: av.Packet[Any], shown: float) -> None:
+        """Take the next picture, and decode its piece's where that ends."""
         piece = bisect_right(self._starts, shown + _SAME_SECONDS) - 1
         if packet.is_keyframe and (self._nal.begins_afresh(packet) or not self._needs_all):
             if piece > self._piece:
@@ -191,10 +183,6 @@ class _Trial:
                 self._piece = piece
             self._group = []
         self._group.append(packet)
-
-    def finish(self) -> None:
-        """The piece is at its end."""
-        self._try(self._group)
 
     def _try(self, group: Sequence[av.Packet[Any]]) -> None:
         import av
@@ -210,8 +198,8 @@ class _Trial:
             sizes.clear()
         self._decoder.flush_buffers()
         if sizes.total() < (len(group) if self._needs_all else 1):
-            self._seen.undecoded.append(self._starts[max(0, self._piece)])
-        self._seen.sizes += [size for size in sizes if size not in self._seen.sizes]
+            self.undecoded.append(self._starts[max(0, self._piece)])
+        self.sizes += [size for size in sizes if size not in self.sizes]
 
     def _sizes(self, packet: av.Packet[Any] | None) -> list[tuple[int, int]]:
         frames = self._decoder.decode(packet)

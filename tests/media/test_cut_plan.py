@@ -18,8 +18,8 @@ from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import plan
+from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.output_plan import OutputPlan
-from highlightr.media._cut.reach import Reach
 
 LONGEST = Fraction(1, 10)
 TINY = Fraction(1, 1_000_000)

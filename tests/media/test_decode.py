@@ -25,8 +25,7 @@ from highlightr.media import (
     decode,
     probe,
 )
-from highlightr.media._decode.unread import unread_percent
-from highlightr.media.decode import _Restarts, loss_notes
+from highlightr.media.decode import _Clock, _is_of_another_file, loss_notes, unread_percent
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import (
     CLOSED_GOP,
@@ -422,24 +421,24 @@ def test_what_lies_behind_an_error_is_told_of_every_container() -> None:
 
 def test_a_clock_that_is_damaged_is_not_taken_for_a_second_recording() -> None:
     """A second of it is dated an hour late."""
-    restarts = _Restarts()
+    clocks: dict[int, _Clock] = {}
     with av.open(str(made("first.mkv"))) as container:
         for packet in container.demux(video=0):
             if packet.size and 1.5 < packet.dts * packet.time_base < 2.5:
                 packet.pts, packet.dts = packet.pts + 3_600_000, packet.dts + 3_600_000
-            assert not restarts.has(packet)
+            assert not _is_of_another_file(packet, clocks)
 
 
 def test_packets_that_damage_dates_near_the_beginning_end_no_recording() -> None:
-    restarts, left = _Restarts(), []
+    clocks, left = dict[int, _Clock](), []
     with av.open(str(made("first.mkv"))) as container:
         for packet in container.demux(video=0):
             if packet.size and (seconds := packet.dts * packet.time_base) > 2:
                 if seconds < 2.5:
                     packet.pts, packet.dts = packet.pts - 2000, packet.dts - 2000
-                left += [float(seconds)] * restarts.has(packet)
+                left += [float(seconds)] * _is_of_another_file(packet, clocks)
             elif packet.size:
-                assert not restarts.has(packet)
+                assert not _is_of_another_file(packet, clocks)
     assert left and max(left) < 2.5
 
 

@@ -23,9 +23,9 @@ from highlightr.media._container.contents import Contents
 from highlightr.media._container.picture_format import PictureFormat
 from highlightr.media._cut import inputs as _inputs
 from highlightr.media._cut.exact_cut import encode_pieces
+from highlightr.media._cut.frame_times import Reach
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.reach import Reach
 from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, Piece, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg

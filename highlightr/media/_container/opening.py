@@ -231,13 +231,19 @@ def end_of(stream: Any) -> av.Packet[Any]:
     return ending
 
 
-def decoded(packet: av.Packet[Any]) -> list[Any]:
-    """The frames that a packet completes, by its stream's own decoder; none where it is damaged."""
+def decoded(
+    packet: av.Packet[Any], decoder: Any = None, *, damaged: Callable[[Exception], object] = lambda _: None
+) -> list[Any]:
+    """The frames that a packet completes, by its stream's own decoder or another one.
+
+    None where the packet is `damaged`, which is then called.
+    """
     import av
 
     try:
-        return list(packet.decode())
-    except av.FFmpegError:
+        return list(packet.decode() if decoder is None else decoder.decode(packet))
+    except av.FFmpegError as error:
+        damaged(error)
         return []
 
 

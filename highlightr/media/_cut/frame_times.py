@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
-from highlightr.media._container.opening import packets, reading, start_seconds
-from highlightr.media._cut.reach import Part, Reach, reached
+from highlightr.media._container.opening import open_range, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, Recording, has_own_index
 from highlightr.media._decode.frame_scan import read_frame_index, sound_mark
 from highlightr.media._decode.nal import NalReader
@@ -39,6 +39,59 @@ _LONG_SOUND_LEAD_SECONDS = Fraction(2)
 
 _SOUND_READ_SECONDS = 2
 """How far sound is read to look whether a seek dates it right: some lies behind its picture in the file."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes of a file that are read as if they were one."""
+
+    span: tuple[int, int]
+    """The first byte, and the one behind the last."""
+    format: str
+    """The container's format, which they cannot tell."""
+    ids: tuple[int, ...]
+    """What the container calls each stream (by its index in the source): their order may differ."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How ffmpeg reads a file so that the frames of a piece decode as they would from the file's beginning."""
+
+    clock: Fraction
+    """Added to a time from zero, it gives the timestamp that ffmpeg sees."""
+    seek_seconds: Fraction | None = None
+    """The time from zero that is sought; `None`: reading starts at the beginning."""
+    part: Part | None = None
+    """`None`: the whole file."""
+    sound_seconds: Fraction | None = None
+    """What is sought for the sound alone (0: it is read from the beginning); `None`: it is read with the pictures."""
+
+
+@contextmanager
+def reached(container: InputContainer, source: Source, reach: Reach) -> Iterator[tuple[InputContainer, Any]]:
+    """The file or a part of it, at the place from which a piece is read, and its video; `None` where it has none."""
+    index = source.video.index
+    if reach.part is not None:
+        number = reach.part.ids[index]
+        with open_range(source.path, reach.part.span, reach.part.format) as part:
+            yield part, next((one for one in part.streams.video if one.id == number), None)
+    elif reach.seek_seconds is None:
+        # Not sought: some containers go to their second keyframe then.
+        with reading(source.path) as again:
+            yield again, again.streams[index]
+    else:
+        seek(container, reach.seek_seconds)
+        yield container, container.streams[index]
+
+
+def packets_until(
+    container: InputContainer, stream: Any, reach: Reach, stop: Fraction
+) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    """The packets of what is `reached`, to the first that is decoded at `stop` or later, each with when it is shown."""
+    for shown, packet in timed(packets(container, stream), reach.clock) if stream is not None else ():
+        if packet.dts is not None and packet.dts * packet.time_base - reach.clock >= stop:
+            return
+        yield shown, packet
 
 
 class FrameTimes:
@@ -91,7 +144,7 @@ class FrameTimes:
         for back in (-_AIM_SECONDS, *STEPS_BACK_SECONDS):
             aim = shown - back
             if aim >= 0 and self._comes_out_right(self._read(aim), shown, unseen=True):
-                yield self._from_aim(aim, self._sound_aim(aim, Fraction(0)))
+                yield Reach(self._zero, aim, sound_seconds=self._sound_aim(aim))
         yield Reach(self._zero)
 
     def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
@@ -99,15 +152,11 @@ class FrameTimes:
         seek(self._container, aim)
         return timed(packets(self._container, self._stream), self._zero)
 
-    def _from_aim(self, aim: Fraction, sound: Fraction | None) -> Reach:
-        """What is sought, and for the sound, from time zero."""
-        return Reach(self._zero, self._zero + aim, sound_seconds=None if sound is None else self._zero + sound)
-
-    def _sound_aim(self, aim: Fraction, earliest: Fraction) -> Fraction | None:
+    def _sound_aim(self, aim: Fraction) -> Fraction | None:
         """Where to seek for the sound, unless the picture at which reading begins is early enough."""
         begin = next((shown for shown, _ in self._read(aim)), aim)
         wanted = aim - self._sound_lead
-        return None if begin <= wanted else max(earliest, wanted)
+        return None if begin <= wanted else max(Fraction(0), wanted)
 
     def _comes_out_right(
         self, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
@@ -162,7 +211,7 @@ class _IndexedTimes(FrameTimes):
         for aim in (shown + _AIM_SECONDS, *keys[-1:], *(shown - back for back in STEPS_BACK_SECONDS)):
             # Before its second keyframe a file is read from its beginning: some seek to that one instead.
             if len(keys) > 1 and aim >= keys[1] and self._comes_out_right(self._read(aim), shown):
-                yield self._from_aim(aim, self._checked_sound_aim(aim, keys[1]))
+                yield Reach(self._zero, aim, sound_seconds=self._checked_sound_aim(aim, keys[1]))
         yield Reach(self._zero)
 
     def _checked_sound_aim(self, aim: Fraction, earliest: Fraction) -> Fraction | None:

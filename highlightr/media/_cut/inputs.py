@@ -47,7 +47,7 @@ def take_input(source: Source, take: Take, *, sound: bool = False) -> list[str]:
     reach = take.reach
     sought = reach.seek_seconds
     if sound and reach.sound_seconds is not None:
-        sought = reach.sound_seconds if reach.sound_seconds > reach.clock else None
+        sought = reach.sound_seconds or None
     # A quarter of the cores: the encoder needs several times what a decoder needs, and each frame waits for it.
     decoding = ["-format_whitelist", DEMUXERS, "-threads", str(max(1, core_count() // 4))]
     # What an MP4 file's edit list skips at its beginning would be skipped after a seek; times tell what is not wanted.
@@ -57,7 +57,7 @@ def take_input(source: Source, take: Take, *, sound: bool = False) -> list[str]:
         return [*fenced, "-i", range_url(source.path, reach.part.span)]
     arguments = [*decoding, "-protocol_whitelist", "file"]
     if sought is not None:
-        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(sought)]
+        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.clock + sought)]
     return [*arguments, "-i", file_url(source.path)]
 
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
 from highlightr.core.source import Source
-from highlightr.media._cut.frame_times import FrameTimes, frame_times
-from highlightr.media._cut.reach import Reach
+from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
 from highlightr.media._cut.result import Piece
 
 if TYPE_CHECKING:

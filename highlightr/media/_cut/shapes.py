@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.limits import believable_aspect
+from highlightr.media._cut.frame_times import packets_until, reached
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.reach import packets_until, reached
 from highlightr.media._decode.decoders import decoded_alone
 from highlightr.media._decode.nal import NalReader
 

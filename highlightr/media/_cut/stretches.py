@@ -13,9 +13,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
-from highlightr.media._cut.frame_times import FrameTimes, frame_times
+from highlightr.media._cut.frame_times import FrameTimes, frame_times, packets_until, reached
 from highlightr.media._cut.plan import Take
-from highlightr.media._cut.reach import packets_until, reached
 from highlightr.media._cut.splice import NotSmartError, Splice
 
 if TYPE_CHECKING:

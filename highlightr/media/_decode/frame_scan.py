@@ -23,7 +23,6 @@ from highlightr.media._container.opening import best_video, decoded, packets, re
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording, has_own_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import LastFrames
-from highlightr.media._decode.ts_tables import before_tables
 
 if TYPE_CHECKING:
     import av
@@ -40,6 +39,15 @@ _SAMPLED_SECONDS = Fraction(1, 4)
 """How far apart the packets of sound are that are kept."""
 
 _WITHOUT_DISPLAY_TIMES = ("avi", "asf")
+
+_SYNC = 0x47
+"""First byte of every packet of a transport stream."""
+
+_PACKET_BYTES = (188, 192, 204)
+"""Plain, with a time stamp (.m2ts), with error correction."""
+
+_MOST_PACKETS = 64
+"""Of tables before a recording's first picture or sound."""
 
 
 def sound_mark(packet: av.Packet[Any]) -> int:
@@ -189,7 +197,7 @@ class _Splitter:
     def take_tables(self, path: Path, pids: Set[int]) -> None:
         """Let each recording of a transport stream begin with the tables that say what is in it."""
         for recording in self._recordings[1:]:
-            recording.first_byte = before_tables(path, recording.first_byte, pids)
+            recording.first_byte = _before_tables(path, recording.first_byte, pids)
 
     def index(self, path: Path, zero: Fraction, size_bytes: int) -> FrameIndex:
         """All that was read, on one time line; `zero` is the container's first timestamp."""
@@ -225,3 +233,27 @@ def _decodable(frames: list[tuple[int, int]], keyframes: Sequence[tuple[int, int
         return frames
     shown, _, wait = min(keyframes)
     return frames[min(bisect_left(frames, (shown, 0)) + wait, len(frames) - 1) :]
+
+
+def _before_tables(path: Path, position: int, pids: Set[int]) -> int:
+    """Where the packets before a byte begin that belong to none of the streams with these PIDs, such as PAT and PMT."""
+    read_from = max(0, position - _MOST_PACKETS * _PACKET_BYTES[-1])
+    with path.open("rb") as file:
+        file.seek(read_from)
+        data = file.read(position - read_from + 1)
+    if len(data) <= position - read_from or data[-1] != _SYNC:
+        return position
+    size = next((size for size in _PACKET_BYTES if _all_begin(data, size)), None)
+    at = len(data) - 1
+    while size is not None and at >= size and data[at - size] == _SYNC and _pid(data, at - size) not in pids:
+        at -= size
+    return read_from + at
+
+
+def _all_begin(data: bytes, size: int) -> bool:
+    """Whether packets of this size lie before the last byte."""
+    return len(data) > size and all(data[at] == _SYNC for at in range(len(data) - 1, -1, -size))
+
+
+def _pid(data: bytes, at: int) -> int:
+    return (data[at + 1] & 0x1F) << 8 | data[at + 2]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from highlightr.core.source import AudioStream, Source
 from highlightr.media._container.audio import aligned, mono_filter
 from highlightr.media._container.description import is_plain
-from highlightr.media._container.opening import DEMUXERS, file_url
+from highlightr.media._container.opening import DEMUXERS, decoded, file_url
 from highlightr.media._decode.audio import MonoTrack
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.media.sampling import AudioBlock, AudioRequest
@@ -67,7 +67,7 @@ class Sound:
     def push(self, packet: av.Packet[Any]) -> Blocks:
         """Take the next packet."""
         index = packet.stream.index
-        for frame in self._decoded(packet):
+        for frame in decoded(packet, damaged=self._miss):
             yield from self._heard(index, self._tracks[index].push(frame))
         if self._sums is not None:
             yield from self._keep_together()
@@ -112,14 +112,8 @@ class Sound:
             for index, pipe in self._pipes.items():
                 yield from self._heard(index, self._tracks[index].push_samples(pipe.read_until(seconds)))
 
-    def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
-        import av
-
-        try:
-            return list(packet.decode())
-        except av.FFmpegError:
-            self._damaged += 1
-            return []
+    def _miss(self, _: Exception) -> None:
+        self._damaged += 1
 
 
 class _Sum:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
-from highlightr.media._container.opening import end_of
+from highlightr.media._container.opening import decoded, end_of
 from highlightr.media._decode.calm import CalmGroup
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker
 from highlightr.media._decode.gop import GopTask, SharedState
@@ -73,13 +73,7 @@ class Worker:
         return self._is_sampled(group.start, group.stop)
 
     def _decoded(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
-        import av
-
-        try:
-            return list(self._decoder.decode(packet))
-        except av.FFmpegError:
-            self._miss()
-            return []
+        return decoded(packet, self._decoder, damaged=self._miss)
 
     def _show(self, group: GopTask, frames: list[av.VideoFrame]) -> None:
         for frame in frames:
@@ -95,7 +89,7 @@ class Worker:
             group.last = seconds
             self._feed(group, frame, seconds)
 
-    def _miss(self) -> None:
+    def _miss(self, _: Exception | None = None) -> None:
         with self._shared.lock:
             self._shared.damaged += 1
 
