@@ -18,7 +18,9 @@ from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
 from highlightr.media import probe
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat
-from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
+from highlightr.media._cut import colour
+from highlightr.media._cut.colour import ColourPlan, plan_colour
+from highlightr.media.choices import HdrChoice
 from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
 
@@ -190,18 +192,19 @@ def test_high_dynamic_range_becomes_standard(transfer: str, tmp_path: Path) -> N
 PQ = PictureFormat("yuv420p10le", 10, matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")
 
 
-def plan(picture: PictureFormat, choice: str | None = None, abilities: Abilities | None = None) -> ColourPlan:
-    return plan_colour(picture, 1080, choice, abilities or Abilities(), HdrMetadata())  # type: ignore[arg-type]
+def plan(picture: PictureFormat, choice: HdrChoice | None = None) -> ColourPlan:
+    return plan_colour(picture, 1080, choice, HdrMetadata())
 
 
-def test_high_dynamic_range_without_an_encoder_for_it() -> None:
-    without = Abilities(encodes_hdr=False)
-    assert not plan(PQ, None, without).is_hdr
+def test_high_dynamic_range_without_an_encoder_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan(PQ, None).is_hdr
+    monkeypatch.setattr(colour, "has_encoder", lambda _: False)
+    assert not plan(PQ, None).is_hdr
     with pytest.raises(CutError, match=r"needs an ffmpeg with libx265; use --hdr sdr, or --copy"):
-        plan(PQ, "keep", without)
+        plan(PQ, "keep")
+    monkeypatch.setattr(colour, "has_filter", lambda _: False)
     with pytest.raises(CutError, match="needs an ffmpeg with zscale and tonemap"):
-        plan(PQ, None, Abilities(encodes_hdr=False, maps_tones=False))
+        plan(PQ, None)
 
 
 def test_eight_bits_with_labels_of_high_dynamic_range_become_ten() -> None:

@@ -65,9 +65,13 @@ def heard_tracks(
 ) -> tuple[AudioStream | None, tuple[AudioStream, ...]]:
     """The track that a player would choose, and all that are heard: those of the picture's program.
 
+    As ffmpeg does: the default track first, then the most channels, then the first.
+
     Raises:
         ConfigError: the file has no track of that number, or it cannot be decoded.
     """
+    import av
+
     described = describe(container)
     tracks = audio_tracks(container, described)
     if isinstance(choice, int):
@@ -75,16 +79,9 @@ def heard_tracks(
     else:
         others = of_other_programs(described, video_index)
         tracks = [track for track in tracks if track.index not in others]
-    return preferred(container, tracks), tuple(tracks)
-
-
-def preferred(container: InputContainer, tracks: Sequence[AudioStream]) -> AudioStream | None:
-    """The one that ffmpeg would choose too: the default track first, then the most channels, then the first."""
-    import av
-
-    default = av.stream.Disposition.default
-    streams = container.streams
-    return max(tracks, key=lambda one: (bool(streams[one.index].disposition & default), one.channels), default=None)
+    default, streams = av.stream.Disposition.default, container.streams
+    best = max(tracks, key=lambda one: (bool(streams[one.index].disposition & default), one.channels), default=None)
+    return best, tuple(tracks)
 
 
 def _numbered(container: InputContainer, tracks: Sequence[AudioStream], number: int, path: Path) -> AudioStream:

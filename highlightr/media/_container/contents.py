@@ -76,6 +76,11 @@ class Track:
     dispositions: tuple[str, ...] = ()
     """Such as ``default`` or ``hearing_impaired``."""
 
+    @property
+    def words(self) -> str:
+        """Codec, language and title."""
+        return ", ".join([self.codec, *self.tags.values()])
+
 
 @dataclass(frozen=True)
 class Extra:
@@ -242,15 +247,14 @@ def _left_out(
     decodable = {track.index for track in audio_tracks(container, texts)}
     for stream in container.streams:
         track = tracks[stream.index]
-        about = ", ".join([track.codec, *track.tags.values()])
         if stream.type == "video" and stream.index not in kept:
-            yield f"{'another video track' if stream in pictures else 'a cover picture'} ({about})"
+            yield f"{'another video track' if stream in pictures else 'a cover picture'} ({track.words})"
         elif stream.type == "audio" and stream.index not in decodable:
-            yield f"an audio track that cannot be decoded ({about})"
+            yield f"an audio track that cannot be decoded ({track.words})"
         elif stream.type == "subtitle" and track.codec not in _TEXT_CODECS:
-            yield f"subtitles that are not text ({about})"
+            yield f"subtitles that are not text ({track.words})"
         elif stream.type == "data" and not _is_structure(stream, track):
-            yield f"a data track ({about})"
+            yield f"a data track ({track.words})"
         elif stream.type == "attachment" and not any(_fonts([stream])):
             yield f"an attachment ({stream.metadata.get('filename', 'without a name')})"
 

@@ -65,7 +65,8 @@ def open_container(path: Path) -> InputContainer:
     import av
 
     check_readable(path)
-    if _is_heif_still(path):
+    head = _head(path)
+    if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
         raise MediaError(_still(path))
     check_tables(path)
     # The decoders' options hold while the file is opened, too: some headers are completed by decoding a picture.
@@ -73,9 +74,9 @@ def open_container(path: Path) -> InputContainer:
     try:
         container = av.open(file_url(path), options=options, metadata_errors="replace")
     except (av.FFmpegError, UnicodeError, ValueError) as error:
-        if _is_playlist(path):
+        if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_HEADS):
             raise MediaError(f"{path}: a playlist, which points to other files; give the video file itself") from error
-        if _is_still(path):
+        if head.startswith(_STILL_HEADS) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP"):
             raise MediaError(_still(path)) from error
         raise MediaError(
             f"{path}: not a video that can be read, or cut off before its index "
@@ -245,20 +246,6 @@ def decoded(
     except av.FFmpegError as error:
         damaged(error)
         return []
-
-
-def _is_playlist(path: Path) -> bool:
-    return _head(path).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_HEADS)
-
-
-def _is_still(path: Path) -> bool:
-    head = _head(path)
-    return head.startswith(_STILL_HEADS) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
-
-
-def _is_heif_still(path: Path) -> bool:
-    head = _head(path)
-    return head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
 
 
 def _still(path: Path) -> str:

@@ -1,7 +1,7 @@
 """What happens to colour, range and scan when a picture is encoded anew.
 
-In: what the source's pictures are, and what the installed ffmpeg can do. Out: filters and an encoder, and sentences
-about what changes. No file is touched. The rules: what is written always states its matrix; standard dynamic range
+In: what the source's pictures are. Out: filters and parameters of the encoder, and sentences about what changes. No
+file is touched. The rules: what is written always states its matrix; standard dynamic range
 becomes H.264 with 8 bits; high dynamic range is either HEVC with 10 bits and its labels, or tone-mapped to BT.709.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from highlightr.core.errors import CutError
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, assumed_matrix
 from highlightr.media.choices import HdrChoice
+from highlightr.media.ffmpeg import has_encoder, has_filter
 
 _BASE_LAYER_PROFILES = frozenset({7, 8})
 """Dolby Vision profiles whose picture is a complete HDR10, HLG or BT.709 one without Dolby's metadata."""
@@ -35,16 +36,6 @@ _DYNAMIC_METADATA = (
 
 
 @dataclass(frozen=True)
-class Abilities:
-    """What the installed ffmpeg can do for high dynamic range."""
-
-    encodes_hdr: bool = True
-    """It has libx265."""
-    maps_tones: bool = True
-    """It has the filters zscale and tonemap."""
-
-
-@dataclass(frozen=True)
 class ColourPlan:
     """How pictures are converted and encoded."""
 
@@ -61,10 +52,8 @@ class ColourPlan:
     notes: tuple[str, ...] = ()
 
 
-def plan_colour(
-    picture: PictureFormat, height: int, choice: HdrChoice | None, abilities: Abilities, metadata: HdrMetadata
-) -> ColourPlan:
-    """Decide; by default high dynamic range is kept where that is possible.
+def plan_colour(picture: PictureFormat, height: int, choice: HdrChoice | None, metadata: HdrMetadata) -> ColourPlan:
+    """Decide; by default high dynamic range is kept where the installed ffmpeg can.
 
     Raises:
         CutError: the picture's colours are Dolby's own, or ffmpeg can do nothing with high dynamic range.
@@ -78,10 +67,10 @@ def plan_colour(
         raise CutError(f"its colours ({picture.matrix}) are of a kind that ffmpeg does not convert; use --copy")
     if picture.hdr is None:
         plan = ColourPlan(filters=_standard(picture, height), notes=_less(picture, 8))
-    elif choice == "sdr" or (choice is None and not abilities.encodes_hdr):
-        plan = _tone_mapped(picture, abilities)
+    elif choice == "sdr" or (choice is None and not _encodes_hdr()):
+        plan = _tone_mapped(picture)
     else:
-        plan = _kept(picture, abilities, metadata)
+        plan = _kept(picture, metadata)
     deinterlace, said = _scan(picture)
     siting = None if picture.is_rgb else picture.chroma_location
     alpha = ("its transparency is not kept",) if picture.has_alpha else ()
@@ -121,8 +110,16 @@ def _labels(picture: PictureFormat, matrix: str, *, full_range: bool) -> str:
     return f"setparams={':'.join(labels)}"
 
 
-def _kept(picture: PictureFormat, abilities: Abilities, metadata: HdrMetadata) -> ColourPlan:
-    if not abilities.encodes_hdr:
+def _encodes_hdr() -> bool:
+    return has_encoder("libx265")
+
+
+def _maps_tones() -> bool:
+    return has_filter("zscale") and has_filter("tonemap")
+
+
+def _kept(picture: PictureFormat, metadata: HdrMetadata) -> ColourPlan:
+    if not _encodes_hdr():
         raise CutError(f"keeping {picture.hdr} needs an ffmpeg with libx265; use --hdr sdr, or --copy")
     full_range = bool(picture.full_range) and not picture.is_rgb
     matrix = picture.matrix if picture.matrix and not picture.is_rgb else "bt2020nc"
@@ -140,14 +137,14 @@ def _kept(picture: PictureFormat, abilities: Abilities, metadata: HdrMetadata) -
         filters=(converted, _labels(labels, matrix, full_range=full_range)),
         is_hdr=True,
         x265_parameters=tuple(parameters),
-        viewing=tone_mapping(replace(picture, matrix=matrix, is_rgb=False)) if abilities.maps_tones else (),
+        viewing=tone_mapping(replace(picture, matrix=matrix, is_rgb=False)) if _maps_tones() else (),
         notes=_less(picture, 10),
     )
 
 
-def _tone_mapped(picture: PictureFormat, abilities: Abilities) -> ColourPlan:
-    if not abilities.maps_tones:
-        remedy = "use --hdr keep, or --copy" if abilities.encodes_hdr else "install another ffmpeg, or use --copy"
+def _tone_mapped(picture: PictureFormat) -> ColourPlan:
+    if not _maps_tones():
+        remedy = "use --hdr keep, or --copy" if _encodes_hdr() else "install another ffmpeg, or use --copy"
         raise CutError(f"mapping {picture.hdr} to BT.709 needs an ffmpeg with zscale and tonemap; {remedy}")
     deleted = [f"sidedata=mode=delete:type={kind}" for kind in _DYNAMIC_METADATA]
     notes = (f"its {picture.hdr} picture is tone-mapped to standard dynamic range (BT.709)",)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
 from highlightr.media._container.opening import open_range, packets, reading, start_seconds
-from highlightr.media._decode.frame_index import BY_BYTES, Recording, has_own_index
-from highlightr.media._decode.frame_scan import read_frame_index, sound_mark
+from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Recording
+from highlightr.media._decode.frame_scan import frame_index, sound_mark
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, on_screen, seek, timed
 
@@ -184,17 +184,18 @@ class FrameTimes:
 
 def frame_times(container: InputContainer, source: Source) -> FrameTimes:
     """Those of an open file: read around each piece where the container has an index, otherwise from all packets."""
-    if has_own_index(source.container):
+    index = frame_index(source.path, source.container)
+    if index is None:
         return FrameTimes(container, source)
-    return (_ByteTimes if source.container in BY_BYTES else _IndexedTimes)(container, source)
+    return (_ByteTimes if source.container in BY_BYTES else _IndexedTimes)(container, source, index)
 
 
 class _IndexedTimes(FrameTimes):
     """Of a container that was read as a whole, and seeks to times."""
 
-    def __init__(self, container: InputContainer, source: Source) -> None:
+    def __init__(self, container: InputContainer, source: Source, index: FrameIndex) -> None:
         super().__init__(container, source)
-        self._index = read_frame_index(source.path)
+        self._index = index
 
     def around(self, start: Fraction, stop: Fraction) -> list[Fraction]:
         """Looked up."""

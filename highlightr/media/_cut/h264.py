@@ -42,7 +42,7 @@ class H264Splice(Splice):
 
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR picture."""
-        return bool(packet.is_keyframe) and self.nal.begins_afresh(packet)
+        return self.nal.begins_afresh(packet)
 
     def encoder(self, reorder: int) -> list[str]:
         """Arguments of the encoder, for pictures among which as many are out of order as among the copied ones.

@@ -49,7 +49,7 @@ class HevcSplice(Splice):
 
     def is_fresh(self, packet: Any) -> bool:
         """Whether it holds an IDR, CRA or BLA picture."""
-        return bool(packet.is_keyframe) and self.nal.frames_to_recover(packet) == 0
+        return self.nal.frames_to_recover(packet) == 0
 
     def is_leading(self, packet: Any) -> bool:
         """Whether its picture is shown before the keyframe that it follows in decode order."""

@@ -18,7 +18,7 @@ from highlightr.media._container.audio import written_channels
 from highlightr.media._container.contents import Contents, Track, read_contents
 from highlightr.media._container.opening import reading
 from highlightr.media._container.subtitle_tracks import read_tracks
-from highlightr.media._cut.colour import Abilities, ColourPlan, plan_colour
+from highlightr.media._cut.colour import ColourPlan, plan_colour
 from highlightr.media._cut.encoders import Encoder, find_encoder
 from highlightr.media._cut.plan import Take, plan_takes, with_fades
 from highlightr.media._cut.result import Piece
@@ -26,7 +26,7 @@ from highlightr.media._cut.shapes import Shape, even, find_shapes
 from highlightr.media._cut.sound import LARGEST_SAMPLE_RATE, SoundTrack, plan_sound
 from highlightr.media._cut.time_notes import time_notes
 from highlightr.media.choices import CutOptions
-from highlightr.media.ffmpeg import has_encoder, has_filter
+from highlightr.media.ffmpeg import has_filter
 from highlightr.media.subtitles import Subtitles
 
 _ALPHA3 = (
@@ -100,11 +100,8 @@ def plan_encoded(job: CutJob, *, careful: bool = False) -> OutputPlan:
         contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
         pieces, takes = plan_takes(container, source, job.spans, careful=careful)
         takes = with_fades(takes) if options.fade else takes
-        abilities = Abilities()
-        if contents.picture.hdr:
-            abilities = Abilities(has_encoder("libx265"), has_filter("zscale") and has_filter("tonemap"))
         try:
-            colour = plan_colour(contents.picture, source.video.height, options.hdr, abilities, contents.hdr)
+            colour = plan_colour(contents.picture, source.video.height, options.hdr, contents.hdr)
         except CutError as error:
             raise CutError(f"{source.path}: {error}") from error
         shapes = find_shapes(container, source, takes)
@@ -187,7 +184,7 @@ def _with_subtitles(plan: OutputPlan, options: CutOptions, notes: Sequence[str])
         return replace(plan, subtitles=(*tracks, (track, options.said)))
     if not has_filter("subtitles"):
         raise CutError("this ffmpeg cannot draw subtitles (no libass): choose --subtitles soft, or another ffmpeg")
-    others = [_named(track) for track, _ in tracks if track.tags.get("language", language) != language]
+    others = [track.words for track, _ in tracks if track.tags.get("language", language) != language]
     lost = (f"Left out beside burned subtitles: {'; '.join(others)}.",) if others else ()
     return replace(plan, subtitles=(), burned=options.said, notes=(*plan.notes, *lost))
 
@@ -196,16 +193,12 @@ def _text_tracks(source: Source, contents: Contents) -> tuple[tuple[tuple[Track,
     """The text tracks that can be read, and a note that names all streams which are left out."""
     read = read_tracks(source, contents.subtitles)
     unread = [track for track in contents.subtitles if read[track.index] is None]
-    missing = [*contents.left_out, *(f"subtitles that cannot be read ({_named(track)})" for track in unread)]
+    missing = [*contents.left_out, *(f"subtitles that cannot be read ({track.words})" for track in unread)]
     if others := contents.sounds_of_others - {track.index for track in source.audio_tracks}:
         missing.append(f"the sound of other programs in the file (audio tracks: {len(others)})")
     notes = [f"left out: {'; '.join(missing)}"] if missing else []
     pairs = ((track, read[track.index]) for track in contents.subtitles)
     return tuple((track, subtitles) for track, subtitles in pairs if subtitles is not None), notes
-
-
-def _named(track: Track) -> str:
-    return ", ".join([track.codec, *track.tags.values()])
 
 
 def _sentence(text: str) -> str:

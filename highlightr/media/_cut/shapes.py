@@ -52,7 +52,7 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
     video = source.video
     stream = container.streams[video.index]
     first = (video.width, video.height, video.sample_aspect_ratio)
-    headers, found = _Headers(stream), {}
+    found = {}
     aspect = video.sample_aspect_ratio if _tells_aspect(container, stream) else None
     for take in takes:
         with reached(container, source, take.reach) as (part, same):
@@ -61,7 +61,7 @@ def find_shapes(container: InputContainer, source: Source, takes: Sequence[Take]
                 for shown, packet in packets_until(part, same, take.reach, take.stop)
                 if packet.is_keyframe and not packet.is_discard and shown < take.stop
             ]
-            if all(headers.is_unchanged(packet) for _, packet in keyframes):
+            if all(_is_unchanged(packet, stream.codec_context) for _, packet in keyframes):
                 continue
             shapes = tuple(_changes(keyframes, aspect))
         if any(shape.size != first or shape.samples != shapes[0].samples for shape in shapes):
@@ -135,24 +135,16 @@ def _chosen(conditions: Sequence[str], values: Sequence[int]) -> str:
     return text
 
 
-class _Headers:
-    """Tells what a keyframe's own header says of the size, beside the file's."""
-
-    def __init__(self, stream: Any) -> None:
-        self._codec = stream.codec_context.codec.canonical_name
-        self._of_file = bytes(stream.codec_context.extradata or b"")
-        self._nal = NalReader(self._codec, self._of_file)
-
-    def is_unchanged(self, packet: av.Packet[Any]) -> bool:
-        """Whether a keyframe's header, if it has one, is that of the file; `False` also where that is not known."""
-        if packet.has_sidedata("new_extradata"):
-            return False
-        if self._codec in ("h264", "hevc"):
-            return all(each in self._of_file for each in self._nal.sequence_sets(packet))
-        if self._codec in ("mpeg1video", "mpeg2video"):
-            header = _sequence_header(bytes(packet))
-            return header is None or header == _sequence_header(self._of_file)
+def _is_unchanged(packet: av.Packet[Any], context: Any) -> bool:
+    """Whether a keyframe's header, if it has one, is that of the file; `False` also where that is not known."""
+    if packet.has_sidedata("new_extradata"):
         return False
+    codec, header = context.codec.canonical_name, bytes(context.extradata or b"")
+    if codec in ("h264", "hevc"):
+        return all(each in header for each in NalReader(codec, header).sequence_sets(packet))
+    if codec in ("mpeg1video", "mpeg2video"):
+        return _sequence_header(bytes(packet)) in (None, _sequence_header(header))
+    return False
 
 
 def _sequence_header(data: bytes) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailR
 if TYPE_CHECKING:
     import av
 
-    from highlightr.media._decode.calm import CalmGroup
+Unseen = tuple[float, bool]
+"""How long a frame stands for others that were left out, in seconds, and whether another shot follows them."""
 
 SLACK_SECONDS = Fraction(1, 1_000_000)
 """Container start times are kept in microseconds, so a frame due at t may be dated up to one microsecond later."""
@@ -117,39 +118,29 @@ class SampleTimes:
 
 
 class FramePicker:
-    """Hands a `FrameRequest` the frame that is on screen whenever it looks; not before `since`, where that is given.
+    """Hands a `FrameRequest` the frame that is on screen whenever it looks; not before `since`, where that is given."""
 
-    `calm`: by the timestamp of its keyframe, each group of which no other picture is decoded.
-    """
-
-    def __init__(
-        self,
-        request: FrameRequest,
-        source: Source,
-        since: Fraction | None = None,
-        calm: Mapping[int, CalmGroup] | None = None,
-    ) -> None:
+    def __init__(self, request: FrameRequest, source: Source, since: Fraction | None = None) -> None:
         self.request, self.times = request, SampleTimes(request)
-        self._calm = {} if calm is None else calm
         self._converter = FrameConverter(source.video, request.short_side)
         self._count = num_frames(source.duration_seconds, request.frames_per_second)
         self._index = 0 if since is None else self.times.first_from(since)
-        self._shown: tuple[av.VideoFrame, Fraction] | None = None
+        self._shown: tuple[av.VideoFrame, Fraction, Unseen] | None = None
 
-    def push(self, frame: av.VideoFrame, seconds: Fraction) -> Iterator[Frame]:
+    def push(self, frame: av.VideoFrame, seconds: Fraction, unseen: Unseen = (0.0, False)) -> Iterator[Frame]:
         """Take the next frame; every interval that looked before it gets the frame shown until now."""
         yield from self.until(seconds)
-        self._shown = (frame, seconds)
+        self._shown = (frame, seconds, unseen)
 
     def until(self, seconds: Fraction | None) -> Iterator[Frame]:
         """The latest frame is on screen until then; `None`: for all intervals that are left."""
         if self._shown is None:
             return
-        frame, since = self._shown
+        frame, since, unseen = self._shown
         image = None
         while self._index < self._count and (seconds is None or self.times.at(self._index) + SLACK_SECONDS < seconds):
             image = self._converter.convert(frame) if image is None else image
-            yield Frame(self._index, float(since), image, *unseen_after(frame, self._calm))
+            yield Frame(self._index, float(since), image, *unseen)
             self._index += 1
 
     def needs_any(self, until: Fraction) -> bool:
@@ -157,25 +148,18 @@ class FramePicker:
         return self._index < min(self._count, self.times.first_from(until))
 
 
-def unseen_after(frame: av.VideoFrame, calm: Mapping[int, CalmGroup]) -> tuple[float, bool]:
-    """How long a frame stands for others that were left out, and whether another shot follows them."""
-    group = None if frame.pts is None else calm.get(frame.pts)
-    return (0.0, False) if group is None else (float(group.seconds), group.ends_shot)
-
-
 class ThumbnailMaker:
-    """Hands a `ThumbnailRequest` a tiny picture of every frame; `calm` as for `FramePicker`."""
+    """Hands a `ThumbnailRequest` a tiny picture of every frame."""
 
-    def __init__(self, request: ThumbnailRequest, calm: Mapping[int, CalmGroup] | None = None) -> None:
+    def __init__(self, request: ThumbnailRequest) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._request = request
-        self._calm = {} if calm is None else calm
         self._scaler: Any = VideoReformatter()
 
-    def of(self, frame: av.VideoFrame, seconds: Fraction) -> Thumbnail:
+    def of(self, frame: av.VideoFrame, seconds: Fraction, unseen: Unseen = (0.0, False)) -> Thumbnail:
         """That of a frame, which is shown at a time."""
-        return Thumbnail(float(seconds), self.shrunk(frame), *unseen_after(frame, self._calm))
+        return Thumbnail(float(seconds), self.shrunk(frame), *unseen)
 
     def shrunk(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB."""

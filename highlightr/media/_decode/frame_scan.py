@@ -56,16 +56,15 @@ def sound_mark(packet: av.Packet[Any]) -> int:
 
 
 def frame_index(path: Path, container_name: str) -> FrameIndex | None:
-    """`read_frame_index`; `None` where the container has an index of its own."""
-    return None if has_own_index(container_name) else read_frame_index(path)
+    """Read every packet of a file whose container has no index of its own, otherwise `None`.
 
-
-def read_frame_index(path: Path) -> FrameIndex:
-    """Read every packet of a file; done once for as long as the file stays the same.
+    Done once for as long as the file stays the same.
 
     Raises:
         MediaError: the file cannot be opened, or its frames have no timestamps.
     """
+    if has_own_index(container_name):
+        return None
     try:
         identity = FileIdentity.of(path)
     except OSError as error:

@@ -73,21 +73,18 @@ class NalReader:
 
     def units(self, packet: Any) -> list[bytes]:
         """The units of a packet, whole."""
-        data = bytes(packet)
         if not self.is_described:
-            return units_between_start_codes(data)
-        return [data[start:stop] for start, stop in self._spans(memoryview(data))]
+            return units_between_start_codes(bytes(packet))
+        return [bytes(unit) for unit in self._views(packet)]
 
-    def is_parameter_set(self, unit: bytes) -> bool:
+    def is_parameter_set(self, unit: bytes | memoryview) -> bool:
         """Whether it is one of those that decoders need before pictures."""
         return self._types is not None and self.kind(unit) in self._types.parameter_sets
 
     def parameter_sets(self, packet: Any) -> frozenset[bytes]:
         """Those that the packet brings along, whole; empty where they are in the header alone, or not described."""
-        if self._types is None or not self.is_described:
-            return frozenset()
-        wanted = self._types.parameter_sets
-        return frozenset(bytes(unit) for unit in self._views(packet) if self.kind(unit) in wanted)
+        views = self._views(packet) if self.is_described else ()
+        return frozenset(bytes(unit) for unit in views if self.is_parameter_set(unit))
 
     def sequence_sets(self, packet: Any) -> list[bytes]:
         """Sequence parameter sets, whole, that a packet brings along: what its pictures are like."""

@@ -38,7 +38,7 @@ class Worker:
     ) -> None:
         self._shared, self._source, self._stream, self._decoder = shared, source, stream, decoder
         self._start, self._frames, self._calm = start, frames, calm
-        self._makers = {name: ThumbnailMaker(request, calm) for name, request in thumbnails.items()}
+        self._makers = {name: ThumbnailMaker(request) for name, request in thumbnails.items()}
         self._is_sampled = sampled_by(frames.values())
         self._in_flight = False
         """Whether the decoder may hold pictures."""
@@ -102,12 +102,14 @@ class Worker:
         return Fraction(stamp * Fraction(frame.time_base) - self._start)
 
     def _pickers(self, since: Fraction | None) -> dict[str, FramePicker]:
-        return {name: FramePicker(each, self._source, since, self._calm) for name, each in self._frames.items()}
+        return {name: FramePicker(each, self._source, since) for name, each in self._frames.items()}
 
     def _feed(self, group: GopTask, frame: av.VideoFrame, seconds: Fraction) -> None:
+        calm = None if frame.pts is None else self._calm.get(frame.pts)
+        unseen = (0.0, False) if calm is None else (float(calm.seconds), calm.ends_shot)
         for name, picker in group.pickers.items():
-            for item in picker.push(frame, seconds):
+            for item in picker.push(frame, seconds, unseen):
                 group.hand_over(name, item, item.image.nbytes)
         for name, maker in self._makers.items():
-            thumbnail = maker.of(frame, seconds)
+            thumbnail = maker.of(frame, seconds, unseen)
             group.hand_over(name, thumbnail, thumbnail.image.nbytes)
