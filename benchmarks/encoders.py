@@ -25,7 +25,7 @@ from benchmarks.command import run_command
 from benchmarks.running import cpu_seconds, machine, timed, write_json
 from highlightr.core.errors import CutError
 from highlightr.media._cut.codecs import CRF, PRESET
-from highlightr.media._cut.encoders import encoder_arguments, fault_of, hardware
+from highlightr.media._cut.encoders import fault_of, hardware
 from highlightr.media.ffmpeg import ffmpeg_path, has_filter, run_ffmpeg
 from highlightr.media.probe import probe
 
@@ -58,7 +58,7 @@ class Setting:
     def arguments(self, quality: int) -> list[str]:
         """For ffmpeg, of the picture."""
         if self.maker:
-            return encoder_arguments(hardware(self.maker, hdr=False, quality=quality))
+            return hardware(self.maker, hdr=False, quality=quality).arguments
         threads = ["-threads:v:0", str(self.threads)] if self.threads else []
         return ["-c:v:0", "libx264", "-preset", self.preset, "-crf", str(quality), "-pix_fmt:v:0", "yuv420p", *threads]
 

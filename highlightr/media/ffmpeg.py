@@ -78,14 +78,9 @@ def _is_usable(system: str, bundled: str | None) -> bool:
     try:
         return has_encoder("libx264", system)
     except CutError as error:
-        _check_starts(error)
+        if shortage(error):  # The system can start no program; one that does not run is passed over.
+            raise
         return False
-
-
-def _check_starts(error: CutError) -> None:
-    """Pass over a program that does not run, unless it is the system that can start none."""
-    if shortage(error):
-        raise error
 
 
 def av_generation() -> int:
@@ -101,7 +96,8 @@ def ffmpeg_generation(program: str | None = None) -> int | None:
     try:
         match = re.search(r"^libavformat +(\d+)\.", _asked(program, "-version"), re.MULTILINE)
     except CutError as error:
-        _check_starts(error)
+        if shortage(error):
+            raise
         return None
     return int(match[1]) if match else None
 

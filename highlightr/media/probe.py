@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -130,7 +131,13 @@ def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
 
 def _video_seconds(container: InputContainer, stream: Any, start: Fraction, path: Path) -> float:
     """From time zero to the end of the last video frame; reads the tail, or every packet where seeking fails."""
-    end = _tail_end(container, stream) if container.duration else None
+    import av
+
+    end: Fraction | None = None
+    if container.duration:
+        with suppress(av.FFmpegError):
+            container.seek((container.start_time or 0) + container.duration)
+            end = _last_end(container, stream)
     if end is None:
         # Opened again rather than sought: a damaged index may not lead back to the beginning.
         with reading(path) as again:
@@ -138,17 +145,6 @@ def _video_seconds(container: InputContainer, stream: Any, start: Fraction, path
     if end is None or end <= start:
         raise MediaError(f"{path}: its frames carry no usable timestamps; convert it (`ffmpeg -i IN OUT.mp4`)")
     return float(end - start)
-
-
-def _tail_end(container: InputContainer, stream: Any) -> Fraction | None:
-    """End of the last frame, in container time, found by seeking to the header's end; `None` where that fails."""
-    import av
-
-    try:
-        container.seek((container.start_time or 0) + (container.duration or 0))
-    except av.FFmpegError:
-        return None
-    return _last_end(container, stream)
 
 
 def _last_end(container: InputContainer, stream: Any) -> Fraction | None:

@@ -127,6 +127,6 @@ def test_copied_packets_leave_no_choice(cut: str) -> None:
 
 def test_frames_are_uploaded_behind_the_graph() -> None:
     vaapi = hardware("vaapi", hdr=False)
-    assert encoders.uploading(vaapi) == ";[v]format=nv12,hwupload[uploaded]"
-    assert (encoders.output_of(vaapi), encoders.output_of(Encoder())) == ("[uploaded]", "[v]")
+    assert vaapi.uploading == ";[v]format=nv12,hwupload[uploaded]"
+    assert (vaapi.label, Encoder().label) == ("[uploaded]", "[v]")
     assert vaapi.device[0] == "-init_hw_device"

@@ -13,7 +13,7 @@ import pytest
 from highlightr.core.source import AudioStream
 from highlightr.core.types import Segment
 from highlightr.media import probe
-from highlightr.media._cut.pcm import Pcm
+from highlightr.media._cut.copied_sound import Pcm
 from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from tests.mediamaker import CLOSED_GOP, made

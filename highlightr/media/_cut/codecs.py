@@ -12,7 +12,6 @@ from pathlib import Path
 from highlightr.core.source import Source
 from highlightr.media._container.opening import file_url
 from highlightr.media._cut.colour import ColourPlan
-from highlightr.media._cut.encoders import encoder_arguments
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import GUARD_SECONDS, decimal
 from highlightr.media._cut.sound import SoundTrack
@@ -33,7 +32,7 @@ def picture_codec(plan: OutputPlan, output: Path, last_shown: Fraction, seconds:
     """
     colour, rate = plan.colour, plan.source.video.frames_per_second or _USUAL_RATE
     software = _hevc(colour, rate) if colour.is_hdr else _h264(rate)
-    arguments = software if plan.encoder.is_software else encoder_arguments(plan.encoder)
+    arguments = software if plan.encoder.is_software else plan.encoder.arguments
     arguments += _hevc_tag(output) if colour.is_hdr else []
     if colour.chroma_location is not None:
         arguments += ["-chroma_sample_location", colour.chroma_location]

@@ -71,11 +71,17 @@ def plan_colour(picture: PictureFormat, height: int, choice: HdrChoice | None, m
         plan = _tone_mapped(picture)
     else:
         plan = _kept(picture, metadata)
-    deinterlace, said = _scan(picture)
     siting = None if picture.is_rgb else picture.chroma_location
-    alpha = ("its transparency is not kept",) if picture.has_alpha else ()
-    notes = (*_dolby(picture), *plan.notes, *alpha, *said)
-    return replace(plan, deinterlace=deinterlace, chroma_location=siting, notes=notes)
+    notes, deinterlace = list(plan.notes), ""
+    if picture.dolby_vision is not None:
+        below = picture.hdr or "standard dynamic range"
+        notes.insert(0, f"its Dolby Vision metadata is not kept; it plays as {below}")
+    if picture.has_alpha:
+        notes.append("its transparency is not kept")
+    if picture.interlaced:
+        deinterlace = f"bwdif=mode=send_frame:parity=auto:deint={'interlaced' if picture.marks_fields else 'all'}"
+        notes.append("its interlaced picture is deinterlaced")
+    return replace(plan, deinterlace=deinterlace, chroma_location=siting, notes=tuple(notes))
 
 
 def _standard(picture: PictureFormat, height: int) -> tuple[str, ...]:
@@ -169,16 +175,3 @@ def tone_mapping(picture: PictureFormat) -> tuple[str, ...]:
         "format=yuv420p",
         "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
     )
-
-
-def _scan(picture: PictureFormat) -> tuple[str, tuple[str, ...]]:
-    if not picture.interlaced:
-        return "", ()
-    which = "interlaced" if picture.marks_fields else "all"
-    return f"bwdif=mode=send_frame:parity=auto:deint={which}", ("its interlaced picture is deinterlaced",)
-
-
-def _dolby(picture: PictureFormat) -> tuple[str, ...]:
-    if picture.dolby_vision is None:
-        return ()
-    return (f"its Dolby Vision metadata is not kept; it plays as {picture.hdr or 'standard dynamic range'}",)

@@ -18,14 +18,13 @@ from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.media._container.opening import best_video, file_url, moving_pictures, reading
 from highlightr.media._cut.codecs import last_durations
+from highlightr.media._cut.copied_sound import Pcm, SoundHeaders
 from highlightr.media._cut.copy_plan import SLACK, PacketReader, plan_copy
 from highlightr.media._cut.extras import extras_folder, join
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_copied
-from highlightr.media._cut.pcm import Pcm
 from highlightr.media._cut.result import CutResult, Piece
-from highlightr.media._cut.sound_headers import SoundHeaders
 from highlightr.media.suffixes import MUXERS, check_suffix
 from highlightr.media.verify import Planned, check_video
 
@@ -126,7 +125,7 @@ def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> Out
             aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
             mapped += ["-aspect:v:0", f"{aspect.numerator}:{aspect.denominator}"]
         plan = _without(plan, silent)
-        join(plan, output, folder, reading, 1, mapped, is_hevc=video.codec == "hevc")
+        join(plan, output, folder, reading, mapped, is_hevc=video.codec == "hevc")
     return plan
 
 
@@ -160,8 +159,13 @@ def _copy_packets(
             with av.open(file_url(packets_file), "w", format=muxer, options={"strict": "unofficial"}) as writing:
                 copier = _Copier(source, container, writing)
                 runs = _runs([piece for piece in pieces if piece.seconds > 0])
-                for run, decoded_at in _with_decode_times(copier, runs):
-                    copier.copy(run, decoded_at)
+                # The first picture waits to be shown for as long as the last one decoded, or longer: in MP4, where
+                # lengths are counted in decode times, the last picture shown would otherwise end early.
+                last = copier.display_times(runs[-1]) if runs else []
+                wait = last[-1] - decode_times(last)[-1] if last else 0
+                for run in runs:
+                    shown = last if run is runs[-1] else copier.display_times(run)
+                    copier.copy(run, decode_times(shown, wait if run is runs[0] else 0))
                     if progress is not None:
                         progress(run.output_start_seconds + run.seconds, total)
                 if source.video.index not in copier.met:
@@ -169,19 +173,6 @@ def _copy_packets(
                 return copier, copier.silent(runs)
         except (av.FFmpegError, ValueError) as error:
             raise _failed(source, output, error) from error
-
-
-def _with_decode_times(copier: _Copier, runs: Sequence[Piece]) -> Iterator[tuple[Piece, list[int]]]:
-    """Each run and when its pictures are decoded.
-
-    The first picture waits to be shown for as long as the last one decoded, or longer: in MP4, where lengths are
-    counted in decode times, the last picture shown would otherwise end early.
-    """
-    last = copier.display_times(runs[-1]) if runs else []
-    wait = last[-1] - decode_times(last)[-1] if last else 0
-    for number, run in enumerate(runs):
-        shown = last if run is runs[-1] else copier.display_times(run)
-        yield run, decode_times(shown, 0 if number else wait)
 
 
 def _failed(source: Source, output: Path, error: Exception) -> CutError:

@@ -9,7 +9,7 @@ that cannot be decoded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -119,20 +119,17 @@ class PacketReader:
 
     def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
         """The groups of the video, from one at or before a time on."""
-        keyframe: tuple[Fraction, av.Packet[Any]] | None = None
-        lead = Fraction(0)
+        group: Gop | None = None
         for shown, packet in self.packets_from(seconds, [self.video.index]):
             if packet.is_keyframe:
-                if keyframe is not None:
-                    yield self._group(*keyframe, lead)
-                keyframe, lead = (shown, packet), shown
-            lead = min(lead, shown)
-        if keyframe is not None:
-            yield self._group(*keyframe, lead)
-
-    def _group(self, shown: Fraction, keyframe: av.Packet[Any], lead: Fraction) -> Gop:
-        is_clean = self.nal.frames_to_recover(keyframe) == 0
-        return Gop(shown, lead, self.nal.begins_afresh(keyframe), is_clean)
+                if group is not None:
+                    yield group
+                is_clean = self.nal.frames_to_recover(packet) == 0
+                group = Gop(shown, shown, self.nal.begins_afresh(packet), is_clean)
+            elif group is not None and shown < group.lead:
+                group = replace(group, lead=shown)
+        if group is not None:
+            yield group
 
 
 def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Piece, ...]:

@@ -48,6 +48,22 @@ class Encoder:
         """Whether it runs everywhere, and alike."""
         return self.name.startswith("lib")
 
+    @property
+    def arguments(self) -> list[str]:
+        """The encoder of the picture and its settings."""
+        pixels = () if self.upload else ("-pix_fmt:v:0", self.pixels)
+        return ["-c:v:0", self.name, *self.options, *pixels]
+
+    @property
+    def uploading(self) -> str:
+        """What follows a graph that ends in ``[v]``."""
+        return f";[v]{self.upload}[uploaded]" if self.upload else ""
+
+    @property
+    def label(self) -> str:
+        """That of the pictures which are encoded, behind the graph."""
+        return "[uploaded]" if self.upload else "[v]"
+
 
 _HARDWARE: Mapping[str, tuple[str, bool]] = {
     "nvenc": ("-preset p4 -rc vbr -cq {crf} -b:v:0 0 -forced-idr 1", False),
@@ -116,9 +132,9 @@ def _tried(program: str, encoder: Encoder, width: int, height: int) -> str | Non
     with tempfile.TemporaryDirectory(prefix="highlightr-encoder-") as folder:
         encoded, given = Path(folder) / "tried.mp4", Path(folder) / "given.gray"
         picture = f"testsrc2=size={width}x{height}:rate=25"
-        graph = f"[0:v]split[v][g];[g]format=gray[given]{uploading(encoder)}"
+        graph = f"[0:v]split[v][g];[g]format=gray[given]{encoder.uploading}"
         arguments = [*encoder.device, "-f", "lavfi", "-i", picture, "-filter_complex", graph]
-        arguments += ["-map", output_of(encoder), *encoder_arguments(encoder)]
+        arguments += ["-map", encoder.label, *encoder.arguments]
         arguments += ["-frames:v:0", str(_TRIED_FRAMES), file_url(encoded)]
         arguments += ["-map", "[given]", "-frames:v:0", str(_TRIED_FRAMES), "-f", "rawvideo", "-pix_fmt", "gray"]
         try:
@@ -128,22 +144,6 @@ def _tried(program: str, encoder: Encoder, width: int, height: int) -> str | Non
             return str(error).removeprefix("ffmpeg failed with ").partition("|")[0].strip()
         except (HighlightrError, OSError, ValueError) as error:
             return f"what it encoded cannot be read ({error})"
-
-
-def encoder_arguments(encoder: Encoder) -> list[str]:
-    """The encoder of the picture and its settings."""
-    pixels = () if encoder.upload else ("-pix_fmt:v:0", encoder.pixels)
-    return ["-c:v:0", encoder.name, *encoder.options, *pixels]
-
-
-def output_of(encoder: Encoder) -> str:
-    """The label of the pictures that are encoded."""
-    return "[uploaded]" if encoder.upload else "[v]"
-
-
-def uploading(encoder: Encoder) -> str:
-    """What follows a graph that ends in ``[v]``."""
-    return f";[v]{encoder.upload}[uploaded]" if encoder.upload else ""
 
 
 def _luma(path: Path) -> npt.NDArray[np.uint8]:

@@ -19,8 +19,8 @@ from highlightr.core.progress import Advance
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.contents import CROP
 from highlightr.media._cut.codecs import container, picture_codec, sound_codec
-from highlightr.media._cut.encoders import SOFTWARE, find_encoder, output_of, uploading
-from highlightr.media._cut.extras import Extras, counts_frames, extras_folder, join, make_extras
+from highlightr.media._cut.encoders import SOFTWARE, find_encoder
+from highlightr.media._cut.extras import counts_frames, extras_folder, join, make_extras
 from highlightr.media._cut.inputs import batches, concat_input, sound_inputs, take_input
 from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_encoded, with_encoder
@@ -130,20 +130,18 @@ def encode_pieces(
     pictures: list[bytes] = []
     with extras_folder(output) as folder:
         is_whole = len(runs) == 1 and not counts_frames(plan, output)
-        num_inputs = 1 + max(sound_inputs(plan, plan.takes)[1])
-        extras = make_extras(plan, output, folder, num_inputs) if is_whole else None
         for number, run in enumerate(runs):
             part = output if is_whole else folder / f"part{number:05d}.mov"
             raw = folder / "stills.rgb"
             report = None if progress is None else _in_seconds(progress, run, float(plan.seconds))
             burn = burning(plan, run, folder / f"burn{number}.ass")
-            arguments = _encode_arguments(plan, run, part, stills, extras, burn)
+            arguments = _encode_arguments(plan, run, part, stills, burn, folder if is_whole else None)
             run_ffmpeg([*arguments, *(stills.output(raw) if stills is not None else ())], progress=report)
             parts.append((part, run[-1].output_stop - run[0].offset))
             pictures += stills.read(raw, middles(run)) if stills is not None else []
         if not is_whole:
             mapped = [*(["-map", "0:a"] if plan.sound else []), *sound_codec(plan.sound)]
-            join(plan, output, folder, concat_input(folder, parts), 1, mapped, is_hevc=plan.colour.is_hdr)
+            join(plan, output, folder, concat_input(folder, parts), mapped, is_hevc=plan.colour.is_hdr)
     return pictures if len(pictures) == len(plan.takes) else []
 
 
@@ -155,9 +153,9 @@ def _in_seconds(progress: Advance, run: Sequence[Take], total: float) -> Callabl
 
 
 def _encode_arguments(
-    plan: OutputPlan, takes: Sequence[Take], part: Path, stills: Stills | None, extras: Extras | None, burn: str
+    plan: OutputPlan, takes: Sequence[Take], output: Path, stills: Stills | None, burn: str, folder: Path | None
 ) -> list[str]:
-    """One run; a part that is still to be joined (`extras` is `None`) holds pictures and sound alone."""
+    """One run; with a `folder` for what comes along, and otherwise a part that holds pictures and sound alone."""
     # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
     arguments = [*plan.encoder.device, "-copyts"]
     began = takes[0].offset
@@ -165,21 +163,23 @@ def _encode_arguments(
         arguments += ["-reinit_filter", "0"] if take in plan.shapes else []
         arguments += take_input(plan.source, take)
     sounds, inputs = sound_inputs(plan, takes)
-    arguments += [*sounds, *(extras.inputs if extras is not None else ())]
-    graph = picture_graph(plan, takes, stills, burn) + uploading(plan.encoder)
-    arguments += ["-filter_complex", graph, "-map", output_of(plan.encoder)]
+    arguments += sounds
+    extras = None if folder is None else make_extras(plan, output, folder, arguments.count("-i"))
+    arguments += extras.inputs if extras is not None else ()
+    graph = picture_graph(plan, takes, stills, burn) + plan.encoder.uploading
+    arguments += ["-filter_complex", graph, "-map", plan.encoder.label]
     # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
     arguments += [*sound_arguments(plan.sound, takes, inputs), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]
     shown = max((time for take in takes for time in take.shown), default=began) - began
     seconds = takes[-1].output_stop - began
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, _keyframes(takes)))]
-    arguments += picture_codec(plan, part, shown, seconds)
+    arguments += picture_codec(plan, output, shown, seconds)
     # The length that an MP4 file states is that of its decode times: with B-frames it is wrong if steps are uneven.
     arguments += ["-bf:v:0", "0"] if _stands_still(takes) else []
     if extras is None:
         # PCM in between: an AAC stream would gain its encoder's padding at every join.
-        return [*arguments, "-map_chapters", "-1", *(["-c:a", "pcm_s16le"] if plan.sound else []), *container(part)]
-    return [*arguments, *sound_codec(plan.sound), *extras.outputs, *container(part)]
+        return [*arguments, "-map_chapters", "-1", *(["-c:a", "pcm_s16le"] if plan.sound else []), *container(output)]
+    return [*arguments, *sound_codec(plan.sound), *extras.outputs, *container(output)]
 
 
 def _stands_still(takes: Sequence[Take]) -> bool:

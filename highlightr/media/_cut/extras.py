@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from highlightr.core.errors import CutError, not_written
 from highlightr.core.timecode import advance
@@ -39,17 +40,15 @@ _QUICKTIME = dict(pair.split(":") for pair in _OTHER_CODES.split())
 _SHORTEST_SECONDS = 0.04
 """A chapter of which less than a frame is left is left out."""
 
-_FENCE = ("-protocol_whitelist", "file")
 _ASS = frozenset({"ass", "ssa"})
 
 
-@dataclass(frozen=True)
-class Extras:
+class Extras(NamedTuple):
     """Arguments for ffmpeg."""
 
-    inputs: tuple[str, ...]
+    inputs: list[str]
     """Follow the other inputs."""
-    outputs: tuple[str, ...]
+    outputs: list[str]
     """Follow what is mapped of pictures and sound."""
 
 
@@ -72,26 +71,38 @@ def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) 
 
     The suffix of the output says what it can hold. An `OSError` where a file cannot be written.
     """
-    muxer = check_suffix(output)
+    muxer, inputs, numbers = check_suffix(output), list[str](), count(first_input)
+
+    def read(path: Path, *options: str) -> int:
+        """The number of one more input."""
+        inputs.extend(["-protocol_whitelist", "file", "-f", *options, "-i", file_url(path)])
+        return next(numbers)
+
     metadata = folder / "tags.txt"
     chapters = cut_chapters(plan.contents.chapters, plan.pieces)
     metadata.write_bytes(metadata_text(plan.contents.tags, chapters).encode())
-    inputs = [*_FENCE, "-f", "ffmetadata", "-i", file_url(metadata)]
-    outputs = ["-map_metadata", str(first_input), "-map_metadata:s", "-1", "-map_chapters", str(first_input)]
-    outputs += [*_picture_tags(plan, muxer), *_sound_tags(plan, muxer)]
-    following = first_input + 1
+    tags = str(read(metadata, "ffmetadata"))
+    outputs = ["-map_metadata", tags, "-map_metadata:s", "-1", "-map_chapters", tags]
+    # What players need to know of 360 degree video is no standard part of MP4 yet.
+    outputs += [*_said(plan.track(plan.source.video.index), "v:0", muxer), "-strict", "unofficial"]
+    if (counted := timecode(plan)) is not None:
+        outputs += ["-metadata:s:v:0", f"timecode={counted}"]
+    for number, sound in enumerate(plan.sound):
+        if len(sound.inputs) == 1:  # A sum of several has no title of its own.
+            outputs += _said(plan.track(sound.inputs[0].index), f"a:{number}", muxer)
     for number, (track, subtitles) in enumerate(cut_subtitles(plan)):
-        path = folder / f"cut{number}.ass"
+        path, stream = folder / f"cut{number}.ass", f"s:{number}"
         subtitles.save(path)
-        inputs += [*_FENCE, "-f", "ass", "-i", file_url(path)]
-        outputs += ["-map", f"{following}:0", f"-c:s:{number}", subtitle_codec(track, muxer)]
-        outputs += _said(track, f"s:{number}", muxer)
-        following += 1
+        outputs += ["-map", f"{read(path, 'ass')}:0", f"-c:{stream}", subtitle_codec(track, muxer)]
+        outputs += _said(track, stream, muxer)
     if muxer == MUXERS[".mkv"]:
-        attached = _attached([*plan.contents.covers, *plan.contents.fonts], folder)
-        return Extras(tuple(inputs), (*outputs, *attached))
-    covers, taken = _covers(plan.contents.covers, folder, following)
-    return Extras((*inputs, *covers), (*outputs, *taken))
+        return Extras(inputs, [*outputs, *_attached([*plan.contents.covers, *plan.contents.fonts], folder)])
+    for number, cover in enumerate(plan.contents.covers):
+        path, stream = folder / f"{number}{cover.name}", f"v:{number + 1}"
+        path.write_bytes(cover.data)
+        outputs += ["-map", f"{read(path, 'image2', '-pattern_type', 'none')}:v", f"-c:{stream}", "copy"]
+        outputs += [f"-disposition:{stream}", "attached_pic"]
+    return Extras(inputs, outputs)
 
 
 def join(
@@ -99,7 +110,6 @@ def join(
     output: Path,
     folder: Path,
     inputs: Sequence[str],
-    num_inputs: int,
     mapped: Sequence[str],
     *,
     is_hevc: bool,
@@ -108,7 +118,7 @@ def join(
 
     `mapped`: what else is taken from the inputs, and how it is written. A `CutError` where ffmpeg failed.
     """
-    extras = make_extras(plan, output, folder, num_inputs)
+    extras = make_extras(plan, output, folder, inputs.count("-i"))
     picture = ["-map", "0:v", *copied_picture(plan.source, output, is_hevc=is_hevc)]
     arguments = [*inputs, *extras.inputs, *picture, *mapped, *extras.outputs, *container(output)]
     run_ffmpeg(arguments, folder=folder)
@@ -141,24 +151,6 @@ def counts_frames(plan: OutputPlan, output: Path) -> bool:
     return check_suffix(output) != MUXERS[".mkv"] and timecode(plan) is not None
 
 
-def _picture_tags(plan: OutputPlan, muxer: str) -> list[str]:
-    track = plan.track(plan.source.video.index)
-    counted = timecode(plan)
-    arguments = _said(track, "v:0", muxer)
-    # What players need to know of 360 degree video is no standard part of MP4 yet.
-    arguments += ["-strict", "unofficial"]
-    return [*arguments, *([] if counted is None else ["-metadata:s:v:0", f"timecode={counted}"])]
-
-
-def _sound_tags(plan: OutputPlan, muxer: str) -> list[str]:
-    arguments = []
-    for number, sound in enumerate(plan.sound):
-        tracks = [plan.track(audio.index) for audio in sound.inputs]
-        if len(tracks) == 1:
-            arguments += _said(tracks[0], f"a:{number}", muxer)
-    return arguments
-
-
 def _said(track: Track, stream: str, muxer: str) -> list[str]:
     """Title, language and dispositions of an output stream."""
     tags = dict(track.tags)
@@ -169,20 +161,6 @@ def _said(track: Track, stream: str, muxer: str) -> list[str]:
     arguments = [part for name, value in tags.items() for part in (f"-metadata:s:{stream}", f"{name}={value}")]
     flags = "+".join(flag for flag in track.dispositions if flag in _DISPOSITIONS) or "0"
     return arguments if stream.startswith("v") else [*arguments, f"-disposition:{stream}", flags]
-
-
-def _covers(covers: Sequence[Extra], folder: Path, first_input: int) -> tuple[list[str], list[str]]:
-    """Inputs and outputs of cover pictures, as streams of an MP4 file."""
-    inputs: list[str] = []
-    outputs: list[str] = []
-    for number, cover in enumerate(covers):
-        path = folder / f"{number}{cover.name}"
-        path.write_bytes(cover.data)
-        stream = f"v:{number + 1}"
-        inputs += [*_FENCE, "-f", "image2", "-pattern_type", "none", "-i", file_url(path)]
-        outputs += ["-map", f"{first_input + number}:v", f"-c:{stream}", "copy"]
-        outputs += [f"-disposition:{stream}", "attached_pic"]
-    return inputs, outputs
 
 
 def _attached(extras: Sequence[Extra], folder: Path) -> list[str]:

@@ -125,8 +125,7 @@ class _Writer:
             inputs = ["-protocol_whitelist", "file", "-i", file_url(pictures), *sounds]
             mapped = [*(["-map", "1:a"] if sounds else []), *last_durations(max(plan.shown), seconds)]
             mapped += sound_codec(plan.sound)
-            is_hevc = plan.source.video.codec == "hevc"
-            join(plan, output, folder, inputs, 1 + bool(sounds), mapped, is_hevc=is_hevc)
+            join(plan, output, folder, inputs, mapped, is_hevc=plan.source.video.codec == "hevc")
             if progress is not None:
                 progress(seconds, seconds)
 

@@ -68,26 +68,19 @@ def copyable(
         NotSmartError: a picture of the file has no time, or is damaged.
     """
     frames, begin = frozenset(take.frames), None
-    for shown, packet in _read(container, source, take):
-        if begin is None:
-            if shown not in frames or not splice.is_fresh(packet):
-                continue
-            begin = shown
-        if shown < begin and splice.is_leading(packet):
-            continue
-        if shown < begin or shown not in frames:
-            return
-        yield shown, packet
-
-
-def _read(container: InputContainer, source: Source, take: Take) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
-    """The packets of a take and of what comes before it, with the time at which each is shown."""
     with reached(container, source, take.reach) as (part, stream):
         for shown, packet in packets_until(part, stream, take.reach, take.stop):
             if packet.pts is None or packet.is_corrupt or packet.has_sidedata("new_extradata"):
                 raise NotSmartError("its pictures are not all dated, whole and of one kind")
             # What an edit list hides is decoded, but not shown.
-            yield (_NEVER if packet.is_discard else shown), packet
+            shown = _NEVER if packet.is_discard else shown
+            if begin is None and shown in frames and splice.is_fresh(packet):
+                begin = shown
+            if begin is None or (shown < begin and splice.is_leading(packet)):
+                continue
+            if shown < begin or shown not in frames:
+                return
+            yield shown, packet
 
 
 def _copied(take: Take, shown: Iterable[Fraction]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from highlightr.core.clock import parse_clock
@@ -15,7 +16,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.source import Source
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
-from highlightr.media._decode.frame_index import FrameIndex, Recording, has_own_index
+from highlightr.media._decode.frame_index import FrameIndex, has_own_index
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import seek, timed
 
@@ -41,23 +42,18 @@ def time_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
 
 
 def _jumps(index: FrameIndex) -> Iterator[str]:
-    pairs = list(zip(index.recordings, index.recordings[1:], strict=False))
+    pairs = list(pairwise(index.recordings))
     for before, after in pairs[:_MOST_JUMPS]:
-        yield _jump(before, after)
+        gap, place = float(after.clock - before.clock), f"at {float(after.start):.1f} s"
+        if gap > 0:
+            yield f"Timestamps jump by {gap:.1f} s {place}; the gap, in which nothing is, is left out."
+        else:
+            yield (
+                f"Timestamps restart {place}: what follows, a second recording, is summarised as the continuation of "
+                f"the first."
+            )
     if len(pairs) > _MOST_JUMPS:
         yield f"Timestamps jump or restart at {len(pairs) - _MOST_JUMPS} more places; all is summarised as one video."
-
-
-def _jump(before: Recording, after: Recording) -> str:
-    gap = float(after.clock - before.clock)
-    if gap > 0:
-        return (
-            f"Timestamps jump by {gap:.1f} s at {float(after.start):.1f} s; the gap, in which nothing is, is left out."
-        )
-    return (
-        f"Timestamps restart at {float(after.start):.1f} s: what follows, a second recording, is summarised as the "
-        f"continuation of the first."
-    )
 
 
 def _late_pictures(index: FrameIndex) -> Iterator[str]:
@@ -90,12 +86,14 @@ def _edges(container: InputContainer, source: Source, index: FrameIndex | None) 
     first = next(iter(times.around(Fraction(0), Fraction(0))), Fraction(0))
     if first > _WORTH_SAYING_SECONDS:
         yield f"The picture begins at {float(first):.1f} s; what is heard before it is left out."
-    span = _sound_span(container, source) if index is None else _indexed_sound_span(index)
+    span = _sound_span(container, source, index)
     begin, end = span or (Fraction(0), Fraction(0))
     promised = max(end if index is None else Fraction(0), _promised_seconds(container, source))
-    if promised - Fraction(source.duration_seconds) > _WORTH_SAYING_SECONDS:
-        seconds = Fraction(source.duration_seconds)
-        read = _read_seconds(container, seconds) if index is None else max(end, seconds)
+    seconds = Fraction(source.duration_seconds)
+    if promised - seconds > _WORTH_SAYING_SECONDS:
+        # A file may break off before what its headers promise.
+        streams = [*container.streams.video, *container.streams.audio]
+        read = max([seconds, end] if index is not None else [seconds, *_ends(container, streams, seconds)])
         end = min(end, read)
         if promised - read > _WORTH_SAYING_SECONDS:
             yield (
@@ -126,70 +124,58 @@ def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
         return stream.frames / rate if rate else Fraction(0)
     if not has_own_index(source.container) and source.container not in _TOLD_LENGTHS:
         return Fraction(0)
-    return _header_stop(stream, start_seconds(container)) or _tagged_stop(container, stream) or Fraction(0)
+    return _told_stop(container, stream) or Fraction(0)
 
 
-def _header_stop(stream: Any, zero: Fraction) -> Fraction | None:
-    """Where a track ends by its header, or the file: FFmpeg gives a track that it has not met yet the file's span."""
-    return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero if stream.duration else None
+def _told_stop(container: InputContainer, stream: Any) -> Fraction | None:
+    """Where a track ends by its header, by its tag (Matroska), or else the file by its header.
+
+    FFmpeg gives a track that it has not met yet the file's span. `None` where captions may stay longer than all else.
+    """
+    zero = start_seconds(container)
+    if stream.duration and (stop := ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero):
+        return Fraction(stop)
+    try:
+        seconds = Fraction(parse_clock(stream.metadata.get("DURATION", "")))
+    except ConfigError:
+        if container.streams.subtitles:
+            return None
+        seconds = Fraction(container.duration or 0, 1_000_000)
+    # Some programs count it from zero, and not from the first timestamp.
+    return max(Fraction(0), seconds - max(Fraction(0), zero))
 
 
-def _tagged_stop(container: InputContainer, stream: Any) -> Fraction | None:
-    """Where a track of Matroska ends by its tag, or the file; `None` where captions may stay longer than all else."""
-    with suppress(ConfigError):
-        tagged = Fraction(parse_clock(stream.metadata.get("DURATION", "")))
-        return max(Fraction(0), tagged - max(Fraction(0), start_seconds(container)))
-    return None if container.streams.subtitles else _whole_seconds(container)
-
-
-def _whole_seconds(container: InputContainer) -> Fraction:
-    """The length of the file by its header; some programs count it from zero, and not from the first timestamp."""
-    return max(Fraction(0), Fraction(container.duration or 0, 1_000_000) - max(Fraction(0), start_seconds(container)))
-
-
-def _read_seconds(container: InputContainer, seconds: Fraction) -> Fraction:
-    """The end of the last packet that is there, of those from a time on: a file may break off before it."""
+def _ends(container: InputContainer, streams: Sequence[Any], begin: Fraction) -> list[Fraction]:
+    """When each packet of these streams ends, from a keyframe at or before a time on, as far as that can be read."""
     import av
 
-    ends = [seconds]
+    ends: list[Fraction] = []
     with suppress(av.FFmpegError):
-        ends.extend(_ends(container, [*container.streams.video, *container.streams.audio], seconds))
-    return max(ends)
+        seek(container, begin)
+        for time, packet in timed(packets(container, *streams), start_seconds(container)):
+            ends.append(time + (packet.duration or 0) * packet.time_base)
+    return ends
 
 
-def _ends(container: InputContainer, streams: Sequence[Any], begin: Fraction) -> Iterator[Fraction]:
-    """When each packet of these streams ends, from a keyframe at or before a time on."""
-    seek(container, begin)
-    for time, packet in timed(packets(container, *streams), start_seconds(container)):
-        yield time + (packet.duration or 0) * packet.time_base
-
-
-def _indexed_sound_span(index: FrameIndex) -> tuple[Fraction, Fraction] | None:
-    times = [time for time, _ in index.sound_positions]
-    return (min(times), max(times)) if times else None
-
-
-def _sound_span(container: InputContainer, source: Source) -> tuple[Fraction, Fraction] | None:
-    """As the headers of the tracks have it; Matroska tells the length of the longest track alone."""
-    zero, spans = start_seconds(container), []
-    for track in source.audio_tracks:
+def _sound_span(
+    container: InputContainer, source: Source, index: FrameIndex | None
+) -> tuple[Fraction, Fraction] | None:
+    """As the packets, or else the headers of the tracks have it; Matroska tells the length of the longest alone."""
+    spans = [] if index is None else [(time, time) for time, _ in index.sound_positions]
+    for track in source.audio_tracks if index is None else ():
         stream: Any = container.streams[track.index]
-        begin = _first_time(source, stream) - zero
-        stop = _header_stop(stream, zero) or _tagged_stop(container, stream)
-        spans.append((begin, max(begin, stop or begin)))
+        begin = _first_time(source, stream) - start_seconds(container)
+        spans.append((begin, max(begin, _told_stop(container, stream) or begin)))
     return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
 
 
 def _read_sound_stop(container: InputContainer, source: Source, told: Fraction) -> Fraction:
     """The end of the last packet of sound: headers may not tell it, or that of the whole file."""
-    import av
-
     seconds = Fraction(source.duration_seconds)
     streams = [container.streams[track.index] for track in source.audio_tracks]
     for begin in (seconds - _WORTH_SAYING_SECONDS, told - _WORTH_SAYING_SECONDS, Fraction(0)):
-        with suppress(av.FFmpegError):
-            if ends := list(_ends(container, streams, begin)):
-                return max(ends)
+        if ends := _ends(container, streams, begin):
+            return max(ends)
     return seconds
 
 

@@ -37,18 +37,18 @@ class GopBoundaries:
         self._parameter_sets |= brought
         # Another header in mid-stream is told to the decoder of the packet that it comes with, and to no other.
         self.is_one_piece |= packet.has_sidedata("new_extradata")
+        latest = self.latest_pts
         begins = (
             not self.is_one_piece
             and self._length >= LEAST_PACKETS
-            and self._is_latest(packet)
+            # One without a date, or dated back, is damage.
+            and packet.pts is not None
+            and latest is not None
+            and packet.pts > latest
             and brought == self._parameter_sets
             and self._nal.begins_afresh(packet)
         )
         self._length = 1 if begins else self._length + 1
         if packet.pts is not None:
-            self.latest_pts = packet.pts if self.latest_pts is None else max(self.latest_pts, packet.pts)
+            self.latest_pts = packet.pts if latest is None else max(latest, packet.pts)
         return begins
-
-    def _is_latest(self, packet: av.Packet[Any]) -> bool:
-        """Whether it is shown after all before it; one without a date, or dated back, is damage."""
-        return packet.pts is not None and self.latest_pts is not None and packet.pts > self.latest_pts

@@ -53,14 +53,14 @@ class Worker:
                 self._show(group, [frame])
             elif self._is_needed(group):
                 self._in_flight = True
-                self._show(group, self._decoded(packet))
+                self._show(group, decoded(packet, self._decoder, damaged=self._miss))
         self._drain(group)
         group.end()
 
     def _drain(self, group: GopTask) -> None:
         """Show what the decoder still holds."""
         if self._in_flight:
-            self._show(group, self._decoded(end_of(self._stream)))
+            self._show(group, decoded(end_of(self._stream), self._decoder, damaged=self._miss))
             self._decoder.flush_buffers()
             self._in_flight = False
 
@@ -72,9 +72,6 @@ class Worker:
             return any(picker.needs_any(group.stop) for picker in group.pickers.values())
         return self._is_sampled(group.start, group.stop)
 
-    def _decoded(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
-        return decoded(packet, self._decoder, damaged=self._miss)
-
     def _show(self, group: GopTask, frames: list[av.VideoFrame]) -> None:
         for frame in frames:
             seconds = self._seconds(frame)
@@ -85,7 +82,9 @@ class Worker:
                 continue  # Dated anew by its container, as the last picture of an AVI file with B pictures is.
             if group.first is None:
                 # The very first frame of a video is also on screen before its time.
-                group.begin(seconds, self._pickers(seconds if group.follows_a_frame() else None))
+                since = seconds if group.follows_a_frame() else None
+                pickers = {name: FramePicker(each, self._source, since) for name, each in self._frames.items()}
+                group.begin(seconds, pickers)
             group.last = seconds
             self._feed(group, frame, seconds)
 
@@ -100,9 +99,6 @@ class Worker:
         if stamp is None or frame.time_base is None:
             return None
         return Fraction(stamp * Fraction(frame.time_base) - self._start)
-
-    def _pickers(self, since: Fraction | None) -> dict[str, FramePicker]:
-        return {name: FramePicker(each, self._source, since) for name, each in self._frames.items()}
 
     def _feed(self, group: GopTask, frame: av.VideoFrame, seconds: Fraction) -> None:
         calm = None if frame.pts is None else self._calm.get(frame.pts)
