@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import MediaError
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.boxes import appended_file
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._decode.frame_index import has_own_index, on_one_time_line
@@ -20,10 +21,6 @@ from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.gop_decoder import GopDecoder
 from highlightr.media._decode.sound import Sound
 from highlightr.media.sampling import AudioRequest, FrameRequest, Item, SampleRequest, ThumbnailRequest
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _logger = logging.getLogger(__name__)
 
@@ -134,7 +131,7 @@ def loss_notes(losses: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{words.format(losses[kind])}." for kind, words in _LOSSES.items() if kind in losses)
 
 
-def _is_of_another_file(packet: av.Packet[Any], clocks: dict[int, _Clock]) -> bool:
+def _is_of_another_file(packet: Packet, clocks: dict[int, _Clock]) -> bool:
     """Whether a packet is of a file that was appended to the first, where the container has one clock.
 
     `clocks`: those of the streams so far; packets come in file order.
@@ -199,7 +196,7 @@ def _stream(container: InputContainer, source: Source, index: int) -> Any:
 
 def _packets(
     container: InputContainer, source: Source, wanted: list[Any], broken_off: Callable[[Exception], object]
-) -> Iterator[av.Packet[Any]]:
+) -> Iterator[Packet]:
     """All packets, dated on one time line."""
     index = frame_index(source.path, source.container)
     return on_one_time_line(index, container, packets(container, *wanted, broken_off=broken_off))

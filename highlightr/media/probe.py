@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,16 +23,13 @@ from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import heard_tracks
+from highlightr.media._container.av_types import InputContainer, VideoFrame
 from highlightr.media._container.contents import picture_timecode
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import FASTEST_RATE, LastFrames
 from highlightr.media.choices import AudioChoice
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _logger = logging.getLogger(__name__)
 
@@ -81,7 +78,7 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         )
 
 
-def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
+def orientation(frame: VideoFrame) -> tuple[int, bool]:
     """How to make a frame upright: clockwise degrees (0, 90, 180 or 270), then whether to mirror left to right.
 
     Source: the display matrix of ISO 14496-12, (x', y') = (a x + c y, b x + d y). A negative determinant means
@@ -97,11 +94,11 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     return round(angle / 90) * 90 % 360, bool(mirrored)
 
 
-def _first_frame(container: InputContainer, stream: Any, path: Path) -> av.VideoFrame:
+def _first_frame(container: InputContainer, stream: Any, path: Path) -> VideoFrame:
     """The first frame that decodes."""
     refused: deque[Exception] = deque(maxlen=1)
     for packet in packets(container, stream):
-        frames: list[av.VideoFrame] = decoded(packet, damaged=refused.append)
+        frames: list[VideoFrame] = decoded(packet, damaged=refused.append)
         if frames:
             return frames[0]
     if refused:
@@ -112,7 +109,7 @@ def _first_frame(container: InputContainer, stream: Any, path: Path) -> av.Video
     raise DecodeError(f"{path}: the video stream holds no frames; give a complete video file")
 
 
-def _video_stream(stream: Any, frame: av.VideoFrame) -> VideoStream:
+def _video_stream(stream: Any, frame: VideoFrame) -> VideoStream:
     rotation, mirrored = orientation(frame)
     # DV states its clock as the first of them.
     rates = (Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)

@@ -6,19 +6,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet, VideoFrame
 from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
 from highlightr.media._cut.frame_times import Reach, frame_times, reached
 from highlightr.media._decode.decoders import threaded
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +38,7 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
     return pictures
 
 
-def _frame_at(source: Source, seconds: Fraction, attempt: int = 0) -> av.VideoFrame | None:
+def _frame_at(source: Source, seconds: Fraction, attempt: int = 0) -> VideoFrame | None:
     """The last frame shown at or before a time, or else the first one after it."""
     # A decoder's threads are set once, so each attempt has a file of its own; and none is open beside it, because the
     # index of ten hours takes 100 MiB.
@@ -55,9 +52,9 @@ def _frame_at(source: Source, seconds: Fraction, attempt: int = 0) -> av.VideoFr
     return frame or _frame_at(source, seconds, attempt + 1)
 
 
-def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> av.VideoFrame | None:
+def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted: Fraction) -> VideoFrame | None:
     """The last frame shown at or before a time that a frame is shown at, or else the first one after it."""
-    shown: av.VideoFrame | None = None
+    shown: VideoFrame | None = None
     with reached(container, source, reach) as (part, stream):
         if stream is None:
             return None
@@ -72,7 +69,7 @@ def _frame_from(container: InputContainer, source: Source, reach: Reach, wanted:
     return shown
 
 
-def _needed(container: InputContainer, stream: Any, clock: Fraction, seconds: Fraction) -> Iterator[av.Packet[Any]]:
+def _needed(container: InputContainer, stream: Any, clock: Fraction, seconds: Fraction) -> Iterator[Packet]:
     """The packets from here on, without those that no other picture refers to and that are not on screen then."""
     packet_filter = PacketFilter(stream, clock, lambda shown, gone: shown <= seconds + SLACK_SECONDS < gone)
     for packet in packets(container, stream):

@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import HighlightrError, shortage
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import moving_pictures, packets, reading, start_seconds
 from highlightr.media._decode.nal import NalReader
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _SAME_SECONDS = 0.002
 """Containers round timestamps: to a millisecond (Matroska), or finer."""
@@ -142,7 +139,7 @@ class _Reading:
         self._needs_all = planned.shown is not None
         self._nal = NalReader.of(self._decoder)
         self._piece = -1
-        self._group: list[av.Packet[Any]] = []
+        self._group: list[Packet] = []
         zero = float(start_seconds(container))
         if not container.streams.audio and planned.shown:
             zero -= planned.shown[0]  # A picture without sound may begin late: the file then begins with it.
@@ -173,7 +170,7 @@ class _Reading:
         elif video.duration:
             self.end = float(((video.start_time or 0) + video.duration) * Fraction(video.time_base or 0)) - zero
 
-    def _decode(self, packet: av.Packet[Any], shown: float) -> None:
+    def _decode(self, packet: Packet, shown: float) -> None:
         """Take the next picture, and decode its piece's where that ends."""
         piece = bisect_right(self._starts, shown + _SAME_SECONDS) - 1
         if packet.is_keyframe and (self._nal.begins_afresh(packet) or not self._needs_all):
@@ -184,7 +181,7 @@ class _Reading:
             self._group = []
         self._group.append(packet)
 
-    def _try(self, group: Sequence[av.Packet[Any]]) -> None:
+    def _try(self, group: Sequence[Packet]) -> None:
         import av
 
         if not group:
@@ -201,7 +198,7 @@ class _Reading:
             self.undecoded.append(self._starts[max(0, self._piece)])
         self.sizes += [size for size in sizes if size not in self.sizes]
 
-    def _sizes(self, packet: av.Packet[Any] | None) -> list[tuple[int, int]]:
+    def _sizes(self, packet: Packet | None) -> list[tuple[int, int]]:
         frames = self._decoder.decode(packet)
         return [(frame.width, frame.height) for frame in frames if not (self._needs_all and frame.is_corrupt)]
 

@@ -12,16 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import ConfigError
 from highlightr.core.source import AudioStream
+from highlightr.media._container.av_types import InputContainer
 from highlightr.media._container.description import StreamText, describe, is_plain, num_channels
 from highlightr.media._container.limits import SAMPLE_RATES
 from highlightr.media.choices import AudioChoice
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 CHANNELS = {"mono": 1, "stereo": 2, "3.0": 3, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
 """Layouts that AAC holds, and how many channels each has."""

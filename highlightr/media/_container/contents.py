@@ -11,16 +11,14 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.timecode import advance
 from highlightr.media._container.audio import audio_tracks, of_other_programs
+from highlightr.media._container.av_types import InputContainer
 from highlightr.media._container.description import StreamText, describe
 from highlightr.media._container.opening import decoded, moving_pictures, packets, start_seconds
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, hdr_metadata, picture_format
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 _TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "microdvd", "mpl2", "jacosub", "sami"})
 _TECHNICAL_TAGS = frozenset(

@@ -12,10 +12,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from av.container import InputContainer
+from highlightr.media._container.av_types import InputContainer
 
 _LOG = threading.Lock()
 """FFmpeg has one log for the whole process."""

@@ -14,16 +14,13 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import DecodeError, MediaError
 from highlightr.core.hashing import FileIdentity
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.boxes import check_tables
 from highlightr.media._container.limits import DECODER_OPTIONS, check_picture
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 DEMUXERS = (
     "mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,gif,apng,rm,mxf,gxf,nut,dv,nsv,wtv,swf,ivf,obu,av1,"
@@ -201,7 +198,7 @@ def start_seconds(container: InputContainer) -> Fraction:
 
 def packets(
     container: InputContainer, *streams: Any, broken_off: Callable[[Exception], object] = lambda _: None
-) -> Iterator[av.Packet[Any]]:
+) -> Iterator[Packet]:
     """Every packet of the streams in file order; a file that breaks off simply ends there, and `broken_off` is called.
 
     The empty packets that PyAV appends to flush each decoder come last, even after a read error.
@@ -223,17 +220,17 @@ def packets(
             yield end_of(stream)
 
 
-def end_of(stream: Any) -> av.Packet[Any]:
+def end_of(stream: Any) -> Packet:
     """The empty packet at which a decoder shows what it still holds; it tells the time base of that."""
     import av
 
-    ending: av.Packet[Any] = av.Packet()
+    ending: Packet = av.Packet()
     ending.stream, ending.time_base = stream, stream.time_base
     return ending
 
 
 def decoded(
-    packet: av.Packet[Any], decoder: Any = None, *, damaged: Callable[[Exception], object] = lambda _: None
+    packet: Packet, decoder: Any = None, *, damaged: Callable[[Exception], object] = lambda _: None
 ) -> list[Any]:
     """The frames that a packet completes, by its stream's own decoder or another one.
 

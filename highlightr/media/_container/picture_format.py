@@ -12,12 +12,10 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from highlightr.media._container.av_types import VideoFrame
 from highlightr.media._container.description import StreamText
-
-if TYPE_CHECKING:
-    import av
 
 
 def _numbered(words: str) -> dict[int, str]:
@@ -132,7 +130,7 @@ def assumed_matrix(height: int) -> str:
     return "bt709" if height >= HIGH_DEFINITION_LINES else "smpte170m"
 
 
-def hdr_metadata(frame: av.VideoFrame) -> HdrMetadata:
+def hdr_metadata(frame: VideoFrame) -> HdrMetadata:
     """What a frame says of the display it was graded on.
 
     Source: libavutil/mastering_display_metadata.h; the text is x265's.

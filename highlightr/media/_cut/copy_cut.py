@@ -11,11 +11,12 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import CutError, not_written
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import best_video, file_url, moving_pictures, reading
 from highlightr.media._cut.codecs import last_durations
 from highlightr.media._cut.copied_sound import Pcm, SoundHeaders
@@ -27,10 +28,6 @@ from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_copied
 from highlightr.media._cut.result import CutResult, Piece
 from highlightr.media.suffixes import MUXERS, check_suffix
 from highlightr.media.verify import Planned, check_video
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _NOTICED_SECONDS = 0.05
 
@@ -266,18 +263,18 @@ class _Copier:
         start, stop = _bounds(piece)
         return [packet.pts or 0 for _, packet in self._span(self._indices[:1], start, start, stop)]
 
-    def _spliced(self, packet: av.Packet[Any]) -> av.Packet[Any]:
+    def _spliced(self, packet: Packet) -> Packet:
         """The first picture behind a join: a CRA picture is told to be a BLA, which nothing before it belongs to."""
         import av
 
         data = self._reader.nal.broken_link(packet)
         if data is None:
             return packet
-        other: av.Packet[Any] = av.Packet(data)
+        other: Packet = av.Packet(data)
         other.time_base, other.duration, other.is_keyframe = packet.time_base, packet.duration, True
         return other
 
-    def _write(self, packet: av.Packet[Any], index: int, pts: int, dts: int) -> None:
+    def _write(self, packet: Packet, index: int, pts: int, dts: int) -> None:
         dts = min(max(dts, self._latest.get(index, dts - 1) + 1), pts)
         packet.pts, packet.dts, self._latest[index] = pts, dts, dts
         packet.stream = self._outlets[index]
@@ -288,14 +285,14 @@ class _Copier:
 
         pcm = self._pcm[index]
         for position, part in pcm.push(data, shown):
-            packet: av.Packet[Any] = av.Packet(part)
+            packet: Packet = av.Packet(part)
             packet.time_base = Fraction(1, pcm.rate)
             packet.duration = round(pcm.seconds(len(part)) * pcm.rate)
             self._write(packet, index, position, position)
 
     def _span(
         self, indices: Sequence[int], early: Fraction, start: Fraction, stop: Fraction
-    ) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    ) -> Iterator[tuple[Fraction, Packet]]:
         """Packets that are shown or heard between two times, in file order."""
         for time, packet in self._reader.packets_from(early, indices):
             pcm = self._pcm.get(packet.stream.index)

@@ -11,20 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import CutError
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.result import Piece
 from highlightr.media._decode.frame_index import on_one_time_line
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek, timed
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 
 SLACK = Fraction(1, 100_000)
@@ -60,7 +57,7 @@ class PacketReader:
         self.undated: set[Fraction] = set()
         """When those pictures are shown behind which others were read that have no timestamp."""
 
-    def packets_from(self, seconds: Fraction, indices: Sequence[int]) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    def packets_from(self, seconds: Fraction, indices: Sequence[int]) -> Iterator[tuple[Fraction, Packet]]:
         """Packets of some streams with their times, from a keyframe at or before a time on.
 
         From the beginning if there is no index.
@@ -73,7 +70,7 @@ class PacketReader:
             read = packets(again, *(again.streams[index] for index in indices))
             yield from self._timed(on_one_time_line(self._index, again, read))
 
-    def _timed(self, read: Iterable[av.Packet[Any]]) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    def _timed(self, read: Iterable[Packet]) -> Iterator[tuple[Fraction, Packet]]:
         latest = Fraction(-1)
         for packet in read:
             if not packet.size or packet.is_discard:

@@ -11,18 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import open_range, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Recording
 from highlightr.media._decode.frame_scan import frame_index, sound_mark
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, on_screen, seek, timed
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _AIM_SECONDS = Fraction(1, 2000)
 """Seeking aims this much after the first frame's time: where it is a keyframe, reading begins there and not earlier."""
@@ -86,7 +83,7 @@ def reached(container: InputContainer, source: Source, reach: Reach) -> Iterator
 
 def packets_until(
     container: InputContainer, stream: Any, reach: Reach, stop: Fraction
-) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+) -> Iterator[tuple[Fraction, Packet]]:
     """The packets of what is `reached`, to the first that is decoded at `stop` or later, each with when it is shown."""
     for shown, packet in timed(packets(container, stream), reach.clock) if stream is not None else ():
         if packet.dts is not None and packet.dts * packet.time_base - reach.clock >= stop:
@@ -147,7 +144,7 @@ class FrameTimes:
                 yield Reach(self._zero, aim, sound_seconds=self._sound_aim(aim))
         yield Reach(self._zero)
 
-    def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, Packet]]:
         """Packets from a keyframe at or before a time on, and when each is shown."""
         seek(self._container, aim)
         return timed(packets(self._container, self._stream), self._zero)
@@ -159,7 +156,7 @@ class FrameTimes:
         return None if begin <= wanted else max(Fraction(0), wanted)
 
     def _comes_out_right(
-        self, read: Iterator[tuple[Fraction, av.Packet[Any]]], wanted: Fraction, *, unseen: bool = False
+        self, read: Iterator[tuple[Fraction, Packet]], wanted: Fraction, *, unseen: bool = False
     ) -> bool:
         """Whether a frame decodes as it should when decoding begins with the first of these packets, in file order.
 
@@ -243,13 +240,13 @@ class _IndexedTimes(FrameTimes):
             if wanted <= stamp * Fraction(self._container.streams[index].time_base or 0) - self._zero <= aim
         )
 
-    def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+    def _read(self, aim: Fraction) -> Iterator[tuple[Fraction, Packet]]:
         seek(self._container, aim)
         return self._true(packets(self._container, self._stream), self._index.recordings[0], lambda _: 0)
 
     def _true(
-        self, read: Iterator[av.Packet[Any]], recording: Recording, turns: Callable[[int], int]
-    ) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+        self, read: Iterator[Packet], recording: Recording, turns: Callable[[int], int]
+    ) -> Iterator[tuple[Fraction, Packet]]:
         """Packets of one recording with their times, from the first keyframe on, while they are what the file holds.
 
         `turns` tells how many times the clock is ahead of the file's by 33 bits, given the first timestamp.

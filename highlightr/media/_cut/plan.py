@@ -13,15 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from highlightr.core.errors import CutError
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer
 from highlightr.media._cut.frame_times import FrameTimes, Reach, frame_times
 from highlightr.media._cut.result import Piece
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 GUARD_SECONDS = Fraction(1, 1000)
 """A piece's frames are counted from this much before its ends, so that rounded timestamps fall on their right side."""

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.source import Source, VideoStream
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.limits import believable_aspect
 from highlightr.media._cut.frame_times import packets_until, reached
 from highlightr.media._cut.plan import Take
 from highlightr.media._decode.decoders import decoded_alone
 from highlightr.media._decode.nal import NalReader
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _SEQUENCE_HEADER = b"\0\0\1\xb3"
 _SEQUENCE_BYTES = 4
@@ -135,7 +132,7 @@ def _chosen(conditions: Sequence[str], values: Sequence[int]) -> str:
     return text
 
 
-def _is_unchanged(packet: av.Packet[Any], context: Any) -> bool:
+def _is_unchanged(packet: Packet, context: Any) -> bool:
     """Whether a keyframe's header, if it has one, is that of the file; `False` also where that is not known."""
     if packet.has_sidedata("new_extradata"):
         return False
@@ -155,7 +152,7 @@ def _sequence_header(data: bytes) -> bytes | None:
     return header[:3] + bytes([header[3] & 0xF0])
 
 
-def _changes(keyframes: Sequence[tuple[Fraction, av.Packet[Any]]], aspect: Fraction | None) -> Iterator[Shape]:
+def _changes(keyframes: Sequence[tuple[Fraction, Packet]], aspect: Fraction | None) -> Iterator[Shape]:
     """The shape at the first keyframe, and each that differs from the one before; `aspect`: of all of them."""
     last: Shape | None = None
     for shown, packet in keyframes:

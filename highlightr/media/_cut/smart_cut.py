@@ -13,10 +13,11 @@ from fractions import Fraction
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import CutError, not_written
 from highlightr.core.progress import Advance
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.contents import CROP
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, last_durations, sound_codec
@@ -32,15 +33,11 @@ from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_encoded
 from highlightr.media._cut.picture import picture_graph
 from highlightr.media._cut.plan import GUARD_SECONDS, Take, decimal
 from highlightr.media._cut.result import CutResult, Method, Piece
+from highlightr.media._cut.smart_plan import Stretch, copyable, plan_stretches
 from highlightr.media._cut.sound import sound_arguments
 from highlightr.media._cut.splice import NotSmartError, Splice
-from highlightr.media._cut.stretches import Stretch, copyable, plan_stretches
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.verify import check_video
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _SPLICES: dict[str, Callable[[Any], Splice]] = {"h264": H264Splice, "hevc": HevcSplice}
 """Codec to what splices it."""
@@ -165,7 +162,7 @@ class _Writer:
                     outlet.time_base = _TIME_BASE
                     packets = self._packets(container, stretches, parts)
                     for (data, is_keyframe), pts, dts in zip(packets, shown, decoded, strict=True):
-                        packet: av.Packet[Any] = av.Packet(data)
+                        packet: Packet = av.Packet(data)
                         packet.stream, packet.time_base, packet.is_keyframe = outlet, _TIME_BASE, is_keyframe
                         packet.pts, packet.dts, packet.duration = pts, dts, ends[pts] - pts
                         writing.mux(packet)
@@ -252,7 +249,7 @@ def _ordered(stretches: Sequence[Stretch], parts: Sequence[Path]) -> Iterator[St
         raise NotSmartError("it decodes to other pictures than planned")
 
 
-def _encoded(parts: Sequence[Path]) -> Iterator[av.Packet[Any]]:
+def _encoded(parts: Sequence[Path]) -> Iterator[Packet]:
     for part in parts:
         with reading(part) as container:
             yield from (packet for packet in container.demux(container.streams.video[0]) if packet.size)

@@ -9,19 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._decode.frame_index import FrameIndex, has_own_index
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import seek, timed
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 _WORTH_SAYING_SECONDS = 1
 """Picture and sound often begin and end some blocks apart."""

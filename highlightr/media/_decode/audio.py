@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.media._container.av_types import AudioFrame
 from highlightr.media.sampling import AudioBlock, AudioRequest
-
-if TYPE_CHECKING:
-    import av
 
 Samples = npt.NDArray[np.float32]
 
@@ -70,7 +67,7 @@ class MonoTrack:
         yield from self._silence_until(round(seconds * self._rate))
         self._filled = self._position
 
-    def push(self, frame: av.AudioFrame) -> Iterator[tuple[str, AudioBlock]]:
+    def push(self, frame: AudioFrame) -> Iterator[tuple[str, AudioBlock]]:
         """Take the next decoded frame."""
         position, left_out = self._position_of(frame), 0
         if position is not None and self._late(position):
@@ -91,7 +88,7 @@ class MonoTrack:
         for name, outlet in self._outlets.items():
             yield from ((name, block) for block in outlet.finish())
 
-    def _position_of(self, frame: av.AudioFrame) -> int | None:
+    def _position_of(self, frame: AudioFrame) -> int | None:
         """Where the first sample of a frame belongs, by its timestamp: in whole numbers, as there are many frames."""
         base = frame.time_base
         if frame.pts is None or base is None:
@@ -156,7 +153,7 @@ class _Mixer:
         """Samples that are still to come out."""
         return self._entered * self._rate // self._entered_rate - self._gone
 
-    def push(self, frame: av.AudioFrame, left_out: int = 0) -> Samples:
+    def push(self, frame: AudioFrame, left_out: int = 0) -> Samples:
         """Take the next frame, without its first `left_out` samples; (n,) float32 come out, of earlier ones, too.
 
         A change of format in mid-stream starts anew.
@@ -178,7 +175,7 @@ class _Mixer:
         self._begin()
         return samples
 
-    def _come_out(self, pieces: Sequence[av.AudioFrame]) -> Samples:
+    def _come_out(self, pieces: Sequence[AudioFrame]) -> Samples:
         if not pieces:  # Nothing comes for most frames.
             return _NOTHING
         samples = np.concatenate([piece.to_ndarray()[0] for piece in pieces])

@@ -15,19 +15,16 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from highlightr.core.source import Source
+from highlightr.media._container.av_types import Packet, VideoFrame
 from highlightr.media._decode.decoders import another_decoder, decoded_alone
 from highlightr.media._decode.frame_converter import ThumbnailMaker
 from highlightr.media._decode.nal import NalReader
 from highlightr.media.change import change_strength
 from highlightr.media.looks import Look, difference, look_at, moved
 from highlightr.media.sampling import Thumbnail, ThumbnailRequest
-
-if TYPE_CHECKING:
-    import av
-
-    from highlightr.core.source import Source
 
 CALM_STRENGTH, CALM_EARLY_STRENGTH = 0.25, 0.15
 """Keyframes that differ less (see `change_strength`) show the same shot; the second where a group is shorter than
@@ -74,11 +71,11 @@ class CalmGroup:
     Without `frame`, that picture decoded, its packet has to be decoded. `ends_shot`: the next group shows another shot.
     """
 
-    def __init__(self, seconds: Fraction, frame: av.VideoFrame | None, *, ends_shot: bool) -> None:
+    def __init__(self, seconds: Fraction, frame: VideoFrame | None, *, ends_shot: bool) -> None:
         self.seconds, self.ends_shot = seconds, ends_shot
         self._frame = frame
 
-    def take_frame(self) -> av.VideoFrame | None:
+    def take_frame(self) -> VideoFrame | None:
         """The decoded keyframe, once."""
         frame, self._frame = self._frame, None
         return frame
@@ -96,10 +93,10 @@ class _Open:
 
     start: int
     """Timestamp of its keyframe."""
-    frame: av.VideoFrame
+    frame: VideoFrame
     look: Look
     """What the keyframe shows."""
-    packets: list[av.Packet[Any]]
+    packets: list[Packet]
     num_bytes: int
 
 
@@ -122,7 +119,7 @@ class CalmFilter:
         """What was left out so far, by the timestamp of the picture that stands for it."""
         self._waiting: deque[CalmGroup] = deque()
 
-    def push(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+    def push(self, packet: Packet) -> Iterator[Packet]:
         """Take the next packet; those that are to be decoded come out."""
         if self._begins_group(packet):
             opened = self._opened(packet)
@@ -142,19 +139,19 @@ class CalmFilter:
         if packet.pts is not None:
             self._latest = packet.pts if self._latest is None else max(self._latest, packet.pts)
 
-    def finish(self) -> Iterator[av.Packet[Any]]:
+    def finish(self) -> Iterator[Packet]:
         """What is held: no more packets follow, or the group is not plain."""
         if self._open is not None:
             yield from self._open.packets
             self._open = None
 
-    def _begins_group(self, packet: av.Packet[Any]) -> bool:
+    def _begins_group(self, packet: Packet) -> bool:
         """Whether nothing from this packet on refers to, or is shown with, anything before it."""
         is_later = packet.pts is not None and (self._latest is None or packet.pts > self._latest)
         plain = self._nal.is_described and not packet.has_sidedata("new_extradata")
         return is_later and plain and self._nal.begins_afresh(packet)
 
-    def _opened(self, packet: av.Packet[Any]) -> _Open | None:
+    def _opened(self, packet: Packet) -> _Open | None:
         """The group that begins here; `None` where its keyframe cannot be decoded on its own."""
         frame = self._decoded(packet)
         if frame is None or packet.pts is None:
@@ -196,7 +193,7 @@ class CalmFilter:
             self._waiting.append(calm)
             del group.packets[count:]
 
-    def _may_be_calm(self, group: _Open, packet: av.Packet[Any]) -> bool:
+    def _may_be_calm(self, group: _Open, packet: Packet) -> bool:
         """Whether the latest packet of a group leaves that open."""
         if packet.pts is None or packet.pts < group.start or packet.has_sidedata("new_extradata"):
             return False
@@ -211,7 +208,7 @@ class CalmFilter:
             self._waiting.popleft()
         return sum(group.held_bytes for group in self._waiting) < _MOST_DECODED_BYTES
 
-    def _decoded(self, packet: av.Packet[Any]) -> av.VideoFrame | None:
+    def _decoded(self, packet: Packet) -> VideoFrame | None:
         if self._decoder is None:
             self._decoder = another_decoder(self._source)
             self._decoder.thread_count = 1

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.allocator import return_freed_memory
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import Packet, VideoFrame
 from highlightr.media._container.opening import end_of, open_container
-
-if TYPE_CHECKING:
-    import av
 
 
 def another_decoder(source: Source) -> Any:
@@ -39,7 +37,7 @@ def threaded(decoder: Any, threads: int) -> Iterator[None]:
         decoder.flush_buffers()
 
 
-def decoded_alone(decoder: Any, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+def decoded_alone(decoder: Any, packet: Packet) -> list[VideoFrame]:
     """The pictures of a keyframe without any other packet; none where it is damaged."""
     import av
 

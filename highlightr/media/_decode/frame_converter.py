@@ -10,17 +10,15 @@ import io
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.source import Source, VideoStream
+from highlightr.media._container.av_types import VideoFrame
 from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
-
-if TYPE_CHECKING:
-    import av
 
 Unseen = tuple[float, bool]
 """How long a frame stands for others that were left out, in seconds, and whether another shot follows them."""
@@ -70,13 +68,13 @@ class FrameConverter:
         factor = short_side / min(width, height) if short_side else 1.0
         self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
 
-    def convert(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    def convert(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB, upright, square pixels."""
         rgb = to_rgb(self._scaler, frame, self._width, self._height, "BICUBIC")
         return upright(rgb, self._video)
 
 
-def to_rgb(scaler: Any, frame: av.VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
+def to_rgb(scaler: Any, frame: VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
     """(height, width, 3) uint8 RGB of a frame as stored, in its own colour space or the one players assume."""
     assumed = "ITU709" if frame.height >= HIGH_DEFINITION_LINES else "ITU601"
     matrix = None if frame.colorspace in _KNOWN_COLORSPACES else assumed
@@ -125,9 +123,9 @@ class FramePicker:
         self._converter = FrameConverter(source.video, request.short_side)
         self._count = num_frames(source.duration_seconds, request.frames_per_second)
         self._index = 0 if since is None else self.times.first_from(since)
-        self._shown: tuple[av.VideoFrame, Fraction, Unseen] | None = None
+        self._shown: tuple[VideoFrame, Fraction, Unseen] | None = None
 
-    def push(self, frame: av.VideoFrame, seconds: Fraction, unseen: Unseen = (0.0, False)) -> Iterator[Frame]:
+    def push(self, frame: VideoFrame, seconds: Fraction, unseen: Unseen = (0.0, False)) -> Iterator[Frame]:
         """Take the next frame; every interval that looked before it gets the frame shown until now."""
         yield from self.until(seconds)
         self._shown = (frame, seconds, unseen)
@@ -157,10 +155,10 @@ class ThumbnailMaker:
         self._request = request
         self._scaler: Any = VideoReformatter()
 
-    def of(self, frame: av.VideoFrame, seconds: Fraction, unseen: Unseen = (0.0, False)) -> Thumbnail:
+    def of(self, frame: VideoFrame, seconds: Fraction, unseen: Unseen = (0.0, False)) -> Thumbnail:
         """That of a frame, which is shown at a time."""
         return Thumbnail(float(seconds), self.shrunk(frame), *unseen)
 
-    def shrunk(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    def shrunk(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB."""
         return to_rgb(self._scaler, frame, self._request.width, self._request.height, "AREA")

@@ -12,14 +12,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import start_seconds
 from highlightr.media._decode.timestamps import on_screen
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 WITH_INDEX = ("mov", "matroska")
 """Containers whose index names keyframes by display time: they are read where they are needed, and not as a whole."""
@@ -101,9 +97,7 @@ def has_own_index(container_name: str) -> bool:
     return container_name.split(",")[0] in WITH_INDEX
 
 
-def on_one_time_line(
-    index: FrameIndex | None, container: InputContainer, read: Iterator[av.Packet[Any]]
-) -> Iterator[av.Packet[Any]]:
+def on_one_time_line(index: FrameIndex | None, container: InputContainer, read: Iterator[Packet]) -> Iterator[Packet]:
     """Packets of a whole file, read from its beginning, with their timestamps moved to the first recording's clock.
 
     Those whose time lies in no recording, or outside their own, are left out. Without an index there is one recording.

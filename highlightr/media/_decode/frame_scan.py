@@ -13,19 +13,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import MediaError
 from highlightr.core.hashing import FileIdentity
 from highlightr.media._container.audio import of_other_programs
+from highlightr.media._container.av_types import Packet
 from highlightr.media._container.description import describe
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_index import BY_BYTES, FrameIndex, Keyframe, Recording, has_own_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import LastFrames
-
-if TYPE_CHECKING:
-    import av
 
 LONGEST_GAP_SECONDS = 10.0
 """No stream of a recording is silent for longer, unless another one goes on."""
@@ -50,7 +48,7 @@ _MOST_PACKETS = 64
 """Of tables before a recording's first picture or sound."""
 
 
-def sound_mark(packet: av.Packet[Any]) -> int:
+def sound_mark(packet: Packet) -> int:
     """What tells a packet of sound from others: their sizes are often all the same."""
     return zlib.crc32(memoryview(packet))
 
@@ -138,7 +136,7 @@ class _Splitter:
         self._position: dict[int, int] = {}
         self._sound_marks: dict[int, dict[int, int]] = {}
 
-    def push(self, packet: av.Packet[Any]) -> None:
+    def push(self, packet: Packet) -> None:
         """Take the next packet."""
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is None or packet.size == 0 or packet.is_discard:
@@ -159,7 +157,7 @@ class _Splitter:
             if not marks or shown * packet.time_base > next(reversed(marks)) * packet.time_base + _SAMPLED_SECONDS:
                 marks[shown] = sound_mark(packet)
 
-    def _take_picture(self, recording: _OpenRecording, packet: av.Packet[Any], shown: int) -> None:
+    def _take_picture(self, recording: _OpenRecording, packet: Packet, shown: int) -> None:
         recording.frames.append((shown, packet.size))
         recording.last_frames.push(shown, packet.duration)
         wait = self._nal.frames_to_recover(packet)

@@ -10,13 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
+from highlightr.media._container.av_types import Packet
 from highlightr.media._decode.frame_converter import FramePicker
 from highlightr.media.sampling import Item
-
-if TYPE_CHECKING:
-    import av
 
 LARGEST_BACKLOG_BYTES = 32 * 2**20
 """Of all packets that wait for a decoder. A group that is larger is decoded alone."""
@@ -72,7 +69,7 @@ class GopTask:
         self, shared: SharedState, before: GopTask | None, after: Fraction | None, start: Fraction | None
     ) -> None:
         self._shared, self._before = shared, before
-        self._packets: deque[av.Packet[Any]] = deque()
+        self._packets: deque[Packet] = deque()
         self._closed = False
         self._items: list[tuple[str, Item]] = []
         self._item_bytes = 0
@@ -94,7 +91,7 @@ class GopTask:
 
     # --- the thread that reads ---
 
-    def put(self, packet: av.Packet[Any]) -> None:
+    def put(self, packet: Packet) -> None:
         """Add the next packet."""
         with self._shared.lock:
             self._packets.append(packet)
@@ -117,7 +114,7 @@ class GopTask:
 
     # --- the thread that decodes ---
 
-    def next_packet(self) -> av.Packet[Any] | None:
+    def next_packet(self) -> Packet | None:
         """The next packet, `None` after the last one."""
         with self._shared.lock:
             self._shared.wait_for_work(lambda: self._packets or self._closed)

@@ -7,12 +7,10 @@ file's header describes the stream; anything else is one piece.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from highlightr.media._container.av_types import Packet
 from highlightr.media._decode.nal import NalReader
-
-if TYPE_CHECKING:
-    import av
 
 LEAST_PACKETS = 32
 """A shorter group goes on into the next one: to begin costs the time of a few frames."""
@@ -31,7 +29,7 @@ class GopBoundaries:
         self.latest_pts: int | None = None
         """Of the packets that were looked at."""
 
-    def lies_before(self, packet: av.Packet[Any]) -> bool:
+    def lies_before(self, packet: Packet) -> bool:
         """Look at the next packet: whether a group of pictures begins with it."""
         brought = self._nal.parameter_sets(packet)
         self._parameter_sets |= brought

@@ -11,10 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.errors import DecodeError
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.limits import decoders, frame_threads
 from highlightr.media._container.opening import start_seconds
 from highlightr.media._decode.calm import CalmFilter, CalmGroup
@@ -24,10 +25,6 @@ from highlightr.media._decode.gop_boundaries import GopBoundaries
 from highlightr.media._decode.packet_filter import PacketFilter, sampled_by
 from highlightr.media._decode.worker import Worker
 from highlightr.media.sampling import FrameRequest, Item, ThumbnailRequest
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 LONGEST_PACKETS = 300
 """A stream whose first group is longer is decoded as one piece. Most encoders write an IDR picture every 250 frames."""
@@ -88,15 +85,15 @@ class GopDecoder:
         """Packets and frames that were left out so far."""
         return {"video": self._shared.damaged}
 
-    def push(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
+    def push(self, packet: Packet) -> Iterator[tuple[str, Item]]:
         """Take the next packet, at last the empty one that ends the stream; items that are ready come out."""
-        kept: Iterable[av.Packet[Any]] = (packet,) if packet.size else ()
+        kept: Iterable[Packet] = (packet,) if packet.size else ()
         for each in self._filters:
             kept = _filtered(each, kept, ended=packet.size == 0)
         for one in kept:
             yield from self._decode(one)
 
-    def _decode(self, packet: av.Packet[Any]) -> Iterator[tuple[str, Item]]:
+    def _decode(self, packet: Packet) -> Iterator[tuple[str, Item]]:
         latest_pts = self._boundaries.latest_pts
         if self._boundaries.lies_before(packet) or self._latest is None:
             self._begin(packet, latest_pts)
@@ -127,7 +124,7 @@ class GopDecoder:
             while self._num_running > 0:
                 self._shared.news.wait(_TICK_SECONDS)
 
-    def _begin(self, packet: av.Packet[Any], latest_pts: int | None) -> None:
+    def _begin(self, packet: Packet, latest_pts: int | None) -> None:
         """Open a group; its frames come after all that the packets before it hold."""
         before, start = self._latest, self._seconds(packet.pts)
         if before is not None:
@@ -208,9 +205,7 @@ class GopDecoder:
             return self._unclaimed.popleft()
 
 
-def _filtered(
-    wanted: CalmFilter | PacketFilter, packets: Iterable[av.Packet[Any]], *, ended: bool
-) -> Iterator[av.Packet[Any]]:
+def _filtered(wanted: CalmFilter | PacketFilter, packets: Iterable[Packet], *, ended: bool) -> Iterator[Packet]:
     for packet in packets:
         yield from wanted.push(packet)
     if ended:

@@ -10,14 +10,12 @@ from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from highlightr.media._container.av_types import Packet
 from highlightr.media._decode.frame_converter import SampleTimes
 from highlightr.media._decode.nal import NalReader
 from highlightr.media.sampling import FrameRequest
-
-if TYPE_CHECKING:
-    import av
 
 _LOOK_AHEAD = 34
 """Packets held back before one is judged: reordering moves a picture by at most 16, and interlaced ones come in two."""
@@ -41,10 +39,10 @@ class PacketFilter:
         self._nal = NalReader.of(stream.codec_context)
         self._start = start
         self._is_sampled = is_sampled
-        self._held: deque[av.Packet[Any]] = deque()
+        self._held: deque[Packet] = deque()
         self._stamps: list[int] = []
 
-    def push(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+    def push(self, packet: Packet) -> Iterator[Packet]:
         """Take the next packet; those that are judged and kept come out."""
         self._held.append(packet)
         if packet.pts is not None:
@@ -54,12 +52,12 @@ class PacketFilter:
         if len(self._held) > _LOOK_AHEAD:
             yield from self._judge(self._held.popleft())
 
-    def finish(self) -> Iterator[av.Packet[Any]]:
+    def finish(self) -> Iterator[Packet]:
         """No more packets follow."""
         while self._held:
             yield from self._judge(self._held.popleft())
 
-    def _judge(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+    def _judge(self, packet: Packet) -> Iterator[Packet]:
         if packet.pts is None or not self._nal.can_be_left_out(packet) or self._is_seen(packet.pts, packet.time_base):
             yield packet
 

@@ -10,21 +10,18 @@ import logging
 import subprocess
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.source import AudioStream, Source
 from highlightr.media._container.audio import aligned, mono_filter
+from highlightr.media._container.av_types import Packet
 from highlightr.media._container.description import is_plain
 from highlightr.media._container.opening import DEMUXERS, decoded, file_url
 from highlightr.media._decode.audio import MonoTrack
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.media.sampling import AudioBlock, AudioRequest
-
-if TYPE_CHECKING:
-    import av
 
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +61,7 @@ class Sound:
         """The streams whose packets are wanted."""
         return [index for index in self._tracks if index not in self._pipes]
 
-    def push(self, packet: av.Packet[Any]) -> Blocks:
+    def push(self, packet: Packet) -> Blocks:
         """Take the next packet."""
         index = packet.stream.index
         for frame in decoded(packet, damaged=self._miss):

@@ -10,13 +10,9 @@ import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import start_seconds
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 STEPS_BACK_SECONDS = (1, 10, 100)
 """How far before a moment reading begins, tried in turn: seeking lands by decode order, not always early enough."""
@@ -54,7 +50,7 @@ class LastFrames:
         return (shown + duration) * self._time_base
 
 
-def timed(read: Iterable[av.Packet[Any]], zero: Fraction) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+def timed(read: Iterable[Packet], zero: Fraction) -> Iterator[tuple[Fraction, Packet]]:
     """The packets that hold something and are dated, each with when it is shown or heard after a timestamp `zero`."""
     for packet in read:
         stamp = packet.pts if packet.pts is not None else packet.dts

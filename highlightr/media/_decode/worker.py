@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import VideoFrame
 from highlightr.media._container.opening import decoded, end_of
 from highlightr.media._decode.calm import CalmGroup
 from highlightr.media._decode.frame_converter import FramePicker, ThumbnailMaker
 from highlightr.media._decode.gop import GopTask, SharedState
 from highlightr.media._decode.packet_filter import sampled_by
 from highlightr.media.sampling import FrameRequest, ThumbnailRequest
-
-if TYPE_CHECKING:
-    import av
 
 
 class Worker:
@@ -30,7 +28,7 @@ class Worker:
         shared: SharedState,
         source: Source,
         stream: Any,
-        decoder: av.VideoCodecContext,
+        decoder: Any,
         start: Fraction,
         frames: Mapping[str, FrameRequest],
         thumbnails: Mapping[str, ThumbnailRequest],
@@ -72,7 +70,7 @@ class Worker:
             return any(picker.needs_any(group.stop) for picker in group.pickers.values())
         return self._is_sampled(group.start, group.stop)
 
-    def _show(self, group: GopTask, frames: list[av.VideoFrame]) -> None:
+    def _show(self, group: GopTask, frames: list[VideoFrame]) -> None:
         for frame in frames:
             seconds = self._seconds(frame)
             if seconds is None or (frame.is_corrupt and group.last is not None):
@@ -92,7 +90,7 @@ class Worker:
         with self._shared.lock:
             self._shared.damaged += 1
 
-    def _seconds(self, frame: av.VideoFrame) -> Fraction | None:
+    def _seconds(self, frame: VideoFrame) -> Fraction | None:
         """A frame's time from time zero; `None` for one that has none."""
         by_decoding = frame.pts is None or self._source.video.dated_when_decoded
         stamp = frame.dts if by_decoding and frame.dts is not None else frame.pts
@@ -100,7 +98,7 @@ class Worker:
             return None
         return Fraction(stamp * Fraction(frame.time_base) - self._start)
 
-    def _feed(self, group: GopTask, frame: av.VideoFrame, seconds: Fraction) -> None:
+    def _feed(self, group: GopTask, frame: VideoFrame, seconds: Fraction) -> None:
         calm = None if frame.pts is None else self._calm.get(frame.pts)
         unseen = (0.0, False) if calm is None else (float(calm.seconds), calm.ends_shot)
         for name, picker in group.pickers.items():

@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
 from highlightr.core.source import Source
+from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._cut.frame_times import FrameTimes, frame_times, packets_until, reached
 from highlightr.media._cut.plan import Take
 from highlightr.media._cut.splice import NotSmartError, Splice
-
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
 
 _FEWEST = 8
 """Pictures that are worth a splice."""
@@ -59,7 +55,7 @@ def plan_stretches(
 
 def copyable(
     container: InputContainer, source: Source, take: Take, splice: Splice
-) -> Iterator[tuple[Fraction, av.Packet[Any]]]:
+) -> Iterator[tuple[Fraction, Packet]]:
     """The pictures of a take from the first on that can begin a copy, in decode order, and when each is shown.
 
     Those that lead the first one are left out, and it ends before one that does not belong to the take.
