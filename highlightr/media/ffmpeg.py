@@ -34,6 +34,8 @@ _WRITING_FAILED = (
 """What ffmpeg says of an output that is not whole; some releases end with status 0 even so."""
 
 _TAIL_LINES = 4
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+(?=\])")
+"""Of a part of ffmpeg, which is another one at every run."""
 
 _DIES_WITH_PARENT = """\
 import ctypes, os, sys
@@ -206,7 +208,7 @@ def _transcribed(said: IO[bytes]) -> str:
 def _in_words(status: int, text: str) -> str:
     if reason := next((phrase for phrase in _NO_ROOM if phrase in text), None):
         return f"ffmpeg could not write the output ({reason}); make room, or choose another place"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [_ADDRESS.sub("", line.strip()) for line in text.splitlines() if line.strip()]
     return f"ffmpeg failed with status {status}: {' | '.join(lines[-_TAIL_LINES:]) or 'it said nothing'}"
 
 

@@ -118,6 +118,14 @@ def test_its_last_words_are_in_the_error(tmp_path: Path) -> None:
     assert isinstance(caught.value.__cause__, subprocess.CalledProcessError)
 
 
+def test_the_same_failure_has_the_same_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They stand in receipts; ffmpeg names its parts by where they lie in memory."""
+    told = "echo \"[vost#0:0/h264_qsv @ 0x55$$] Task failed\" >&2; exit 3"
+    monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(_program(tmp_path / "failing", told)))
+    with pytest.raises(CutError, match=r"^ffmpeg failed with status 3: \[vost#0:0/h264_qsv\] Task failed$"):
+        run_ffmpeg(["-i", "x", "y"])
+
+
 def test_progress_is_told_in_frames(tmp_path: Path) -> None:
     told: list[int] = []
     run_ffmpeg([*SOURCE, "-t", "2", f"file:{tmp_path}/out.mp4"], progress=told.append)
