@@ -120,7 +120,7 @@ def test_its_last_words_are_in_the_error(tmp_path: Path) -> None:
 
 def test_the_same_failure_has_the_same_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They stand in receipts; ffmpeg names its parts by where they lie in memory."""
-    told = "echo \"[vost#0:0/h264_qsv @ 0x55$$] Task failed\" >&2; exit 3"
+    told = 'echo "[vost#0:0/h264_qsv @ 0x55$$] Task failed" >&2; exit 3'
     monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(_program(tmp_path / "failing", told)))
     with pytest.raises(CutError, match=r"^ffmpeg failed with status 3: \[vost#0:0/h264_qsv\] Task failed$"):
         run_ffmpeg(["-i", "x", "y"])

@@ -23,7 +23,6 @@ from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek, timed
 
-
 SLACK = Fraction(1, 100_000)
 """Times of pieces are floats; a frame due at a boundary falls on its right side."""
 
