@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
-from highlightr.core.errors import ConfigError, HighlightrError, MediaError
+from highlightr.core.errors import ConfigError, HighlightrError, MediaError, WeightsError
+from highlightr.core.folders import make_folder
+from highlightr.core.outputs import writing_to
 from highlightr.core.progress import ProgressHook
 from highlightr.zoo.fetch import download
 
@@ -56,9 +58,10 @@ def fetched(
 
     Raises:
         MediaError: it cannot be fetched, or is larger than `limit_bytes`.
+        OutputError: there is no room for it, or its folder cannot be written.
         ConfigError: the package for this kind of address is not installed.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     try:
         if address.lower().startswith(("http://", "https://")):
             _from_web(address, target, limit_bytes, progress, allow_private)
@@ -77,7 +80,7 @@ def _from_web(address: str, target: Path, limit_bytes: int, progress: ProgressHo
 
     try:
         download(address, target, limit_bytes=limit_bytes, progress=tell, public_only=not allow_private)
-    except HighlightrError as error:
+    except WeightsError as error:
         raise MediaError(f"{shown_address(address)}: cannot be fetched: {error}") from error
 
 
@@ -107,5 +110,6 @@ def _copy(source: IO[bytes], target: Path, limit_bytes: int, progress: ProgressH
             received += len(chunk)
             if received > limit_bytes:
                 raise MediaError(f"{target.name}: more than the {limit_bytes} bytes allowed")
-            file.write(chunk)
+            with writing_to(target):
+                file.write(chunk)
             progress("fetch", float(received), total)

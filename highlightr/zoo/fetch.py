@@ -15,6 +15,7 @@ from pathlib import Path
 
 from highlightr.core.config import read_json_or_none
 from highlightr.core.errors import WeightsError
+from highlightr.core.outputs import writing_to
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo.records import write_json
 from highlightr.zoo.transport import Changed, TryAgain, open_url
@@ -61,6 +62,7 @@ def download(
 
     Raises:
         WeightsError: the address does not give the file; what was received stays in `part` where it can be continued.
+        OutputError: `part` cannot be written.
     """
     reasons = []
     for attempt in range(ATTEMPTS):
@@ -94,7 +96,6 @@ def _attempt(url: str, part: Path, sizes: tuple[int, int], hook: ProgressHook, p
         _check_size(version.total_bytes, *sizes)
         if start == 0:
             discard(part)
-        part.parent.mkdir(parents=True, exist_ok=True)
         write_json(_beside(part), asdict(version))
         received = _copy(response, part, start, version.total_bytes, sizes[1], hook)
     if version.total_bytes is not None and received != version.total_bytes:
@@ -155,11 +156,9 @@ def _copy(
             if received > limit:
                 discard(part)
                 raise WeightsError(f"the server sent more than the {limit} bytes allowed")
-            try:
+            with writing_to(part):
                 file.write(chunk)
                 file.flush()  # What has arrived is kept, even if this process is killed while it waits for more.
-            except OSError as error:
-                raise WeightsError(f"cannot write {part}: {error.strerror}; set HIGHLIGHTR_HOME elsewhere") from error
             moving(len(chunk))
             hook("download", float(received), float(total or 0))
     return received

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.errors import ConfigError, WeightsError
+from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.hashing import file_sha256
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.zoo import records
@@ -108,6 +108,8 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
                 return _fetch(item, url, hook)
             except WeightsError as error:
                 reasons.append(f"{url}: {error}")
+            except OutputError as error:
+                raise WeightsError(f"{error}, with HIGHLIGHTR_HOME") from error
     raise WeightsError(f"the weights {item.name} could not be fetched ({'; '.join(reasons)}); {by_hand(item)}")
 
 

@@ -21,6 +21,7 @@ from highlightr.features.cache import FeatureCache
 from highlightr.pipeline import Highlighter
 from tests.light import DEBUG_PRESET
 from tests.mediamaker import made
+from tests.trust.baits import listening
 from tests.trust.conftest import Disk
 
 SIZES = (4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 1024, 8192)
@@ -131,6 +132,19 @@ def options(tmp_path: Path) -> dict[str, Any]:
 
 def test_a_batch_does_again_what_had_no_room(video: Path, disk: Disk, options: dict[str, Any]) -> None:
     _batch(video, (32, 8192), disk, options)
+
+
+def test_there_is_no_room_for_what_is_fetched(
+    disk: Disk, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    out = disk(64) / "out"
+    with listening(bytes(2**20)) as listener:
+        jobs = plan_jobs([listener.address], out, allow_remote=True)
+        (result,) = run_batch(jobs, out, BatchOptions(**options, allow_private=True)).outcomes
+    why = "cannot be written (No space left on device); free some space, or choose another place"
+    assert result.error == f"{out}: {why}"
 
 
 @pytest.mark.slow
