@@ -53,16 +53,11 @@ def place_workers(device: str, workers: int | None) -> tuple[Placement, ...]:
         # Each library would start a thread per core in every worker; a caller's own setting stays.
         own = {} if count == 1 or "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": threads}
         return tuple(Placement("cpu", "cpu", own) for _ in range(count))
-    names = _device_names()
+    # What `CUDA_VISIBLE_DEVICES` calls each device; the driver counts only those that it names.
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    names = named[: cuda_device_count()] or [str(index) for index in range(cuda_device_count())]
     chosen = [(index % len(names)) for index in range(workers or len(names))]
     return tuple(Placement("cuda", f"cuda:{index}", {"CUDA_VISIBLE_DEVICES": names[index]}) for index in chosen)
-
-
-def _device_names() -> list[str]:
-    """What `CUDA_VISIBLE_DEVICES` calls each device that is here; the driver counts only those that it names."""
-    listed = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-    named = [name for name in listed if name]
-    return named[: cuda_device_count()] or [str(index) for index in range(cuda_device_count())]
 
 
 # The parent's own search path, so that the worker runs the same highlightr however that was found; the folder in which

@@ -12,8 +12,8 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -124,15 +124,11 @@ class JobRunner:
                 raise ModelsUnusableError from error
         return self._highlighter
 
-    @contextmanager
-    def _video(self, job: Job) -> Iterator[Path]:
+    def _video(self, job: Job) -> AbstractContextManager[Path]:
         if not job.remote:
-            yield Path(job.video)
-            return
-        limit = self._options.remote_limit_bytes
-        private = self._options.allow_private
-        with fetched(job.video, self._output_dir.fetched(job), limit, self._progress, allow_private=private) as path:
-            yield path
+            return nullcontext(Path(job.video))
+        limit, private = self._options.remote_limit_bytes, self._options.allow_private
+        return fetched(job.video, self._output_dir.fetched(job), limit, self._progress, allow_private=private)
 
     def _content(
         self, job: Job, subtitles: Sequence[FileVersion], identity: FileIdentity | None = None

@@ -57,17 +57,15 @@ class FileIdentity:
         """Make sure that the file is still the one this was taken of; a `MediaError` where it is changed or gone."""
         try:
             now = FileIdentity.of(path)
-            if now == self or (replace(now, changed_ns=self.changed_ns) == self and self._same_content(path, now)):
+            # Another name, other permissions, or a time of writing that was set back: its content tells.
+            only_changed, place = replace(now, changed_ns=self.changed_ns) == self, path.absolute()
+            if now == self or (only_changed and _digest(place, self) == _digest(place, now)):
                 return
         except FileNotFoundError as error:
             raise MediaError(f"{path}: no such file any more; it was removed while it was read") from error
         except OSError as error:
             raise MediaError(f"{path} cannot be read any more: {error.strerror or error}") from error
         raise MediaError(f"{path} changed while it was read; run it again once nothing writes to it")
-
-    def _same_content(self, path: Path, now: FileIdentity) -> bool:
-        """Where only `changed_ns` differs: another name, other permissions, or a time of writing that was set back."""
-        return _digest(path.absolute(), self) == _digest(path.absolute(), now)
 
 
 def content_hash(path: Path, identity: FileIdentity | None = None) -> tuple[str, str]:

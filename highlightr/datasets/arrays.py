@@ -71,18 +71,15 @@ class NumpySource:
             ConfigError: as `shape`; times that are not one per row, finite and rising.
         """
         rows, _ = self.shape()
-        if self.path.suffix.lower() != ".npz":
-            return None
-        with _opened(self.path, TIMES) as stream:
-            if stream is None:
-                return None
-            _header(stream, self.path, ndim=1)
-        return _rising(_load(self.path, TIMES), rows, str(self.path))
+        values = _read(self.path, TIMES, 1) if self.path.suffix.lower() == ".npz" else None
+        return None if values is None else _rising(values, rows, str(self.path))
 
     def read(self) -> FloatArray:
         """(rows, width) float32; errors as for `shape`, and for damaged data or numbers that are not finite."""
         self.shape()
-        return _finite(_load(self.path, MEMBERS), str(self.path))
+        values = _read(self.path, MEMBERS, 2)
+        assert values is not None  # it has a shape
+        return _finite(values, str(self.path))
 
 
 @dataclass(frozen=True)
@@ -189,14 +186,17 @@ def _opened(path: Path, members: Sequence[str]) -> Iterator[IO[bytes] | None]:
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _load(path: Path, members: Sequence[str]) -> npt.NDArray[Any]:
-    """An array whose header was checked."""
-    try:
-        with _opened(path, members) as stream:
-            assert stream is not None  # the header was read from it
+def _read(path: Path, members: Sequence[str], ndim: int) -> npt.NDArray[Any] | None:
+    """An array, once its header is checked; `None` if there is no such member."""
+    with _opened(path, members) as stream:
+        if stream is None:
+            return None
+        _header(stream, path, ndim)
+        stream.seek(0)
+        try:
             return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
-    except (ValueError, EOFError, TypeError) as error:
-        raise ConfigError(f"{path}: damaged ({error})") from error
+        except (ValueError, EOFError, TypeError) as error:
+            raise ConfigError(f"{path}: damaged ({error})") from error
 
 
 def _header(stream: IO[bytes], path: Path, ndim: int) -> tuple[int, ...]:

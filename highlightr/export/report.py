@@ -79,6 +79,9 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     videos = {"source": _url(source.path, folder)}
     if "video" in summary.outputs:
         videos["summary"] = _url(summary.outputs["video"], folder)
+    # What the caller asked for, other than where files go.
+    chosen = summary.receipt.get("options", {}).items()
+    asked = {name: value for name, value in chosen if name not in PLACES and value is not None}
     best_first = sorted(zip(summary.segments, thumbnails, strict=False), key=lambda pair: pair[0].rank)
     return {
         **inlined(style=style, script=script),
@@ -111,7 +114,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "facts": _facts(summary),
         "timings": _timings(summary.timings_seconds),
         "versions": list(summary.receipt.get("versions", {}).items()),
-        "options": _options(summary.receipt.get("options", {})),
+        "options": option_words(asked, SummarizeOptions().as_flat()),
         "version": __version__,
     }
 
@@ -190,12 +193,6 @@ def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:
         "videos": dict(videos),
         "said": [[each.start_seconds, each.stop_seconds] for each in said],
     }
-
-
-def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the caller asked for, other than where files go."""
-    kept = {name: value for name, value in options.items() if name not in PLACES and value is not None}
-    return option_words(kept, SummarizeOptions().as_flat())
 
 
 def _embedded(value: object) -> Markup:

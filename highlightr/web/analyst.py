@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from highlightr.core.errors import ConfigError, NoMatchError
 from highlightr.core.hashing import FileIdentity
@@ -34,8 +35,6 @@ FILL_FROM_SECONDS = 4.0
 
 STUTTER_SECONDS = 0.2
 """Less than this, left out in the middle of something, only makes it stutter."""
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,11 @@ class Analyst:
             if found is not None:
                 return found
             subtitles = sidecar_versions(video.path)
-            found = self._with_highlighter(
-                hook,
-                lambda highlighter: (
-                    highlighter.ask(other, query)
-                    if other
-                    else highlighter.analyse(video.path, query, transcribe=self.transcribe, glimpse=glimpse)
-                ),
-            )
+            with self._highlighter_for(hook) as highlighter:
+                if other is not None:
+                    found = highlighter.ask(other, query)
+                else:
+                    found = highlighter.analyse(video.path, query, transcribe=self.transcribe, glimpse=glimpse)
             with self._lock:
                 self._keep(found, query, subtitles)
             return found
@@ -146,17 +142,19 @@ class Analyst:
             replace(segment, title=title) if title else segment
             for segment, title in zip(segments_of(analysis.scores, spans), titles, strict=True)
         ]
-        wanted = {**options, "transcribe": self.transcribe}
-        return self._with_highlighter(hook, lambda highlighter: highlighter.deliver(analysis, segments, **wanted))
+        with self._highlighter_for(hook) as highlighter:
+            return highlighter.deliver(analysis, segments, **{**options, "transcribe": self.transcribe})
 
-    def _with_highlighter(self, hook: ProgressHook, work: Callable[[Highlighter], Made]) -> Made:
+    @contextmanager
+    def _highlighter_for(self, hook: ProgressHook) -> Iterator[Highlighter]:
+        """The highlighter, which reports to the hook meanwhile."""
         with self._using:
             self._hook = hook
             try:
                 if self._highlighter is None:
                     hook("models", 0.0, 1.0)
                     self._highlighter = self.open(lambda *news: self._hook(*news))
-                return work(self._highlighter)
+                yield self._highlighter
             finally:
                 self._hook = silent
 

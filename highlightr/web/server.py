@@ -76,8 +76,9 @@ def prepare(
     library = Library(folder)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
-    access = Access(port, _names(host))
-    name = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    own, everywhere = f"[{host}]" if ":" in host else host, host in EVERYWHERE
+    access = Access(port, ("*", socket.gethostname().lower()) if everywhere else (own.lower(),))
+    name = "127.0.0.1" if everywhere else own
     studio = Studio(library, Analyst(open_highlighter, transcribe))
     config = uvicorn.Config(
         make_app(studio, access),
@@ -148,12 +149,6 @@ class PromptProtocol(H11Protocol):
             self._wait()
         else:
             self.transport.close()
-
-
-def _names(host: str) -> tuple[str, ...]:
-    if host in EVERYWHERE:
-        return ("*", socket.gethostname().lower())
-    return (f"[{host}]" if ":" in host else host.lower(),)
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -117,7 +117,9 @@ def _answer(url: str, response: http.client.HTTPResponse, offset: int, known: _V
     """Where the body begins in the file, and of which version it is."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise WeightsError("the server sends it compressed although it was asked not to")
-    validator = _validator(response)
+    tag = response.headers.get("ETag", "")
+    # A weak tag does not promise the same bytes, so RFC 9110 13.1.5 forbids it in If-Range.
+    validator = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
     if response.status == 200:
         length = response.headers.get("Content-Length", "")
         return 0, _Version(url, validator, int(length) if _LENGTH.fullmatch(length) else None)
@@ -128,12 +130,6 @@ def _answer(url: str, response: http.client.HTTPResponse, offset: int, known: _V
     if validator not in ("", known.validator) or len({total, known.total_bytes} - {None}) > 1:
         raise Changed("the file changed while it was fetched")
     return offset, known
-
-
-def _validator(response: http.client.HTTPResponse) -> str:
-    tag = response.headers.get("ETag", "")
-    # A weak tag does not promise the same bytes, so RFC 9110 13.1.5 forbids it in If-Range.
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
 def _check_size(found: int | None, size_bytes: int, limit_bytes: int) -> None:

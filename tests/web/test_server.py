@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -166,3 +167,12 @@ def test_closing_while_a_summary_is_written_leaves_nothing_half_written(videos: 
             time.sleep(0.005)
     assert jobs.plain()[0]["state"] == "cancelled"
     assert sorted(path.name for path in videos.iterdir()) == ["deep", "long.mkv", "numbers.mp4"]
+
+
+def test_an_ipv6_address_in_capitals_names_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers write it in small letters."""
+    monkeypatch.setattr(server, "_listen", lambda host, port: SimpleNamespace(getsockname=lambda: (host, 7861)))
+    prepared = server.prepare(tmp_path, lambda hook: None, "FE80::1")  # type: ignore[arg-type, return-value]
+    prepared.studio.jobs.close()
+    assert prepared.access.is_own_host("[fe80::1]:7861")
+    assert not prepared.access.is_own_host("[fe80::2]:7861")
