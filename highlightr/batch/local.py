@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from highlightr.batch.jobs import Attempt, Job, JobResult
 from highlightr.batch.options import BatchOptions
@@ -61,7 +61,7 @@ class _WorkerSlot:
     worker: WorkerProcess | None = None
     spoke: bool = False
     doing: Attempt | None = None
-    ended_for: str = field(default="")
+    ended_for: str = ""
     """Why we ended the worker ourselves."""
 
 

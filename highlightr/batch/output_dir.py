@@ -114,11 +114,6 @@ class OutputDir:
         """Where a video from an address lies while it is worked on."""
         return self._state / "fetched" / job.id / Path(job.folder.partition("/")[0]).name
 
-    @property
-    def results_lock(self) -> Path:
-        """What guards `results.jsonl`."""
-        return self._state / "locks" / "results"
-
     def shown_in(self, error: str) -> str:
         """An error whose text names a file of the hidden folder names this one instead, which the user chose."""
         return re.sub(rf"{re.escape(str(self._state))}(/[^\s:/]+)*", lambda _: str(self.root), error)

@@ -103,7 +103,7 @@ class Results:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = self._output_dir.results_lock
+        lock = self._output_dir.root / STATE_FOLDER / "locks" / "results"
         with file_lock(lock, LOCK_SECONDS) as is_held:
             if not is_held:
                 raise OutputError(f"another run has held {lock} for {LOCK_SECONDS:g} s; stop it")

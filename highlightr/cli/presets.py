@@ -60,18 +60,15 @@ def _entries(preset: Preset) -> list[WeightsEntry]:
 
 
 def _needs(preset: Preset, states: Mapping[str, WeightsState] | None) -> str:
-    extras = [f"`highlightr[{extra}]`" for extra in _extras(preset)]
+    kinds = [*_encoders(preset), *(scorer_class(preset.scorers[name].name) for name in preset.in_use)]
+    packages = [package for kind in kinds for package in kind.packages if package in EXTRA_OF]
+    extras = dict.fromkeys(f"`highlightr[{EXTRA_OF[package]}]`" for package in packages)
     entries = {entry.name: entry for entry in _entries(preset)}
     absent = [_weights(entry, states) for entry in entries.values() if not entry.embedded]
     own = [Path(name) for name in weights_of(preset) if name not in entries]
     lost = [f"{file.name} (missing)" for file in own if not file.is_file()]
     parts = [*extras, *absent, *lost] or ["nothing more: all comes with the installation"]
     return "; ".join(filter(None, (", ".join(parts), preset.cost)))
-
-
-def _extras(preset: Preset) -> list[str]:
-    kinds = [*_encoders(preset), *(scorer_class(preset.scorers[name].name) for name in preset.in_use)]
-    return list(dict.fromkeys(EXTRA_OF[each] for kind in kinds for each in kind.packages if each in EXTRA_OF))
 
 
 def _weights(entry: WeightsEntry, states: Mapping[str, WeightsState] | None) -> str:

@@ -82,11 +82,13 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     # What the caller asked for, other than where files go.
     chosen = summary.receipt.get("options", {}).items()
     asked = {name: value for name, value in chosen if name not in PLACES and value is not None}
-    best_first = sorted(zip(summary.segments, thumbnails, strict=False), key=lambda pair: pair[0].rank)
+    pictures = (*thumbnails, *(b"" for _ in summary.segments))
+    pictured = list(zip(summary.segments, pictures, strict=False))
+    best_first = [picture for _, picture in sorted(pictured, key=lambda pair: pair[0].rank)]
     return {
         **inlined(style=style, script=script),
         "data": _embedded(_data(summary, videos)),
-        "poster": _picture(next((picture for _, picture in best_first if picture), b"")),
+        "poster": _picture(next(filter(None, best_first), b"")),
         "name": path_shown(source.path.name),
         "query": summary.query,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
@@ -96,7 +98,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "kept_seconds": summary.seconds,
         "kept_percent": 100 * summary.seconds / duration,
         "num_shots": len(summary.shots),
-        "segments": [_card(i, item, thumbnails) for i, item in enumerate(summary.segments)],
+        "cards": [_card(segment, picture) for segment, picture in pictured],
         "bands": [
             {
                 "x": round(1000 * each.start_seconds / duration, 2),
@@ -119,18 +121,11 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     }
 
 
-def _card(index: int, segment: Segment, thumbnails: Sequence[bytes]) -> dict[str, Any]:
+def _card(segment: Segment, picture: bytes) -> dict[str, Any]:
     return {
-        "number": index + 1,
-        "rank": segment.rank,
-        "title": segment.title,
-        "quotes": segment.quotes,
-        "start": segment.start_seconds,
+        "segment": segment,
         "edges": span_clock(segment.start_seconds, segment.stop_seconds),
-        "stop": segment.stop_seconds,
-        "seconds": segment.seconds,
-        "score": segment.score,
-        "picture": _picture(thumbnails[index] if index < len(thumbnails) else b""),
+        "picture": _picture(picture),
         "reasons": [_reason_line(reason, segment) for reason in segment.reasons],
     }
 

@@ -141,7 +141,7 @@ class Pages:
                 raise
             # The list asks of every video, and shows which are broken.
             return JSONResponse({"error": studio.line(error)})
-        answer = {**video_facts(video, source), "ready": bool(studio.analyst.known(video))}
+        answer = video_facts(video, source)
         try:
             state = await run_in_threadpool(studio.states.read, video)
         except ConfigError as error:

@@ -5,14 +5,14 @@ Times are seconds, spans half-open. Curves are SVG paths in the box that `highli
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
 
 from highlightr.core.source import Source
-from highlightr.core.types import Features, FloatArray, Reason, Scores
+from highlightr.core.types import Features, FloatArray, Scores
 from highlightr.export.curve import columns, line_path, part_lines, shot_path
 from highlightr.export.words import sense, verdict_words
 from highlightr.features.labels import label_names
@@ -63,9 +63,6 @@ def video_facts(video: Video, source: Source) -> dict[str, Any]:
         "first": source.picture_start_seconds,
         "width": source.video.width,
         "height": source.video.height,
-        "codec": source.video.codec,
-        "sound": source.audio is not None,
-        "container": source.container.split(",")[0],
     }
 
 
@@ -132,32 +129,22 @@ def _reasons(scores: Scores) -> dict[str, Any]:
         rows = []
         for reason in reasons[:REASONS_PER_CLIP]:
             number = labels.setdefault((reason.kind, reason.label), len(labels))
-            rows.append([number, _percent(reason)])
+            rows.append([number, round(100 * min(max(reason.weight, 0), 1))])
         clips.append(rows)
     return {"labels": [[*sense(kind), label] for kind, label in labels], "clips": clips}
 
 
 def proposal_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
-    """Segments as a page's edit has them, with why they were chosen."""
+    """Segments as a page's edit has them."""
     return [
         {
             "start_seconds": round(each.segment.start_seconds, 6),
             "stop_seconds": round(each.segment.stop_seconds, 6),
             "title": each.segment.title,
             "query": each.query,
-            "reasons": [_reason(reason) for reason in each.segment.reasons],
         }
         for each in proposals
     ]
-
-
-def _reason(reason: Reason) -> Mapping[str, Any]:
-    name, css = sense(reason.kind)
-    return {"sense": name, "css": css, "label": reason.label, "percent": _percent(reason)}
-
-
-def _percent(reason: Reason) -> int:
-    return round(100 * min(max(reason.weight, 0), 1))
 
 
 def suggestions(features: Features) -> list[str]:

@@ -72,9 +72,9 @@ class _Reader(pickle.Unpickler):
         if module.startswith("__torch__"):
             return _Module
         if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
-            return _rebuild
+            return lambda storage, offset, size, stride, *_: storage.as_strided(size, stride, offset)
         if module == "torch.jit._pickle":
-            return _same
+            return lambda value, *_: value
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module == "torch" and name in _STORAGES:
@@ -92,14 +92,6 @@ class _Reader(pickle.Unpickler):
             kind = getattr(torch, dtype)
             self._storages[key] = torch.frombuffer(content, dtype=kind) if content else torch.empty(0, dtype=kind)
         return self._storages[key]
-
-
-def _rebuild(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_unused: Any) -> Any:
-    return storage.as_strided(size, stride, offset)
-
-
-def _same(value: Any, *_unused: Any) -> Any:
-    return value
 
 
 _MAX_VISITS, _MAX_DEPTH = 100_000, 64
