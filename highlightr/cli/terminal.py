@@ -65,7 +65,10 @@ def progress_hook(*, quiet: bool) -> Iterator[ProgressHook]:
     if quiet:
         yield _stoppable(silent)
     elif sys.stderr.isatty():
-        with _bars() as progress:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        with Progress(*columns, TimeElapsedColumn(), console=error_console(), transient=True) as progress:
             yield _stoppable(_BarHook(progress))
     else:
         yield _stoppable(_line)
@@ -79,13 +82,6 @@ def _stoppable(hook: ProgressHook) -> ProgressHook:
         hook(stage, completed, total)
 
     return stop_or_show
-
-
-def _bars() -> Progress:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    return Progress(*columns, TimeElapsedColumn(), console=error_console(), transient=True)
 
 
 class _BarHook:

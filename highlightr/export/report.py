@@ -84,6 +84,7 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     asked = {name: value for name, value in chosen if name not in PLACES and value is not None}
     pictures = (*thumbnails, *(b"" for _ in summary.segments))
     pictured = list(zip(summary.segments, pictures, strict=False))
+    longest = max([*summary.timings_seconds.values(), 1e-9])
     best_first = [picture for _, picture in sorted(pictured, key=lambda pair: pair[0].rank)]
     return {
         **inlined(style=style, script=script),
@@ -114,7 +115,10 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "marks": summary.receipt.get("marks", ()),
         "notes": [shown(note) for note in summary.notes],
         "facts": _facts(summary),
-        "timings": _timings(summary.timings_seconds),
+        "timings": [
+            {"name": name, "seconds": value, "percent": 100 * value / longest}
+            for name, value in summary.timings_seconds.items()
+        ],
         "versions": list(summary.receipt.get("versions", {}).items()),
         "options": option_words(asked, SummarizeOptions().as_flat()),
         "version": __version__,
@@ -164,11 +168,6 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
         ("Clips", f"{summary.scores.grid.num_clips} of {summary.scores.grid.clip_seconds:g} s"),
         ("Shots", str(len(summary.shots))),
     ]
-
-
-def _timings(timings: Mapping[str, float]) -> list[dict[str, Any]]:
-    longest = max([*timings.values(), 1e-9])
-    return [{"name": name, "seconds": value, "percent": 100 * value / longest} for name, value in timings.items()]
 
 
 def _data(summary: Summary, videos: Mapping[str, str]) -> dict[str, Any]:

@@ -56,10 +56,12 @@ def deliver(
             changing = (outputs.video, *(each.folder for each in folders.values()))
             turn.enter_context(turn_in(path.absolute().parent for path in changing))
             leftovers = find_leftovers(outputs, folders)
+            named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
+            filled = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
             before_moving.append(leftovers.remove)
             summary = replace(
                 summary,
-                outputs={**_output_paths(outputs, wanted), **captions},
+                outputs={**named, **{name: path for name, path in filled.items() if path is not None}, **captions},
                 notes=(*summary.notes, *notes, *told, *leftovers.notes),
                 written_seconds=cut.seconds,
                 stills=cut.stills,
@@ -98,12 +100,6 @@ def _with_files(summary: Summary, places: Outputs, folders: Mapping[str, Segment
     files = [each for output, path in beside.items() if path.exists() for each in written_files(output, [path])]
     files += [each for output, folder in folders.items() for each in written_files(output, folder.files)]
     return replace(summary, receipt={**summary.receipt, "files": files}) if files else summary
-
-
-def _output_paths(outputs: Outputs, wanted: SummarizeOptions) -> dict[str, Path]:
-    named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
-    folders = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
-    return named | {name: folder for name, folder in folders.items() if folder is not None}
 
 
 def _with_timelines(summary: Summary, outputs: Outputs, places: Outputs) -> Summary:

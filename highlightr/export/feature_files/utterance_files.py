@@ -38,7 +38,10 @@ def utterance_arrays(transcript: Transcript, encoder: TextEncoder) -> Arrays:
 
 def utterance_metadata(video: Mapping[str, Any], duration_seconds: float, speech: SpeechSource) -> dict[str, Any]:
     """How it is made: of a transcript that is there, or by a recogniser."""
-    transcript = speech.transcript
+    made_of: dict[str, Any] = {"transcribe": speech.model}
+    if speech.transcript is not None:
+        times = repr([(each.start_seconds, each.stop_seconds) for each in speech.transcript.utterances])
+        made_of = {"transcript": hashlib.sha256(_lines(speech.transcript) + times.encode()).hexdigest()}
     return {
         "schema": SCHEMA_VERSION,
         "video": dict(video),
@@ -48,16 +51,11 @@ def utterance_metadata(video: Mapping[str, Any], duration_seconds: float, speech
         "width": MiniLM.width,
         "modality": "speech",
         "duration_seconds": duration_seconds,
-        "options": {"transcribe": speech.model} if transcript is None else {"transcript": _digest(transcript)},
+        "options": made_of,
         "weights": [asdict(each) for each in (*records(MiniLM.checkpoints), *speech.weights)],
         "random_seed": None,
         "versions": versions(),
     }
-
-
-def _digest(transcript: Transcript) -> str:
-    times = repr([(each.start_seconds, each.stop_seconds) for each in transcript.utterances])
-    return hashlib.sha256(_lines(transcript) + times.encode()).hexdigest()
 
 
 def _lines(transcript: Transcript) -> bytes:
