@@ -65,7 +65,7 @@ class JobRunner:
         self._tell, self._stage, self._told = tell, "", 0.0
         self._time_limit = TimeLimit(options.time_limit_seconds, options.stall_seconds, grace_seconds)
         # Before the models are loaded: weights that are trained anew later are not those of what is made now.
-        self._made_by = _made_by(options.load_preset())
+        self._preset_key = _preset_key(options.load_preset())
         self._highlighter: Highlighter | None = None
 
     def __call__(self, job: Job) -> JobResult:
@@ -147,7 +147,7 @@ class JobRunner:
             "version": __version__,
             "content": content,
             "query": job.query,
-            "preset": self._made_by,
+            "preset": self._preset_key,
             "scorer": self._options.scorer,
             "precision": self._options.precision,
             "options": options,
@@ -180,7 +180,7 @@ _WORDS = ("summary", "cost", "measured")
 """Fields of a preset that are for people."""
 
 
-def _made_by(preset: Preset) -> dict[str, Any]:
+def _preset_key(preset: Preset) -> dict[str, Any]:
     """What stands for a preset in keys: weights beside it by their content, because training writes them anew."""
     found = {name: value for name, value in asdict(preset).items() if name not in _WORDS}
     for name, choice in preset.scorers.items():

@@ -15,7 +15,7 @@ from highlightr.datasets.building import DatasetBuilder
 from highlightr.datasets.extracted import PLAIN, add_extracted
 from highlightr.datasets.mrhisum import MRHISUM, add_mrhisum
 from highlightr.datasets.plain import plain
-from highlightr.datasets.releases import RELEASES, settled
+from highlightr.datasets.releases import RELEASES, released_layout
 
 __all__ = ["DATASETS", "RELEASES", "Dataset", "Example", "Item", "Layout", "Problem", "open_dataset", "plain"]
 
@@ -45,7 +45,7 @@ def open_dataset(name: str, root: Path, layout: Layout | None = None, release: s
     if name not in DATASETS:
         raise ConfigError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
     add_items, default = DATASETS[name]
-    found, problems = settled(name, Path(root), layout or default, release)
+    found, problems = released_layout(name, Path(root), layout or default, release)
     builder = DatasetBuilder(name, Path(root), found)
     add_items(builder)
     return builder.dataset(problems)

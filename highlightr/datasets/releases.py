@@ -81,7 +81,9 @@ _OPTIONAL = ("cnn14",)
 """Streams that a release may lack altogether: sound."""
 
 
-def settled(name: str, root: Path, layout: Layout, release: str | None = None) -> tuple[Layout, tuple[Problem, ...]]:
+def released_layout(
+    name: str, root: Path, layout: Layout, release: str | None = None
+) -> tuple[Layout, tuple[Problem, ...]]:
     """The layout with every path that a release keeps elsewhere replaced by that place, and what it does without.
 
     That is sound that is not in the folder at all. A `release` is one of `RELEASES` instead of what lies in the folder;
@@ -92,10 +94,10 @@ def settled(name: str, root: Path, layout: Layout, release: str | None = None) -
     if name not in PLACES:
         return layout, ()
     chosen = release or recognised(name, root)
-    streams = {stream: _place(name, root, path, chosen, release) for stream, path in layout.streams.items()}
-    absent = [each for each, path in streams.items() if each in _OPTIONAL and not _there(root, path)]
+    streams = {stream: _path_in_folder(name, root, path, chosen, release) for stream, path in layout.streams.items()}
+    absent = [each for each, path in streams.items() if each in _OPTIONAL and not _has_files(root, path)]
     kept = {stream: path for stream, path in streams.items() if stream not in absent} or streams
-    tokens = None if layout.tokens is None else _place(name, root, layout.tokens, chosen, release)
+    tokens = None if layout.tokens is None else _path_in_folder(name, root, layout.tokens, chosen, release)
     places = {stream: root / Path(streams[stream]).parent for stream in absent if stream not in kept}
     problems = tuple(
         Problem(
@@ -112,7 +114,7 @@ def recognised(name: str, root: Path) -> str | None:
         release
         for places in PLACES.get(name, ())
         for release in RELEASES
-        if release in places and any(_there(root, path) for path in _named(name, places[release]))
+        if release in places and any(_has_files(root, path) for path in _filled_in(name, places[release]))
     )
     return counts.most_common(1)[0][0] if counts else None
 
@@ -120,24 +122,24 @@ def recognised(name: str, root: Path) -> str | None:
 def unlabelled_test(root: Path, annotations: str) -> bool:
     """Whether the folder holds QVHighlights' test queries but not the labels that were published later."""
     labels, queries = _UNLABELLED
-    return annotations == labels and _find(root, labels) is None and _find(root, queries) is not None
+    return annotations == labels and _label_file(root, labels) is None and _label_file(root, queries) is not None
 
 
-def _place(name: str, root: Path, path: str, chosen: str | None, forced: str | None) -> str:
+def _path_in_folder(name: str, root: Path, path: str, chosen: str | None, forced: str | None) -> str:
     """Where the folder keeps what the layout keeps at `path`."""
     places = next((each for each in PLACES[name] if path in each.values()), None)
-    if places is None or (forced is None and _there(root, path)):
+    if places is None or (forced is None and _has_files(root, path)):
         return path
     order = [each for each in places if each == forced] or sorted(places, key=lambda each: each != chosen)
-    candidates = [found for release in order for found in _named(name, places[release])]
-    return next((found for found in candidates if _there(root, found)), candidates[0])
+    candidates = [found for release in order for found in _filled_in(name, places[release])]
+    return next((found for found in candidates if _has_files(root, found)), candidates[0])
 
 
-def _named(name: str, path: str) -> list[str]:
+def _filled_in(name: str, path: str) -> list[str]:
     return [path.replace("{set}", folder) for folder in _FOLDERS[name]] if "{set}" in path else [path]
 
 
-def _there(root: Path, pattern: str) -> bool:
+def _has_files(root: Path, pattern: str) -> bool:
     """Whether any file of a pattern lies in the folder; ``.npy`` and ``.npz`` are the same here."""
     if "{" not in pattern:
         return (root / pattern).is_file()
@@ -148,25 +150,25 @@ def _there(root: Path, pattern: str) -> bool:
 
 def _labelled(name: str, root: Path, layout: Layout) -> Layout:
     """The layout with its annotation files where the folder has them."""
-    found = _find(root, layout.annotations)
+    found = _label_file(root, layout.annotations)
     names = _SPLIT_FILES if layout.split_file in _SPLIT_FILES else (layout.split_file,)
-    split_file = next((each for file in names if file and (each := _find(root, file))), layout.split_file)
+    split_file = next((each for file in names if file and (each := _label_file(root, file))), layout.split_file)
     if found is not None:
         return replace(layout, annotations=found, split_file=split_file)
     labels = UMT_LABELS.get(name)
-    umt = None if labels is None or "_release.jsonl" not in layout.annotations else _find(root, labels)
+    umt = None if labels is None or "_release.jsonl" not in layout.annotations else _label_file(root, labels)
     if umt is None:
         return replace(layout, split_file=split_file)
     part = "val" if "_val_" in layout.annotations else "train"
     return replace(layout, annotations=umt, split=part)
 
 
-def _find(root: Path, path: str) -> str | None:
+def _label_file(root: Path, path: str) -> str | None:
     """The path itself or the same name in a folder where releases keep labels."""
-    return next((each for each in _candidates(path) if (root / each).exists()), None)
+    return next((each for each in _label_places(path) if (root / each).exists()), None)
 
 
-def _candidates(path: str) -> Iterator[str]:
+def _label_places(path: str) -> Iterator[str]:
     yield path
     name, folders = Path(path).name, [folder for names in _FOLDERS.values() for folder in names]
     for place in ("data", "annotations", "dataset", *(f"data/{each}" for each in folders)):

@@ -46,7 +46,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _VideoAnalyses:
     """What was found in one video."""
 
     subtitles: Sequence[FileVersion]
@@ -63,7 +63,7 @@ class Analyst:
     transcribe: str | None = None
     """Recognises what is said where it is not written; as in `SummarizeOptions`."""
     _highlighter: Highlighter | None = None
-    _kept: OrderedDict[FileIdentity, _Found] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[FileIdentity, _VideoAnalyses] = field(default_factory=OrderedDict)
     _hook: ProgressHook = silent
     _using: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -171,7 +171,7 @@ class Analyst:
         if identity is None:
             return
         if identity not in self._kept or self._kept[identity].subtitles != subtitles:
-            self._kept[identity] = _Found(subtitles)
+            self._kept[identity] = _VideoAnalyses(subtitles)
         self._kept.move_to_end(identity)
         queries = self._kept[identity].queries
         queries[query] = found

@@ -90,12 +90,12 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
         progress(f"{stage} {item.name}", completed, total)
 
     if item.embedded:
-        if there := _there(item, hook):
+        if there := _already_stored(item, hook):
             return there
         raise WeightsError(inspect(item, file_sha256).detail)
     with records.lock(item.name):
         # Only under the lock: another process may have fetched it while this one waited.
-        if there := _there(item, hook):
+        if there := _already_stored(item, hook):
             return there
         if not item.urls:
             raise WeightsError(f"the weights {item.name} have no address that a program may fetch; {by_hand(item)}")
@@ -113,7 +113,7 @@ def _pull_one(item: WeightsEntry, progress: ProgressHook) -> Pulled:
     raise WeightsError(f"the weights {item.name} could not be fetched ({'; '.join(reasons)}); {by_hand(item)}")
 
 
-def _there(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
+def _already_stored(item: WeightsEntry, hook: ProgressHook) -> Pulled | None:
     found = inspect(item, lambda path: digests(path, progress=hook).sha256)
     receipt = records.read_install_record(item.name)
     if found.path is None or found.state != "ok":

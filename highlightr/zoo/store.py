@@ -97,7 +97,7 @@ def inspect(item: WeightsEntry, sha256_of: Callable[[Path], str]) -> Verified:
     Raises:
         WeightsError: a damaged pins file.
     """
-    path, receipt = _there(item)
+    path, receipt = _usable_file(item)
     if path is None:
         return Verified(item.name, "missing", None, f"the weights {item.name} are missing; {_remedy(item)}")
     why, wanted = (_stale(item, receipt), receipt.sha256) if receipt else ("", item.sha256)
@@ -139,7 +139,7 @@ def by_hand(item: WeightsEntry) -> str:
     return f"fetch {item.file} by hand from {item.where} and run `highlightr models import FILE --as {item.name}`"
 
 
-def _there(item: WeightsEntry) -> tuple[Path | None, InstallRecord | None]:
+def _usable_file(item: WeightsEntry) -> tuple[Path | None, InstallRecord | None]:
     """The usable file, if it is there, and what is known of its installation; nothing of embedded ones."""
     path, receipt = place(item), None if item.embedded else read_install_record(item.name)
     is_there = path is not None and path.is_file() and (item.embedded or receipt is not None)
@@ -147,7 +147,7 @@ def _there(item: WeightsEntry) -> tuple[Path | None, InstallRecord | None]:
 
 
 def _state(item: WeightsEntry, pinned: Pin | None) -> WeightsState:
-    path, _ = _there(item)
+    path, _ = _usable_file(item)
     absent: Literal["missing", "by hand", "to train"] = "missing" if item.urls or item.embedded else "by hand"
     if item.train:
         absent = "to train"
