@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,25 @@ class Subtitles:
                 if kept := _clipped(event, begin_ms, end_ms, shift_ms):
                     document.append(kept)
         document.sort()
+        return Subtitles(document)
+
+    def one_at_a_time(self) -> Subtitles:
+        """What is shown together as one cue, for formats in which the next cue ends the one before."""
+        import pysubs2
+
+        document = pysubs2.SSAFile()
+        document.info, document.styles = self._document.info.copy(), self._document.styles.copy()
+        waiting = [event for event in sorted(self._document) if event.is_text and event.end > event.start]
+        times = sorted({time for event in waiting for time in (event.start, event.end)})
+        shown: list[SSAEvent] = []
+        for begin, end in pairwise(times):
+            coming = next((place for place, event in enumerate(waiting) if event.start > begin), len(waiting))
+            shown, waiting = [event for event in (*shown, *waiting[:coming]) if event.end > begin], waiting[coming:]
+            if shown:
+                part = shown[0].copy()
+                part.start, part.end = begin, end
+                part.text = r"\N".join({event.plaintext.strip(): event.text for event in shown}.values())
+                document.append(part)
         return Subtitles(document)
 
     def save(self, path: Path) -> None:

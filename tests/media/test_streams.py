@@ -444,6 +444,21 @@ def test_styled_subtitles(suffix: str, codec: str, tmp_path: Path) -> None:
     assert result.notes == (() if suffix == ".mkv" else ("Not kept in .mp4: the styles of its subtitles.",))
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_subtitles_that_are_shown_together_stay_together(suffix: str, tmp_path: Path) -> None:
+    """In MP4, the next text takes the place of the one before."""
+    (tmp_path / "in.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:03,000\nA sign\n\n2\n00:00:01,500 --> 00:00:02,000\nA word\n", encoding="utf-8"
+    )
+    path = tmp_path / "two.mkv"
+    inputs = ["-i", f"file:{made('plain.mp4')}", "-i", f"file:{tmp_path}/in.srt"]
+    run_ffmpeg([*inputs, "-map", "0", "-map", "1", "-c", "copy", f"file:{path}"])
+    result = cut_summary(probe(path), [Segment(0.4, 3.4, 1.0)], tmp_path / f"out{suffix}")
+    cues = held(result.path, tmp_path).cues
+    for shown, texts in {0.7: ["A sign"], 1.3: ["A sign", "A word"], 2.2: ["A sign"]}.items():
+        assert sorted("\n".join(text for start, stop, text in cues if start <= shown < stop).split("\n")) == texts
+
+
 def with_two_texts(folder: Path, codecs: tuple[str, str]) -> Path:
     """Eight seconds with a text track that is shown until 5 s, and one with another title that is shown at 6 s."""
     (folder / "first.srt").write_text(SUBTITLES, encoding="utf-8")

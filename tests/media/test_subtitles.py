@@ -50,6 +50,19 @@ def test_the_picture_behind_a_join_shows_what_is_said_there(seconds: float, suff
             assert [cue.text for cue in cues if cue.start_seconds <= shown < cue.stop_seconds] == [number]
 
 
+def test_cues_that_are_shown_together_become_one_where_they_have_to_follow_each_other() -> None:
+    said = Subtitles.from_cues((*CUES, Cue(2.2, 2.4, "short"), Cue(2.2, 2.4, "short"), Cue(4.0, 5.0, "next")))
+    assert said.one_at_a_time().cues == (
+        Cue(1.0, 2.0, "one"),
+        Cue(2.0, 2.2, "one\ntwo\nlines"),
+        Cue(2.2, 2.4, "one\ntwo\nlines\nshort"),
+        Cue(2.4, 2.5, "one\ntwo\nlines"),
+        Cue(2.5, 4.0, "two\nlines"),
+        Cue(4.0, 5.0, "next"),
+        Cue(10.0, 12.0, "three"),
+    )
+
+
 def test_pieces_in_another_order_than_the_source() -> None:
     cut = Subtitles.from_cues(CUES).cut([(10.0, 12.0, 0.0), (1.0, 2.0, 2.0)])
     assert [(cue.start_seconds, cue.text) for cue in cut.cues] == [(0.0, "three"), (2.0, "one")]

@@ -92,7 +92,7 @@ def make_extras(plan: OutputPlan, output: Path, folder: Path, first_input: int) 
             outputs += _said(plan.track(sound.inputs[0].index), f"a:{number}", muxer)
     for number, (track, subtitles) in enumerate(cut_subtitles(plan)):
         path, stream = folder / f"cut{number}.ass", f"s:{number}"
-        subtitles.save(path)
+        (subtitles if muxer == MUXERS[".mkv"] else subtitles.one_at_a_time()).save(path)
         outputs += ["-map", f"{read(path, 'ass')}:0", f"-c:{stream}", subtitle_codec(track, muxer)]
         outputs += _said(track, stream, muxer)
     if muxer == MUXERS[".mkv"]:
