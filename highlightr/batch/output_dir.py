@@ -200,10 +200,8 @@ class OutputDir:
         """Bytes of each output that is there."""
         found = {}
         for name, path in self.outputs(job).items():
-            try:
+            with suppress(OSError):
                 found[name] = path.stat().st_size
-            except OSError:
-                continue
         return found
 
     def sweep(self) -> None:

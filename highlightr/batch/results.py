@@ -50,10 +50,8 @@ class Results:
         if outcome.state == "kept" and known.get("state") == "done" and known.get("key") == outcome.key:
             return
         self._unwritten.append(result_line(outcome))
-        try:
+        with suppress(OSError, OutputError):
             self._append()
-        except (OSError, OutputError):
-            return
 
     def close(self) -> None:
         """Leave one line per job, sorted by folder, and the index page; without summaries that a user removed since.

@@ -16,6 +16,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -141,8 +142,6 @@ def versions() -> dict[str, str]:
 
     found = {"highlightr": __version__, "python": sys.version.split()[0]}
     for name in _LIBRARIES.split():
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
