@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.large_arrays import spans
-from highlightr.core.types import Features, Shot, TimeGrid
+from highlightr.core.types import Features, Scores, Shot, TimeGrid
 from highlightr.features.labels import label_names
 from highlightr.scorers import ScorerContext, create_scorer
 from highlightr.scorers.cfsum import lite as cfsum_lite
@@ -262,7 +262,7 @@ class TestFormula:
         def odds(scorer: CFSumLiteScorer, scenes: int) -> float:
             borders = np.zeros(40, np.float32)
             borders[: scenes - 1] = 1.0
-            chance = scorer._match(0.3, borders).probability
+            chance = scorer._match(0.3, borders, 0.0).probability
             return float(np.log(chance / (1 - chance)))
 
         taken = [odds(plain, scenes) - odds(less, scenes) for scenes in (1, 4, 8, 20, 40)]
@@ -271,7 +271,38 @@ class TestFormula:
         assert found.match is not None
         assert found.borders is not None
         best = float(less.log_evidence(features, [query], ()).max())
-        assert found.match == less._match(best, found.borders)
+        assert found.match == less._match(best, found.borders, 0.0)
+
+    def test_a_named_sound_is_listened_for_around_the_best_clip(self) -> None:
+        """And changes the verdict alone: scores, and with them what is chosen, stay."""
+        plain, listening = made(CFSumLiteConfig()), made(CFSumLiteConfig(match_heard=1.5))
+        features, label = factories.features(30), 17
+        query = replace(factories.query(), vector=BANKS["yamnet"].vectors[label])
+        rows = features.streams["yamnet"] * np.where(np.arange(521) == label, 0, 0.5).astype(np.float32)
+
+        def scored(scorer: CFSumLiteScorer, sounds: np.ndarray) -> Scores:
+            return scorer.score(Features(features.grid, {**features.streams, "yamnet": sounds}), query, ())
+
+        def odds(scores: Scores) -> float:
+            assert scores.match is not None
+            return math.log(scores.match.probability / (1 - scores.match.probability))
+
+        best = int(scored(plain, rows).values.argmax())
+
+        def gained(heard_at: int | None) -> float:
+            sounds = rows.copy()
+            if heard_at is not None:
+                sounds[heard_at, label] = 0.31
+            before, after = scored(plain, sounds), scored(listening, sounds)
+            np.testing.assert_array_equal(before.values, after.values)
+            assert int(before.values.argmax()) == best
+            return odds(after) - odds(before)
+
+        assert gained(None) == pytest.approx(-1.5, abs=1e-3)
+        assert gained(best) == pytest.approx(1.5, abs=1e-3)
+        near, far = (best + 4, best + 5) if best + 5 < 30 else (best - 4, best - 5)
+        assert gained(near) == pytest.approx(1.5, abs=1e-3)
+        assert gained(far) == pytest.approx(-1.5, abs=1e-3)
 
     def test_a_silent_soundtrack_counts_like_none(self) -> None:
         banks = {**BANKS, "yamnet": LabelBank(label_names("yamnet"), BANKS["yamnet"].vectors)}
@@ -325,7 +356,14 @@ class TestWeights:
 
 @pytest.mark.parametrize(
     "change",
-    [{"gain": 0}, {"audio_share": 1.5}, {"scene_strength": -1.0}, {"none_below": -0.1}, {"match_scenes": -1.0}],
+    [
+        {"gain": 0},
+        {"audio_share": 1.5},
+        {"scene_strength": -1.0},
+        {"none_below": -0.1},
+        {"match_scenes": -1.0},
+        {"match_heard": -1.0},
+    ],
 )
 def test_settings_that_cannot_be_right_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):

@@ -12,7 +12,7 @@ from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.features.labels import label_names
 from highlightr.media import AudioBlock
 from highlightr.media.ffmpeg import run_ffmpeg
-from highlightr.scorers.sounds import MUTE_SOUNDS, SAYING, heard
+from highlightr.scorers.sounds import MUTE_SOUNDS, SAYING, heard, named_sound_heard
 from tests import opened
 
 
@@ -36,6 +36,32 @@ def noise(slope: float, decibel: float) -> FloatArray:
     spectrum[0] = 0
     sound = np.fft.irfft(spectrum)
     return np.asarray(sound / sound.std() * 10 ** (decibel / 20), dtype=np.float32)
+
+
+NAMES = ("Bark", "Music", "Wind")
+
+
+@pytest.mark.parametrize(
+    ("bark", "music", "cosine", "expected"),
+    [
+        (0.9, 0.0, 0.9, 1.0),  # Heard clearly.
+        (0.0, 0.9, 0.9, -1.0),  # Something else is heard.
+        (0.3 * 0.1**0.5, 0.9, 0.9, 0.0),  # Half-way between the bounds, which are 0.03 and 0.3.
+        (0.9, 0.0, 0.55, 0.5),  # The query half names it.
+        (0.9, 0.9, 0.45, 0.0),  # It names no sound.
+        (0.0, 0.2, 0.9, -0.5),  # What is heard half says something.
+        (0.0, 0.1, 0.9, 0.0),  # Nothing does.
+    ],
+)
+def test_a_sound_that_a_query_names_is_heard_or_not(bark: float, music: float, cosine: float, expected: float) -> None:
+    telling = np.array([[0.0, 0.0, 0.0], [bark, music, 0.0]], np.float32)
+    found = named_sound_heard(telling, NAMES, np.array([cosine, cosine - 0.1, 0.0], np.float32))
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_sound_that_says_nothing_is_not_missed() -> None:
+    telling = np.array([[0.0, 0.9, 0.0]], np.float32)
+    assert named_sound_heard(telling, NAMES, np.array([0.3, 0.4, 0.9], np.float32)) == 0.0
 
 
 @pytest.mark.parametrize("decibel", [-80, -60, -50, -40])

@@ -136,6 +136,8 @@ class CFSumLiteConfig(FromMapping):
     match_offset: float = 0.0
     match_scenes: float = 0.0
     """Taken off before that sigmoid, times log(scenes / 8): the best of many scenes lies higher by chance alone."""
+    match_heard: float = 0.0
+    """Added before that sigmoid where the sound that the query names is heard in the best clip, taken off where not."""
     none_below: float = 0.0
     """Chance below which the query counts as not in the video."""
     strong_from: float = 0.5
@@ -147,4 +149,4 @@ class CFSumLiteConfig(FromMapping):
         check_positive(self, "common_temperature", "sharpness", "slope", "match_slope", "ordinary_clips")
         check_positive(self, "visual_reach_seconds", "audio_reach_seconds")
         check_between(self, 0, 1, "common_share", "audio_share", "none_below", "strong_from", "ordinary_share")
-        check_between(self, 0, math.inf, "scene_strength", "match_scenes")
+        check_between(self, 0, math.inf, "scene_strength", "match_scenes", "match_heard")

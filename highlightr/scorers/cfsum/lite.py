@@ -26,7 +26,7 @@ from highlightr.scorers.cfsum.scene_attention import border_chances, border_fact
 from highlightr.scorers.configs import check_tensors
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, label_reasons
 from highlightr.scorers.notes import doubts
-from highlightr.scorers.sounds import senses
+from highlightr.scorers.sounds import named_sound_heard, senses
 
 _PICTURE_CLASSES = 1000
 _LEAST_EVIDENCE = 1e-9
@@ -139,7 +139,9 @@ class CFSumLiteScorer(Scorer):
         values = sigmoid(self.config.slope * log_evidence + self.config.offset)
         parts = {kind: np.asarray(values * part / together, dtype=np.float32) for kind, part in pooled.items()}
         found = {kind: self._matches[kind].evidence(classes[kind], query) for kind in parts}
-        match, notes = self._match(float(log_evidence.max()), chances), doubts(query)
+        best = int(log_evidence.argmax())
+        named = self._named_sound_heard(classes.get("audio"), query, best)
+        match, notes = self._match(float(log_evidence[best]), chances, named), doubts(query)
         if notes:
             match = self._doubted(match)
         reasons, looks = label_reasons(found, parts), features.streams[self.config.pooled_stream]
@@ -162,11 +164,22 @@ class CFSumLiteScorer(Scorer):
         """(num_clips - 1,) the chance that a scene begins after each clip but the last."""
         return border_chances(self._weights, border_facts(features.streams["imagenet"], features.grid, shots))
 
-    def _match(self, best: float, chances: FloatArray) -> Match:
-        """The verdict on a query whose best clip has this log evidence, in a video with these borders."""
+    def _named_sound_heard(self, telling: FloatArray | None, query: Query, best: int) -> float:
+        """See `named_sound_heard`: as far around the best clip as sound reaches."""
+        if telling is None:
+            return 0.0
+        bank, reach = self._matches["audio"].bank, round(self.config.audio_reach_seconds / self.config.clip_seconds)
+        around = telling[max(0, best - reach) : best + reach + 1]
+        return named_sound_heard(around, bank.names, bank.vectors @ query.vector)
+
+    def _match(self, best: float, chances: FloatArray, named: float) -> Match:
+        """The verdict on a query whose best clip has this log evidence, in a video with these borders.
+
+        `named`: how clearly the sound that the query names is heard there.
+        """
         config = self.config
-        luck = config.match_scenes * scene_excess(chances)
-        chance = float(sigmoid(np.array(config.match_slope * best + config.match_offset - luck, dtype=np.float32)))
+        odds = config.match_slope * best + config.match_offset - config.match_scenes * scene_excess(chances)
+        chance = float(sigmoid(np.array(odds + config.match_heard * named, dtype=np.float32)))
         if chance < config.none_below:
             return Match("none", chance)
         return Match("strong" if chance >= config.strong_from else "weak", chance)
