@@ -131,3 +131,11 @@ def test_samples_are_where_they_are_in_the_source(name: str, how: tuple[str, ...
 def _samples(path: Path) -> np.ndarray:
     blocks = [item for _, item in decode(probe(path), {"sound": AudioRequest(48_000)})]
     return np.concatenate([block.samples for block in blocks if isinstance(block, AudioBlock)])
+
+
+@pytest.mark.parametrize(("codec", "late"), [("tta", True), ("flac", False), ("libmp3lame", False)])
+def test_a_copy_of_sound_in_long_blocks_tells_what_is_silent(codec: str, late: bool, tmp_path: Path) -> None:
+    path = _tone(tmp_path / "long.mkv", "-c:v", "mjpeg", "-c:a", codec)
+    notes = " ".join(_cut(path, ((2.5, 3.0), (4.6, 5.4)), "copy").notes)
+    assert ("Copied sound may begin up to 0.7 s behind its pictures" in notes) is late
+    assert ("Copied sound" in notes) is late

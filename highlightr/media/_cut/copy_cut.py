@@ -31,6 +31,9 @@ from highlightr.media.verify import Planned, check_video
 
 _NOTICED_SECONDS = 0.05
 
+_UNHEARD_SECONDS = 0.15
+"""Of the block of sound that a piece begins inside of, more is told; most codecs' blocks are shorter."""
+
 _EARLY_SECONDS = 1
 """Reading begins this much before a piece, for sound that lies before its picture in the file."""
 
@@ -122,6 +125,10 @@ def copy_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> Out
             aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
             mapped += ["-aspect:v:0", f"{aspect.numerator}:{aspect.denominator}"]
         plan = _without(plan, silent)
+        if copier.unheard > _UNHEARD_SECONDS:
+            seconds = f"{float(copier.unheard):.1f} s"
+            late = f"Copied sound may begin up to {seconds} behind its pictures: its blocks are long."
+            plan = replace(plan, notes=(*plan.notes, late))
         join(plan, output, folder, reading, mapped, is_hevc=video.codec == "hevc")
     return plan
 
@@ -212,6 +219,8 @@ class _Copier:
         """When the last picture so far is shown in the output."""
         self.reordering = Fraction(0)
         """Seconds by which a picture is shown before one that is decoded earlier, at most."""
+        self.unheard = Fraction(0)
+        """Seconds of sound at the beginning of a piece whose packet begins before it, at most."""
 
     @property
     def met(self) -> Set[int]:
@@ -299,6 +308,9 @@ class _Copier:
             lasts = Fraction(0) if pcm is None else pcm.seconds(packet.size)
             if start <= time + lasts and time < stop:
                 yield time, packet
+            elif time < start and packet.stream.index != self._indices[0]:
+                block = (packet.duration or 0) * packet.time_base
+                self.unheard = max(self.unheard, time + block - start)
             elif time > stop + _INTERLEAVING_SECONDS and packet.stream.index == self._indices[0]:
                 # Sound alone does not end it: the last picture of a transport stream is read at the file's end.
                 return
