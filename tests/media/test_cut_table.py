@@ -66,6 +66,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "theora.ogv": ("-c:v", "libtheora", "-q:v", "7", "-c:a", "libvorbis"),
     "wmv2.wmv": ("-c:v", "wmv2", "-b:v", "1M", "-g", "50", "-c:a", "wmav2"),
     "mpeg2.mxf": ("-c:v", "mpeg2video", "-q:v", "4", "-g", "15", "-bf", "2", "-c:a", "pcm_s16le"),
+    "h264.mxf": (*X264, "-g", "50", "-c:a", "pcm_s16le"),
     "picture.gif": ("-c:v", "gif", "-an"),
 }
 

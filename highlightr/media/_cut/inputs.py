@@ -58,6 +58,8 @@ def take_input(source: Source, take: Take, *, sound: bool = False) -> list[str]:
     arguments = [*decoding, "-protocol_whitelist", "file"]
     if sought is not None:
         arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", decimal(reach.clock + sought)]
+    if source.video.dated_when_decoded:  # Of times that are all or partly wrong, ffmpeg would take some.
+        arguments += [f"-bsf:{source.video.index}", "setts=pts=NOPTS"]
     return [*arguments, "-i", file_url(source.path)]
 
 

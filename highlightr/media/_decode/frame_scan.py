@@ -36,7 +36,7 @@ _LOOKED_AT_FRAMES = 32
 _SAMPLED_SECONDS = Fraction(1, 4)
 """How far apart the packets of sound are that are kept."""
 
-_WITHOUT_DISPLAY_TIMES = ("avi", "asf")
+_WITHOUT_DISPLAY_TIMES = ("avi", "asf", "mxf")
 
 _SYNC = 0x47
 """First byte of every packet of a transport stream."""
@@ -87,10 +87,10 @@ def _read(path: Path, identity: FileIdentity) -> FrameIndex:
 
 
 def decoder_delay(path: Path, video_index: int) -> int | None:
-    """How many ticks after its decode time a frame of an AVI or ASF file leaves the decoder; `None`: it does at once.
+    """How many ticks after its decode time a frame leaves the decoder, where display times are none; otherwise `None`.
 
-    Neither has display times. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release
-    differently: only the order of decode times is sure.
+    AVI and ASF have none. Of H.264 and HEVC, whose frames may be reordered, FFmpeg guesses them, in each release
+    differently: only the order of decode times is sure. In MXF some writers give decode times for both.
     """
     with reading(path) as container:
         stream, frames = container.streams[video_index], list[Any]()
@@ -103,8 +103,9 @@ def decoder_delay(path: Path, video_index: int) -> int | None:
     shown, decoded_at = [frame.pts for frame in frames], [frame.dts for frame in frames]
     if first is None or None in shown or decoded_at[0] is None:
         return None
-    is_guessed = stream.codec_context.codec.canonical_name in ("h264", "hevc") and shown != decoded_at
-    return int(decoded_at[0] - first) if is_guessed or shown != sorted(set(shown)) else None
+    may_guess = container.format.name != "mxf" and stream.codec_context.codec.canonical_name in ("h264", "hevc")
+    is_wrong = shown != sorted(set(shown)) or (may_guess and shown != decoded_at)
+    return int(decoded_at[0] - first) if is_wrong else None
 
 
 @dataclass
