@@ -23,9 +23,9 @@ SENSES: Mapping[str, tuple[str, str]] = {
 """Kind of reason or part of the score: what people call it, and which of the report's colours it has."""
 
 _VERDICTS: Mapping[Verdict, tuple[str, str]] = {
-    "strong": ("Strong match", "The video has what was asked for."),
-    "weak": ("Weak match", "The video may have what was asked for."),
-    "none": ("No match", "Most likely the video has nothing of what was asked for; this is the best guess."),
+    "strong": ("Strong match", "Most likely it is in the video."),
+    "weak": ("Weak match", "It may be in the video."),
+    "none": ("No match", "Most likely it is not in the video; this is the best guess."),
 }
 
 

@@ -52,7 +52,7 @@ def test_a_card_says_whether_the_query_was_found_and_what_is_best() -> None:
     )
     page = Page(text)
     assert [p.get("title") for p in page.all("p") if str(p.get("class")).startswith("match")] == [
-        "The video may have what was asked for. Probability 40 %."
+        "It may be in the video. Probability 40 %."
     ]
     assert "Weak match · 40 %" in page.texts["p"]
     assert "Tabby, meow" in page.texts["p"]

@@ -67,7 +67,7 @@ def test_the_verdict_comes_first_then_segments_with_titles_then_notes(
     monkeypatch.setenv("COLUMNS", "80")
     terminal.show_summary(example(tmp_path / "in.mp4", note="One audio track was left out [2]."))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Strong match for \u201ca cat\u201d. The video has what was asked for. Probability 99 %."
+    assert lines[0] == "Strong match for \u201ca cat\u201d. Most likely it is in the video. Probability 99 %."
     assert lines[1] == "8.9 of 60.0 s in 2 segments"
     text = "\n".join(lines)
     order = [
@@ -96,7 +96,7 @@ def test_quotation_marks_of_the_query_are_not_doubled(
     query: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal.show_summary(example(tmp_path / "in.mp4", query=query))
-    assert capsys.readouterr().out.startswith(f"Strong match for {query}. The video")
+    assert capsys.readouterr().out.startswith(f"Strong match for {query}. Most likely")
 
 
 def test_without_a_query_there_is_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
