@@ -8,7 +8,6 @@ no sound at all, a clip counts as if the video had no soundtrack.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.core.large_arrays import new_array, release, spans
 from highlightr.core.types import Features, FloatArray
@@ -64,6 +63,11 @@ NAMED = (0.45, 0.65)
 HEARD = (0.03, 0.3)
 """Score of a class up to which that sound is not heard, and from which it is heard clearly."""
 
+COVERING = ("Speech", "Music")
+COVERED = (0.3, 0.6)
+"""Score of these up to which other sounds are heard beside them, and from which they may stand in place of what was
+recorded: a narrated video, or one with music laid over it, need not have the sound of what it shows."""
+
 
 def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
     """Take away the sounds that say nothing from class scores (num_clips, L) in [0, 1].
@@ -77,7 +81,9 @@ def heard(class_scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray,
         telling[span] = class_scores[span] * kept
         clearest[span] = telling[span].max(axis=1, initial=0.0)
         release(class_scores)
-    return telling, np.asarray(_share(clearest, SAYING), dtype=np.float32)
+    nothing, full = SAYING
+    saying = (clearest - nothing) / (full - nothing)
+    return telling, np.asarray(np.clip(saying, 0, 1), dtype=np.float32)
 
 
 def named_sound_heard(telling: FloatArray, names: tuple[str, ...], similarities: FloatArray) -> float:
@@ -88,19 +94,18 @@ def named_sound_heard(telling: FloatArray, names: tuple[str, ...], similarities:
         similarities: (L,) cosines of the query to the classes' names, of which the nearest counts.
 
     Returns:
-        0 where the query names no sound, or one that says nothing, and where nothing is heard that says something.
+        0 where the query names no sound, or one that says nothing; and where it is not heard, but nothing is that says
+        something, or speech or music may cover it.
     """
     nearest = int(similarities.argmax())
     if names[nearest] in MUTE_SOUNDS:
         return 0.0
-    level = _share(np.log(np.maximum(telling[:, nearest].max(), HEARD[0])), np.log(HEARD))
-    return float(_share(similarities[nearest], NAMED) * _share(telling.max(), SAYING) * (2 * level - 1))
-
-
-def _share(values: npt.ArrayLike, bounds: npt.ArrayLike) -> npt.NDArray[np.floating]:
-    """How far values lie on the way between two bounds, in [0, 1]."""
-    low, high = np.asarray(bounds)
-    return np.asarray(np.clip((np.asarray(values) - low) / (high - low), 0, 1))
+    loudest = dict(zip(names, telling.max(axis=0).tolist(), strict=True))
+    found = np.interp(np.log(max(loudest[names[nearest]], HEARD[0])), np.log(HEARD), (-1, 1))
+    if found < 0:
+        found *= np.interp(max(loudest.get(name, 0.0) for name in COVERING), COVERED, (1, 0))
+    names_it, says = np.interp(similarities[nearest], NAMED, (0, 1)), np.interp(max(loudest.values()), SAYING, (0, 1))
+    return float(found * names_it * says)
 
 
 def senses(

@@ -38,30 +38,35 @@ def noise(slope: float, decibel: float) -> FloatArray:
     return np.asarray(sound / sound.std() * 10 ** (decibel / 20), dtype=np.float32)
 
 
-NAMES = ("Bark", "Music", "Wind")
+NAMES = ("Bark", "Bell", "Wind", "Music")
 
 
 @pytest.mark.parametrize(
-    ("bark", "music", "cosine", "expected"),
+    ("bark", "bell", "music", "cosine", "expected"),
     [
-        (0.9, 0.0, 0.9, 1.0),  # Heard clearly.
-        (0.0, 0.9, 0.9, -1.0),  # Something else is heard.
-        (0.3 * 0.1**0.5, 0.9, 0.9, 0.0),  # Half-way between the bounds, which are 0.03 and 0.3.
-        (0.9, 0.0, 0.55, 0.5),  # The query half names it.
-        (0.9, 0.9, 0.45, 0.0),  # It names no sound.
-        (0.0, 0.2, 0.9, -0.5),  # What is heard half says something.
-        (0.0, 0.1, 0.9, 0.0),  # Nothing does.
+        (0.9, 0.0, 0.0, 0.9, 1.0),  # Heard clearly.
+        (0.0, 0.9, 0.0, 0.9, -1.0),  # Something else is heard.
+        (0.3 * 0.1**0.5, 0.9, 0.0, 0.9, 0.0),  # Half-way between the bounds, which are 0.03 and 0.3.
+        (0.9, 0.0, 0.0, 0.55, 0.5),  # The query half names it.
+        (0.9, 0.9, 0.0, 0.45, 0.0),  # It names no sound.
+        (0.0, 0.2, 0.0, 0.9, -0.5),  # What is heard half says something.
+        (0.0, 0.1, 0.0, 0.9, 0.0),  # Nothing does.
+        (0.0, 0.9, 0.6, 0.9, 0.0),  # Music may cover it,
+        (0.0, 0.9, 0.45, 0.9, -0.5),  # or half cover it,
+        (0.9, 0.0, 0.6, 0.9, 1.0),  # but does not.
     ],
 )
-def test_a_sound_that_a_query_names_is_heard_or_not(bark: float, music: float, cosine: float, expected: float) -> None:
-    telling = np.array([[0.0, 0.0, 0.0], [bark, music, 0.0]], np.float32)
-    found = named_sound_heard(telling, NAMES, np.array([cosine, cosine - 0.1, 0.0], np.float32))
+def test_a_sound_that_a_query_names_is_heard_or_not(
+    bark: float, bell: float, music: float, cosine: float, expected: float
+) -> None:
+    telling = np.array([[0.0, 0.0, 0.0, 0.0], [bark, bell, 0.0, music]], np.float32)
+    found = named_sound_heard(telling, NAMES, np.array([cosine, cosine - 0.1, 0.0, 0.0], np.float32))
     assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_sound_that_says_nothing_is_not_missed() -> None:
-    telling = np.array([[0.0, 0.9, 0.0]], np.float32)
-    assert named_sound_heard(telling, NAMES, np.array([0.3, 0.4, 0.9], np.float32)) == 0.0
+    telling = np.array([[0.0, 0.9, 0.0, 0.0]], np.float32)
+    assert named_sound_heard(telling, NAMES, np.array([0.3, 0.4, 0.9, 0.0], np.float32)) == 0.0
 
 
 @pytest.mark.parametrize("decibel", [-80, -60, -50, -40])
