@@ -35,9 +35,9 @@ def sense(kind: str) -> tuple[str, str]:
 
 
 def verdict_words(match: Match) -> tuple[str, str]:
-    """A headline and a sentence with the probability."""
+    """A headline and a sentence with the probability, in whole percent from 1 to 99: nothing is certain."""
     headline, sentence = _VERDICTS[match.verdict]
-    return headline, f"{sentence} Probability {round(100 * match.probability)} %."
+    return headline, f"{sentence} Probability {min(max(round(100 * match.probability), 1), 99)} %."
 
 
 def reason_words(reasons: Sequence[Reason]) -> list[str]:
