@@ -36,7 +36,7 @@ def make_app(studio: Studio, access: Access) -> Guard:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        asyncio.get_running_loop().set_exception_handler(_Unhandled())
+        asyncio.get_running_loop().set_exception_handler(_Unhandled(studio))
         yield
         await run_in_threadpool(studio.jobs.close)
 
@@ -64,15 +64,19 @@ def make_app(studio: Studio, access: Access) -> Guard:
 class _Unhandled:
     """Tells what no answer can; of connections that wait for free descriptors once, not a thousand times a second."""
 
-    _is_told = False
+    def __init__(self, studio: Studio) -> None:
+        self._studio, self._is_told = studio, False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        why = shortage(context.get("exception"))
-        if why is None:
-            loop.default_exception_handler(context)
-        elif not self._is_told:
+        error = context.get("exception")
+        why = shortage(error)
+        if why is not None:
+            if not self._is_told:
+                logger.warning("%s; some connections wait", why)
             self._is_told = True
-            logger.warning("%s; some connections wait", why)
+        # asyncio listens again a second later, to a socket that may be closed by then.
+        elif not (self._studio.closing() and isinstance(error, ValueError)):
+            loop.default_exception_handler(context)
 
 
 def _answering(studio: Studio, answer: Answer) -> Answer:

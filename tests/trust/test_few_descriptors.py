@@ -80,6 +80,23 @@ def test_a_studio_says_once_that_connections_wait(crowded: tuple[str, subprocess
     assert "Traceback" not in process.stderr.read()
 
 
+def test_a_studio_is_closed_in_peace_while_connections_wait(crowded: tuple[str, subprocess.Popen[str]]) -> None:
+    address, process = crowded
+    port = int(address.split(":")[2].split("/")[0])
+    slow = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    slow.request("GET", address[address.index("/?") :])
+    cookie = str(slow.getresponse().headers["set-cookie"]).partition(";")[0]
+    own = {"origin": f"http://127.0.0.1:{port}", "cookie": cookie, "content-type": "application/json"}
+    slow.request("POST", "/api/cancel", headers={**own, "content-length": "9"})  # Without the body: it is waited for.
+    others = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+    assert process.stderr is not None
+    assert any("too many files are open at once" in line for line in process.stderr)
+    process.terminate()
+    assert process.stderr.read().splitlines() == ["highlightr: ended by SIGTERM; nothing half-written was left"]
+    for each in (slow, *others):
+        each.close()
+
+
 def test_what_ffmpeg_says_is_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\necho 'out.mp4: Too many open files' >&2\nexit 1\n")
