@@ -96,6 +96,18 @@ def test_pieces_that_fade_are_shown_whole_too(tmp_path: Path) -> None:
     assert seen[-1] == (pytest.approx(180 / 320, abs=0.02), 1.0)
 
 
+def test_what_is_cropped_at_the_left_is_no_change_of_size(tmp_path: Path) -> None:
+    """Keyframes are decoded in a part of the file, where its size is to be that of the file itself."""
+    wide, narrow, path = tmp_path / "wide.ts", tmp_path / "narrow.ts", tmp_path / "in.ts"
+    for file, crop in ((wide, "crop_left=16"), (narrow, "crop_left=16:video_full_range_flag=1")):
+        whole = made("closed.ts", size=(320, 240), **CLOSED_GOP)
+        run_ffmpeg(["-i", f"file:{whole}", "-c", "copy", "-bsf:v", f"h264_metadata={crop}", "-y", f"file:{file}"])
+    path.write_bytes(wide.read_bytes() + narrow.read_bytes())
+    result = cut_summary(probe(path), [Segment(2.0, 7.0, 1.0)], tmp_path / "out.mp4")
+    assert probe(result.path).video.width == 304
+    assert not [note for note in result.notes if "bars" in note]
+
+
 def test_an_unchanging_picture_is_left_alone(tmp_path: Path) -> None:
     source = probe(joined(tmp_path, ".ts", "libx264", (("320x240", "1"), ("320x240", "1"))))
     result = cut_summary(source, [Segment(0.0, 3.9, 1.0)], tmp_path / "out.mp4")

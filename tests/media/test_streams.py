@@ -216,6 +216,25 @@ def test_what_a_container_crops_stays_hidden(
     assert told(result) == []
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_what_the_codec_crops_at_the_left_and_top_stays_hidden(suffix: str, codec: str, tmp_path: Path) -> None:
+    """Of 16 columns and 8 rows FFmpeg's decoders would leave both, or one, for the sake of speed."""
+    path = tmp_path / f"cropped{suffix}"
+    coded = {"codec": "libx265", "options": (("x265-params", "log-level=error:keyint=25"),)} if codec == "hevc" else {}
+    crop = f"{codec}_metadata=crop_left=16:crop_top=8"
+    whole = made(f"{codec}.mp4", size=(320, 240), **(coded or CLOSED_GOP))
+    run_ffmpeg(["-i", f"file:{whole}", "-c", "copy", "-bsf:v", crop, f"file:{path}"])
+    source = probe(path)
+    assert (source.video.width, source.video.height) == (304, 232)
+    for how in ("copy", "exact"):
+        result = cut_summary(source, [Segment(0.9, 3.1, 1.0)], tmp_path / f"{how}.mkv", CutOptions(cut=how))
+        with av.open(str(result.path)) as container:
+            video = container.streams.video[0]
+            assert (video.width, video.height, video.sample_aspect_ratio) == (304, 232, 1)
+        assert not [note for note in result.notes if "bars" in note]
+
+
 def test_stills_of_a_cropped_picture_have_its_shape(tmp_path: Path) -> None:
     source = probe(cropped(tmp_path, ".mp4"))
     result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4", CutOptions(still_width=150))

@@ -16,8 +16,9 @@ from highlightr.core.errors import MediaError
 LARGEST_PIXELS = 8192 * 8192
 """The largest pictures in use are 8192 x 4320 (8K) and, seldom, 8192 x 8192 (for headsets)."""
 
-DECODER_OPTIONS = {"max_pixels": str(LARGEST_PIXELS)}
-"""For every decoder: a size that comes in mid-stream is refused like one in the header."""
+DECODER_OPTIONS = {"max_pixels": str(LARGEST_PIXELS), "flags": "+unaligned"}
+"""For every decoder: a size that comes in mid-stream is refused like one in the header, and all that a header crops of
+the left and the top is cropped; for the sake of speed FFmpeg's libraries would crop less than players and ffmpeg do."""
 
 LONGEST_SIDE_RATIO = 64
 """A strip thinner than this is damage: scaled to a usable short side, its long side would take gigabytes."""

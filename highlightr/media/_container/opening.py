@@ -79,10 +79,14 @@ def open_container(path: Path) -> InputContainer:
             f"{path}: not a video that can be read, or cut off before its index "
             f"({_words(error)}); give a complete video file"
         ) from error
+    _limit(container)
+    return container
+
+
+def _limit(container: InputContainer) -> None:
     for stream in container.streams.video:
         if stream.codec_context is not None:
             stream.codec_context.options = dict(DECODER_OPTIONS)
-    return container
 
 
 def range_url(path: Path, span: tuple[int, int]) -> str:
@@ -98,6 +102,7 @@ def open_range(path: Path, span: tuple[int, int], format_name: str) -> Iterator[
     options = {"protocol_whitelist": RANGE_PROTOCOLS, "format_whitelist": DEMUXERS, **DECODER_OPTIONS}
     try:
         with av.open(range_url(path, span), format=format_name, options=options, metadata_errors="replace") as part:
+            _limit(part)
             yield part
     except av.FFmpegError as error:
         raise MediaError(f"{path}: cannot be read from byte {span[0]} on ({_words(error)}); remux it") from error
