@@ -20,9 +20,8 @@ from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import best_video, file_url, moving_pictures, reading
 from highlightr.media._cut.codecs import last_durations
 from highlightr.media._cut.copied_sound import Pcm, SoundHeaders
-from highlightr.media._cut.copy_plan import SLACK, PacketReader, plan_copy
+from highlightr.media._cut.copy_plan import PacketReader, bounds, plan_copy
 from highlightr.media._cut.extras import extras_folder, join
-from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_copied
 from highlightr.media._cut.result import CutResult, Piece
@@ -51,7 +50,7 @@ def write_copied(job: CutJob) -> CutResult:
         CutError: the container cannot hold this codec, writing failed, or the file does not hold the pieces.
     """
     source, output = job.source, job.output
-    pieces = tuple(_counted(source, plan_copy(source, job.spans)))
+    pieces = plan_copy(source, job.spans)
     plan = copy_pieces(plan_copied(job, pieces), output, job.progress)
     starts = [piece.output_start_seconds for piece in pieces if piece.seconds > 0]
     num_pictures = sum(piece.copied_pictures for piece in pieces)
@@ -74,15 +73,6 @@ def _check_raw(source: Source, output: Path) -> None:
         raise CutError(
             f"{source.path}: {output.suffix} cannot hold raw pictures of {was}; use .mkv or leave out --copy"
         )
-
-
-def _counted(source: Source, pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """The pieces with their pictures, counted in the source by another reader than the one that copies."""
-    with reading(source.path) as container:
-        times = frame_times(container, source)
-        for piece in pieces:
-            start, stop = _bounds(piece)
-            yield replace(piece, copied_pictures=sum(start <= time < stop for time in times.around(start, stop)))
 
 
 def _moved(pieces: Sequence[Piece]) -> tuple[str, ...]:
@@ -230,13 +220,13 @@ class _Copier:
     def silent(self, runs: Sequence[Piece]) -> set[int]:
         """Those of which nothing is heard in the pieces, however far from the pictures it may lie in the file."""
         missing = [index for index in self._indices if index not in self._latest]
-        spans = [_bounds(run) for run in runs]
+        spans = [bounds(run.start_seconds, run.stop_seconds) for run in runs]
         found = self._reader.packets_from(Fraction(0), missing) if missing else ()
         return set(missing) - {packet.stream.index for time, packet in found if any(a <= time < b for a, b in spans)}
 
     def copy(self, piece: Piece, decoded_at: Sequence[int]) -> None:
         """Write the packets of a piece, dated as in the output; its pictures are decoded at the times given."""
-        start, stop = _bounds(piece)
+        start, stop = bounds(piece.start_seconds, piece.stop_seconds)
         video = self._indices[0]
         decoded = iter(decoded_at)
         output_start = Fraction(piece.output_start_seconds)
@@ -269,7 +259,7 @@ class _Copier:
 
     def display_times(self, piece: Piece) -> list[int]:
         """The display times of its pictures, in decode order."""
-        start, stop = _bounds(piece)
+        start, stop = bounds(piece.start_seconds, piece.stop_seconds)
         return [packet.pts or 0 for _, packet in self._span(self._indices[:1], start, start, stop)]
 
     def _spliced(self, packet: Packet) -> Packet:
@@ -314,10 +304,6 @@ class _Copier:
             elif time > stop + _INTERLEAVING_SECONDS and packet.stream.index == self._indices[0]:
                 # Sound alone does not end it: the last picture of a transport stream is read at the file's end.
                 return
-
-
-def _bounds(piece: Piece) -> tuple[Fraction, Fraction]:
-    return Fraction(piece.start_seconds) - SLACK, Fraction(piece.stop_seconds) - SLACK
 
 
 def decode_times(shown: Sequence[int], first_wait: int = 0) -> list[int]:

@@ -27,6 +27,11 @@ SLACK = Fraction(1, 100_000)
 """Times of pieces are floats; a frame due at a boundary falls on its right side."""
 
 
+def bounds(start: float, stop: float) -> tuple[Fraction, Fraction]:
+    """Between which times pictures belong to a piece that begins and ends at frames."""
+    return Fraction(start) - SLACK, Fraction(stop) - SLACK
+
+
 @dataclass(frozen=True)
 class Gop:
     """A keyframe and all that follows it in decode order, up to the next one."""
@@ -83,35 +88,37 @@ class PacketReader:
             elif is_picture:
                 self.undated.add(latest)
 
-    def whole_until(self, start: Fraction, stop: Fraction) -> Fraction:
-        """Where a copy of a span ends: before a picture that needs one which an edit list hides.
+    def whole(self, start: float, stop: float) -> tuple[float, int]:
+        """Where a copy of a span ends, and how many pictures it holds: none that needs one which an edit list hides.
 
         Hidden are pictures that are decoded alone: in front of an edit that begins inside a group, and behind its end.
+        Read from a second before, which is earlier than the copy itself is.
 
         Raises:
             CutError: the span goes on behind such a picture.
         """
+        begin, end = bounds(start, stop)
         if self._index is not None:
-            return stop
-        seek(self._container, start)
-        is_hidden, end, latest_key = False, stop, start
+            return stop, sum(begin <= time < end for time in self._index.shown(begin, end))
+        seek(self._container, begin - STEPS_BACK_SECONDS[0])
+        is_hidden, whole, latest_key, times = False, end, begin, list[Fraction]()
         for shown, packet in timed(packets(self._container, self.video), self._zero):
+            is_hidden = packet.is_discard or (is_hidden and not packet.is_keyframe)
             if packet.is_discard:
-                is_hidden = True
                 continue
-            is_hidden = is_hidden and not packet.is_keyframe
-            if packet.is_keyframe and shown >= stop:
+            if packet.is_keyframe and shown >= end:
                 break
-            if start <= shown < end and is_hidden:
-                end = shown
-            elif packet.is_keyframe:
-                latest_key = max(latest_key, shown)
-        if latest_key > end:
+            if begin <= shown < whole and is_hidden:
+                whole, stop = shown, max(start, float(shown))
+            elif begin <= shown < end:
+                times.append(shown)
+                latest_key = max(latest_key, shown) if packet.is_keyframe else latest_key
+        if latest_key > whole:
             raise CutError(
-                f"{self._source.path}: an edit inside it, near {float(end):.1f} s, needs pictures that a copy would "
+                f"{self._source.path}: an edit inside it, near {float(whole):.1f} s, needs pictures that a copy would "
                 f"show; leave out --copy, or choose other moments"
             )
-        return end
+        return stop, sum(time < whole for time in times)
 
     def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
         """The groups of the video, from one at or before a time on."""
@@ -149,9 +156,8 @@ def plan_copy(source: Source, spans: Sequence[tuple[float, float]]) -> tuple[Pie
             start, end = float(begin), source.duration_seconds if stop is None else float(stop)
             if pieces and pieces[-1].wanted_stop_seconds <= wanted_start:
                 start = max(start, pieces[-1].stop_seconds)
-            if start < end:
-                end = float(reader.whole_until(Fraction(start) - SLACK, Fraction(end)))
-            piece = Piece(wanted_start, wanted_stop, start, max(start, end), offset, "copied")
+            end, count = reader.whole(start, end) if start < end else (start, 0)
+            piece = Piece(wanted_start, wanted_stop, start, end, offset, "copied", copied_pictures=count)
             offset += piece.seconds
             pieces.append(piece)
     return tuple(pieces)
