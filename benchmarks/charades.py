@@ -21,7 +21,7 @@ import torch
 from benchmarks.command import run_command
 from highlightr.datasets import open_dataset
 from highlightr.evaluation import Case, Protocol, Row, find_protocol
-from highlightr.evaluation.baselines import baseline_rows
+from highlightr.evaluation.protocols import baseline_rows
 from highlightr.model_loader import open_text_encoder
 from highlightr.training.ablation import markdown_table
 from highlightr.training.batches import Queries

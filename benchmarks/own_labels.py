@@ -21,16 +21,15 @@ from benchmarks.command import run_command
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray
 from highlightr.datasets import Dataset, Example, open_dataset
-from highlightr.evaluation.baselines import baseline_rows
-from highlightr.evaluation.protocols import find_protocol
+from highlightr.evaluation.protocols import baseline_rows, find_protocol
 from highlightr.evaluation.ranking import average_precision
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, SampleStore
 from highlightr.training.config import load_config
 from highlightr.training.learners import create_learner
-from highlightr.training.linear import ridge_map
 from highlightr.training.loop import BEST, fit
+from highlightr.training.own_fits import ridge_map
 from highlightr.training.predict import predict
 from highlightr.training.splits import unscored_cases
 

@@ -27,11 +27,10 @@ from highlightr.selection.options import AnalysisMode, Detector, SelectionOption
 from highlightr.selection.shots import find_shots
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo import DEFAULT_PRESET, Preset, load_preset
-from highlightr.zoo.presets import with_model
 from highlightr.zoo.speech_models import check_speech_model
 
 if TYPE_CHECKING:
-    from highlightr.export.provenance import Provenance
+    from highlightr.export.receipt import Provenance
 
 Encoding = Future[list[Query | None]]
 """The queries' embeddings, once they are made."""
@@ -98,13 +97,11 @@ class Highlighter:
             ConfigError: an unknown preset, scorer, device or precision.
             WeightsError: weights that the preset needs are not here; the message says how to get them.
         """
-        preset = load_preset(name)
+        preset = load_preset(name, scorer=scorer, model=model)
         if preset.summarize:
             from highlightr.options import SummarizeOptions
 
             SummarizeOptions.check_defaults(preset.summarize, f"preset {preset.name}: summarize")
-        preset = preset if scorer is None else preset.with_scorer(scorer)
-        preset = preset if model is None else with_model(preset, model)
         kept = FeatureCache() if given_flag("cache", cache) else None
         return cls(preset, load_models(preset, device, precision), kept, progress)
 
@@ -248,7 +245,7 @@ class Highlighter:
         return Summary(analysis.source, tuple(segments), scores, analysis.shots, *about)
 
     def _provenance(self, analysis: Analysis) -> Provenance:
-        from highlightr.export.provenance import provenance_of
+        from highlightr.export.receipt import provenance_of
 
         weights, has_speech = analysis.speech_weights, analysis.transcript is not None
         return provenance_of(self._models, analysis.query, analysis.features, weights, has_speech=has_speech)

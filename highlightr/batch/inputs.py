@@ -19,7 +19,7 @@ from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.core.text import is_address
-from highlightr.export.written import Written, holds, read_written
+from highlightr.export.receipt_reader import Written, holds, read_written
 from highlightr.media.suffixes import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)

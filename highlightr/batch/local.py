@@ -116,7 +116,7 @@ class _WorkerPool:
         slot.doing, slot.ended_for = ready, ""
         slot.time_limit.start()
         slot.worker.give(ready.job)
-        self._recorder.started(ready.job, slot.placement.name, slot.worker.pid)
+        self._recorder.progress.start(ready.job, slot.placement.name, slot.worker.pid)
 
     def _take(self, worker: WorkerProcess, message: Message | None) -> None:
         slot = next((slot for slot in self._slots if slot.worker is worker), None)
@@ -128,7 +128,7 @@ class _WorkerPool:
         slot.spoke, self._startup_failures = True, 0
         slot.time_limit.progressed()
         if message["kind"] == "progress" and slot.doing:
-            self._recorder.progressed(slot.doing.job, message["stage"], message["completed"], message["total"])
+            self._recorder.progress.advance(slot.doing.job, message["stage"], message["completed"], message["total"])
         elif message["kind"] == "outcome" and slot.doing:
             self._answered(slot, from_plain(JobResult, message["outcome"], "a job's result"))
         elif message["kind"] == "crash":
@@ -141,7 +141,7 @@ class _WorkerPool:
         assert done is not None and slot.worker is not None
         slot.worker.forget_words()
         if outcome.state == "busy":
-            self._recorder.requeued(done.job)
+            self._recorder.progress.requeue(done.job)
             self._waiting.append(done.later())
             return
         seconds = round(outcome.seconds + done.seconds, 3)
@@ -158,7 +158,7 @@ class _WorkerPool:
         lost, slot.doing = slot.doing, None
         seconds = time.monotonic() - slot.time_limit.began
         if lost is not None and lost.number <= self._options.retries:
-            self._recorder.requeued(lost.job)
+            self._recorder.progress.requeue(lost.job)
             self._waiting.append(lost.again(seconds))
         elif lost is not None:
             self._output_dir.sweep()

@@ -14,8 +14,6 @@ from highlightr.batch.jobs import Job
 from highlightr.core.checks import check_between, check_positive
 from highlightr.core.errors import ConfigError
 from highlightr.options import PLACES, ModelOptions, SummarizeOptions, merged_options
-from highlightr.zoo import Preset, load_preset
-from highlightr.zoo.presets import with_model
 
 Engine = Literal["local", "ray"]
 
@@ -70,14 +68,3 @@ class BatchOptions(ModelOptions):
         except ConfigError as error:
             raise ConfigError(f"{job.title or job.folder}: {error}") from error
         return wanted
-
-    def load_preset(self) -> Preset:
-        """The preset with the model that was asked for; no weights are looked for.
-
-        Raises:
-            ConfigError: no such preset, one without the scorer, or one that runs no model of pictures and words.
-        """
-        preset = load_preset(self.preset)
-        if self.scorer is not None:
-            preset.with_scorer(self.scorer)
-        return preset if self.model is None else with_model(preset, self.model)

@@ -23,7 +23,7 @@ from highlightr.core.errors import HighlightrError, OutputError
 from highlightr.core.files import remove_abandoned, write_whole
 from highlightr.core.folders import make_folder
 from highlightr.core.locks import file_lock
-from highlightr.export.leftovers import BESIDE
+from highlightr.export.outputs import BESIDE
 
 SUFFIXES = {
     "video": ".summary.mp4",

@@ -55,15 +55,19 @@ class BatchProgress:
         self.running[job.id] = RunningJob(job, where, pid)
 
     def advance(self, job: Job, stage: str, completed: float, total: float) -> None:
-        """A stage of a running job went on."""
+        """A stage of a running job has done `completed` of `total`."""
         if job.id in self.running:
             one = self.running[job.id]
             one.stage, one.share = stage, min(1.0, completed / total) if total > 0 else 0.0
 
+    def requeue(self, job: Job) -> None:
+        """A job that was started waits again, or is over."""
+        self.running.pop(job.id, None)
+
     def finish(self, outcome: JobResult) -> None:
         """A job ended."""
         self.last = outcome
-        self.running.pop(outcome.job.id, None)
+        self.requeue(outcome.job)
         self.done += outcome.state == "done"
         self.kept += outcome.state == "kept"
         self.no_match += outcome.state == "no_match"
@@ -97,7 +101,7 @@ BatchProgressHook = Callable[[BatchProgress], None]
 
 
 class ResultRecorder:
-    """Writes down what an engine tells, and passes it to the progress hook."""
+    """Writes down what an engine tells, and shows the progress, which engines count up themselves, to its hook."""
 
     def __init__(self, output_dir: OutputDir, progress: BatchProgress, hook: BatchProgressHook | None) -> None:
         self._output_dir, self.progress, self._hook = output_dir, progress, hook
@@ -121,21 +125,6 @@ class ResultRecorder:
         with suppress(OutputError):  # A disk that is full now may have room when the next one is finished.
             self._output_dir.remember_folders(self._jobs)
             self._jobs.clear()
-
-    def started(self, job: Job, where: str, pid: int) -> None:
-        """A worker took a job."""
-        self.progress.start(job, where, pid)
-        self.ticked()
-
-    def progressed(self, job: Job, stage: str, completed: float, total: float) -> None:
-        """A stage has done `completed` of `total`."""
-        self.progress.advance(job, stage, completed, total)
-        self.ticked()
-
-    def requeued(self, job: Job) -> None:
-        """A job that was started waits again."""
-        self.progress.running.pop(job.id, None)
-        self.ticked()
 
     def finished(self, outcome: JobResult) -> None:
         """A job is done, was kept or has failed."""

@@ -22,6 +22,7 @@ from highlightr.core.checks import given_list, given_options, given_path
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError
 from highlightr.core.extras import need
+from highlightr.zoo import load_preset
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def watch_batch(
 
 def _ready(todo: Sequence[Job], output: str | Path, options: BatchOptions) -> tuple[_Engine, OutputDir]:
     """The engine and the output folder, which is made only once nothing speaks against the batch."""
-    options.load_preset()
+    load_preset(options.preset, scorer=options.scorer, model=options.model)
     for job in todo:
         options.for_job(job)
     engine, output_dir = _engine(options), OutputDir(given_path("output", output))

@@ -32,7 +32,7 @@ from highlightr.export.curve import columns
 from highlightr.media.transcript import FileVersion, sidecar_versions
 from highlightr.options import PLACES, SummarizeOptions
 from highlightr.pipeline import Highlighter
-from highlightr.zoo import Preset
+from highlightr.zoo import Preset, load_preset
 from highlightr.zoo.presets import OWN_WEIGHTS
 
 POSTER_WIDTH = 192
@@ -65,7 +65,7 @@ class JobRunner:
         self._tell, self._stage, self._told = tell, "", 0.0
         self._time_limit = TimeLimit(options.time_limit_seconds, options.stall_seconds, grace_seconds)
         # Before the models are loaded: weights that are trained anew later are not those of what is made now.
-        self._preset_key = _preset_key(options.load_preset())
+        self._preset_key = _preset_key(load_preset(options.preset, model=options.model))
         self._highlighter: Highlighter | None = None
 
     def __call__(self, job: Job) -> JobResult:

@@ -9,28 +9,75 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import metadata
 from importlib.resources import files
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from highlightr import __version__
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
-from highlightr.core.source import AudioStream, Source
+from highlightr.core.source import Source
 from highlightr.core.text import json_shown
-from highlightr.core.types import FloatArray, Reason, Segment, Summary
-from highlightr.export.provenance import Provenance
-from highlightr.media.cut import CutResult, Piece
+from highlightr.core.types import Features, Summary
+from highlightr.export.receipt_reader import (
+    Receipt,
+    ReceiptAudio,
+    ReceiptCut,
+    ReceiptPiece,
+    ReceiptSource,
+    ReceiptTranscript,
+    ReceiptVideo,
+)
+from highlightr.features.base import Weights
+from highlightr.media.change import FRAME_CHANGE, unseen_spans
+from highlightr.media.cut import CutResult
+from highlightr.model_loader import Models
 
-SCHEMA_VERSION = 2
-"""Grows when a reader of the old schema would be misled; optional keys may be added without."""
+Told = TypeVar("Told")
 
-SECONDS_DIGITS = 6
-SCORE_DIGITS = 4
-TIMING_DIGITS = 3
+_DIGITS = {**dict.fromkeys(("scores", "parts", "score", "weight", "probability"), 4), "timings": 3}
+"""Behind the point, where a number is no time in seconds; others are written as they are."""
+
+_SECONDS_DIGITS = 6
+
+_OPTIONAL = {"files", "match", "transcript", "cut", "timecode", "title", "quotes", "start_seconds", "stop_seconds"}
+"""Fields that are left out where there is nothing to say."""
+
+_LAST = ("reasons", "quotes")
+"""Of a segment, after what is short."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """By what the scores were made."""
+
+    scorer: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else they depend on, such as the device and the seed."""
+    marks: Sequence[str] = ()
+    """Warnings that must not be lost, such as ``random weights``."""
+    weights: Sequence[Weights] = ()
+    """Of every model that took part."""
+
+
+def provenance_of(
+    models: Models, query: str | None, features: Features, speech_weights: Sequence[Weights], *, has_speech: bool
+) -> Provenance:
+    """What `models` scored these features by; `speech_weights` are the recogniser's, if one listened."""
+    choice = models.choice_for(query)
+    seed, change = choice.random_seed, features.signals.get(FRAME_CHANGE)
+    settings = {
+        "device": models.device,
+        "random_seed": seed,
+        "scorer_config": dict(choice.config),
+        "unseen": [] if change is None else [[round(each, 3) for each in span] for span in unseen_spans(change)],
+    }
+    weights = (*models.weights_for(query, speech=has_speech), *speech_weights)
+    return Provenance(models.preset.scorer_name(query), settings, () if seed is None else ("random weights",), weights)
 
 
 def build_receipt(
@@ -45,35 +92,32 @@ def build_receipt(
 
     `options` are what the caller asked for (paths become text), `versions` those of further software, such as ffmpeg.
     """
-    scores, match, transcript = summary.scores, summary.match, summary.transcript
-    chance = 0.0 if match is None else round(match.probability, SCORE_DIGITS)
-    known = {} if match is None else {"match": {"verdict": match.verdict, "probability": chance}}
-    said = {} if transcript is None else {"origin": transcript.origin, "language": transcript.language}
-    made = {} if cut is None else {"cut": {"pieces": [_piece(piece) for piece in cut.pieces]}}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "source": _source(summary.source),
-        "preset": summary.preset,
-        "scorer": provenance.scorer,
-        "marks": list(provenance.marks),
-        "versions": {**software_versions(), **(versions or {})},
-        "weights": [asdict(item) for item in provenance.weights],
-        "query": summary.query,
-        **known,
-        "clip_seconds": _seconds(scores.grid.clip_seconds),
-        "scores": _numbers(scores.values),
-        "parts": {name: _numbers(values) for name, values in sorted(scores.parts.items())},
-        **({"transcript": said} if said else {}),
-        "shots": [_span(shot.start_seconds, shot.stop_seconds) for shot in summary.shots],
-        "segments": [_segment(segment) for segment in summary.segments],
-        "summary_seconds": _seconds(summary.seconds if cut is None else cut.seconds),
-        "options": _plain(options or {}),
-        "settings": _plain(provenance.settings),
-        "notes": list(summary.notes),
-        "outputs": {name: printable(path) for name, path in summary.outputs.items()},
-        "timings": {name: round(value, TIMING_DIGITS) for name, value in summary.timings_seconds.items()},
-        **made,
-    }
+    scores, said = summary.scores, summary.transcript
+    receipt = Receipt(
+        source=_source(summary.source),
+        preset=summary.preset,
+        scorer=provenance.scorer,
+        marks=tuple(provenance.marks),
+        versions={**software_versions(), **(versions or {})},
+        weights=tuple(provenance.weights),
+        query=summary.query,
+        match=summary.match,
+        clip_seconds=scores.grid.clip_seconds,
+        scores=tuple(scores.values.tolist()),
+        parts={name: tuple(values.tolist()) for name, values in sorted(scores.parts.items())},
+        transcript=None if said is None else _told(ReceiptTranscript, said),
+        shots=summary.shots,
+        segments=summary.segments,
+        summary_seconds=summary.seconds if cut is None else cut.seconds,
+        options=options or {},
+        settings=provenance.settings,
+        notes=summary.notes,
+        outputs={name: printable(path) for name, path in summary.outputs.items()},
+        timings=summary.timings_seconds,
+        cut=None if cut is None else ReceiptCut(tuple(_told(ReceiptPiece, piece) for piece in cut.pieces)),
+    )
+    plain: dict[str, Any] = _plain(receipt)
+    return plain
 
 
 def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
@@ -98,84 +142,40 @@ def software_versions() -> dict[str, str]:
     return found | {name: metadata.version(name) for name in names}
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: Source) -> ReceiptSource:
     kind, digest = content_hash(source.path, source.identity)
     video, audio = source.video, source.audio
-    rate = video.frames_per_second
-    return {
-        "path": printable(source.path),
-        "duration_seconds": _seconds(source.duration_seconds),
-        "start_seconds": _seconds(source.start_seconds),
-        "picture_start_seconds": _seconds(source.picture_start_seconds),
-        "container": source.container,
-        "size_bytes": source.size_bytes,
-        "hash_kind": kind,
-        "hash": digest,
-        **({} if source.timecode is None else {"timecode": source.timecode}),
-        "video": {
-            "codec": video.codec,
-            "width": video.width,
-            "height": video.height,
-            "rotation_degrees": video.rotation_degrees,
-            "sample_aspect_ratio": str(video.sample_aspect_ratio),
-            "frames_per_second": None if rate is None else str(rate),
-        },
-        "audio": None if audio is None else _audio(audio),
-        "audio_tracks": [_audio(track) for track in source.audio_tracks],
-    }
+    rate, ratio = video.frames_per_second, str(video.sample_aspect_ratio)
+    seen = _told(ReceiptVideo, video, sample_aspect_ratio=ratio, frames_per_second=None if rate is None else str(rate))
+    heard = tuple(_told(ReceiptAudio, track) for track in source.audio_tracks)
+    first = None if audio is None else _told(ReceiptAudio, audio)
+    own = {"path": printable(source.path), "hash_kind": kind, "hash": digest}
+    return _told(ReceiptSource, source, **own, video=seen, audio=first, audio_tracks=heard)
 
 
-def _audio(track: AudioStream) -> dict[str, Any]:
-    return {"codec": track.codec, "sample_rate": track.sample_rate, "channels": track.channels}
+def _told(kind: type[Told], thing: object, **own: object) -> Told:
+    """What a receipt tells of a thing: its attributes of the same names, but for `own`."""
+    names = [item.name for item in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: own[name] if name in own else getattr(thing, name) for name in names})
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
-    return {
-        **_span(segment.start_seconds, segment.stop_seconds),
-        "score": round(segment.score, SCORE_DIGITS),
-        "rank": segment.rank,
-        **({"title": segment.title} if segment.title else {}),
-        "reasons": [_reason(reason) for reason in segment.reasons],
-        **({"quotes": list(segment.quotes)} if segment.quotes else {}),
-    }
-
-
-def _reason(reason: Reason) -> dict[str, Any]:
-    start, stop = reason.start_seconds, reason.stop_seconds
-    where = {} if start is None or stop is None else _span(start, stop)
-    return {"kind": reason.kind, "label": reason.label, "weight": round(reason.weight, SCORE_DIGITS), **where}
-
-
-def _piece(piece: Piece) -> dict[str, Any]:
-    return {
-        **_span(piece.start_seconds, piece.stop_seconds),
-        "output_start_seconds": _seconds(piece.output_start_seconds),
-        "method": piece.method,
-        "copied_pictures": piece.copied_pictures,
-        "encoded_pictures": piece.encoded_pictures,
-        "start_moved_seconds": _seconds(piece.start_moved_seconds),
-        "stop_moved_seconds": _seconds(piece.stop_moved_seconds),
-    }
-
-
-def _span(start: float, stop: float) -> dict[str, float]:
-    return {"start_seconds": _seconds(start), "stop_seconds": _seconds(stop)}
-
-
-def _seconds(value: float) -> float:
-    return round(float(value), SECONDS_DIGITS)
-
-
-def _numbers(values: FloatArray) -> list[float]:
-    return [round(value, SCORE_DIGITS) for value in values.tolist()]
-
-
-def _plain(value: object) -> Any:
-    """The same value as plain JSON types; what has no such type becomes its text."""
+def _plain(value: object, digits: int | None = None) -> Any:
+    """The same as plain JSON types, numbers with so many digits; what has no such type becomes its text."""
+    if digits is not None and isinstance(value, Real):
+        return round(float(value), digits)
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if is_dataclass(value):
+        names = sorted((item.name for item in fields(value)), key=_LAST.count)
+        found = {name: getattr(value, name) for name in names}
+        kept = {name: each for name, each in found.items() if each not in (None, "", ()) or name not in _OPTIONAL}
+        return {name: _plain(each, _digits(name)) for name, each in kept.items()}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, digits) for item in value]
     return printable(value) if isinstance(value, Path) else str(value)
+
+
+def _digits(name: str) -> int | None:
+    return _SECONDS_DIGITS if name.endswith("_seconds") else _DIGITS.get(name)

@@ -1,24 +1,30 @@
-"""Reading a receipt, which anyone may have edited: checked, typed, or refused in one line.
+"""What a receipt says, and reading one that anyone may have edited: checked, typed, or refused in one line.
 
-In: a file, or plain JSON types. Out: a `Receipt`. Times are seconds of the source, spans half-open; what
-only people read is passed over.
+In: a file, or plain JSON types. Out: a `Receipt`, which is also what is written. Times are seconds of the source, spans
+half-open.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.files import printable
+from highlightr.core.hashing import file_sha256
 from highlightr.core.reading import read_limited
 from highlightr.core.types import Match, Segment, Shot
 from highlightr.features.base import Weights
+
+SCHEMA_VERSION: Literal[2] = 2
+"""Grows when a reader of the old schema would be misled; optional keys may be added without."""
 
 LARGEST_BYTES = 256 << 20
 """Ten hours of video have 5 MiB."""
@@ -51,53 +57,95 @@ class ReceiptVideo:
                 raise ConfigError(f"source: {name} must be a positive fraction such as 30000/1001, got {text!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReceiptSource:
     """The source video."""
 
     path: str
     duration_seconds: float
     start_seconds: float
+    picture_start_seconds: float | None = None
+    """`None` where the receipt does not tell: see `with_picture_start`."""
+    container: str = ""
+    size_bytes: int = 0
     hash_kind: str
     hash: str
+    timecode: str | None = None
     video: ReceiptVideo
     audio: ReceiptAudio | None
     audio_tracks: tuple[ReceiptAudio, ...] = ()
-    timecode: str | None = None
-    picture_start_seconds: float | None = None
-    """`None` where the receipt does not tell: see `with_picture_start`."""
+
+
+@dataclass(frozen=True)
+class ReceiptTranscript:
+    """Where it is known from what is said."""
+
+    origin: str = ""
+    language: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiptPiece:
+    """How one segment was cut."""
+
+    start_seconds: float
+    stop_seconds: float
+    output_start_seconds: float = 0.0
+    method: str = ""
+    copied_pictures: int = 0
+    encoded_pictures: int = 0
+    start_moved_seconds: float = 0.0
+    stop_moved_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class ReceiptCut:
     """How the summary was cut."""
 
-    pieces: tuple[Segment, ...] = ()
+    pieces: tuple[ReceiptPiece, ...] = ()
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What a receipt says that a program may build on."""
+class WrittenFile:
+    """A file as a receipt lists it."""
 
-    schema_version: Literal[2]
+    output: str
+    """Name of the output that it belongs to, such as ``clips``."""
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """Everything that a receipt says, in its order; what has a default may be absent from one that is read."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
     source: ReceiptSource
     preset: str
     scorer: str
+    marks: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    weights: tuple[Weights, ...] = ()
     query: str | None
+    match: Match | None = None
     clip_seconds: float
     scores: tuple[float, ...]
-    segments: tuple[Segment, ...]
-    match: Match | None = None
     parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    transcript: ReceiptTranscript | None = None
     shots: tuple[Shot, ...] = ()
-    marks: tuple[str, ...] = ()
-    weights: tuple[Weights, ...] = ()
+    segments: tuple[Segment, ...]
+    summary_seconds: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
     cut: ReceiptCut | None = None
+    files: tuple[WrittenFile, ...] = ()
+    """What lies beside the summary, and the clips and pictures, by which a later run tells its own from a user's."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse, with a `ConfigError`, what cannot be: an edited receipt may say anything."""
         duration = self.source.duration_seconds
         if not (math.isfinite(duration) and duration > 0 and self.clip_seconds > 0 and self.scores):
             raise ConfigError("duration_seconds, clip_seconds and scores must say how long the video is")
@@ -140,15 +188,81 @@ def receipt_from_plain(values: Any, where: str) -> Receipt:
         remedy = "update highlightr" if isinstance(version, int) and version > 2 else "make the summary again"
         raise ConfigError(f"{where}: not a receipt of schema version 2 (got {version!r}); {remedy}")
     try:
-        return msgspec.convert(values, Receipt)
+        receipt = msgspec.convert(values, Receipt)
+        receipt.check()
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: not a receipt: {error}") from error
+    return receipt
 
 
 def _is_ratio(text: str) -> bool:
     try:
         return len(text) < 40 and Fraction(text) > 0
     except (ValueError, ZeroDivisionError):
+        return False
+
+
+Kind = TypeVar("Kind")
+
+REPORT_MARK = " \u00b7 highlightr</title>".encode()
+"""At the end of a report's title."""
+
+_TITLE_BYTES = 8192
+"""Within which a report has its title."""
+
+
+class Written(msgspec.Struct):
+    """What a receipt says of the files of its summary."""
+
+    schema_version: Literal[2]
+    outputs: dict[str, str] = {}
+    files: list[WrittenFile] = []
+
+
+class _AnyReceipt(msgspec.Struct):
+    schema_version: int | str
+    outputs: dict[str, str]
+
+
+def written_files(output: str, paths: Iterable[Path]) -> list[dict[str, str]]:
+    """How a receipt lists files that were written; an `OSError` where one cannot be read."""
+    return [{"output": output, "name": printable(path.name), "sha256": file_sha256(path)} for path in paths]
+
+
+def read_written(receipt: Path) -> Written | None:
+    """What the receipt says that is there; `None` if there is none, or it cannot be understood."""
+    return _read(receipt, Written)
+
+
+def is_receipt(path: Path) -> bool:
+    """Whether it is a receipt of any version."""
+    return _read(path, _AnyReceipt) is not None
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind | None:
+    """What a file holds; `None` if it is none, or cannot be understood."""
+    if not os.path.isfile(path):  # noqa: PTH113  (a pipe never ends; of a locked folder pathlib raises)
+        return None
+    try:
+        return msgspec.json.decode(read_limited(path, LARGEST_BYTES), type=kind)
+    except (ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def is_report(path: Path) -> bool:
+    """Whether it is a page that highlightr made, as its title says."""
+    try:
+        with path.open("rb") as file:
+            return REPORT_MARK in file.read(_TITLE_BYTES)
+    except OSError:
+        return False
+
+
+def holds(path: Path, digest: str) -> bool:
+    """Whether it is a file, and no link to one, of this content."""
+    try:
+        return path.is_file() and not path.is_symlink() and file_sha256(path) == digest
+    except OSError:
         return False

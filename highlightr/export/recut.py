@@ -23,9 +23,8 @@ from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Reason, Scores, Segment, Summary, TimeGrid
 from highlightr.export.captions import captioned
-from highlightr.export.leftovers import find_leftovers
-from highlightr.export.outputs import plan_outputs, with_captions
-from highlightr.export.provenance import Provenance
+from highlightr.export.outputs import find_leftovers, plan_outputs, with_captions
+from highlightr.export.receipt import Provenance
 from highlightr.export.receipt_reader import Receipt
 from highlightr.export.segment_files import folder_notes, segment_folders
 from highlightr.export.summary import deliver

@@ -13,15 +13,12 @@ from highlightr.core.locks import turn_in
 from highlightr.core.progress import Stages
 from highlightr.core.types import Summary
 from highlightr.export.captions import burned_notes, captioned, write_captions
-from highlightr.export.leftovers import find_leftovers
-from highlightr.export.outputs import Outputs, check_again, staged
-from highlightr.export.provenance import Provenance
-from highlightr.export.receipt import build_receipt, write_receipt
-from highlightr.export.receipt_reader import receipt_from_plain
+from highlightr.export.outputs import Outputs, check_again, find_leftovers, staged
+from highlightr.export.receipt import Provenance, build_receipt, write_receipt
+from highlightr.export.receipt_reader import receipt_from_plain, written_files
 from highlightr.export.report import write_report
 from highlightr.export.segment_files import SegmentFolder, folder_notes, segment_folders
 from highlightr.export.timelines.write import render_timeline
-from highlightr.export.written import written_files
 from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions

@@ -26,7 +26,6 @@ from highlightr.selection.shots import find_shots
 from highlightr.training.own_data import analysed
 from highlightr.training.splits import refuse_holes, remarks
 from highlightr.zoo import Preset, load_preset
-from highlightr.zoo.presets import with_model
 
 DATASET_OF: Mapping[str, str] = {
     "moments": "charades",
@@ -68,8 +67,7 @@ def evaluate_preset(
             preset's scorer cannot use.
         WeightsError: weights that are missing or damaged.
     """
-    chosen = preset if isinstance(preset, Preset) else load_preset(preset)
-    chosen = chosen if model is None else with_model(chosen, model)
+    chosen = preset if isinstance(preset, Preset) else load_preset(preset, model=model)
     judge, told = find_protocol(protocol), progress or silent
     folder, notes = Path(data_dir), list[str]()
     found = extracted_layout(folder) if has_table(folder) else None

@@ -3,22 +3,28 @@
 Every figure is of videos that the scorer did not learn from. Penalties are chosen among the others, and so is which of
 two learned scorers is compared with what ships. What was learned becomes the preset's scorer only where it ranks
 held-out clips better than what ships by more than the standard error over videos of the difference; else the preset
-keeps the shipped scorer, and says so.
+keeps the shipped scorer, and says so. The folder has `preset.yaml`, a weights file for each kind of label of which what
+was learned is used, and `report.json`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from highlightr.core.device import resolve_device
 from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.files import whole_folder, write_whole
 from highlightr.core.outputs import check_folder_output
 from highlightr.core.progress import ProgressHook, silent
+from highlightr.core.tensors import write_arrays
 from highlightr.core.types import FloatArray
 from highlightr.evaluation import Case, Row, evaluate_cases, find_protocol
 from highlightr.evaluation.ranking import average_precision
@@ -32,15 +38,18 @@ from highlightr.training.own_data import (
     videos_of,
 )
 from highlightr.training.own_fits import Fit, Fitted, FullFit, NoQueryFit, QueryFit
-from highlightr.training.own_preset import SAID, KindResult, OwnResult, label_of, write_preset
-from highlightr.zoo import Preset, load_preset
-from highlightr.zoo.presets import PRESET_FILE
+from highlightr.zoo import Preset, ScorerChoice, load_preset
+from highlightr.zoo.presets import OWN_WEIGHTS, PRESET_FILE, ScorerUse
 
 MANY_ITEMS = 60
 """Labelled items from which on the full CFSum is tried beside the linear one."""
 
 PICTURES = {"lite": "efficientnet_lite0", "clip": "clip"}
 """Preset whose features can be trained on to its stream of pictures."""
+
+REPORT = "report.json"
+
+SAID = {"query": "with a query", "no_query": "without a query"}
 
 CHOSEN = "own, chosen on the others"
 """Row of what was learned where there are two: for each held-out video, the one that is better on the others."""
@@ -192,3 +201,74 @@ def _rows(items: Sequence[LabelledItem], scored: dict[str, list[FloatArray]]) ->
         rows.append(replace(first, name=name))
         baselines = tuple(others)
     return (*rows, *baselines)
+
+
+@dataclass(frozen=True)
+class KindResult:
+    """What came of the labels with a query, or of those without."""
+
+    kind: str
+    """`query` or `no_query`."""
+    rows: tuple[Row, ...]
+    """What was learned, what ships, then random, position prior and oracle; held-out videos, protocol `moments`."""
+    items: int
+    videos: int
+    better: bool
+    kept: str
+    """Name of the scorer that the preset uses."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OwnResult:
+    """The preset folder and how it was judged."""
+
+    folder: Path
+    kinds: tuple[KindResult, ...]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types: `report.json`, and what ``--json`` prints."""
+        return {"preset": str(self.folder), "kinds": [asdict(each) for each in self.kinds], "notes": list(self.notes)}
+
+
+def _preset(base: Preset, name: str, fitted: Mapping[str, Fitted], results: Sequence[KindResult]) -> Preset:
+    scorers, use = dict(base.scorers), asdict(base.use)
+    for kind, own in fitted.items():
+        label = label_of(kind)
+        scorers[label] = ScorerChoice(own.scorer_name, own.config, f"{label}{OWN_WEIGHTS}")
+        use[kind] = label
+    figures = []
+    for each in results:
+        ranked = ", ".join(f"{row.name} {row.metrics['map']:.1f}" for row in each.rows)
+        figures.append(f"mAP on {each.videos} own videos, {SAID[each.kind]}, held out: {ranked}")
+    summary = f"Trained on own videos, on the features of {base.name}; uses {use['query']} and {use['no_query']}."
+    measured = "; ".join(figures) + "."
+    return replace(base, name=name, summary=summary, scorers=scorers, use=ScorerUse(**use), measured=measured)
+
+
+def write_preset(base: Preset, fitted: Mapping[str, Fitted], result: OwnResult) -> None:
+    """Write the folder whole or not at all: weights of what was learned, `report.json`, the preset.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    preset = _preset(base, result.folder.name, fitted, result.kinds)
+    plain = {name: value for name, value in asdict(preset).items() if value is not None and value != {}}
+    plain["extractors"] = list(preset.extractors)
+    plain["scorers"] = {name: _plain(choice) for name, choice in preset.scorers.items()}
+    with whole_folder(result.folder, overwrite=False) as folder:
+        for kind, own in fitted.items():
+            write_arrays(folder / f"{label_of(kind)}{OWN_WEIGHTS}", own.tensors)
+        write_whole(folder / REPORT, json.dumps(result.as_dict(), indent=1) + "\n")
+        write_whole(folder / PRESET_FILE, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def label_of(kind: str) -> str:
+    """Name of what was learned, in the preset and of its file."""
+    return f"own-{kind.replace('_', '-')}"
+
+
+def _plain(choice: ScorerChoice) -> dict[str, Any]:
+    values = json.loads(json.dumps(asdict(choice)))
+    return {name: value for name, value in values.items() if value not in (None, {})}

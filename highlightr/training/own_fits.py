@@ -27,7 +27,6 @@ from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.linear import CFSumLinearConfig, CFSumLinearScorer
 from highlightr.scorers.cfsum.lite import CFSumLiteScorer
-from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own_data import LabelledItem, folds_of, split, videos_of
 from highlightr.zoo import Preset, weights_path
 
@@ -36,6 +35,25 @@ _SOUND = ("yamnet", "audio_dynamics")
 
 MOST_ROWS = 6000
 """Clips that a map without a query is fitted to; of more, every second, third, … is taken."""
+
+
+def ridge_map(rows: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
+    """(width, outputs) map from rows (n, width) to targets (n, outputs), both centred.
+
+    It has the least squared error plus `ridge`, above 0, times its own squared size.
+    """
+    if len(rows) < rows.shape[1]:
+        return np.asarray(rows.T @ np.linalg.solve(rows @ rows.T + ridge * np.eye(len(rows)), targets))
+    return np.asarray(np.linalg.solve(rows.T @ rows + ridge * np.eye(rows.shape[1]), rows.T @ targets))
+
+
+def moved_map(map_: FloatArray, rows: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
+    """A map moved as little as it takes towards new examples: ridge regression of what it leaves over.
+
+    Rows are centred as for the map. The larger `ridge`, the penalty on the move, the less it moves.
+    """
+    left = targets - rows @ map_
+    return np.asarray(map_ + ridge_map(rows, left, ridge), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -101,13 +101,14 @@ class Preset:
             raise ConfigError(f"preset {self.name} has no scorer named {name!r}; it has {', '.join(self.scorers)}")
         return replace(self, use=ScorerUse(name, name))
 
-
-def with_model(preset: Preset, model: str) -> Preset:
-    """The same preset on another model of pictures and words; a `ConfigError` for a preset that runs none."""
-    if not CLIP_EXTRACTORS & set(preset.extractors):
-        raise ConfigError(f"preset {preset.name} runs no model of pictures and words: --model goes with --preset clip")
-    extractors = tuple(HUB_MODEL if name in CLIP_EXTRACTORS else name for name in preset.extractors)
-    return replace(preset, extractors=extractors, text=HUB_MODEL, model=model)
+    def with_model(self, model: str) -> Preset:
+        """The same preset on another model of pictures and words; a `ConfigError` for a preset that runs none."""
+        if not CLIP_EXTRACTORS & set(self.extractors):
+            raise ConfigError(
+                f"preset {self.name} runs no model of pictures and words: --model goes with --preset clip"
+            )
+        extractors = tuple(HUB_MODEL if name in CLIP_EXTRACTORS else name for name in self.extractors)
+        return replace(self, extractors=extractors, text=HUB_MODEL, model=model)
 
 
 def preset_names() -> tuple[str, ...]:
@@ -121,19 +122,26 @@ def own_presets(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path.parent for path in folder.glob(f"*/{PRESET_FILE}")))
 
 
-def load_preset(name: str | Path) -> Preset:
+def load_preset(name: str | Path, *, scorer: str | None = None, model: str | None = None) -> Preset:
     """Read a preset by its name, or from a YAML file or a preset folder of the caller's.
 
+    With a `scorer` or a `model`, it is as `Preset.with_scorer` and `Preset.with_model` have it.
+
     Raises:
-        ConfigError: no such preset, folder or file, or one that is not a well-formed preset.
+        ConfigError: no such preset, folder or file, one that is not well-formed, or without that scorer or any model.
     """
-    name = given_path("preset", name)
+    preset = _read(given_path("preset", name))
+    preset = preset if scorer is None else preset.with_scorer(scorer)
+    return preset if model is None else preset.with_model(model)
+
+
+def _read(name: Path) -> Preset:
     text = str(name)
     if text.endswith((".yaml", ".yml")):
         return _beside(_preset(read_yaml(name), text), name.absolute().parent, text)
     known = preset_names()
     if text not in known and (name / PRESET_FILE).is_file():
-        return load_preset(name / PRESET_FILE)
+        return _read(name / PRESET_FILE)
     if text not in known:
         raise ConfigError(
             f"no preset named {text!r}; there are {', '.join(known)}, or give a .yaml file or a folder with "

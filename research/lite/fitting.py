@@ -15,7 +15,7 @@ from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
 from highlightr.scorers.cfsum.config import CFSumLiteConfig
 from highlightr.scorers.cfsum.scene_attention import border_facts
-from highlightr.training.linear import ridge_map
+from highlightr.training.own_fits import ridge_map
 from research.lite.clips import Take
 from research.lite.stitching import draw_parts, join
 from research.logistic import logistic_weights

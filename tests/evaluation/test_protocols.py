@@ -15,7 +15,7 @@ from highlightr.core.types import TimeGrid
 from highlightr.datasets import json_lines as records
 from highlightr.datasets.items import moment_labels
 from highlightr.evaluation import PROTOCOLS, evaluate_cases, evaluate_files, find_protocol, moment_case
-from highlightr.evaluation.baselines import position_prior, random_scores
+from highlightr.evaluation.protocols import position_prior, random_scores
 
 ROWS = ["predictions", "random", "position prior", "oracle"]
 

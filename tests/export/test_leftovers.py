@@ -12,8 +12,7 @@ from highlightr import Highlighter
 from highlightr.core.errors import ConfigError, MediaError, OutputError
 from highlightr.core.types import Summary
 from highlightr.export import summary
-from highlightr.export.leftovers import find_leftovers
-from highlightr.export.outputs import Outputs
+from highlightr.export.outputs import Outputs, find_leftovers
 from highlightr.export.recut import cut_again
 from highlightr.export.segment_files import SegmentFolder
 from highlightr.options import SummarizeOptions

@@ -11,8 +11,7 @@ import jsonschema
 import pytest
 
 from highlightr.core.errors import MediaError, OutputError
-from highlightr.export.provenance import Provenance
-from highlightr.export.receipt import build_receipt, receipt_schema, write_receipt
+from highlightr.export.receipt import Provenance, build_receipt, receipt_schema, write_receipt
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
 from highlightr.selection import SelectionOptions

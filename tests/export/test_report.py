@@ -19,8 +19,7 @@ from highlightr.core.errors import OutputError
 from highlightr.core.transcript import Transcript, Utterance
 from highlightr.core.types import Match, Segment, Shot, Summary, TimeGrid
 from highlightr.export.curve import columns, line_path, shot_path, time_ticks
-from highlightr.export.provenance import Provenance
-from highlightr.export.receipt import build_receipt
+from highlightr.export.receipt import Provenance, build_receipt
 from highlightr.export.report import render_report, write_report
 from highlightr.options import SummarizeOptions
 from tests.export.example import example

@@ -14,11 +14,10 @@ from highlightr.core.types import Features, TimeGrid
 from highlightr.datasets.base import Item
 from highlightr.media.ffmpeg import ffmpeg_path
 from highlightr.training import config, own
-from highlightr.training.linear import moved_map, ridge_map
 from highlightr.training.own import cross_selected_scores, train_own
 from highlightr.training.own_data import LabelledItem, folds_of
+from highlightr.training.own_fits import moved_map, ridge_map
 from highlightr.zoo import load_preset, store
-from highlightr.zoo.presets import with_model
 from tests.cli.run import Run
 from tests.features.backbones.hub import use_small_model, write_small_model
 
@@ -181,7 +180,7 @@ def test_on_clips_features_with_random_weights(
     use_small_model(monkeypatch)
     weights = write_small_model(tmp_path)
     monkeypatch.setattr(store, "hub_file", lambda name: weights)
-    monkeypatch.setattr(own, "load_preset", lambda name: with_model(load_preset(name), "small"))
+    monkeypatch.setattr(own, "load_preset", lambda name: load_preset(name, model="small"))
     monkeypatch.chdir(tmp_path)
     command = ("train", "--config", "own", "--features", "clip", "--device", "cpu", "--json")
     trained = run(*command, "--data", videos, "--out", "scored")

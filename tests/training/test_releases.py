@@ -14,8 +14,7 @@ from highlightr.datasets.releases import recognised
 from highlightr.datasets.umt import umt_splits
 from highlightr.evaluation import evaluate_files
 from highlightr.training.config import TrainConfig
-from highlightr.training.results import TrainResult
-from highlightr.training.runs import train
+from highlightr.training.runs import TrainResult, train
 from highlightr.training.splits import open_parts
 from tests.training.files import rows, save
 from tests.training.releases import CLIPS, line_labels, mrhisum, qvhighlights, umt_set

@@ -131,6 +131,8 @@ def test_a_port_that_is_taken(videos: Path) -> None:
         (("nowhere",), "no folder at nowhere"),
         ((".", "--host", "no.such.host.invalid"), "cannot listen on"),
         ((".", "--preset", "none"), "none"),
+        ((".", "--scorer", "nope"), "no scorer named 'nope'"),
+        ((".", "--model", "A/b"), "--model goes with --preset clip"),
         ((".", "--port", "99999"), "port"),
         ((".", "--transcribe", "none"), "transcribe"),
     ],

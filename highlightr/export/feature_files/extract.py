@@ -19,9 +19,17 @@ from highlightr.core.folders import make_folder
 from highlightr.core.progress import ProgressHook, silent
 from highlightr.core.source import Source
 from highlightr.core.types import Features, TimeGrid
-from highlightr.export.feature_files.layouts import FORMATS, Arrays, FileFormat, describe_video, stream_metadata
+from highlightr.export.feature_files.layouts import (
+    FORMATS,
+    UTTERANCES,
+    Arrays,
+    FileFormat,
+    describe_video,
+    stream_metadata,
+    utterance_arrays,
+    utterance_metadata,
+)
 from highlightr.export.feature_files.stores import FeatureStore, open_store
-from highlightr.export.feature_files.utterance_files import UTTERANCES, utterance_arrays, utterance_metadata
 from highlightr.features import Extractor, TextEncoder, extract, extractor_class
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.registry import options_of

@@ -3,7 +3,8 @@
 Four layouts: ``npz`` (Moment-DETR and QVHighlights: a folder per feature, ``VIDEO.npz`` with ``features``), ``npy``
 (UMT: ``video/VIDEO_rgb.npy``, ``video/VIDEO_opt.npy``, ``audio/VIDEO.npy``), ``h5`` (Mr.HiSum: a file per feature, a
 group per video with ``features``) and ``safetensors``. Signals keep their times: ``values`` and ``times_seconds``.
-What is said has ``stops_seconds`` and ``texts`` too (see `utterance_files`).
+What is said is a signal of one row per utterance, unit vectors, that has ``stops_seconds`` too, and ``texts``, UTF-8
+bytes of one line per utterance.
 
 Metadata are plain JSON types. `same` compares what decides the numbers (video, extractor, options, weights, clip
 length), so that a file can be trusted and skipped; versions are on record but do not make a file stale.
@@ -11,6 +12,7 @@ length), so that a file can be trusted and skipped; versions are on record but d
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import io
 import json
@@ -28,8 +30,14 @@ import numpy.typing as npt
 from highlightr.core.config import read_json_or_none
 from highlightr.core.hashing import content_hash
 from highlightr.core.source import Source
+from highlightr.core.transcript import Transcript
 from highlightr.core.types import TimeGrid
+from highlightr.features import TextEncoder
 from highlightr.features.base import Extractor
+from highlightr.features.lite.minilm import MiniLM
+from highlightr.features.utterances import utterance_vectors
+from highlightr.model_loader import records
+from highlightr.transcripts import SpeechSource
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -145,3 +153,44 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+UTTERANCES = "utterances"
+"""Name of the signal."""
+
+
+def utterance_arrays(transcript: Transcript, encoder: TextEncoder) -> Arrays:
+    """What is written."""
+    said = transcript.utterances
+    return {
+        "values": utterance_vectors(said, encoder),
+        "times_seconds": np.array([each.start_seconds for each in said], dtype=np.float64),
+        "stops_seconds": np.array([each.stop_seconds for each in said], dtype=np.float64),
+        "texts": np.frombuffer(_lines(transcript), dtype=np.uint8),
+    }
+
+
+def utterance_metadata(video: Mapping[str, Any], duration_seconds: float, speech: SpeechSource) -> dict[str, Any]:
+    """How it is made: of a transcript that is there, or by a recogniser."""
+    made_of: dict[str, Any] = {"transcribe": speech.model}
+    if speech.transcript is not None:
+        times = repr([(each.start_seconds, each.stop_seconds) for each in speech.transcript.utterances])
+        made_of = {"transcript": hashlib.sha256(_lines(speech.transcript) + times.encode()).hexdigest()}
+    return {
+        "schema": SCHEMA_VERSION,
+        "video": dict(video),
+        "extractor": MiniLM.name,
+        "stream": UTTERANCES,
+        "kind": "signal",
+        "width": MiniLM.width,
+        "modality": "speech",
+        "duration_seconds": duration_seconds,
+        "options": made_of,
+        "weights": [asdict(each) for each in (*records(MiniLM.checkpoints), *speech.weights)],
+        "random_seed": None,
+        "versions": versions(),
+    }
+
+
+def _lines(transcript: Transcript) -> bytes:
+    return "\n".join(" ".join(each.text.split()) for each in transcript.utterances).encode("utf-8", "replace")

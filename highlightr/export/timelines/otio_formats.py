@@ -10,8 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from highlightr.core.extras import need
-from highlightr.export.timelines.rates import check_timecode_rate
-from highlightr.export.timelines.timeline import Event, Medium, Timeline
+from highlightr.export.timelines.timeline import Event, Medium, Timeline, check_timecode_rate
 
 MARKER_COLOR = "GREEN"
 

@@ -27,8 +27,7 @@ from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Segment
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
-from highlightr.export.timelines.rates import check_timecode_rate, nominal_rate
-from highlightr.export.timelines.timeline import boundaries
+from highlightr.export.timelines.timeline import boundaries, check_timecode_rate, nominal_rate
 
 LARGEST_BYTES = 64 << 20
 

@@ -14,8 +14,7 @@ from highlightr.core.clock import clock
 from highlightr.core.errors import ConfigError
 from highlightr.core.tables import csv_text, path_cell, text_cell
 from highlightr.core.timecode import write_timecode
-from highlightr.export.timelines.rates import check_timecode_rate
-from highlightr.export.timelines.timeline import Event, Timeline
+from highlightr.export.timelines.timeline import Event, Timeline, check_timecode_rate
 
 MOST_EVENTS = 999
 """Of an EDL, whose numbers have three digits."""

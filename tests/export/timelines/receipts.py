@@ -11,8 +11,7 @@ from typing import Any
 
 from highlightr.core.source import AudioStream
 from highlightr.core.types import Segment
-from highlightr.export.provenance import Provenance
-from highlightr.export.receipt import build_receipt
+from highlightr.export.receipt import Provenance, build_receipt
 from highlightr.media.cut import CutResult, Piece
 from tests.export.example import example
 

@@ -19,8 +19,8 @@ import pytest
 from highlightr.core.errors import ConfigError
 from highlightr.core.timecode import parse_timecode, write_timecode
 from highlightr.export.receipt_reader import Receipt, receipt_from_plain
-from highlightr.export.timelines.rates import grid_note, nominal_rate
 from highlightr.export.timelines.read import find_video, read_edit
+from highlightr.export.timelines.timeline import grid_note, nominal_rate
 from highlightr.export.timelines.write import FORMATS, render_timeline
 from highlightr.media import probe
 from highlightr.options import TimelineFormat

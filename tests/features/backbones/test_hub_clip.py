@@ -19,7 +19,6 @@ from highlightr.features import create_extractor, create_text_encoder
 from highlightr.features.backbones.hub_clip import hub_model
 from highlightr.media.sampling import Frame
 from highlightr.zoo import load_preset, store
-from highlightr.zoo.presets import with_model
 from tests.features.backbones.hub import SMALL, use_small_model, write_small_model
 
 open_clip = pytest.importorskip("open_clip")
@@ -98,7 +97,7 @@ def test_a_short_query_is_the_mean_of_captions(file: Path) -> None:
 @pytest.mark.usefixtures("small")
 def test_the_clip_preset_runs_another_model(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "hub_file", lambda name: file)
-    models = model_loader.load_models(with_model(load_preset("clip"), "small"), "cpu")
+    models = model_loader.load_models(load_preset("clip", model="small"), "cpu")
     assert models.extractors[0].name == "open-clip"
     assert models.preset.scorers["cosine"].config["image_width"] == 384
     query = models.encode("a cat")
@@ -118,12 +117,12 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     with pytest.raises(WeightsError, match=r"cannot fetch open_clip_model.safetensors of laion/CLIP.*no network"):
-        model_loader.load_models(with_model(load_preset("clip"), "ViT-L-14/laion2b_s32b_b82k"), "cpu")
+        model_loader.load_models(load_preset("clip", model="ViT-L-14/laion2b_s32b_b82k"), "cpu")
 
 
 def test_a_preset_without_clip_takes_no_model() -> None:
     with pytest.raises(ConfigError, match="--model goes with --preset clip"):
-        with_model(load_preset("lite"), "ViT-L-14/openai")
+        load_preset("lite", model="ViT-L-14/openai")
 
 
 def test_offline_only_what_is_here_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
