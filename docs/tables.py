@@ -16,7 +16,7 @@ from docs.snippets import ROOT
 from highlightr.cli.app import COMMANDS
 from highlightr.cli.presets import preset_lines
 from highlightr.datasets.catalogue import CATALOGUE
-from highlightr.export.receipt import receipt_schema
+from highlightr.export.receipt_schema import receipt_schema
 from highlightr.zoo import DEFAULT_PRESET, load_preset, preset_names
 from highlightr.zoo.manifest import load_manifest
 

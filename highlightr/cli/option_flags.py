@@ -7,23 +7,17 @@ a preset may decide it.
 
 from __future__ import annotations
 
-import ast
 import inspect
-import itertools
-import logging
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import Field, fields, is_dataclass
-from functools import cache, wraps
+from dataclasses import Field, fields
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
 from highlightr.cli import completion
-from highlightr.core.checks import kinds_of
-
-logger = logging.getLogger(__name__)
+from highlightr.core.checks import field_docs, kinds_of
 
 FLAGS = {
     "output": ("--output", "-o"),
@@ -129,22 +123,11 @@ def _help(item: Field[Any], kind: type) -> str:
     return f"{text.rstrip('.')} (by default {told})."
 
 
-@cache
 def option_help(kind: type) -> dict[str, str]:
     """What each field of an options class means: the first sentence under it in the source, and what `None` means."""
-    found = option_help(kind.__base__) if is_dataclass(kind.__base__) else {}
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
-    except (OSError, TypeError):
-        logger.debug("the source of %s is not here; its options have no help", kind.__name__)
-        return {}
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
-    for before, after in itertools.pairwise(body):
-        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found = found | {ast.unparse(before.target): _first_sentence(str(after.value.value))}
-    return found
+    return {name: _first_sentence(text) for name, text in field_docs(kind).items()}
 
 
 def _first_sentence(text: str) -> str:
-    first, *others = " ".join(text.replace("``", "`").split()).rstrip(".").split(". ")
+    first, *others = text.rstrip(".").split(". ")
     return ". ".join([first, *(each for each in others if each.startswith("`None`: "))]) + "."

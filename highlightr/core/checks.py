@@ -6,10 +6,16 @@ pass a field that is `None`. The `given_` ones are for arguments of functions.
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
+import logging
 import math
 import os
+import sys
 from collections.abc import Collection, Iterable
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -20,6 +26,8 @@ import numpy as np
 from highlightr.core.errors import ConfigError
 
 Given = TypeVar("Given")
+
+logger = logging.getLogger(__name__)
 
 
 def check_positive(options: object, *names: str) -> None:
@@ -86,6 +94,23 @@ def _in_words(hint: Any) -> str:
     """An annotation as people write it."""
     words = {bool: "True or False", NoneType: "None"}
     return " or ".join(words.get(each) or (str(each) if get_args(each) else each.__name__) for each in _kinds(hint))
+
+
+@cache
+def field_docs(kind: type) -> dict[str, str]:
+    """What each field of a dataclass means: the text under it in the source, on one line; empty without the source."""
+    found = field_docs(kind.__base__) if is_dataclass(kind.__base__) else {}
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+    except (OSError, TypeError):
+        logger.debug("the source of %s is not here; its fields have no help", kind.__name__)
+        return {}
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+    for before, after in itertools.pairwise(body):
+        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            text = " ".join(str(after.value.value).replace("``", "`").split())
+            found = found | {ast.unparse(before.target): text}
+    return found
 
 
 def is_word(value: object, words: Collection[str]) -> bool:

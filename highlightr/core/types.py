@@ -230,7 +230,7 @@ class Segment:
     rank: int = 1
     """1 for the best of the summary."""
     title: str = ""
-    """A few words made of the evidence; empty where there is none."""
+    """A few words made of the evidence; empty, and absent from receipts, where there is none."""
     quotes: tuple[str, ...] = ()
     """What is said in it, where a transcript tells."""
 

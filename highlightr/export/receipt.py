@@ -1,18 +1,16 @@
 """The receipt: what was chosen, from which scores, by what, in one JSON document.
 
-In: a `Summary` and what is known about the run. Out: plain JSON types, as `receipt.schema.json` (draft 2020-12,
-shipped beside this file) describes them. Times are seconds of the source, spans half-open, scores in [0, 1].
+In: a `Summary` and what is known about the run. Out: plain JSON types, in the fields of `Receipt`, of which
+`receipt_schema` is made. Times are seconds of the source, spans half-open, scores in [0, 1].
 """
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import metadata
-from importlib.resources import files
 from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +42,7 @@ _DIGITS = {**dict.fromkeys(("scores", "parts", "score", "weight", "probability")
 
 _SECONDS_DIGITS = 6
 
-_OPTIONAL = {"files", "match", "transcript", "cut", "timecode", "title", "quotes", "start_seconds", "stop_seconds"}
+OPTIONAL = {"files", "match", "transcript", "cut", "timecode", "title", "quotes", "start_seconds", "stop_seconds"}
 """Fields that are left out where there is nothing to say."""
 
 _LAST = ("reasons", "quotes")
@@ -125,13 +123,6 @@ def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
     write_whole(path, json_shown(receipt, indent=2) + "\n")
 
 
-def receipt_schema() -> dict[str, Any]:
-    """The JSON Schema that every receipt of `SCHEMA_VERSION` satisfies."""
-    text = files("highlightr.export").joinpath("receipt.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
 def software_versions() -> dict[str, str]:
     """Versions of what can change a result; what not every preset uses only where it was, which its import shows."""
     import av
@@ -168,7 +159,7 @@ def _plain(value: object, digits: int | None = None) -> Any:
     if is_dataclass(value):
         names = sorted((item.name for item in fields(value)), key=_LAST.count)
         found = {name: getattr(value, name) for name in names}
-        kept = {name: each for name, each in found.items() if each not in (None, "", ()) or name not in _OPTIONAL}
+        kept = {name: each for name, each in found.items() if each not in (None, "", ()) or name not in OPTIONAL}
         return {name: _plain(each, _digits(name)) for name, each in kept.items()}
     if isinstance(value, Mapping):
         return {str(key): _plain(item, digits) for key, item in value.items()}

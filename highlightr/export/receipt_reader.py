@@ -64,16 +64,20 @@ class ReceiptSource:
     path: str
     duration_seconds: float
     start_seconds: float
+    """The container's first timestamp, which is time zero here."""
     picture_start_seconds: float | None = None
-    """`None` where the receipt does not tell: see `with_picture_start`."""
+    """When the first picture appears; timelines count frames from there."""
     container: str = ""
     size_bytes: int = 0
     hash_kind: str
+    """The whole file, or its size and 16 evenly spaced blocks of 1 MiB (files over 256 MiB)."""
     hash: str
     timecode: str | None = None
+    """Of the first picture, such as 01:00:00;00; absent where the file tells none."""
     video: ReceiptVideo
     audio: ReceiptAudio | None
     audio_tracks: tuple[ReceiptAudio, ...] = ()
+    """The audio tracks that were heard together and kept."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ class ReceiptTranscript:
     """Where it is known from what is said."""
 
     origin: str = ""
+    """Such as talk.en.srt, subtitle stream 3 (eng), or faster-whisper tiny.en."""
     language: str | None = None
+    """As the origin tells it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +95,17 @@ class ReceiptPiece:
     """How one segment was cut."""
 
     start_seconds: float
+    """Where the piece really begins in the source."""
     stop_seconds: float
     output_start_seconds: float = 0.0
+    """Where the piece begins in the summary."""
     method: str = ""
+    """All pictures encoded anew; all copied; copied but for those at its ends."""
     copied_pictures: int = 0
+    """How many were copied, bit for bit."""
     encoded_pictures: int = 0
     start_moved_seconds: float = 0.0
+    """How much later than the segment it begins; negative if earlier."""
     stop_moved_seconds: float = 0.0
 
 
@@ -103,6 +114,7 @@ class ReceiptCut:
     """How the summary was cut."""
 
     pieces: tuple[ReceiptPiece, ...] = ()
+    """One per segment, in order."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class WrittenFile:
     """A file as a receipt lists it."""
 
     output: str
-    """Name of the output that it belongs to, such as ``clips``."""
+    """The entry of outputs that it belongs to, such as ``clips``."""
     name: str
     sha256: str
 
@@ -124,25 +136,37 @@ class Receipt:
     preset: str
     scorer: str
     marks: tuple[str, ...] = ()
+    """Warnings that must not be lost, such as random weights."""
     versions: Mapping[str, str] = field(default_factory=dict)
     weights: tuple[Weights, ...] = ()
     query: str | None
     match: Match | None = None
+    """Whether the video holds what was asked for; absent without a query, or where the scorer cannot tell."""
     clip_seconds: float
     scores: tuple[float, ...]
+    """One saliency score per clip; clip i starts at i * clip_seconds."""
     parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """What made the scores: per part one number per clip."""
     transcript: ReceiptTranscript | None = None
+    """Where it is known from what is said; absent where it is not known."""
     shots: tuple[Shot, ...] = ()
     segments: tuple[Segment, ...]
+    """What was kept, in the order in which it plays. Segments overlap only where those of an edit do, which `notes`
+    tell."""
     summary_seconds: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    """What the caller asked for."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the result depends on, such as the device and the seed."""
     notes: tuple[str, ...] = ()
+    """Sentences for the user: all that was dropped, changed or doubted."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of wall time per stage."""
     cut: ReceiptCut | None = None
+    """How the summary was cut."""
     files: tuple[WrittenFile, ...] = ()
-    """What lies beside the summary, and the clips and pictures, by which a later run tells its own from a user's."""
+    """What else was written, by which --overwrite later tells it from files of a user."""
 
     def check(self) -> None:
         """Refuse, with a `ConfigError`, what cannot be: an edited receipt may say anything."""

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from highlightr.core.types import Match
-from highlightr.export.receipt import receipt_schema
+from highlightr.export.receipt_schema import receipt_schema
 from highlightr.model_loader import Models
 from tests.cli.run import Run
 from tests.mediamaker import make_video

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from highlightr.core.errors import MediaError, OutputError
-from highlightr.export.receipt import Provenance, build_receipt, receipt_schema, write_receipt
+from highlightr.export.receipt import Provenance, build_receipt, write_receipt
+from highlightr.export.receipt_schema import receipt_schema
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
 from highlightr.selection import SelectionOptions
@@ -91,6 +92,8 @@ def test_how_each_piece_was_cut_is_told(tmp_path: Path) -> None:
         ("schema_version", "1.0"),
         ("schema_version", 3),
         ("match", {"verdict": "maybe"}),
+        ("match", None),
+        ("transcript", None),
         ("scores", []),
         ("scores", [1.5]),
         ("segments", [{}]),
