@@ -73,4 +73,3 @@ complete_weights = words_of(lambda: import_module("highlightr.zoo.manifest").loa
 complete_extractors = listed_words_of(lambda: import_module("highlightr.features.registry").EXTRACTORS)
 complete_training_config = words_of(lambda: import_module("highlightr.training.config").config_names())
 complete_device = words("auto", "cpu", "cuda")
-complete_precision = words("fp32", "bf16", "fp16")

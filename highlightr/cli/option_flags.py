@@ -27,6 +27,7 @@ FLAGS = {
     "stall_seconds": ("--stall-limit",),
     "allow_private": ("--allow-private",),
     "compile": ("--compile",),
+    "allow_missing": ("--allow-missing",),
 }
 """Where a flag is not the field's name with dashes, or has no opposite."""
 

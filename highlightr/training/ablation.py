@@ -19,9 +19,12 @@ from highlightr.core.progress import ProgressHook
 from highlightr.evaluation import Row
 from highlightr.model_loader import open_text_encoder
 from highlightr.training.batches import Queries
-from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.config import TrainConfig, TrainOptions
 from highlightr.training.learners import check_learner
 from highlightr.training.runs import checked_parts, fresh_folder, train
+
+SEEDS = 3
+"""Of each row, for its deviation."""
 
 
 @dataclass(frozen=True)
@@ -53,44 +56,35 @@ def ablate(
     data: Path,
     out: Path,
     *,
-    seeds: int = 3,
-    folds: int = 0,
-    device: str = "auto",
     tables: Sequence[str] = (),
-    allow_missing: bool = False,
     progress: ProgressHook | None = None,
+    **options: Any,
 ) -> AblationResult:
     """Run every row of a config's ablation tables, or of those that `tables` names; arguments as for `train`.
+
+    There are `SEEDS` seeds by default.
 
     Raises:
         ConfigError: a config without tables, an unknown table, or changes that do not fit the config.
         OutputError: the results cannot be written.
     """
-    chosen = config if isinstance(config, TrainConfig) else load_config(config)
+    options = {"seeds": SEEDS, **options}
+    wanted = TrainOptions(**options)
+    chosen = wanted.applied(config)
     rows = _rows(chosen, tables)
     for each in chain.from_iterable(rows.values()):  # Every row is checked before the first is run.
         check_learner(each.scorer.name, each.scorer.config)
-    checked_parts(chosen, data, folds, allow_missing)
+    checked_parts(chosen, data, wanted.folds, wanted.allow_missing)
     folder = fresh_folder(out, f"{chosen.name}-ablation")
     queries = Queries(open_text_encoder(chosen.text) if chosen.text else None)
 
     def run(each: TrainConfig) -> tuple[Row, tuple[Row, ...]]:
-        found = train(
-            each,
-            data,
-            folder,
-            seeds=seeds,
-            folds=folds,
-            device=device,
-            queries=queries,
-            progress=progress,
-            allow_missing=allow_missing,
-        )
+        found = train(each, data, folder, queries=queries, progress=progress, **options)
         return found.row, found.baselines
 
     whole, baselines = run(chosen)
     done = {name: (whole, *(run(each)[0] for each in changed)) for name, changed in rows.items()}
-    result = AblationResult(chosen.name, folder, chosen.protocol, seeds, done, baselines)
+    result = AblationResult(chosen.name, folder, chosen.protocol, wanted.seeds, done, baselines)
     write_whole(folder / "ablation.json", json.dumps(result.as_dict(), indent=1) + "\n")
     write_whole(folder / "ablation.md", result.markdown())
     return result

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from highlightr.core.checks import check_between, check_subset
+from highlightr.core.checks import check_between, check_fields, check_subset
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
+from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.resources import model_files
 from highlightr.datasets import DATASETS
@@ -131,7 +132,7 @@ class TrainConfig:
     """Decay of the moving average of the weights that is evaluated and kept; 0: the weights themselves."""
     patience: int = 0
     """Epochs without a better validation before the run stops; 0: never."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     seed: int = 0
     ablations: Mapping[str, Any] = field(default_factory=dict)
     """Table name to row name to changes, each a dotted key such as `scorer.config.fusion` and its value."""
@@ -172,6 +173,50 @@ class TrainConfig:
             section[last] = value
         made = from_plain(TrainConfig, plain, self.name)
         return made if name is None else replace(made, name=name)
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How often a config is run, on which device, and how its folder is read.
+
+    Raises:
+        ConfigError: a value of another type, or numbers of seeds and folds that cannot be.
+    """
+
+    seeds: int = 1
+    """Runs with different seeds, the config's, + 1, …; several give mean ± deviation."""
+    folds: int = 0
+    """Folds of cross-validation by video, each the test part once; 0: the config's own split."""
+    only_folds: tuple[int, ...] = ()
+    """Numbers from 0 on of the folds to run; all if empty. Runs can so be shared between machines."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`, which is every GPU there is."""
+    precision: Precision | None = None
+    """`fp32`, `bf16` or `fp16`; by default the config's."""
+    resume: Path | None = None
+    """Results folder of a training that was broken off; finished runs are kept, the others go on where they stopped."""
+    release: Release | None = None
+    """How the folder is laid out: `moment-detr`, `umt` or `lighthouse`; by default what lies in it says."""
+    allow_missing: bool = False
+    """Judge the test items that are there; every figure then says how many."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.seeds < 1 or self.folds < 0 or self.folds == 1:
+            raise ConfigError(
+                f"train needs seeds from 1 on, and folds 0 or from 2 on; got {self.seeds} and {self.folds}"
+            )
+        if not set(self.only_folds) <= set(range(self.folds)):
+            several = f"there are folds 0 to {self.folds - 1} of {self.folds}"
+            known = several if self.folds else "there are no folds: set folds too"
+            raise ConfigError(f"{known}; got {list(self.only_folds)}")
+
+    def applied(self, config: TrainConfig | str | Path) -> TrainConfig:
+        """The config, read where it is named, as these options have it."""
+        chosen = config if isinstance(config, TrainConfig) else load_config(config)
+        asked = {"precision": self.precision, "data.release": self.release}
+        changes = {key: value for key, value in asked.items() if value is not None}
+        return chosen.changed(changes) if changes else chosen
 
 
 def config_names() -> tuple[str, ...]:

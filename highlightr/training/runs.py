@@ -30,7 +30,7 @@ from highlightr.evaluation.protocols import baseline_rows
 from highlightr.model_loader import open_text_encoder
 from highlightr.scorers.neural import load_weights
 from highlightr.training.batches import Queries, SampleStore
-from highlightr.training.config import TrainConfig, load_config
+from highlightr.training.config import TrainConfig, TrainOptions
 from highlightr.training.learners import Learner, check_learner, create_learner
 from highlightr.training.loop import BEST, fit
 from highlightr.training.predict import predict
@@ -116,30 +116,18 @@ def train(
     data: Path,
     out: Path,
     *,
-    seeds: int = 1,
-    folds: int = 0,
-    only_folds: Sequence[int] = (),
-    device: str = "auto",
-    precision: str | None = None,
-    resume: Path | None = None,
-    allow_missing: bool = False,
     queries: Queries | None = None,
     progress: ProgressHook | None = None,
+    **options: Any,
 ) -> TrainResult:
     """Train once per seed and fold, and judge each run's best weights on its test part.
 
     Args:
         config: the run, the name of one of highlightr's, or a YAML file.
         out: folder in which the results folder is made; it gets a new name each time.
-        seeds: runs with seeds `config.seed`, + 1, …
-        folds: 0: the config's own test part. From 2 on: that many folds by video, each the test part once.
-        only_folds: numbers from 0 on of the folds to run; all if empty. Runs can so be shared between machines.
-        device: `cuda` (every GPU there is), `cpu`, or `auto`: GPUs if there are any.
-        precision: `fp32`, `bf16` or `fp16` instead of the config's.
-        resume: a results folder of an earlier call; finished runs are kept, the others go on where they stopped.
-        allow_missing: judge the test items that are there where others are not; the figures then carry the count.
         queries: embedded queries to share between calls.
         progress: called with stage `NAME seed S`, in epochs.
+        options: those of `TrainOptions`.
 
     Raises:
         ConfigError: a config, data or a combination that cannot be trained on; a test part with holes; a device or
@@ -147,25 +135,20 @@ def train(
         OutputError: the results cannot be written.
         WeightsError: the text encoder's weights are missing.
     """
-    chosen = config if isinstance(config, TrainConfig) else load_config(config)
-    chosen = chosen if precision is None else chosen.changed({"precision": precision})
-    if seeds < 1 or folds < 0 or folds == 1:
-        raise ConfigError(f"train needs seeds from 1 on, and folds 0 or from 2 on; got {seeds} and {folds}")
-    if not set(only_folds) <= set(range(folds)):
-        known = f"there are folds 0 to {folds - 1} of {folds}" if folds else "there are no folds: set folds too"
-        raise ConfigError(f"{known}; got {list(only_folds)}")
-    place, _ = devices(device)
+    wanted = TrainOptions(**options)
+    chosen, seeds, folds = wanted.applied(config), wanted.seeds, wanted.folds
+    place, _ = devices(wanted.device)
     check_precision(chosen.precision, place)
-    divisions = checked_parts(chosen, data, folds, allow_missing)
-    plan = {"seeds": seeds, "folds": folds, "only_folds": list(only_folds), "config": asdict(chosen)}
+    divisions = checked_parts(chosen, data, folds, wanted.allow_missing)
+    plan = {"seeds": seeds, "folds": folds, "only_folds": list(wanted.only_folds), "config": asdict(chosen)}
     plan["data"] = _annotations_digest(divisions)
-    folder = fresh_folder(out, chosen.name) if resume is None else _resumed(resume, plan)
-    if resume is None:
+    folder = fresh_folder(out, chosen.name) if wanted.resume is None else _resumed(wanted.resume, plan)
+    if wanted.resume is None:
         write_whole(folder / ASKED, json.dumps(plan, indent=1))
     shared = queries or Queries(open_text_encoder(chosen.text) if chosen.text else None)
     results, cases = [], []
     for fold, parts in divisions:
-        if only_folds and fold not in only_folds:
+        if wanted.only_folds and fold not in wanted.only_folds:
             continue
         for seed in range(chosen.seed, chosen.seed + seeds):
             run = _Run(replace(chosen, seed=seed), parts, fold, folder, shared, place, progress)
