@@ -24,20 +24,14 @@ def words(*known: str) -> Complete:
     return words_of(lambda: known)
 
 
-def words_of(known: Known) -> Complete:
-    """Offer words of a set that is looked up when it is asked for."""
+def words_of(known: Known, *, listed: bool = False) -> Complete:
+    """Offer words of a set that is looked up when it is asked for.
+
+    With `listed`, for a list with commas: what stands before the last comma is kept, and not offered again.
+    """
 
     def complete(incomplete: str) -> list[str]:
-        return [word for word in _safe(known) if word.startswith(incomplete)]
-
-    return complete
-
-
-def listed_words_of(known: Known) -> Complete:
-    """Offer words of a set for a list with commas: what stands before the last comma is kept, and not offered again."""
-
-    def complete(incomplete: str) -> list[str]:
-        before, comma, last = incomplete.rpartition(",")
+        before, comma, last = incomplete.rpartition(",") if listed else ("", "", incomplete)
         given = before.split(",")
         return [f"{before}{comma}{word}" for word in _safe(known) if word.startswith(last) and word not in given]
 
@@ -70,6 +64,6 @@ def _presets() -> Iterable[str]:
 
 complete_preset = words_of(_presets)
 complete_weights = words_of(lambda: import_module("highlightr.zoo.manifest").load_manifest())
-complete_extractors = listed_words_of(lambda: import_module("highlightr.features.registry").EXTRACTORS)
+complete_extractors = words_of(lambda: import_module("highlightr.features.registry").EXTRACTORS, listed=True)
 complete_training_config = words_of(lambda: import_module("highlightr.training.config").config_names())
 complete_device = words("auto", "cpu", "cuda")

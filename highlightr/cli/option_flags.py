@@ -109,7 +109,7 @@ def _parameter(item: Field[Any], kind: type, told: str) -> inspect.Parameter:
 def _completion(kinds: Sequence[Any]) -> completion.Complete | None:
     """Offers the words of a set, one or a list of them; nothing for other values."""
     if get_origin(kinds[0]) is tuple and get_origin(get_args(kinds[0])[0]) is Literal:
-        return completion.listed_words_of(lambda: get_args(get_args(kinds[0])[0]))
+        return completion.words_of(lambda: get_args(get_args(kinds[0])[0]), listed=True)
     found = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
     return completion.words(*found) if found else None
 

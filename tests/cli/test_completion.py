@@ -12,7 +12,7 @@ import typer
 from typer._completion_classes import BashComplete
 
 from highlightr.cli.app import app
-from highlightr.cli.completion import listed_words_of, words
+from highlightr.cli.completion import words, words_of
 from highlightr.core.errors import ConfigError
 from tests.light import DEBUG_PRESET
 
@@ -116,7 +116,7 @@ def test_bash_offers_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_words_and_lists_of_words() -> None:
     assert words("otio", "edl")("o") == ["otio"]
-    complete = listed_words_of(lambda: ("otio", "edl"))
+    complete = words_of(lambda: ("otio", "edl"), listed=True)
     assert complete("") == ["otio", "edl"]
     assert complete("otio,") == ["otio,edl"]
     assert complete("x,o") == ["x,otio"]
@@ -126,4 +126,4 @@ def test_what_cannot_be_looked_up_is_not_offered() -> None:
     def fail() -> list[str]:
         raise ConfigError("broken")
 
-    assert listed_words_of(fail)("") == []
+    assert words_of(fail, listed=True)("") == []
