@@ -1,10 +1,14 @@
-"""Packages that only some of highlightr needs: what is missing is said in one line, with the command that gets it."""
+"""Packages, some of them optional: their versions, and a line that says what is missing and how to get it."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from highlightr import __version__
 from highlightr.core.errors import ConfigError
 
 _PACKAGES = {
@@ -29,6 +33,15 @@ def need(owner: str, *packages: str, extra: str | None = None) -> None:
     for package in packages:
         if find_spec(package) is None:
             raise ConfigError(missing(owner, package, extra))
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Of highlightr, of Python, and of these distributions, as far as they are installed."""
+    found = {"highlightr": __version__, "python": platform.python_version()}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def missing(owner: str, package: str, extra: str | None = None) -> str:

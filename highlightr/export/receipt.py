@@ -6,16 +6,14 @@ In: a `Summary` and what is known about the run. Out: plain JSON types, in the f
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from importlib import metadata
 from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
-from highlightr import __version__
+from highlightr.core.extras import versions_of
 from highlightr.core.files import printable, write_whole
 from highlightr.core.hashing import content_hash
 from highlightr.core.source import Source
@@ -96,7 +94,7 @@ def build_receipt(
         preset=summary.preset,
         scorer=provenance.scorer,
         marks=tuple(provenance.marks),
-        versions={**software_versions(), **(versions or {})},
+        versions={**_software_versions(), **(versions or {})},
         weights=tuple(provenance.weights),
         query=summary.query,
         match=summary.match,
@@ -123,14 +121,12 @@ def write_receipt(path: Path, receipt: Mapping[str, object]) -> None:
     write_whole(path, json_shown(receipt, indent=2) + "\n")
 
 
-def software_versions() -> dict[str, str]:
+def _software_versions() -> dict[str, str]:
     """Versions of what can change a result; what not every preset uses only where it was, which its import shows."""
     import av
 
-    found = {"highlightr": __version__, "python": platform.python_version(), "av": av.__version__}
-    found["libav"] = str(av.ffmpeg_version_info)
-    names = ["numpy", "onnxruntime"] + [name for name in ("torch", "timm", "openvino") if name in sys.modules]
-    return found | {name: metadata.version(name) for name in names}
+    used = [name for name in ("torch", "timm", "openvino") if name in sys.modules]
+    return {**versions_of("av"), "libav": str(av.ffmpeg_version_info), **versions_of("numpy", "onnxruntime", *used)}
 
 
 def _source(source: Source) -> ReceiptSource:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from highlightr import __version__
 from highlightr.core.config import from_plain, read_json_or_none
 from highlightr.core.device import check_precision
 from highlightr.core.errors import ConfigError, OutputError
+from highlightr.core.extras import versions_of
 from highlightr.core.files import write_whole
 from highlightr.core.outputs import unwritable
 from highlightr.core.progress import ProgressHook
@@ -247,7 +245,10 @@ class _Run:
         """Train, judge, and write everything down."""
         self.folder.mkdir(exist_ok=True)
         write_whole(self.folder / CONFIG, yaml.safe_dump(asdict(self.config), sort_keys=False))
-        write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=1) + "\n")
+        write_whole(
+            self.folder / "versions.json",
+            json.dumps(versions_of("torch", "lightning", "numpy", "safetensors"), indent=1) + "\n",
+        )
         learner = create_learner(self.config.scorer.name, self.config.scorer.config, self.config.seed)
         parts, train = self.parts, SampleStore(self.parts.train, learner, self.queries)
         validation, test = (
@@ -291,8 +292,3 @@ class _Run:
         lines = [protocol.line(case, item.grid.clip_seconds) for case, item in zip(cases, test.items, strict=True)]
         write_whole(self.folder / PREDICTIONS, *lines)
         return evaluate_cases(protocol, cases, seeds=1)
-
-
-def _versions() -> dict[str, str]:
-    packages = ("torch", "lightning", "numpy", "safetensors")
-    return {"highlightr": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}

@@ -16,11 +16,8 @@ import hashlib
 import inspect
 import io
 import json
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.config import read_json_or_none
+from highlightr.core.extras import versions_of
 from highlightr.core.hashing import content_hash
 from highlightr.core.source import Source
 from highlightr.core.transcript import Transcript
@@ -55,6 +53,8 @@ SCHEMA_VERSION = 1
 RANDOM_NOTE = "random weights: the numbers mean nothing"
 
 _LIBRARIES = "numpy av torch torchvision open_clip_torch pytorchvideo panns-inference onnxruntime openvino"
+"""With which the numbers are made."""
+
 _DECIDING = ("schema", "video", "extractor", "stream", "kind", "options", "clip_seconds", "weights", "random_seed")
 
 
@@ -126,7 +126,7 @@ def stream_metadata(video: Mapping[str, Any], grid: TimeGrid, extractor: Extract
         "weights": [asdict(record) for record in made_by.weights],
         "random_seed": made_by.random_seed,
         "device": made_by.device,
-        "versions": versions(),
+        "versions": versions_of(*_LIBRARIES.split()),
     }
     if made_by.random_seed is not None:
         made["note"] = RANDOM_NOTE
@@ -142,17 +142,6 @@ def same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
 def read_metadata(path: Path) -> dict[str, Any]:
     """Metadata from a file; empty if there is none or it is damaged, which only means that work is done again."""
     return read_json_or_none(path, dict[str, Any]) or {}
-
-
-def versions() -> dict[str, str]:
-    """Of what the numbers are made with."""
-    from highlightr import __version__
-
-    found = {"highlightr": __version__, "python": sys.version.split()[0]}
-    for name in _LIBRARIES.split():
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 UTTERANCES = "utterances"
@@ -188,7 +177,7 @@ def utterance_metadata(video: Mapping[str, Any], duration_seconds: float, speech
         "options": made_of,
         "weights": [asdict(each) for each in (*records(MiniLM.checkpoints), *speech.weights)],
         "random_seed": None,
-        "versions": versions(),
+        "versions": versions_of(*_LIBRARIES.split()),
     }
 
 
