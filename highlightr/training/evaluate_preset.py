@@ -67,7 +67,7 @@ def evaluate_preset(
             preset's scorer cannot use.
         WeightsError: weights that are missing or damaged.
     """
-    chosen = preset if isinstance(preset, Preset) else load_preset(preset, model=model)
+    chosen = load_preset(preset, model=model)
     judge, told = find_protocol(protocol), progress or silent
     folder, notes = Path(data_dir), list[str]()
     found = extracted_layout(folder) if has_table(folder) else None

@@ -122,15 +122,15 @@ def own_presets(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path.parent for path in folder.glob(f"*/{PRESET_FILE}")))
 
 
-def load_preset(name: str | Path, *, scorer: str | None = None, model: str | None = None) -> Preset:
+def load_preset(name: str | Path | Preset, *, scorer: str | None = None, model: str | None = None) -> Preset:
     """Read a preset by its name, or from a YAML file or a preset folder of the caller's.
 
-    With a `scorer` or a `model`, it is as `Preset.with_scorer` and `Preset.with_model` have it.
+    With a `scorer` or a `model`, it is as `Preset.with_scorer` and `Preset.with_model` have it; so is one read before.
 
     Raises:
         ConfigError: no such preset, folder or file, one that is not well-formed, or without that scorer or any model.
     """
-    preset = _read(given_path("preset", name))
+    preset = name if isinstance(name, Preset) else _read(given_path("preset", name))
     preset = preset if scorer is None else preset.with_scorer(scorer)
     return preset if model is None else preset.with_model(model)
 
