@@ -1,8 +1,10 @@
-"""Folders: where highlightr keeps its own, and how any is made."""
+"""Folders: where highlightr keeps its own, where what came with it lies, and how any is made."""
 
 from __future__ import annotations
 
 import os
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, OutputError
@@ -53,3 +55,20 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{error.filename}: cannot be written (not a directory); choose another place") from error
     except OSError as error:
         raise unwritable(folder, error) from error
+
+
+def model_files() -> Traversable:
+    """The folder that holds presets (`*.yaml`), `weights.toml`, cards and small trained weights: the zoo's data.
+
+    In a wheel it is packaged as `highlightr/models`; in a checkout it is the top-level `models/` folder.
+
+    Raises:
+        FileNotFoundError: a damaged installation that has neither place.
+    """
+    packaged = files("highlightr") / "models"
+    if packaged.is_dir():
+        return packaged
+    checkout = Path(__file__).resolve().parents[2] / "models"
+    if checkout.is_dir():
+        return checkout
+    raise FileNotFoundError(f"no model files at {packaged} or {checkout}; reinstall highlightr")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError
-from highlightr.core.resources import model_files
+from highlightr.core.folders import model_files
 from highlightr.datasets.base import Dataset
 
 

@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
-from highlightr.core.folders import home_folder
+from highlightr.core.folders import home_folder, model_files
 from highlightr.core.numeric import unit_rows
-from highlightr.core.resources import model_files
 from highlightr.core.sealed import read_sealed, write_sealed
 from highlightr.core.tensors import read_metadata, read_tensor
 from highlightr.core.types import FloatArray

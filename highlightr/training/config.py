@@ -17,7 +17,7 @@ from highlightr.core.checks import check_between, check_fields, check_subset
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
-from highlightr.core.resources import model_files
+from highlightr.core.folders import model_files
 from highlightr.datasets import DATASETS
 from highlightr.datasets.releases import Release
 

@@ -1,23 +1,29 @@
 """A published checkpoint becomes one safetensors file: tensors by name, and a note of where they come from.
 
 PyTorch files are read by its restricted unpickler, which runs no code; what would need code is refused, with the
-reason. The same input gives the same bytes: the note has no date, and its keys are sorted.
+reason. Archives are read in memory, nothing is ever unpacked to disk: one whose members leave its folder, are links or
+devices, or together exceed a bound is refused as a whole. The same input gives the same bytes: the note has no date,
+and its keys are sorted.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import tarfile
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.tensors import read_tensors, write_tensors
 from highlightr.core.torch_files import check_checkpoint, check_sizes, read_torch_file
-from highlightr.zoo.archives import read_npy_archive
 from highlightr.zoo.checksums import Digests, digests
 from highlightr.zoo.manifest import Format, WeightsEntry
 from highlightr.zoo.torchscript import read_torchscript
@@ -27,6 +33,74 @@ PROVENANCE_KEY = "highlightr"
 
 _STATE_KEYS = ("model_state", "state_dict", "model")
 """Where checkpoints keep the state dict, tried in this order if the manifest does not say."""
+
+
+MAX_ARCHIVE_BYTES = 256 << 20
+"""All members of one archive, unpacked, their headers included; the largest in the manifest has 100 MB."""
+MAX_ARCHIVE_MEMBERS = 1000
+
+
+def read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+    """Contents of the `wanted` members of a tar archive, compressed or not.
+
+    Raises:
+        WeightsError: not an archive, a member that is unsafe or missing, or more than the bounds allow.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        # Unpacked with a bound first: tarfile itself would read headers of any length.
+        with tarfile.open(fileobj=io.BytesIO(_unpacked(path)), mode="r:") as archive:
+            for member in _checked(archive, path):
+                name = member.name.removeprefix("./")
+                if name in wanted and (file := archive.extractfile(member)):
+                    found[name] = file.read()
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
+        raise WeightsError(f"{path.name} cannot be read as an archive: {error}") from error
+    if missing := [name for name in wanted if name not in found]:
+        raise WeightsError(f"{path.name} lacks {', '.join(missing)}")
+    return found
+
+
+def _unpacked(path: Path) -> bytes:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        content = stream.read(MAX_ARCHIVE_BYTES + 1)
+    _check_bounds(path, len(content))
+    return content
+
+
+def _check_bounds(path: Path, size: int, count: int = 0) -> None:
+    if size > MAX_ARCHIVE_BYTES or count > MAX_ARCHIVE_MEMBERS:
+        raise WeightsError(f"{path.name} unpacks to more than {MAX_ARCHIVE_BYTES} bytes or {MAX_ARCHIVE_MEMBERS} files")
+
+
+def _checked(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
+    total = 0
+    for count, member in enumerate(archive, start=1):
+        total += member.size
+        _check_bounds(path, total, count)
+        if not (member.isreg() or member.isdir()):
+            raise WeightsError(
+                f"{path.name} holds {member.name!r}, which is a link or a device; archives may hold files only"
+            )
+        try:
+            tarfile.data_filter(member, "/nowhere")
+        except tarfile.FilterError as error:
+            raise WeightsError(f"{path.name} holds {member.name!r}, which lies outside the archive") from error
+        yield member
+
+
+def read_npy_archive(path: Path, members: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Arrays of the `.npy` members, named without the suffix; errors as for `read_members`, and for other contents."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, content in read_members(path, members).items():
+        try:
+            array = np.load(io.BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError, OSError, MemoryError, OverflowError) as error:
+            raise WeightsError(f"{name} in {path.name} is not a plain array: {error}") from error
+        arrays[name.removesuffix(".npy")] = array
+    return arrays
 
 
 def convert(source: Path, target: Path, *, overwrite: bool = False) -> Digests:

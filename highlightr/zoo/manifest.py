@@ -15,7 +15,7 @@ from typing import Literal
 
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.core.resources import model_files
+from highlightr.core.folders import model_files
 
 MANIFEST_FILE = "weights.toml"
 

@@ -14,7 +14,7 @@ from typing import Any
 from highlightr.core.checks import check_positive, given_path, is_word
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
-from highlightr.core.resources import model_files
+from highlightr.core.folders import model_files
 
 DEFAULT_PRESET = "lite"
 

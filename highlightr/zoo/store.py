@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from highlightr.core.errors import WeightsError
+from highlightr.core.folders import model_files
 from highlightr.core.hashing import file_sha256
-from highlightr.core.resources import model_files
 from highlightr.zoo.hub import hub_file, is_on_hub
 from highlightr.zoo.manifest import WeightsEntry, entry, load_manifest
 from highlightr.zoo.presets import OWN_WEIGHTS

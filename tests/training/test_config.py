@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from highlightr.core.errors import ConfigError
-from highlightr.core.resources import model_files
+from highlightr.core.folders import model_files
 from highlightr.evaluation import find_protocol
 from highlightr.scorers import scorer_class
 from highlightr.training.config import config_names, load_config

@@ -21,8 +21,7 @@ import pytest
 import torch
 
 from highlightr.core.errors import WeightsError
-from highlightr.zoo.archives import read_npy_archive
-from highlightr.zoo.convert import convert
+from highlightr.zoo.convert import convert, read_npy_archive
 
 MORE_BYTES = 1 << 30
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from highlightr.core.errors import WeightsError
-from highlightr.zoo import archives
-from highlightr.zoo.archives import read_members, read_npy_archive
+from highlightr.zoo import convert
+from highlightr.zoo.convert import read_members, read_npy_archive
 from tests.zoo.server import Canary
 
 
@@ -69,14 +69,14 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
 
 
 def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_ARCHIVE_BYTES", 1000)
+    monkeypatch.setattr(convert, "MAX_ARCHIVE_BYTES", 1000)
     path = packed(tmp_path / "a.tgz", {"mean.npy": b"\0" * 600, "more": b"\0" * 600})
     with pytest.raises(WeightsError, match="unpacks to more than 1000 bytes"):
         read_members(path, ("mean.npy",))
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_ARCHIVE_MEMBERS", 2)
+    monkeypatch.setattr(convert, "MAX_ARCHIVE_MEMBERS", 2)
     path = packed(tmp_path / "a.tgz", {"a": b"", "b": b"", "c": b""})
     with pytest.raises(WeightsError, match="or 2 files"):
         read_members(path, ("a",))

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from highlightr.core.errors import ConfigError, WeightsError
-from highlightr.core.resources import model_files
+from highlightr.core.folders import model_files
 from highlightr.scorers import check_weights, scorer_class
 from highlightr.scorers.cfsum.config import CFSumConfig
 from highlightr.zoo import load_preset
