@@ -84,21 +84,17 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
     asked = {name: value for name, value in chosen if name not in PLACES and value is not None}
     pictures = (*thumbnails, *(b"" for _ in summary.segments))
     pictured = list(zip(summary.segments, pictures, strict=False))
-    longest = max([*summary.timings_seconds.values(), 1e-9])
     best_first = [picture for _, picture in sorted(pictured, key=lambda pair: pair[0].rank)]
     return {
         **inlined(style=style, script=script),
         "data": _embedded(_data(summary, videos)),
         "poster": _picture(next(filter(None, best_first), b"")),
         "name": path_shown(source.path.name),
-        "query": summary.query,
+        "summary": summary,
         "match": None if match is None else (match.verdict, *verdict_words(match)),
         "percent_note": PERCENT_NOTE,
         "videos": videos,
         "duration": duration,
-        "kept_seconds": summary.seconds,
-        "kept_percent": 100 * summary.seconds / duration,
-        "num_shots": len(summary.shots),
         "cards": [_card(segment, picture) for segment, picture in pictured],
         "bands": [
             {
@@ -112,14 +108,9 @@ def _page(summary: Summary, thumbnails: Sequence[bytes], folder: Path) -> dict[s
         "shot_path": shot_path(summary.shots, duration),
         "ticks": time_ticks(duration),
         "transcript": None if summary.transcript is None else _transcript(summary.transcript, summary.segments),
-        "marks": summary.receipt.get("marks", ()),
         "notes": [shown(note) for note in summary.notes],
         "facts": _facts(summary),
-        "timings": [
-            {"name": name, "seconds": value, "percent": 100 * value / longest}
-            for name, value in summary.timings_seconds.items()
-        ],
-        "versions": list(summary.receipt.get("versions", {}).items()),
+        "longest": max([*summary.timings_seconds.values(), 1e-9]),
         "options": option_words(asked, SummarizeOptions().as_flat()),
         "version": __version__,
     }
