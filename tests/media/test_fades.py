@@ -67,3 +67,16 @@ def test_one_piece_does_not_fade(source: Path, tmp_path: Path) -> None:
 def test_copied_packets_cannot_fade(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot fade"):
         cut_summary(probe(source), SEGMENTS, tmp_path / "out.mp4", CutOptions(cut="copy", fade=True))
+
+
+@pytest.mark.parametrize(
+    "times", ["N", "if(lt(N,50),N/25,N-48)"], ids=["a picture per second", "slides behind a scene"]
+)
+def test_pictures_that_stand_longer_than_a_fade_stay_to_be_seen(tmp_path: Path, times: str) -> None:
+    slides = tmp_path / "slides.mkv"
+    run_ffmpeg(["-f", "lavfi", "-i", f"color=gray:s=64x64:r=25:d=4,settb=1/1000,setpts='1000*({times})'", str(slides)])
+    segments = (Segment(0.0, 2.0, 1.0), Segment(3.0, 6.0, 1.0), Segment(7.2, 7.8, 1.0))
+    notes = cut_summary(probe(slides), segments, tmp_path / "faded.mp4", CutOptions(fade=True)).notes
+    bright = _seen(tmp_path / "faded.mp4")[1]
+    assert min(bright[-4:]) > 0.9 * bright[0]  # The three of the second piece, and that of the third.
+    assert notes == ("A picture that is shown for longer than a fade takes does not fade.",)

@@ -107,6 +107,8 @@ def plan_encoded(job: CutJob, *, careful: bool = False) -> OutputPlan:
         shapes = find_shapes(container, source, takes)
         notes = [*colour.notes, *_size_notes(source.video), *_shape_notes(source, shapes.values())]
         notes += _sound_notes(source, mix=options.mix_audio)
+        if any(take.fades != (take.fade_in_seconds > 0, take.fade_out_seconds > 0) for take in takes):
+            notes.append("a picture that is shown for longer than a fade takes does not fade")
         sound = plan_sound(source, mix=options.mix_audio)
         plan = OutputPlan(source, contents, pieces, takes, colour, sound, shapes)
         return replace(_with_subtitles(plan, options, notes), time_notes=time_notes(container, source))

@@ -125,10 +125,10 @@ class Stills:
 
 def _fades(take: Take, start: Fraction) -> str:
     """The filters of a take that is shown from `start` of the run's output on; empty where it does not fade."""
-    filters = ""
-    if take.fade_in_seconds:
+    filters, (rises, falls) = "", take.fades
+    if rises:
         filters += f",fade=t=in:st={decimal(start)}:d={decimal(take.fade_in_seconds)}"
-    if take.fade_out_seconds:
+    if falls:
         begin = start + take.seconds - take.fade_out_seconds
         filters += f",fade=t=out:st={decimal(begin)}:d={decimal(take.fade_out_seconds)}"
     return filters

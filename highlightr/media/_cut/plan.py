@@ -52,7 +52,7 @@ class Take:
     piece: int = 0
     """The number of the piece that it belongs to."""
     fade_in_seconds: Fraction = Fraction(0)
-    """How long it rises out of black and silence; 0: it does not."""
+    """How long it rises out of silence, and as `fades` tells out of black; 0: it does not."""
     fade_out_seconds: Fraction = Fraction(0)
 
     @property
@@ -91,6 +91,12 @@ class Take:
             return Fraction(0)
         steps = [after - before for before, after in pairwise(self.frames)]
         return max(2 * self.smallest_step, statistics.median(steps))
+
+    @property
+    def fades(self) -> tuple[bool, bool]:
+        """Whether its pictures rise out of black, and fall into it: one that stands for all of that would not show."""
+        second, last = [*self.shown[1:2], self.output_stop][0], [self.offset, *self.shown][-1]
+        return second < self.offset + self.fade_in_seconds, last > self.output_stop - self.fade_out_seconds
 
     @property
     def middle(self) -> Fraction:
