@@ -102,7 +102,8 @@ def move_to_pauses(
         if low <= stop - start <= high and start < span.stop and stop > span.start and answers(Span(start, stop))
     ]
     moved = Span(*min(pairs)[1:])
-    return moved if speech is not None else _trimmed(moved, pauses)
+    trimmed = moved if speech is not None else _trimmed(moved, pauses)
+    return trimmed if trimmed.seconds >= low else moved
 
 
 def _trimmed(span: Span, pauses: Sequence[Span]) -> Span:

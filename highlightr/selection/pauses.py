@@ -133,6 +133,8 @@ class EdgeMover:
         )
         shortest = self.options.shortest_seconds(pieces.stop)
         least = min(span.seconds / 2, shortest / 2, SHORTEST_MOMENT_SECONDS[0])
+        if self.options.min_seconds is not None:
+            least = min(span.seconds, self.options.min_seconds)
         level = LEAST_ANSWER * pieces.mean_score(span)
         near = pauses.near(room).spans
         moved = move_to_pauses(

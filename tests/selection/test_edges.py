@@ -303,3 +303,17 @@ def test_moments_that_touch_in_a_pause_or_would_be_too_long_stay_two() -> None:
     talking = Features(TimeGrid(60.0, 1.0), {}, {SPEECH: talk(60.0, (24.0, 29.0))})
     limited = replace(options, max_seconds=11.0)
     assert len(select_segments(_two_scenes(), (), limited, talking, answering=True)) == 2
+
+
+@pytest.mark.parametrize("sentence", [(21.5, 24.0), (20.9, 25.1)], ids=["shorter", "silence around it"])
+def test_a_moment_stays_as_long_as_is_asked_for(sentence: tuple[float, float]) -> None:
+    start, stop = sentence
+    around = [(start, start), (stop, stop)] if start < 21 else [(10.0, start), (stop, 40.0)]
+    transcript = spoken(*sorted(each for each in (sentence, *around) if each[0] < each[1]))
+    options, scores = SelectionOptions(duration_seconds=6.0, max_clips=1), _scores(speech=0.9, visual=0.1)
+    (free,) = select_segments(scores, (), options, None, answering=True, transcript=transcript)
+    (kept,) = select_segments(
+        scores, (), replace(options, min_seconds=5.5), None, answering=True, transcript=transcript
+    )
+    assert free.seconds < 5
+    assert kept.seconds >= 5.5
