@@ -80,7 +80,8 @@ def segment_folders(
 ) -> Iterator[Mapping[str, SegmentFolder]]:
     """Write the thumbnails and clips that are wanted; they move to their folders on a clean exit, or none does.
 
-    Clips have the `suffix`, and the `options` of the summary, but do not fade. An `OutputError` where a folder cannot
+    Clips have the `suffix`, and the `options` of the summary, but do not fade; one that is too short to be cut smart is
+    encoded, as it is in the summary. An `OutputError` where a folder cannot
     be written, or holds the source or what may not be replaced; others as for `cut_clips` and `write_thumbnails`.
     """
     names, found = segment_names(segments), dict[str, SegmentFolder]()
@@ -101,7 +102,8 @@ def segment_folders(
                     notes = write_thumbnails(source, segments, filling)
                 else:
                     files = [filling / f"{name}{suffix}" for name in names]
-                    cuts = cut_clips(source, segments, files, replace(options, fade=False), progress=advance)
+                    cut = "auto" if options.cut == "smart" else options.cut
+                    cuts = cut_clips(source, segments, files, replace(options, fade=False, cut=cut), progress=advance)
             found[output] = SegmentFolder(folder, tuple(sorted(filling.iterdir())), notes, cuts)
         yield found
 

@@ -19,7 +19,7 @@ from highlightr.media import probe
 from highlightr.media._cut import exact_cut
 from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.options import SummarizeOptions
-from tests.mediamaker import make_video
+from tests.mediamaker import CLOSED_GOP, make_video
 
 
 def _segment(title: str, rank: int = 1, start: float = 38.2) -> Segment:
@@ -136,3 +136,13 @@ def test_a_picture_shows_what_the_segment_was_chosen_for(tmp_path: Path, monkeyp
     (tmp_path / "t").mkdir()
     write_thumbnails(source, [found, _segment("Cat", 2, 1.0)], tmp_path / "t")
     assert asked == [1.75, 2.0]
+
+
+def test_a_clip_without_a_keyframe_is_encoded_where_the_summary_is_cut_smart(tmp_path: Path) -> None:
+    video, folder = make_video(tmp_path / "v.mp4", seconds=4.0, **CLOSED_GOP), tmp_path / "clips"
+    wanted = SummarizeOptions(cut="smart", clips=folder)
+    segments = [Segment(0.0, 1.8, rank=1), Segment(2.2, 2.48, rank=2)]
+    with segment_folders(probe(video), segments, wanted, ".mp4", wanted.cut_options(), Stages()) as folders:
+        pieces = [each.pieces[0] for each in folders["clips"].cuts]
+    assert [each.method for each in pieces] == ["smart", "encoded"]
+    assert len(list(folder.iterdir())) == 2
