@@ -116,6 +116,6 @@ def _result(each: Scored) -> dict[str, Any]:
 def _table(results: Sequence[Scored]) -> str:
     grid = results[0].scores.grid
     head = ["start_seconds", "stop_seconds", *(text_cell(each.query or _WITHOUT_QUERY) for each in results)]
-    columns = [[f"{time:g}" for time in times] for times in (grid.starts(), grid.stops())]
+    columns = [[f"{round(time, _DIGITS):.15g}" for time in times] for times in (grid.starts(), grid.stops())]
     columns += [[f"{value:.{_DIGITS}f}" for value in each.scores.values] for each in results]
     return csv_text([head, *zip(*columns, strict=True)])

@@ -101,3 +101,12 @@ def test_json_holds_what_is_said(tmp_path: Path) -> None:
         "utterances": utterances,
     }
     assert "transcript" not in scores_document(SOURCE, "lite", RESULTS)
+
+
+def test_csv_has_times_as_exact_as_json_has(tmp_path: Path) -> None:
+    grid = TimeGrid(4000.123456, 1.25)
+    scores = Scores(grid, np.zeros(grid.num_clips, np.float32))
+    write_scores(tmp_path / "s.csv", SOURCE, "lite", [Scored(None, "zeroshot", scores)], overwrite=False)
+    rows = (tmp_path / "s.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows[-2:]] == [["3998.75", "4000"], ["4000", "4000.123456"]]
+    assert rows[801].startswith("1000,1001.25,")

@@ -20,6 +20,8 @@ from highlightr.media import probe
 LEAST_CHAPTERS, LEAST_CHAPTER_SECONDS = 3, 10
 """What YouTube asks of chapters before it shows them."""
 
+_KEYFRAMES_NOTE = "FFmpeg plays its list from the keyframe before each segment on."
+
 
 @dataclass(frozen=True)
 class Format:
@@ -58,7 +60,7 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format(".csv", "CSV", text.write_csv, has_frames=False),
     "chapters": Format(".chapters.txt", "Chapters (YouTube)", text.write_chapters, _short_chapters, has_frames=False),
     "vtt": Format(".vtt", "Chapters (WebVTT)", text.write_vtt, has_frames=False),
-    "ffconcat": Format(".ffconcat", "FFmpeg list", text.write_ffconcat, has_frames=False),
+    "ffconcat": Format(".ffconcat", "FFmpeg list", text.write_ffconcat, lambda _: (_KEYFRAMES_NOTE,), has_frames=False),
 }
 """Every format by its name."""
 

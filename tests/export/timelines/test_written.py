@@ -237,7 +237,8 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
     notes = {name: render_timeline(receipt, tmp_path / "v.mp4", tmp_path / "t", name)[1] for name in FORMATS}
     assert notes["edl"] == ("The EDL holds pictures only, without sound.",)
     assert "YouTube" in notes["chapters"][0]
-    assert not any(notes[name] for name in set(FORMATS) - {"edl", "chapters"})
+    assert notes["ffconcat"] == ("FFmpeg plays its list from the keyframe before each segment on.",)
+    assert not any(notes[name] for name in set(FORMATS) - {"edl", "chapters", "ffconcat"})
     for rate in (Fraction(15), Fraction(120), Fraction(1000, 33)):
         odd = receipt_from_plain(plain_receipt(rate, SPANS[:2], None), "test")
         for name in ("edl", "premiere"):
