@@ -221,6 +221,8 @@ def _events(
     events: list[Event] = []
     record_frame, record_seconds = 0, Fraction(0)
     for segment, (start, stop) in zip(segments, spans, strict=True):
+        if start >= stop:  # Copied with the piece before it, or before the first picture.
+            continue
         first = max(0, round((start - zero) * rate))
         last = max(round((stop - zero) * rate), first + 1)
         title = one_line(segment.title) or f"Segment {len(events) + 1}"

@@ -248,6 +248,20 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
             assert render_timeline(odd, tmp_path / "v.mp4", tmp_path / "t", name)[0]
 
 
+def test_a_piece_that_is_empty_is_no_event(tmp_path: Path) -> None:
+    """Copies of far keyframes hold the next segment, too; all of it lies in the piece before."""
+    plain = plain_receipt(Fraction(25), ((0, 250), (150, 200), (250, 300)), None)
+    piece = plain["cut"]["pieces"][1]
+    piece["start_seconds"] = piece["stop_seconds"] = piece["output_start_seconds"] = 10.0
+    plain["cut"]["pieces"][2]["output_start_seconds"] = 10.0
+    video = make_video(tmp_path / "v.mp4", seconds=12.0)
+    for name in ("csv", "edl", "otio"):
+        path = tmp_path / f"s{FORMATS[name].suffix}"
+        path.write_text(render_timeline(receipt_from_plain(plain, "test"), video, path, name)[0])
+        spans = read_edit(path).spans(probe(video))[0]
+        assert [(each.start_seconds, each.stop_seconds) for each in spans] == [(0.0, 10.0), (10.0, 12.0)], name
+
+
 def test_frames_are_counted_from_the_first_picture_on(tmp_path: Path) -> None:
     for late in (Fraction(45, 100), Fraction(533, 1000), Fraction(128, 100), Fraction(12), Fraction(-5, 100)):
         plain = plain_receipt(Fraction(25), SPANS, None)
