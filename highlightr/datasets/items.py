@@ -130,6 +130,12 @@ def tvsum_item(
     return Item(vid, vid, title, grid, tvsum_labels(ratings), ratings, domain)
 
 
+def tvsum_line(record: Record) -> Item:
+    """One line of TVSum: ``vid``, ``query``, ``domain`` and ``label``, for each clip the ratings of all annotators."""
+    ratings, domain = record.matrix("label"), str(record.fields.get("domain", ""))
+    return tvsum_item(record.key("vid"), query_of(record), domain, ratings, record.where)
+
+
 def youtube_labels(match: npt.ArrayLike) -> Array:
     """1 where a clip was matched (1), 0 where it was not (-1) or is doubtful (0).
 
@@ -144,3 +150,8 @@ def youtube_item(vid: str, domain: str, match: npt.NDArray[np.float64], where: s
         raise ConfigError(f"{where}: match labels are 1, 0 or -1")
     grid = TimeGrid(len(match) * UMT_CLIP_SECONDS, UMT_CLIP_SECONDS)
     return Item(vid, vid, domain, grid, youtube_labels(match).astype(np.float32), match[:, None], domain)
+
+
+def youtube_line(record: Record) -> Item:
+    """One line of YouTube Highlights: ``vid``, ``domain`` and ``match``, 1, 0 or -1 for each clip."""
+    return youtube_item(record.key("vid"), record.key("domain"), record.vector("match"), record.where)

@@ -21,8 +21,8 @@ from highlightr.datasets.items import (
     query_of,
     qvhighlights_item,
     read_windows,
-    tvsum_item,
-    youtube_item,
+    tvsum_line,
+    youtube_line,
 )
 from highlightr.datasets.json_lines import Record, read_json_lines
 from highlightr.datasets.originals import add_match_labels, add_tvsum_mat
@@ -87,16 +87,11 @@ def add_tvsum(builder: DatasetBuilder) -> None:
     if annotations.endswith(".json"):
         add_umt_items(builder)
     elif not annotations.endswith(".mat"):
-        _add_lines(builder, _tvsum_line)
+        _add_lines(builder, tvsum_line)
     elif clip_seconds in (1, UMT_CLIP_SECONDS):
         add_tvsum_mat(builder, clip_seconds)
     else:
         raise ConfigError(f"TVSum is read on clips of 1 s or 2 s, got layout.clip_seconds {clip_seconds:g}")
-
-
-def _tvsum_line(record: Record) -> Item:
-    ratings, domain = record.matrix("label"), str(record.fields.get("domain", ""))
-    return tvsum_item(record.key("vid"), query_of(record), domain, ratings, record.where)
 
 
 def add_youtube_highlights(builder: DatasetBuilder) -> None:
@@ -109,11 +104,7 @@ def add_youtube_highlights(builder: DatasetBuilder) -> None:
     elif builder.annotations.is_dir():
         add_match_labels(builder)
     else:
-        _add_lines(builder, _youtube_line)
-
-
-def _youtube_line(record: Record) -> Item:
-    return youtube_item(record.key("vid"), record.key("domain"), record.vector("match"), record.where)
+        _add_lines(builder, youtube_line)
 
 
 def add_charades(builder: DatasetBuilder) -> None:

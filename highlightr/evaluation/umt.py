@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from highlightr.core.errors import ConfigError
-from highlightr.datasets.items import youtube_labels
+from highlightr.datasets.base import Item
+from highlightr.datasets.items import tvsum_line, youtube_labels, youtube_line
 from highlightr.datasets.json_lines import SCORES_FIELD, Record
 from highlightr.evaluation.base import Array, Case, Metrics, Protocol, group_means
 from highlightr.evaluation.ranking import ranked, trapezoid_average_precision
@@ -63,14 +63,14 @@ class _ByDomain(Protocol):
 
     predictions_format: ClassVar[str] = '{"vid": "akI8YFjEmUw", "pred_saliency_scores": [one number per clip]}'
 
+    @staticmethod
+    @abstractmethod
+    def item(record: Record) -> Item:
+        """What a line of the annotations says."""
+
     def case(self, annotation: Record, prediction: Record) -> Case:
         """See `Protocol.case`; annotations are JSON lines as released by Lighthouse."""
-        vid, domain = annotation.key("vid"), str(annotation.fields.get("domain", ""))
-        return Case(vid, vid, prediction.vector(SCORES_FIELD), self.ratings(annotation), domain)
-
-    @abstractmethod
-    def ratings(self, record: Record) -> Array:
-        """(num_clips, num_annotators) of one line."""
+        return Case.of(self.item(annotation), prediction.vector(SCORES_FIELD))
 
     @abstractmethod
     def precision(self, case: Case) -> float:
@@ -93,10 +93,7 @@ class TVSum(_ByDomain):
 
     name: ClassVar[str] = "tvsum"
     source: ClassVar[str] = _SOURCE.format("tvsum")
-
-    def ratings(self, record: Record) -> Array:
-        """``label``: for each clip, the ratings (1 to 5) of all annotators."""
-        return record.matrix("label")
+    item = staticmethod(tvsum_line)
 
     def precision(self, case: Case) -> float:
         """See `tvsum_top5_ap`."""
@@ -108,13 +105,7 @@ class YouTubeHighlights(_ByDomain):
 
     name: ClassVar[str] = "youtube-highlights"
     source: ClassVar[str] = _SOURCE.format("youtube")
-
-    def ratings(self, record: Record) -> Array:
-        """``match``: 1, 0 or -1 for each clip."""
-        match = record.vector("match")
-        if not np.isin(match, (-1, 0, 1)).all():
-            raise ConfigError(f"{record.where}: 'match' must hold 1, 0 or -1 for each clip")
-        return match[:, None]
+    item = staticmethod(youtube_line)
 
     def precision(self, case: Case) -> float:
         """See `youtube_ap`."""
