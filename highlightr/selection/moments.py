@@ -15,7 +15,7 @@ import numpy as np
 
 from highlightr.core.types import Scores
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
-from highlightr.selection.pauses import EdgeMover
+from highlightr.selection.pauses import EdgeMover, FreeTime, without_jumps
 from highlightr.selection.relevance import mean_look, same_look
 from highlightr.selection.spans import EPSILON_SECONDS, FRAGMENT_SECONDS, Mask, Pieces, Span, join_touching
 
@@ -110,7 +110,8 @@ class Moments:
                 continue
             moved, whole = self._moved(span, self._chosen, self._rest - self._margin)
             if whole or not self._chosen or (self._may_break_off and moved.seconds >= self._shortest - EPSILON_SECONDS):
-                self._take(self._close_gaps(moved, room))
+                self._take(moved)
+                self._close_gaps(moved)
                 tries = _TRIES
             else:
                 self._broken_off.append(span)
@@ -218,16 +219,13 @@ class Moments:
             span = Span(span.start, last.start) if last.start - span.start >= self._shortest else span
         return span
 
-    def _close_gaps(self, span: Span, room: Span) -> Span:
-        """Reach a chosen neighbour of the same scene that is nearly touched, if the budget allows."""
-        near, rest = self._options.merge_gap_seconds, self._rest - self._margin + EPSILON_SECONDS
-        before = any(abs(other.stop - room.start) <= EPSILON_SECONDS for other in self._chosen)
-        if before and span.start - room.start <= near and span.stop - room.start <= rest:
-            span = Span(room.start, span.stop)
-        after = any(abs(other.start - room.stop) <= EPSILON_SECONDS for other in self._chosen)
-        if after and room.stop - span.stop <= near and room.stop - span.start <= rest:
-            span = Span(span.start, room.stop)
-        return span
+    def _close_gaps(self, span: Span) -> None:
+        """Join a span with its neighbours where it nearly touches them, as far as the budget allows."""
+        near = self._options.merge_gap_seconds
+        around = [each for each in self._chosen if each.start <= span.stop + near and each.stop >= span.start - near]
+        for each in without_jumps(around, FreeTime(self._pieces, self._allowed), near, self._rest):
+            if each not in around:
+                self._take(each)
 
     def _take(self, span: Span) -> None:
         """Choose a span; pieces that it covers in part are split, so that the rest stays free."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,14 @@ from highlightr.selection.edges import (
     pauses_between,
 )
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
-from highlightr.selection.spans import EPSILON_SECONDS, FRAGMENT_SECONDS, Mask, Pieces, Span, clip_overlaps
+from highlightr.selection.spans import (
+    EPSILON_SECONDS,
+    FRAGMENT_SECONDS,
+    Mask,
+    Pieces,
+    Span,
+    clip_overlaps,
+)
 
 LEAST_ANSWER = 0.5
 """Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
@@ -106,6 +114,33 @@ class FreeTime:
         high = min(time for time in stops if time >= span.stop - EPSILON_SECONDS)
         return Span(low, high)
 
+    def joins(self, span: Span, later: Span) -> bool:
+        """Whether all between two spans is allowed and free."""
+        return self.around(span, (later,)).stop >= later.start - EPSILON_SECONDS
+
+
+def without_jumps(spans: Sequence[Span], free_time: FreeTime, near: float, rest: float) -> list[Span]:
+    """Spans in order, those of one scene or one shot joined that are no further apart than `near`.
+
+    As long as `rest` lasts, the seconds that may be added; not across a wall.
+    """
+    pieces, joined = free_time.pieces, list(spans[:1])
+    for before, span in pairwise(spans):
+        gap, end = span.start - before.stop, before.stop - 2 * EPSILON_SECONDS
+        is_jump = EPSILON_SECONDS < gap <= min(near, rest) + EPSILON_SECONDS
+        if is_jump and _same_scene_or_shot(pieces, end, span.start) and free_time.joins(before, span):
+            joined[-1] = Span(joined[-1].start, span.stop)
+            rest -= gap
+        else:
+            joined.append(span)
+    return joined
+
+
+def _same_scene_or_shot(pieces: Pieces, time: float, later: float) -> bool:
+    """Whether two times lie in one scene or shot, without a wall between them."""
+    walled = ((pieces.walls > time) & (pieces.walls <= later + EPSILON_SECONDS)).any()
+    return not walled and any(home(time) == home(later) for home in (pieces.unit_at, pieces.shot_at))
+
 
 @dataclass(frozen=True)
 class EdgeMover:
@@ -157,7 +192,9 @@ class EdgeMover:
             left[index], whole = self.moved(left[index], others, left[index].seconds + rest)
             if not whole and left[index].seconds < shortest:
                 scraps.add(index)
-        return [span for index, span in enumerate(left) if index not in scraps or spans[index] == best]
+        kept = [span for index, span in enumerate(left) if index not in scraps or spans[index] == best]
+        rest = budget - sum(span.seconds + sum(self.options.margin) for span in kept)
+        return without_jumps(kept, self.free_time, self.options.merge_gap_seconds, rest)
 
     def _joined_in_speech(self, spans: Sequence[Span]) -> list[Span]:
         """Moments that touch inside a sentence are one: their common edge is no cut, and would be moved as one."""

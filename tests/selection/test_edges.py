@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from highlightr.scorers.speech.fusion import SPEECH as SAID
 from highlightr.scorers.speech.fusion import UTTERANCE_BORDER
 from highlightr.selection import SelectionOptions, select_segments
 from highlightr.selection.edges import AIR_SECONDS, SPEECH, find_pauses, is_quiet, move_to_pauses, pauses_between
-from highlightr.selection.spans import Span
+from highlightr.selection.pauses import FreeTime, without_jumps
+from highlightr.selection.spans import Span, cut_into_pieces
 
 FRAME = 0.032
 
@@ -317,3 +319,58 @@ def test_a_moment_stays_as_long_as_is_asked_for(sentence: tuple[float, float]) -
     )
     assert free.seconds < 5
     assert kept.seconds >= 5.5
+
+
+PAUSED = spoken((0.0, 9.6), (10.0, 16.4), (17.0, 24.3), (24.7, 30.1), (30.9, 38.2), (38.7, 60.0))
+"""Sentences with pauses of 0.4 to 0.8 s."""
+
+
+@pytest.mark.parametrize("wanted", [{"answering": True}, {"fill": True, "answering": True}, {}], ids=str)
+@pytest.mark.parametrize("kind", ["transcript", "voice"])
+@pytest.mark.parametrize("budget", [16.0, 22.0])
+def test_sentences_that_follow_each_other_in_one_shot_play_without_a_jump(
+    wanted: dict[str, bool], kind: str, budget: float
+) -> None:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[10:17], values[17:24], values[24:30], values[30:38] = 0.8, 0.85, 0.82, 0.9
+    borders = np.zeros(59, dtype=np.float32)
+    borders[[9, 16, 24, 30, 38]] = UTTERANCE_BORDER
+    scores = Scores(TimeGrid(60.0, 1.0), values, {SAID: values}, borders=borders)
+    signal = talk(60.0, *((each.start_seconds, each.stop_seconds) for each in PAUSED.utterances))
+    transcript = PAUSED if kind == "transcript" else None
+    options = SelectionOptions(duration_seconds=budget, fill=wanted.get("fill", False), min_seconds=2.0)
+    segments = select_segments(
+        scores,
+        (),
+        options,
+        Features(TimeGrid(60.0, 1.0), {}, {SPEECH: signal}),
+        answering=wanted.get("answering", False),
+        transcript=transcript,
+    )
+    left = budget - sum(segment.seconds for segment in segments)
+    gaps = [after.start_seconds - before.stop_seconds for before, after in pairwise(segments)]
+    assert left > -1e-6
+    assert all(gap == pytest.approx(0.0) or gap > min(options.merge_gap_seconds, left) for gap in gaps)
+
+
+@pytest.mark.parametrize("exclude", [(), ((30.3, 30.6),)], ids=["nothing", "the pause"])
+def test_what_is_excluded_is_not_played_to_avoid_a_jump(exclude: tuple[tuple[float, float], ...]) -> None:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[24:30], values[30:38] = 0.82, 0.9
+    scores, options = Scores(TimeGrid(60.0, 1.0), values), SelectionOptions(duration_seconds=16.0, exclude=exclude)
+    segments = select_segments(scores, (), options, transcript=PAUSED)
+    played = [(segment.start_seconds, segment.stop_seconds) for segment in segments]
+    assert any(start < 30.2 and stop > 30.8 for start, stop in played) == (not exclude)
+
+
+def test_spans_are_joined_in_one_shot_or_scene_while_seconds_are_left() -> None:
+    values = np.full(20, 0.5, dtype=np.float32)
+    borders = np.zeros(19, dtype=np.float32)
+    borders[9] = 0.9
+    scores, shots = Scores(TimeGrid(20.0, 1.0), values, borders=borders), (Shot(0.0, 6.2), Shot(6.2, 20.0))
+    pieces = cut_into_pieces(scores, shots)
+    time = FreeTime(pieces, np.ones(len(pieces.scores), dtype=bool))
+    one, other, behind, last = Span(2.0, 4.0), Span(4.5, 6.0), Span(6.5, 9.7), Span(10.4, 12.0)
+    assert without_jumps([one, other, behind, last], time, 1.0, 2.0) == [Span(2.0, 9.7), last], "a wall"
+    assert without_jumps([one, other, behind, last], time, 1.0, 0.9) == [Span(2.0, 6.0), behind, last]
+    assert without_jumps([one, other], time, 0.4, 2.0) == [one, other]
