@@ -16,12 +16,13 @@ from highlightr.media._cut.frame_times import Reach, frame_times, reached
 from highlightr.media._decode.decoders import threaded
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
+from highlightr.media._decode.tones import tone_mapped
 
 _logger = logging.getLogger(__name__)
 
 
 def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: int = 320) -> list[bytes]:
-    """The frame on screen at each time, upright and with square pixels, as a JPEG of this width.
+    """The frame on screen at each time, upright, with square pixels and for any screen, as a JPEG of this width.
 
     Where none can be decoded the bytes are empty: a picture beside a segment is worth less than the summary.
 
@@ -34,7 +35,7 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
         frame = _frame_at(source, Fraction(seconds))
         if frame is None:
             _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
-        pictures.append(b"" if frame is None else to_jpeg(converter.convert(frame)))
+        pictures.append(b"" if frame is None else to_jpeg(tone_mapped(converter.convert(frame), frame.color_trc)))
     return pictures
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
-from highlightr.media import probe
+from highlightr.media import grab_thumbnails, probe
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat
 from highlightr.media._cut import colour
 from highlightr.media._cut.colour import ColourPlan, plan_colour
@@ -187,6 +187,17 @@ def test_high_dynamic_range_becomes_standard(transfer: str, tmp_path: Path) -> N
     assert not held & {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
     grey = shown_bars(result.path, SD)
     assert np.ptp(grey[40:60, 30:40].mean(axis=(0, 1))) < 4  # What was grey still is.
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_thumbnails_of_high_dynamic_range_look_as_stills_of_a_cut_do(transfer: str, tmp_path: Path) -> None:
+    source = probe(hdr(tmp_path / "in.mp4", transfer))
+    with_stills = CutOptions(still_width=SD[0])
+    (still,) = cut_summary(source, [Segment(0.5, 1.5, 1.0)], tmp_path / "out.mp4", with_stills).stills
+    (thumbnail,) = grab_thumbnails(source, [1.0], width=SD[0])
+    shown, wanted = (np.asarray(Image.open(io.BytesIO(jpeg)), np.float64) for jpeg in (thumbnail, still))
+    assert np.abs(shown - wanted).mean() < 4
+    assert np.abs(shown.mean(axis=(0, 1)) - wanted.mean(axis=(0, 1))).max() < 2
 
 
 PQ = PictureFormat("yuv420p10le", 10, matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")

@@ -38,6 +38,9 @@ TRANSFERS = _numbered(
 HDR_TRANSFERS = {"smpte2084": "HDR10 (PQ)", "arib-std-b67": "HLG"}
 """Transfers of high dynamic range, and what a viewer calls them."""
 
+REFERENCE_WHITE = 203
+"""Candela per square metre of paper in a picture of high dynamic range."""
+
 HIGH_DEFINITION_LINES = 720
 """From so many lines on, an unlabelled picture is BT.709; below, it is BT.601."""
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from highlightr.core.errors import CutError
-from highlightr.media._container.picture_format import HdrMetadata, PictureFormat, assumed_matrix
+from highlightr.media._container.picture_format import REFERENCE_WHITE, HdrMetadata, PictureFormat, assumed_matrix
 from highlightr.media.choices import HdrChoice
 from highlightr.media.ffmpeg import has_encoder, has_filter
 
 _BASE_LAYER_PROFILES = frozenset({7, 8})
 """Dolby Vision profiles whose picture is a complete HDR10, HLG or BT.709 one without Dolby's metadata."""
-
-REFERENCE_WHITE = 203
-"""Candela per square metre of paper in a picture of high dynamic range."""
 
 _UNCONVERTED = frozenset({"ycgco", "bt2020c", "smpte2085", "chroma-derived-nc", "chroma-derived-c", "ictcp"})
 """Matrices that ffmpeg's scaler does not know."""
